@@ -1,0 +1,142 @@
+//! Habits of both command lines: durations as people write them, and errors in one line.
+
+use std::{fmt::Write as _, time::Duration};
+
+use clap::{Parser, error::ErrorKind};
+
+/// A duration as it is typed: `500ms`, `30s`, `5m`, `1h 30m`.
+///
+/// For clap's `value_parser`.
+///
+/// # Errors
+///
+/// A sentence that says what was expected.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(common::cli::duration("500ms"), Ok(Duration::from_millis(500)));
+/// assert!(common::cli::duration("5").is_err());
+/// ```
+pub fn duration(typed: &str) -> Result<Duration, String> {
+    humantime::parse_duration(typed)
+        .map_err(|_| "expected a duration like 500ms, 30s or 5m".to_owned())
+}
+
+/// [`duration`], but not zero: for a time to wait, where no time at all would mean always too late.
+///
+/// # Errors
+///
+/// A sentence that says what was expected.
+pub fn positive_duration(typed: &str) -> Result<Duration, String> {
+    match duration(typed)? {
+        Duration::ZERO => Err("expected more than no time at all".to_owned()),
+        positive => Ok(positive),
+    }
+}
+
+/// A limit in time that can be turned off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLimit(pub Option<Duration>);
+
+/// A time limit as it is typed: a positive [`duration`], or `off`.
+///
+/// # Errors
+///
+/// A sentence that says what was expected.
+///
+/// ```
+/// use common::cli::{TimeLimit, time_limit};
+/// assert_eq!(time_limit("off"), Ok(TimeLimit(None)));
+/// assert!(time_limit("0s").is_err());
+/// ```
+pub fn time_limit(typed: &str) -> Result<TimeLimit, String> {
+    if typed == "off" {
+        return Ok(TimeLimit(None));
+    }
+    match positive_duration(typed) {
+        Ok(limit) => Ok(TimeLimit(Some(limit))),
+        Err(_) => Err("expected a duration like 500ms, 30s or 5m, or off".to_owned()),
+    }
+}
+
+/// Parses the process's arguments; `--help`, `--version` and mistakes end the process here.
+///
+/// A mistake is one line on standard error and status 2, where clap would print a paragraph.
+#[must_use]
+pub fn parse_args<Args: Parser>() -> Args {
+    Args::try_parse().unwrap_or_else(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        _ => usage_error(&one_line(&error)),
+    })
+}
+
+/// Ends the process for a mistake on the command line: `error: WHAT (see --help)`, status 2.
+pub fn usage_error(what: &str) -> ! {
+    // A closed standard error must not turn a usage error into a panic: the status says it as well.
+    let _ = std::io::Write::write_fmt(
+        &mut std::io::stderr(),
+        format_args!("error: {what} (see --help)\n"),
+    );
+    std::process::exit(crate::status::USAGE.into())
+}
+
+/// Folds clap's paragraph into a sentence: what is wrong, what was missing, what was meant.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let mut line = String::new();
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if part.starts_with("Usage:") || part.starts_with("For more information") {
+            break;
+        }
+        let separator = match line.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some(_) => "; ",
+        };
+        let _ = write!(line, "{separator}{part}");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    struct Args {
+        #[arg(long)]
+        port: Option<u16>,
+        #[arg(long, required = true)]
+        name: String,
+    }
+
+    fn mistake(args: &[&str]) -> String {
+        one_line(&Args::try_parse_from(args).unwrap_err())
+    }
+
+    #[test]
+    fn a_usage_error_is_one_line() {
+        assert_eq!(
+            mistake(&["x", "--port", "99999"]),
+            "invalid value '99999' for '--port <PORT>': 99999 is not in 0..=65535"
+        );
+        assert_eq!(
+            mistake(&["x"]),
+            "the following required arguments were not provided: --name <NAME>"
+        );
+        assert_eq!(
+            mistake(&["x", "--prot", "1"]),
+            "unexpected argument '--prot' found; tip: a similar argument exists: '--port'"
+        );
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_limits_can_be_off() {
+        assert_eq!(duration("5m"), Ok(Duration::from_mins(5)));
+        assert_eq!(time_limit("30s"), Ok(TimeLimit(Some(Duration::from_secs(30)))));
+        for wrong in ["", "5", "-1s", "soon", "0s"] {
+            assert!(time_limit(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

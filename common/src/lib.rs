@@ -1,0 +1,21 @@
+//! What the echo server and its client agree on.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`protocol`] | the names and constants of the three protocols |
+//! | [`exit`] | what reads as `exit`, and the goodbye that answers it |
+//! | [`frame`] | the prefix of the `length` protocol |
+//! | [`message`] | where one message ends and the next begins |
+//! | [`escape`] | a peer's bytes made safe for a log line or a terminal |
+//! | [`cli`] | habits of both command lines: durations, one-line errors |
+//! | [`status`] | the exit statuses of both programs |
+//!
+//! Nothing here does I/O on a socket, knows a clock, or holds a connection.
+
+pub mod cli;
+pub mod escape;
+pub mod exit;
+pub mod frame;
+pub mod message;
+pub mod protocol;
+pub mod status;
