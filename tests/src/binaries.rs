@@ -1,0 +1,49 @@
+//! Where the two programs are, freshly built.
+//!
+//! Cargo offers `CARGO_BIN_EXE_*` only to the tests of a binary's own package, so the harness asks
+//! cargo once per process: same profile and target directory as the running test, which makes it a
+//! quick look when `cargo test --workspace` has built everything already.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(build);
+
+/// The path of `echo-server`.
+#[must_use]
+pub fn echo_server() -> PathBuf {
+    DIRECTORY.join("echo-server")
+}
+
+/// The path of `echo-client`.
+#[must_use]
+pub fn echo_client() -> PathBuf {
+    DIRECTORY.join("echo-client")
+}
+
+/// Builds both programs and returns the directory that they are in.
+fn build() -> PathBuf {
+    // TARGET/PROFILE/deps/TEST-HASH
+    let test = env::current_exe().expect("a process can name its own file");
+    let directory = test.ancestors().nth(2).expect("cargo puts tests into PROFILE/deps");
+    let target = directory.parent().expect("the profile's directory is in the target directory");
+    let profile = match directory.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(named) => named,
+    };
+
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "server", "--package", "client"])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .status()
+        .expect("cargo runs: it is what runs this test");
+    assert!(status.success(), "the programs under test do not build: {status}");
+    directory.to_owned()
+}

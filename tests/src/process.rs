@@ -1,0 +1,45 @@
+//! Signals, exits and limits of processes, by the handles of those that the test has started.
+
+use std::{
+    process::{Child, ExitStatus},
+    sync::Once,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{
+        Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, kill_process, pidfd_open, setrlimit,
+    },
+};
+
+use crate::DEADLINE;
+
+/// Sends a signal to a child that has not been waited for.
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("a child that nobody has reaped");
+}
+
+/// Waits for a child to end; `None` when it still runs at the deadline.
+pub fn wait(child: &mut Child) -> Option<ExitStatus> {
+    has_ended(Pid::from_child(child)).then(|| child.wait().expect("a child can be waited for"))
+}
+
+/// Waits for a process to end; whether it has, by the deadline.
+#[must_use]
+pub fn has_ended(pid: Pid) -> bool {
+    let handle = pidfd_open(pid, PidfdFlags::empty()).expect("a process that nobody has reaped");
+    let deadline = Timespec::try_from(DEADLINE).expect("seconds fit");
+    let ended = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&deadline));
+    ended.expect("a process handle can be polled") > 0
+}
+
+/// Lets this process open as many descriptors as it may ever: a test with a thousand connections
+/// needs more than the usual soft limit.
+pub fn raise_descriptor_limit() {
+    static RAISED: Once = Once::new();
+    RAISED.call_once(|| {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+            .expect("a soft limit may be raised to the hard one");
+    });
+}

@@ -1,0 +1,186 @@
+//! A running `echo-server`, where it listens, and what it logs.
+
+use std::{
+    ffi::{OsStr, OsString},
+    net::SocketAddr,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use rustix::process::{Pid, Signal};
+
+use crate::{binaries, log, output::Output, peer::Peer, process, procfs};
+
+/// An `echo-server` that accepts; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct EchoServer {
+    child: Child,
+    address: SocketAddr,
+    log: Output,
+}
+
+/// How an `echo-server` is to be started.
+#[derive(Debug)]
+pub struct Launch {
+    args: Vec<OsString>,
+    port: u16,
+    descriptor_limit: Option<u32>,
+    announced: bool,
+}
+
+impl EchoServer {
+    /// Starts a server on a free port of 127.0.0.1, with these arguments besides.
+    #[must_use]
+    pub fn start(args: &[&str]) -> Self {
+        Launch::new(args).start()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new connection to it.
+    #[must_use]
+    pub fn connect(&self) -> Peer {
+        Peer::connect(self.address)
+    }
+
+    /// What it has written to standard error.
+    #[must_use]
+    pub fn log(&self) -> &Output {
+        &self.log
+    }
+
+    /// Waits for a log line like `pattern` (see [`log::pattern`]).
+    pub fn wait_for_log(&self, pattern: &str) {
+        let _ = self.log.wait_for_line(pattern);
+    }
+
+    /// All log lines that name `peer`, as soon as the line that says it has gone is among them;
+    /// see [`log::lines_of`].
+    #[must_use]
+    pub fn session_log(&self, peer: SocketAddr) -> Vec<String> {
+        let _ = self.log.wait_for_line(&format!(r"Connection with {peer} closed$"));
+        log::lines_of(&self.log.text(), peer)
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        process::signal(&self.child, signal);
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Panics
+    ///
+    /// When it still runs at the deadline.
+    #[must_use]
+    pub fn wait(&mut self) -> ExitStatus {
+        process::wait(&mut self.child)
+            .unwrap_or_else(|| panic!("the server still runs; its log:\n{}", self.log.text()))
+    }
+
+    /// Waits for it to end by itself, and for the end of its log: the status and the whole log.
+    #[must_use]
+    pub fn wait_with_log(mut self) -> (ExitStatus, String) {
+        let status = self.wait();
+        let log = self.log.to_end();
+        (status, String::from_utf8(log).expect("a log is UTF-8, whatever peers send"))
+    }
+
+    /// Tells it to shut down, and waits for that: the status and the whole log.
+    #[must_use]
+    pub fn terminate(self) -> (ExitStatus, String) {
+        self.signal(Signal::TERM);
+        self.wait_with_log()
+    }
+}
+
+impl Drop for EchoServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            #[expect(clippy::print_stderr, reason = "a failed test shows what the server said")]
+            {
+                eprintln!("the server's log:\n{}", tail(&self.log.text(), 8 * 1024));
+            }
+        }
+    }
+}
+
+impl Launch {
+    /// On a free port of 127.0.0.1, with these arguments besides.
+    pub fn new<Arg: AsRef<OsStr>>(args: &[Arg]) -> Self {
+        let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
+        Self { args, port: 0, descriptor_limit: None, announced: true }
+    }
+
+    /// On this port: one that an earlier server had.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// With no more than this many descriptors, soft and hard.
+    #[must_use]
+    pub fn descriptor_limit(mut self, most: u32) -> Self {
+        self.descriptor_limit = Some(most);
+        self
+    }
+
+    /// With arguments that keep the `Echo server started` line from standard error: the address
+    /// comes from the kernel then.
+    #[must_use]
+    pub fn unannounced(mut self) -> Self {
+        self.announced = false;
+        self
+    }
+
+    /// Starts it and waits until it accepts.
+    #[must_use]
+    pub fn start(self) -> EchoServer {
+        let mut command = self.command();
+        command.args(["--port", &self.port.to_string()]).args(&self.args);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the server was built and can be run");
+        let log = Output::collect(child.stderr.take().expect("it is piped"));
+        let address = if self.announced {
+            announced_address(&log.wait_for_line("Echo server started on"))
+        } else {
+            procfs::wait_for_listener(Pid::from_child(&child))
+        };
+        EchoServer { child, address, log }
+    }
+
+    fn command(&self) -> Command {
+        let server = binaries::echo_server();
+        let Some(most) = self.descriptor_limit else {
+            return Command::new(server);
+        };
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(server);
+        shell
+    }
+}
+
+fn announced_address(line: &str) -> SocketAddr {
+    let address = log::pattern("started on ({peer})")
+        .captures(line)
+        .unwrap_or_else(|| panic!("no address in {line:?}"));
+    address[1].parse().unwrap_or_else(|error| panic!("{error}: {line:?}"))
+}
+
+/// The last `most` bytes of a text, give or take a character.
+fn tail(text: &str, most: usize) -> &str {
+    let start = text.ceil_char_boundary(text.len().saturating_sub(most));
+    &text[start..]
+}

@@ -1,0 +1,40 @@
+//! A server inside the test that answers as the test says: the hostile, the silent, the broken.
+
+use std::{
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    thread,
+};
+
+use crate::DEADLINE;
+
+/// Listens on a free port and gives every connection to `serve`, each in a thread of its own, for
+/// as long as the test runs; says where.
+#[must_use]
+pub fn serve(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            stream.set_read_timeout(Some(DEADLINE)).expect("more than no time");
+            let serve = serve.clone();
+            thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// What has arrived, at most 1,024 bytes of it as in the original server; empty at the end.
+#[must_use]
+pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
+    let mut buffer = [0; 1024];
+    let len = stream.read(&mut buffer).unwrap_or(0);
+    buffer[..len].to_vec()
+}
+
+/// An address of this machine where nothing listens.
+#[must_use]
+pub fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("a bound socket has an address")
+}

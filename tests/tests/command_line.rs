@@ -1,0 +1,109 @@
+//! The command lines of both programs: mistakes are one line and a status, help is help.
+
+use tests::{
+    binaries::{echo_client, echo_server},
+    program::Program,
+};
+
+#[test]
+fn wrong_usage_of_the_server_is_one_line_and_status_2() {
+    for args in [
+        &["--port", "99999"][..],
+        &["--port", "http"],
+        &["--workers", "0"],
+        &["--workers", "-1"],
+        &["--no-such-flag"],
+        &["stray"],
+        &["--protocol", "morse"],
+        &["--max-connections", "0"],
+        &["--write-timeout", "5"],
+        &["--idle-timeout", "soon"],
+        &["--log-level", "loud"],
+        &["--log-messages", "maybe"],
+        &["--log-format", "xml"],
+        &["--log-overflow", "panic"],
+    ] {
+        let ended = Program::run_server(args);
+        assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");
+        assert_eq!(ended.stdout_text(), "", "{args:?}");
+        // A mistake is named: the flag, or its value.
+        assert!(ended.error_line().contains(args[0]), "{args:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_of_the_client_is_one_line_and_status_2() {
+    for args in [
+        &["--port", "99999"][..],
+        &["--no-such-flag"],
+        &["--timeout", "5"],
+        &["ping", "--count", "many"],
+        &["ping", "--interval", "5"],
+        &["no-such-command"],
+    ] {
+        let ended = Program::start(echo_client(), args).finish();
+        assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");
+        assert_eq!(ended.stdout_text(), "", "{args:?}");
+        let _ = ended.error_line();
+    }
+}
+
+/// A host that does not resolve, an address not ours, a log file in a missing directory -> one line
+/// that names it; status 1.
+#[test]
+fn what_the_server_cannot_do_is_one_line_and_status_1() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing/echo.log");
+    let missing = missing.to_str().unwrap();
+    for (args, named) in [
+        (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
+        (["--host", "192.0.2.1"], "192.0.2.1"),
+        (["--log-file", missing], missing),
+    ] {
+        let ended = Program::run_server(&[&["--port", "0"], &args[..]].concat());
+        assert_eq!(ended.code(), 1, "{args:?}: {ended:?}");
+        assert_eq!(ended.stdout_text(), "", "{args:?}");
+        assert!(ended.error_line().contains(named), "{args:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output_with_status_0() {
+    for program in [echo_server(), echo_client()] {
+        for flag in ["--help", "-h", "--version", "-V"] {
+            let ended = Program::start(program.clone(), &[flag]).finish();
+            assert_eq!(ended.code(), 0, "{flag}: {ended:?}");
+            assert_eq!(ended.stderr, "", "{flag}");
+            assert!(!ended.stdout.is_empty(), "{flag}");
+        }
+    }
+}
+
+/// The names that scripts rely on.
+#[test]
+fn help_names_every_flag_that_scripts_rely_on() {
+    let help = Program::run_server(&["--help"]);
+    for flag in [
+        "--host",
+        "--port",
+        "--workers",
+        "--protocol",
+        "--max-connections",
+        "--idle-timeout",
+        "--write-timeout",
+        "--drain-timeout",
+        "--log-level",
+        "--log-messages",
+        "--log-file",
+        "--log-format",
+        "--log-overflow",
+        "127.0.0.1",
+        "65432",
+    ] {
+        assert!(help.stdout_text().contains(flag), "{flag} is missing in:\n{}", help.stdout_text());
+    }
+    let help = Program::start(echo_client(), &["--help"]).finish();
+    for name in ["--host", "--port", "--timeout", "-m", "ping", "127.0.0.1", "65432"] {
+        assert!(help.stdout_text().contains(name), "{name} is missing in:\n{}", help.stdout_text());
+    }
+}

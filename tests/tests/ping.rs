@@ -1,0 +1,70 @@
+//! `echo-client ping`: round trips one by one, a summary, and a status fit for a health check.
+
+use tests::{log::pattern, program::Program, server::EchoServer, standin};
+
+#[test]
+fn three_round_trips_are_three_lines_and_a_summary() {
+    let server = EchoServer::start(&[]);
+    let args = ["ping", "--count", "3", "--interval", "1ms", "--size", "64"];
+    let ended = Program::client(server.address(), &args).finish();
+    assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""), "{ended:?}");
+    let text = ended.stdout_text();
+    let trips = pattern(r"(?i)^64 bytes .*\d(\.\d+)? ?(ns|us|\u{b5}s|\u{3bc}s|ms|s)$");
+    assert_eq!(text.lines().filter(|line| trips.is_match(line)).count(), 3, "{text}");
+    assert!(pattern("(?i)3 [a-z ]*(sent|transmitted)|sent:? *3").is_match(text), "{text}");
+    assert!(pattern("(?i)3 [a-z ]*received|received:? *3").is_match(text), "{text}");
+    assert!(pattern("(?i)min.*avg.*max.*stddev").is_match(text), "{text}");
+}
+
+#[test]
+fn one_round_trip_is_enough_for_a_health_check() {
+    let server = EchoServer::start(&[]);
+    let ended = Program::client(server.address(), &["ping", "--count", "1"]).finish();
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    drop(server);
+}
+
+#[test]
+fn round_trips_of_any_size_are_checked_whole() {
+    let server = EchoServer::start(&["--log-messages", "off"]);
+    for size in ["1", "65536", "1000000"] {
+        let args = ["ping", "--count", "2", "--interval", "1ms", "--size", size];
+        let ended = Program::client(server.address(), &args).finish();
+        assert_eq!(ended.code(), 0, "{size}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_is_status_1() {
+    let silent = standin::serve(|mut stream| while !standin::receive(&mut stream).is_empty() {});
+    let args = ["ping", "--count", "2", "--interval", "1ms", "--timeout", "100ms"];
+    let ended = Program::client(silent, &args).finish();
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    let text = format!("{}{}", ended.stdout_text(), ended.stderr);
+    assert!(pattern("(?i)0 [a-z ]*received|received:? *0|time").is_match(&text), "{ended:?}");
+}
+
+#[test]
+fn no_server_is_status_1() {
+    let ended = Program::client(standin::nobody(), &["ping", "--count", "1"]).finish();
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    assert!(ended.stderr.contains("Could not connect to server at"), "{ended:?}");
+}
+
+/// A wrong reply is a lost one.
+#[test]
+fn a_server_that_flips_a_byte_is_status_1() {
+    let flips = standin::serve(|mut stream| {
+        loop {
+            let mut bytes = standin::receive(&mut stream);
+            let Some(middle) = bytes.len().checked_sub(1).map(|last| last / 2) else { return };
+            bytes[middle] ^= 1;
+            if std::io::Write::write_all(&mut stream, &bytes).is_err() {
+                return;
+            }
+        }
+    });
+    let args = ["ping", "--count", "2", "--interval", "1ms", "--timeout", "1s"];
+    let ended = Program::client(flips, &args).finish();
+    assert_eq!(ended.code(), 1, "{ended:?}");
+}
