@@ -1,0 +1,358 @@
+//! One connection: its socket, what it is owed, and how far its life has come.
+//!
+//! What is read is sent back from the buffer that it was read into. Only what the socket does not
+//! take is copied, into the *tail*, and while there is a tail nothing more is read: a peer that does
+//! not read costs one read buffer at most, and a peer that is idle costs none.
+//!
+//! A connection knows nothing of polls and of other connections. It is told when its socket may be
+//! ready, and must then go on until the socket has nothing more to give or take, because readiness is
+//! only told once; [`Turn::Again`] is how it says that it stopped for the sake of the others.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use common::{message::Splitter, protocol::Protocol};
+
+use crate::{
+    journal::Journal,
+    limits,
+    session::{End, Reason, Session},
+    stream::Stream,
+};
+
+/// What a worker lends to the connection whose turn it is.
+pub(crate) struct Room<'a> {
+    /// Where to read. What it holds between turns means nothing.
+    pub(crate) buffer: &'a mut [u8],
+    pub(crate) journal: &'a Journal<'a>,
+    pub(crate) now: Instant,
+}
+
+/// How a connection's turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nothing can be done before the socket is ready again.
+    Wait,
+    /// There is more to do, and others are waiting.
+    Again,
+    /// It is over; the socket is to be dropped.
+    Over,
+}
+
+/// What the poll said of a socket. Said once, remembered by the connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    /// A read would find something: bytes, the end, or an error.
+    pub(crate) readable: bool,
+    /// The end of the stream, or an error, is behind whatever bytes there are.
+    pub(crate) read_closed: bool,
+}
+
+/// The times that a connection may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) write: Option<Duration>,
+}
+
+/// A peer and all that the server keeps for it.
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    stream: S,
+    peer: Box<str>,
+    session: Session,
+    splitter: Splitter,
+    /// Received, but the session wants to see more of it before it says what to do.
+    held: Vec<u8>,
+    /// Owed to the peer and not yet taken by the socket. `Some` is never empty.
+    tail: Option<Box<Tail>>,
+    stage: Stage,
+    readiness: Readiness,
+    /// The server is leaving: serve what is there, then end.
+    draining: bool,
+    /// When bytes last moved, or the stage changed: what timeouts are measured from.
+    since: Instant,
+}
+
+/// How far a connection's life has come. It only moves down this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// What comes in goes back.
+    Serving,
+    /// Nothing more will be said than the tail; then half-close.
+    Ending,
+    /// The peer has ended its stream: when the tail is gone, so is the connection.
+    Leaving,
+    /// Half-closed; what still comes in is thrown away, so that closing does not reset.
+    Lingering,
+}
+
+/// Bytes that the socket did not take, from the first message that was not sent whole.
+#[derive(Debug)]
+struct Tail {
+    bytes: Vec<u8>,
+    /// This many of them have been sent.
+    sent: usize,
+    /// Up to here they are echo; behind it is the session's own last reply.
+    echo: usize,
+    /// Up to here they have been logged as echoed.
+    logged: usize,
+    /// Where `logged` stands among the messages.
+    splitter: Splitter,
+}
+
+impl<S: Stream> Connection<S> {
+    pub(crate) fn new(stream: S, peer: Box<str>, protocol: Protocol, now: Instant) -> Self {
+        Self {
+            stream,
+            peer,
+            session: Session::new(protocol),
+            splitter: Splitter::new(protocol),
+            held: Vec::new(),
+            tail: None,
+            stage: Stage::Serving,
+            readiness: Readiness::default(),
+            draining: false,
+            since: now,
+        }
+    }
+
+    pub(crate) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Whether the connection waits for its socket to take something.
+    pub(crate) fn wants_write(&self) -> bool {
+        self.tail.is_some()
+    }
+
+    /// Remembers what the poll said; a turn must follow.
+    pub(crate) fn ready(&mut self, readiness: Readiness) {
+        self.readiness.readable |= readiness.readable;
+        self.readiness.read_closed |= readiness.read_closed;
+    }
+
+    /// The server is leaving. What has been received is still served; a turn must follow.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+        // The poll may not have said yet what is in the socket.
+        self.readiness.readable = true;
+    }
+
+    /// Goes on as far as the socket, and fairness to others, allow.
+    pub(crate) fn turn(&mut self, room: &mut Room<'_>) -> Turn {
+        self.go_on(room).unwrap_or_else(|error| {
+            room.journal.lost(&self.peer, &error, self.unsent());
+            Turn::Over
+        })
+    }
+
+    fn go_on(&mut self, room: &mut Room<'_>) -> io::Result<Turn> {
+        let mut reads = 0..limits::TURN_READS;
+        loop {
+            if !self.flush(room)? {
+                return Ok(Turn::Wait);
+            }
+            match self.stage {
+                Stage::Serving | Stage::Lingering if self.readiness.readable => {
+                    if reads.next().is_none() {
+                        return Ok(Turn::Again);
+                    }
+                    self.read(room)?;
+                }
+                Stage::Serving if self.draining => {
+                    self.stage = Stage::Ending;
+                    self.give_back_held(room)?;
+                }
+                Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
+                Stage::Ending => {
+                    self.stream.half_close()?;
+                    self.stage = Stage::Lingering;
+                    self.since = room.now;
+                }
+                Stage::Leaving => return Ok(Turn::Over),
+            }
+        }
+    }
+
+    /// When to look at this connection again if nothing happens before.
+    pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
+        let limit = match self.stage {
+            _ if self.tail.is_some() => timeouts.write,
+            Stage::Lingering => (!self.draining).then_some(limits::LINGER),
+            Stage::Serving | Stage::Ending | Stage::Leaving => timeouts.idle,
+        };
+        limit.map(|limit| self.since + limit)
+    }
+
+    /// The deadline has passed and nothing happened: says so. The socket is to be dropped.
+    pub(crate) fn expire(&self, timeouts: &Timeouts, journal: &Journal<'_>) {
+        if let Some(after) = timeouts.write.filter(|_| self.tail.is_some()) {
+            journal.write_timed_out(&self.peer, after, self.unsent());
+        } else if self.stage == Stage::Lingering {
+            journal.linger_timed_out(&self.peer);
+        } else if let Some(after) = timeouts.idle {
+            journal.idle_timed_out(&self.peer, after);
+        }
+    }
+
+    /// Bytes that are owed to the peer.
+    pub(crate) fn unsent(&self) -> usize {
+        self.held.len() + self.tail.as_ref().map_or(0, |tail| tail.bytes.len() - tail.sent)
+    }
+
+    /// Reads once, and deals with what came.
+    fn read(&mut self, room: &mut Room<'_>) -> io::Result<()> {
+        let held = self.held.len();
+        room.buffer[..held].copy_from_slice(&self.held);
+        match self.stream.read(&mut room.buffer[held..]) {
+            Ok(0) => {
+                self.readiness = Readiness::default();
+                self.end_of_stream(room)
+            }
+            Ok(read) => {
+                let all = held + read;
+                // A short read took all there was. If the end is behind it, that is yet to be read.
+                self.readiness.readable = all == room.buffer.len() || self.readiness.read_closed;
+                if self.stage == Stage::Serving {
+                    self.since = room.now;
+                    self.receive(all, room)?;
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readiness.readable = false;
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Shows the session the first `len` bytes of the buffer, and does what it says.
+    fn receive(&mut self, len: usize, room: &Room<'_>) -> io::Result<()> {
+        let input = &room.buffer[..len];
+        let outcome = self.session.receive(input);
+        let mut echo_splitter = self.splitter;
+        room.journal.received(&self.peer, &mut self.splitter, &input[..outcome.consumed]);
+        let (reply, reason) = match outcome.end {
+            None => {
+                self.held.clear();
+                self.held.extend_from_slice(&input[outcome.consumed..]);
+                (None, None)
+            }
+            Some(End { reason, reply }) => {
+                self.held = Vec::new();
+                self.stage = Stage::Ending;
+                (Some(reply), Some(reason))
+            }
+        };
+        if self.held.is_empty() && self.held.capacity() > 0 {
+            // Whoever is not in the middle of a frame owns no buffer.
+            self.held = Vec::new();
+        }
+        self.send(
+            &input[..outcome.echo],
+            reply.as_deref().unwrap_or_default(),
+            &mut echo_splitter,
+            room,
+        )?;
+        match reason {
+            None => {}
+            Some(Reason::Exit) => room.journal.exit_requested(&self.peer),
+            Some(Reason::FrameTooLong(payload)) => room.journal.frame_too_long(&self.peer, payload),
+        }
+        Ok(())
+    }
+
+    /// The peer has said all that it will say.
+    fn end_of_stream(&mut self, room: &mut Room<'_>) -> io::Result<()> {
+        if self.stage == Stage::Serving {
+            self.give_back_held(room)?;
+            room.journal.disconnected(&self.peer);
+        }
+        self.stage = Stage::Leaving;
+        Ok(())
+    }
+
+    /// What was held to see what it would become has become nothing: it goes back as it is.
+    fn give_back_held(&mut self, room: &mut Room<'_>) -> io::Result<()> {
+        let held = std::mem::take(&mut self.held);
+        let mut splitter = self.splitter;
+        room.journal.received(&self.peer, &mut self.splitter, &held);
+        self.send(&held, &[], &mut splitter, room)
+    }
+
+    /// Sends the echo and then the reply; what the socket does not take becomes the tail.
+    fn send(
+        &mut self,
+        echo: &[u8],
+        reply: &[u8],
+        splitter: &mut Splitter,
+        room: &Room<'_>,
+    ) -> io::Result<()> {
+        debug_assert!(
+            self.tail.is_none(),
+            "nothing is read, so nothing is sent, while there is a tail"
+        );
+        let sent = write_all_it_takes(&mut self.stream, echo)?;
+        let logged = room.journal.echoed(&self.peer, splitter, echo, sent);
+        let replied =
+            if sent == echo.len() { write_all_it_takes(&mut self.stream, reply)? } else { 0 };
+        room.journal.sent(sent + replied);
+        if sent + replied < echo.len() + reply.len() {
+            let (echo_left, reply_left) = (&echo[logged..], &reply[replied..]);
+            self.tail = Some(Box::new(Tail {
+                bytes: [echo_left, reply_left].concat(),
+                sent: sent - logged,
+                echo: echo_left.len(),
+                logged: 0,
+                splitter: *splitter,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Sends of the tail what the socket takes; says whether nothing is left of it.
+    fn flush(&mut self, room: &Room<'_>) -> io::Result<bool> {
+        let Some(tail) = &mut self.tail else {
+            return Ok(true);
+        };
+        let taken = write_all_it_takes(&mut self.stream, &tail.bytes[tail.sent..])?;
+        if taken > 0 {
+            self.since = room.now;
+            tail.sent += taken;
+            room.journal.sent(taken);
+            let echo = &tail.bytes[tail.logged..tail.echo];
+            let sent = tail.sent.min(tail.echo) - tail.logged;
+            tail.logged += room.journal.echoed(&self.peer, &mut tail.splitter, echo, sent);
+        }
+        let done = tail.sent == tail.bytes.len();
+        if done {
+            self.tail = None;
+        }
+        Ok(done)
+    }
+}
+
+/// Writes until the socket takes no more; says how much it took.
+fn write_all_it_takes<S: Stream>(stream: &mut S, bytes: &[u8]) -> io::Result<usize> {
+    let mut sent = 0;
+    // Not stopping at a short write: only "would block" promises that readiness is told again.
+    while sent < bytes.len() {
+        match stream.write(&bytes[sent..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(taken) => sent += taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sent)
+}

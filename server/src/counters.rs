@@ -1,0 +1,74 @@
+//! What the server has counted: one set of counters for each worker, added up when asked.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crossbeam::utils::CachePadded;
+
+/// Everything counted since the server was bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Connections that were served, those still being served included.
+    pub connections: u64,
+    /// Connections that were turned away at the limit.
+    pub refused: u64,
+    /// Bytes received from peers.
+    pub bytes_received: u64,
+    /// Bytes sent to peers.
+    pub bytes_sent: u64,
+    /// Connections that were lost to a panic in the code that served them.
+    pub panics: u64,
+}
+
+/// A number that only one thread at a time adds to, and anyone may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, more: u64) {
+        // One writer, so this need not be the (slower) atomic read-modify-write.
+        self.0.store(self.0.load(Relaxed) + more, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What one worker counts.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerCounters {
+    pub(crate) connections: Counter,
+    pub(crate) bytes_received: Counter,
+    pub(crate) bytes_sent: Counter,
+    pub(crate) panics: Counter,
+}
+
+/// The counters of a whole server, each worker's on cache lines of its own.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) workers: Box<[CachePadded<WorkerCounters>]>,
+    /// Counted by the acceptor.
+    pub(crate) refused: Counter,
+}
+
+impl Counters {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| CachePadded::default()).collect(),
+            refused: Counter::default(),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let sum = |of: fn(&WorkerCounters) -> &Counter| {
+            self.workers.iter().map(|worker| of(worker).get()).sum()
+        };
+        Stats {
+            connections: sum(|worker| &worker.connections),
+            refused: self.refused.get(),
+            bytes_received: sum(|worker| &worker.bytes_received),
+            bytes_sent: sum(|worker| &worker.bytes_sent),
+            panics: sum(|worker| &worker.panics),
+        }
+    }
+}

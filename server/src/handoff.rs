@@ -1,0 +1,294 @@
+//! The only way a connection changes hands: a bounded queue, and who is woken to look at it.
+//!
+//! Each worker has a *seat*. The protocol that loses no wake:
+//!
+//! - A worker that is about to sleep says so ([`Handoff::fall_asleep`]) and *then* looks at the queue
+//!   once more; only if there is nothing for it does it sleep.
+//! - A pusher pushes and *then* looks for who sleeps; it wakes the seat with the lightest load, and
+//!   only if that one sleeps.
+//!
+//! Of two such steps one comes first, so either the worker sees the item or the pusher sees the
+//! sleeper. A worker takes only while it has less than an even share of all connections, so that no
+//! eager one collects them all. The seat with the lightest load always has less than its share while
+//! anything waits; a worker that leaves items to others wakes that seat before it sleeps itself. So
+//! the last worker to fall asleep either takes what waits or has woken one that will.
+//!
+//! It knows nothing of what it hands over, and nothing of polls: only of something to wake.
+
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+
+use crossbeam::{queue::ArrayQueue, utils::CachePadded};
+
+/// Makes a sleeper look around.
+pub(crate) trait Wake {
+    /// Makes the sleeper's present sleep, or if it does not sleep its next one, end at once.
+    fn wake(&self);
+}
+
+impl Wake for mio::Waker {
+    fn wake(&self) {
+        // An eventfd write fails only for a full counter, which wakes as well, or a closed
+        // descriptor, which the waker owns.
+        let _ = Self::wake(self);
+    }
+}
+
+/// The queue between one pusher and the seats that drain it.
+#[derive(Debug)]
+pub(crate) struct Handoff<T, W> {
+    queue: ArrayQueue<T>,
+    seats: Box<[CachePadded<Seat<W>>]>,
+    pusher: W,
+    /// The pusher waits for room.
+    pusher_waits: AtomicBool,
+    /// Nothing will be pushed any more.
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Seat<W> {
+    waker: W,
+    /// Says that its worker sleeps, or is about to and has yet to look at the queue once more.
+    asleep: AtomicBool,
+    /// Items that its worker has taken and not yet let go.
+    load: AtomicUsize,
+}
+
+impl<T, W: Wake> Handoff<T, W> {
+    /// A queue for `capacity` items between the one that `pusher` wakes and a seat for each of `wakers`.
+    pub(crate) fn new(capacity: usize, pusher: W, wakers: impl IntoIterator<Item = W>) -> Self {
+        let seat =
+            |waker| Seat { waker, asleep: AtomicBool::new(false), load: AtomicUsize::new(0) };
+        Self {
+            queue: ArrayQueue::new(capacity),
+            seats: wakers.into_iter().map(|waker| CachePadded::new(seat(waker))).collect(),
+            pusher,
+            pusher_waits: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Hands an item to whoever has room for it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the item back if the queue is full. The pusher is woken when there is room again.
+    pub(crate) fn push(&self, item: T) -> Result<(), T> {
+        if let Err(item) = self.queue.push(item) {
+            // Say that we wait, then try once more: room made in between wakes nobody.
+            self.pusher_waits.store(true, SeqCst);
+            self.queue.push(item)?;
+            self.pusher_waits.store(false, SeqCst);
+        }
+        self.wake_lightest();
+        Ok(())
+    }
+
+    /// Says that nothing will be pushed any more, and wakes everyone to see it.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, SeqCst);
+        self.wake_all();
+    }
+
+    /// Whether everything that was ever pushed has been taken, and nothing will follow.
+    pub(crate) fn is_drained(&self) -> bool {
+        // In this order: a push comes before the close.
+        self.closed.load(SeqCst) && self.queue.is_empty()
+    }
+
+    /// Makes every seat and the pusher look around.
+    pub(crate) fn wake_all(&self) {
+        self.seats.iter().for_each(|seat| seat.waker.wake());
+        self.pusher.wake();
+    }
+
+    /// Takes an item, if there is one and `seat` has less than its share.
+    pub(crate) fn take(&self, seat: usize) -> Option<T> {
+        if !self.is_for(seat) {
+            return None;
+        }
+        // The load first: counted twice for a moment makes others only readier to take.
+        self.seats[seat].load.fetch_add(1, SeqCst);
+        let item = self.queue.pop();
+        if item.is_none() {
+            self.seats[seat].load.fetch_sub(1, SeqCst);
+        } else if self.pusher_waits.load(SeqCst) && self.pusher_waits.swap(false, SeqCst) {
+            self.pusher.wake();
+        }
+        item
+    }
+
+    /// Says that an item which `seat` took is gone.
+    pub(crate) fn let_go(&self, seat: usize) {
+        self.seats[seat].load.fetch_sub(1, SeqCst);
+    }
+
+    /// To be called right before sleeping. `false`: there is something to take, do not sleep.
+    #[must_use]
+    pub(crate) fn fall_asleep(&self, seat: usize) -> bool {
+        self.seats[seat].asleep.store(true, SeqCst);
+        if self.is_for(seat) {
+            self.woke(seat);
+            return false;
+        }
+        if !self.queue.is_empty() {
+            self.wake_lightest();
+        }
+        true
+    }
+
+    /// To be called right after sleeping, whatever ended the sleep.
+    pub(crate) fn woke(&self, seat: usize) {
+        self.seats[seat].asleep.store(false, Relaxed);
+    }
+
+    /// Whether something waits that `seat` should take.
+    fn is_for(&self, seat: usize) -> bool {
+        // The common case costs one look.
+        let waiting = self.queue.len();
+        if waiting == 0 {
+            return false;
+        }
+        let load = |seat: &CachePadded<Seat<W>>| seat.load.load(SeqCst);
+        let share =
+            (waiting + self.seats.iter().map(load).sum::<usize>()).div_ceil(self.seats.len());
+        load(&self.seats[seat]) < share
+    }
+
+    fn wake_lightest(&self) {
+        let lightest = self.seats.iter().min_by_key(|seat| seat.load.load(SeqCst));
+        let lightest = lightest.expect("there is a seat for every worker, and at least one worker");
+        if lightest.asleep.swap(false, SeqCst) {
+            lightest.waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::HashSet,
+        sync::{Arc, Condvar, Mutex},
+        thread,
+    };
+
+    use super::*;
+
+    /// A sleep that a wake ends, once.
+    #[derive(Clone, Default)]
+    struct Bed(Arc<(Mutex<bool>, Condvar)>);
+
+    impl Bed {
+        fn sleep(&self) {
+            let (woken, bell) = &*self.0;
+            let mut woken = bell.wait_while(woken.lock().unwrap(), |woken| !*woken).unwrap();
+            *woken = false;
+        }
+        fn was_woken(&self) -> bool {
+            std::mem::take(&mut *self.0.0.lock().unwrap())
+        }
+    }
+
+    impl Wake for Bed {
+        fn wake(&self) {
+            *self.0.0.lock().unwrap() = true;
+            self.0.1.notify_one();
+        }
+    }
+
+    fn beds(seats: usize) -> Vec<Bed> {
+        (0..seats).map(|_| Bed::default()).collect()
+    }
+
+    #[test]
+    fn nobody_takes_more_than_an_even_share() {
+        let handoff = Handoff::new(8, Bed::default(), beds(2));
+        (0..6).for_each(|item| handoff.push(item).unwrap());
+        let taken: Vec<_> = std::iter::from_fn(|| handoff.take(0)).collect();
+        assert_eq!(taken, [0, 1, 2]);
+        assert_eq!(std::iter::from_fn(|| handoff.take(1)).count(), 3);
+        (0..3).for_each(|_| handoff.let_go(1));
+        handoff.push(6).unwrap();
+        assert_eq!((handoff.take(0), handoff.take(1)), (None, Some(6)));
+    }
+
+    #[test]
+    fn a_push_wakes_the_lightest_sleeper_and_nobody_twice() {
+        let beds = beds(2);
+        let handoff = Handoff::new(8, Bed::default(), beds.clone());
+        handoff.push(1).unwrap();
+        assert_eq!(handoff.take(0), Some(1));
+        assert!(handoff.fall_asleep(0) && handoff.fall_asleep(1));
+        handoff.push(2).unwrap();
+        assert_eq!((beds[0].was_woken(), beds[1].was_woken()), (false, true));
+        handoff.push(3).unwrap();
+        assert!(!beds[0].was_woken() && !beds[1].was_woken(), "seat 1 is awake already");
+    }
+
+    #[test]
+    fn who_leaves_an_item_to_another_wakes_it() {
+        let beds = beds(2);
+        let handoff = Handoff::new(8, Bed::default(), beds.clone());
+        handoff.push(1).unwrap();
+        assert_eq!(handoff.take(0), Some(1));
+        handoff.push(2).unwrap();
+        handoff.seats[1].asleep.store(true, SeqCst);
+        assert!(handoff.fall_asleep(0), "its share is full");
+        assert!(beds[1].was_woken());
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_item_back_and_says_when_there_is_room() {
+        let pusher = Bed::default();
+        let handoff = Handoff::new(1, pusher.clone(), beds(1));
+        handoff.push(1).unwrap();
+        assert_eq!(handoff.push(2), Err(2));
+        assert!(!pusher.was_woken());
+        assert_eq!(handoff.take(0), Some(1));
+        assert!(pusher.was_woken());
+    }
+
+    #[test]
+    fn everything_pushed_is_taken_once_by_sleepy_workers() {
+        const ITEMS: usize = 20_000;
+        let (pusher, beds) = (Bed::default(), beds(3));
+        let handoff = Handoff::new(16, pusher.clone(), beds.clone());
+        let taken = thread::scope(|scope| {
+            let work = |seat: usize, bed: Bed| {
+                let handoff = &handoff;
+                move || {
+                    let mut taken = Vec::new();
+                    while !handoff.is_drained() {
+                        while let Some(item) = handoff.take(seat) {
+                            taken.push(item);
+                            handoff.let_go(seat);
+                        }
+                        if !handoff.is_drained() && handoff.fall_asleep(seat) {
+                            bed.sleep();
+                            handoff.woke(seat);
+                        }
+                    }
+                    taken
+                }
+            };
+            let workers: Vec<_> = beds
+                .iter()
+                .enumerate()
+                .map(|(seat, bed)| scope.spawn(work(seat, bed.clone())))
+                .collect();
+            for mut item in 0..ITEMS {
+                while let Err(back) = handoff.push(item) {
+                    item = back;
+                    pusher.sleep();
+                }
+            }
+            handoff.close();
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(taken.len(), ITEMS);
+        assert_eq!(taken.into_iter().collect::<HashSet<_>>().len(), ITEMS);
+    }
+}

@@ -1,0 +1,157 @@
+//! What a worker says and counts about its connections: every line of a connection's life.
+//!
+//! The lines go to the `log` crate, under whatever logger the program has; what a connection's peer
+//! sent is quoted and escaped. A fault of a peer is never an ERROR: that level is for ours.
+
+use std::{io, time::Duration};
+
+use common::{escape::Quoted, message::Splitter, protocol::MAX_FRAME_PAYLOAD};
+use humantime::format_duration;
+use log::{Level, debug, error, info, warn};
+
+use crate::counters::WorkerCounters;
+
+/// One worker's journal.
+#[derive(Debug)]
+pub(crate) struct Journal<'a> {
+    counters: &'a WorkerCounters,
+    /// Whether each message has its two lines.
+    messages: bool,
+}
+
+#[expect(clippy::unused_self, reason = "a line is the journal's to write, counted or not")]
+impl<'a> Journal<'a> {
+    pub(crate) fn new(counters: &'a WorkerCounters, messages: bool) -> Self {
+        Self { counters, messages }
+    }
+
+    /// Whether messages are logged now; if not, nothing needs to be kept or split for it.
+    fn logs_messages(&self) -> bool {
+        self.messages && log::max_level() >= Level::Info
+    }
+
+    pub(crate) fn connected(&self, peer: &str) {
+        self.counters.connections.add(1);
+        info!(event = "connected", peer; "New client connected: {peer}");
+    }
+
+    /// Bytes have come, and the session has dealt with them. Moves `splitter` past them.
+    pub(crate) fn received(&self, peer: &str, splitter: &mut Splitter, bytes: &[u8]) {
+        self.counters.bytes_received.add(bytes.len() as u64);
+        if self.logs_messages() {
+            let mut rest = bytes;
+            while let Some(message) = splitter.next(rest) {
+                let text = Quoted(message.text);
+                info!(event = "received", peer, bytes = message.len; "Received from {peer}: {text}");
+                rest = &rest[message.len..];
+            }
+        }
+    }
+
+    /// The socket took these bytes, echo or not.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.counters.bytes_sent.add(bytes as u64);
+    }
+
+    /// The first `sent` of these bytes of echo have been sent. Returns how many of them belong to
+    /// messages that were sent whole, and moves `splitter` past those; the other ones are to be
+    /// shown again when more has been sent.
+    pub(crate) fn echoed(
+        &self,
+        peer: &str,
+        splitter: &mut Splitter,
+        bytes: &[u8],
+        sent: usize,
+    ) -> usize {
+        if !self.logs_messages() {
+            return sent;
+        }
+        let mut at = 0;
+        loop {
+            let mut next = *splitter;
+            match next.next(&bytes[at..]) {
+                Some(message) if at + message.len <= sent => {
+                    let text = Quoted(message.text);
+                    info!(event = "echoed", peer, bytes = message.len; "Echoed to {peer}: {text}");
+                    at += message.len;
+                    *splitter = next;
+                }
+                _ => return at,
+            }
+        }
+    }
+
+    pub(crate) fn exit_requested(&self, peer: &str) {
+        info!(event = "exit", peer; "Client {peer} requested to exit");
+    }
+
+    pub(crate) fn frame_too_long(&self, peer: &str, payload: u32) {
+        warn!(event = "frame-too-long", peer, bytes = payload;
+            "Client {peer} announced a frame of {payload} bytes, over the limit of {MAX_FRAME_PAYLOAD}");
+    }
+
+    pub(crate) fn disconnected(&self, peer: &str) {
+        info!(event = "disconnected", peer; "Client {peer} disconnected unexpectedly");
+    }
+
+    /// The peer is gone in a way that lost something, or may have.
+    pub(crate) fn lost(&self, peer: &str, error: &io::Error, unsent: usize) {
+        let reason = reason(error);
+        info!(event = "disconnected", peer, unsent;
+            "Client {peer} disconnected unexpectedly: {reason}{}", NotDelivered(unsent));
+    }
+
+    pub(crate) fn write_timed_out(&self, peer: &str, after: Duration, unsent: usize) {
+        warn!(event = "write-timeout", peer, unsent;
+            "Client {peer} timed out: it took nothing for {}{}", format_duration(after), NotDelivered(unsent));
+    }
+
+    pub(crate) fn idle_timed_out(&self, peer: &str, after: Duration) {
+        info!(event = "idle-timeout", peer;
+            "Client {peer} timed out: it was idle for {}", format_duration(after));
+    }
+
+    pub(crate) fn linger_timed_out(&self, peer: &str) {
+        debug!(event = "linger-timeout", peer;
+            "Client {peer} goes on sending after the end of its session; closing on it");
+    }
+
+    /// The server cannot wait for this peer any longer.
+    pub(crate) fn cut(&self, peer: &str, unsent: usize) {
+        warn!(event = "cut", peer, unsent; "Client {peer} did not leave in time{}", NotDelivered(unsent));
+    }
+
+    pub(crate) fn not_registered(&self, peer: &str, error: &io::Error) {
+        error!(event = "not-registered", peer; "Cannot serve {peer}: {}", reason(error));
+    }
+
+    pub(crate) fn panicked(&self, peer: &str) {
+        self.counters.panics.add(1);
+        error!(event = "panic", peer; "A bug ended the connection with {peer}; the others go on");
+    }
+
+    pub(crate) fn closed(&self, peer: &str) {
+        info!(event = "closed", peer; "Connection with {peer} closed");
+    }
+}
+
+/// `; 12 bytes were not delivered`, or nothing.
+struct NotDelivered(usize);
+
+impl std::fmt::Display for NotDelivered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str("; 1 byte was not delivered"),
+            more => write!(f, "; {more} bytes were not delivered"),
+        }
+    }
+}
+
+/// An error as a person reads it: without the number that Rust appends.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}

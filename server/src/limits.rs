@@ -1,0 +1,84 @@
+//! Every limit of the server in one place, each with its unit and the reason for its value.
+//!
+//! What a user may want to change is in [`Config`](crate::Config) with its default here; the rest is
+//! the design's own.
+
+use std::time::Duration;
+
+/// Bytes that a worker reads at once, into its only read buffer.
+///
+/// Also the most that a peer which does not read can make the server keep for it.
+pub const READ_BUFFER: usize = 64 * 1024;
+
+/// Reads that one connection gets in a row before the others of its worker have their turn.
+pub const TURN_READS: u32 = 4;
+
+/// Connections that a worker takes off the queue before it serves those that it has.
+pub const TURN_TAKES: usize = 64;
+
+/// Readiness events that a worker collects with one `epoll_wait`.
+pub const EVENTS: usize = 1024;
+
+/// Accepted connections that wait for a worker. When this many wait, the acceptor leaves further
+/// ones in the kernel's backlog, which is what a backlog is for.
+pub const QUEUE: usize = 1024;
+
+/// Connections that the kernel completes for us before they are accepted; it takes the smaller of
+/// this and `net.core.somaxconn` (4,096 on Linux).
+pub const BACKLOG: i32 = 4096;
+
+/// How long a session that the server ended goes on taking (and discarding) what its peer still
+/// sends. Closing earlier would answer those bytes with a reset, and a reset can overtake the goodbye.
+pub const LINGER: Duration = Duration::from_secs(5);
+
+/// How long a peer may take nothing of what is owed to it.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a draining server waits for its peers to leave.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a silent connection is left alone before the kernel asks whether its peer is there, and
+/// how long it waits between the questions. A peer that vanished without a word is noticed after
+/// this long and nine unanswered questions more (`tcp(7)`, `tcp_keepalive_probes`).
+pub const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
+/// See [`KEEPALIVE_IDLE`].
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long the acceptor rests when the system has no descriptor or memory for another connection.
+/// Long enough not to spin, short enough that nobody in the backlog gives up.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A line about the same trouble is logged at most this often.
+pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Descriptors that are not connections: the standard three, the listener, the acceptor's poll and
+/// waker, the signal pipe, the log file, and some to spare for what libraries open for a moment.
+pub const OWN_DESCRIPTORS: usize = 16;
+
+/// Descriptors of each worker: its poll and its waker.
+pub const WORKER_DESCRIPTORS: usize = 2;
+
+/// Bytes of log records that a worker gathers before it hands them over in mid-turn.
+pub const LOG_BATCH: usize = 64 * 1024;
+
+/// Bytes of log records that may wait for the writer. Then whoever logs waits, or drops.
+pub const LOG_PENDING: usize = 8 * 1024 * 1024;
+
+/// Bytes of waiting log records that make the writer begin before [`LOG_GATHER`] is over.
+pub const LOG_EAGER: usize = 1024 * 1024;
+
+/// How long the log writer lets records gather, so that a busy server writes rarely and an idle one
+/// soon: half of the 100 ms within which a record is promised to be in the file.
+pub const LOG_GATHER: Duration = Duration::from_millis(50);
+
+/// Bytes that the log writer writes at once to what is not a file. A pipe with room for anything
+/// has room for this much (`pipe(7)`), so what a slow reader takes is seen as it takes it.
+pub const LOG_CHUNK: usize = 4096;
+
+/// A log sink that has taken nothing for this long is stuck: records are dropped and counted.
+pub const LOG_STUCK: Duration = Duration::from_secs(1);
+
+// A batch has to fit where it is handed to, and the writer has to start before the room is gone.
+const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
+// A frame that is held to see whether it is an exit must leave room in the buffer for the next read.
+const _: () = assert!((common::protocol::MAX_EXIT_PAYLOAD as usize) < READ_BUFFER / 2);

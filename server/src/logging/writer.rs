@@ -1,0 +1,136 @@
+//! The writer: the only thread that makes system calls for the log.
+//!
+//! It writes what has gathered in as few calls as the sink allows. What a sink refuses is dropped
+//! and counted, and the count is the first thing that is written when the sink takes something
+//! again. A record that was cut off by a refusal is ended before the next one begins.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use log::{error, warn};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::{append, backlog::Backlog, sink};
+use crate::{journal::reason, limits};
+
+/// Where the log goes.
+#[derive(Debug)]
+pub(super) enum Target {
+    Stderr,
+    File { file: File, path: PathBuf },
+}
+
+/// The writer and its sink.
+pub(super) struct Writer {
+    backlog: Arc<Backlog>,
+    /// `None`: there is nothing to write to, not even a standard error.
+    file: Option<File>,
+    /// Where to open it anew.
+    path: Option<PathBuf>,
+    /// The last byte that the sink took ended a record, or it has not taken any.
+    between_records: bool,
+}
+
+impl Writer {
+    pub(super) fn new(backlog: Arc<Backlog>, target: Target) -> Self {
+        let (file, path) = match target {
+            Target::File { file, path } => (Some(file), Some(path)),
+            Target::Stderr => {
+                (io::stderr().as_fd().try_clone_to_owned().ok().map(File::from), None)
+            }
+        };
+        Self { backlog, file, path, between_records: true }
+    }
+
+    pub(super) fn run(mut self) {
+        // This thread's own records must not wait for it.
+        sink::defer();
+        let mut lines = String::new();
+        loop {
+            let job = self.backlog.next(&mut lines);
+            if job.reopen {
+                self.reopen();
+            }
+            self.write_records(&lines);
+            lines.clear();
+            // Only here do a few lines more than were handed over: the writer's own.
+            self.write_records(&sink::take());
+            if job.last {
+                return self.backlog.finish();
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        let Some(path) = &self.path else { return };
+        match append(path) {
+            Ok(file) => self.file = Some(file),
+            Err(error) => {
+                let path = path.display();
+                error!(
+                    "Cannot reopen the log file {path}: {}; writing to the old one",
+                    reason(&error)
+                );
+            }
+        }
+    }
+
+    /// Writes whole records as far as the sink takes them; counts the rest as dropped.
+    fn write_records(&mut self, lines: &str) {
+        if lines.is_empty() {
+            return;
+        }
+        let mut rest = lines.as_bytes();
+        if !self.between_records && self.write_all(&mut &b"\n"[..]).is_err() {
+            return self.drop_records(rest);
+        }
+        match self.write_all(&mut rest) {
+            Ok(()) => match self.backlog.take_dropped() {
+                0 => {}
+                dropped => warn!(event = "log-dropped", records = dropped;
+                    "{dropped} log records could not be written and are lost"),
+            },
+            Err(_) => self.drop_records(rest),
+        }
+    }
+
+    fn drop_records(&self, lines: &[u8]) {
+        self.backlog.count_dropped(memchr::memchr_iter(b'\n', lines).count() as u64);
+    }
+
+    /// Moves `bytes` past what the sink took.
+    fn write_all(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        // A file takes all at once. What has a reader takes what the reader leaves room for, and a
+        // bigger write would not return while a slow one is reading: it would look like a dead one.
+        let most = if file.metadata().is_ok_and(|meta| meta.is_file()) {
+            bytes.len()
+        } else {
+            limits::LOG_CHUNK
+        };
+        while !bytes.is_empty() {
+            match file.write(&bytes[..most.min(bytes.len())]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => {
+                    self.between_records = bytes[taken - 1] == b'\n';
+                    *bytes = &bytes[taken..];
+                    self.backlog.moved();
+                }
+                // Somebody who shares our standard error has made it non-blocking.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let _ = poll(&mut [PollFd::new(file, PollFlags::OUT)], None);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

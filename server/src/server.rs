@@ -1,0 +1,323 @@
+//! The server as a whole: bound, run, drained; and the handle by which it is asked to leave.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use crossbeam::utils::CachePadded;
+use log::{error, info};
+use mio::{Poll, Waker, net::TcpStream};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use thiserror::Error;
+use threadpool::ThreadPool;
+
+use crate::{
+    acceptor::Acceptor,
+    config::Config,
+    counters::{Counters, Stats},
+    handoff::Handoff,
+    journal::reason,
+    limits, logging,
+    phase::{Phase, PhaseCell},
+    worker::{Accepted, WAKE, Worker},
+};
+
+/// An echo server that has its address and is about to run.
+///
+/// ```
+/// use std::{io::{Read, Write}, net::TcpStream, thread};
+///
+/// let mut config = server::Config::default();
+/// config.port = 0;
+/// let server = server::Server::bind(config)?;
+/// let (addr, handle) = (server.local_addr(), server.handle());
+/// let running = thread::spawn(|| server.run());
+///
+/// let mut client = TcpStream::connect(addr)?;
+/// client.write_all(b"hello\nexit\n")?;
+/// let mut reply = String::new();
+/// client.read_to_string(&mut reply)?;
+/// assert_eq!(reply, "hello\nGoodbye!\n");
+///
+/// handle.shutdown();
+/// let stats = running.join().expect("the server does not panic")?;
+/// assert_eq!(stats.connections, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    local_addr: SocketAddr,
+    listener: mio::net::TcpListener,
+    acceptor_poll: Poll,
+    worker_polls: Vec<Poll>,
+    shared: Arc<Shared>,
+}
+
+/// A hand on a server from any thread.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// What all threads of a server look at.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) phase: PhaseCell,
+    pub(crate) open: OpenConnections,
+    pub(crate) counters: Counters,
+    handoff: Arc<Handoff<Accepted<TcpStream>, Waker>>,
+    failed: AtomicBool,
+}
+
+/// How many connections are open, from the accept to the close.
+#[derive(Debug, Default)]
+pub(crate) struct OpenConnections(CachePadded<AtomicUsize>);
+
+/// Why a server cannot listen.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// The host is no address, and no name that has one.
+    #[error("the host '{host}' does not resolve: {}", reason(source))]
+    Resolve {
+        /// As given.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The system does not let us listen there.
+    #[error("cannot listen on {addr}: {}", advice(source))]
+    Listen {
+        /// The last address that was tried.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no room for another server.
+    #[error("cannot set up the server: {}", reason(.0))]
+    System(#[source] io::Error),
+}
+
+/// Why a server that ran did not end well.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A thread of the server failed in a way that the others could not make up for, so the server
+    /// stopped. Its last words are in the log.
+    #[error("the server stopped because one of its threads failed; the log says how")]
+    ThreadFailed,
+}
+
+impl Server {
+    /// Binds a server to its address. Nobody is served before [`run`](Self::run), but from here on
+    /// clients can connect and wait.
+    ///
+    /// # Errors
+    ///
+    /// If the host does not resolve, or the system does not let us listen. See [`BindError`].
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        let listener = listen(&config.host, config.port)?;
+        let local_addr = listener.local_addr().map_err(BindError::System)?;
+        // Polls and wakers are there before any thread, so nobody is ever handed over to nowhere.
+        let polls = 1 + config.workers.get();
+        let mut polls = (0..polls)
+            .map(|_| Poll::new())
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(BindError::System)?;
+        let mut wakers = polls
+            .iter()
+            .map(|poll| Waker::new(poll.registry(), WAKE))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(BindError::System)?;
+        let worker_polls = polls.split_off(1);
+        let (Some(acceptor_poll), acceptor_waker) = (polls.pop(), wakers.remove(0)) else {
+            unreachable!("the first of at least two polls")
+        };
+        let shared = Shared {
+            phase: PhaseCell::default(),
+            open: OpenConnections::default(),
+            counters: Counters::new(worker_polls.len()),
+            handoff: Arc::new(Handoff::new(limits::QUEUE, acceptor_waker, wakers)),
+            failed: AtomicBool::new(false),
+        };
+        let listener = mio::net::TcpListener::from_std(listener);
+        Ok(Self {
+            config,
+            local_addr,
+            listener,
+            acceptor_poll,
+            worker_polls,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The address that clients connect to; it names the port if any free one was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// A hand on this server, for another thread.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Serves until a [`Handle`] asks it to leave, and everyone has left.
+    ///
+    /// # Errors
+    ///
+    /// If a thread of the server failed. See [`RunError`].
+    pub fn run(self) -> Result<Stats, RunError> {
+        let Self { config, local_addr, listener, acceptor_poll, worker_polls, shared } = self;
+        info!(event = "started", address:% = local_addr; "Echo server started on {local_addr}");
+        let config = Arc::new(config);
+        let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
+        for (seat, poll) in worker_polls.into_iter().enumerate() {
+            let (config, shared) = (Arc::clone(&config), Arc::clone(&shared));
+            pool.execute(move || {
+                name_thread(seat);
+                logging::defer();
+                let handoff = Arc::clone(&shared.handoff);
+                shared.keep_going(|| Worker::new(seat, &config, &shared, handoff, poll).run());
+            });
+        }
+        info!(event = "waiting"; "Waiting for client connections...");
+        shared.keep_going(|| {
+            let handoff = Arc::clone(&shared.handoff);
+            Acceptor::new(&config, &shared, handoff, listener, acceptor_poll)?.run()
+        });
+        // The acceptor, and with it the listener, is gone: whoever has come is in the queue.
+        shared.handoff.close();
+        pool.join();
+        info!(event = "stopped"; "Server shutdown complete");
+        if shared.failed.load(SeqCst) {
+            Err(RunError::ThreadFailed)
+        } else {
+            Ok(shared.counters.stats())
+        }
+    }
+}
+
+impl Handle {
+    /// Asks the server to leave: it accepts nobody any more, serves what it has received, says end of
+    /// stream to its peers, and waits for them to leave, for at most the drain timeout.
+    pub fn shutdown(&self) {
+        self.shared.enter(Phase::Draining);
+    }
+
+    /// Makes the server drop everything and end now.
+    pub fn stop(&self) {
+        self.shared.enter(Phase::Stopped);
+    }
+
+    /// Where the server is in its life.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.shared.phase.get()
+    }
+
+    /// What has been counted up to now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.stats()
+    }
+
+    /// Connections that are open now.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.shared.open.now()
+    }
+}
+
+impl Shared {
+    fn enter(&self, phase: Phase) {
+        if self.phase.advance(phase) {
+            self.handoff.wake_all();
+        }
+    }
+
+    /// Runs one of the server's threads. A server that has lost one must not pretend to be whole:
+    /// if the thread fails, all stop.
+    fn keep_going(&self, thread: impl FnOnce() -> io::Result<()>) {
+        match catch_unwind(AssertUnwindSafe(thread)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error!("The server cannot go on: {}", reason(&error)),
+            Err(_) => error!("The server cannot go on: a bug ended one of its threads"),
+        }
+        self.failed.store(true, SeqCst);
+        self.enter(Phase::Stopped);
+    }
+}
+
+impl OpenConnections {
+    /// Counts one more, unless there are `most` already.
+    pub(crate) fn acquire(&self, most: usize) -> bool {
+        let room = |open| (open < most).then_some(open + 1);
+        self.0.try_update(SeqCst, SeqCst, room).is_ok()
+    }
+
+    pub(crate) fn release(&self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+
+    fn now(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+/// Listens on the first of the host's addresses that lets us.
+fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
+    let resolve = |source| BindError::Resolve { host: host.to_owned(), source };
+    let mut error = resolve(io::Error::other("it has no address"));
+    for addr in (host, port).to_socket_addrs().map_err(resolve)? {
+        match listen_on(addr) {
+            Ok(listener) => return Ok(listener),
+            Err(source) => error = BindError::Listen { addr, source },
+        }
+    }
+    Err(error)
+}
+
+fn listen_on(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    // A restarted server may bind although connections of the old one are in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(limits::BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    let listener = TcpListener::from(socket);
+    let socket = SockRef::from(&listener);
+    // What is set on a listener holds for what it accepts (Linux, BSD): no call per connection.
+    socket.set_tcp_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(limits::KEEPALIVE_IDLE)
+        .with_interval(limits::KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive)?;
+    Ok(listener)
+}
+
+/// What the system said, and what to do about it.
+fn advice(error: &io::Error) -> String {
+    let advice = match Errno::from_io_error(error) {
+        Some(Errno::ADDRINUSE) => "another program listens there; stop it or choose another port",
+        Some(Errno::ADDRNOTAVAIL) => "it is not an address of this machine; choose one that is",
+        Some(Errno::ACCESS) => "ports below 1024 need privilege; choose a higher one",
+        _ => return reason(error),
+    };
+    format!("{} ({advice})", reason(error))
+}
+
+/// Names the calling thread after its seat: what `top -H` and a debugger show.
+fn name_thread(seat: usize) {
+    if let Ok(name) = std::ffi::CString::new(format!("worker-{}", seat + 1)) {
+        // A name is a courtesy; nothing depends on it.
+        let _ = rustix::thread::set_name(&name);
+    }
+}

@@ -1,0 +1,140 @@
+//! The `length` protocol: frames of a 4-byte length and a payload, echoed as they came.
+//!
+//! A payload short enough to be an exit is held until it is whole, by not consuming it. A longer one
+//! streams through, so a frame of any length costs no memory.
+
+use std::borrow::Cow;
+
+use common::{
+    exit::{Newline, goodbye, is_exit},
+    frame::{PREFIX_LEN, encode, payload_len},
+    protocol::{MAX_EXIT_PAYLOAD, MAX_FRAME_PAYLOAD},
+};
+
+use super::{End, Outcome, Reason};
+
+/// What has to be remembered from one read to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Length {
+    /// Bytes of a payload, already begun, that are still to stream through.
+    streaming: u32,
+}
+
+impl Length {
+    pub(super) fn receive(&mut self, input: &[u8]) -> Outcome {
+        let mut at = self.stream(input);
+        while let Some(payload) = payload_len(&input[at..]) {
+            let body = at + PREFIX_LEN;
+            if payload > MAX_FRAME_PAYLOAD {
+                return end(at, body, Reason::FrameTooLong(payload), too_long(payload));
+            }
+            if payload > MAX_EXIT_PAYLOAD {
+                self.streaming = payload;
+                at = body + self.stream(&input[body..]);
+                continue;
+            }
+            let next = body + payload as usize;
+            let Some(text) = input.get(body..next) else {
+                break;
+            };
+            if is_exit(text) {
+                return end(at, next, Reason::Exit, frame(goodbye(Newline::None)));
+            }
+            at = next;
+        }
+        Outcome::echo(at)
+    }
+
+    /// Lets bytes of a streaming payload pass; says how many.
+    fn stream(&mut self, input: &[u8]) -> usize {
+        let passing = input.len().min(self.streaming as usize);
+        self.streaming -= u32::try_from(passing).expect("at most `streaming`, a u32");
+        passing
+    }
+}
+
+fn end(echo: usize, consumed: usize, reason: Reason, reply: Vec<u8>) -> Outcome {
+    Outcome { echo, consumed, end: Some(End { reason, reply: Cow::Owned(reply) }) }
+}
+
+fn too_long(payload: u32) -> Vec<u8> {
+    frame(
+        format!("Error: a frame of {payload} bytes is over the limit of {MAX_FRAME_PAYLOAD}")
+            .as_bytes(),
+    )
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    encode(payload).expect("a sentence is shorter than 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use common::protocol::Protocol;
+
+    use super::*;
+    use crate::session::tests::converse;
+
+    fn prefix(len: u32) -> Vec<u8> {
+        len.to_be_bytes().to_vec()
+    }
+
+    /// The conversation is the same however the stream is split in two.
+    #[track_caller]
+    fn at_every_split(stream: &[u8], replies: &[u8], reason: Option<Reason>) {
+        for at in 0..=stream.len() {
+            let reads = [&stream[..at], &stream[at..]];
+            assert_eq!(
+                converse(Protocol::Length, &reads),
+                (replies.to_vec(), reason),
+                "split at {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn whole_frames_go_back_as_they_came() {
+        let stream =
+            [frame(b"hello"), frame(b""), frame(b"exit stage left"), frame(&[0xff; 300])].concat();
+        at_every_split(&stream, &stream, None);
+    }
+
+    #[test]
+    fn an_exit_is_answered_by_a_frame_and_nothing_after_it_is_echoed() {
+        for exit in [&b"exit"[..], b"EXIT", b" exit\r\n"] {
+            let stream = [frame(b"hello"), frame(exit), frame(b"more")].concat();
+            at_every_split(
+                &stream,
+                &[frame(b"hello"), frame(b"Goodbye!")].concat(),
+                Some(Reason::Exit),
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_payload_streams_through() {
+        let mut session = Length::default();
+        let start = [prefix(MAX_EXIT_PAYLOAD + 1), b"abc".to_vec()].concat();
+        assert_eq!(session.receive(&start), Outcome::echo(start.len()));
+        let rest = vec![b'x'; MAX_EXIT_PAYLOAD as usize - 2];
+        assert_eq!(session.receive(&rest), Outcome::echo(rest.len()));
+        assert_eq!(session.receive(b"\0\0\0\x01"), Outcome::echo(0), "the next frame is held");
+    }
+
+    #[test]
+    fn the_longest_frame_is_allowed_and_one_more_is_not() {
+        let longest = prefix(MAX_FRAME_PAYLOAD);
+        at_every_split(&longest, &longest, None);
+        for over in [MAX_FRAME_PAYLOAD + 1, u32::MAX] {
+            let stream = [frame(b"ok"), prefix(over), b"whatever".to_vec()].concat();
+            let replies = [frame(b"ok"), too_long(over)].concat();
+            at_every_split(&stream, &replies, Some(Reason::FrameTooLong(over)));
+        }
+    }
+
+    #[test]
+    fn a_stream_cut_off_in_a_frame_goes_back_as_far_as_it_came() {
+        at_every_split(b"\0\0\0", b"\0\0\0", None);
+        at_every_split(b"\0\0\0\x05hel", b"\0\0\0\x05hel", None);
+    }
+}

@@ -1,0 +1,58 @@
+//! What signals mean to the server: leave, leave at once, open the log file anew.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use server::Handle;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+/// The signal that ended the server at once, if one did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ended(Arc<AtomicI32>);
+
+impl Ended {
+    pub(crate) fn by(&self) -> Option<i32> {
+        Some(self.0.load(SeqCst)).filter(|&signal| signal != 0)
+    }
+}
+
+/// Listens for signals in a thread of its own, which ends with the process. `SIGHUP` keeps its
+/// meaning, the end of the terminal, unless there is something to `reopen`.
+pub(crate) fn listen(
+    handle: Handle,
+    reopen: Option<impl Fn() + Send + 'static>,
+) -> io::Result<Ended> {
+    let hangup = reopen.as_ref().map(|_| SIGHUP);
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
+    let ended = Ended::default();
+    let by = ended.clone();
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut asked = 0;
+        for signal in signals.forever() {
+            if signal == SIGHUP {
+                reopen.as_ref().inspect(|reopen| reopen());
+                continue;
+            }
+            asked += 1;
+            match asked {
+                1 => handle.shutdown(),
+                2 => {
+                    by.0.store(signal, SeqCst);
+                    handle.stop();
+                }
+                // Not even the log is waited for.
+                _ => std::process::exit(common::status::signalled(signal).into()),
+            }
+        }
+    })?;
+    Ok(ended)
+}

@@ -1,0 +1,311 @@
+//! One worker of the pool: an event loop that serves the connections it has taken.
+//!
+//! A round of the loop: take what is to be taken off the queue, sleep if there is nothing to do,
+//! collect what the poll says, give each connection that is ready one turn, see whose time is up.
+//! A connection that used up its turn is ready again in the next round, behind the others.
+//!
+//! The worker knows when a connection is to be looked at, and nothing of what it then does.
+
+use std::{
+    io,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, Token, event::Source};
+use slab::Slab;
+
+use crate::{
+    config::Config,
+    connection::{Connection, Readiness, Room, Timeouts, Turn},
+    handoff::Handoff,
+    journal::Journal,
+    limits, logging,
+    phase::Phase,
+    server::Shared,
+    stream::Stream,
+    timers::{Armed, Timers},
+};
+
+/// The token of the worker's waker; connections have their slab key.
+pub(crate) const WAKE: Token = Token(usize::MAX);
+
+/// A connection on its way from the acceptor to a worker.
+#[derive(Debug)]
+pub(crate) struct Accepted<S> {
+    pub(crate) stream: S,
+    pub(crate) peer: SocketAddr,
+}
+
+/// An event loop and all that it owns.
+pub(crate) struct Worker<'a, S> {
+    seat: usize,
+    config: &'a Config,
+    shared: &'a Shared,
+    handoff: Arc<Handoff<Accepted<S>, mio::Waker>>,
+    journal: Journal<'a>,
+    poll: Poll,
+    connections: Slab<Slot<S>>,
+    /// Keys of connections that are to have a turn; each at most once, see [`Slot::queued`].
+    ready: Vec<usize>,
+    timers: Timers,
+    timeouts: Timeouts,
+    /// When draining ends, from the moment that it began.
+    drained_by: Option<Instant>,
+    buffer: Box<[u8]>,
+    now: Instant,
+}
+
+/// A connection, and what only its worker knows of it.
+struct Slot<S> {
+    connection: Connection<S>,
+    armed: Armed,
+    /// It is in [`Worker::ready`].
+    queued: bool,
+    /// The poll has been asked to say when the socket takes bytes again. Most never need it, so it
+    /// is asked for at the first tail, and then left.
+    watches_write: bool,
+}
+
+impl<'a, S: Stream + Source> Worker<'a, S> {
+    pub(crate) fn new(
+        seat: usize,
+        config: &'a Config,
+        shared: &'a Shared,
+        handoff: Arc<Handoff<Accepted<S>, mio::Waker>>,
+        poll: Poll,
+    ) -> Self {
+        Self {
+            seat,
+            config,
+            shared,
+            handoff,
+            journal: Journal::new(&shared.counters.workers[seat], config.log_messages),
+            poll,
+            connections: Slab::new(),
+            ready: Vec::new(),
+            timers: Timers::default(),
+            timeouts: Timeouts { idle: config.idle_timeout, write: config.write_timeout },
+            drained_by: None,
+            buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
+            now: Instant::now(),
+        }
+    }
+
+    /// Serves until the server has stopped, or has drained and nobody is left.
+    ///
+    /// # Errors
+    ///
+    /// Only if the poll itself fails, which takes a bug or a broken system.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(limits::EVENTS);
+        loop {
+            match self.shared.phase.get() {
+                Phase::Running => {}
+                Phase::Draining => {
+                    self.begin_drain();
+                    if self.is_done() {
+                        break;
+                    }
+                }
+                Phase::Stopped => break,
+            }
+            self.take_connections();
+            // What was logged is handed over when its echo has long been sent.
+            logging::hand_over();
+            self.wait(&mut events)?;
+            self.note_readiness(&events);
+            self.give_turns();
+            self.expire();
+        }
+        self.cut_all();
+        logging::hand_over();
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        let late = self.drained_by.is_some_and(|by| self.now >= by);
+        late || (self.connections.is_empty() && self.handoff.is_drained())
+    }
+
+    /// The first time: tells every connection that the server is leaving.
+    fn begin_drain(&mut self) {
+        if self.drained_by.is_some() {
+            return;
+        }
+        self.drained_by = Some(self.now + self.config.drain_timeout);
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.connections[key].connection.drain();
+            self.queue(key);
+        }
+    }
+
+    fn take_connections(&mut self) {
+        for _ in 0..limits::TURN_TAKES {
+            let Some(accepted) = self.handoff.take(self.seat) else {
+                return;
+            };
+            self.add(accepted);
+        }
+    }
+
+    fn add(&mut self, Accepted { stream, peer }: Accepted<S>) {
+        let peer = peer.to_string().into_boxed_str();
+        self.journal.connected(&peer);
+        let connection = Connection::new(stream, peer, self.config.protocol, self.now);
+        let slot =
+            Slot { connection, armed: Armed::default(), queued: false, watches_write: false };
+        let key = self.connections.insert(slot);
+        let stream = self.connections[key].connection.stream_mut();
+        if let Err(error) = self.poll.registry().register(stream, Token(key), Interest::READABLE) {
+            self.journal.not_registered(self.connections[key].connection.peer(), &error);
+            self.remove(key);
+            return;
+        }
+        if self.drained_by.is_some() {
+            self.connections[key].connection.drain();
+            self.queue(key);
+        }
+        self.arm(key);
+    }
+
+    /// Sleeps until there is something to do; not at all if there already is.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let sleeps = self.ready.is_empty() && self.handoff.fall_asleep(self.seat);
+        let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        if sleeps {
+            self.handoff.woke(self.seat);
+        }
+        self.now = Instant::now();
+        Ok(())
+    }
+
+    /// `None`: there is none, so nothing but an event ends the sleep.
+    fn until_next_deadline(&self) -> Option<Duration> {
+        let next = [self.timers.next(), self.drained_by].into_iter().flatten().min()?;
+        // The time since the last look at the clock has passed as well.
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn note_readiness(&mut self, events: &Events) {
+        for event in events {
+            // An event may be about a connection that has gone since; or be spurious: a turn more
+            // than needed does no harm.
+            let Some(slot) = self.connections.get_mut(event.token().0) else {
+                continue;
+            };
+            let read_closed = event.is_read_closed() || event.is_error();
+            let readable = event.is_readable() || read_closed;
+            slot.connection.ready(Readiness { readable, read_closed });
+            self.queue(event.token().0);
+        }
+    }
+
+    fn queue(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        if !std::mem::replace(&mut slot.queued, true) {
+            self.ready.push(key);
+        }
+    }
+
+    /// Gives each connection that was ready when the round began one turn.
+    fn give_turns(&mut self) {
+        let turns = self.ready.len();
+        for at in 0..turns {
+            self.give_turn(self.ready[at]);
+        }
+        self.ready.drain(..turns);
+    }
+
+    fn give_turn(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        slot.queued = false;
+        let mut room = Room { buffer: &mut self.buffer, journal: &self.journal, now: self.now };
+        // A bug that a peer has found costs that peer its connection, and nobody else theirs. What it
+        // leaves half done is dropped with it; the buffer means nothing between turns.
+        let turn = catch_unwind(AssertUnwindSafe(|| slot.connection.turn(&mut room)));
+        match turn {
+            Ok(Turn::Wait) => self.settle(key),
+            Ok(Turn::Again) => {
+                self.settle(key);
+                self.queue(key);
+            }
+            Ok(Turn::Over) => self.remove(key),
+            Err(_) => {
+                self.journal.panicked(slot.connection.peer());
+                self.remove(key);
+            }
+        }
+    }
+
+    /// After a turn: asks the poll for what is newly of interest, and arms the deadline.
+    fn settle(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        if slot.connection.wants_write() && !slot.watches_write {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            let registered =
+                self.poll.registry().reregister(slot.connection.stream_mut(), Token(key), interest);
+            if let Err(error) = registered {
+                self.journal.not_registered(slot.connection.peer(), &error);
+                return self.remove(key);
+            }
+            slot.watches_write = true;
+        }
+        self.arm(key);
+    }
+
+    fn arm(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        if let Some(deadline) = slot.connection.deadline(&self.timeouts) {
+            self.timers.arm(key, &mut slot.armed, deadline);
+        }
+    }
+
+    fn expire(&mut self) {
+        while let Some((key, at)) = self.timers.pop_due(self.now) {
+            let Some(slot) = self.connections.get_mut(key) else {
+                continue;
+            };
+            if !slot.armed.fires(at) {
+                continue;
+            }
+            match slot.connection.deadline(&self.timeouts) {
+                Some(deadline) if deadline <= self.now => {
+                    slot.connection.expire(&self.timeouts, &self.journal);
+                    self.remove(key);
+                }
+                _ => self.arm(key),
+            }
+        }
+    }
+
+    /// Closes the socket, which takes it out of the poll as well.
+    fn remove(&mut self, key: usize) {
+        let slot = self.connections.remove(key);
+        if slot.queued {
+            self.ready.retain(|&ready| ready != key);
+        }
+        self.handoff.let_go(self.seat);
+        self.shared.open.release();
+        let peer = slot.connection.peer().to_owned();
+        drop(slot);
+        self.journal.closed(&peer);
+    }
+
+    /// The server cannot wait any longer: whoever is still here is dropped.
+    fn cut_all(&mut self) {
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let connection = &self.connections[key].connection;
+            self.journal.cut(connection.peer(), connection.unsent());
+            self.remove(key);
+        }
+    }
+}
