@@ -1,2 +1,24 @@
-//! Placeholder.
-fn main() {}
+//! `echo-client`: the command line in, the exit status out.
+
+use std::{io::Write as _, process::ExitCode};
+
+use client::{args::Args, config::Config, error::Error};
+use common::{
+    cli::{parse_args, usage_error},
+    status::{FAILED, SUCCESS},
+};
+
+fn main() -> ExitCode {
+    let args: Args = parse_args();
+    let config = Config::try_from(args).unwrap_or_else(|mistake| usage_error(&mistake.to_string()));
+    match client::run(&config) {
+        // Whoever read our output had enough of it: `echo-client < file | head -1` is no failure.
+        Ok(true) | Err(Error::OutputClosed) => SUCCESS.into(),
+        Ok(false) => FAILED.into(),
+        Err(error) => {
+            // A closed standard error must not turn a failure into a panic.
+            let _ = writeln!(std::io::stderr(), "Error: {error}");
+            FAILED.into()
+        }
+    }
+}

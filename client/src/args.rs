@@ -1,0 +1,104 @@
+//! The command line as it is typed.
+//!
+//! Owns names, help and the form of each value. What values mean together is the configuration's.
+
+use std::{ffi::OsString, time::Duration};
+
+use clap::{
+    Args as ArgGroup, Parser, Subcommand,
+    builder::{NonEmptyStringValueParser, RangedU64ValueParser},
+};
+use common::{
+    cli::{duration, positive_duration},
+    protocol::{DEFAULT_HOST, DEFAULT_PORT},
+};
+
+use crate::ping;
+
+/// Talk to an echo server and check every byte that comes back
+///
+/// In a terminal it is a conversation: type a message, see its echo, type 'exit' to leave. In a pipe
+/// it is a filter: everything from standard input goes to the server, everything that returns goes to
+/// standard output, and the exit status says whether it was the same.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "echo-client", version, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Where the server is.
+    #[command(flatten)]
+    pub server: ServerArgs,
+
+    /// Send TEXT as a line, print its echo, and leave; may be given several times
+    ///
+    /// Standard input is not read. A TEXT that reads 'exit' is the last that is sent, and the server's
+    /// goodbye is printed.
+    #[arg(short, long = "message", value_name = "TEXT", allow_hyphen_values = true)]
+    pub message: Vec<OsString>,
+
+    /// What to do instead of a conversation.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Where the server is, for every way of talking to it.
+#[derive(Clone, Debug, ArgGroup)]
+pub struct ServerArgs {
+    /// The server's name or address
+    #[arg(long, global = true, default_value = DEFAULT_HOST)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub host: String,
+
+    /// The server's TCP port
+    #[arg(long, global = true, default_value_t = DEFAULT_PORT)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+
+    /// How long to wait for the connection, and for each reply
+    ///
+    /// As 500ms, 2s or 1m. In a pipe it is the longest time in which no byte returns while some are
+    /// under way.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5s")]
+    #[arg(value_parser = positive_duration)]
+    pub timeout: Duration,
+}
+
+/// The ways of talking to the server that have a name.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Measure round trips one by one, like ping(8)
+    ///
+    /// Each round trip sends a line and waits for exactly that line. One that is wrong, late or cut off
+    /// is lost, and the next one connects again. Ctrl+C ends it with the summary. The exit status is 1 if
+    /// anything was lost, so that it can serve as a health check.
+    Ping(PingArgs),
+}
+
+/// How to measure round trips.
+#[derive(Clone, Debug, ArgGroup)]
+pub struct PingArgs {
+    /// How many round trips; 0 goes on until Ctrl+C
+    #[arg(long, short, default_value_t = 4)]
+    pub count: u64,
+
+    /// From the start of one round trip to the start of the next, as 200ms or 1s
+    #[arg(long, short, value_name = "DURATION", default_value = "1s")]
+    #[arg(value_parser = duration)]
+    pub interval: Duration,
+
+    /// Bytes to send each time, the newline at their end included
+    #[arg(long, short, value_name = "BYTES", default_value_t = ping::DEFAULT_SIZE)]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=ping::MAX_SIZE as u64))]
+    pub size: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  echo-client                              talk to the server on this machine
+  echo-client --host echo.example.com      talk to another
+  echo-client -m 'Hello, Server!'          send one message, print its echo
+  echo-client < file | cmp - file          send a file, compare what returns
+  echo-client ping --count 1 --timeout 1s  is the server well?
+
+Exit status:
+  0  every byte came back (or the reader of the output left before)
+  1  no server, or a wrong, late or missing reply
+  2  a mistake on the command line";

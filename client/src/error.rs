@@ -1,0 +1,186 @@
+//! What can go wrong, whose fault it is, and the one sentence that the user reads about it.
+//!
+//! Must not know where the sentence is printed: `main` does that, once.
+
+use std::{io, time::Duration};
+
+use common::escape::Quoted;
+
+/// Why the client could not do what it was asked to.
+///
+/// The text is for the user: it names the cause without a stack of causes behind it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody to talk to. The one error of two lines: it is what a newcomer meets first, and the
+    /// second line is what to do about it.
+    #[error("Could not connect to server at {target}{}", explain(.reason))]
+    Connect {
+        /// `HOST:PORT` as it was asked for.
+        target: String,
+        /// What was in the way.
+        reason: Unreachable,
+    },
+
+    /// The server ended the connection, and owed nothing.
+    #[error("The server has closed the connection")]
+    Closed,
+
+    /// The server ended the connection while it owed us bytes.
+    #[error("The server closed the connection with {} of the echo still to come", bytes(*owed))]
+    ClosedEarly {
+        /// How many bytes had been given to the client and had not come back.
+        owed: usize,
+    },
+
+    /// The connection broke: a reset, or the network.
+    #[error("The connection to the server was lost: {}", plain(.0))]
+    Lost(io::Error),
+
+    /// Something was owed, and nothing came for this long.
+    #[error("No reply from the server within {0:?}")]
+    NoReply(Duration),
+
+    /// Something else came back than what was sent.
+    #[error(transparent)]
+    WrongEcho(#[from] WrongEcho),
+
+    /// The server said something although nothing was owed.
+    #[error("The server sent something unasked: {}", Quoted(.0))]
+    Unasked(Vec<u8>),
+
+    /// An exit was answered by neither a goodbye nor its echo.
+    #[error("The server answered 'exit' with {}", Quoted(.0))]
+    WrongGoodbye(Vec<u8>),
+
+    /// The user pressed Ctrl+C while the client was waiting.
+    #[error("Interrupted")]
+    Interrupted,
+
+    /// Standard input, or the keyboard.
+    #[error("Could not read the input: {}", plain(.0))]
+    Input(io::Error),
+
+    /// Standard output.
+    #[error("Could not write the output: {}", plain(.0))]
+    Output(io::Error),
+
+    /// Whoever read our output has left (`| head -1`): not a failure, but the end.
+    #[error("Nobody reads the output any more")]
+    OutputClosed,
+
+    /// The system refused something that the client cannot work without.
+    #[error("Could not {what}: {}", plain(.error))]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// Why a connection did not come about.
+#[derive(Debug)]
+pub enum Unreachable {
+    /// Nothing listens there.
+    Refused,
+    /// The name has no address.
+    UnknownHost,
+    /// Neither yes nor no within the time limit.
+    NoAnswer(Duration),
+    /// Anything else, as the system says it.
+    Io(io::Error),
+}
+
+/// Where the echo first differs from what was sent.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Wrong echo at byte {at}: expected {}, received {}", Quoted(.expected), Quoted(.received))]
+pub struct WrongEcho {
+    /// Which byte of the stream (of the message, where messages go one by one); the first is 1.
+    pub at: u64,
+    /// What should have come, from that byte on; at most [`WrongEcho::CONTEXT`] bytes.
+    pub expected: Vec<u8>,
+    /// What came instead, from that byte on; at most [`WrongEcho::CONTEXT`] bytes.
+    pub received: Vec<u8>,
+}
+
+impl WrongEcho {
+    /// How many bytes are shown of either side: enough to recognise them, and one line of a terminal.
+    pub const CONTEXT: usize = 32;
+
+    /// For bytes that differ from the first on, where `returned` bytes had come back rightly before.
+    ///
+    /// ```
+    /// use client::error::WrongEcho;
+    /// let wrong = WrongEcho::new(2, b"llo\n", b"xlo\n");
+    /// assert_eq!(wrong.to_string(), r"Wrong echo at byte 3: expected 'llo\n', received 'xlo\n'");
+    /// ```
+    #[must_use]
+    pub fn new(returned: u64, expected: &[u8], received: &[u8]) -> Self {
+        let head = |bytes: &[u8]| bytes[..bytes.len().min(Self::CONTEXT)].to_vec();
+        Self { at: returned + 1, expected: head(expected), received: head(received) }
+    }
+}
+
+impl Error {
+    /// For a failed write to standard output.
+    #[must_use]
+    pub fn output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+fn explain(reason: &Unreachable) -> String {
+    match reason {
+        Unreachable::Refused => "\nMake sure the server is running.".to_owned(),
+        Unreachable::UnknownHost => " (unknown host)".to_owned(),
+        Unreachable::NoAnswer(limit) => format!(" (no answer within {limit:?})"),
+        Unreachable::Io(error) => format!(" ({})", plain(error)),
+    }
+}
+
+fn bytes(count: usize) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
+/// The system's words without the number that std puts behind them.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_is_the_originals_two_lines() {
+        let error =
+            Error::Connect { target: "127.0.0.1:65432".to_owned(), reason: Unreachable::Refused };
+        assert_eq!(
+            error.to_string(),
+            "Could not connect to server at 127.0.0.1:65432\nMake sure the server is running."
+        );
+    }
+
+    #[test]
+    fn system_errors_are_words_without_numbers() {
+        let error = Error::Lost(io::Error::from_raw_os_error(104));
+        assert_eq!(
+            error.to_string(),
+            "The connection to the server was lost: Connection reset by peer"
+        );
+    }
+
+    #[test]
+    fn a_hostile_echo_is_escaped_and_cut() {
+        let wrong = WrongEcho::new(0, b"hi\n", &[0x1b; 1000]).to_string();
+        assert!(wrong.starts_with(r"Wrong echo at byte 1: expected 'hi\n', received '\x1b\x1b"));
+        assert!(wrong.len() < 250, "{wrong}");
+    }
+}

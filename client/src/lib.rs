@@ -1,0 +1,70 @@
+//! The client of an echo server: it sends, and checks every byte that comes back.
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`args`], [`config`] | the command line as typed, then as understood |
+//! | [`interactive`] | a conversation in a terminal, by way of [`prompt`], [`history`] and [`watcher`] |
+//! | [`filter`] | everything from a pipe and back, by way of [`window`] |
+//! | [`oneshot`] | messages from the command line |
+//! | [`ping`] | round trips one by one, by way of [`statistics`] |
+//! | [`exchange`], [`goodbye`] | a message and its echo, an exit and its answer |
+//! | [`connect`], [`link`], [`wait`] | a connection, its socket, and waiting for it |
+//! | [`output`] | echoes into a pipe or onto a terminal |
+//! | [`error`] | what can go wrong, in the user's words |
+//!
+//! Dependencies point down this table. Bytes on the wire are checked in [`exchange`] and [`window`],
+//! and nowhere else; system calls on the socket are in [`link`] and [`connect`].
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal as _},
+    os::fd::AsFd as _,
+};
+
+pub mod args;
+pub mod config;
+pub mod connect;
+pub mod error;
+pub mod exchange;
+pub mod filter;
+pub mod goodbye;
+pub mod history;
+pub mod interactive;
+pub mod link;
+pub mod oneshot;
+pub mod output;
+pub mod ping;
+pub mod prompt;
+pub mod statistics;
+pub mod wait;
+pub mod watcher;
+pub mod window;
+
+use config::{Config, Mode};
+use error::Error;
+use output::Output;
+
+/// Does the job, with the process's standard input and output. `true` if all went well.
+///
+/// # Errors
+///
+/// What went wrong, and has not been shown to anybody yet.
+pub fn run(config: &Config) -> Result<bool, Error> {
+    let (target, stdin, mut stdout) = (&config.target, io::stdin(), io::stdout());
+    match &config.mode {
+        Mode::Converse if stdin.is_terminal() && stdout.is_terminal() => {
+            interactive::run(target, &mut stdout)?;
+        }
+        Mode::Converse => {
+            // Without std's buffer, of whose content `poll` would know nothing.
+            let input = stdin.as_fd().try_clone_to_owned().map_err(Error::Input)?;
+            let link = target.connect()?;
+            filter::run(&link, &mut File::from(input), &mut Output::standard(&stdout)?)?;
+        }
+        Mode::Messages(messages) => {
+            oneshot::run(target.connect()?, messages, &mut Output::standard(&stdout)?)?;
+        }
+        Mode::Ping(ping) => return ping::run(target, ping, &mut stdout),
+    }
+    Ok(true)
+}

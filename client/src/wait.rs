@@ -1,0 +1,90 @@
+//! Waiting: for readiness, with a deadline, and never deaf to Ctrl+C.
+//!
+//! Must not know what is waited for, nor read a byte of it.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, Timespec, poll},
+    io::Errno,
+};
+use signal_hook::{consts::SIGINT, low_level::pipe};
+
+/// The moment after which waiting is in vain.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// A deadline that does not come.
+    pub const NEVER: Self = Self(None);
+
+    /// This long from now; a time too long for the clock to hold never comes.
+    #[must_use]
+    pub fn after(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
+    }
+
+    /// How long it is until then, zero if it has passed; `None` if it does not come.
+    #[must_use]
+    pub fn left(self) -> Option<Duration> {
+        self.0.map(|end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether it has passed.
+    #[must_use]
+    pub fn is_past(self) -> bool {
+        self.left() == Some(Duration::ZERO)
+    }
+}
+
+/// Waits until one of `fds` is ready, or until the deadline: then none of them has events.
+///
+/// # Errors
+///
+/// What `poll(2)` says, save for interruptions, after which it waits on.
+pub fn wait(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<()> {
+    loop {
+        // A time that the system's type cannot hold is as good as for ever.
+        let left = deadline.left().and_then(|left| Timespec::try_from(left).ok());
+        match poll(fds, left.as_ref()) {
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Ctrl+C as something to wait for, instead of as the process's end.
+#[derive(Debug)]
+pub struct Interrupt(UnixStream);
+
+impl Interrupt {
+    /// From here on SIGINT no longer ends the process but makes this readable, and it stays so.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor was left, or the system refused the handler.
+    pub fn on_ctrl_c() -> io::Result<Self> {
+        let (read, write) = UnixStream::pair()?;
+        pipe::register(SIGINT, write)?;
+        Ok(Self(read))
+    }
+}
+
+impl From<UnixStream> for Interrupt {
+    /// An interrupt that somebody else raises, by writing to the other end.
+    fn from(read: UnixStream) -> Self {
+        Self(read)
+    }
+}
+
+impl AsFd for Interrupt {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
