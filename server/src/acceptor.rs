@@ -9,7 +9,6 @@
 use std::{
     io::{self, ErrorKind, Write},
     net::{Shutdown, SocketAddr},
-    sync::Arc,
     time::Instant,
 };
 
@@ -22,7 +21,6 @@ use mio::{
 
 use crate::{
     config::Config,
-    handoff::Handoff,
     journal::reason,
     limits, logging,
     phase::Phase,
@@ -37,7 +35,6 @@ const LISTENER: Token = Token(0);
 pub(crate) struct Acceptor<'a> {
     config: &'a Config,
     shared: &'a Shared,
-    handoff: Arc<Handoff<Accepted<TcpStream>, mio::Waker>>,
     listener: TcpListener,
     poll: Poll,
     /// Accepted, and the queue had no room for it.
@@ -61,7 +58,6 @@ impl<'a> Acceptor<'a> {
     pub(crate) fn new(
         config: &'a Config,
         shared: &'a Shared,
-        handoff: Arc<Handoff<Accepted<TcpStream>, mio::Waker>>,
         mut listener: TcpListener,
         poll: Poll,
     ) -> io::Result<Self> {
@@ -69,7 +65,6 @@ impl<'a> Acceptor<'a> {
         Ok(Self {
             config,
             shared,
-            handoff,
             listener,
             poll,
             waiting: None,
@@ -116,7 +111,7 @@ impl<'a> Acceptor<'a> {
     fn accept_all(&mut self) -> Pause {
         loop {
             if let Some(waiting) = self.waiting.take()
-                && let Err(waiting) = self.handoff.push(waiting)
+                && let Err(waiting) = self.shared.handoff.push(waiting)
             {
                 self.waiting = Some(waiting);
                 return Pause::QueueFull;

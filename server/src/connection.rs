@@ -20,6 +20,7 @@ use crate::{
     limits,
     session::{End, Reason, Session},
     stream::Stream,
+    tail::{Tail, write_until_full},
 };
 
 /// What a worker lends to the connection whose turn it is.
@@ -89,20 +90,6 @@ enum Stage {
     Lingering,
 }
 
-/// Bytes that the socket did not take, from the first message that was not sent whole.
-#[derive(Debug)]
-struct Tail {
-    bytes: Vec<u8>,
-    /// This many of them have been sent.
-    sent: usize,
-    /// Up to here they are echo; behind it is the session's own last reply.
-    echo: usize,
-    /// Up to here they have been logged as echoed.
-    logged: usize,
-    /// Where `logged` stands among the messages.
-    splitter: Splitter,
-}
-
 impl<S: Stream> Connection<S> {
     pub(crate) fn new(stream: S, peer: Box<str>, protocol: Protocol, now: Instant) -> Self {
         Self {
@@ -155,10 +142,8 @@ impl<S: Stream> Connection<S> {
 
     fn go_on(&mut self, room: &mut Room<'_>) -> io::Result<Turn> {
         let mut reads = 0..limits::TURN_READS;
-        loop {
-            if !self.flush(room)? {
-                return Ok(Turn::Wait);
-            }
+        self.flush(room)?;
+        while self.tail.is_none() {
             match self.stage {
                 Stage::Serving | Stage::Lingering if self.readiness.readable => {
                     if reads.next().is_none() {
@@ -179,6 +164,7 @@ impl<S: Stream> Connection<S> {
                 Stage::Leaving => return Ok(Turn::Over),
             }
         }
+        Ok(Turn::Wait)
     }
 
     /// When to look at this connection again if nothing happens before.
@@ -204,7 +190,7 @@ impl<S: Stream> Connection<S> {
 
     /// Bytes that are owed to the peer.
     pub(crate) fn unsent(&self) -> usize {
-        self.held.len() + self.tail.as_ref().map_or(0, |tail| tail.bytes.len() - tail.sent)
+        self.held.len() + self.tail.as_ref().map_or(0, |tail| tail.unsent())
     }
 
     /// Reads once, and deals with what came.
@@ -301,58 +287,31 @@ impl<S: Stream> Connection<S> {
             self.tail.is_none(),
             "nothing is read, so nothing is sent, while there is a tail"
         );
-        let sent = write_all_it_takes(&mut self.stream, echo)?;
+        let sent = write_until_full(&mut self.stream, echo)?;
         let logged = room.journal.echoed(&self.peer, splitter, echo, sent);
         let replied =
-            if sent == echo.len() { write_all_it_takes(&mut self.stream, reply)? } else { 0 };
+            if sent == echo.len() { write_until_full(&mut self.stream, reply)? } else { 0 };
         room.journal.sent(sent + replied);
         if sent + replied < echo.len() + reply.len() {
-            let (echo_left, reply_left) = (&echo[logged..], &reply[replied..]);
-            self.tail = Some(Box::new(Tail {
-                bytes: [echo_left, reply_left].concat(),
-                sent: sent - logged,
-                echo: echo_left.len(),
-                logged: 0,
-                splitter: *splitter,
-            }));
+            let tail = Tail::new(&echo[logged..], sent - logged, &reply[replied..], *splitter);
+            self.tail = Some(Box::new(tail));
         }
         Ok(())
     }
 
-    /// Sends of the tail what the socket takes; says whether nothing is left of it.
-    fn flush(&mut self, room: &Room<'_>) -> io::Result<bool> {
-        let Some(tail) = &mut self.tail else {
-            return Ok(true);
-        };
-        let taken = write_all_it_takes(&mut self.stream, &tail.bytes[tail.sent..])?;
-        if taken > 0 {
-            self.since = room.now;
-            tail.sent += taken;
-            room.journal.sent(taken);
-            let echo = &tail.bytes[tail.logged..tail.echo];
-            let sent = tail.sent.min(tail.echo) - tail.logged;
-            tail.logged += room.journal.echoed(&self.peer, &mut tail.splitter, echo, sent);
+    /// Sends of the tail, if there is one, what the socket takes.
+    fn flush(&mut self, room: &Room<'_>) -> io::Result<()> {
+        if let Some(tail) = &mut self.tail {
+            if tail.send(&mut self.stream, &self.peer, room.journal)? > 0 {
+                self.since = room.now;
+            }
+            if tail.unsent() == 0 {
+                self.tail = None;
+            }
         }
-        let done = tail.sent == tail.bytes.len();
-        if done {
-            self.tail = None;
-        }
-        Ok(done)
+        Ok(())
     }
 }
 
-/// Writes until the socket takes no more; says how much it took.
-fn write_all_it_takes<S: Stream>(stream: &mut S, bytes: &[u8]) -> io::Result<usize> {
-    let mut sent = 0;
-    // Not stopping at a short write: only "would block" promises that readiness is told again.
-    while sent < bytes.len() {
-        match stream.write(&bytes[sent..]) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(taken) => sent += taken,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(sent)
-}
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ mod phase;
 mod server;
 mod session;
 mod stream;
+mod tail;
 mod throttle;
 mod timers;
 mod worker;

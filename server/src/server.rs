@@ -45,6 +45,7 @@ use crate::{
 /// let mut reply = String::new();
 /// client.read_to_string(&mut reply)?;
 /// assert_eq!(reply, "hello\nGoodbye!\n");
+/// drop(client); // a server that shuts down waits for its clients to leave
 ///
 /// handle.shutdown();
 /// let stats = running.join().expect("the server does not panic")?;
@@ -69,11 +70,11 @@ pub struct Handle {
 
 /// What all threads of a server look at.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct Shared<S = TcpStream> {
     pub(crate) phase: PhaseCell,
     pub(crate) open: OpenConnections,
     pub(crate) counters: Counters,
-    handoff: Arc<Handoff<Accepted<TcpStream>, Waker>>,
+    pub(crate) handoff: Handoff<Accepted<S>, Waker>,
     failed: AtomicBool,
 }
 
@@ -139,13 +140,7 @@ impl Server {
         let (Some(acceptor_poll), acceptor_waker) = (polls.pop(), wakers.remove(0)) else {
             unreachable!("the first of at least two polls")
         };
-        let shared = Shared {
-            phase: PhaseCell::default(),
-            open: OpenConnections::default(),
-            counters: Counters::new(worker_polls.len()),
-            handoff: Arc::new(Handoff::new(limits::QUEUE, acceptor_waker, wakers)),
-            failed: AtomicBool::new(false),
-        };
+        let shared = Shared::new(acceptor_waker, wakers);
         let listener = mio::net::TcpListener::from_std(listener);
         Ok(Self {
             config,
@@ -184,15 +179,11 @@ impl Server {
             pool.execute(move || {
                 name_thread(seat);
                 logging::defer();
-                let handoff = Arc::clone(&shared.handoff);
-                shared.keep_going(|| Worker::new(seat, &config, &shared, handoff, poll).run());
+                shared.keep_going(|| Worker::new(seat, &config, &shared, poll).run());
             });
         }
         info!(event = "waiting"; "Waiting for client connections...");
-        shared.keep_going(|| {
-            let handoff = Arc::clone(&shared.handoff);
-            Acceptor::new(&config, &shared, handoff, listener, acceptor_poll)?.run()
-        });
+        shared.keep_going(|| Acceptor::new(&config, &shared, listener, acceptor_poll)?.run());
         // The acceptor, and with it the listener, is gone: whoever has come is in the queue.
         shared.handoff.close();
         pool.join();
@@ -236,8 +227,18 @@ impl Handle {
     }
 }
 
-impl Shared {
-    fn enter(&self, phase: Phase) {
+impl<S> Shared<S> {
+    pub(crate) fn new(acceptor: Waker, workers: Vec<Waker>) -> Self {
+        Self {
+            phase: PhaseCell::default(),
+            open: OpenConnections::default(),
+            counters: Counters::new(workers.len()),
+            handoff: Handoff::new(limits::QUEUE, acceptor, workers),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
         if self.phase.advance(phase) {
             self.handoff.wake_all();
         }

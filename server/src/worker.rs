@@ -10,7 +10,6 @@ use std::{
     io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,7 +19,6 @@ use slab::Slab;
 use crate::{
     config::Config,
     connection::{Connection, Readiness, Room, Timeouts, Turn},
-    handoff::Handoff,
     journal::Journal,
     limits, logging,
     phase::Phase,
@@ -43,8 +41,7 @@ pub(crate) struct Accepted<S> {
 pub(crate) struct Worker<'a, S> {
     seat: usize,
     config: &'a Config,
-    shared: &'a Shared,
-    handoff: Arc<Handoff<Accepted<S>, mio::Waker>>,
+    shared: &'a Shared<S>,
     journal: Journal<'a>,
     poll: Poll,
     connections: Slab<Slot<S>>,
@@ -70,18 +67,11 @@ struct Slot<S> {
 }
 
 impl<'a, S: Stream + Source> Worker<'a, S> {
-    pub(crate) fn new(
-        seat: usize,
-        config: &'a Config,
-        shared: &'a Shared,
-        handoff: Arc<Handoff<Accepted<S>, mio::Waker>>,
-        poll: Poll,
-    ) -> Self {
+    pub(crate) fn new(seat: usize, config: &'a Config, shared: &'a Shared<S>, poll: Poll) -> Self {
         Self {
             seat,
             config,
             shared,
-            handoff,
             journal: Journal::new(&shared.counters.workers[seat], config.log_messages),
             poll,
             connections: Slab::new(),
@@ -127,7 +117,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn is_done(&self) -> bool {
         let late = self.drained_by.is_some_and(|by| self.now >= by);
-        late || (self.connections.is_empty() && self.handoff.is_drained())
+        late || (self.connections.is_empty() && self.shared.handoff.is_drained())
     }
 
     /// The first time: tells every connection that the server is leaving.
@@ -145,7 +135,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn take_connections(&mut self) {
         for _ in 0..limits::TURN_TAKES {
-            let Some(accepted) = self.handoff.take(self.seat) else {
+            let Some(accepted) = self.shared.handoff.take(self.seat) else {
                 return;
             };
             self.add(accepted);
@@ -174,14 +164,14 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     /// Sleeps until there is something to do; not at all if there already is.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let sleeps = self.ready.is_empty() && self.handoff.fall_asleep(self.seat);
+        let sleeps = self.ready.is_empty() && self.shared.handoff.fall_asleep(self.seat);
         let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             polled => polled?,
         }
         if sleeps {
-            self.handoff.woke(self.seat);
+            self.shared.handoff.woke(self.seat);
         }
         self.now = Instant::now();
         Ok(())
@@ -292,7 +282,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         if slot.queued {
             self.ready.retain(|&ready| ready != key);
         }
-        self.handoff.let_go(self.seat);
+        self.shared.handoff.let_go(self.seat);
         self.shared.open.release();
         let peer = slot.connection.peer().to_owned();
         drop(slot);
@@ -307,5 +297,113 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.journal.cut(connection.peer(), connection.unsent());
             self.remove(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{TcpListener, TcpStream as StdStream},
+        thread,
+    };
+
+    use mio::{Registry, Waker, net::TcpStream};
+
+    use super::*;
+
+    /// A socket whose reader has a bug: it panics when it has read `panic`.
+    #[derive(Debug)]
+    struct Trap(TcpStream);
+
+    impl Read for Trap {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let read = self.0.read(buffer)?;
+            assert!(!buffer[..read].starts_with(b"panic"), "the bug");
+            Ok(read)
+        }
+    }
+
+    impl Write for Trap {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    impl Stream for Trap {
+        fn half_close(&mut self) -> io::Result<()> {
+            self.0.half_close()
+        }
+    }
+
+    impl Source for Trap {
+        fn register(
+            &mut self,
+            registry: &Registry,
+            token: Token,
+            interest: Interest,
+        ) -> io::Result<()> {
+            self.0.register(registry, token, interest)
+        }
+        fn reregister(
+            &mut self,
+            registry: &Registry,
+            token: Token,
+            interest: Interest,
+        ) -> io::Result<()> {
+            self.0.reregister(registry, token, interest)
+        }
+        fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+            self.0.deregister(registry)
+        }
+    }
+
+    /// Hands a new connection over, and returns its other end.
+    fn connect(listener: &TcpListener, shared: &Shared<Trap>) -> StdStream {
+        let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        assert!(shared.open.acquire(usize::MAX));
+        let stream = Trap(TcpStream::from_std(stream));
+        shared.handoff.push(Accepted { stream, peer }).expect("the queue has room");
+        client
+    }
+
+    fn echo(client: &mut StdStream, text: &[u8]) -> Vec<u8> {
+        client.write_all(text).unwrap();
+        let mut back = vec![0; text.len()];
+        client.read_exact(&mut back).unwrap();
+        back
+    }
+
+    #[test]
+    fn a_panic_costs_one_connection() {
+        let (acceptor, poll) = (Poll::new().unwrap(), Poll::new().unwrap());
+        let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
+        let shared = Shared::new(waker(&acceptor), vec![waker(&poll)]);
+        let config = Config::default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| Worker::new(0, &config, &shared, poll).run());
+            let mut before = connect(&listener, &shared);
+            assert_eq!(echo(&mut before, b"hello"), b"hello");
+
+            let mut unlucky = connect(&listener, &shared);
+            unlucky.write_all(b"panic").unwrap();
+            assert_eq!(unlucky.read(&mut [0; 8]).unwrap(), 0, "closed");
+
+            assert_eq!(echo(&mut before, b"still here"), b"still here");
+            let mut after = connect(&listener, &shared);
+            assert_eq!(echo(&mut after, b"welcome"), b"welcome");
+            assert_eq!(shared.counters.stats().panics, 1);
+
+            drop((before, after));
+            shared.enter(Phase::Draining);
+            shared.handoff.close();
+            worker.join().unwrap().unwrap();
+        });
     }
 }

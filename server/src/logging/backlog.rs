@@ -186,3 +186,92 @@ fn wait_at_most<'a>(
 ) -> MutexGuard<'a, State> {
     bell.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, thread};
+
+    use super::*;
+
+    /// A line so long that one more does not fit behind it.
+    fn half_and_a_bit() -> String {
+        "x".repeat(LOG_PENDING / 2 + 1)
+    }
+
+    fn in_state(overflow: Overflow, writer: Activity) -> Backlog {
+        let backlog = Backlog::new(overflow);
+        backlog.lock().writer = writer;
+        backlog
+    }
+
+    fn long_ago() -> Instant {
+        Instant::now().checked_sub(LOG_STUCK).expect("this machine has been up for a second")
+    }
+
+    #[test]
+    fn what_is_pushed_is_what_the_writer_gets() {
+        let backlog = Backlog::new(Overflow::Block);
+        backlog.push("one\n", 1);
+        backlog.push("two\nthree\n", 2);
+        let mut lines = String::new();
+        assert_eq!(backlog.next(&mut lines), Job { reopen: false, last: false });
+        assert_eq!(lines, "one\ntwo\nthree\n");
+        assert_eq!(backlog.take_dropped(), 0);
+    }
+
+    #[test]
+    fn a_stuck_sink_costs_records_and_no_time() {
+        let backlog = in_state(Overflow::Block, Activity::Writing(long_ago()));
+        backlog.push(&half_and_a_bit(), 1);
+        backlog.push(&half_and_a_bit(), 7);
+        assert_eq!((backlog.take_dropped(), backlog.take_dropped()), (7, 0));
+        assert!(!backlog.close(), "nobody waits for it at the end either");
+    }
+
+    #[test]
+    fn with_drop_nobody_waits_even_for_a_sink_that_moves() {
+        let backlog = in_state(Overflow::Drop, Activity::Writing(Instant::now()));
+        backlog.push(&half_and_a_bit(), 1);
+        backlog.push(&half_and_a_bit(), 7);
+        assert_eq!(backlog.take_dropped(), 7);
+    }
+
+    #[test]
+    fn a_slow_sink_is_waited_for() {
+        let backlog = Arc::new(in_state(Overflow::Block, Activity::Writing(Instant::now())));
+        backlog.push(&half_and_a_bit(), 1);
+        let pusher = thread::spawn({
+            let backlog = Arc::clone(&backlog);
+            move || backlog.push(&half_and_a_bit(), 1)
+        });
+        // Whether the pusher waits already or comes later, its lines are in the second job.
+        let mut lines = String::new();
+        backlog.next(&mut lines);
+        assert_eq!(lines.len(), LOG_PENDING / 2 + 1);
+        pusher.join().unwrap();
+        lines.clear();
+        backlog.next(&mut lines);
+        assert_eq!(lines.len(), LOG_PENDING / 2 + 1);
+        assert_eq!(backlog.take_dropped(), 0);
+    }
+
+    #[test]
+    fn closing_waits_until_everything_is_written() {
+        let backlog = Arc::new(Backlog::new(Overflow::Block));
+        backlog.push("last words\n", 1);
+        let writer = thread::spawn({
+            let backlog = Arc::clone(&backlog);
+            move || {
+                let (mut lines, mut written) = (String::new(), String::new());
+                while !backlog.next(&mut lines).last {
+                    written.push_str(&std::mem::take(&mut lines));
+                }
+                written.push_str(&lines);
+                backlog.finish();
+                written
+            }
+        });
+        assert!(backlog.close());
+        assert_eq!(writer.join().unwrap(), "last words\n");
+    }
+}

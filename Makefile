@@ -1,0 +1,47 @@
+# `make` alone lists what there is.
+
+CARGO ?= cargo
+# Passed on to the programs: make run-server ARGS="--port 7000"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List these targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run-server
+run-server: ## Run the server (ARGS="--port 7000" passes flags on)
+	@$(CARGO) run --release --package server -- $(ARGS)
+
+.PHONY: run-client
+run-client: ## Run the interactive client (ARGS="--port 7000" passes flags on)
+	@$(CARGO) run --release --package client -- $(ARGS)
+
+.PHONY: build
+build: ## Build both programs, optimised, into target/release
+	$(CARGO) build --release --workspace --bins
+
+.PHONY: test
+test: ## Run all tests
+	$(CARGO) test --workspace
+
+.PHONY: check
+check: ## Format, lints, docs and tests: what has to pass before a change lands
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	$(MAKE) --no-print-directory test
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: install
+install: ## Install both programs where cargo installs programs
+	$(CARGO) install --locked --path server
+	$(CARGO) install --locked --path client
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	$(CARGO) clean

@@ -1,0 +1,281 @@
+//! Connections over scripted streams: every short write, stall, reset and end, without a socket.
+
+use std::{
+    collections::VecDeque,
+    io::{Read, Write},
+};
+
+use super::*;
+use crate::counters::WorkerCounters;
+
+/// A stream that gives and takes what its script says.
+#[derive(Default)]
+struct Script {
+    /// What reads return, in turn; then they would block. An empty piece is the end.
+    incoming: VecDeque<io::Result<Vec<u8>>>,
+    /// How many bytes writes take, in turn, 0 for "would block"; when it is used up, any number.
+    takes: VecDeque<usize>,
+    outgoing: Vec<u8>,
+    half_closed: bool,
+}
+
+impl Read for Script {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.incoming.pop_front() {
+            None => Err(io::ErrorKind::WouldBlock.into()),
+            Some(Err(error)) => Err(error),
+            Some(Ok(mut piece)) => {
+                let here = piece.len().min(buffer.len());
+                buffer[..here].copy_from_slice(&piece[..here]);
+                let rest = piece.split_off(here);
+                if !rest.is_empty() {
+                    self.incoming.push_front(Ok(rest));
+                }
+                Ok(here)
+            }
+        }
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        assert!(!self.half_closed, "written after the half-close");
+        let takes = self.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
+        self.outgoing.extend_from_slice(&bytes[..takes]);
+        if takes == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(takes) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Script {
+    fn half_close(&mut self) -> io::Result<()> {
+        self.half_closed = true;
+        Ok(())
+    }
+}
+
+/// A connection, and the worker around it.
+struct Bench {
+    connection: Connection<Script>,
+    counters: WorkerCounters,
+    buffer: Vec<u8>,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(protocol: Protocol, incoming: &[&[u8]]) -> Self {
+        let now = Instant::now();
+        let incoming = incoming.iter().map(|piece| Ok(piece.to_vec())).collect();
+        let stream = Script { incoming, ..Script::default() };
+        Self {
+            connection: Connection::new(stream, "peer".into(), protocol, now),
+            counters: WorkerCounters::default(),
+            buffer: vec![0; limits::READ_BUFFER],
+            now,
+        }
+    }
+
+    fn stream(&mut self) -> &mut Script {
+        self.connection.stream_mut()
+    }
+
+    fn turn(&mut self) -> Turn {
+        let journal = Journal::new(&self.counters, true);
+        let mut room = Room { buffer: &mut self.buffer, journal: &journal, now: self.now };
+        self.connection.turn(&mut room)
+    }
+
+    fn readable(&mut self) -> Turn {
+        self.connection.ready(Readiness { readable: true, read_closed: false });
+        self.turn()
+    }
+
+    /// Readable turns until the script has nothing left to read.
+    fn run(&mut self) -> Turn {
+        loop {
+            let turn = self.readable();
+            if turn == Turn::Over
+                || self.stream().incoming.is_empty() && !self.connection.wants_write()
+            {
+                return turn;
+            }
+        }
+    }
+}
+
+const END: &[u8] = b"";
+
+#[test]
+fn a_small_message_is_one_read_and_one_write() {
+    let mut bench = Bench::new(Protocol::Text, &[b"hello\n", b"not read yet\n"]);
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"hello\n");
+    assert_eq!(bench.stream().incoming.len(), 1, "a short read took all there was");
+}
+
+#[test]
+fn data_and_the_end_in_one_wakeup_come_in_that_order() {
+    let mut bench = Bench::new(Protocol::Text, &[b"hello", END]);
+    bench.connection.ready(Readiness { readable: true, read_closed: true });
+    assert_eq!(bench.turn(), Turn::Over);
+    assert_eq!(bench.stream().outgoing, b"hello");
+}
+
+#[test]
+fn a_short_write_at_every_offset_loses_and_repeats_nothing() {
+    let sent = b"one\ntwo\nexit\nthree";
+    let replies = b"one\ntwo\nGoodbye!\n";
+    for first in 0..=replies.len() {
+        for second in 0..=replies.len() - first {
+            let mut bench = Bench::new(Protocol::Text, &[sent, END]);
+            bench.stream().takes = [first, 0, second, 0].into();
+            while bench.readable() != Turn::Over {}
+            assert_eq!(bench.stream().outgoing, replies, "{first}, then {second}");
+            assert!(bench.stream().half_closed);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_read_while_there_is_a_tail() {
+    let mut bench = Bench::new(Protocol::Raw, &[b"first", b"second"]);
+    bench.stream().takes = [2, 0, 0].into();
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!((bench.connection.unsent(), bench.stream().incoming.len()), (3, 1));
+    assert!(bench.connection.wants_write());
+    assert_eq!(bench.readable(), Turn::Wait, "still stalled");
+    assert_eq!(bench.stream().incoming.len(), 1);
+    assert_eq!(bench.turn(), Turn::Wait, "what was readable then is read now");
+    assert_eq!(bench.stream().outgoing, b"firstsecond");
+}
+
+#[test]
+fn a_greedy_peer_gets_a_turn_and_no_more() {
+    let full = vec![b'x'; limits::READ_BUFFER];
+    let mut bench = Bench::new(Protocol::Raw, &[&full[..]; 10]);
+    assert_eq!(bench.readable(), Turn::Again);
+    assert_eq!(bench.stream().incoming.len(), 10 - limits::TURN_READS as usize);
+    assert_eq!(bench.turn(), Turn::Again, "what is left over needs no new readiness");
+}
+
+#[test]
+fn ten_thousand_pipelined_lines_keep_their_order() {
+    let lines: Vec<u8> =
+        (0..10_000).flat_map(|line| format!("line {line}\n").into_bytes()).collect();
+    let mut bench = Bench::new(Protocol::Text, &[&lines, END]);
+    assert_eq!(bench.run(), Turn::Over);
+    assert!(bench.stream().outgoing == lines);
+}
+
+#[test]
+fn the_end_of_the_stream_waits_for_the_tail() {
+    let mut bench = Bench::new(Protocol::Text, &[b"no newline", END]);
+    bench.stream().takes = [4, 0, 0, 0].into();
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.run(), Turn::Over);
+    assert_eq!(bench.stream().outgoing, b"no newline");
+}
+
+#[test]
+fn after_an_exit_the_rest_is_discarded_until_the_peer_leaves() {
+    let mut bench = Bench::new(Protocol::Text, &[b"exit\n", b"still talking", END]);
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert!(bench.stream().half_closed);
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.readable(), Turn::Over);
+    assert_eq!(bench.stream().outgoing, b"Goodbye!\n");
+}
+
+#[test]
+fn a_peer_that_never_stops_talking_after_its_exit_is_not_waited_for() {
+    let timeouts = Timeouts { idle: None, write: None };
+    let mut bench = Bench::new(Protocol::Text, &[b"exit\n", b"more"]);
+    assert_eq!(bench.connection.deadline(&timeouts), None);
+    bench.run();
+    assert_eq!(bench.connection.deadline(&timeouts), Some(bench.now + limits::LINGER));
+}
+
+#[test]
+fn a_reset_is_the_end_of_that_connection() {
+    let mut bench = Bench::new(Protocol::Text, &[b"hello\n"]);
+    bench.stream().incoming.push_back(Err(io::ErrorKind::ConnectionReset.into()));
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.readable(), Turn::Over);
+}
+
+#[test]
+fn an_interrupted_read_is_tried_again() {
+    let mut bench = Bench::new(Protocol::Text, &[b"hello\n"]);
+    bench.stream().incoming.push_front(Err(io::ErrorKind::Interrupted.into()));
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"hello\n");
+}
+
+#[test]
+fn draining_echoes_what_has_arrived_then_half_closes() {
+    let mut bench = Bench::new(Protocol::Text, &[b"arrived\n"]);
+    bench.connection.drain();
+    assert_eq!(bench.turn(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"arrived\n");
+    assert!(bench.stream().half_closed);
+    bench.stream().incoming.extend([Ok(b"too late\n".to_vec()), Ok(END.to_vec())]);
+    assert_eq!(bench.run(), Turn::Over);
+    assert_eq!(bench.stream().outgoing, b"arrived\n");
+}
+
+#[test]
+fn draining_gives_back_half_a_frame_after_the_tail_before_it() {
+    let mut bench = Bench::new(Protocol::Length, &[b"\0\0\0\x01a\0\0\0\x05hel"]);
+    bench.stream().takes = [3, 0].into();
+    bench.connection.drain();
+    assert_eq!(bench.turn(), Turn::Wait);
+    assert_eq!(bench.turn(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"\0\0\0\x01a\0\0\0\x05hel");
+    assert!(bench.stream().half_closed);
+}
+
+#[test]
+fn a_frame_split_at_every_byte_is_held_and_then_echoed() {
+    let frames = b"\0\0\0\x05hello\0\0\0\x00\0\0\0\x01!";
+    let bytes: Vec<&[u8]> = frames.chunks(1).collect();
+    let mut bench = Bench::new(Protocol::Length, &bytes);
+    assert_eq!(bench.run(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, frames);
+    assert_eq!(bench.connection.held.capacity(), 0, "between frames a connection owns no buffer");
+}
+
+#[test]
+fn timeouts_are_measured_from_the_last_byte_that_moved() {
+    let second = Duration::from_secs(1);
+    let timeouts = Timeouts { idle: Some(10 * second), write: Some(3 * second) };
+    let mut bench = Bench::new(Protocol::Raw, &[b"hello"]);
+    let start = bench.now;
+    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 10 * second));
+    bench.now = start + second;
+    bench.stream().takes = [2, 0, 0, 1, 0].into();
+    bench.readable();
+    assert_eq!(
+        bench.connection.deadline(&timeouts),
+        Some(start + 4 * second),
+        "it owes something now"
+    );
+    bench.now = start + 2 * second;
+    bench.turn();
+    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 4 * second), "nothing was taken");
+    bench.turn();
+    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 5 * second), "a byte was taken");
+    bench.turn();
+    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 12 * second), "nothing is owed");
+}
+
+#[test]
+fn every_byte_is_counted() {
+    let mut bench = Bench::new(Protocol::Text, &[b"hello\nexit\n", END]);
+    bench.run();
+    assert_eq!(bench.counters.bytes_received.get(), 11);
+    assert_eq!(bench.counters.bytes_sent.get(), b"hello\nGoodbye!\n".len() as u64);
+}
