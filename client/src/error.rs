@@ -32,6 +32,10 @@ pub enum Error {
         owed: usize,
     },
 
+    /// The server ended the connection where it owed the answer to an exit.
+    #[error("The server closed the connection without a goodbye")]
+    NoGoodbye,
+
     /// The connection broke: a reset, or the network.
     #[error("The connection to the server was lost: {}", plain(.0))]
     Lost(io::Error),

@@ -68,20 +68,20 @@ pub fn say_exit(link: &Link<'_>, exit_line: &[u8]) -> Result<ExitReply, Error> {
     let (mut answer, mut echoed, mut goodbye) = (Vec::new(), 0, Goodbye::default());
     let reply = converse(link, exit_line, |received| {
         let Some(received) = received else {
-            return Err(Error::ClosedEarly { owed: exit_line.len() - echoed });
+            return Err(Error::NoGoodbye);
         };
         answer.extend_from_slice(received);
         // A server that found the line in pieces has sent back all but the last: the goodbye may
         // come after a part of the echo.
-        let right =
-            if goodbye.has_begun() { 0 } else { common_prefix(&exit_line[echoed..], received) };
+        let owed = if goodbye.has_begun() { &[] } else { &exit_line[echoed..] };
+        let right = common_prefix(owed, received);
         echoed += right;
-        if echoed == exit_line.len() {
-            Ok(Some(ExitReply::Echo))
-        } else if !goodbye.takes(&received[right..]) {
-            Err(Error::WrongGoodbye(answer.clone()))
-        } else {
-            Ok(goodbye.is_said().then_some(ExitReply::Goodbye))
+        match &received[right..] {
+            [] if echoed == exit_line.len() => Ok(Some(ExitReply::Echo)),
+            rest if echoed < exit_line.len() && goodbye.takes(rest) => {
+                Ok(goodbye.is_said().then_some(ExitReply::Goodbye))
+            }
+            _ => Err(Error::WrongGoodbye(answer.clone())),
         }
     })?;
     hang_up(link);

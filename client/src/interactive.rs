@@ -39,7 +39,7 @@ pub fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error> {
     let link = link.interrupted_by(Some(&interrupt));
 
     loop {
-        let next = match ask(&mut prompt, &link)? {
+        let next = match ask(&mut prompt, &link, &interrupt)? {
             Answer::Line(message) if message.trim().is_empty() => Ok(Next::Ask),
             Answer::Line(message) => say(&link, &(message + "\n"), screen),
             Answer::Leave => leave(&link, screen),
@@ -67,14 +67,18 @@ enum Next {
 }
 
 /// Asks for a line, and does not wait for it any longer when the server has gone.
-fn ask(prompt: &mut Prompt, link: &Link<'_>) -> Result<Answer, Error> {
+fn ask(prompt: &mut Prompt, link: &Link<'_>, interrupt: &Interrupt) -> Result<Answer, Error> {
+    // Ctrl+C came between a reply and the prompt.
+    if interrupt.take() {
+        return Ok(Answer::Leave);
+    }
     // The prompt takes a SIGINT for Ctrl+C, and puts the terminal in order before it returns.
     let rouse = || {
         let _ = kill_process(getpid(), Signal::INT);
     };
     let watcher = Watcher::start(link.as_fd(), rouse)
         .map_err(|error| Error::System { what: "watch the connection", error })?;
-    let answer = prompt.ask();
+    let answer = prompt.ask(interrupt);
     match watcher.stop() {
         Some(news) => Err(news),
         None => answer,

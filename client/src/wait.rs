@@ -12,6 +12,7 @@ use std::{
 use rustix::{
     event::{PollFd, Timespec, poll},
     io::Errno,
+    net::{RecvFlags, recv},
 };
 use signal_hook::{consts::SIGINT, low_level::pipe};
 
@@ -74,6 +75,17 @@ impl Interrupt {
         pipe::register(SIGINT, write)?;
         Ok(Self(read))
     }
+
+    /// Takes the interrupt back, as one that has been heard; `true` if it was raised.
+    #[must_use]
+    pub fn take(&self) -> bool {
+        let mut raised = [0; 64];
+        let mut was_raised = false;
+        while recv(&self.0, &mut raised, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count > 0) {
+            was_raised = true;
+        }
+        was_raised
+    }
 }
 
 impl From<UnixStream> for Interrupt {
@@ -86,5 +98,34 @@ impl From<UnixStream> for Interrupt {
 impl AsFd for Interrupt {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::PollFlags;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_time_too_long_for_any_clock_never_comes() {
+        assert!(Deadline::after(Duration::MAX).left().is_none());
+        assert!(!Deadline::NEVER.is_past());
+        assert!(Deadline::after(Duration::ZERO).is_past());
+    }
+
+    #[test]
+    fn an_interrupt_stays_raised_until_it_is_taken() {
+        let (read, mut write) = UnixStream::pair().unwrap();
+        let interrupt = Interrupt::from(read);
+        assert!(!interrupt.take());
+        write.write_all(b"!!").unwrap();
+        for _ in 0..2 {
+            let mut fds = [PollFd::new(&interrupt, PollFlags::IN)];
+            wait(&mut fds, Deadline::NEVER).unwrap();
+            assert!(!fds[0].revents().is_empty());
+        }
+        assert!(interrupt.take());
+        assert!(!interrupt.take());
     }
 }
