@@ -29,11 +29,27 @@ pub(super) enum Target {
 pub(super) struct Writer {
     backlog: Arc<Backlog>,
     /// `None`: there is nothing to write to, not even a standard error.
-    file: Option<File>,
+    sink: Option<Sink>,
     /// Where to open it anew.
     path: Option<PathBuf>,
     /// The last byte that the sink took ended a record, or it has not taken any.
     between_records: bool,
+}
+
+/// Something that takes bytes.
+struct Sink {
+    file: File,
+    /// How many bytes to offer it at once.
+    chunk: usize,
+}
+
+impl From<File> for Sink {
+    fn from(file: File) -> Self {
+        // A file takes all at once. What has a reader takes what the reader leaves room for, and a
+        // bigger write would not return while a slow one is reading: it would look like a dead one.
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        Self { file, chunk: if is_file { usize::MAX } else { limits::LOG_CHUNK } }
+    }
 }
 
 impl Writer {
@@ -44,7 +60,7 @@ impl Writer {
                 (io::stderr().as_fd().try_clone_to_owned().ok().map(File::from), None)
             }
         };
-        Self { backlog, file, path, between_records: true }
+        Self { backlog, sink: file.map(Sink::from), path, between_records: true }
     }
 
     pub(super) fn run(mut self) {
@@ -69,7 +85,7 @@ impl Writer {
     fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
         match append(path) {
-            Ok(file) => self.file = Some(file),
+            Ok(file) => self.sink = Some(file.into()),
             Err(error) => {
                 let path = path.display();
                 error!(
@@ -105,18 +121,11 @@ impl Writer {
 
     /// Moves `bytes` past what the sink took.
     fn write_all(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
-        let Some(file) = &mut self.file else {
+        let Some(Sink { file, chunk }) = &mut self.sink else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        // A file takes all at once. What has a reader takes what the reader leaves room for, and a
-        // bigger write would not return while a slow one is reading: it would look like a dead one.
-        let most = if file.metadata().is_ok_and(|meta| meta.is_file()) {
-            bytes.len()
-        } else {
-            limits::LOG_CHUNK
-        };
         while !bytes.is_empty() {
-            match file.write(&bytes[..most.min(bytes.len())]) {
+            match file.write(&bytes[..bytes.len().min(*chunk)]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(taken) => {
                     self.between_records = bytes[taken - 1] == b'\n';
@@ -125,7 +134,7 @@ impl Writer {
                 }
                 // Somebody who shares our standard error has made it non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let _ = poll(&mut [PollFd::new(file, PollFlags::OUT)], None);
+                    let _ = poll(&mut [PollFd::new(&*file, PollFlags::OUT)], None);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
