@@ -90,8 +90,12 @@ fn ctrl_c_and_ctrl_d_say_exit_and_leave_cleanly() {
 fn an_empty_message_is_skipped() {
     let server = EchoServer::start(&[]);
     let (mut terminal, _home) = at_the_prompt(server.address());
-    terminal.enter("");
-    terminal.enter("   ");
+    for (number, blank) in (2..).zip(["", "   "]) {
+        terminal.enter(blank);
+        terminal.wait_for_screen(&format!("{number} prompts"), |screen| {
+            screen.matches(PROMPT).count() == number && screen.ends_with(PROMPT)
+        });
+    }
     exchange(&mut terminal, "hello");
     terminal.enter("exit");
     let (status, screen) = terminal.finish();
@@ -99,6 +103,21 @@ fn an_empty_message_is_skipped() {
     assert_eq!(screen.matches("Server echo:").count(), 1, "{screen}");
     let log = server.terminate().1;
     assert_eq!(log.matches("Received from").count(), 2, "{log}");
+}
+
+/// Lines that are pasted, or typed while the client is busy, are sent one after the other.
+#[test]
+fn lines_typed_ahead_are_not_lost() {
+    let server = EchoServer::start(&[]);
+    let (mut terminal, _home) = at_the_prompt(server.address());
+    terminal.send("one\rtwo\r\rthree\r");
+    terminal.wait_for_prompt(&format!("Server echo: three\n\n{PROMPT}"));
+    terminal.enter("exit");
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 0, "{screen}");
+    for echo in ["one", "two", "three"] {
+        assert!(screen.contains(&format!("Server echo: {echo}\n")), "{screen}");
+    }
 }
 
 #[test]
