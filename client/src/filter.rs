@@ -116,3 +116,76 @@ fn expect_end(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{SHORT, answered, echo, served_by};
+    use std::{io::Write as _, os::unix::net::UnixStream, thread};
+
+    /// Runs `input` through `link`: the output, and how it ended.
+    fn filtered(link: &Link<'_>, input: &[u8]) -> (Vec<u8>, Result<(), String>) {
+        let (mut input_end, mut feeder) = UnixStream::pair().unwrap();
+        let input = input.to_vec();
+        // Whether all of it is taken is not the feeder's business.
+        let feeding = thread::spawn(move || drop(feeder.write_all(&input)));
+        let mut output = Vec::new();
+        let end = run(link, &mut input_end, &mut Output::new(&mut output, false));
+        drop(input_end);
+        feeding.join().unwrap();
+        (output, end.map_err(|error| error.to_string()))
+    }
+
+    #[test]
+    fn more_than_all_buffers_hold_flows_through() {
+        let input: Vec<u8> = (0..20_000_000_u32).map(|i| (i % 253) as u8).collect();
+        let (output, end) = filtered(&served_by(echo), &input);
+        assert_eq!(end, Ok(()));
+        assert!(output == input, "{} of {} bytes", output.len(), input.len());
+    }
+
+    #[test]
+    fn nothing_in_nothing_out() {
+        assert_eq!(filtered(&served_by(echo), b""), (Vec::new(), Ok(())));
+    }
+
+    #[test]
+    fn an_exit_line_ends_it_whatever_follows() {
+        let input = b"one\nexit\nnot sent\n";
+        let goodbye = answered(b"one\nexit\n", vec![b"one\n".into(), b"Goodbye!\n".into()]);
+        assert_eq!(filtered(&goodbye, input), (b"one\nGoodbye!\n".into(), Ok(())));
+        assert_eq!(filtered(&served_by(echo), input), (b"one\nexit\n".into(), Ok(())));
+    }
+
+    #[test]
+    fn what_was_right_is_written_before_the_error() {
+        for (reply, right, text) in [
+            ("one\nTwo\n", "one\n", r"Wrong echo at byte 5: expected 'two\n', received 'Two\n'"),
+            (
+                "one\n",
+                "one\n",
+                "The server closed the connection with 4 bytes of the echo still to come",
+            ),
+            ("one\ntwo\none\n", "one\ntwo\n", r"The server sent something unasked: 'one\n'"),
+        ] {
+            let link = answered(b"one\ntwo\n", vec![reply.into()]);
+            let (output, end) = filtered(&link, b"one\ntwo\n");
+            assert_eq!((output, end), (right.into(), Err(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_server_that_stands_still_is_given_up() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let (output, end) = filtered(&Link::new(ours, SHORT), b"one\n");
+        assert_eq!(end, Err("No reply from the server within 20ms".to_owned()));
+        assert_eq!(output, b"");
+    }
+
+    #[test]
+    fn a_server_that_leaves_is_noticed_while_the_input_is_silent() {
+        let (mut input, _silent) = UnixStream::pair().unwrap();
+        let end = run(&served_by(drop), &mut input, &mut Output::new(Vec::new(), false));
+        assert!(matches!(end, Err(Error::Closed)));
+    }
+}

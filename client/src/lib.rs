@@ -36,6 +36,8 @@ pub mod output;
 pub mod ping;
 pub mod prompt;
 pub mod statistics;
+#[cfg(test)]
+mod testing;
 pub mod wait;
 pub mod watcher;
 pub mod window;

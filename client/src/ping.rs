@@ -152,7 +152,14 @@ fn show(output: &mut impl Write, text: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::LONG;
     use common::exit::is_exit;
+    use std::{
+        io::Read as _,
+        net::{TcpListener, TcpStream},
+        os::unix::net::UnixStream,
+        thread,
+    };
 
     #[test]
     fn a_payload_has_its_size_is_one_line_and_no_exit() {
@@ -165,5 +172,69 @@ mod tests {
             }
         }
         assert_ne!(payload(1, 64), payload(2, 64));
+    }
+
+    /// Pings a server of which every connection is served by `serve`, with an interrupt raised or not.
+    fn pinged(serve: fn(TcpStream), count: u64, raised: bool) -> (String, bool) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || listener.incoming().flatten().for_each(serve));
+        let (interrupted, mut ctrl_c) = UnixStream::pair().unwrap();
+        if raised {
+            ctrl_c.write_all(b"!").unwrap();
+        }
+        let host = address.ip().to_string();
+        let target = Target { host, port: address.port(), timeout: LONG };
+        let interrupt = Interrupt::from(interrupted);
+        let mut pinger = Pinger { target: &target, address, interrupt: &interrupt, link: None };
+        let config = PingConfig { count: Some(count), interval: Duration::ZERO, size: 20 };
+        let mut output = Vec::new();
+        let perfect = pinger.run(&config, &mut output).unwrap();
+        let text = String::from_utf8(output).unwrap();
+        (text.replace(&address.to_string(), "SERVER"), perfect)
+    }
+
+    fn echo(mut stream: TcpStream) {
+        let mut reader = stream.try_clone().unwrap();
+        let _ = std::io::copy(&mut reader, &mut stream);
+    }
+
+    /// Answers one ping and leaves.
+    fn echo_once(mut stream: TcpStream) {
+        let mut line = [0; 20];
+        if stream.read_exact(&mut line).is_ok() {
+            let _ = stream.write_all(&line);
+        }
+    }
+
+    #[test]
+    fn every_round_trip_is_a_line_and_the_summary_the_last() {
+        let (text, perfect) = pinged(echo, 3, false);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(perfect);
+        assert!(lines[0].starts_with("20 bytes from SERVER: seq=1 time="), "{text}");
+        assert!(lines[2].starts_with("20 bytes from SERVER: seq=3 time="), "{text}");
+        assert_eq!(lines[3], "");
+        assert!(lines[4].starts_with("3 sent, 3 received, 0% lost, time "), "{text}");
+        assert!(lines[5].starts_with("min/avg/max/stddev = "), "{text}");
+        assert_eq!(lines.len(), 6);
+    }
+
+    #[test]
+    fn a_lost_connection_is_a_lost_round_trip_and_the_next_connects_again() {
+        let (text, perfect) = pinged(echo_once, 3, false);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(!perfect);
+        assert!(lines[0].starts_with("20 bytes from SERVER: seq=1 "), "{text}");
+        assert!(lines[1].starts_with("No echo from SERVER: seq=2 (the "), "{text}");
+        assert!(lines[2].starts_with("20 bytes from SERVER: seq=3 "), "{text}");
+        assert!(lines[4].starts_with("3 sent, 2 received, 33.3333% lost, "), "{text}");
+    }
+
+    #[test]
+    fn ctrl_c_ends_it_with_the_summary() {
+        let (text, perfect) = pinged(echo, 1_000_000, true);
+        assert!(!perfect);
+        assert!(text.starts_with("\n0 sent, 0 received, 0% lost, time "), "{text}");
     }
 }
