@@ -1,6 +1,6 @@
 //! Habits of both command lines: durations as people write them, and errors in one line.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, num::NonZeroUsize, time::Duration};
 
 use clap::{Parser, error::ErrorKind};
 
@@ -32,6 +32,17 @@ pub fn positive_duration(typed: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("expected more than no time at all".to_owned()),
         positive => Ok(positive),
     }
+}
+
+/// How many of something, at least one.
+///
+/// For clap's `value_parser`.
+///
+/// # Errors
+///
+/// A sentence that says what was expected.
+pub fn at_least_one(typed: &str) -> Result<NonZeroUsize, String> {
+    typed.parse().map_err(|_| "expected a whole number, at least 1".to_owned())
 }
 
 /// A limit in time that can be turned off.
@@ -92,6 +103,7 @@ fn one_line(error: &clap::Error) -> String {
         let separator = match line.chars().last() {
             None => "",
             Some(':') => " ",
+            Some(_) if part.starts_with('[') => " ",
             Some(_) => "; ",
         };
         let _ = write!(line, "{separator}{part}");

@@ -74,7 +74,7 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8], double: bool) -> fmt:
     for chunk in bytes.utf8_chunks() {
         write_text(f, chunk.valid(), double)?;
         for byte in chunk.invalid() {
-            write!(f, "\\x{byte:02x}")?;
+            write_hex(f, *byte)?;
         }
     }
     Ok(())
@@ -93,12 +93,22 @@ fn write_text(f: &mut fmt::Formatter<'_>, text: &str, double: bool) -> fmt::Resu
             '\r' => f.write_str("\\r")?,
             '\t' => f.write_str("\\t")?,
             '\\' => f.write_str("\\\\")?,
-            ascii if ascii.is_ascii() => write!(f, "\\x{:02x}", u32::from(ascii))?,
-            other => write!(f, "\\u{{{:x}}}", u32::from(other))?,
+            other => match u8::try_from(other) {
+                Ok(ascii @ 0..0x80) => write_hex(f, ascii)?,
+                _ => write!(f, "\\u{{{:x}}}", u32::from(other))?,
+            },
         }
         shown = at + char.len_utf8();
     }
     f.write_str(&text[shown..])
+}
+
+/// `\x1b`. By hand: where there is one such byte there are often many, and formatting is slow.
+fn write_hex(f: &mut fmt::Formatter<'_>, byte: u8) -> fmt::Result {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    f.write_str("\\x")?;
+    f.write_char(digit(byte >> 4))?;
+    f.write_char(digit(byte & 0xf))
 }
 
 /// Whether a character could do anything but stand where it was written.

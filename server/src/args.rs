@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use common::{
-    cli::{TimeLimit, duration, time_limit},
+    cli::{TimeLimit, at_least_one, duration, time_limit},
     protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol},
 };
 use log::LevelFilter;
@@ -26,13 +26,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
     /// Threads that serve connections [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     workers: Option<NonZeroUsize>,
     /// How bytes are read: as lines, as nothing but bytes (RFC 862), or as frames
     #[arg(long, value_enum, value_name = "NAME", default_value_t, hide_possible_values = false)]
     protocol: Protocol,
     /// Connections to serve at once [default: what the descriptor limit allows]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     max_connections: Option<NonZeroUsize>,
     /// Close a connection that was silent for this long
     #[arg(long, value_name = "DUR", value_parser = time_limit, default_value = "off")]

@@ -82,28 +82,28 @@ pub(crate) struct Shared<S = TcpStream> {
 #[derive(Debug, Default)]
 pub(crate) struct OpenConnections(CachePadded<AtomicUsize>);
 
-/// Why a server cannot listen.
+/// Why a server cannot listen. Each says all there is to say: they have no `source` to print as well.
 #[derive(Debug, Error)]
 pub enum BindError {
     /// The host is no address, and no name that has one.
-    #[error("the host '{host}' does not resolve: {}", reason(source))]
+    #[error("the host '{host}' does not resolve: {}", reason(cause))]
     Resolve {
         /// As given.
         host: String,
         /// What the resolver said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The system does not let us listen there.
-    #[error("cannot listen on {addr}: {}", advice(source))]
+    #[error("cannot listen on {addr}: {}", advice(cause))]
     Listen {
         /// The last address that was tried.
         addr: SocketAddr,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The system has no room for another server.
     #[error("cannot set up the server: {}", reason(.0))]
-    System(#[source] io::Error),
+    System(io::Error),
 }
 
 /// Why a server that ran did not end well.
@@ -275,12 +275,12 @@ impl OpenConnections {
 
 /// Listens on the first of the host's addresses that lets us.
 fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
-    let resolve = |source| BindError::Resolve { host: host.to_owned(), source };
+    let resolve = |cause| BindError::Resolve { host: host.to_owned(), cause };
     let mut error = resolve(io::Error::other("it has no address"));
     for addr in (host, port).to_socket_addrs().map_err(resolve)? {
         match listen_on(addr) {
             Ok(listener) => return Ok(listener),
-            Err(source) => error = BindError::Listen { addr, source },
+            Err(cause) => error = BindError::Listen { addr, cause },
         }
     }
     Err(error)

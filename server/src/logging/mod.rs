@@ -65,19 +65,19 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum LogError {
     /// The file cannot be opened for appending.
-    #[error("cannot write the log file {}: {}", path.display(), crate::journal::reason(source))]
+    #[error("cannot write the log file {}: {}", path.display(), crate::journal::reason(cause))]
     File {
         /// As given.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The writer's thread cannot be started.
-    #[error("cannot start the log writer: {0}")]
-    Thread(#[source] io::Error),
+    #[error("cannot start the log writer: {}", crate::journal::reason(.0))]
+    Thread(io::Error),
     /// The program has a logger already.
     #[error("a logger is installed already")]
-    Installed(#[from] log::SetLoggerError),
+    Installed(log::SetLoggerError),
 }
 
 /// A log that runs; what has been logged is written, at the latest, when this is dropped.
@@ -95,7 +95,7 @@ pub struct Log {
 pub fn start(options: &Options) -> Result<Log, LogError> {
     let target = match &options.file {
         Some(path) => writer::Target::File {
-            file: append(path).map_err(|source| LogError::File { path: path.clone(), source })?,
+            file: append(path).map_err(|cause| LogError::File { path: path.clone(), cause })?,
             path: path.clone(),
         },
         None => writer::Target::Stderr,
@@ -115,7 +115,8 @@ pub fn start(options: &Options) -> Result<Log, LogError> {
             Format::Json => format::json,
         })
         .chain(sink)
-        .apply()?;
+        .apply()
+        .map_err(LogError::Installed)?;
     Ok(log)
 }
 
