@@ -44,9 +44,12 @@ impl Peer {
     ///
     /// The way to send more than two sockets' buffers hold, while this thread reads the echo.
     #[must_use]
-    pub fn send_aside(&self, bytes: Vec<u8>) -> JoinHandle<io::Result<()>> {
+    pub fn send_aside(
+        &self,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+    ) -> JoinHandle<io::Result<()>> {
         let mut stream = self.stream.try_clone().expect("descriptors are left");
-        thread::spawn(move || stream.write_all(&bytes))
+        thread::spawn(move || stream.write_all(bytes.as_ref()))
     }
 
     /// As [`Peer::send_aside`], and a FIN behind it.
@@ -108,6 +111,13 @@ impl Peer {
     /// Sends a FIN: this end will send no more, and can still receive.
     pub fn half_close(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("a connected socket");
+    }
+
+    /// Asks for the smallest buffers that the kernel gives: who does not read holds little.
+    pub fn shrink_buffers(&self) {
+        let socket = SockRef::from(&self.stream);
+        socket.set_recv_buffer_size(1).expect("a TCP socket");
+        socket.set_send_buffer_size(1).expect("a TCP socket");
     }
 
     /// Closes with a RST: what is under way in either direction is lost.

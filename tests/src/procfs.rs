@@ -28,6 +28,15 @@ pub fn descriptor_count(pid: Pid) -> usize {
     entries(&process(pid).join("fd")).count()
 }
 
+/// The most memory that a process has had in use so far, in bytes.
+#[must_use]
+pub fn peak_memory(pid: Pid) -> u64 {
+    let status = fs::read_to_string(process(pid).join("status")).expect("our own child");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kibibytes.expect("the kernel keeps the high-water mark") * 1024
+}
+
 /// How often the threads whose name begins with `prefix` have called `write`, all together.
 ///
 /// `send` is not counted by the kernel here, only what a file, a pipe or an eventfd is written with.

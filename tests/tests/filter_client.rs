@@ -65,6 +65,39 @@ fn each_m_is_sent_and_its_echo_printed() {
 }
 
 #[test]
+fn a_line_that_reads_exit_ends_it_with_the_goodbye() {
+    let server = EchoServer::start(&[]);
+    let mut client = Program::client(server.address(), &[]);
+    client.feed(b"hello\nexit\n");
+    let ended = client.finish_unprompted();
+    assert_eq!((ended.code(), ended.stdout_text()), (0, "hello\nGoodbye!\n"), "{ended:?}");
+}
+
+/// It speaks to any echo server: one by RFC 862 knows no exit.
+#[test]
+fn it_works_against_a_server_by_rfc_862() {
+    let server = EchoServer::start(&["--protocol", "raw"]);
+    let ended = Program::client(server.address(), &["-m", "hello"]).finish();
+    assert_eq!((ended.code(), ended.stdout_text()), (0, "hello\n"), "{ended:?}");
+    let lines = random_lines(862, 500_000);
+    let mut client = Program::client(server.address(), &[]);
+    client.feed_all(lines.clone());
+    let ended = client.finish_unprompted();
+    assert_same(&ended.stdout, &lines);
+    assert_eq!(ended.code(), 0, "{ended:?}");
+}
+
+/// A name can have several addresses, and the server need not listen on the first.
+#[test]
+fn a_host_can_be_a_name() {
+    let server = EchoServer::start(&["--host", "localhost"]);
+    let port = server.address().port().to_string();
+    let args = ["--host", "localhost", "--port", &port, "-m", "hello"];
+    let ended = Program::start(tests::binaries::echo_client(), &args).finish();
+    assert_eq!((ended.code(), ended.stdout_text()), (0, "hello\n"), "{ended:?}");
+}
+
+#[test]
 fn no_server_is_status_1_and_the_originals_words() {
     let nobody = standin::nobody();
     for args in [&[][..], &["-m", "hello"]] {

@@ -255,6 +255,20 @@ fn it_speaks_to_a_server_like_the_original() {
     assert!(screen.ends_with(expected), "{screen}");
 }
 
+/// RFC 862 knows no exit: it comes back, and the client leaves all the same.
+#[test]
+fn it_leaves_a_server_that_knows_no_exit() {
+    let server = EchoServer::start(&["--protocol", "raw"]);
+    for leaving in ["exit\r", keys::CTRL_C, keys::CTRL_D] {
+        let (mut terminal, _home) = at_the_prompt(server.address());
+        exchange(&mut terminal, "hello");
+        terminal.send(leaving);
+        let (status, screen) = terminal.finish();
+        assert_eq!(status, 0, "{screen}");
+        assert!(screen.ends_with("Disconnected from server"), "{screen}");
+    }
+}
+
 /// It says so if the bytes differ.
 #[test]
 fn a_wrong_echo_is_said_to_be_wrong() {

@@ -1,8 +1,11 @@
 //! What the server limits: connections, descriptors, and how long a peer may take.
 
+use std::sync::Arc;
+
 use tests::{
     payload::Random,
     peer::Peer,
+    procfs::{descriptor_count, peak_memory},
     server::{EchoServer, Launch},
 };
 
@@ -73,7 +76,7 @@ fn a_client_that_never_reads_is_cut_at_the_write_timeout() {
     let mut other = server.connect();
     other.exchange(b"before\n");
     let stuck = server.connect();
-    let sender = stuck.send_aside(Random::new(20).letters(64_000_000));
+    let sender = stuck.send_aside(Random::new(20).letters(1_000_000).repeat(64));
     while !sender.is_finished() {
         other.exchange(b"meanwhile\n");
     }
@@ -81,6 +84,45 @@ fn a_client_that_never_reads_is_cut_at_the_write_timeout() {
     server.wait_for_log(&format!("(?i){}.*(time|took|stuck|read)", stuck.address()));
     server.wait_for_log(&format!("Connection with {} closed", stuck.address()));
     other.exchange(b"after\n");
+}
+
+/// Never reads -> not read from beyond what the server holds for one connection: memory stays under
+/// a read buffer for each.
+#[test]
+fn clients_that_never_read_cost_a_read_buffer_each_at_most() {
+    let args = ["--workers", "1", "--write-timeout", "1s", "--log-messages", "off"];
+    let server = EchoServer::start(&args);
+    server.connect().exchange(b"the worker has its buffer\n");
+    let before = peak_memory(server.pid());
+    let stuck: Vec<Peer> = (0..20).map(|_| server.connect()).collect();
+    // More than the kernel takes for two sockets that nobody reads.
+    let bytes: Arc<[u8]> = Random::new(20).letters(1_000_000).repeat(64).into();
+    let send = |peer: &Peer| {
+        peer.shrink_buffers();
+        peer.send_aside(Arc::clone(&bytes))
+    };
+    let senders: Vec<_> = stuck.iter().map(send).collect();
+    for sender in senders {
+        sender.join().unwrap().expect_err("the server does not hold 64 MB for a client");
+    }
+    let growth = peak_memory(server.pid()) - before;
+    assert!(growth < 20 * 256 * 1024, "20 clients that do not read cost {growth} bytes");
+}
+
+/// Who is turned away leaves no descriptor behind.
+#[test]
+fn refused_clients_leave_no_descriptor_behind() {
+    let server = EchoServer::start(&["--workers", "1", "--max-connections", "1"]);
+    let mut only = server.connect();
+    only.exchange(b"only\n");
+    expect_refusal(&mut server.connect());
+    let before = descriptor_count(server.pid());
+    for _ in 0..100 {
+        expect_refusal(&mut server.connect());
+    }
+    only.exchange(b"still there\n");
+    // The last one may be told before it is closed.
+    assert!(descriptor_count(server.pid()) <= before + 1);
 }
 
 #[test]

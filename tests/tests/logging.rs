@@ -94,6 +94,29 @@ fn pipelined_lines_are_messages_of_their_own() {
     assert_eq!(texts, ["'one'", "'two'", "''", "'rest'"]);
 }
 
+#[test]
+fn frames_are_logged_by_their_payload() {
+    let server = EchoServer::start(&["--protocol", "length"]);
+    let mut peer = server.connect();
+    let address = peer.address();
+    peer.exchange(b"\0\0\0\x05hello\0\0\0\x03a\nb");
+    peer.send(b"\0\0\0\x04EXIT");
+    peer.expect_rest(b"\0\0\0\x08Goodbye!");
+    assert_eq!(
+        server.session_log(address),
+        [
+            "{time} - INFO - New client connected: {peer}",
+            "{time} - INFO - Received from {peer}: 'hello'",
+            r"{time} - INFO - Received from {peer}: 'a\nb'",
+            "{time} - INFO - Echoed to {peer}: 'hello'",
+            r"{time} - INFO - Echoed to {peer}: 'a\nb'",
+            "{time} - INFO - Received from {peer}: 'EXIT'",
+            "{time} - INFO - Client {peer} requested to exit",
+            "{time} - INFO - Connection with {peer} closed",
+        ]
+    );
+}
+
 /// CR, LF, ESC sequences, C1 controls, bidirectional marks, invalid UTF-8 -> one record, one line,
 /// escaped.
 #[test]
@@ -280,24 +303,53 @@ fn a_log_that_nobody_reads_any_more_does_not_stop_the_echo() {
 /// the count is logged when it can be again.
 #[test]
 fn a_log_that_is_stuck_drops_and_counts_records_and_recovers() {
-    let server = EchoServer::start(&[]);
+    for overflow in ["block", "drop"] {
+        let server = EchoServer::start(&["--log-overflow", overflow]);
+        let mut peer = server.connect();
+        peer.exchange(b"hello\n");
+        server.log().pause();
+        exchange_more_than_a_log_holds(&mut peer);
+
+        server.log().resume();
+        server.wait_for_log(r"(?i)\d.*(record|line|message).*(drop|lost|not .*written)");
+        peer.exchange(b"and after\n");
+        server.wait_for_log("Echoed to .*: 'and after'");
+        says_goodbye(peer);
+        assert_eq!(server.terminate().0.code(), Some(0));
+    }
+}
+
+/// As above, and nobody ever reads the log again: that does not keep the server from ending.
+#[test]
+fn a_log_that_stays_stuck_does_not_hold_up_the_shutdown() {
+    let mut server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
     server.log().pause();
-    // Far more lines than a pipe and any reasonable queue hold.
-    let line = format!("{}\n", "x".repeat(1_000));
-    let lines = line.repeat(20_000);
-    let sender = peer.send_aside(lines.clone().into());
-    peer.expect(lines.as_bytes());
-    sender.join().unwrap().unwrap();
-
-    server.log().resume();
-    server.wait_for_log(r"(?i)\d[\d,]* .*(record|line|message)s?\b.*(drop|lost|not (be )?written)|(drop|lost|not (be )?written).*\d+");
-    peer.exchange(b"and after\n");
-    server.wait_for_log("Echoed to .*: 'and after'");
+    exchange_more_than_a_log_holds(&mut peer);
     says_goodbye(peer);
-    let (status, _) = server.terminate();
-    assert_eq!(status.code(), Some(0));
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+/// Far more lines than a pipe and any reasonable queue hold.
+fn exchange_more_than_a_log_holds(peer: &mut Peer) {
+    let lines = format!("{}\n", "x".repeat(1_000)).repeat(20_000);
+    let sender = peer.send_aside(lines.clone());
+    peer.expect(lines.as_bytes());
+    sender.join().expect("it does not panic").expect("the server takes it all");
+}
+
+/// Log on a full disk -> the echo goes on.
+#[test]
+fn a_log_on_a_full_disk_does_not_stop_the_echo() {
+    let server = Launch::new(&["--log-file", "/dev/full"]).unannounced().start();
+    let mut peer = server.connect();
+    for number in 0..1_000 {
+        peer.exchange(format!("message {number}\n").as_bytes());
+    }
+    says_goodbye(peer);
+    assert_eq!(server.terminate().0.code(), Some(0));
 }
 
 /// A sink that is merely slow loses nothing: what was said is all there at the end.
@@ -306,7 +358,7 @@ fn a_shutdown_writes_out_every_record() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let lines = numbered_lines("message", 20_000);
-    let sender = peer.send_aside(lines.clone().into());
+    let sender = peer.send_aside(lines.clone());
     peer.expect(lines.as_bytes());
     sender.join().unwrap().unwrap();
     drop(peer);

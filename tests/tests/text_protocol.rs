@@ -206,7 +206,7 @@ fn ten_thousand_pipelined_lines_keep_their_order() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let lines = numbered_lines("line number", 10_000);
-    let sender = peer.send_aside(format!("{lines}exit\n").into());
+    let sender = peer.send_aside(format!("{lines}exit\n"));
     peer.expect_rest(format!("{lines}Goodbye!\n").as_bytes());
     sender.join().unwrap().unwrap();
 }
