@@ -40,14 +40,17 @@ pub fn run(
     // When the server has been owing us bytes for too long without returning one.
     let mut stalled = Deadline::NEVER;
     loop {
-        if window.has_ended() && window.owed() == 0 {
-            break;
-        }
         if !window.unsent().is_empty() {
             // What a lost connection said last, or why it went, is still to be received.
             let unsent = window.unsent().len();
             window.sent(link.send(window.unsent()).unwrap_or(unsent));
-            half_close_at_end(link, &window);
+        }
+        if window.has_ended() && window.unsent().is_empty() {
+            // Saying it again, while the rest comes back, changes nothing.
+            link.half_close();
+            if window.owed() == 0 {
+                break;
+            }
         }
         let reading = (window.room() > 0).then(|| input.as_fd());
         let ready = link.wait(!window.unsent().is_empty(), reading, stalled)?;
@@ -75,19 +78,11 @@ pub fn run(
             window.take(&buffer[..count]);
             if count == 0 {
                 window.end();
-                half_close_at_end(link, &window);
             }
         }
     }
     expect_end(link, &mut window, output)?;
     output.finish()
-}
-
-/// Half-closes once there is nothing more to send.
-fn half_close_at_end(link: &Link<'_>, window: &Window) {
-    if window.has_ended() && window.unsent().is_empty() {
-        link.half_close();
-    }
 }
 
 /// Takes the rest of a goodbye, and nothing else, until the server hangs up.
@@ -96,7 +91,6 @@ fn expect_end(
     window: &mut Window,
     output: &mut Output<impl std::io::Write>,
 ) -> Result<(), Error> {
-    link.half_close();
     let deadline = Deadline::after(link.timeout().min(HANG_UP));
     let mut buffer = [0; 1024];
     loop {
