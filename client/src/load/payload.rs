@@ -1,0 +1,320 @@
+//! What a load connection sends, and so what it must get back: a function of its position alone.
+//!
+//! A connection's stream is a sequence of lines. Its bytes are a function of the seed, the
+//! connection's number and the offset, so nothing that was sent need be kept to check what returns,
+//! however much is under way. Every [`BLOCK`] bytes say whose they are and where they belong, in
+//! digits that can be read back ([`identify`]): bytes that came out of place can be told from bytes
+//! that were damaged.
+//!
+//! The bytes are the 32 printable characters from `!` to `@`, none of them a letter: no line can
+//! read `exit`, or mean anything to a terminal. Each line ends with a newline in place of its last
+//! byte.
+
+use std::ops::RangeInclusive;
+
+/// Bytes that carry one position.
+pub const BLOCK: usize = 16;
+
+/// The first of the 32 characters that a stream is made of.
+const FIRST_CHARACTER: u8 = b'!';
+
+/// The number of bits that name the block; the ones above them name the connection.
+const BLOCK_BITS: u32 = 40;
+
+/// The most connections that one run can tell apart.
+pub const MAX_CONNECTIONS: u64 = 1 << (64 - BLOCK_BITS);
+
+/// All the streams of a run: the seed, and how long the lines are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Streams {
+    seed: u64,
+    sizes: RangeInclusive<u32>,
+}
+
+/// A place in a connection's stream that goes through it line by line.
+///
+/// A sender and a receiver each have one of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    connection: u64,
+    offset: u64,
+    /// The number of the line that `offset` is in.
+    line: u64,
+    /// Where that line ends: the offset behind its newline.
+    line_end: u64,
+}
+
+/// Where some bytes belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The connection in whose stream they are.
+    pub connection: u64,
+    /// Their offset there.
+    pub offset: u64,
+}
+
+impl Streams {
+    /// Lines of `sizes` bytes, newline included, the size of each picked by `seed`.
+    ///
+    /// # Panics
+    ///
+    /// If a line could be empty: it would have no room for its newline.
+    #[must_use]
+    pub fn new(seed: u64, sizes: RangeInclusive<u32>) -> Self {
+        assert!(0 < *sizes.start() && sizes.start() <= sizes.end(), "a line has at least its newline");
+        Self { seed, sizes }
+    }
+
+    /// The start of a connection's stream.
+    #[must_use]
+    pub fn cursor(&self, connection: u64) -> Cursor {
+        debug_assert!(connection < MAX_CONNECTIONS);
+        Cursor { connection, offset: 0, line: 0, line_end: self.line_len(connection, 0) }
+    }
+
+    fn line_len(&self, connection: u64, line: u64) -> u64 {
+        let (least, most) = (u64::from(*self.sizes.start()), u64::from(*self.sizes.end()));
+        if least == most {
+            return least;
+        }
+        least + mix(self.seed ^ mix((connection << BLOCK_BITS | line) ^ LINE_KEY)) % (most - least + 1)
+    }
+
+    /// Writes the bytes from `cursor` on, all of `buffer`; the cursor stays where it is.
+    pub fn fill(&self, cursor: &Cursor, buffer: &mut [u8]) {
+        self.characters(cursor, buffer);
+        // Then the newlines of the lines that end in it.
+        let start = cursor.offset;
+        let end = start + buffer.len() as u64;
+        let (mut line, mut line_end) = (cursor.line, cursor.line_end);
+        while line_end <= end {
+            buffer[index(line_end - 1 - start)] = b'\n';
+            line += 1;
+            line_end += self.line_len(cursor.connection, line);
+        }
+    }
+
+    /// As [`fill`](Self::fill), without newlines.
+    fn characters(&self, cursor: &Cursor, buffer: &mut [u8]) {
+        let mut number = cursor.offset / BLOCK as u64;
+        let skip = index(cursor.offset % BLOCK as u64);
+        let (head, rest) = buffer.split_at_mut(buffer.len().min((BLOCK - skip) % BLOCK));
+        if !head.is_empty() {
+            head.copy_from_slice(&self.block(cursor.connection, number)[skip..skip + head.len()]);
+            number += 1;
+        }
+        let mut blocks = rest.chunks_exact_mut(BLOCK);
+        for block in &mut blocks {
+            block.copy_from_slice(&self.block(cursor.connection, number));
+            number += 1;
+        }
+        let tail = blocks.into_remainder();
+        let len = tail.len();
+        tail.copy_from_slice(&self.block(cursor.connection, number)[..len]);
+    }
+
+    fn block(&self, connection: u64, number: u64) -> [u8; BLOCK] {
+        let name = mix((connection << BLOCK_BITS | number) ^ self.seed);
+        // 80 bits of digits: the name, and 16 bits by which it is recognised.
+        let digits = u128::from(name) | u128::from(check(name, self.seed)) << 64;
+        let low = spread(digits as u64 & MASK_40);
+        let high = spread((digits >> 40) as u64 & MASK_40);
+        let mut block = [0; BLOCK];
+        block[..8].copy_from_slice(&low.to_le_bytes());
+        block[8..].copy_from_slice(&high.to_le_bytes());
+        block
+    }
+
+    /// Where these bytes belong, if they are a whole block of one of this seed's streams.
+    #[must_use]
+    pub fn identify(&self, block: &[u8; BLOCK]) -> Option<Place> {
+        let gather = |half: &[u8]| {
+            half.iter().rev().try_fold(0_u64, |digits, &byte| {
+                let digit = byte.checked_sub(FIRST_CHARACTER).filter(|&digit| digit < 32)?;
+                Some(digits << 5 | u64::from(digit))
+            })
+        };
+        let digits = u128::from(gather(&block[..8])?) | u128::from(gather(&block[8..])?) << 40;
+        let name = digits as u64;
+        if check(name, self.seed) != (digits >> 64) as u16 {
+            return None;
+        }
+        let plain = unmix(name) ^ self.seed;
+        let number = plain & ((1 << BLOCK_BITS) - 1);
+        Some(Place { connection: plain >> BLOCK_BITS, offset: number * BLOCK as u64 })
+    }
+}
+
+impl Cursor {
+    /// The connection whose stream this is.
+    #[must_use]
+    pub fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    /// How many bytes come before.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many lines end before.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.line
+    }
+
+    /// How many bytes are left of the present line.
+    #[must_use]
+    pub fn left_of_line(&self) -> u64 {
+        self.line_end - self.offset
+    }
+
+    /// Whether a line begins here.
+    #[must_use]
+    pub fn is_at_line(&self, streams: &Streams) -> bool {
+        self.offset + streams.line_len(self.connection, self.line) == self.line_end
+    }
+
+    /// Moves on by `bytes`; says how many lines ended on the way.
+    pub fn advance(&mut self, streams: &Streams, bytes: u64) -> u64 {
+        self.offset += bytes;
+        let first = self.line;
+        while self.line_end <= self.offset {
+            self.line += 1;
+            self.line_end += streams.line_len(self.connection, self.line);
+        }
+        self.line - first
+    }
+
+    /// How many bytes the next `lines` lines have, what is left of the present one included.
+    #[must_use]
+    pub fn bytes_of(&self, streams: &Streams, lines: u64) -> u64 {
+        if lines == 0 {
+            return 0;
+        }
+        let further = (1..lines).map(|line| streams.line_len(self.connection, self.line + line));
+        self.left_of_line() + further.sum::<u64>()
+    }
+}
+
+const MASK_40: u64 = (1 << 40) - 1;
+
+/// Sets line lengths apart from block names.
+const LINE_KEY: u64 = 0x5851_f42d_4c95_7f2d;
+
+/// Spreads 40 bits over the low five bits of eight bytes, as characters.
+fn spread(bits: u64) -> u64 {
+    // 20 bits to each half, then 10 to each quarter, then 5 to each byte.
+    let halves = bits & 0xf_ffff | (bits & 0xff_fff0_0000) << 12;
+    let quarters = halves & 0x0000_03ff_0000_03ff | (halves & 0x000f_fc00_000f_fc00) << 6;
+    let bytes = quarters & 0x001f_001f_001f_001f | (quarters & 0x03e0_03e0_03e0_03e0) << 3;
+    bytes + u64::from_ne_bytes([FIRST_CHARACTER; 8])
+}
+
+fn check(name: u64, seed: u64) -> u16 {
+    (name.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed) >> 48) as u16
+}
+
+/// The finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every
+/// bit of the argument, and no two arguments have the same result.
+fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
+}
+
+/// Undoes [`mix`]: the shifts by their own further applications, the products by the inverses.
+fn unmix(mut bits: u64) -> u64 {
+    bits = (bits ^ bits >> 31 ^ bits >> 62).wrapping_mul(0x3196_42b2_d24d_8ec3);
+    bits = (bits ^ bits >> 27 ^ bits >> 54).wrapping_mul(0x96de_1b17_3f11_9089);
+    bits ^ bits >> 30 ^ bits >> 60
+}
+
+fn index(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("within a buffer")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes(streams: &Streams, connection: u64, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        streams.fill(&streams.cursor(connection), &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn lines_have_the_sizes_asked_for_and_no_letters() {
+        let streams = Streams::new(7, 3..=40);
+        let bytes = bytes(&streams, 5, 100_000);
+        let mut lines: Vec<_> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
+        lines.pop();
+        assert!(lines.iter().all(|line| (3..=40).contains(&line.len())));
+        for size in 3..=40 {
+            assert!(lines.iter().any(|line| line.len() == size), "no line of {size} bytes");
+        }
+        assert!(bytes.iter().all(|byte| (b'!'..=b'@').contains(byte) || *byte == b'\n'));
+    }
+
+    #[test]
+    fn seeds_and_connections_differ() {
+        let one = Streams::new(1, 64..=64);
+        assert_ne!(bytes(&one, 0, 63), bytes(&one, 1, 63));
+        assert_ne!(bytes(&one, 0, 63), bytes(&Streams::new(2, 64..=64), 0, 63));
+    }
+
+    #[test]
+    fn a_line_of_one_byte_is_its_newline() {
+        assert_eq!(bytes(&Streams::new(1, 1..=1), 0, 5), b"\n\n\n\n\n");
+    }
+
+    proptest! {
+        /// However a stream is cut, its pieces are the same bytes.
+        #[test]
+        fn a_stream_is_a_function_of_the_offset(
+            seed: u64, connection in 0..MAX_CONNECTIONS, sizes in (1_u32..70, 0_u32..70), pieces in proptest::collection::vec(0_usize..100, 1..20)
+        ) {
+            let streams = Streams::new(seed, sizes.0..=sizes.0 + sizes.1);
+            let whole = bytes(&streams, connection, pieces.iter().sum());
+            let (mut cursor, mut lines) = (streams.cursor(connection), 0);
+            for len in pieces {
+                let mut piece = vec![0; len];
+                streams.fill(&cursor, &mut piece);
+                let at = cursor.offset() as usize;
+                prop_assert_eq!(&piece, &whole[at..at + len]);
+                lines += cursor.advance(&streams, len as u64);
+            }
+            prop_assert_eq!(lines, whole.iter().filter(|&&byte| byte == b'\n').count() as u64);
+            prop_assert_eq!(lines, cursor.lines());
+        }
+
+        #[test]
+        fn the_length_of_lines_ahead_is_known(seed: u64, start in 0_u64..500, lines in 1_u64..20) {
+            let streams = Streams::new(seed, 1..=50);
+            let mut cursor = streams.cursor(3);
+            cursor.advance(&streams, start);
+            let bytes = cursor.bytes_of(&streams, lines);
+            prop_assert_eq!(cursor.advance(&streams, bytes), lines);
+            prop_assert!(cursor.is_at_line(&streams));
+        }
+
+        /// A block can be read back; something else is not taken for one.
+        #[test]
+        fn blocks_say_where_they_belong(seed: u64, connection in 0..MAX_CONNECTIONS, number in 0_u64..1 << BLOCK_BITS, flip in 0_usize..BLOCK * 5) {
+            let streams = Streams::new(seed, 64..=64);
+            let mut block = streams.block(connection, number);
+            prop_assert_eq!(streams.identify(&block), Some(Place { connection, offset: number * BLOCK as u64 }));
+            block[flip / 5] = FIRST_CHARACTER + ((block[flip / 5] - FIRST_CHARACTER) ^ 1 << (flip % 5));
+            prop_assert!(streams.identify(&block) != Some(Place { connection, offset: number * BLOCK as u64 }));
+        }
+
+        #[test]
+        fn mixing_can_be_undone(bits: u64) {
+            prop_assert_eq!(unmix(mix(bits)), bits);
+        }
+    }
+}
