@@ -17,7 +17,7 @@ use server::{
 ///
 /// It serves any number of connections with a fixed pool of worker threads, and logs every message.
 #[derive(Debug, Parser)]
-#[command(name = "echo-server", version, max_term_width = 100, after_long_help = EXAMPLES)]
+#[command(name = "echo-server", version, allow_negative_numbers = true, max_term_width = 100, after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Name or address of this machine to listen on
     #[arg(long, value_name = "HOST", default_value = DEFAULT_HOST)]

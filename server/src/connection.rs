@@ -71,8 +71,8 @@ pub(crate) struct Connection<S> {
     tail: Option<Box<Tail>>,
     stage: Stage,
     readiness: Readiness,
-    /// The server is leaving: serve what is there, then end.
-    draining: bool,
+    /// The server is leaving: this many bytes had been received by then and are still to be served.
+    draining: Option<u64>,
     /// When bytes last moved, or the stage changed: what timeouts are measured from.
     since: Instant,
 }
@@ -101,7 +101,7 @@ impl<S: Stream> Connection<S> {
             tail: None,
             stage: Stage::Serving,
             readiness: Readiness::default(),
-            draining: false,
+            draining: None,
             since: now,
         }
     }
@@ -125,9 +125,11 @@ impl<S: Stream> Connection<S> {
         self.readiness.read_closed |= readiness.read_closed;
     }
 
-    /// The server is leaving. What has been received is still served; a turn must follow.
+    /// The server is leaving. What has been received is still served, and nothing that comes later,
+    /// or a peer that never pauses would keep the server; a turn must follow.
     pub(crate) fn drain(&mut self) {
-        self.draining = true;
+        // A socket that cannot say has an error for the next read to find.
+        self.draining = Some(self.stream.received().unwrap_or(1));
         // The poll may not have said yet what is in the socket.
         self.readiness.readable = true;
     }
@@ -145,15 +147,15 @@ impl<S: Stream> Connection<S> {
         self.flush(room)?;
         while self.tail.is_none() {
             match self.stage {
+                Stage::Serving if self.draining == Some(0) => {
+                    self.stage = Stage::Ending;
+                    self.give_back_held(room)?;
+                }
                 Stage::Serving | Stage::Lingering if self.readiness.readable => {
                     if reads.next().is_none() {
                         return Ok(Turn::Again);
                     }
                     self.read(room)?;
-                }
-                Stage::Serving if self.draining => {
-                    self.stage = Stage::Ending;
-                    self.give_back_held(room)?;
                 }
                 Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
                 Stage::Ending => {
@@ -171,7 +173,7 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
         let limit = match self.stage {
             _ if self.tail.is_some() => timeouts.write,
-            Stage::Lingering => (!self.draining).then_some(limits::LINGER),
+            Stage::Lingering => self.draining.is_none().then_some(limits::LINGER),
             Stage::Serving | Stage::Ending | Stage::Leaving => timeouts.idle,
         };
         limit.map(|limit| self.since + limit)
@@ -197,7 +199,14 @@ impl<S: Stream> Connection<S> {
     fn read(&mut self, room: &mut Room<'_>) -> io::Result<()> {
         let held = self.held.len();
         room.buffer[..held].copy_from_slice(&self.held);
-        match self.stream.read(&mut room.buffer[held..]) {
+        let room_left = room.buffer.len() - held;
+        let most = match self.draining {
+            Some(left) if self.stage == Stage::Serving => {
+                room_left.min(usize::try_from(left).unwrap_or(usize::MAX))
+            }
+            _ => room_left,
+        };
+        match self.stream.read(&mut room.buffer[held..held + most]) {
             Ok(0) => {
                 self.readiness = Readiness::default();
                 self.end_of_stream(room)
@@ -205,8 +214,9 @@ impl<S: Stream> Connection<S> {
             Ok(read) => {
                 let all = held + read;
                 // A short read took all there was. If the end is behind it, that is yet to be read.
-                self.readiness.readable = all == room.buffer.len() || self.readiness.read_closed;
+                self.readiness.readable = read == most || self.readiness.read_closed;
                 if self.stage == Stage::Serving {
+                    self.draining = self.draining.map(|left| left - read as u64);
                     self.since = room.now;
                     self.receive(all, room)?;
                 }
@@ -214,6 +224,8 @@ impl<S: Stream> Connection<S> {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.readable = false;
+                // Then what was counted as received has been discarded by the kernel.
+                self.draining = self.draining.map(|_| 0);
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),

@@ -337,6 +337,9 @@ mod tests {
         fn half_close(&mut self) -> io::Result<()> {
             self.0.half_close()
         }
+        fn received(&self) -> io::Result<u64> {
+            self.0.received()
+        }
     }
 
     impl Source for Trap {

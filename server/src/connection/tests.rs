@@ -55,6 +55,10 @@ impl Stream for Script {
         self.half_closed = true;
         Ok(())
     }
+
+    fn received(&self) -> io::Result<u64> {
+        Ok(self.incoming.iter().flatten().map(|piece| piece.len() as u64).sum())
+    }
 }
 
 /// A connection, and the worker around it.
@@ -225,6 +229,16 @@ fn draining_echoes_what_has_arrived_then_half_closes() {
     bench.stream().incoming.extend([Ok(b"too late\n".to_vec()), Ok(END.to_vec())]);
     assert_eq!(bench.run(), Turn::Over);
     assert_eq!(bench.stream().outgoing, b"arrived\n");
+}
+
+#[test]
+fn draining_does_not_serve_what_comes_later() {
+    let mut bench = Bench::new(Protocol::Raw, &[b"arrived"]);
+    bench.connection.drain();
+    bench.stream().incoming[0] = Ok(b"arrived and more".to_vec());
+    assert_eq!(bench.turn(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"arrived");
+    assert!(bench.stream().half_closed);
 }
 
 #[test]
