@@ -31,6 +31,7 @@ pub mod goodbye;
 pub mod history;
 pub mod interactive;
 pub mod link;
+pub mod load;
 pub mod oneshot;
 pub mod output;
 pub mod ping;

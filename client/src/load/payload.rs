@@ -61,7 +61,10 @@ impl Streams {
     /// If a line could be empty: it would have no room for its newline.
     #[must_use]
     pub fn new(seed: u64, sizes: RangeInclusive<u32>) -> Self {
-        assert!(0 < *sizes.start() && sizes.start() <= sizes.end(), "a line has at least its newline");
+        assert!(
+            0 < *sizes.start() && sizes.start() <= sizes.end(),
+            "a line has at least its newline"
+        );
         Self { seed, sizes }
     }
 
@@ -77,7 +80,9 @@ impl Streams {
         if least == most {
             return least;
         }
-        least + mix(self.seed ^ mix((connection << BLOCK_BITS | line) ^ LINE_KEY)) % (most - least + 1)
+        least
+            + mix(self.seed ^ mix((connection << BLOCK_BITS | line) ^ LINE_KEY))
+                % (most - least + 1)
     }
 
     /// Writes the bytes from `cursor` on, all of `buffer`; the cursor stays where it is.
@@ -115,10 +120,9 @@ impl Streams {
 
     fn block(&self, connection: u64, number: u64) -> [u8; BLOCK] {
         let name = mix((connection << BLOCK_BITS | number) ^ self.seed);
-        // 80 bits of digits: the name, and 16 bits by which it is recognised.
-        let digits = u128::from(name) | u128::from(check(name, self.seed)) << 64;
-        let low = spread(digits as u64 & MASK_40);
-        let high = spread((digits >> 40) as u64 & MASK_40);
+        // Two times 40 bits: the name, and 16 bits by which it is recognised.
+        let low = spread(name & MASK_40);
+        let high = spread(name >> 40 | check(name, self.seed) << 24);
         let mut block = [0; BLOCK];
         block[..8].copy_from_slice(&low.to_le_bytes());
         block[8..].copy_from_slice(&high.to_le_bytes());
@@ -134,9 +138,9 @@ impl Streams {
                 Some(digits << 5 | u64::from(digit))
             })
         };
-        let digits = u128::from(gather(&block[..8])?) | u128::from(gather(&block[8..])?) << 40;
-        let name = digits as u64;
-        if check(name, self.seed) != (digits >> 64) as u16 {
+        let (low, high) = (gather(&block[..8])?, gather(&block[8..])?);
+        let name = low | high << 40;
+        if check(name, self.seed) != high >> 24 {
             return None;
         }
         let plain = unmix(name) ^ self.seed;
@@ -212,8 +216,9 @@ fn spread(bits: u64) -> u64 {
     bytes + u64::from_ne_bytes([FIRST_CHARACTER; 8])
 }
 
-fn check(name: u64, seed: u64) -> u16 {
-    (name.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed) >> 48) as u16
+/// 16 bits that follow from a name.
+fn check(name: u64, seed: u64) -> u64 {
+    name.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed) >> 48
 }
 
 /// The finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every
@@ -284,11 +289,11 @@ mod tests {
             for len in pieces {
                 let mut piece = vec![0; len];
                 streams.fill(&cursor, &mut piece);
-                let at = cursor.offset() as usize;
+                let at = index(cursor.offset());
                 prop_assert_eq!(&piece, &whole[at..at + len]);
                 lines += cursor.advance(&streams, len as u64);
             }
-            prop_assert_eq!(lines, whole.iter().filter(|&&byte| byte == b'\n').count() as u64);
+            prop_assert_eq!(lines, memchr::memchr_iter(b'\n', &whole).count() as u64);
             prop_assert_eq!(lines, cursor.lines());
         }
 
@@ -307,9 +312,10 @@ mod tests {
         fn blocks_say_where_they_belong(seed: u64, connection in 0..MAX_CONNECTIONS, number in 0_u64..1 << BLOCK_BITS, flip in 0_usize..BLOCK * 5) {
             let streams = Streams::new(seed, 64..=64);
             let mut block = streams.block(connection, number);
-            prop_assert_eq!(streams.identify(&block), Some(Place { connection, offset: number * BLOCK as u64 }));
+            let place = Place { connection, offset: number * BLOCK as u64 };
+            prop_assert_eq!(streams.identify(&block), Some(place));
             block[flip / 5] = FIRST_CHARACTER + ((block[flip / 5] - FIRST_CHARACTER) ^ 1 << (flip % 5));
-            prop_assert!(streams.identify(&block) != Some(Place { connection, offset: number * BLOCK as u64 }));
+            prop_assert_ne!(streams.identify(&block), Some(place));
         }
 
         #[test]

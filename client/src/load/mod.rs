@@ -1,0 +1,5 @@
+//! `echo-client load`: many processes, many connections, every byte checked, and a verdict.
+
+pub mod payload;
+pub mod tally;
+pub mod wire;

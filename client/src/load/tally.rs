@@ -1,0 +1,274 @@
+//! What a load has counted: by one process since its last report, by all of them in a run, by
+//! several runs on several machines. They add up, without loss.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hdrhistogram::{
+    Histogram,
+    serialization::{Deserializer, Serializer as _, V2DeflateSerializer},
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything that is counted. Times are in nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// Messages that came back, every byte as it was sent. Those of the warm-up are not counted.
+    pub messages: u64,
+    /// Messages that were sent, or that a failed connection would have sent next, and did not come
+    /// back.
+    pub lost: u64,
+    /// Bytes given to the sockets, warm-up included.
+    pub bytes_sent: u64,
+    /// Bytes that came back right, warm-up included.
+    pub bytes_checked: u64,
+    /// Connections that were made.
+    pub connects: u64,
+    /// What went wrong, by kind.
+    pub errors: BTreeMap<ErrorKind, u64>,
+    /// The first differences between what was sent and what came back, explained; a few of each
+    /// process.
+    pub faults: Vec<Fault>,
+    /// How long messages took to come back: in a closed loop from the moment at which they were
+    /// sent, in an open loop from the moment at which they were due.
+    pub latency: Times,
+    /// How long connections took to be made.
+    pub connect: Times,
+    /// Open loop: how long after the moment at which it was due a message was sent.
+    pub lag: Times,
+}
+
+/// What can go wrong with a connection of the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// It could not be made.
+    Connect,
+    /// The peer reset it, or the system did.
+    Reset,
+    /// The peer ended it while it owed bytes.
+    Closed,
+    /// Bytes were owed, and none came for the time limit.
+    Timeout,
+    /// Other bytes came back than were sent.
+    WrongBytes,
+}
+
+/// A difference between what was sent and what came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The connection's number in the run; the first is 0.
+    pub connection: u64,
+    /// The offset in its stream at which the difference begins; the first byte's is 0.
+    pub offset: u64,
+    /// What it is.
+    pub kind: FaultKind,
+    /// A sentence that says what was expected, what came, and whose it is.
+    pub text: String,
+}
+
+/// What became of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// Bytes of another connection came.
+    Foreign,
+    /// Bytes came again that had come before.
+    Repeated,
+    /// Bytes did not come; the ones after them did.
+    Skipped,
+    /// Later bytes came first, then the ones before them.
+    Reordered,
+    /// Bytes came that nobody had sent.
+    Damaged,
+}
+
+impl Tally {
+    /// The most faults that one tally holds: the first say what is wrong, the others say it again.
+    pub const MAX_FAULTS: usize = 16;
+
+    /// Counts one more error.
+    pub fn error(&mut self, kind: ErrorKind) {
+        *self.errors.entry(kind).or_default() += 1;
+    }
+
+    /// All errors, of whatever kind.
+    #[must_use]
+    pub fn all_errors(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Adds what another process, or another run, has counted.
+    pub fn add(&mut self, other: &Self) {
+        self.messages += other.messages;
+        self.lost += other.lost;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_checked += other.bytes_checked;
+        self.connects += other.connects;
+        for (kind, count) in &other.errors {
+            *self.errors.entry(*kind).or_default() += count;
+        }
+        let room = Self::MAX_FAULTS.saturating_sub(self.faults.len());
+        self.faults.extend(other.faults.iter().take(room).cloned());
+        self.latency.add(&other.latency);
+        self.connect.add(&other.connect);
+        self.lag.add(&other.lag);
+    }
+}
+
+/// A histogram of times: nanoseconds, three significant digits, up to [`Times::MAX`].
+///
+/// As text it is an HDR histogram (V2, compressed) in base64: the form of the HDR log format.
+///
+/// ```
+/// use client::load::tally::Times;
+/// use std::time::Duration;
+/// let mut times = Times::default();
+/// times.record(Duration::from_micros(120));
+/// let quantile = times.quantile(0.99);
+/// assert!(quantile.abs_diff(Duration::from_micros(120)) < Duration::from_micros(1));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Times(Histogram<u64>);
+
+impl Default for Times {
+    fn default() -> Self {
+        let most = u64::try_from(Self::MAX.as_nanos()).expect("an hour is 3.6e12 ns");
+        Self(Histogram::new_with_bounds(1, most, 3).expect("constants that hdrhistogram allows"))
+    }
+}
+
+impl Times {
+    /// The longest time that is told apart from longer ones.
+    pub const MAX: Duration = Duration::from_hours(1);
+
+    /// Counts a time.
+    pub fn record(&mut self, time: Duration) {
+        self.0.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Adds what another has counted.
+    ///
+    /// # Panics
+    ///
+    /// Never: all have the same bounds.
+    pub fn add(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("both have the same bounds");
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
+    /// How many times were counted.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The time that this share of them, from 0 to 1, did not exceed; zero if there are none.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Duration {
+        Duration::from_nanos(self.0.value_at_quantile(share))
+    }
+
+    /// The longest; zero if there are none.
+    #[must_use]
+    pub fn max(&self) -> Duration {
+        Duration::from_nanos(self.0.max())
+    }
+
+    /// The shortest; zero if there are none.
+    #[must_use]
+    pub fn min(&self) -> Duration {
+        Duration::from_nanos(self.0.min())
+    }
+
+    /// The mean; zero if there are none.
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        Duration::from_secs_f64(self.0.mean() / 1e9)
+    }
+
+    /// For those who draw it, or write it in another form.
+    #[must_use]
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.0
+    }
+}
+
+impl From<Histogram<u64>> for Times {
+    /// Takes over a histogram with whatever bounds; times over [`Times::MAX`] count as that.
+    fn from(histogram: Histogram<u64>) -> Self {
+        let mut times = Self::default();
+        for value in histogram.iter_recorded() {
+            let most = times.0.high();
+            let value = (value.value_iterated_to().clamp(1, most), value.count_at_value());
+            times.0.record_n(value.0, value.1).expect("clamped to the bounds");
+        }
+        times
+    }
+}
+
+impl Serialize for Times {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&self.0, &mut bytes)
+            .map_err(serde::ser::Error::custom)?;
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+}
+
+impl<'de> Deserialize<'de> for Times {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let wrong = serde::de::Error::custom;
+        let bytes = STANDARD.decode(String::deserialize(from)?).map_err(wrong)?;
+        let histogram: Histogram<u64> =
+            Deserializer::new().deserialize(&mut &bytes[..]).map_err(serde::de::Error::custom)?;
+        Ok(histogram.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(messages: u64, times: &[u64]) -> Tally {
+        let mut tally = Tally { messages, ..Tally::default() };
+        for &time in times {
+            tally.latency.record(Duration::from_micros(time));
+        }
+        tally
+    }
+
+    #[test]
+    fn tallies_add_up_without_averaging_percentiles() {
+        let mut all = tally(3, &[10, 10, 10]);
+        all.error(ErrorKind::Reset);
+        let mut other = tally(1, &[1000]);
+        other.error(ErrorKind::Reset);
+        other.error(ErrorKind::Timeout);
+        all.add(&other);
+        assert_eq!((all.messages, all.all_errors(), all.errors[&ErrorKind::Reset]), (4, 3, 2));
+        assert!(all.latency.quantile(0.75) < Duration::from_micros(11));
+        assert!(all.latency.quantile(0.76) > Duration::from_micros(999));
+    }
+
+    #[test]
+    fn a_tally_survives_the_pipe() {
+        let mut tally = tally(2, &[5, 70_000_000]);
+        tally.error(ErrorKind::WrongBytes);
+        let line = serde_json::to_string(&tally).unwrap();
+        assert_eq!(serde_json::from_str::<Tally>(&line).unwrap(), tally);
+        assert_eq!(tally.latency.max().as_secs(), 70);
+    }
+}
