@@ -1,0 +1,138 @@
+//! `bare-echo`: the least that an echo server can do, to compare others with.
+//!
+//! An epoll loop: `recv`, `send`, and nothing else. No log, no limits, no protocol, no room for what a
+//! socket does not take: the send waits then, and everyone with it, which never happens to clients
+//! that have less under way than a socket holds. So it is a yardstick and no server.
+//!
+//! It ends when its standard input does: no one who starts it can leave it behind.
+
+use std::{
+    io::{self, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    num::NonZero,
+    os::fd::AsRawFd as _,
+    process, thread,
+};
+
+use anyhow::Context as _;
+use clap::Parser;
+use rustix::{
+    buffer::spare_capacity,
+    event::epoll::{self, EventData, EventFlags},
+    fd::OwnedFd,
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
+
+/// The listener's event; connections have the numbers of their descriptors.
+const LISTENER: u64 = u64::MAX;
+
+/// The most events that are taken at once.
+const EVENTS: usize = 1024;
+
+/// The most bytes that are taken at once.
+const BUFFER: usize = 64 * 1024;
+
+/// A bare epoll echo server on 127.0.0.1, to compare others with
+#[derive(Debug, Parser)]
+struct Args {
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+
+    /// How many threads, each with an epoll loop and connections of its own
+    #[arg(long, default_value = "1")]
+    threads: NonZero<usize>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
+        .with_context(|| format!("cannot listen on port {}", args.port))?;
+    // Of the threads that hear of a client one gets it; the others must not wait for the next.
+    listener.set_nonblocking(true)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    thread::scope(|scope| {
+        let loops: Vec<_> =
+            (0..args.threads.get()).map(|_| scope.spawn(|| serve(&listener))).collect();
+        scope.spawn(|| {
+            // Whatever it says, and however it ends.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            process::exit(0);
+        });
+        loops.into_iter().try_for_each(|serving| serving.join().expect("a loop does not panic"))
+    })
+}
+
+fn serve(listener: &TcpListener) -> anyhow::Result<()> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let woken = EventFlags::IN | EventFlags::EXCLUSIVE;
+    epoll::add(&epoll, listener, EventData::new_u64(LISTENER), woken)?;
+    // By descriptor: the kernel hands out the lowest that is free, so there are few gaps.
+    let mut connections: Vec<Option<TcpStream>> = Vec::new();
+    let mut events = Vec::with_capacity(EVENTS);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        events.clear();
+        match epoll::wait(&epoll, spare_capacity(&mut events), None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for event in &events {
+            let data = event.data.u64();
+            if data == LISTENER {
+                accept(listener, &epoll, &mut connections)?;
+                continue;
+            }
+            let slot = &mut connections[usize::try_from(data).expect("a descriptor")];
+            if let Some(stream) = slot
+                && !echo(stream, &mut buffer)
+            {
+                *slot = None;
+            }
+        }
+    }
+}
+
+fn accept(
+    listener: &TcpListener,
+    epoll: &OwnedFd,
+    connections: &mut Vec<Option<TcpStream>>,
+) -> anyhow::Result<()> {
+    let stream = match listener.accept() {
+        Ok((stream, _)) => stream,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+        Err(error) => return Err(error).context("cannot accept"),
+    };
+    stream.set_nodelay(true)?;
+    let key = usize::try_from(stream.as_raw_fd()).expect("open descriptors are not negative");
+    // Told once, it need not be asked whether there is more, as a level would be in every round.
+    epoll::add(epoll, &stream, EventData::new_u64(key as u64), EventFlags::IN | EventFlags::ET)?;
+    if connections.len() <= key {
+        connections.resize_with(key + 1, || None);
+    }
+    connections[key] = Some(stream);
+    Ok(())
+}
+
+/// Sends back what is there; whether the connection lives on.
+fn echo(stream: &TcpStream, buffer: &mut [u8]) -> bool {
+    loop {
+        let len = match recv(stream, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return false,
+            Ok((len, _)) => len,
+            Err(error) => return error == Errno::AGAIN,
+        };
+        let mut sent = 0;
+        while sent < len {
+            match send(stream, &buffer[sent..len], SendFlags::NOSIGNAL) {
+                Ok(taken) => sent += taken,
+                Err(_) => return false,
+            }
+        }
+        // A short read has emptied the socket, and what comes later is told.
+        if len < buffer.len() {
+            return true;
+        }
+    }
+}
