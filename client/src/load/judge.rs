@@ -1,0 +1,262 @@
+//! What became of bytes that came back otherwise than they were sent.
+//!
+//! The bytes of a stream say whose they are and where they belong. So where a wrong byte is found,
+//! the bytes from there on are asked: they may be another connection's, have come before, be ahead of
+//! others that are missing or late, or be nobody's. Where lines are too short for a whole block to be
+//! intact in them, the streams nearby are searched instead.
+
+use common::escape::Quoted;
+
+use super::{
+    payload::{BLOCK, Cursor, Place, Streams},
+    tally::{Fault, FaultKind},
+};
+
+/// So many bytes in a row that are right again mean that the stream is in step again.
+const IN_STEP: usize = 8;
+
+/// How far around the expected offset streams are searched where blocks cannot be read.
+const NEARBY: usize = 4096;
+
+/// The most streams that are searched.
+const MAX_SEARCHED: u64 = 4096;
+
+/// The most bytes of either side that a sentence shows.
+const SHOWN: usize = 32;
+
+/// The fewest bytes to gather from the first wrong one on, and the most: enough that a message which
+/// is late, not lost, is among them.
+const EVIDENCE: std::ops::RangeInclusive<usize> = 256..=4 * 1024 * 1024;
+
+/// How many bytes to gather from the first wrong one on, where messages have at most `max_size`.
+#[must_use]
+pub fn enough_evidence(max_size: u32) -> usize {
+    (max_size as usize).saturating_mul(3).clamp(*EVIDENCE.start(), *EVIDENCE.end())
+}
+
+/// Explains what came back from `expected` on, of which the first byte is wrong.
+#[must_use]
+pub fn explain(streams: &Streams, expected: &Cursor, connections: u64, evidence: &[u8]) -> Fault {
+    let mut right = vec![0; evidence.len()];
+    streams.fill(expected, &mut right);
+    let wrong = wrong_bytes(&right, evidence);
+    let offset = expected.offset();
+    let (kind, what) = match place(streams, expected, connections, &evidence[..wrong], evidence) {
+        Some((_, place)) if place.connection != expected.connection() => (
+            FaultKind::Foreign,
+            format!(
+                "bytes of connection {} from its offset {} came",
+                place.connection, place.offset
+            ),
+        ),
+        Some((at, place)) => out_of_place(streams, expected, evidence, at, place),
+        None => (FaultKind::Damaged, damage(&right[..wrong], &evidence[..wrong])),
+    };
+    let text = format!(
+        "connection {}, offset {offset}: {what}; expected {}, received {}",
+        expected.connection(),
+        Quoted(&right[..right.len().min(SHOWN)]),
+        Quoted(&evidence[..evidence.len().min(SHOWN)]),
+    );
+    Fault { connection: expected.connection(), offset, kind, text }
+}
+
+/// How many bytes it takes until the stream is in step again; all of them if it never is.
+fn wrong_bytes(right: &[u8], evidence: &[u8]) -> usize {
+    let mut in_step = 0;
+    for (at, (one, other)) in right.iter().zip(evidence).enumerate() {
+        in_step = if one == other { in_step + 1 } else { 0 };
+        if in_step == IN_STEP {
+            return at + 1 - IN_STEP;
+        }
+    }
+    evidence.len() - in_step
+}
+
+/// The first bytes of the wrong ones that say where they belong, if it is not where they are.
+fn place(
+    streams: &Streams,
+    expected: &Cursor,
+    connections: u64,
+    wrong: &[u8],
+    evidence: &[u8],
+) -> Option<(usize, Place)> {
+    let found = evidence.windows(BLOCK).take(wrong.len()).enumerate().find_map(|(at, block)| {
+        let place = streams.identify(block.try_into().ok()?)?;
+        let here =
+            Place { connection: expected.connection(), offset: expected.offset() + at as u64 };
+        (place.connection < connections && place != here).then_some((at, place))
+    });
+    found.or_else(|| search(streams, expected, connections, wrong).map(|place| (0, place)))
+}
+
+/// Looks for the wrong bytes in the streams nearby; this one first.
+fn search(streams: &Streams, expected: &Cursor, connections: u64, wrong: &[u8]) -> Option<Place> {
+    // No more than that: behind it may be bytes from somewhere else again.
+    let sought = wrong.get(..IN_STEP)?;
+    let own = expected.connection();
+    let others = (0..connections.min(MAX_SEARCHED)).filter(|&other| other != own);
+    std::iter::once(own).chain(others).find_map(|connection| {
+        let start = expected.offset().saturating_sub(NEARBY as u64);
+        let mut cursor = streams.cursor(connection);
+        cursor.advance(streams, start);
+        let mut nearby = [0; 2 * NEARBY];
+        streams.fill(&cursor, &mut nearby);
+        let found = memchr::memmem::find(&nearby, sought)?;
+        Some(Place { connection, offset: start + found as u64 })
+    })
+}
+
+/// Bytes of the connection's own stream, from somewhere else in it.
+fn out_of_place(
+    streams: &Streams,
+    expected: &Cursor,
+    evidence: &[u8],
+    at: usize,
+    place: Place,
+) -> (FaultKind, String) {
+    let belongs = expected.offset() + at as u64;
+    if place.offset < belongs {
+        let first = place.offset - at.min(usize::try_from(place.offset).unwrap_or(at)) as u64;
+        let what = format!("bytes that had come before came again, those from offset {first} on");
+        return (FaultKind::Repeated, what);
+    }
+    let missing = place.offset - belongs;
+    let missing_range = expected.offset()..expected.offset() + missing;
+    let late = evidence.windows(BLOCK).skip(at).any(|block| {
+        let place = block.try_into().ok().and_then(|block| streams.identify(block));
+        place.is_some_and(|place| {
+            place.connection == expected.connection() && missing_range.contains(&place.offset)
+        })
+    });
+    let bytes = if missing == 1 { "byte" } else { "bytes" };
+    if late || is_late(streams, expected, missing, evidence) {
+        (FaultKind::Reordered, format!("{missing} {bytes} came after the ones behind them"))
+    } else {
+        (FaultKind::Skipped, format!("{missing} {bytes} are missing"))
+    }
+}
+
+/// As [`out_of_place`] does with blocks: whether the missing bytes come later, by searching.
+fn is_late(streams: &Streams, expected: &Cursor, missing: u64, evidence: &[u8]) -> bool {
+    let len = usize::try_from(missing).map_or(2 * BLOCK, |missing| missing.min(2 * BLOCK));
+    let mut sought = vec![0; len];
+    streams.fill(expected, &mut sought);
+    len >= IN_STEP && memchr::memmem::find(evidence, &sought).is_some()
+}
+
+fn damage(right: &[u8], wrong: &[u8]) -> String {
+    match (right, wrong) {
+        ([right], [wrong]) if (right ^ wrong).is_power_of_two() => {
+            format!("one byte is damaged (bit {} of it)", (right ^ wrong).trailing_zeros())
+        }
+        (_, [_]) => "one byte is damaged".to_owned(),
+        _ => format!("{} bytes are damaged: they are no stream's of this run", wrong.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONNECTIONS: u64 = 40;
+
+    fn wire(streams: &Streams, connection: u64, lines: usize) -> Vec<Vec<u8>> {
+        let cursor = streams.cursor(connection);
+        let len = cursor.bytes_of(streams, lines as u64);
+        let mut bytes = vec![0; usize::try_from(len).unwrap()];
+        streams.fill(&cursor, &mut bytes);
+        bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
+    }
+
+    /// Explains what came back for connection 7.
+    fn judged(streams: &Streams, came: &[u8]) -> Fault {
+        let right = wire(streams, 7, 100).concat();
+        let at = right.iter().zip(came).position(|(one, other)| one != other).unwrap();
+        let mut expected = streams.cursor(7);
+        expected.advance(streams, at as u64);
+        let evidence = &came[at..came.len().min(at + enough_evidence(64))];
+        explain(streams, &expected, CONNECTIONS, evidence)
+    }
+
+    /// Every lie, with long lines whose blocks can be read, and with ones too short for that.
+    fn for_sizes(lie: impl Fn(Streams)) {
+        lie(Streams::new(11, 64..=64));
+        lie(Streams::new(12, 20..=90));
+        lie(Streams::new(13, 10..=10));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_damage() {
+        for_sizes(|streams| {
+            let mut came = wire(&streams, 7, 40).concat();
+            came[133] ^= 4;
+            let fault = judged(&streams, &came);
+            assert_eq!((fault.kind, fault.connection, fault.offset), (FaultKind::Damaged, 7, 133));
+            assert!(fault.text.contains("one byte is damaged (bit 2 of it)"), "{}", fault.text);
+        });
+    }
+
+    #[test]
+    fn a_dropped_byte_and_a_dropped_line_are_skipped() {
+        for_sizes(|streams| {
+            let mut came = wire(&streams, 7, 60).concat();
+            came.remove(101);
+            let fault = judged(&streams, &came);
+            assert_eq!(fault.kind, FaultKind::Skipped, "{}", fault.text);
+            assert!(fault.text.contains(": 1 byte are missing"), "{}", fault.text);
+
+            let mut lines = wire(&streams, 7, 60);
+            let dropped = lines.remove(5).len();
+            let fault = judged(&streams, &lines.concat());
+            assert_eq!(fault.kind, FaultKind::Skipped, "{}", fault.text);
+            assert!(
+                fault.text.contains(&format!(": {dropped} bytes are missing")),
+                "{}",
+                fault.text
+            );
+        });
+    }
+
+    #[test]
+    fn a_line_that_comes_twice_is_repeated() {
+        for_sizes(|streams| {
+            let mut lines = wire(&streams, 7, 60);
+            lines.insert(5, lines[4].clone());
+            let fault = judged(&streams, &lines.concat());
+            assert_eq!(fault.kind, FaultKind::Repeated, "{}", fault.text);
+        });
+    }
+
+    #[test]
+    fn swapped_lines_are_reordered() {
+        for_sizes(|streams| {
+            let mut lines = wire(&streams, 7, 60);
+            lines.swap(5, 6);
+            let fault = judged(&streams, &lines.concat());
+            assert_eq!(fault.kind, FaultKind::Reordered, "{}", fault.text);
+        });
+    }
+
+    #[test]
+    fn another_connections_lines_are_foreign_and_named() {
+        for_sizes(|streams| {
+            let mut lines = wire(&streams, 7, 60);
+            lines[5] = wire(&streams, 21, 60)[5].clone();
+            let fault = judged(&streams, &lines.concat());
+            assert_eq!(fault.kind, FaultKind::Foreign, "{}", fault.text);
+            assert!(fault.text.contains("bytes of connection 21"), "{}", fault.text);
+        });
+    }
+
+    #[test]
+    fn bytes_of_nobody_are_damage_and_shown_escaped() {
+        for_sizes(|streams| {
+            let mut came = wire(&streams, 7, 3).concat();
+            came.extend(b"\x1b[2JServer is full\r\n");
+            let fault = judged(&streams, &came);
+            assert_eq!(fault.kind, FaultKind::Damaged);
+            assert!(fault.text.contains(r"received '\x1b[2JServer is full\r\n'"), "{}", fault.text);
+        });
+    }
+}
