@@ -7,6 +7,8 @@
 //! | [`program`] | a program that is fed, read and waited for through pipes |
 //! | [`pty`] | a program in a pseudo-terminal, and its screen |
 //! | [`peer`] | a TCP client that says exactly what it expects |
+//! | [`load`] | a run of `echo-client load`, its processes and its report |
+//! | [`liar`] | an echo server inside the test that tells one lie, where the test says |
 //! | [`standin`] | a server inside the test that answers as the test says |
 //! | [`output`] | what a program writes, collected and waited for |
 //! | [`log`] | log lines compared by pattern |
@@ -28,6 +30,8 @@
 use std::time::Duration;
 
 pub mod binaries;
+pub mod liar;
+pub mod load;
 pub mod log;
 pub mod output;
 pub mod payload;

@@ -7,6 +7,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
     process::{
         Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, kill_process, pidfd_open, setrlimit,
     },
@@ -27,10 +28,27 @@ pub fn wait(child: &mut Child) -> Option<ExitStatus> {
 /// Waits for a process to end; whether it has, by the deadline.
 #[must_use]
 pub fn has_ended(pid: Pid) -> bool {
-    let handle = pidfd_open(pid, PidfdFlags::empty()).expect("a process that nobody has reaped");
-    let deadline = Timespec::try_from(DEADLINE).expect("seconds fit");
-    let ended = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&deadline));
-    ended.expect("a process handle can be polled") > 0
+    Handle::open(pid).expect("a process that nobody has reaped").has_ended()
+}
+
+/// A process, whoever waits for it: its number can be another's by then, this cannot.
+#[derive(Debug)]
+pub struct Handle(OwnedFd);
+
+impl Handle {
+    /// The process that has this number now, if there is one.
+    #[must_use]
+    pub fn open(pid: Pid) -> Option<Self> {
+        pidfd_open(pid, PidfdFlags::empty()).ok().map(Self)
+    }
+
+    /// Waits for it to end; whether it has, by the deadline.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let deadline = Timespec::try_from(DEADLINE).expect("seconds fit");
+        let ended = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&deadline));
+        ended.expect("a process handle can be polled") > 0
+    }
 }
 
 /// Lets this process open as many descriptors as it may ever: a test with a thousand connections

@@ -22,6 +22,16 @@ pub fn thread_names(pid: Pid) -> Vec<String> {
     threads(pid).map(|thread| name(&thread)).collect()
 }
 
+/// The processes that a process has started and not waited for.
+#[must_use]
+pub fn children(pid: Pid) -> Vec<Pid> {
+    threads(pid)
+        .filter_map(|thread| fs::read_to_string(thread.join("children")).ok())
+        .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
+}
+
 /// How many descriptors a process has open.
 #[must_use]
 pub fn descriptor_count(pid: Pid) -> usize {

@@ -9,6 +9,8 @@ use std::{
     thread,
 };
 
+use rustix::process::{Pid, Signal};
+
 use crate::{binaries, output::Output, process};
 
 /// A running program; it is killed when this is dropped.
@@ -64,6 +66,17 @@ impl Program {
         let host = server.ip().to_string();
         let args = [args, &["--host", &host, "--port", &port]].concat();
         Self::start(binaries::echo_client(), &args)
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        process::signal(&self.child, signal);
     }
 
     /// Writes to its standard input, which stays open.
