@@ -104,6 +104,14 @@ impl Report {
     pub fn messages(&self) -> u64 {
         self.json("/messages").as_u64().unwrap_or_else(|| panic!("no number: {self:?}"))
     }
+
+    /// A percentile of the latency, such as `p99`, in milliseconds.
+    #[track_caller]
+    #[must_use]
+    pub fn latency_ms(&self, percentile: &str) -> f64 {
+        let ns = self.json(&format!("/latency/{percentile}_ns"));
+        ns.as_f64().unwrap_or_else(|| panic!("no number: {self:?}")) / 1e6
+    }
 }
 
 /// Whether a text has something like `pattern` (see [`log::pattern`]), in capitals or not.

@@ -9,7 +9,8 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
     process::{
-        Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, kill_process, pidfd_open, setrlimit,
+        Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, kill_process, pidfd_open,
+        pidfd_send_signal, setrlimit,
     },
 };
 
@@ -40,6 +41,11 @@ impl Handle {
     #[must_use]
     pub fn open(pid: Pid) -> Option<Self> {
         pidfd_open(pid, PidfdFlags::empty()).ok().map(Self)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        pidfd_send_signal(&self.0, signal).expect("a process that still runs");
     }
 
     /// Waits for it to end; whether it has, by the deadline.

@@ -1,0 +1,433 @@
+//! `echo-client load`: many processes, every byte checked, a verdict, and nobody left behind.
+
+use std::{fs, net::SocketAddr};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tests::{
+    binaries::echo_client,
+    liar::{Liar, Lie},
+    load::{Load, Report, prints},
+    process::Handle,
+    program::{Finished, Program},
+    pty::{Terminal, keys},
+    server::EchoServer,
+    standin,
+};
+
+/// A run that goes on until something ends it.
+const LONG: &str = "--processes 3 --connections 4 --duration 10m --size 64 --pipeline 4";
+
+/// So many bytes of [`LONG`] come back while it is under way: no connection's first messages any more.
+const UNDER_WAY: u64 = 64 * 12 * 20;
+
+fn quiet_server() -> EchoServer {
+    EchoServer::start(&["--log-messages", "off"])
+}
+
+/// Runs `load` with exactly these arguments, separated by spaces.
+fn run(server: SocketAddr, args: &str) -> Finished {
+    let args: Vec<&str> = args.split_whitespace().collect();
+    Program::client(server, &[&["load"], &args[..]].concat()).finish()
+}
+
+/// A run of [`LONG`] against an honest server that is well under way, and its three processes.
+fn under_way() -> (Load, Liar, Vec<Handle>) {
+    let server = Liar::to_all(Lie::Nothing);
+    let load = Load::start(server.address(), LONG);
+    server.wait_for_bytes(UNDER_WAY);
+    let processes = load.processes();
+    assert_eq!(processes.len(), 3, "{load:?}");
+    (load, server, processes)
+}
+
+#[track_caller]
+fn assert_all_end(processes: &[Handle]) {
+    for process in processes {
+        assert!(process.has_ended(), "a process has outlived its parent");
+    }
+}
+
+/// The line that says what was wrong, beneath a report or without one.
+#[track_caller]
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or_else(|| panic!("nothing was said"))
+}
+
+#[test]
+fn every_message_of_every_connection_is_counted_and_right() {
+    let server = quiet_server();
+    let report = Report::of(
+        server.address(),
+        "--processes 2 --connections 5 --messages 200 --size 1-300 --pipeline 8",
+    );
+    assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
+    assert!(report.prints(r"\bVALID\b"), "{report:?}");
+    assert_eq!(report.messages(), 2 * 5 * 200);
+    assert_eq!(report.json("/lost"), 0);
+    assert_eq!(report.ended.stderr, "");
+    for word in ["p50", "p90", "p99", r"p99\.9", "max", "rate", "connect", "errors"] {
+        assert!(report.prints(word), "no {word}: {report:?}");
+    }
+}
+
+/// Sizes at and around the bytes that carry a position, and messages of many packets.
+#[test]
+fn messages_of_any_size_and_depth_are_right() {
+    let server = quiet_server();
+    for (size, depth, messages) in
+        [("1", 1, 50), ("1", 64, 500), ("15-17", 7, 200), ("64", 1, 50), ("100000-300000", 3, 10)]
+    {
+        let args = format!(
+            "--processes 1 --connections 3 --messages {messages} --size {size} --pipeline {depth}"
+        );
+        let report = Report::of(server.address(), &args);
+        assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{args}: {report:?}");
+        assert_eq!(report.messages(), 3 * messages, "{args}");
+    }
+}
+
+#[test]
+fn a_duration_ends_it() {
+    let server = quiet_server();
+    let report = Report::of(
+        server.address(),
+        "--processes 2 --connections 2 --duration 300ms --warmup 100ms --size 64 --rate 1000",
+    );
+    assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
+    assert!(report.messages() > 0, "{report:?}");
+}
+
+/// The same seed is the same run, to the byte; another is another.
+#[test]
+fn a_seed_decides_every_size() {
+    let server = quiet_server();
+    let bytes = |seed: u32| {
+        let args = format!(
+            "--processes 1 --connections 2 --messages 100 --size 1-1000 --pipeline 4 --seed {seed}"
+        );
+        let report = Report::of(server.address(), &args);
+        assert_eq!(report.code(), 0, "{report:?}");
+        report.json("/bytes_sent").as_u64().expect("a number")
+    };
+    assert_eq!(bytes(7), bytes(7));
+    assert_ne!(bytes(7), bytes(8));
+}
+
+#[test]
+fn the_report_says_which_loop_it_was() {
+    let server = quiet_server();
+    let run = "--processes 1 --connections 2 --messages 100 --size 64";
+    let open = Report::of(server.address(), &format!("{run} --rate 2000"));
+    assert_eq!(open.code(), 0, "{open:?}");
+    assert!(open.prints("open.loop") && open.prints("lag"), "{open:?}");
+    let closed = Report::of(server.address(), run);
+    assert_eq!(closed.code(), 0, "{closed:?}");
+    assert!(closed.prints("closed.loop"), "{closed:?}");
+}
+
+#[test]
+fn churn_connects_anew_and_loses_nothing() {
+    let server = quiet_server();
+    let report = Report::of(
+        server.address(),
+        "--processes 2 --connections 3 --messages 100 --size 64 --pipeline 4 --churn 10",
+    );
+    assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
+    assert_eq!(report.messages(), 2 * 3 * 100);
+    let connects = server.log().wait_for_lines("New client connected", 2 * 3 * 10).len();
+    assert_eq!(connects, 2 * 3 * 10);
+}
+
+#[test]
+fn assertions_that_hold_are_status_0_and_others_status_3() {
+    let server = quiet_server();
+    for (asserts, code) in [
+        ("--assert p99<1m --assert errors=0 --assert rate>1", 0),
+        ("--assert p99<1ns", 3),
+        ("--assert errors=0 --assert rate>1000000000000 --assert p50<1m", 3),
+    ] {
+        let run = "--processes 1 --connections 2 --messages 100 --size 64";
+        let report = Report::of(server.address(), &format!("{run} {asserts}"));
+        assert_eq!(report.code(), code, "{asserts}: {report:?}");
+        assert_eq!(report.verdict(), "VALID", "{asserts}: {report:?}");
+    }
+}
+
+/// What does not hold is named, and what was found instead.
+#[test]
+fn an_assertion_that_does_not_hold_is_named() {
+    let server = quiet_server();
+    let run = "--processes 1 --connections 2 --messages 100 --size 64";
+    let report = Report::of(server.address(), &format!("{run} --assert p99<1ns"));
+    assert!(report.prints("p99 ?< ?1 ?ns") || prints(&report.ended.stderr, "p99 ?< ?1 ?ns"));
+}
+
+/// A run that failed has failed, whatever else was asked of it.
+#[test]
+fn a_failure_goes_before_an_assertion() {
+    let liar = Liar::to_first(Lie::FlipBit(70));
+    let run = "--processes 1 --connections 2 --messages 100 --size 64";
+    let report = Report::of(liar.address(), &format!("{run} --assert p99<1ns"));
+    assert_eq!((report.code(), report.verdict()), (1, "FAILED"), "{report:?}");
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_status_2() {
+    let server = quiet_server();
+    for args in [
+        "--assert p99<soon",
+        "--assert nonsense",
+        "--assert p99~5ms",
+        "--assert speed>5",
+        "--size 0",
+        "--size 300-1",
+        "--size many",
+        "--processes 0",
+        "--connections 0",
+        "--messages 0",
+        "--pipeline 0",
+        "--rate 0",
+        "--rate -5",
+        "--rate NaN",
+        "--churn 0",
+        "--duration 5",
+        "--messages 5 --duration 5s",
+        "--find-rate p99",
+        "--no-such-flag",
+        "merge",
+    ] {
+        let ended = run(server.address(), args);
+        assert_eq!(ended.code(), 2, "{args}: {ended:?}");
+        assert_eq!(ended.stdout_text(), "", "{args}");
+        let _ = ended.error_line();
+    }
+}
+
+#[test]
+fn no_server_is_said_once_with_status_1() {
+    let nobody = standin::nobody();
+    let ended = run(nobody, "--processes 3 --connections 2 --messages 10");
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    assert_eq!(
+        ended.stderr,
+        format!(
+            "Error: Could not connect to server at {nobody}\nMake sure the server is running.\n"
+        )
+    );
+}
+
+#[test]
+fn a_server_that_dies_in_mid_run_fails_it_and_leaves_nobody_behind() {
+    let server = EchoServer::start(&["--log-messages", "on"]);
+    let load = Load::start(server.address(), LONG);
+    server.wait_for_log("Echoed to");
+    let processes = load.processes();
+    assert_eq!(processes.len(), 3, "{load:?}");
+    server.signal(Signal::KILL);
+    let report = load.finish();
+    assert_eq!((report.code(), report.verdict()), (1, "FAILED"), "{report:?}");
+    assert!(report.prints("closed|reset"), "{report:?}");
+    assert_all_end(&processes);
+}
+
+#[test]
+fn sigint_and_sigterm_end_it_with_a_report_on_what_was_done() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (load, _server, processes) = under_way();
+        load.program.signal(signal);
+        let report = load.finish();
+        // Whether the machine was the limit is not the question here.
+        assert!(matches!(report.code(), 0 | 4), "{report:?}");
+        assert!(report.messages() >= UNDER_WAY / 64 - 12 * 4, "{report:?}");
+        assert_eq!(report.json("/lost"), 0, "{report:?}");
+        assert!(report.prints("interrupted|stopped early|ctrl.c"), "{report:?}");
+        assert_all_end(&processes);
+    }
+}
+
+/// On a terminal the key goes to all of its processes at once.
+#[test]
+fn ctrl_c_in_a_terminal_ends_it_with_a_report() {
+    let server = Liar::to_all(Lie::Nothing);
+    let home = tempfile::tempdir().expect("a directory for temporary files");
+    let args: Vec<&str> = ["load"].into_iter().chain(LONG.split_whitespace()).collect();
+    let mut terminal = Terminal::client(server.address(), &args, home.path());
+    terminal.wait_for_screen("a line of progress", |screen| prints(screen, "p99.*error"));
+    terminal.send(keys::CTRL_C);
+    let (status, screen) = terminal.finish();
+    assert!(matches!(status, 0 | 4), "{screen}");
+    assert!(prints(&screen, r"\bVALID\b|CLIENT-LIMITED"), "{screen}");
+}
+
+#[test]
+fn no_process_outlives_a_parent_that_was_killed() {
+    let (load, _server, processes) = under_way();
+    load.program.signal(Signal::KILL);
+    assert_all_end(&processes);
+}
+
+#[test]
+fn a_process_that_dies_is_named_and_fails_the_run() {
+    let (load, _server, processes) = under_way();
+    processes[1].signal(Signal::KILL);
+    let ended = load.finish().ended;
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    let said = format!("{}{}", ended.stdout_text(), ended.stderr);
+    assert!(prints(&said, r"process \d.*(signal|killed|died|ended)"), "{said}");
+    assert_all_end(&processes);
+}
+
+/// One that hangs is given up, named, and ended.
+#[test]
+fn a_process_that_hangs_is_named_and_fails_the_run() {
+    let server = Liar::to_all(Lie::Nothing);
+    let load = Load::start(
+        server.address(),
+        "--processes 2 --connections 2 --duration 500ms --size 64 --timeout 500ms",
+    );
+    server.wait_for_bytes(64 * 40);
+    let processes = load.processes();
+    processes[0].signal(Signal::STOP);
+    let ended = load.finish().ended;
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    let said = format!("{}{}", ended.stdout_text(), ended.stderr);
+    assert!(prints(&said, r"process \d"), "{said}");
+    assert_all_end(&processes);
+}
+
+/// A report that cannot be kept is no report: a script must not take it for one.
+#[test]
+fn a_full_disk_is_one_line_and_status_1() {
+    let server = quiet_server();
+    for flag in ["--json", "--histogram"] {
+        let args = format!("--processes 1 --connections 2 --messages 10 {flag} /dev/full");
+        let ended = run(server.address(), &args);
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        let line = ended.error_line();
+        assert!(line.contains("/dev/full") && prints(line, "no space left"), "{line}");
+    }
+}
+
+/// Where the report cannot be written is known before anything is done.
+#[test]
+fn a_file_that_cannot_be_made_is_said_before_the_run() {
+    let server = quiet_server();
+    for flag in ["--json", "--histogram"] {
+        let args = format!("--processes 1 --connections 2 --duration 10m {flag} /nowhere/report");
+        let ended = run(server.address(), &args);
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        assert!(ended.error_line().contains("/nowhere/report"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_no_panic() {
+    let server = quiet_server();
+    let script = "exec \"$0\" \"$@\" >&-";
+    let client = echo_client();
+    let port = server.address().port().to_string();
+    let args = "load --processes 1 --connections 2 --messages 10 --port";
+    let args: Vec<&str> = args.split_whitespace().chain([port.as_str()]).collect();
+    let client = client.to_str().expect("a path of ours");
+    let ended =
+        Program::start("sh".into(), &[&["-c", script, client], &args[..]].concat()).finish();
+    assert!(matches!(ended.code(), 0 | 1), "{ended:?}");
+    assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+}
+
+#[test]
+fn too_many_connections_for_the_descriptors_is_said_before_the_run() {
+    let server = EchoServer::start(&[]);
+    let script = "ulimit -n 64 && exec \"$0\" \"$@\"";
+    let client = echo_client();
+    let client = client.to_str().expect("a path of ours");
+    let port = server.address().port().to_string();
+    let args = "load --processes 1 --connections 200 --messages 10 --port";
+    let args: Vec<&str> = args.split_whitespace().chain([port.as_str()]).collect();
+    let ended =
+        Program::start("sh".into(), &[&["-c", script, client], &args[..]].concat()).finish();
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    let line = ended.error_line();
+    assert!(prints(line, "descriptor|open files|ulimit") && line.contains("64"), "{line}");
+    let (_, log) = server.terminate();
+    assert!(!log.contains("New client connected"), "it had begun: {log}");
+}
+
+#[test]
+fn merged_reports_are_the_sum_of_their_runs() {
+    let server = quiet_server();
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let file = |name: &str| directory.path().join(name).to_str().expect("ours").to_owned();
+    for (name, messages) in [("one", 30), ("two", 50)] {
+        let args = format!(
+            "--processes 2 --connections 2 --messages {messages} --size 64 --json {} --histogram {}",
+            file(&format!("{name}.json")),
+            file(&format!("{name}.hlog")),
+        );
+        let ended = run(server.address(), &args);
+        assert_eq!(ended.code(), 0, "{ended:?}");
+    }
+    for ending in ["json", "hlog"] {
+        let merged = file(&format!("merged-{ending}.json"));
+        let (one, two) = (file(&format!("one.{ending}")), file(&format!("two.{ending}")));
+        let args = ["load", "merge", &one, &two, "--json", &merged];
+        let ended = Program::start(echo_client(), &args).finish();
+        assert_eq!(ended.code(), 0, "{ended:?}");
+        assert!(prints(ended.stdout_text(), r"messages\D*320\b"), "{ended:?}");
+        let json = fs::read(&merged).unwrap_or_else(|error| panic!("{merged}: {error}"));
+        let json: Value = serde_json::from_slice(&json).expect("a report is JSON");
+        assert_eq!(json["messages"], 320, "{json:#}");
+    }
+}
+
+#[test]
+fn merging_what_is_no_report_is_one_line_and_status_1() {
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let path = |name: &str| directory.path().join(name).to_str().expect("ours").to_owned();
+    fs::write(path("empty"), "").expect("a file of ours");
+    fs::write(path("other.json"), "{\"messages\": \"many\"}").expect("a file of ours");
+    fs::write(path("binary"), [0xff, 0, 0xfe]).expect("a file of ours");
+    for name in ["missing", "empty", "other.json", "binary"] {
+        let ended = Program::start(echo_client(), &["load", "merge", &path(name)]).finish();
+        assert_eq!(ended.code(), 1, "{name}: {ended:?}");
+        assert!(ended.error_line().contains(name), "{ended:?}");
+    }
+}
+
+#[test]
+fn quiet_says_nothing_of_a_run_that_went_well() {
+    let server = quiet_server();
+    let report =
+        Report::of(server.address(), "--processes 1 --connections 2 --messages 100 --quiet");
+    assert_eq!(report.code(), 0, "{report:?}");
+    assert_eq!((report.ended.stdout_text(), report.ended.stderr.as_str()), ("", ""));
+    assert_eq!(report.messages(), 200);
+}
+
+/// A search: rates from low to high with their latencies, and the one that was found.
+#[test]
+fn the_highest_rate_under_a_limit_comes_with_its_curve() {
+    let server = quiet_server();
+    let ended = run(
+        server.address(),
+        "--processes 1 --connections 4 --duration 100ms --size 64 --find-rate p99<100ms",
+    );
+    assert!(matches!(ended.code(), 0 | 4), "{ended:?}");
+    let text = ended.stdout_text();
+    assert!(
+        text.lines().filter(|line| prints(line, r"\d.*\d ?(us|µs|ms|s)\b")).count() > 2,
+        "{text}"
+    );
+}
+
+#[test]
+fn a_limit_that_no_rate_keeps_is_status_3() {
+    let server = quiet_server();
+    let ended = run(
+        server.address(),
+        "--processes 1 --connections 4 --duration 100ms --size 64 --find-rate p99<1ns",
+    );
+    assert_eq!(ended.code(), 3, "{ended:?}");
+    assert!(!last_line(ended.stdout_text()).is_empty());
+}
