@@ -1,0 +1,413 @@
+//! One connection of a load: its socket, from the first connect to the last byte, or to its failure.
+//!
+//! It knows nothing of the loop that drives it. It is told when its socket may be ready, and then
+//! goes on until the socket has nothing more to give or take: readiness is told once.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind as Io, Read},
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{
+    conversation::Conversation,
+    judge,
+    payload::Streams,
+    tally::{ErrorKind, Tally},
+    wire::{Order, Pace, Stop},
+};
+
+/// Bytes to receive, or to make, at once.
+const CHUNK: usize = 64 * 1024;
+
+/// How long to wait for more of a wrong echo before it is explained.
+const EVIDENCE_PAUSE: Duration = Duration::from_millis(200);
+
+/// What all connections of a process share.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// What is to be done.
+    pub order: &'a Order,
+    /// What is to be sent.
+    pub streams: Streams,
+    /// What has been counted.
+    pub tally: Tally,
+    /// Nothing new is to be sent.
+    pub stopping: bool,
+    /// When a message last came back.
+    pub last_return: Duration,
+    registry: Registry,
+    start: Instant,
+    received: Box<[u8]>,
+    scratch: Box<[u8]>,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Connection {
+    token: Token,
+    source: Option<IpAddr>,
+    state: State,
+    conversation: Conversation,
+    /// Messages that are due and have to wait for the next connect.
+    backlog: VecDeque<Duration>,
+    /// Lines that had come back when the present socket was connected.
+    connected_at: u64,
+    /// When bytes last moved, or what is waited for began.
+    since: Duration,
+    /// The end of the stream, or an error, is behind whatever bytes there are: that was told, and
+    /// will not be told again.
+    closing: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Connecting(TcpStream),
+    Open(TcpStream),
+    /// A wrong byte has come; what comes behind it says more.
+    Suspect(TcpStream, Vec<u8>),
+    /// Done, or failed.
+    Over,
+}
+
+impl<'a> Bench<'a> {
+    /// For one process's order.
+    #[must_use]
+    pub fn new(order: &'a Order, registry: Registry) -> Self {
+        Self {
+            order,
+            streams: Streams::new(order.seed, order.min_size..=order.max_size),
+            tally: Tally::default(),
+            stopping: false,
+            last_return: Duration::ZERO,
+            registry,
+            start: Instant::now(),
+            received: vec![0; CHUNK].into(),
+            scratch: vec![0; CHUNK].into(),
+        }
+    }
+
+    /// The clock starts.
+    pub fn start(&mut self) {
+        self.start = Instant::now();
+    }
+
+    /// The time since the start.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// How many connections the run has.
+    fn connections(&self) -> u64 {
+        u64::from(self.order.processes) * u64::from(self.order.connections)
+    }
+}
+
+impl Connection {
+    /// The `index`-th of its process, not connected yet.
+    #[must_use]
+    pub fn new(bench: &Bench<'_>, index: u32) -> Self {
+        let order = bench.order;
+        let number = u64::from(order.process) * u64::from(order.connections) + u64::from(index);
+        let source = usize::try_from(number).ok().and_then(|number| {
+            order.sources.get(number.checked_rem(order.sources.len())?).copied()
+        });
+        Self {
+            token: Token(index as usize),
+            source,
+            state: State::Over,
+            conversation: Conversation::new(&bench.streams, number),
+            backlog: VecDeque::new(),
+            connected_at: 0,
+            since: Duration::ZERO,
+            closing: false,
+        }
+    }
+
+    /// Whether it will do nothing more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Whether it is still being made.
+    #[must_use]
+    pub fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting(_))
+    }
+
+    /// Begins to connect.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor or no port for it, or the server's address cannot be reached.
+    pub fn connect(&mut self, bench: &Bench<'_>) -> io::Result<()> {
+        let mut stream = connect(bench.order.server, self.source)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        bench.registry.register(&mut stream, self.token, interest)?;
+        self.state = State::Connecting(stream);
+        self.since = bench.now();
+        self.closing = false;
+        Ok(())
+    }
+
+    /// Finishes connecting, if it is connecting and the socket says so.
+    ///
+    /// # Errors
+    ///
+    /// There is no connection to be had.
+    pub fn finish_connect(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
+        let State::Connecting(stream) = &self.state else {
+            return Ok(());
+        };
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => {}
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        stream.set_nodelay(true)?;
+        bench.tally.connects += 1;
+        bench.tally.connect.record(bench.now().saturating_sub(self.since));
+        let State::Connecting(stream) = std::mem::replace(&mut self.state, State::Over) else {
+            unreachable!("it was connecting above")
+        };
+        self.state = State::Open(stream);
+        self.connected_at = self.conversation.returned_lines();
+        Ok(())
+    }
+
+    /// A message is due (open loop).
+    pub fn due(&mut self, bench: &mut Bench<'_>, due: Duration) {
+        if !self.is_over() {
+            self.backlog.push_back(due);
+            self.go_on(bench);
+        }
+    }
+
+    /// The poll has told something of the socket.
+    pub fn ready(&mut self, bench: &mut Bench<'_>, event: &Event) {
+        self.closing |= event.is_read_closed() || event.is_error();
+        self.go_on(bench);
+    }
+
+    /// The socket may be ready, or there may be something new to send: goes as far as it can.
+    pub fn go_on(&mut self, bench: &mut Bench<'_>) {
+        if let Err(kind) = self.try_go_on(bench) {
+            self.fail(bench, kind);
+        }
+    }
+
+    fn try_go_on(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
+        if self.is_connecting() {
+            self.finish_connect(bench).map_err(|_| ErrorKind::Connect)?;
+        }
+        let mut sent = self.send(bench);
+        while let State::Open(stream) = &mut self.state {
+            let read = match stream.read(&mut bench.received) {
+                Ok(0) => return Err(ErrorKind::Closed),
+                Ok(read) => read,
+                Err(error) if error.kind() == Io::Interrupted => continue,
+                Err(error) if error.kind() == Io::WouldBlock => {
+                    // A connection that takes nothing any more and gives nothing is lost.
+                    sent.map_err(|_| ErrorKind::Reset)?;
+                    return self.turn_over(bench);
+                }
+                Err(_) => return Err(ErrorKind::Reset),
+            };
+            let now = bench.now();
+            self.since = now;
+            self.check(bench, read, now);
+            sent = self.send_more(bench, now);
+            if read < CHUNK && !self.closing && sent.is_ok() {
+                return self.turn_over(bench);
+            }
+        }
+        self.gather_evidence(bench)
+    }
+
+    /// Checks the first `read` bytes of the buffer against what was sent.
+    fn check(&mut self, bench: &mut Bench<'_>, read: usize, now: Duration) {
+        let Bench { streams, tally, received, scratch, order, last_return, .. } = bench;
+        let received = &received[..read];
+        let before = self.conversation.returned().offset();
+        let checked = self.conversation.receive(streams, received, scratch, |since| {
+            if since >= order.warmup {
+                tally.messages += 1;
+                tally.latency.record(now.saturating_sub(since));
+            }
+            *last_return = now;
+        });
+        tally.bytes_checked += self.conversation.returned().offset() - before;
+        if let Err(difference) = checked
+            && let State::Open(stream) = std::mem::replace(&mut self.state, State::Over)
+        {
+            self.state = State::Suspect(stream, received[difference.right..].to_vec());
+        }
+    }
+
+    fn send(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
+        let now = if self.may_allow(bench) { bench.now() } else { Duration::ZERO };
+        self.send_more(bench, now)
+    }
+
+    /// Allows what may be sent now, and sends what the socket takes.
+    fn send_more(&mut self, bench: &mut Bench<'_>, now: Duration) -> io::Result<()> {
+        while self.may_allow(bench) {
+            if self.conversation.under_way() == 0 {
+                self.since = now;
+            }
+            let since = match bench.order.pace {
+                Pace::Depth(_) => now,
+                Pace::Rate(_) => self.backlog.pop_front().expect("nothing else may be allowed"),
+            };
+            if matches!(bench.order.pace, Pace::Rate(_)) && since >= bench.order.warmup {
+                bench.tally.lag.record(now.saturating_sub(since));
+            }
+            self.conversation.allow(&bench.streams, since);
+        }
+        if let State::Open(stream) = &mut self.state
+            && self.conversation.has_unsent()
+        {
+            bench.tally.bytes_sent +=
+                self.conversation.send(&bench.streams, stream, &mut bench.scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Whether one more message may be sent on this socket now.
+    fn may_allow(&self, bench: &Bench<'_>) -> bool {
+        let State::Open(_) = self.state else {
+            return false;
+        };
+        let allowed = self.conversation.returned_lines() + self.conversation.under_way();
+        if bench.order.churn.is_some_and(|churn| allowed - self.connected_at >= churn) {
+            return false;
+        }
+        match bench.order.pace {
+            Pace::Depth(depth) => {
+                self.conversation.under_way() < u64::from(depth) && self.is_wanted(bench)
+            }
+            Pace::Rate(_) => !self.backlog.is_empty(),
+        }
+    }
+
+    /// Closed loop: whether this connection is to send more at all.
+    fn is_wanted(&self, bench: &Bench<'_>) -> bool {
+        let allowed = self.conversation.returned_lines() + self.conversation.under_way();
+        !bench.stopping
+            && match bench.order.stop {
+                Stop::After(_) => true,
+                Stop::Messages(all) => allowed < all,
+            }
+    }
+
+    /// When nothing is under way: leaves if there is nothing more to do, or connects anew.
+    fn turn_over(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
+        if !matches!(self.state, State::Open(_)) || self.conversation.under_way() > 0 {
+            return Ok(());
+        }
+        let wanted = match bench.order.pace {
+            Pace::Depth(_) => self.is_wanted(bench),
+            Pace::Rate(_) => !self.backlog.is_empty() || self.may_be_due(bench),
+        };
+        if !wanted {
+            self.state = State::Over;
+        } else if let Some(churn) = bench.order.churn
+            && self.conversation.returned_lines() - self.connected_at >= churn
+        {
+            self.connect(bench).map_err(|_| ErrorKind::Connect)?;
+        }
+        Ok(())
+    }
+
+    /// Open loop: whether a message may yet become due.
+    fn may_be_due(&self, bench: &Bench<'_>) -> bool {
+        !bench.stopping
+            && match bench.order.stop {
+                Stop::After(_) => true,
+                Stop::Messages(all) => self.conversation.returned_lines() < all,
+            }
+    }
+
+    /// Nothing new is to be sent: leaves if nothing is under way.
+    pub fn stop(&mut self, bench: &mut Bench<'_>) {
+        let idle = self.conversation.under_way() == 0 && self.backlog.is_empty();
+        if idle && !matches!(self.state, State::Suspect(..)) {
+            self.state = State::Over;
+        }
+        debug_assert!(bench.stopping);
+    }
+
+    /// Takes what comes behind a wrong byte, until that is enough to explain it.
+    fn gather_evidence(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
+        let State::Suspect(stream, evidence) = &mut self.state else {
+            return Ok(());
+        };
+        let enough = judge::enough_evidence(bench.order.max_size);
+        while evidence.len() < enough {
+            match stream.read(&mut bench.received) {
+                Ok(0) => return Err(ErrorKind::WrongBytes),
+                Ok(read) => {
+                    evidence.extend_from_slice(&bench.received[..read]);
+                    self.since = bench.start.elapsed();
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
+                Err(_) => return Err(ErrorKind::WrongBytes),
+            }
+        }
+        evidence.truncate(enough);
+        Err(ErrorKind::WrongBytes)
+    }
+
+    /// Fails what has taken too long. To be called now and then.
+    pub fn watch(&mut self, bench: &mut Bench<'_>, now: Duration) {
+        let waited = now.saturating_sub(self.since);
+        let late = waited > bench.order.timeout;
+        match self.state {
+            State::Connecting(_) if late => self.fail(bench, ErrorKind::Connect),
+            State::Open(_) if late && self.conversation.under_way() > 0 => {
+                self.fail(bench, ErrorKind::Timeout);
+            }
+            State::Suspect(..) if waited > EVIDENCE_PAUSE => {
+                self.fail(bench, ErrorKind::WrongBytes);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts the failure and what was lost by it, explains it if bytes were wrong, and is over.
+    fn fail(&mut self, bench: &mut Bench<'_>, kind: ErrorKind) {
+        bench.tally.error(kind);
+        bench.tally.lost += self.conversation.owed_lines(&bench.streams);
+        let state = std::mem::replace(&mut self.state, State::Over);
+        if let State::Suspect(_, evidence) = state
+            && bench.tally.faults.len() < Tally::MAX_FAULTS
+        {
+            let expected = self.conversation.returned();
+            let fault = judge::explain(&bench.streams, expected, bench.connections(), &evidence);
+            bench.tally.faults.push(fault);
+        }
+    }
+}
+
+fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(server), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    match socket.connect(&server.into()) {
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}

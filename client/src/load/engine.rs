@@ -1,0 +1,442 @@
+//! The loop of one process of a load: all its connections on one poll.
+//!
+//! It connects, says that it is ready, waits for the word to start, and goes on until every
+//! connection is done, has failed, or the time is up and what was under way has come back.
+//!
+//! An open loop is timed by a timer of the kernel's: a poll counts in milliseconds, and a message
+//! that is sent late because the client slept too long would be counted against the server.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind as Io, Read, Write},
+    os::fd::{AsRawFd, OwnedFd},
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Token, unix::SourceFd};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use super::{
+    connection::{Bench, Connection},
+    schedule::Schedule,
+    tally::ErrorKind,
+    wire::{Order, Pace, REPORT_INTERVAL, Report, Stop, Summary, Word, line},
+};
+
+const COMMANDS: Token = Token(usize::MAX - 1);
+const TIMER: Token = Token(usize::MAX - 2);
+
+/// Connections that are being made at the same time; more would overrun a listener's backlog.
+const CONNECTING: usize = 128;
+
+/// How often connections that have waited too long are looked for.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A process's loop and what it owns.
+pub struct Engine<'a, W> {
+    bench: Bench<'a>,
+    poll: Poll,
+    connections: Vec<Connection>,
+    /// Connections that are not over.
+    active: usize,
+    schedule: Option<Schedule>,
+    timer: OwnedFd,
+    commands: Commands,
+    reports: W,
+}
+
+/// The parent's words, as they come.
+struct Commands {
+    input: File,
+    text: Vec<u8>,
+    started: bool,
+    stopped: bool,
+}
+
+impl<'a, W: Write> Engine<'a, W> {
+    /// A loop for this order; `commands` brings the parent's words, `reports` takes ours.
+    ///
+    /// # Errors
+    ///
+    /// The system has no room for a poll.
+    pub fn new(order: &'a Order, commands: File, reports: W) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        registry.register(&mut SourceFd(&commands.as_raw_fd()), COMMANDS, Interest::READABLE)?;
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        registry.register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
+        let bench = Bench::new(order, registry.try_clone()?);
+        let connections: Vec<_> =
+            (0..order.connections).map(|index| Connection::new(&bench, index)).collect();
+        let schedule = match order.pace {
+            Pace::Depth(_) => None,
+            Pace::Rate(rate) => {
+                let all = match order.stop {
+                    Stop::After(_) => u64::MAX,
+                    Stop::Messages(each) => each.saturating_mul(order.connections.into()),
+                };
+                Some(Schedule::new(rate, order.process, order.processes, all))
+            }
+        };
+        let commands =
+            Commands { input: commands, text: Vec::new(), started: false, stopped: false };
+        let active = connections.len();
+        Ok(Self { bench, poll, connections, active, schedule, timer, commands, reports })
+    }
+
+    /// Does what was ordered.
+    ///
+    /// # Errors
+    ///
+    /// The parent is gone, or the poll fails.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        if let Err(error) = self.connect_all(&mut events)? {
+            return self.say(&Report::Failed {
+                kind: ErrorKind::Connect,
+                errno: error.raw_os_error(),
+                text: error.to_string(),
+            });
+        }
+        self.say(&Report::Ready)?;
+        while !self.commands.started && !self.commands.stopped {
+            self.wait(&mut events, None)?;
+        }
+        let summary = self.work(&mut events)?;
+        self.say(&Report::Done(summary))
+    }
+
+    /// Makes all connections, so many at a time. The inner error is one that makes the run pointless.
+    fn connect_all(&mut self, events: &mut Events) -> io::Result<io::Result<()>> {
+        let mut next = 0;
+        let mut connecting = 0;
+        while next < self.connections.len() || connecting > 0 {
+            while next < self.connections.len() && connecting < CONNECTING {
+                if let Err(error) = self.connections[next].connect(&self.bench) {
+                    return Ok(Err(error));
+                }
+                next += 1;
+                connecting += 1;
+            }
+            self.wait(events, Some(self.bench.order.timeout))?;
+            if events.is_empty() {
+                return Ok(Err(Io::TimedOut.into()));
+            }
+            for event in &*events {
+                let Some(connection) = self.connections.get_mut(event.token().0) else {
+                    continue;
+                };
+                if connection.is_connecting() {
+                    if let Err(error) = connection.finish_connect(&mut self.bench) {
+                        return Ok(Err(error));
+                    }
+                    connecting -= usize::from(!connection.is_connecting());
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// From the start to the end: what is still to be reported then.
+    fn work(&mut self, events: &mut Events) -> io::Result<Summary> {
+        self.bench.start();
+        let end = match self.bench.order.stop {
+            Stop::After(duration) => self.bench.order.warmup + duration,
+            Stop::Messages(_) => Duration::MAX,
+        };
+        let mut cpu_before = cpu_time();
+        let mut is_warm = self.bench.order.warmup.is_zero();
+        let (mut next_report, mut next_watch) = (REPORT_INTERVAL, WATCH_INTERVAL);
+        // What an event would have told before the start is not told again.
+        self.for_each(|connection, bench| connection.go_on(bench));
+        while self.active > 0 {
+            let now = self.bench.now();
+            if !is_warm && now >= self.bench.order.warmup {
+                (is_warm, cpu_before) = (true, cpu_time());
+            }
+            if (now >= end || self.commands.stopped) && !self.bench.stopping {
+                self.stop();
+            }
+            if now >= next_watch {
+                next_watch = now + WATCH_INTERVAL;
+                self.for_each(|connection, bench| connection.watch(bench, now));
+            }
+            if now >= next_report {
+                next_report = now + REPORT_INTERVAL;
+                let tally = std::mem::take(&mut self.bench.tally);
+                self.say(&Report::Progress(tally))?;
+            }
+            self.send_due();
+            let until =
+                next_report.min(next_watch).min(end.max(now)).saturating_sub(self.bench.now());
+            let timeout = if self.arm_timer()? { until } else { Duration::ZERO };
+            self.wait(events, Some(timeout))?;
+            for event in &*events {
+                self.touch(event.token().0, |connection, bench| connection.ready(bench, event));
+            }
+        }
+        Ok(Summary {
+            tally: std::mem::take(&mut self.bench.tally),
+            measured: self.bench.last_return.saturating_sub(self.bench.order.warmup),
+            cpu: cpu_time().saturating_sub(cpu_before),
+        })
+    }
+
+    fn stop(&mut self) {
+        self.bench.stopping = true;
+        if let Some(schedule) = &mut self.schedule {
+            schedule.stop();
+        }
+        self.for_each(Connection::stop);
+    }
+
+    /// Open loop: gives every message that is due to its connection.
+    fn send_due(&mut self) {
+        while let Some((number, due)) = {
+            let now = self.bench.now();
+            self.schedule.as_mut().and_then(|schedule| schedule.take(now))
+        } {
+            let index = number % self.connections.len() as u64;
+            let index = usize::try_from(index).expect("the index of a connection");
+            self.touch(index, |connection, bench| connection.due(bench, due));
+        }
+    }
+
+    /// Open loop: has the timer end the next wait when a message is due. `false`: one already is.
+    fn arm_timer(&self) -> io::Result<bool> {
+        let Some(due) = self.schedule.as_ref().and_then(Schedule::next_due) else {
+            return Ok(true);
+        };
+        let left = due.saturating_sub(self.bench.now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        let it_value = Timespec::try_from(left).map_err(io::Error::other)?;
+        let once = Itimerspec { it_interval: Timespec::default(), it_value };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
+        Ok(true)
+    }
+
+    fn for_each(&mut self, mut action: impl FnMut(&mut Connection, &mut Bench<'a>)) {
+        for index in 0..self.connections.len() {
+            self.touch(index, &mut action);
+        }
+    }
+
+    /// Lets a connection do something, if there is one of that index and it is not over.
+    fn touch(&mut self, index: usize, action: impl FnOnce(&mut Connection, &mut Bench<'a>)) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && !connection.is_over()
+        {
+            action(connection, &mut self.bench);
+            self.active -= usize::from(connection.is_over());
+        }
+    }
+
+    /// Waits for events; hears the parent's words among them.
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == Io::Interrupted => {}
+            polled => polled?,
+        }
+        if events.iter().any(|event| event.token() == COMMANDS) {
+            self.commands.hear()?;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, report: &Report) -> io::Result<()> {
+        self.reports.write_all(line(report).as_bytes())?;
+        self.reports.flush()
+    }
+}
+
+impl Commands {
+    /// Takes the words that have come.
+    fn hear(&mut self) -> io::Result<()> {
+        let mut chunk = [0; 256];
+        loop {
+            match self.input.read(&mut chunk) {
+                Ok(0) => return Err(io::Error::other("the parent is gone")),
+                Ok(read) => self.text.extend_from_slice(&chunk[..read]),
+                Err(error) if error.kind() == Io::WouldBlock => break,
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        while let Some(newline) = memchr::memchr(b'\n', &self.text) {
+            let line: Vec<u8> = self.text.drain(..=newline).collect();
+            match serde_json::from_slice(&line)? {
+                Word::Start => self.started = true,
+                Word::Stop => self.stopped = true,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// CPU time that this process has used, user and system.
+fn cpu_time() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(used).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{SocketAddr, TcpListener, TcpStream},
+        os::unix::net::UnixStream,
+        thread,
+    };
+
+    use super::*;
+    use crate::load::tally::{FaultKind, Tally};
+
+    /// Serves every connection with `serve`, in threads that end with their connections.
+    fn server(serve: fn(&TcpStream)) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                thread::spawn(move || serve(&stream.unwrap()));
+            }
+        });
+        address
+    }
+
+    fn echo(mut stream: &TcpStream) {
+        let mut reader = stream;
+        let _ = io::copy(&mut reader, &mut stream);
+    }
+
+    fn order(server: SocketAddr) -> Order {
+        Order {
+            server,
+            sources: Vec::new(),
+            process: 0,
+            processes: 1,
+            connections: 5,
+            seed: 42,
+            min_size: 1,
+            max_size: 300,
+            pace: Pace::Depth(4),
+            stop: Stop::Messages(100),
+            warmup: Duration::ZERO,
+            churn: None,
+            timeout: Duration::from_secs(20),
+        }
+    }
+
+    /// Carries out an order; says `words` when it is ready.
+    fn carried_out(order: &Order, words: &[Word]) -> Vec<Report> {
+        let (ours, mut parent) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        for word in words {
+            parent.write_all(line(word).as_bytes()).unwrap();
+        }
+        let mut reports = Vec::new();
+        Engine::new(order, OwnedFd::from(ours).into(), &mut reports).unwrap().run().unwrap();
+        let reports = String::from_utf8(reports).unwrap();
+        reports.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn done(reports: &[Report]) -> Tally {
+        let mut all = Tally::default();
+        for report in reports {
+            match report {
+                Report::Progress(tally) => all.add(tally),
+                Report::Done(summary) => all.add(&summary.tally),
+                Report::Ready | Report::Failed { .. } => {}
+            }
+        }
+        assert!(matches!(reports.last(), Some(Report::Done(_))), "{reports:?}");
+        all
+    }
+
+    #[test]
+    fn every_message_comes_back_and_is_counted_once() {
+        let tally = done(&carried_out(&order(server(echo)), &[Word::Start]));
+        assert_eq!((tally.messages, tally.lost, tally.all_errors()), (500, 0, 0));
+        assert_eq!((tally.connects, tally.latency.len(), tally.connect.len()), (5, 500, 5));
+        assert_eq!(tally.bytes_sent, tally.bytes_checked);
+    }
+
+    #[test]
+    fn an_open_loop_sends_what_is_due() {
+        let order = Order { pace: Pace::Rate(5000.0), ..order(server(echo)) };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!((tally.messages, tally.lag.len(), tally.all_errors()), (500, 500, 0));
+    }
+
+    #[test]
+    fn churn_connects_anew() {
+        for pace in [Pace::Depth(4), Pace::Rate(5000.0)] {
+            let order = Order { churn: Some(30), pace, ..order(server(echo)) };
+            let tally = done(&carried_out(&order, &[Word::Start]));
+            assert_eq!((tally.messages, tally.connects, tally.all_errors()), (500, 20, 0));
+        }
+    }
+
+    #[test]
+    fn it_stops_when_it_is_told_to() {
+        let order = Order { stop: Stop::After(Duration::MAX / 2), ..order(server(echo)) };
+        let tally = done(&carried_out(&order, &[Word::Start, Word::Stop]));
+        assert_eq!((tally.lost, tally.all_errors()), (0, 0));
+    }
+
+    #[test]
+    fn nobody_there_is_said_before_anything_is_started() {
+        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let reports = carried_out(&order(gone), &[]);
+        assert!(
+            matches!(
+                reports[..],
+                [Report::Failed { kind: ErrorKind::Connect, errno: Some(111), .. }]
+            ),
+            "{reports:?}"
+        );
+    }
+
+    #[test]
+    fn a_server_that_leaves_early_loses_what_was_under_way() {
+        let address = server(|mut stream| {
+            let mut some = [0; 10];
+            stream.read_exact(&mut some).unwrap();
+            stream.write_all(&some).unwrap();
+        });
+        let order = Order { connections: 1, min_size: 100, ..order(address) };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!((tally.messages, tally.lost, tally.all_errors()), (0, 4, 1));
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_given_up() {
+        let address = server(|mut stream| {
+            // Until the client has gone.
+            let _ = io::copy(&mut stream, &mut io::sink());
+        });
+        let order = Order { timeout: Duration::from_millis(20), ..order(address) };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!(tally.errors[&ErrorKind::Timeout], 5);
+    }
+
+    #[test]
+    fn a_wrong_byte_is_explained() {
+        let address = server(|mut stream| {
+            let mut line = [0; 64];
+            while stream.read_exact(&mut line).is_ok() {
+                line[13] ^= 1;
+                let _ = stream.write_all(&line);
+            }
+        });
+        let order = Order { connections: 1, min_size: 64, max_size: 64, ..order(address) };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!(tally.errors[&ErrorKind::WrongBytes], 1);
+        let fault = &tally.faults[0];
+        assert_eq!((fault.kind, fault.connection, fault.offset), (FaultKind::Damaged, 0, 13));
+    }
+}
