@@ -1,6 +1,6 @@
 //! A run of `echo-client load`: its processes, what it prints, and its report in JSON.
 
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{fmt, fs, net::SocketAddr, path::PathBuf};
 
 use regex::Regex;
 use serde_json::Value;
@@ -22,7 +22,6 @@ pub struct Load {
 }
 
 /// A run that has ended.
-#[derive(Debug)]
 pub struct Report {
     /// How, and what it printed.
     pub ended: Finished,
@@ -70,6 +69,26 @@ impl Report {
         Load::start(server, args).finish()
     }
 
+    /// Expects that every byte came back.
+    ///
+    /// Whether the client was the limit besides is a matter of what else the machine does: that it
+    /// says so is right, and its status agrees with its verdict.
+    #[track_caller]
+    pub fn expect_well(&self) {
+        let well = [(0, "VALID"), (4, "CLIENT-LIMITED")];
+        assert!(well.contains(&(self.code(), self.verdict())), "{self:?}");
+        assert!(self.prints(&format!(r"^{}\b", self.verdict())), "{self:?}");
+        assert_eq!(self.json("/lost"), 0, "{self:?}");
+        assert_eq!(self.ended.stderr, "", "{self:?}");
+    }
+
+    /// Expects that it has failed, by its status and in all its words.
+    #[track_caller]
+    pub fn expect_failure(&self) {
+        assert_eq!((self.code(), self.verdict()), (1, "FAILED"), "{self:?}");
+        assert!(self.prints(r"^FAILED\b"), "{self:?}");
+    }
+
     /// The exit status.
     #[track_caller]
     #[must_use]
@@ -114,9 +133,16 @@ impl Report {
     }
 }
 
-/// Whether a text has something like `pattern` (see [`log::pattern`]), in capitals or not.
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.ended)
+    }
+}
+
+/// Whether a text has something like `pattern` (see [`log::pattern`]), in capitals or not; `^` and `$`
+/// are the ends of a line.
 #[must_use]
 pub fn prints(text: &str, pattern: &str) -> bool {
-    let pattern: Regex = log::pattern(&format!("(?i){pattern}"));
+    let pattern: Regex = log::pattern(&format!("(?im){pattern}"));
     pattern.is_match(text)
 }

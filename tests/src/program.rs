@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     io::Write as _,
     net::SocketAddr,
     path::PathBuf,
@@ -25,7 +26,6 @@ pub struct Program {
 }
 
 /// A program that has ended.
-#[derive(Debug)]
 pub struct Finished {
     /// How it ended.
     pub status: ExitStatus,
@@ -119,6 +119,15 @@ impl Program {
         });
         let stderr = String::from_utf8(self.stderr.to_end()).expect("what people read is UTF-8");
         Finished { status, stdout: self.stdout.to_end(), stderr }
+    }
+}
+
+impl fmt::Debug for Finished {
+    /// As it was to be read, for a test that has failed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, stdout, stderr } = self;
+        let stdout = String::from_utf8_lossy(stdout);
+        write!(f, "{status}\n--- standard output:\n{stdout}\n--- standard error:\n{stderr}\n---")
     }
 }
 

@@ -1,6 +1,6 @@
 //! `echo-client load`: many processes, every byte checked, a verdict, and nobody left behind.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -61,11 +61,8 @@ fn every_message_of_every_connection_is_counted_and_right() {
         server.address(),
         "--processes 2 --connections 5 --messages 200 --size 1-300 --pipeline 8",
     );
-    assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
-    assert!(report.prints(r"\bVALID\b"), "{report:?}");
+    report.expect_well();
     assert_eq!(report.messages(), 2 * 5 * 200);
-    assert_eq!(report.json("/lost"), 0);
-    assert_eq!(report.ended.stderr, "");
     for word in ["p50", "p90", "p99", r"p99\.9", "max", "rate", "connect", "errors"] {
         assert!(report.prints(word), "no {word}: {report:?}");
     }
@@ -82,7 +79,7 @@ fn messages_of_any_size_and_depth_are_right() {
             "--processes 1 --connections 3 --messages {messages} --size {size} --pipeline {depth}"
         );
         let report = Report::of(server.address(), &args);
-        assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{args}: {report:?}");
+        report.expect_well();
         assert_eq!(report.messages(), 3 * messages, "{args}");
     }
 }
@@ -94,7 +91,7 @@ fn a_duration_ends_it() {
         server.address(),
         "--processes 2 --connections 2 --duration 300ms --warmup 100ms --size 64 --rate 1000",
     );
-    assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
+    report.expect_well();
     assert!(report.messages() > 0, "{report:?}");
 }
 
@@ -107,7 +104,7 @@ fn a_seed_decides_every_size() {
             "--processes 1 --connections 2 --messages 100 --size 1-1000 --pipeline 4 --seed {seed}"
         );
         let report = Report::of(server.address(), &args);
-        assert_eq!(report.code(), 0, "{report:?}");
+        report.expect_well();
         report.json("/bytes_sent").as_u64().expect("a number")
     };
     assert_eq!(bytes(7), bytes(7));
@@ -119,10 +116,10 @@ fn the_report_says_which_loop_it_was() {
     let server = quiet_server();
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
     let open = Report::of(server.address(), &format!("{run} --rate 2000"));
-    assert_eq!(open.code(), 0, "{open:?}");
+    open.expect_well();
     assert!(open.prints("open.loop") && open.prints("lag"), "{open:?}");
     let closed = Report::of(server.address(), run);
-    assert_eq!(closed.code(), 0, "{closed:?}");
+    closed.expect_well();
     assert!(closed.prints("closed.loop"), "{closed:?}");
 }
 
@@ -133,7 +130,7 @@ fn churn_connects_anew_and_loses_nothing() {
         server.address(),
         "--processes 2 --connections 3 --messages 100 --size 64 --pipeline 4 --churn 10",
     );
-    assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
+    report.expect_well();
     assert_eq!(report.messages(), 2 * 3 * 100);
     let connects = server.log().wait_for_lines("New client connected", 2 * 3 * 10).len();
     assert_eq!(connects, 2 * 3 * 10);
@@ -141,13 +138,14 @@ fn churn_connects_anew_and_loses_nothing() {
 
 #[test]
 fn assertions_that_hold_are_status_0_and_others_status_3() {
-    let server = quiet_server();
+    // One that waits for its replies is never the limit itself.
+    let server = Liar::to_all(Lie::Delay(Duration::from_millis(2)));
     for (asserts, code) in [
         ("--assert p99<1m --assert errors=0 --assert rate>1", 0),
         ("--assert p99<1ns", 3),
         ("--assert errors=0 --assert rate>1000000000000 --assert p50<1m", 3),
     ] {
-        let run = "--processes 1 --connections 2 --messages 100 --size 64";
+        let run = "--processes 1 --connections 2 --messages 10 --size 64";
         let report = Report::of(server.address(), &format!("{run} {asserts}"));
         assert_eq!(report.code(), code, "{asserts}: {report:?}");
         assert_eq!(report.verdict(), "VALID", "{asserts}: {report:?}");
@@ -169,7 +167,7 @@ fn a_failure_goes_before_an_assertion() {
     let liar = Liar::to_first(Lie::FlipBit(70));
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
     let report = Report::of(liar.address(), &format!("{run} --assert p99<1ns"));
-    assert_eq!((report.code(), report.verdict()), (1, "FAILED"), "{report:?}");
+    report.expect_failure();
 }
 
 #[test]
@@ -226,7 +224,7 @@ fn a_server_that_dies_in_mid_run_fails_it_and_leaves_nobody_behind() {
     assert_eq!(processes.len(), 3, "{load:?}");
     server.signal(Signal::KILL);
     let report = load.finish();
-    assert_eq!((report.code(), report.verdict()), (1, "FAILED"), "{report:?}");
+    report.expect_failure();
     assert!(report.prints("closed|reset"), "{report:?}");
     assert_all_end(&processes);
 }
@@ -237,11 +235,10 @@ fn sigint_and_sigterm_end_it_with_a_report_on_what_was_done() {
         let (load, _server, processes) = under_way();
         load.program.signal(signal);
         let report = load.finish();
-        // Whether the machine was the limit is not the question here.
-        assert!(matches!(report.code(), 0 | 4), "{report:?}");
-        assert!(report.messages() >= UNDER_WAY / 64 - 12 * 4, "{report:?}");
-        assert_eq!(report.json("/lost"), 0, "{report:?}");
-        assert!(report.prints("interrupted|stopped early|ctrl.c"), "{report:?}");
+        report.expect_well();
+        assert!(report.messages() >= UNDER_WAY / 64, "{report:?}");
+        assert_eq!(report.json("/stopped_early"), true, "{report:?}");
+        assert!(report.prints("stopped"), "{report:?}");
         assert_all_end(&processes);
     }
 }
@@ -269,7 +266,10 @@ fn no_process_outlives_a_parent_that_was_killed() {
 
 #[test]
 fn a_process_that_dies_is_named_and_fails_the_run() {
-    let (load, _server, processes) = under_way();
+    let server = Liar::to_all(Lie::Nothing);
+    let load = Load::start(server.address(), "--processes 3 --connections 2 --duration 2s");
+    server.wait_for_bytes(64 * 100);
+    let processes = load.processes();
     processes[1].signal(Signal::KILL);
     let ended = load.finish().ended;
     assert_eq!(ended.code(), 1, "{ended:?}");
@@ -332,7 +332,7 @@ fn a_closed_standard_output_is_no_panic() {
     let client = client.to_str().expect("a path of ours");
     let ended =
         Program::start("sh".into(), &[&["-c", script, client], &args[..]].concat()).finish();
-    assert!(matches!(ended.code(), 0 | 1), "{ended:?}");
+    assert!(matches!(ended.code(), 0 | 1 | 4), "{ended:?}");
     assert!(!ended.stderr.contains("panicked"), "{ended:?}");
 }
 
@@ -366,14 +366,14 @@ fn merged_reports_are_the_sum_of_their_runs() {
             file(&format!("{name}.hlog")),
         );
         let ended = run(server.address(), &args);
-        assert_eq!(ended.code(), 0, "{ended:?}");
+        assert!(matches!(ended.code(), 0 | 4), "{ended:?}");
     }
     for ending in ["json", "hlog"] {
         let merged = file(&format!("merged-{ending}.json"));
         let (one, two) = (file(&format!("one.{ending}")), file(&format!("two.{ending}")));
         let args = ["load", "merge", &one, &two, "--json", &merged];
         let ended = Program::start(echo_client(), &args).finish();
-        assert_eq!(ended.code(), 0, "{ended:?}");
+        assert!(matches!(ended.code(), 0 | 4), "{ended:?}");
         assert!(prints(ended.stdout_text(), r"messages\D*320\b"), "{ended:?}");
         let json = fs::read(&merged).unwrap_or_else(|error| panic!("{merged}: {error}"));
         let json: Value = serde_json::from_slice(&json).expect("a report is JSON");
@@ -396,12 +396,13 @@ fn merging_what_is_no_report_is_one_line_and_status_1() {
 }
 
 #[test]
-fn quiet_says_nothing_of_a_run_that_went_well() {
+fn quiet_says_the_verdict_only() {
     let server = quiet_server();
     let report =
         Report::of(server.address(), "--processes 1 --connections 2 --messages 100 --quiet");
-    assert_eq!(report.code(), 0, "{report:?}");
-    assert_eq!((report.ended.stdout_text(), report.ended.stderr.as_str()), ("", ""));
+    report.expect_well();
+    // The verdict, and nothing else.
+    assert_eq!(report.ended.stdout_text().lines().count(), 1, "{report:?}");
     assert_eq!(report.messages(), 200);
 }
 

@@ -105,7 +105,7 @@ fn main() -> anyhow::Result<()> {
         "messages": count,
         "seconds": seconds,
         "rate": count as f64 / seconds,
-        "client_cpu": { "user_seconds": user, "system_seconds": system },
+        "client_cpu": { "seconds": user + system, "user_seconds": user, "system_seconds": system },
     });
     writeln!(io::stdout(), "{report}")?;
     Ok(())

@@ -183,8 +183,8 @@ impl Run {
             let value = report.pointer(pointer).and_then(Value::as_f64);
             value.with_context(|| format!("the report has no figure {pointer}"))
         };
-        let cpu = figure("/client_cpu/user_seconds")? + figure("/client_cpu/system_seconds")?;
-        Ok(Self { rate: figure("/rate")?, cpu_us: cpu / figure("/messages")? * 1e6 })
+        let cpu_us = figure("/client_cpu/seconds")? / figure("/messages")? * 1e6;
+        Ok(Self { rate: figure("/rate")?, cpu_us })
     }
 }
 
