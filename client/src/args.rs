@@ -13,7 +13,10 @@ use common::{
     protocol::{DEFAULT_HOST, DEFAULT_PORT},
 };
 
-use crate::ping;
+use crate::{
+    load::{self, args::LoadArgs},
+    ping,
+};
 
 /// Talk to an echo server and check every byte that comes back
 ///
@@ -70,6 +73,19 @@ pub enum Command {
     /// is lost, and the next one connects again. Ctrl+C ends it with the summary. The exit status is 1 if
     /// anything was lost, so that it can serve as a health check.
     Ping(PingArgs),
+
+    /// Load the server with many processes and connections, check every byte, and say whether to
+    /// believe the figures
+    ///
+    /// Without --rate it is a closed loop: each connection sends the next message when one has come back.
+    /// With --rate it is an open loop: messages are sent on schedule, and their latency counts from the
+    /// moment at which they were due. Ctrl+C ends it with a report on what was done.
+    #[command(args_conflicts_with_subcommands = true, after_long_help = load::args::EXAMPLES)]
+    Load(Box<LoadArgs>),
+
+    /// A process of a load; for 'load' to start
+    #[command(hide = true)]
+    LoadWorker,
 }
 
 /// How to measure round trips.
@@ -97,6 +113,7 @@ Examples:
   echo-client -m 'Hello, Server!'          send one message, print its echo
   echo-client < file | cmp - file          send a file, compare what returns
   echo-client ping --count 1 --timeout 1s  is the server well?
+  echo-client load --processes 4           how much can it take?
 
 Exit status:
   0  every byte came back (or the reader of the output left before)

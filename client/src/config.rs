@@ -7,11 +7,12 @@ use std::os::unix::ffi::OsStringExt;
 use crate::{
     args::{Args, Command, PingArgs},
     connect::Target,
+    load::plan::{self, Job},
     ping::PingConfig,
 };
 
 /// A job for the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where the server is.
     pub target: Target,
@@ -20,7 +21,7 @@ pub struct Config {
 }
 
 /// The ways of talking to a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Mode {
     /// With whoever is at standard input and output: a person in a terminal, or a pipe.
     Converse,
@@ -28,14 +29,21 @@ pub enum Mode {
     Messages(Vec<Vec<u8>>),
     /// Round trips.
     Ping(PingConfig),
+    /// With many connections of many processes.
+    Load(Job),
+    /// As one of these processes.
+    LoadWorker,
 }
 
 /// A command line that contradicts itself, by name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// Messages are for a conversation.
-    #[error("the argument '--message <TEXT>' cannot be used with 'ping'")]
-    MessageWithPing,
+    #[error("the argument '--message <TEXT>' cannot be used with '{0}'")]
+    MessageWith(&'static str),
+    /// Of a load's own arguments.
+    #[error(transparent)]
+    Load(#[from] plan::Contradiction),
 }
 
 impl TryFrom<Args> for Config {
@@ -44,10 +52,15 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, Contradiction> {
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
-            Some(Command::Ping(_)) if !messages.is_empty() => {
-                return Err(Contradiction::MessageWithPing);
+            Some(command) if !messages.is_empty() => {
+                return Err(Contradiction::MessageWith(match command {
+                    Command::Ping(_) => "ping",
+                    Command::Load(_) | Command::LoadWorker => "load",
+                }));
             }
             Some(Command::Ping(ping)) => Mode::Ping(ping.into()),
+            Some(Command::Load(load)) => Mode::Load((*load).try_into()?),
+            Some(Command::LoadWorker) => Mode::LoadWorker,
             None if messages.is_empty() => Mode::Converse,
             None => Mode::Messages(messages),
         };
@@ -117,6 +130,8 @@ mod tests {
         assert!(mistake(&["--timeout", "0s"]).contains("--timeout"));
         assert!(mistake(&["ping", "--size", "0"]).contains("--size"));
         let both = Args::try_parse_from(["echo-client", "-m", "x", "ping"]).unwrap();
-        assert_eq!(Config::try_from(both), Err(Contradiction::MessageWithPing));
+        assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("ping")));
+        let both = Args::try_parse_from(["echo-client", "-m", "x", "load"]).unwrap();
+        assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("load")));
     }
 }

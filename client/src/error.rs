@@ -6,6 +6,8 @@ use std::{io, time::Duration};
 
 use common::escape::Quoted;
 
+use crate::load::failure::Failure;
+
 /// Why the client could not do what it was asked to.
 ///
 /// The text is for the user: it names the cause without a stack of causes behind it.
@@ -71,6 +73,10 @@ pub enum Error {
     /// Whoever read our output has left (`| head -1`): not a failure, but the end.
     #[error("Nobody reads the output any more")]
     OutputClosed,
+
+    /// A load did not take place, or its figures could not be kept.
+    #[error(transparent)]
+    Load(#[from] Failure),
 
     /// The system refused something that the client cannot work without.
     #[error("Could not {what}: {}", plain(.error))]
@@ -150,7 +156,7 @@ fn bytes(count: usize) -> String {
 }
 
 /// The system's words without the number that std puts behind them.
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),

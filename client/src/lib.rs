@@ -7,6 +7,7 @@
 //! | [`filter`] | everything from a pipe and back, by way of [`window`] |
 //! | [`oneshot`] | messages from the command line |
 //! | [`ping`] | round trips one by one, by way of [`statistics`] |
+//! | [`load`] | many processes, many connections, every byte checked, and a verdict |
 //! | [`exchange`], [`goodbye`] | a message and its echo, an exit and its answer |
 //! | [`connect`], [`link`], [`wait`] | a connection, its socket, and waiting for it |
 //! | [`output`] | echoes into a pipe or onto a terminal |
@@ -43,16 +44,17 @@ pub mod wait;
 pub mod watcher;
 pub mod window;
 
+use common::status::{FAILED, SUCCESS};
 use config::{Config, Mode};
 use error::Error;
 use output::Output;
 
-/// Does the job, with the process's standard input and output. `true` if all went well.
+/// Does the job, with the process's standard input and output; says the exit status.
 ///
 /// # Errors
 ///
 /// What went wrong, and has not been shown to anybody yet.
-pub fn run(config: &Config) -> Result<bool, Error> {
+pub fn run(config: &Config) -> Result<u8, Error> {
     let (target, stdin, mut stdout) = (&config.target, io::stdin(), io::stdout());
     match &config.mode {
         Mode::Converse if stdin.is_terminal() && stdout.is_terminal() => {
@@ -67,7 +69,14 @@ pub fn run(config: &Config) -> Result<bool, Error> {
         Mode::Messages(messages) => {
             oneshot::run(target.connect()?, messages, &mut Output::standard(&stdout)?)?;
         }
-        Mode::Ping(ping) => return ping::run(target, ping, &mut stdout),
+        Mode::Ping(ping) => {
+            let is_perfect = ping::run(target, ping, &mut stdout)?;
+            return Ok(if is_perfect { SUCCESS } else { FAILED });
+        }
+        Mode::Load(job) => return load::run(target, job, &mut stdout),
+        Mode::LoadWorker => {
+            load::child::run().map_err(|error| Error::System { what: "work for a load", error })?
+        }
     }
-    Ok(true)
+    Ok(SUCCESS)
 }

@@ -12,9 +12,9 @@ fn main() -> ExitCode {
     let args: Args = parse_args();
     let config = Config::try_from(args).unwrap_or_else(|mistake| usage_error(&mistake.to_string()));
     match client::run(&config) {
+        Ok(status) => status.into(),
         // Whoever read our output had enough of it: `echo-client < file | head -1` is no failure.
-        Ok(true) | Err(Error::OutputClosed) => SUCCESS.into(),
-        Ok(false) => FAILED.into(),
+        Err(Error::OutputClosed) => SUCCESS.into(),
         Err(error) => {
             // A closed standard error must not turn a failure into a panic.
             let _ = writeln!(std::io::stderr(), "Error: {error}");

@@ -71,8 +71,19 @@ impl Interrupt {
     ///
     /// No descriptor was left, or the system refused the handler.
     pub fn on_ctrl_c() -> io::Result<Self> {
+        Self::on(&[SIGINT])
+    }
+
+    /// The same for several signals.
+    ///
+    /// # Errors
+    ///
+    /// As [`Interrupt::on_ctrl_c`].
+    pub fn on(signals: &[i32]) -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
-        pipe::register(SIGINT, write)?;
+        for &signal in signals {
+            pipe::register(signal, write.try_clone()?)?;
+        }
         Ok(Self(read))
     }
 

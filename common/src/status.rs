@@ -9,6 +9,12 @@ pub const FAILED: u8 = 1;
 /// The command line was wrong; nothing was tried.
 pub const USAGE: u8 = 2;
 
+/// The work went well, but a condition on its figures (`--assert`, `--find-rate`) does not hold.
+pub const CONDITION: u8 = 3;
+
+/// The work went well, but its figures say more about the client than about the server.
+pub const CLIENT_LIMITED: u8 = 4;
+
 /// What a shell reports for a program that a signal ended: 128 and the signal's number.
 ///
 /// ```

@@ -1,7 +1,109 @@
 //! `echo-client load`: many processes, many connections, every byte checked, and a verdict.
 
+pub mod args;
+pub mod asked;
+pub mod assertion;
+pub mod child;
+pub mod connection;
 pub mod conversation;
+pub mod crew;
+pub mod engine;
+pub mod failure;
+pub mod hlog;
 pub mod judge;
+pub mod machine;
+pub mod metric;
 pub mod payload;
+pub mod plan;
+pub mod preflight;
+pub mod progress;
+pub mod report;
+pub mod results;
+pub mod run;
+pub mod schedule;
+pub mod table;
 pub mod tally;
+pub mod text;
+pub mod verdict;
 pub mod wire;
+pub mod worker;
+
+use std::io::Write;
+
+use common::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use self::{
+    args::ResultArgs,
+    failure::Failure,
+    plan::{Job, Plan},
+    progress::Progress,
+    report::{Judged, Report},
+    results::Files,
+    run::Site,
+    verdict::Verdict,
+};
+use crate::{connect::Target, error::Error, wait::Interrupt};
+
+/// Does what `echo-client load` was asked to; says the exit status.
+///
+/// # Errors
+///
+/// What went wrong, and has not been shown to anybody yet.
+pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
+    let done = match job {
+        Job::Run(plan, results) => run_plan(target, plan, results, output),
+        Job::FindRate(..) | Job::Merge(..) => todo!(),
+    };
+    match done {
+        Err(Error::Interrupted | Error::Load(Failure::Interrupted)) => Ok(signalled(SIGINT)),
+        done => done,
+    }
+}
+
+fn run_plan(
+    target: &Target,
+    plan: &Plan,
+    results: &ResultArgs,
+    output: &mut impl Write,
+) -> Result<u8, Error> {
+    let interrupt = Interrupt::on(&[SIGINT, SIGTERM])
+        .map_err(|error| Error::System { what: "listen for Ctrl+C", error })?;
+    let site = Site::new(target, plan, &interrupt)?;
+    let files = Files::open(results)?;
+    let report = site.run(plan, Progress::new(String::new(), results.quiet))?;
+    finish(report, results, files, output)
+}
+
+/// Judges the assertions, shows the report, writes the files; says the exit status.
+fn finish(
+    mut report: Report,
+    results: &ResultArgs,
+    files: Files,
+    output: &mut impl Write,
+) -> Result<u8, Error> {
+    report.assertions = results.assertions.iter().map(|one| Judged::new(one, &report)).collect();
+    let status = status(&report);
+    let text = match (results.quiet, status) {
+        (false, _) => table::show(&report) + &table::closing(&report),
+        (true, SUCCESS) => String::new(),
+        (true, _) => table::closing(&report),
+    };
+    let shown = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    files.write(&report)?;
+    match shown.map_err(Error::output) {
+        // Who has read enough of a report has not made it another one.
+        Ok(()) | Err(Error::OutputClosed) => Ok(status),
+        Err(error) => Err(error),
+    }
+}
+
+/// A failure goes before a condition, and that before a doubt.
+fn status(report: &Report) -> u8 {
+    match report.verdict {
+        Verdict::Failed => FAILED,
+        _ if report.assertions.iter().any(|judged| !judged.holds) => CONDITION,
+        Verdict::ClientLimited => CLIENT_LIMITED,
+        Verdict::Valid | Verdict::Unknown => SUCCESS,
+    }
+}

@@ -1,7 +1,7 @@
 //! What a load has counted: by one process since its last report, by all of them in a run, by
 //! several runs on several machines. They add up, without loss.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{
@@ -40,7 +40,9 @@ pub struct Tally {
 }
 
 /// What can go wrong with a connection of the load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
     /// It could not be made.
@@ -55,8 +57,27 @@ pub enum ErrorKind {
     WrongBytes,
 }
 
+impl ErrorKind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Connect, Self::Reset, Self::Closed, Self::Timeout, Self::WrongBytes];
+}
+
+impl fmt::Display for ErrorKind {
+    /// Its name, as it is in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+            Self::WrongBytes => "wrong-bytes",
+        })
+    }
+}
+
 /// A difference between what was sent and what came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fault {
     /// The connection's number in the run; the first is 0.
     pub connection: u64,
@@ -69,7 +90,9 @@ pub struct Fault {
 }
 
 /// What became of the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// Bytes of another connection came.
@@ -261,6 +284,13 @@ mod tests {
         assert_eq!((all.messages, all.all_errors(), all.errors[&ErrorKind::Reset]), (4, 3, 2));
         assert!(all.latency.quantile(0.75) < Duration::from_micros(11));
         assert!(all.latency.quantile(0.76) > Duration::from_micros(999));
+    }
+
+    #[test]
+    fn kinds_of_errors_have_one_name() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
+        }
     }
 
     #[test]

@@ -1,0 +1,216 @@
+//! All processes of a load: started together, heard while they work, named if they fail, and none of
+//! them left behind.
+//!
+//! Generic over what is started. Must not know what the figures mean.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::{
+    failure::Failure,
+    tally::Tally,
+    wire::{Order, REPORT_INTERVAL, Report, Word},
+    worker::{Death, State, Worker},
+};
+use crate::wait::{Deadline, Interrupt, wait};
+
+/// How long processes may take for what is theirs to do: to start, to wake up, to end. A machine with
+/// many more processes than cores takes its time, and one that hangs is to be found all the same.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a process may say nothing while it works: many times [`REPORT_INTERVAL`].
+pub const SILENCE: Duration = Duration::from_secs(10);
+
+/// How long making the connections may take besides the time limit of each: tens of thousands on one
+/// core take seconds.
+pub const CONNECT_GRACE: Duration = Duration::from_secs(30);
+
+/// What a crew is asked for.
+pub struct Task<'t> {
+    /// What makes the command of a process.
+    pub command: &'t dyn Fn() -> Command,
+    /// Every process's order.
+    pub orders: Vec<Order>,
+    /// From the start to the end of the work, if it ends by the clock.
+    pub time: Option<Duration>,
+    /// How long the last reply may take.
+    pub timeout: Duration,
+    /// Raised by Ctrl+C.
+    pub interrupt: &'t Interrupt,
+}
+
+/// What a crew has come to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What all have counted; what a process had reported before it died is in it.
+    pub tally: Tally,
+    /// The longest time that a process measured.
+    pub measured: Duration,
+    /// CPU time of all processes in it.
+    pub cpu: Duration,
+    /// The share of a core that the busiest process used in its measured time.
+    pub busiest: f64,
+    /// Processes that died or were ended, and how.
+    pub casualties: Vec<String>,
+    /// Whether Ctrl+C ended it.
+    pub stopped_early: bool,
+}
+
+/// Does a task; `watch` is shown what has been counted, every [`REPORT_INTERVAL`] or so.
+///
+/// # Errors
+///
+/// Not all processes could be started and connected, or Ctrl+C came before they were, or a second time.
+pub fn run(task: &Task<'_>, watch: &mut dyn FnMut(&Tally)) -> Result<Outcome, Failure> {
+    let mut crew =
+        Crew { workers: Vec::new(), outcome: Outcome::default(), interrupt: task.interrupt };
+    for order in &task.orders {
+        let started = Worker::start((task.command)(), order);
+        crew.workers.push(started.map_err(|error| Failure::Spawn {
+            number: u64::from(order.process) + 1,
+            all: task.orders.len() as u64,
+            error,
+        })?);
+    }
+    crew.gather(task)?;
+    crew.work(task, watch)?;
+    Ok(crew.outcome)
+}
+
+/// Processes at work; the ones that are left when it is dropped are killed.
+struct Crew<'c> {
+    workers: Vec<Worker>,
+    outcome: Outcome,
+    interrupt: &'c Interrupt,
+}
+
+impl Crew<'_> {
+    /// Waits until all are ready.
+    fn gather(&mut self, task: &Task<'_>) -> Result<(), Failure> {
+        let patience = task.timeout.saturating_add(CONNECT_GRACE);
+        let end = Instant::now().checked_add(patience);
+        while self.any(State::Connecting) {
+            if self.turn(end)? {
+                return Err(Failure::Interrupted);
+            }
+            if is_past(end) {
+                self.lose(State::Connecting, |_| Death::Late);
+            }
+            // Without all of them it would be another load than the one that was asked for.
+            if let Some(casualty) = self.outcome.casualties.pop() {
+                return Err(Failure::NotReady(casualty));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts all, and waits until all are over.
+    fn work(&mut self, task: &Task<'_>, watch: &mut dyn FnMut(&Tally)) -> Result<(), Failure> {
+        for worker in &mut self.workers {
+            worker.state = State::Working;
+            worker.heard = Instant::now();
+            worker.say(Word::Start);
+        }
+        let last_reply = task.timeout.saturating_add(GRACE);
+        let patience = task.time.map(|time| time.saturating_add(last_reply));
+        let mut end = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let mut next_look = Instant::now();
+        while self.any(State::Working) {
+            let now = Instant::now();
+            if next_look <= now {
+                next_look = now + REPORT_INTERVAL;
+                watch(&self.outcome.tally);
+            }
+            let until = end.map_or(next_look, |end| end.min(next_look));
+            if self.turn(Some(until))? {
+                if self.outcome.stopped_early {
+                    return Err(Failure::Interrupted);
+                }
+                self.outcome.stopped_early = true;
+                self.workers.iter_mut().for_each(|worker| worker.say(Word::Stop));
+                end = Instant::now().checked_add(last_reply);
+            }
+            if is_past(end) {
+                self.lose(State::Working, |_| Death::Late);
+            }
+            self.lose(State::Working, |worker| {
+                Some(Death::Silent).filter(|_| worker.heard.elapsed() > SILENCE)
+            });
+        }
+        watch(&self.outcome.tally);
+        Ok(())
+    }
+
+    /// Waits until somebody says something, and hears it; `true` if Ctrl+C came.
+    fn turn(&mut self, until: Option<Instant>) -> Result<bool, Failure> {
+        let at_work: Vec<_> =
+            (0..self.workers.len()).filter(|&at| self.workers[at].state != State::Over).collect();
+        let mut fds = vec![PollFd::new(self.interrupt, PollFlags::IN)];
+        fds.extend(at_work.iter().map(|&at| PollFd::new(&self.workers[at], PollFlags::IN)));
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        wait(&mut fds, left.map_or(Deadline::NEVER, Deadline::after)).map_err(Failure::Poll)?;
+        let ready: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        for (&at, _) in at_work.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+            match self.workers[at].hear() {
+                Ok(reports) => reports.into_iter().try_for_each(|report| self.take(at, report))?,
+                Err(death) => self.bury(at, &death),
+            }
+        }
+        Ok(ready[0] && self.interrupt.take())
+    }
+
+    fn take(&mut self, at: usize, report: Report) -> Result<(), Failure> {
+        let worker = &mut self.workers[at];
+        match report {
+            Report::Ready => worker.state = State::Ready,
+            Report::Progress(tally) => self.outcome.tally.add(&tally),
+            Report::Done(summary) => {
+                worker.state = State::Over;
+                let outcome = &mut self.outcome;
+                outcome.tally.add(&summary.tally);
+                outcome.measured = outcome.measured.max(summary.measured);
+                outcome.cpu += summary.cpu;
+                if !summary.measured.is_zero() {
+                    let share = summary.cpu.as_secs_f64() / summary.measured.as_secs_f64();
+                    outcome.busiest = outcome.busiest.max(share);
+                }
+            }
+            Report::Failed { errno, text, .. } if worker.state == State::Connecting => {
+                return Err(Failure::Connect { errno, text });
+            }
+            Report::Failed { text, .. } => {
+                let death = worker.give_up(Death::GaveUp(text));
+                self.bury(at, &death);
+            }
+        }
+        Ok(())
+    }
+
+    fn any(&self, state: State) -> bool {
+        self.workers.iter().any(|worker| worker.state == state)
+    }
+
+    /// Ends those in this state for which there is a reason to.
+    fn lose<D: Into<Option<Death>>>(&mut self, state: State, reason: impl Fn(&Worker) -> D) {
+        for at in 0..self.workers.len() {
+            if self.workers[at].state == state
+                && let Some(death) = reason(&self.workers[at]).into()
+            {
+                let death = self.workers[at].give_up(death);
+                self.bury(at, &death);
+            }
+        }
+    }
+
+    fn bury(&mut self, at: usize, death: &Death) {
+        self.outcome.casualties.push(format!("{} {death}", self.workers[at].name()));
+    }
+}
+
+fn is_past(end: Option<Instant>) -> bool {
+    end.is_some_and(|end| end <= Instant::now())
+}

@@ -1,0 +1,154 @@
+//! What this machine has room for, as its system says it.
+//!
+//! Owns where the figures are found. A figure that is not found is no limit: the run will tell. Must
+//! not know what they are compared with.
+
+use std::{fs, io::Read as _, net::SocketAddr, os::unix::fs::MetadataExt as _, path::Path};
+
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+
+/// Raises the soft limit on descriptors to the hard one, for the processes that inherit it too; says
+/// what it is then. `None` is without limit.
+#[must_use]
+pub fn raise_descriptors() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current
+}
+
+/// How many more processes the user may start, by the limit on users and that on control groups.
+#[must_use]
+pub fn processes_left() -> Option<u64> {
+    // The system exempts root from the limit on users.
+    let of_user = (!geteuid().is_root()).then(|| {
+        let limit = getrlimit(Resource::Nproc);
+        let _ = setrlimit(Resource::Nproc, Rlimit { current: limit.maximum, ..limit });
+        let limit = getrlimit(Resource::Nproc).current?;
+        Some(limit.saturating_sub(tasks_of(geteuid().as_raw())))
+    });
+    of_user.flatten().into_iter().chain(group_processes_left()).min()
+}
+
+/// The processes and threads that a user has.
+fn tasks_of(user: u32) -> u64 {
+    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let of_user =
+        entries.flatten().filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == user));
+    // A directory's links are itself, its name, and one of each directory in it: one a thread.
+    let tasks =
+        of_user.filter_map(|entry| Some(fs::metadata(entry.path().join("task")).ok()?.nlink()));
+    tasks.map(|links| links.saturating_sub(2)).sum()
+}
+
+/// The least that a control group of this process leaves; versions 1 and 2.
+fn group_processes_left() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let lines = groups.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let mount = match fields.next()? {
+            "" => "/sys/fs/cgroup",
+            "pids" => "/sys/fs/cgroup/pids",
+            _ => return None,
+        };
+        Some(Path::new(mount).join(fields.next()?.trim_start_matches('/')))
+    });
+    lines
+        .flat_map(|group| group.ancestors().map(Path::to_path_buf).collect::<Vec<_>>())
+        .filter_map(|group| {
+            let number = |file: &str| first_number(&fs::read_to_string(group.join(file)).ok()?);
+            Some(number("pids.max")?.saturating_sub(number("pids.current")?))
+        })
+        .min()
+}
+
+/// How many cores this process may use.
+#[must_use]
+pub fn cores() -> u32 {
+    std::thread::available_parallelism()
+        .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
+/// The first and the last of the ports that the system picks for connections.
+#[must_use]
+pub fn port_range() -> Option<(u16, u16)> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut numbers = text.split_whitespace().map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// How many ports hold connections to this server, or have held one within the last minute.
+#[must_use]
+pub fn ports_taken(server: SocketAddr) -> u64 {
+    let (file, remote) = match server {
+        SocketAddr::V4(_) => ("/proc/net/tcp", proc_address(server)),
+        SocketAddr::V6(_) => ("/proc/net/tcp6", proc_address(server)),
+    };
+    let Ok(mut file) = fs::File::open(file) else { return 0 };
+    let mut text = String::new();
+    let _ = file.read_to_string(&mut text);
+    let remotes = text.lines().skip(1).filter_map(|line| line.split_whitespace().nth(2));
+    remotes.filter(|other| **other == remote).count() as u64
+}
+
+/// An address as `/proc/net/tcp` writes it: words of four bytes in the machine's order, in hexadecimal.
+fn proc_address(address: SocketAddr) -> String {
+    let octets = match address {
+        SocketAddr::V4(address) => address.ip().octets().to_vec(),
+        SocketAddr::V6(address) => address.ip().octets().to_vec(),
+    };
+    let words: String = octets
+        .chunks_exact(4)
+        .map(|word| format!("{:08X}", u32::from_ne_bytes([word[0], word[1], word[2], word[3]])))
+        .collect();
+    format!("{words}:{:04X}", address.port())
+}
+
+/// Whether the system gives a port to a new connection a second after the old one has ended, instead
+/// of a minute.
+#[must_use]
+pub fn reuses_ports(is_loopback: bool) -> bool {
+    let setting = fs::read_to_string("/proc/sys/net/ipv4/tcp_tw_reuse").ok();
+    match setting.as_deref().and_then(first_number) {
+        Some(1) => true,
+        Some(2) => is_loopback,
+        _ => false,
+    }
+}
+
+fn first_number(text: &str) -> Option<u64> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn connections_to_a_server_are_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        assert_eq!(ports_taken(server), 0);
+        let _connections =
+            [TcpStream::connect(server).unwrap(), TcpStream::connect(server).unwrap()];
+        assert_eq!(ports_taken(server), 2);
+    }
+
+    #[test]
+    fn the_system_says_what_it_has() {
+        assert!(cores() > 0);
+        assert!(port_range().is_some_and(|(first, last)| first < last));
+        assert!(tasks_of(geteuid().as_raw()) > 0);
+        assert_eq!(first_number("max\n"), None);
+        assert_eq!(first_number("42\n"), Some(42));
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_system_does() {
+        let address = proc_address(SocketAddr::from(([127, 0, 0, 1], 65432)));
+        assert_eq!(
+            address,
+            if cfg!(target_endian = "little") { "0100007F:FF98" } else { "7F000001:FF98" }
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! What a load is to be, after its command line has been understood.
+//!
+//! Owns what the values mean together, and refuses what contradicts itself. Must not know processes.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use super::{
+    args::{LoadArgs, LoadCommand, ResultArgs, Sizes, WorkArgs},
+    assertion::Assertion,
+    payload::MAX_CONNECTIONS,
+    wire::{Order, Pace, Stop},
+};
+
+/// How long a load is measured unless told otherwise.
+pub const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+
+/// The same for a step in the search of a rate, of which there are a dozen: 1,000 messages a second
+/// make 3,000, of which a p99 can be told.
+pub const DEFAULT_STEP: Duration = Duration::from_secs(3);
+
+/// The warm-up of a step unless told otherwise: its processes and connections are new, and what is slow
+/// about the first messages says nothing about the rate.
+pub const DEFAULT_STEP_WARMUP: Duration = Duration::from_millis(500);
+
+/// What `echo-client load` is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Job {
+    /// A load.
+    Run(Plan, ResultArgs),
+    /// Loads, until the highest rate is known at which this holds.
+    FindRate(Plan, Assertion, ResultArgs),
+    /// One report of several.
+    Merge(Vec<std::path::PathBuf>, ResultArgs),
+}
+
+/// A load.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// How many processes.
+    pub processes: u32,
+    /// Connections of each.
+    pub connections: u32,
+    /// When messages are sent.
+    pub pace: Pace,
+    /// When it is over.
+    pub stop: Stop,
+    /// The sizes of messages.
+    pub sizes: Sizes,
+    /// What is not counted at the beginning.
+    pub warmup: Duration,
+    /// After how many messages to connect anew.
+    pub churn: Option<u64>,
+    /// What the payload is made from.
+    pub seed: u64,
+}
+
+/// A load that contradicts itself, by name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// A depth is a closed loop's.
+    #[error(
+        "the argument '--pipeline <DEPTH>' cannot be used with '{0}': an open loop sends when a message is due, however many are under way"
+    )]
+    DepthWithRate(&'static str),
+    /// Steps are compared by the rate at which they run for a time.
+    #[error(
+        "the argument '--messages <N>' cannot be used with '--find-rate <EXPR>': its steps take a time each, '--duration <DURATION>'"
+    )]
+    MessagesWithFindRate,
+    /// More than the payload can tell apart.
+    #[error(
+        "'--processes <N>' times '--connections <N>' is {0}; {MAX_CONNECTIONS} is the most that can be told apart"
+    )]
+    TooManyConnections(u64),
+}
+
+impl TryFrom<LoadArgs> for Job {
+    type Error = Contradiction;
+
+    fn try_from(args: LoadArgs) -> Result<Self, Contradiction> {
+        if let Some(LoadCommand::Merge { files, results }) = args.command {
+            return Ok(Self::Merge(files, results));
+        }
+        let plan = Plan::try_from(&args.work)?;
+        Ok(match args.work.find_rate {
+            Some(condition) => Self::FindRate(plan, condition, args.results),
+            None => Self::Run(plan, args.results),
+        })
+    }
+}
+
+impl TryFrom<&WorkArgs> for Plan {
+    type Error = Contradiction;
+
+    fn try_from(args: &WorkArgs) -> Result<Self, Contradiction> {
+        let searches = args.find_rate.is_some();
+        let pace = match (args.pipeline, args.rate) {
+            (Some(_), _) if searches => {
+                return Err(Contradiction::DepthWithRate("--find-rate <EXPR>"));
+            }
+            (Some(_), Some(_)) => return Err(Contradiction::DepthWithRate("--rate <PER_SECOND>")),
+            (depth, None) => Pace::Depth(depth.unwrap_or(1)),
+            (None, Some(rate)) => Pace::Rate(rate),
+        };
+        let (time, warmup) = if searches {
+            (DEFAULT_STEP, DEFAULT_STEP_WARMUP)
+        } else {
+            (DEFAULT_DURATION, Duration::ZERO)
+        };
+        let stop = match args.messages {
+            Some(_) if searches => return Err(Contradiction::MessagesWithFindRate),
+            Some(messages) => Stop::Messages(messages),
+            None => Stop::After(args.duration.unwrap_or(time)),
+        };
+        let plan = Self {
+            processes: args.processes,
+            connections: args.connections,
+            pace,
+            stop,
+            sizes: args.size,
+            warmup: args.warmup.unwrap_or(warmup),
+            churn: args.churn,
+            seed: args.seed.unwrap_or_else(random_seed),
+        };
+        match plan.all_connections() {
+            too_many if too_many > MAX_CONNECTIONS => {
+                Err(Contradiction::TooManyConnections(too_many))
+            }
+            _ => Ok(plan),
+        }
+    }
+}
+
+impl Plan {
+    /// The connections of all processes.
+    #[must_use]
+    pub fn all_connections(&self) -> u64 {
+        u64::from(self.processes) * u64::from(self.connections)
+    }
+
+    /// The messages a second that were asked for, in an open loop.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        match self.pace {
+            Pace::Rate(rate) => Some(rate),
+            Pace::Depth(_) => None,
+        }
+    }
+
+    /// Its end by the clock, from the start on, if it has one.
+    #[must_use]
+    pub fn time(&self) -> Option<Duration> {
+        match self.stop {
+            Stop::After(time) => Some(time.saturating_add(self.warmup)),
+            Stop::Messages(_) => None,
+        }
+    }
+
+    /// What one of the processes is to do.
+    #[must_use]
+    pub fn order(
+        &self,
+        process: u32,
+        server: SocketAddr,
+        sources: &[IpAddr],
+        timeout: Duration,
+    ) -> Order {
+        Order {
+            server,
+            sources: sources.to_vec(),
+            process,
+            processes: self.processes,
+            connections: self.connections,
+            seed: self.seed,
+            min_size: self.sizes.min,
+            max_size: self.sizes.max,
+            pace: self.pace,
+            stop: self.stop,
+            warmup: self.warmup,
+            churn: self.churn,
+            timeout,
+        }
+    }
+}
+
+/// A seed that differs from run to run, and is short enough to be typed again.
+fn random_seed() -> u64 {
+    // std seeds its hash maps from the system's randomness.
+    RandomState::new().hash_one(()) >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, FromArgMatches as _};
+
+    fn job(args: &[&str]) -> Result<Job, Contradiction> {
+        let command = LoadArgs::augment_args(clap::Command::new("load"));
+        let matches = command.try_get_matches_from([&["load"], args].concat()).unwrap();
+        Job::try_from(LoadArgs::from_arg_matches(&matches).unwrap())
+    }
+
+    fn plan(args: &[&str]) -> Plan {
+        match job(args).unwrap() {
+            Job::Run(plan, _) | Job::FindRate(plan, ..) => plan,
+            Job::Merge(..) => panic!("no load"),
+        }
+    }
+
+    #[test]
+    fn without_arguments_it_is_a_closed_loop_for_ten_seconds() {
+        let plan = plan(&[]);
+        let expected = Plan {
+            processes: 1,
+            connections: 10,
+            pace: Pace::Depth(1),
+            stop: Stop::After(Duration::from_secs(10)),
+            sizes: Sizes { min: 64, max: 64 },
+            warmup: Duration::ZERO,
+            churn: None,
+            seed: plan.seed,
+        };
+        assert_eq!(plan, expected);
+    }
+
+    #[test]
+    fn steps_of_a_search_are_short_and_warmed_up() {
+        let step = plan(&["--find-rate", "p99<5ms"]);
+        assert_eq!((step.stop, step.warmup), (Stop::After(DEFAULT_STEP), DEFAULT_STEP_WARMUP));
+        let step = plan(&["--find-rate", "p99<5ms", "--duration", "1s", "--warmup", "0s"]);
+        assert_eq!(step.time(), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn random_seeds_differ() {
+        assert_ne!(plan(&[]).seed, plan(&[]).seed);
+        assert_eq!(plan(&["--seed", "7"]).seed, 7);
+    }
+
+    #[test]
+    fn contradictions_are_refused_by_name() {
+        let mistake = |args| job(args).unwrap_err().to_string();
+        let text = mistake(&["--pipeline", "2", "--rate", "5"]);
+        assert!(text.contains("--pipeline") && text.contains("--rate"), "{text}");
+        let text = mistake(&["--pipeline", "2", "--find-rate", "p99<5ms"]);
+        assert!(text.contains("--pipeline") && text.contains("--find-rate"), "{text}");
+        let text = mistake(&["--messages", "2", "--find-rate", "p99<5ms"]);
+        assert!(text.contains("--messages") && text.contains("--find-rate"), "{text}");
+        let text = mistake(&["--processes", "1000", "--connections", "100000"]);
+        assert!(text.contains("100000000") && text.contains("--connections"), "{text}");
+    }
+}

@@ -1,0 +1,182 @@
+//! One process of the load, as its parent sees it: its pipes, what it said last, how it ended.
+//!
+//! Must not know the others, nor what their figures add up to.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::process::{CommandExt as _, ExitStatusExt as _},
+    },
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    time::Instant,
+};
+
+use memchr::memchr;
+use signal_hook::low_level::signal_name;
+
+use super::wire::{Order, Report, Word, line};
+
+/// The longest report: three histograms of 17 buckets of 2048 are some 100 kB at the very worst.
+const MAX_LINE: usize = 16 * 1024 * 1024;
+
+/// A process that was started; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Worker {
+    number: u32,
+    child: Child,
+    orders: ChildStdin,
+    reports: ChildStdout,
+    /// What has come of a report that is not whole yet.
+    partial: Vec<u8>,
+    /// How far it has come.
+    pub state: State,
+    /// When it was last heard.
+    pub heard: Instant,
+}
+
+/// How far a process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It makes its connections.
+    Connecting,
+    /// It waits for the word to start.
+    Ready,
+    /// It works.
+    Working,
+    /// It has reported the end of its work, or has failed to come to one.
+    Over,
+}
+
+/// Why a process said less than it should have.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Death {
+    /// It ended; this is how.
+    #[error("{0} before it was done")]
+    Ended(String),
+    /// It said something that is no report.
+    #[error("said something that is no report, and was ended")]
+    Nonsense,
+    /// It said nothing for too long.
+    #[error("was silent for too long, and was ended")]
+    Silent,
+    /// It was not done when it should have been.
+    #[error("was not done in time, and was ended")]
+    Late,
+    /// It gave up; this is why.
+    #[error("gave up: {0}")]
+    GaveUp(String),
+}
+
+impl Worker {
+    /// Starts a process and gives it its order.
+    ///
+    /// It gets a process group of its own: Ctrl+C on a terminal is for the parent to hear.
+    ///
+    /// # Errors
+    ///
+    /// The system has no room for another process, or no pipes for it.
+    pub fn start(mut command: Command, order: &Order) -> io::Result<Self> {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn()?;
+        let orders = child.stdin.take().expect("it was asked for");
+        let reports = child.stdout.take().expect("it was asked for");
+        let mut worker = Self {
+            number: order.process,
+            child,
+            orders,
+            reports,
+            partial: Vec::new(),
+            state: State::Connecting,
+            heard: Instant::now(),
+        };
+        worker.write(&line(order));
+        Ok(worker)
+    }
+
+    /// How it is called: `process 3 (pid 1234)`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("process {} (pid {})", self.number, self.child.id())
+    }
+
+    /// Says a word to it.
+    pub fn say(&mut self, word: Word) {
+        self.write(&line(&word));
+    }
+
+    fn write(&mut self, line: &str) {
+        // One that is gone hears nothing; that it is gone is seen when it is read. The pipe is larger
+        // than all that is ever said to a process, so this does not wait.
+        let _ = self.orders.write_all(line.as_bytes());
+    }
+
+    /// Takes what it has said since; to be called when its pipe is readable.
+    ///
+    /// # Errors
+    ///
+    /// It has ended, or talks nonsense; then it is over.
+    pub fn hear(&mut self) -> Result<Vec<Report>, Death> {
+        let mut chunk = [0; 64 * 1024];
+        let len = match self.reports.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
+            Ok(0) | Err(_) => {
+                self.state = State::Over;
+                return Err(Death::Ended(self.end().map_or_else(|_| "ended".to_owned(), describe)));
+            }
+            Ok(len) => len,
+        };
+        self.heard = Instant::now();
+        self.partial.extend_from_slice(&chunk[..len]);
+        let mut reports = Vec::new();
+        // Only what is new can have a newline.
+        let mut from = self.partial.len() - len;
+        while let Some(newline) = memchr(b'\n', &self.partial[from..]) {
+            let line: Vec<u8> = self.partial.drain(..=from + newline).collect();
+            reports.push(serde_json::from_slice(&line).map_err(|_| self.give_up(Death::Nonsense))?);
+            from = 0;
+        }
+        if self.partial.len() > MAX_LINE {
+            return Err(self.give_up(Death::Nonsense));
+        }
+        Ok(reports)
+    }
+
+    /// Ends it, for this reason.
+    pub fn give_up(&mut self, reason: Death) -> Death {
+        self.state = State::Over;
+        let _ = self.end();
+        reason
+    }
+
+    /// Kills it, if it has not ended, and waits for its end.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        // One that has begun to end keeps the status that it ends with.
+        let _ = self.child.kill();
+        self.child.wait()
+    }
+}
+
+impl AsFd for Worker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reports.as_fd()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// How a process ended, as the second half of a sentence.
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with status {code}"),
+        (None, Some(signal)) => match signal_name(signal) {
+            Some(name) => format!("was killed by {name}"),
+            None => format!("was killed by signal {signal}"),
+        },
+        (None, None) => "ended".to_owned(),
+    }
+}
