@@ -75,7 +75,7 @@ pub fn run(config: &Config) -> Result<u8, Error> {
         }
         Mode::Load(job) => return load::run(target, job, &mut stdout),
         Mode::LoadWorker => {
-            load::child::run().map_err(|error| Error::System { what: "work for a load", error })?
+            load::child::run().map_err(|error| Error::System { what: "work for a load", error })?;
         }
     }
     Ok(SUCCESS)

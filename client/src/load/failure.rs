@@ -35,6 +35,18 @@ pub enum Failure {
         text: String,
     },
 
+    /// There was no port for a connection.
+    #[error(
+        "No port of this machine is left for a connection to the server: use fewer --connections, or wait a minute, for which connections that have ended keep theirs"
+    )]
+    NoPort,
+
+    /// There was no descriptor for a connection.
+    #[error(
+        "No file descriptor is left for a connection: the whole machine's are in use (sysctl fs.file-max), or use fewer --connections"
+    )]
+    NoDescriptor,
+
     /// A process failed before it was ready.
     #[error("The load could not begin: {0}")]
     NotReady(String),

@@ -3,7 +3,9 @@
 //! Owns where the figures are found. A figure that is not found is no limit: the run will tell. Must
 //! not know what they are compared with.
 
-use std::{fs, io::Read as _, net::SocketAddr, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    fmt::Write as _, fs, io::Read as _, net::SocketAddr, os::unix::fs::MetadataExt as _, path::Path,
+};
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 
@@ -96,11 +98,13 @@ fn proc_address(address: SocketAddr) -> String {
         SocketAddr::V4(address) => address.ip().octets().to_vec(),
         SocketAddr::V6(address) => address.ip().octets().to_vec(),
     };
-    let words: String = octets
-        .chunks_exact(4)
-        .map(|word| format!("{:08X}", u32::from_ne_bytes([word[0], word[1], word[2], word[3]])))
-        .collect();
-    format!("{words}:{:04X}", address.port())
+    let words = octets.chunks_exact(4);
+    let mut text = words.fold(String::new(), |mut text, word| {
+        let _ = write!(text, "{:08X}", u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
+        text
+    });
+    let _ = write!(text, ":{:04X}", address.port());
+    text
 }
 
 /// Whether the system gives a port to a new connection a second after the old one has ended, instead

@@ -9,9 +9,11 @@ pub mod conversation;
 pub mod crew;
 pub mod engine;
 pub mod failure;
+pub mod find_rate;
 pub mod hlog;
 pub mod judge;
 pub mod machine;
+pub mod merge;
 pub mod metric;
 pub mod payload;
 pub mod plan;
@@ -21,6 +23,7 @@ pub mod report;
 pub mod results;
 pub mod run;
 pub mod schedule;
+pub mod search;
 pub mod table;
 pub mod tally;
 pub mod text;
@@ -28,7 +31,7 @@ pub mod verdict;
 pub mod wire;
 pub mod worker;
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 use common::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -52,8 +55,15 @@ use crate::{connect::Target, error::Error, wait::Interrupt};
 /// What went wrong, and has not been shown to anybody yet.
 pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
     let done = match job {
-        Job::Run(plan, results) => run_plan(target, plan, results, output),
-        Job::FindRate(..) | Job::Merge(..) => todo!(),
+        Job::Run(plan, results) => run_loads(target, plan, results, output, |site| {
+            site.run(plan, Progress::new(String::new(), results.quiet))
+        }),
+        Job::FindRate(plan, condition, results) => {
+            run_loads(target, plan, results, output, |site| {
+                find_rate::run(site, plan, condition, results)
+            })
+        }
+        Job::Merge(files, results) => run_merge(files, results, output),
     };
     match done {
         Err(Error::Interrupted | Error::Load(Failure::Interrupted)) => Ok(signalled(SIGINT)),
@@ -61,18 +71,28 @@ pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Er
     }
 }
 
-fn run_plan(
+fn run_loads(
     target: &Target,
     plan: &Plan,
     results: &ResultArgs,
     output: &mut impl Write,
+    loads: impl FnOnce(&Site<'_>) -> Result<Report, Error>,
 ) -> Result<u8, Error> {
     let interrupt = Interrupt::on(&[SIGINT, SIGTERM])
         .map_err(|error| Error::System { what: "listen for Ctrl+C", error })?;
     let site = Site::new(target, plan, &interrupt)?;
     let files = Files::open(results)?;
-    let report = site.run(plan, Progress::new(String::new(), results.quiet))?;
-    finish(report, results, files, output)
+    finish(loads(&site)?, results, files, output)
+}
+
+fn run_merge(
+    inputs: &[PathBuf],
+    results: &ResultArgs,
+    output: &mut impl Write,
+) -> Result<u8, Error> {
+    let report = merge::run(inputs)?;
+    // Only now: one of them may be a file that was read.
+    finish(report, results, Files::open(results)?, output)
 }
 
 /// Judges the assertions, shows the report, writes the files; says the exit status.
@@ -82,7 +102,9 @@ fn finish(
     files: Files,
     output: &mut impl Write,
 ) -> Result<u8, Error> {
-    report.assertions = results.assertions.iter().map(|one| Judged::new(one, &report)).collect();
+    let judged = results.assertions.iter().map(|one| Judged::new(one, &report));
+    let judged: Vec<_> = judged.collect();
+    report.assertions.extend(judged);
     let status = status(&report);
     let text = match (results.quiet, status) {
         (false, _) => table::show(&report) + &table::closing(&report),

@@ -39,7 +39,7 @@ const PARENT_DESCRIPTORS: u64 = 32;
 const PORTS_OF_OTHERS: u64 = 64;
 
 /// How long the system keeps the port of a connection that has ended (TIME-WAIT).
-const TIME_WAIT: Duration = Duration::from_secs(60);
+const TIME_WAIT: Duration = Duration::from_mins(1);
 
 /// The same where it gives the port away earlier.
 const SHORT_TIME_WAIT: Duration = Duration::from_secs(1);

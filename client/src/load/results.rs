@@ -39,6 +39,10 @@ impl Files {
     /// # Errors
     ///
     /// [`Failure::Write`]: the disk is full, for one.
+    ///
+    /// # Panics
+    ///
+    /// Never: a report can be said in JSON.
     pub fn write(self, report: &Report) -> Result<(), Failure> {
         if let Some(sink) = self.json {
             let mut text = serde_json::to_vec_pretty(report).expect("a report is a JSON object");

@@ -94,14 +94,13 @@ impl<'s> Site<'s> {
 
     /// A connection that could not be made is said as the other ways of the client say it.
     fn explain(&self, failure: Failure) -> Error {
-        let Failure::Connect { errno, text } = failure else { return failure.into() };
+        let Failure::Connect { errno, .. } = failure else { return failure.into() };
         let errno = errno.map(Errno::from_raw_os_error);
         let reason = match errno {
             Some(Errno::CONNREFUSED) => Unreachable::Refused,
             Some(Errno::TIMEDOUT) | None => Unreachable::NoAnswer(self.target.timeout),
-            Some(Errno::ADDRNOTAVAIL | Errno::MFILE | Errno::NFILE) => {
-                return Failure::Connect { errno: None, text }.into();
-            }
+            Some(Errno::ADDRNOTAVAIL) => return Failure::NoPort.into(),
+            Some(Errno::MFILE | Errno::NFILE) => return Failure::NoDescriptor.into(),
             Some(errno) => Unreachable::Io(io::Error::from(errno)),
         };
         Error::Connect { target: self.target.to_string(), reason }

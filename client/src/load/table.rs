@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{
     asked::Asked,
-    report::{Distribution, Pacing, Report},
+    report::{Curve, Distribution, Pacing, Report},
     tally::Times,
     text::{bytes_per_second, count, percent, plural, rate, time},
 };
@@ -30,10 +30,13 @@ pub fn show(report: &Report) -> String {
     if !report.parts.is_empty() {
         text.push('\n');
     }
-    let _ = writeln!(text, "{}\n", figures(report));
-    let _ = writeln!(text, "{}\n", times(report));
+    let _ = writeln!(text, "{}\n", figures(report).trim_fmt());
+    let _ = writeln!(text, "{}\n", times(report).trim_fmt());
     if !report.latency.histogram.is_empty() {
-        let _ = writeln!(text, "{}\n", bars(&report.latency.histogram));
+        let _ = writeln!(text, "{}\n", bars(&report.latency.histogram).trim_fmt());
+    }
+    if let Some(curve) = &report.find_rate {
+        let _ = writeln!(text, "Rates for {}:\n{}\n", curve.condition, steps_of(curve).trim_fmt());
     }
     for fault in &report.faults {
         let _ = writeln!(text, "Wrong bytes: {}", fault.text);
@@ -148,8 +151,29 @@ fn times(report: &Report) -> Table {
 
 fn row(of: &Distribution) -> Vec<String> {
     [of.min_ns, of.mean_ns, of.p50_ns, of.p90_ns, of.p99_ns, of.p99_9_ns, of.max_ns]
-        .map(|nanos| nanos.map_or_else(|| "-".to_owned(), time))
+        .map(maybe_time)
         .to_vec()
+}
+
+fn maybe_time(nanos: Option<u64>) -> String {
+    nanos.map_or_else(|| "-".to_owned(), time)
+}
+
+fn steps_of(curve: &Curve) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["rate", "achieved", "p50", "p99", "max", "verdict", ""]);
+    for step in &curve.steps {
+        let [p50, p99, max] = [step.p50_ns, step.p99_ns, step.max_ns].map(maybe_time);
+        let remark =
+            if step.holds { "holds".to_owned() } else { format!("does not hold: {}", step.remark) };
+        let verdict = step.verdict.to_string();
+        table.add_row([rate(step.asked), rate(step.achieved), p50, p99, max, verdict, remark]);
+    }
+    for column in table.column_iter_mut().take(5) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 /// How many messages took how long: a bar for each 1-2-5 step.

@@ -17,8 +17,12 @@ use signal_hook::low_level::signal_name;
 
 use super::wire::{Order, Report, Word, line};
 
-/// The longest report: three histograms of 17 buckets of 2048 are some 100 kB at the very worst.
+/// The longest report. Three histograms of 35,000 counts each, with hardly any two alike, are not a
+/// tenth of it.
 const MAX_LINE: usize = 16 * 1024 * 1024;
+
+/// What a pipe holds, and so what can come at once.
+const PIPE: usize = 64 * 1024;
 
 /// A process that was started; it is killed when this is dropped.
 #[derive(Debug)]
@@ -76,6 +80,10 @@ impl Worker {
     /// # Errors
     ///
     /// The system has no room for another process, or no pipes for it.
+    ///
+    /// # Panics
+    ///
+    /// Never: the pipes are asked for.
     pub fn start(mut command: Command, order: &Order) -> io::Result<Self> {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn()?;
@@ -117,7 +125,7 @@ impl Worker {
     ///
     /// It has ended, or talks nonsense; then it is over.
     pub fn hear(&mut self) -> Result<Vec<Report>, Death> {
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = vec![0; PIPE];
         let len = match self.reports.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
             Ok(0) | Err(_) => {
