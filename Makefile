@@ -12,11 +12,11 @@ help: ## List these targets
 
 .PHONY: run-server
 run-server: ## Run the server (ARGS="--port 7000" passes flags on)
-	@$(CARGO) run --release --package server -- $(ARGS)
+	@$(CARGO) run --release --bin echo-server -- $(ARGS)
 
 .PHONY: run-client
 run-client: ## Run the interactive client (ARGS="--port 7000" passes flags on)
-	@$(CARGO) run --release --package client -- $(ARGS)
+	@$(CARGO) run --release --bin echo-client -- $(ARGS)
 
 .PHONY: build
 build: ## Build both programs, optimised, into target/release

@@ -2,8 +2,9 @@
 //!
 //! Whatever a peer sends, what is shown of it is one line of printable text: no control character
 //! (C0, DEL, C1), no byte that is not UTF-8, no mark that changes the direction or the order in which
-//! a terminal shows its neighbours, nothing invisible that could hide a word. So nobody can forge a
-//! log line, or reach the terminal of whoever reads it.
+//! a terminal shows its neighbours, no character that is blank or invisible on its own. (Joiners and
+//! variation selectors are shown: they are part of how words and pictures are written.) So nobody can
+//! forge a log line, or reach the terminal of whoever reads it.
 
 use std::fmt::{self, Write as _};
 
@@ -117,6 +118,7 @@ fn needs_escape(char: char) -> bool {
         || matches!(char,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' // direction
             | '\u{2028}' | '\u{2029}' // line and paragraph separators
+            | '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}' // invisible
             | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}' // invisible
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' // annotations, tags
         )

@@ -8,6 +8,7 @@
 //! | [`message`] | where one message ends and the next begins |
 //! | [`escape`] | a peer's bytes made safe for a log line or a terminal |
 //! | [`cli`] | habits of both command lines: durations, one-line errors |
+//! | [`reason`] | what the system said, as a person reads it |
 //! | [`status`] | the exit statuses of both programs |
 //!
 //! Nothing here does I/O on a socket, knows a clock, or holds a connection.
@@ -18,4 +19,5 @@ pub mod exit;
 pub mod frame;
 pub mod message;
 pub mod protocol;
+pub mod reason;
 pub mod status;

@@ -14,6 +14,9 @@ pub const EXIT: &str = "exit";
 /// The answer to [`EXIT`], before whatever newline the exit had.
 pub const GOODBYE: &str = "Goodbye!";
 
+/// How the line begins that a server says to a peer for whom it has no room.
+pub const FULL: &str = "Server is full";
+
 /// The longest payload of a `length` frame, in bytes (16 MiB).
 ///
 /// Frames stream through, so this costs no memory: it is there to tell a peer that speaks something

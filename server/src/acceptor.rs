@@ -9,10 +9,14 @@
 use std::{
     io::{self, ErrorKind, Write},
     net::{Shutdown, SocketAddr},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use common::{frame, protocol::Protocol};
+use common::{
+    frame,
+    protocol::{FULL, Protocol},
+    reason::reason,
+};
 use log::{debug, warn};
 use mio::{
     Events, Interest, Poll, Token,
@@ -21,12 +25,10 @@ use mio::{
 
 use crate::{
     config::Config,
-    journal::reason,
-    limits, logging,
+    limits,
     phase::Phase,
-    server::Shared,
+    shared::{Accepted, Shared, WAKE},
     throttle::Throttle,
-    worker::{Accepted, WAKE},
 };
 
 const LISTENER: Token = Token(0);
@@ -87,21 +89,34 @@ impl<'a> Acceptor<'a> {
                 Pause::BacklogEmpty | Pause::QueueFull => None,
                 Pause::Shortage => Some(limits::ACCEPT_PAUSE),
             };
-            logging::hand_over();
             self.sleep(&mut events, timeout)?;
         }
         log::info!("Shutting down server...");
-        while self.shared.phase.get() == Phase::Draining && self.accept_all() == Pause::QueueFull {
-            self.sleep(&mut events, None)?;
+        self.accept_the_rest(&mut events)
+    }
+
+    /// Accepts whoever was in the backlog when the drain began, for as long as it may take.
+    fn accept_the_rest(&mut self, events: &mut Events) -> io::Result<()> {
+        let by = self.shared.drained_by(self.config.drain_timeout);
+        while self.shared.phase.get() == Phase::Draining {
+            let pause = match self.accept_all() {
+                Pause::BacklogEmpty => break,
+                Pause::QueueFull => None,
+                Pause::Shortage => Some(limits::ACCEPT_PAUSE),
+            };
+            let left = by.map(|by| by.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            self.sleep(events, [pause, left].into_iter().flatten().min())?;
+        }
+        if self.waiting.take().is_some() {
+            self.shared.open.release();
         }
         Ok(())
     }
 
-    fn sleep(
-        &mut self,
-        events: &mut Events,
-        timeout: Option<std::time::Duration>,
-    ) -> io::Result<()> {
+    fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             polled => polled,
@@ -145,8 +160,7 @@ impl<'a> Acceptor<'a> {
     fn refuse(&mut self, mut stream: TcpStream, peer: SocketAddr) {
         self.shared.counters.refused.add(1);
         let most = self.config.max_connections;
-        let line =
-            format!("Server is full: it serves {most} connections at most. Try again later.\r\n");
+        let line = format!("{FULL}: it serves {most} connections at most. Try again later.\r\n");
         let reply = match self.config.protocol {
             Protocol::Text | Protocol::Raw => line.into_bytes(),
             Protocol::Length => frame::encode(line.trim_end().as_bytes()).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, builder::NonEmptyStringValueParser};
 use common::{
     cli::{TimeLimit, at_least_one, duration, time_limit},
     protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol},
@@ -21,6 +21,7 @@ use server::{
 pub(crate) struct Args {
     /// Name or address of this machine to listen on
     #[arg(long, value_name = "HOST", default_value = DEFAULT_HOST)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     host: String,
     /// TCP port to listen on; 0 takes any free one, which the log then names
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]

@@ -47,8 +47,9 @@ pub(crate) enum Turn {
 pub(crate) struct Readiness {
     /// A read would find something: bytes, the end, or an error.
     pub(crate) readable: bool,
-    /// The end of the stream, or an error, is behind whatever bytes there are.
-    pub(crate) read_closed: bool,
+    /// A short read does not mean that there is no more: behind the bytes may be the end of the
+    /// stream, or an error, or a mark of urgent data, at which every read stops (`tcp(7)`).
+    pub(crate) more_behind: bool,
 }
 
 /// The times that a connection may take.
@@ -122,7 +123,7 @@ impl<S: Stream> Connection<S> {
     /// Remembers what the poll said; a turn must follow.
     pub(crate) fn ready(&mut self, readiness: Readiness) {
         self.readiness.readable |= readiness.readable;
-        self.readiness.read_closed |= readiness.read_closed;
+        self.readiness.more_behind |= readiness.more_behind;
     }
 
     /// The server is leaving. What has been received is still served, and nothing that comes later,
@@ -176,7 +177,8 @@ impl<S: Stream> Connection<S> {
             Stage::Lingering => self.draining.is_none().then_some(limits::LINGER),
             Stage::Serving | Stage::Ending | Stage::Leaving => timeouts.idle,
         };
-        limit.map(|limit| self.since + limit)
+        // A time too long for the clock never comes.
+        limit.and_then(|limit| self.since.checked_add(limit))
     }
 
     /// The deadline has passed and nothing happened: says so. The socket is to be dropped.
@@ -213,10 +215,11 @@ impl<S: Stream> Connection<S> {
             }
             Ok(read) => {
                 let all = held + read;
-                // A short read took all there was. If the end is behind it, that is yet to be read.
-                self.readiness.readable = read == most || self.readiness.read_closed;
+                // A short read took all there was, unless we know better.
+                self.readiness.readable = read == most || self.readiness.more_behind;
                 if self.stage == Stage::Serving {
                     self.draining = self.draining.map(|left| left - read as u64);
+                    self.readiness.readable |= self.draining.is_some_and(|left| left > 0);
                     self.since = room.now;
                     self.receive(all, room)?;
                 }

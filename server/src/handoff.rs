@@ -121,6 +121,11 @@ impl<T, W: Wake> Handoff<T, W> {
         item
     }
 
+    /// Takes an item for nobody: for whoever clears up behind the workers.
+    pub(crate) fn take_any(&self) -> Option<T> {
+        self.queue.pop()
+    }
+
     /// Says that an item which `seat` took is gone.
     pub(crate) fn let_go(&self, seat: usize) {
         self.seats[seat].load.fetch_sub(1, SeqCst);

@@ -5,7 +5,7 @@
 
 use std::{io, time::Duration};
 
-use common::{escape::Quoted, message::Splitter, protocol::MAX_FRAME_PAYLOAD};
+use common::{escape::Quoted, message::Splitter, protocol::MAX_FRAME_PAYLOAD, reason::reason};
 use humantime::format_duration;
 use log::{Level, debug, error, info, warn};
 
@@ -146,12 +146,4 @@ impl std::fmt::Display for NotDelivered {
             more => write!(f, "; {more} bytes were not delivered"),
         }
     }
-}
-
-/// An error as a person reads it: without the number that Rust appends.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

@@ -31,6 +31,7 @@ pub mod logging;
 mod phase;
 mod server;
 mod session;
+mod shared;
 mod stream;
 mod tail;
 mod throttle;

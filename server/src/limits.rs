@@ -19,6 +19,10 @@ pub const TURN_TAKES: usize = 64;
 /// Readiness events that a worker collects with one `epoll_wait`.
 pub const EVENTS: usize = 1024;
 
+/// Timer entries that a worker keeps besides two for each connection, before it throws away those
+/// of connections that have gone.
+pub const TIMERS: usize = 1024;
+
 /// Accepted connections that wait for a worker. When this many wait, the acceptor leaves further
 /// ones in the kernel's backlog, which is what a backlog is for.
 pub const QUEUE: usize = 1024;

@@ -3,16 +3,13 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Arc, mpsc},
+    thread,
 };
 
-use crossbeam::utils::CachePadded;
-use log::{error, info};
-use mio::{Poll, Waker, net::TcpStream};
+use common::reason::reason;
+use log::info;
+use mio::{Poll, Waker};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use thiserror::Error;
@@ -21,12 +18,11 @@ use threadpool::ThreadPool;
 use crate::{
     acceptor::Acceptor,
     config::Config,
-    counters::{Counters, Stats},
-    handoff::Handoff,
-    journal::reason,
+    counters::Stats,
     limits, logging,
-    phase::{Phase, PhaseCell},
-    worker::{Accepted, WAKE, Worker},
+    phase::Phase,
+    shared::{Shared, WAKE},
+    worker::Worker,
 };
 
 /// An echo server that has its address and is about to run.
@@ -68,20 +64,6 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
-/// What all threads of a server look at.
-#[derive(Debug)]
-pub(crate) struct Shared<S = TcpStream> {
-    pub(crate) phase: PhaseCell,
-    pub(crate) open: OpenConnections,
-    pub(crate) counters: Counters,
-    pub(crate) handoff: Handoff<Accepted<S>, Waker>,
-    failed: AtomicBool,
-}
-
-/// How many connections are open, from the accept to the close.
-#[derive(Debug, Default)]
-pub(crate) struct OpenConnections(CachePadded<AtomicUsize>);
-
 /// Why a server cannot listen. Each says all there is to say: they have no `source` to print as well.
 #[derive(Debug, Error)]
 pub enum BindError {
@@ -113,6 +95,9 @@ pub enum RunError {
     /// stopped. Its last words are in the log.
     #[error("the server stopped because one of its threads failed; the log says how")]
     ThreadFailed,
+    /// The system does not let us have that many threads.
+    #[error("cannot start the workers: {}; choose fewer", reason(.0))]
+    Threads(io::Error),
 }
 
 impl Server {
@@ -173,6 +158,7 @@ impl Server {
         let Self { config, local_addr, listener, acceptor_poll, worker_polls, shared } = self;
         info!(event = "started", address:% = local_addr; "Echo server started on {local_addr}");
         let config = Arc::new(config);
+        rehearse(worker_polls.len()).map_err(RunError::Threads)?;
         let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
         for (seat, poll) in worker_polls.into_iter().enumerate() {
             let (config, shared) = (Arc::clone(&config), Arc::clone(&shared));
@@ -187,12 +173,12 @@ impl Server {
         // The acceptor, and with it the listener, is gone: whoever has come is in the queue.
         shared.handoff.close();
         pool.join();
-        info!(event = "stopped"; "Server shutdown complete");
-        if shared.failed.load(SeqCst) {
-            Err(RunError::ThreadFailed)
-        } else {
-            Ok(shared.counters.stats())
+        // Whoever is there still came too late for the workers.
+        while shared.handoff.take_any().is_some() {
+            shared.open.release();
         }
+        info!(event = "stopped"; "Server shutdown complete");
+        if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(shared.counters.stats()) }
     }
 }
 
@@ -227,50 +213,20 @@ impl Handle {
     }
 }
 
-impl<S> Shared<S> {
-    pub(crate) fn new(acceptor: Waker, workers: Vec<Waker>) -> Self {
-        Self {
-            phase: PhaseCell::default(),
-            open: OpenConnections::default(),
-            counters: Counters::new(workers.len()),
-            handoff: Handoff::new(limits::QUEUE, acceptor, workers),
-            failed: AtomicBool::new(false),
-        }
+/// Sees whether the system lets us have so many threads: the pool itself panics if it does not.
+fn rehearse(threads: usize) -> io::Result<()> {
+    let mut waiting = Vec::with_capacity(threads);
+    for _ in 0..threads {
+        let (end, wait) = mpsc::channel::<()>();
+        let thread = thread::Builder::new().spawn(move || wait.recv())?;
+        waiting.push((end, thread));
     }
-
-    pub(crate) fn enter(&self, phase: Phase) {
-        if self.phase.advance(phase) {
-            self.handoff.wake_all();
-        }
+    for (end, thread) in waiting {
+        drop(end);
+        // It waited for this, and has nothing to say.
+        let _ = thread.join();
     }
-
-    /// Runs one of the server's threads. A server that has lost one must not pretend to be whole:
-    /// if the thread fails, all stop.
-    fn keep_going(&self, thread: impl FnOnce() -> io::Result<()>) {
-        match catch_unwind(AssertUnwindSafe(thread)) {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error!("The server cannot go on: {}", reason(&error)),
-            Err(_) => error!("The server cannot go on: a bug ended one of its threads"),
-        }
-        self.failed.store(true, SeqCst);
-        self.enter(Phase::Stopped);
-    }
-}
-
-impl OpenConnections {
-    /// Counts one more, unless there are `most` already.
-    pub(crate) fn acquire(&self, most: usize) -> bool {
-        let room = |open| (open < most).then_some(open + 1);
-        self.0.try_update(SeqCst, SeqCst, room).is_ok()
-    }
-
-    pub(crate) fn release(&self) {
-        self.0.fetch_sub(1, SeqCst);
-    }
-
-    fn now(&self) -> usize {
-        self.0.load(SeqCst)
-    }
+    Ok(())
 }
 
 /// Listens on the first of the host's addresses that lets us.
@@ -297,6 +253,8 @@ fn listen_on(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = SockRef::from(&listener);
     // What is set on a listener holds for what it accepts (Linux, BSD): no call per connection.
     socket.set_tcp_nodelay(true)?;
+    // Urgent data is data like any other: it comes back in its place.
+    socket.set_out_of_band_inline(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(limits::KEEPALIVE_IDLE)
         .with_interval(limits::KEEPALIVE_INTERVAL);

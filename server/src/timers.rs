@@ -24,6 +24,16 @@ impl Timers {
         }
     }
 
+    /// How many entries there are, stale ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Throws stale entries away: those of which `is_armed` says that they are.
+    pub(crate) fn keep(&mut self, mut is_armed: impl FnMut(usize, Instant) -> bool) {
+        self.0.retain(|&Reverse((at, key))| is_armed(key, at));
+    }
+
     /// When the next entry fires.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.0.peek().map(|Reverse((at, _))| *at)
@@ -38,6 +48,11 @@ impl Timers {
 }
 
 impl Armed {
+    /// Whether an entry of this moment is the one armed.
+    pub(crate) fn is(self, at: Instant) -> bool {
+        self.0 == Some(at)
+    }
+
     /// Whether an entry of this moment is the one armed; if so, it is no longer.
     pub(crate) fn fires(&mut self, at: Instant) -> bool {
         self.0.take_if(|armed| *armed == at).is_some()
@@ -66,5 +81,17 @@ mod tests {
         let (_, stale) = timers.pop_due(start + 2 * second).unwrap();
         assert!(!armed.fires(stale));
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn stale_entries_can_be_thrown_away() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let (mut timers, mut armed) = (Timers::default(), Armed::default());
+        for earlier in (0..100).rev() {
+            timers.arm(7, &mut armed, start + earlier * second);
+        }
+        assert_eq!(timers.len(), 100);
+        timers.keep(|key, at| key == 7 && armed.is(at));
+        assert_eq!((timers.len(), timers.next()), (1, Some(start)));
     }
 }

@@ -8,7 +8,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -22,20 +21,13 @@ use crate::{
     journal::Journal,
     limits, logging,
     phase::Phase,
-    server::Shared,
+    shared::{Accepted, Shared},
     stream::Stream,
     timers::{Armed, Timers},
 };
 
-/// The token of the worker's waker; connections have their slab key.
-pub(crate) const WAKE: Token = Token(usize::MAX);
-
-/// A connection on its way from the acceptor to a worker.
-#[derive(Debug)]
-pub(crate) struct Accepted<S> {
-    pub(crate) stream: S,
-    pub(crate) peer: SocketAddr,
-}
+/// What a connection always waits for: bytes, urgent ones among them.
+const READ: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
 /// An event loop and all that it owns.
 pub(crate) struct Worker<'a, S> {
@@ -49,7 +41,9 @@ pub(crate) struct Worker<'a, S> {
     ready: Vec<usize>,
     timers: Timers,
     timeouts: Timeouts,
-    /// When draining ends, from the moment that it began.
+    /// The connections have been told that the server is leaving.
+    draining: bool,
+    /// When they will not be waited for any longer, once they have been told; `None`: never.
     drained_by: Option<Instant>,
     buffer: Box<[u8]>,
     now: Instant,
@@ -78,6 +72,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             ready: Vec::new(),
             timers: Timers::default(),
             timeouts: Timeouts { idle: config.idle_timeout, write: config.write_timeout },
+            draining: false,
             drained_by: None,
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
             now: Instant::now(),
@@ -106,9 +101,12 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             // What was logged is handed over when its echo has long been sent.
             logging::hand_over();
             self.wait(&mut events)?;
-            self.note_readiness(&events);
+            let all_heard = self.note_readiness(&events);
             self.give_turns();
-            self.expire();
+            // Nobody's time is up whose bytes may only not have been heard of yet.
+            if all_heard {
+                self.expire();
+            }
         }
         self.cut_all();
         logging::hand_over();
@@ -122,10 +120,10 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     /// The first time: tells every connection that the server is leaving.
     fn begin_drain(&mut self) {
-        if self.drained_by.is_some() {
+        if std::mem::replace(&mut self.draining, true) {
             return;
         }
-        self.drained_by = Some(self.now + self.config.drain_timeout);
+        self.drained_by = self.shared.drained_by(self.config.drain_timeout);
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.connections[key].connection.drain();
@@ -150,12 +148,12 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             Slot { connection, armed: Armed::default(), queued: false, watches_write: false };
         let key = self.connections.insert(slot);
         let stream = self.connections[key].connection.stream_mut();
-        if let Err(error) = self.poll.registry().register(stream, Token(key), Interest::READABLE) {
+        if let Err(error) = self.poll.registry().register(stream, Token(key), READ) {
             self.journal.not_registered(self.connections[key].connection.peer(), &error);
             self.remove(key);
             return;
         }
-        if self.drained_by.is_some() {
+        if self.draining {
             self.connections[key].connection.drain();
             self.queue(key);
         }
@@ -184,18 +182,22 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    fn note_readiness(&mut self, events: &Events) {
+    /// Says whether that was all there is to hear at present.
+    fn note_readiness(&mut self, events: &Events) -> bool {
+        let mut heard = 0;
         for event in events {
+            heard += 1;
             // An event may be about a connection that has gone since; or be spurious: a turn more
             // than needed does no harm.
             let Some(slot) = self.connections.get_mut(event.token().0) else {
                 continue;
             };
-            let read_closed = event.is_read_closed() || event.is_error();
-            let readable = event.is_readable() || read_closed;
-            slot.connection.ready(Readiness { readable, read_closed });
+            let more_behind = event.is_read_closed() || event.is_error() || event.is_priority();
+            let readable = event.is_readable() || more_behind;
+            slot.connection.ready(Readiness { readable, more_behind });
             self.queue(event.token().0);
         }
+        heard < limits::EVENTS
     }
 
     fn queue(&mut self, key: usize) {
@@ -224,8 +226,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         match turn {
             Ok(Turn::Wait) => self.settle(key),
             Ok(Turn::Again) => {
-                self.settle(key);
+                // Before it settles: that may be its end.
                 self.queue(key);
+                self.settle(key);
             }
             Ok(Turn::Over) => self.remove(key),
             Err(_) => {
@@ -239,7 +242,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn settle(&mut self, key: usize) {
         let slot = &mut self.connections[key];
         if slot.connection.wants_write() && !slot.watches_write {
-            let interest = Interest::READABLE | Interest::WRITABLE;
+            let interest = READ | Interest::WRITABLE;
             let registered =
                 self.poll.registry().reregister(slot.connection.stream_mut(), Token(key), interest);
             if let Err(error) = registered {
@@ -255,6 +258,11 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         let slot = &mut self.connections[key];
         if let Some(deadline) = slot.connection.deadline(&self.timeouts) {
             self.timers.arm(key, &mut slot.armed, deadline);
+        }
+        // Connections that have gone leave their entries behind.
+        if self.timers.len() > limits::TIMERS + 2 * self.connections.len() {
+            let slots = &self.connections;
+            self.timers.keep(|key, at| slots.get(key).is_some_and(|slot| slot.armed.is(at)));
         }
     }
 
@@ -311,6 +319,7 @@ mod tests {
     use mio::{Registry, Waker, net::TcpStream};
 
     use super::*;
+    use crate::shared::WAKE;
 
     /// A socket whose reader has a bug: it panics when it has read `panic`.
     #[derive(Debug)]

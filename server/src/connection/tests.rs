@@ -93,7 +93,7 @@ impl Bench {
     }
 
     fn readable(&mut self) -> Turn {
-        self.connection.ready(Readiness { readable: true, read_closed: false });
+        self.connection.ready(Readiness { readable: true, more_behind: false });
         self.turn()
     }
 
@@ -123,9 +123,33 @@ fn a_small_message_is_one_read_and_one_write() {
 #[test]
 fn data_and_the_end_in_one_wakeup_come_in_that_order() {
     let mut bench = Bench::new(Protocol::Text, &[b"hello", END]);
-    bench.connection.ready(Readiness { readable: true, read_closed: true });
+    bench.connection.ready(Readiness { readable: true, more_behind: true });
     assert_eq!(bench.turn(), Turn::Over);
     assert_eq!(bench.stream().outgoing, b"hello");
+}
+
+#[test]
+fn urgent_data_splits_reads_and_stalls_nothing() {
+    let mut bench = Bench::new(Protocol::Text, &[b"ab\n", b"!cd\n"]);
+    bench.connection.ready(Readiness { readable: true, more_behind: true });
+    assert_eq!(bench.turn(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"ab\n!cd\n");
+}
+
+#[test]
+fn draining_serves_all_that_was_received_in_however_many_reads() {
+    let mut bench = Bench::new(Protocol::Text, &[b"ab\n", b"!cd\n"]);
+    bench.connection.drain();
+    assert_eq!(bench.turn(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"ab\n!cd\n");
+    assert!(bench.stream().half_closed);
+}
+
+#[test]
+fn a_time_limit_too_long_for_the_clock_never_comes() {
+    let timeouts = Timeouts { idle: Some(Duration::MAX), write: None };
+    let bench = Bench::new(Protocol::Text, &[]);
+    assert_eq!(bench.connection.deadline(&timeouts), None);
 }
 
 #[test]

@@ -18,11 +18,14 @@ mod writer;
 use std::{
     fs::{File, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use common::reason::reason;
 use log::LevelFilter;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use thiserror::Error;
 
 pub(crate) use self::sink::{defer, hand_over};
@@ -65,7 +68,7 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum LogError {
     /// The file cannot be opened for appending.
-    #[error("cannot write the log file {}: {}", path.display(), crate::journal::reason(cause))]
+    #[error("cannot write the log file {}: {}", path.display(), reason(cause))]
     File {
         /// As given.
         path: PathBuf,
@@ -73,7 +76,7 @@ pub enum LogError {
         cause: io::Error,
     },
     /// The writer's thread cannot be started.
-    #[error("cannot start the log writer: {}", crate::journal::reason(.0))]
+    #[error("cannot start the log writer: {}", reason(.0))]
     Thread(io::Error),
     /// The program has a logger already.
     #[error("a logger is installed already")]
@@ -150,6 +153,11 @@ impl Drop for Log {
     }
 }
 
+/// Opens a file to append to it. A pipe that nobody reads is refused, instead of waited for.
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().create(true).append(true).custom_flags(nonblocking).open(path)?;
+    // Only the opening was not to wait.
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
 }

@@ -12,11 +12,12 @@ use std::{
     sync::Arc,
 };
 
+use common::reason::reason;
 use log::{error, warn};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::{append, backlog::Backlog, sink};
-use crate::{journal::reason, limits};
+use crate::limits;
 
 /// Where the log goes.
 #[derive(Debug)]
@@ -72,10 +73,12 @@ impl Writer {
             if job.reopen {
                 self.reopen();
             }
-            self.write_records(&lines);
+            // Our own lines come behind: those of a reopening, and how many records were lost.
+            lines.push_str(&sink::take());
+            if self.write_records(&lines) {
+                self.tell_dropped();
+            }
             lines.clear();
-            // Only here do a few lines more than were handed over: the writer's own.
-            self.write_records(&sink::take());
             if job.last {
                 return self.backlog.finish();
             }
@@ -96,22 +99,27 @@ impl Writer {
         }
     }
 
-    /// Writes whole records as far as the sink takes them; counts the rest as dropped.
-    fn write_records(&mut self, lines: &str) {
-        if lines.is_empty() {
-            return;
-        }
+    /// Writes whole records; says whether the sink took them all. The rest counts as dropped.
+    fn write_records(&mut self, lines: &str) -> bool {
         let mut rest = lines.as_bytes();
-        if !self.between_records && self.write_all(&mut &b"\n"[..]).is_err() {
-            return self.drop_records(rest);
+        let separator: &[u8] = if self.between_records { b"" } else { b"\n" };
+        let written =
+            self.write_all(&mut &*separator).and_then(|()| self.write_all(&mut rest)).is_ok();
+        if !written {
+            self.drop_records(rest);
         }
-        match self.write_all(&mut rest) {
-            Ok(()) => match self.backlog.take_dropped() {
-                0 => {}
-                dropped => warn!(event = "log-dropped", records = dropped;
-                    "{dropped} log records could not be written and are lost"),
-            },
-            Err(_) => self.drop_records(rest),
+        written
+    }
+
+    /// Now that the sink takes something: says how many records it did not take before.
+    fn tell_dropped(&mut self) {
+        let dropped = self.backlog.take_dropped();
+        if dropped > 0 {
+            warn!(event = "log-dropped", records = dropped;
+                "{dropped} log records could not be written and are lost");
+            if !self.write_records(&sink::take()) {
+                self.backlog.count_dropped(dropped);
+            }
         }
     }
 

@@ -1,0 +1,125 @@
+//! What all threads of a server look at, and nothing else do they share.
+
+use std::{
+    io,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use common::reason::reason;
+use crossbeam::utils::CachePadded;
+use log::error;
+use mio::{Token, Waker, net::TcpStream};
+
+use crate::{
+    counters::Counters,
+    handoff::Handoff,
+    limits, logging,
+    phase::{Phase, PhaseCell},
+};
+
+/// The token of a thread's waker in its own poll.
+pub(crate) const WAKE: Token = Token(usize::MAX);
+
+/// A connection on its way from the acceptor to a worker.
+#[derive(Debug)]
+pub(crate) struct Accepted<S> {
+    pub(crate) stream: S,
+    pub(crate) peer: SocketAddr,
+}
+
+/// What the threads of one server share. `S` is what connections are made of.
+#[derive(Debug)]
+pub(crate) struct Shared<S = TcpStream> {
+    pub(crate) phase: PhaseCell,
+    pub(crate) open: OpenConnections,
+    pub(crate) counters: Counters,
+    pub(crate) handoff: Handoff<Accepted<S>, Waker>,
+    drain_began: OnceLock<Instant>,
+    failed: AtomicBool,
+}
+
+/// How many connections are open, from the accept to the close.
+#[derive(Debug, Default)]
+pub(crate) struct OpenConnections(CachePadded<AtomicUsize>);
+
+impl<S> Shared<S> {
+    pub(crate) fn new(acceptor: Waker, workers: Vec<Waker>) -> Self {
+        Self {
+            phase: PhaseCell::default(),
+            open: OpenConnections::default(),
+            counters: Counters::new(workers.len()),
+            handoff: Handoff::new(limits::QUEUE, acceptor, workers),
+            drain_began: OnceLock::new(),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Moves on to `phase`, and has every thread notice.
+    pub(crate) fn enter(&self, phase: Phase) {
+        // Before the phase: whoever sees it draining finds the time.
+        self.drain_began.get_or_init(Instant::now);
+        if self.phase.advance(phase) {
+            self.handoff.wake_all();
+        }
+    }
+
+    /// When a drain that takes `timeout` is over: the same moment for all threads. `None`: never, or
+    /// it has not begun.
+    pub(crate) fn drained_by(&self, timeout: Duration) -> Option<Instant> {
+        self.drain_began.get()?.checked_add(timeout)
+    }
+
+    /// Runs one of the server's threads. A server that has lost one must not pretend to be whole:
+    /// if the thread fails, all stop.
+    pub(crate) fn keep_going(&self, thread: impl FnOnce() -> io::Result<()>) {
+        match catch_unwind(AssertUnwindSafe(thread)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error!("The server cannot go on: {}", reason(&error)),
+            Err(_) => error!("The server cannot go on: a bug ended one of its threads"),
+        }
+        logging::hand_over();
+        self.failed.store(true, SeqCst);
+        self.enter(Phase::Stopped);
+    }
+
+    /// Whether a thread has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(SeqCst)
+    }
+}
+
+impl OpenConnections {
+    /// Counts one more, unless there are `most` already.
+    pub(crate) fn acquire(&self, most: usize) -> bool {
+        let room = |open| (open < most).then_some(open + 1);
+        self.0.try_update(SeqCst, SeqCst, room).is_ok()
+    }
+
+    pub(crate) fn release(&self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_counted_up_to_the_limit() {
+        let open = OpenConnections::default();
+        assert!(open.acquire(2) && open.acquire(2) && !open.acquire(2));
+        open.release();
+        assert!(open.acquire(2));
+        assert_eq!(open.now(), 2);
+    }
+}
