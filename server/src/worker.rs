@@ -100,8 +100,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.take_connections();
             // What was logged is handed over when its echo has long been sent.
             logging::hand_over();
-            self.wait(&mut events)?;
-            let all_heard = self.note_readiness(&events);
+            let all_heard = self.wait(&mut events)?;
+            self.note_readiness(&events);
             self.give_turns();
             // Nobody's time is up whose bytes may only not have been heard of yet.
             if all_heard {
@@ -160,19 +160,22 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         self.arm(key);
     }
 
-    /// Sleeps until there is something to do; not at all if there already is.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    /// Sleeps until there is something to do; not at all if there already is. Says whether `events` is
+    /// all that there is to hear: not if they fill their room, nor if the sleep was interrupted, as it
+    /// is when the process has been stopped and goes on (`signal(7)`).
+    fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
         let sleeps = self.ready.is_empty() && self.shared.handoff.fall_asleep(self.seat);
         let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            polled => polled?,
-        }
+        let polled = self.poll.poll(events, timeout);
         if sleeps {
             self.shared.handoff.woke(self.seat);
         }
         self.now = Instant::now();
-        Ok(())
+        match polled {
+            Ok(()) => Ok(events.iter().count() < limits::EVENTS),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// `None`: there is none, so nothing but an event ends the sleep.
@@ -182,11 +185,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Says whether that was all there is to hear at present.
-    fn note_readiness(&mut self, events: &Events) -> bool {
-        let mut heard = 0;
+    fn note_readiness(&mut self, events: &Events) {
         for event in events {
-            heard += 1;
             // An event may be about a connection that has gone since; or be spurious: a turn more
             // than needed does no harm.
             let Some(slot) = self.connections.get_mut(event.token().0) else {
@@ -197,7 +197,6 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             slot.connection.ready(Readiness { readable, more_behind });
             self.queue(event.token().0);
         }
-        heard < limits::EVENTS
     }
 
     fn queue(&mut self, key: usize) {
