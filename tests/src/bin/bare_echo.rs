@@ -11,7 +11,9 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     num::NonZero,
     os::fd::AsRawFd as _,
-    process, thread,
+    process,
+    sync::mpsc,
+    thread,
 };
 
 use anyhow::Context as _;
@@ -52,18 +54,21 @@ fn main() -> anyhow::Result<()> {
     // Of the threads that hear of a client one gets it; the others must not wait for the next.
     listener.set_nonblocking(true)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-    thread::scope(|scope| {
-        let loops: Vec<_> =
-            (0..args.threads.get()).map(|_| scope.spawn(|| serve(&listener))).collect();
-        scope.spawn(|| {
-            // Whatever it says, and however it ends.
-            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-            process::exit(0);
-        });
-        loops.into_iter().try_for_each(|serving| serving.join().expect("a loop does not panic"))
-    })
+    thread::spawn(|| {
+        // Whatever it says, and however it ends.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        process::exit(0);
+    });
+    // A loop ends only by an error, and then all do.
+    let (ended, end) = mpsc::channel();
+    for _ in 0..args.threads.get() {
+        let (listener, ended) = (listener.try_clone()?, ended.clone());
+        thread::spawn(move || ended.send(serve(&listener)));
+    }
+    end.recv()?
 }
 
+/// Serves connections until something fails that is not a connection's own.
 fn serve(listener: &TcpListener) -> anyhow::Result<()> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let woken = EventFlags::IN | EventFlags::EXCLUSIVE;
