@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::{
+    event::{PollFd, PollFlags},
+    time::{ClockId, clock_gettime},
+};
 
 use super::{
     failure::Failure,
@@ -50,7 +53,7 @@ pub struct Outcome {
     pub tally: Tally,
     /// The longest time that a process measured.
     pub measured: Duration,
-    /// CPU time of all processes in it.
+    /// CPU time of all processes in it, this one included.
     pub cpu: Duration,
     /// The share of a core that the busiest process used in its measured time.
     pub busiest: f64,
@@ -119,6 +122,7 @@ impl Crew<'_> {
         let patience = task.time.map(|time| time.saturating_add(last_reply));
         let mut end = patience.and_then(|patience| Instant::now().checked_add(patience));
         let mut next_look = Instant::now();
+        let own_cpu = cpu_time();
         while self.any(State::Working) {
             let now = Instant::now();
             if next_look <= now {
@@ -142,6 +146,8 @@ impl Crew<'_> {
             });
         }
         watch(&self.outcome.tally);
+        // What adding up costs is a part of what the load costs.
+        self.outcome.cpu += cpu_time().saturating_sub(own_cpu);
         Ok(())
     }
 
@@ -155,9 +161,11 @@ impl Crew<'_> {
         wait(&mut fds, left.map_or(Deadline::NEVER, Deadline::after)).map_err(Failure::Poll)?;
         let ready: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         for (&at, _) in at_work.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
-            match self.workers[at].hear() {
-                Ok(reports) => reports.into_iter().try_for_each(|report| self.take(at, report))?,
-                Err(death) => self.bury(at, &death),
+            let mut reports = Vec::new();
+            let heard = self.workers[at].hear(&mut reports);
+            reports.into_iter().try_for_each(|report| self.take(at, report))?;
+            if let Err(death) = heard {
+                self.bury(at, &death);
             }
         }
         Ok(ready[0] && self.interrupt.take())
@@ -166,7 +174,11 @@ impl Crew<'_> {
     fn take(&mut self, at: usize, report: Report) -> Result<(), Failure> {
         let worker = &mut self.workers[at];
         match report {
-            Report::Ready => worker.state = State::Ready,
+            Report::Ready => {
+                if worker.state == State::Connecting {
+                    worker.state = State::Ready;
+                }
+            }
             Report::Progress(tally) => self.outcome.tally.add(&tally),
             Report::Done(summary) => {
                 worker.state = State::Over;
@@ -211,6 +223,14 @@ impl Crew<'_> {
     }
 }
 
+/// CPU time that this process has used, user and system.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+}
+
 fn is_past(end: Option<Instant>) -> bool {
     end.is_some_and(|end| end <= Instant::now())
 }
+
+#[cfg(test)]
+mod tests;

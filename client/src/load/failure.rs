@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::preflight::Shortage;
-use crate::error::plain;
+use common::reason::reason;
 
 /// See the [module](self).
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum Failure {
     /// A process could not be started.
     #[error(
         "Could not start process {number} of {all}: {}; use fewer --processes, or raise the limit on them (ulimit -u)",
-        plain(.error)
+        reason(.error)
     )]
     Spawn {
         /// Which it was; the first is 1.
@@ -56,11 +56,11 @@ pub enum Failure {
     Interrupted,
 
     /// The processes could not be waited for.
-    #[error("Could not wait for the processes: {}", plain(.0))]
+    #[error("Could not wait for the processes: {}", reason(.0))]
     Poll(io::Error),
 
     /// A file for results.
-    #[error("Could not write {}: {}", .path.display(), plain(.error))]
+    #[error("Could not write {}: {}", .path.display(), reason(.error))]
     Write {
         /// Where.
         path: PathBuf,

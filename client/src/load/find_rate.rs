@@ -21,6 +21,9 @@ use crate::error::Error;
 /// with, and a p99 of 30 messages of a step.
 pub const DEFAULT_START: f64 = 1000.0;
 
+/// The messages that a step has at least: with fewer there is nothing to tell its percentiles from.
+pub const FEWEST: f64 = 20.0;
+
 /// How many times longer than a step the confirmation is.
 pub const CONFIRMATION: u32 = 3;
 
@@ -40,7 +43,8 @@ pub fn run(
 ) -> Result<Report, Error> {
     let mut steps = Vec::new();
     let mut last = None;
-    let outcome = search(plan.rate().unwrap_or(DEFAULT_START), |rate, purpose| {
+    let start = plan.rate().unwrap_or(DEFAULT_START);
+    let outcome = search(start, lowest(plan), |rate, purpose| {
         let name = format!("step {}, {}   ", steps.len() + 1, text::rate(rate));
         let report = site
             .run(&at(plan, rate, purpose), Progress::new(name, results.quiet))
@@ -61,6 +65,14 @@ pub fn run(
     steps.sort_by(|one, other| one.asked.total_cmp(&other.asked));
     report.find_rate = Some(Curve { condition: condition.to_string(), found: found.rate, steps });
     Ok(report)
+}
+
+/// The lowest rate that is tried.
+fn lowest(plan: &Plan) -> f64 {
+    match plan.stop {
+        Stop::After(time) => FEWEST / time.as_secs_f64(),
+        Stop::Messages(_) => 1.0,
+    }
 }
 
 /// Why a search ends before its time.
@@ -90,7 +102,7 @@ fn judge(report: &Report, rate: f64, condition: &Assertion) -> (Finding, String)
         Verdict::Failed if is_broken => (Finding::Broken, report.reason.clone()),
         // A server that is asked too much may well close connections.
         Verdict::Failed => (Finding::Exceeded, report.reason.clone()),
-        Verdict::ClientLimited => (Finding::ClientLimited, report.reason.clone()),
+        Verdict::ClientLimited => (Finding::ClientLimited, brief(&report.reason)),
         _ if !judged.holds => (Finding::Exceeded, judged.figure),
         _ if report.rate < ACHIEVED * rate => {
             let share = text::percent(report.rate / rate);
@@ -98,6 +110,11 @@ fn judge(report: &Report, rate: f64, condition: &Assertion) -> (Finding, String)
         }
         _ => (Finding::Holds, String::new()),
     }
+}
+
+/// A reason without what to do about it.
+fn brief(reason: &str) -> String {
+    reason.split(": ").next().unwrap_or_default().to_owned()
 }
 
 fn step(report: &Report, asked: f64, finding: Finding, remark: String) -> Step {
@@ -116,18 +133,77 @@ fn step(report: &Report, asked: f64, finding: Finding, remark: String) -> Step {
 /// What the search as a whole makes of the report on its last step.
 fn conclude(report: &mut Report, condition: &Assertion, found: Found) {
     let figure = Judged::new(condition, report).figure;
-    let (holds, figure) = match found {
-        Found { rate: Some(rate), .. } => {
-            (true, format!("{figure} at {}, the highest rate that was found", text::rate(rate)))
+    let is_limited = found.limit == Some(Finding::ClientLimited);
+    if is_limited {
+        report.verdict = report.verdict.max(Verdict::ClientLimited);
+    }
+    let figure = match found.rate {
+        Some(rate) => {
+            if is_limited {
+                // The condition still held: how much more the server would take is not known.
+                "the client was the limit of a higher rate: use more --processes, or more machines"
+                    .clone_into(&mut report.reason);
+            }
+            format!("{figure} at {}, the highest rate that was found", text::rate(rate))
         }
-        _ if report.stopped_early => (false, "the search was stopped".to_owned()),
-        Found { rate: None, .. } => (false, format!("no rate was found; at the last one {figure}")),
+        None if report.stopped_early => "the search was stopped".to_owned(),
+        // Of the server nothing was learnt: the verdict says why.
+        None if is_limited => return,
+        None => format!("no rate was found; at the last one {figure}"),
     };
+    let holds = found.rate.is_some();
     report.assertions.push(Judged { assertion: condition.to_string(), holds, figure });
-    // The condition still held: how much more the server would take is not known.
-    if found.rate.is_some() && found.limit == Some(Finding::ClientLimited) {
-        report.verdict = Verdict::ClientLimited;
-        "the client was the limit of a higher rate: use more --processes, or more machines"
-            .clone_into(&mut report.reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::testing::report;
+
+    /// What a search that came to this makes of a report, and the exit status that follows.
+    fn concluded(rate: Option<f64>, limit: Finding) -> (Report, u8) {
+        let mut report = report(1000, 300);
+        conclude(&mut report, &"p99<5ms".parse().unwrap(), Found { rate, limit: Some(limit) });
+        let status = crate::load::status(&report);
+        (report, status)
+    }
+
+    #[test]
+    fn what_was_found_is_an_assertion_that_holds() {
+        let (report, status) = concluded(Some(2000.0), Finding::Exceeded);
+        let judged = &report.assertions[0];
+        assert_eq!((judged.holds, status), (true, 0));
+        assert_eq!(judged.figure, "p99 is 300 \u{b5}s at 2,000/s, the highest rate that was found");
+    }
+
+    #[test]
+    fn nothing_found_is_one_that_does_not() {
+        let (report, status) = concluded(None, Finding::Exceeded);
+        assert_eq!((report.assertions[0].holds, status), (false, 3));
+    }
+
+    #[test]
+    fn where_the_client_was_the_limit_the_verdict_says_so() {
+        let (report, status) = concluded(Some(2000.0), Finding::ClientLimited);
+        assert_eq!((report.assertions[0].holds, status), (true, 4));
+        assert!(report.reason.starts_with("the client was the limit"), "{}", report.reason);
+        let (report, status) = concluded(None, Finding::ClientLimited);
+        assert_eq!((report.assertions.len(), status), (0, 4));
+    }
+
+    #[test]
+    fn a_step_is_judged_by_its_verdict_then_by_the_condition_then_by_its_rate() {
+        let condition = "p99<5ms".parse().unwrap();
+        let finding = |report: &Report, asked| judge(report, asked, &condition).0;
+        assert_eq!(finding(&report(1000, 300), 1000.0), Finding::Holds);
+        assert_eq!(finding(&report(1000, 6000), 1000.0), Finding::Exceeded);
+        assert_eq!(finding(&report(900, 300), 1000.0), Finding::Exceeded);
+        let limited = Report { verdict: Verdict::ClientLimited, ..report(1000, 300) };
+        assert_eq!(finding(&limited, 1000.0), Finding::ClientLimited);
+        let overloaded = Report { verdict: Verdict::Failed, ..report(1000, 300) };
+        assert_eq!(finding(&overloaded, 1000.0), Finding::Exceeded);
+        let casualties = vec!["process 0 died".to_owned()];
+        let broken = Report { casualties, ..overloaded };
+        assert_eq!(finding(&broken, 1000.0), Finding::Broken);
     }
 }

@@ -26,6 +26,8 @@ pub mod schedule;
 pub mod search;
 pub mod table;
 pub mod tally;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod verdict;
 pub mod wire;
@@ -106,11 +108,8 @@ fn finish(
     let judged: Vec<_> = judged.collect();
     report.assertions.extend(judged);
     let status = status(&report);
-    let text = match (results.quiet, status) {
-        (false, _) => table::show(&report) + &table::closing(&report),
-        (true, SUCCESS) => String::new(),
-        (true, _) => table::closing(&report),
-    };
+    let body = if results.quiet { String::new() } else { table::show(&report) };
+    let text = body + &table::closing(&report);
     let shown = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     files.write(&report)?;
     match shown.map_err(Error::output) {
@@ -127,5 +126,50 @@ fn status(report: &Report) -> u8 {
         _ if report.assertions.iter().any(|judged| !judged.holds) => CONDITION,
         Verdict::ClientLimited => CLIENT_LIMITED,
         Verdict::Valid | Verdict::Unknown => SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::testing::report;
+
+    #[test]
+    fn a_failure_goes_before_an_assertion_and_that_before_a_doubt() {
+        let broken = Judged::new(&"p99<1us".parse().unwrap(), &report(10, 300));
+        assert!(!broken.holds);
+        for (verdict, alone, with_assertion) in [
+            (Verdict::Valid, 0, 3),
+            (Verdict::Unknown, 0, 3),
+            (Verdict::ClientLimited, 4, 3),
+            (Verdict::Failed, 1, 1),
+        ] {
+            let mut report = Report { verdict, ..report(10, 300) };
+            assert_eq!(status(&report), alone);
+            report.assertions.push(broken.clone());
+            assert_eq!(status(&report), with_assertion);
+        }
+    }
+
+    #[test]
+    fn every_word_of_an_assertion_finds_its_figure() {
+        let report = report(1000, 300);
+        for (assertion, holds) in [
+            ("messages=1000", true),
+            ("rate>=1000", true),
+            ("p50<299us", false),
+            ("p50<301us", true),
+            ("errors=0", true),
+            ("errors.reset=0", true),
+            ("lost=0", true),
+            ("bytes/s>6e4", true),
+            ("connects=10", true),
+            ("seconds<=1", true),
+            ("connect.p99<1s", false),
+            ("lag.max>0ns", false),
+        ] {
+            let judged = Judged::new(&assertion.parse().unwrap(), &report);
+            assert_eq!(judged.holds, holds, "{judged:?}");
+        }
     }
 }

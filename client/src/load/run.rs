@@ -17,6 +17,7 @@ use super::{
     progress::Progress,
     report::{ClientCpu, Distribution, Pacing, Report, VERSION},
     verdict::{Verdict, judge},
+    wire::Stop,
 };
 use crate::{
     connect::Target,
@@ -112,7 +113,13 @@ pub const WORKER: &str = "load-worker";
 
 fn report(asked: Asked, plan: &Plan, outcome: Outcome) -> Report {
     let Outcome { tally, measured, cpu, busiest, casualties, stopped_early } = outcome;
-    let seconds = measured.as_secs_f64();
+    let is_whole = !stopped_early && tally.errors.is_empty() && casualties.is_empty();
+    let seconds = match plan.stop {
+        // It was measured to the end, even if the last message came back before.
+        Stop::After(time) if is_whole => measured.max(time),
+        _ => measured,
+    }
+    .as_secs_f64();
     let (cpu, whole) = (cpu.as_secs_f64(), seconds + asked.warmup_seconds);
     let is_open = plan.rate().is_some();
     let mut report = Report {

@@ -6,10 +6,7 @@
 /// the highest at which it did.
 pub const PRECISION: f64 = 0.05;
 
-/// The lowest rate that is tried, in messages a second.
-pub const LOWEST: f64 = 1.0;
-
-/// The highest.
+/// The highest rate that is tried, in messages a second.
 pub const HIGHEST: f64 = 1e9;
 
 /// How much lower to look if the condition does not hold at the first rate already.
@@ -49,7 +46,7 @@ pub struct Found {
     pub limit: Option<Finding>,
 }
 
-/// Looks for the highest rate from `start` on.
+/// Looks for the highest rate from `start` on, and not below `lowest`.
 ///
 /// Doubles the rate until the condition does not hold, halves the interval until it is known to
 /// [`PRECISION`], and confirms what it found. A rate is given up when it was in vain twice: a hiccup of
@@ -60,6 +57,7 @@ pub struct Found {
 /// What `measure` says; then the search is over.
 pub fn search<E>(
     start: f64,
+    lowest: f64,
     mut measure: impl FnMut(f64, Purpose) -> Result<Finding, E>,
 ) -> Result<Found, E> {
     let mut step = |rate| match measure(rate, Purpose::Step)? {
@@ -67,7 +65,7 @@ pub fn search<E>(
         other => Ok(other),
     };
     let (mut good, mut bad, mut limit) = (None, None, None);
-    let mut next = Some(start.clamp(LOWEST, HIGHEST));
+    let mut next = Some(start.clamp(lowest, HIGHEST));
     while let Some(rate) = next {
         match step(rate)? {
             Finding::Holds => good = Some(rate),
@@ -76,7 +74,7 @@ pub fn search<E>(
         }
         next = match (good, bad) {
             (Some(good), None) if good < HIGHEST => Some((good * 2.0).min(HIGHEST)),
-            (None, Some(bad)) if bad > LOWEST => Some((bad / DESCENT).max(LOWEST)),
+            (None, Some(bad)) if bad > lowest => Some((bad / DESCENT).max(lowest)),
             (Some(good), Some(bad)) if bad > good * (1.0 + PRECISION) => {
                 Some(f64::midpoint(good, bad))
             }
@@ -100,13 +98,15 @@ mod tests {
     use super::*;
     use std::convert::Infallible;
 
+    const LOWEST: f64 = 1.0;
+
     /// Searches where `finding` says what is measured; also says at which rates.
     fn searched(
         start: f64,
         mut finding: impl FnMut(f64, Purpose) -> Finding,
     ) -> (Found, Vec<(f64, Purpose)>) {
         let mut rates = Vec::new();
-        let found = search(start, |rate, purpose| {
+        let found = search(start, LOWEST, |rate, purpose| {
             rates.push((rate, purpose));
             Ok::<_, Infallible>(finding(rate, purpose))
         });
@@ -186,7 +186,7 @@ mod tests {
         let (found, rates) = searched(1000.0, |_, _| Finding::Broken);
         assert_eq!((found.rate, found.limit, rates.len()), (None, Some(Finding::Broken), 1));
         let mut stopped = 0;
-        let result = search(1000.0, |_, _| {
+        let result = search(1000.0, LOWEST, |_, _| {
             stopped += 1;
             Err::<Finding, _>("stopped")
         });

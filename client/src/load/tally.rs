@@ -152,8 +152,16 @@ impl Tally {
 /// let quantile = times.quantile(0.99);
 /// assert!(quantile.abs_diff(Duration::from_micros(120)) < Duration::from_micros(1));
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Times(Histogram<u64>);
+
+impl fmt::Debug for Times {
+    /// What it comes to: its buckets are tens of thousands.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, min, max) = (self.len(), self.min(), self.max());
+        write!(f, "{count} times from {min:?} to {max:?}")
+    }
+}
 
 impl Default for Times {
     fn default() -> Self {

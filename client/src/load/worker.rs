@@ -119,15 +119,15 @@ impl Worker {
         let _ = self.orders.write_all(line.as_bytes());
     }
 
-    /// Takes what it has said since; to be called when its pipe is readable.
+    /// Takes what it has said since, into `reports`; to be called when its pipe is readable.
     ///
     /// # Errors
     ///
     /// It has ended, or talks nonsense; then it is over.
-    pub fn hear(&mut self) -> Result<Vec<Report>, Death> {
+    pub fn hear(&mut self, reports: &mut Vec<Report>) -> Result<(), Death> {
         let mut chunk = vec![0; PIPE];
         let len = match self.reports.read(&mut chunk) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Ok(0) | Err(_) => {
                 self.state = State::Over;
                 return Err(Death::Ended(self.end().map_or_else(|_| "ended".to_owned(), describe)));
@@ -136,7 +136,6 @@ impl Worker {
         };
         self.heard = Instant::now();
         self.partial.extend_from_slice(&chunk[..len]);
-        let mut reports = Vec::new();
         // Only what is new can have a newline.
         let mut from = self.partial.len() - len;
         while let Some(newline) = memchr(b'\n', &self.partial[from..]) {
@@ -147,7 +146,7 @@ impl Worker {
         if self.partial.len() > MAX_LINE {
             return Err(self.give_up(Death::Nonsense));
         }
-        Ok(reports)
+        Ok(())
     }
 
     /// Ends it, for this reason.

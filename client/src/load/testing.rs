@@ -1,0 +1,48 @@
+//! A report for the tests of those who read one.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    report::{ClientCpu, Pacing, Report, VERSION},
+    tally::Times,
+    verdict::{Verdict, judge},
+};
+
+/// Of an open loop that went well for a second: so many messages, each of which took this long.
+pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
+    let mut latency = Times::default();
+    (0..messages).for_each(|_| latency.record(Duration::from_micros(latency_us)));
+    let mut report = Report {
+        version: VERSION,
+        verdict: Verdict::Unknown,
+        reason: String::new(),
+        stopped_early: false,
+        plan: None,
+        pacing: Some(Pacing::OpenLoop),
+        messages: messages.into(),
+        lost: Some(0),
+        seconds: 1.0,
+        rate: messages.into(),
+        bytes_sent: Some(u64::from(messages) * 64),
+        bytes_checked: Some(u64::from(messages) * 64),
+        bytes_per_second: Some(f64::from(messages) * 64.0),
+        connects: Some(10),
+        latency: latency.into(),
+        connect: Some(Times::default().into()),
+        lag: Some(Times::default().into()),
+        errors: Some(BTreeMap::new()),
+        faults: Vec::new(),
+        casualties: Vec::new(),
+        client_cpu: Some(ClientCpu {
+            seconds: 0.5,
+            cores: 0.5,
+            busiest_process: 0.25,
+            machine_cores: 4,
+        }),
+        assertions: Vec::new(),
+        find_rate: None,
+        parts: Vec::new(),
+    };
+    (report.verdict, report.reason) = judge(&report);
+    report
+}
