@@ -4,7 +4,7 @@
 
 use std::{io, time::Duration};
 
-use common::escape::Quoted;
+use common::{escape::Quoted, protocol::FULL, reason::reason};
 
 use crate::load::failure::Failure;
 
@@ -39,7 +39,7 @@ pub enum Error {
     NoGoodbye,
 
     /// The connection broke: a reset, or the network.
-    #[error("The connection to the server was lost: {}", plain(.0))]
+    #[error("The connection to the server was lost: {}", reason(.0))]
     Lost(io::Error),
 
     /// Something was owed, and nothing came for this long.
@@ -49,6 +49,14 @@ pub enum Error {
     /// Something else came back than what was sent.
     #[error(transparent)]
     WrongEcho(#[from] WrongEcho),
+
+    /// The server serves as many as it may, and has said so instead of an echo.
+    #[error("The server has no room for another connection: {}", Quoted(.0.trim_ascii_end()))]
+    Full(Vec<u8>),
+
+    /// A line in the input read as an exit, and there was more behind it.
+    #[error("A line that reads 'exit' ended the session: what follows it was not sent")]
+    ExitInInput,
 
     /// The server said something although nothing was owed.
     #[error("The server sent something unasked: {}", Quoted(.0))]
@@ -63,11 +71,11 @@ pub enum Error {
     Interrupted,
 
     /// Standard input, or the keyboard.
-    #[error("Could not read the input: {}", plain(.0))]
+    #[error("Could not read the input: {}", reason(.0))]
     Input(io::Error),
 
     /// Standard output.
-    #[error("Could not write the output: {}", plain(.0))]
+    #[error("Could not write the output: {}", reason(.0))]
     Output(io::Error),
 
     /// Whoever read our output has left (`| head -1`): not a failure, but the end.
@@ -79,7 +87,7 @@ pub enum Error {
     Load(#[from] Failure),
 
     /// The system refused something that the client cannot work without.
-    #[error("Could not {what}: {}", plain(.error))]
+    #[error("Could not {what}: {}", reason(.error))]
     System {
         /// What was tried.
         what: &'static str,
@@ -132,6 +140,18 @@ impl WrongEcho {
 }
 
 impl Error {
+    /// For bytes that came where `expected` was owed, or nothing; `returned` bytes had come back before.
+    #[must_use]
+    pub fn wrong(returned: u64, expected: &[u8], received: &[u8]) -> Self {
+        if returned == 0 && received.starts_with(FULL.as_bytes()) {
+            Self::Full(received.to_vec())
+        } else if expected.is_empty() {
+            Self::Unasked(received.to_vec())
+        } else {
+            WrongEcho::new(returned, expected, received).into()
+        }
+    }
+
     /// For a failed write to standard output.
     #[must_use]
     pub fn output(error: io::Error) -> Self {
@@ -142,26 +162,17 @@ impl Error {
     }
 }
 
-fn explain(reason: &Unreachable) -> String {
-    match reason {
+fn explain(unreachable: &Unreachable) -> String {
+    match unreachable {
         Unreachable::Refused => "\nMake sure the server is running.".to_owned(),
         Unreachable::UnknownHost => " (unknown host)".to_owned(),
         Unreachable::NoAnswer(limit) => format!(" (no answer within {limit:?})"),
-        Unreachable::Io(error) => format!(" ({})", plain(error)),
+        Unreachable::Io(error) => format!(" ({})", reason(error)),
     }
 }
 
 fn bytes(count: usize) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
-}
-
-/// The system's words without the number that std puts behind them.
-pub(crate) fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_owned(),
-        None => text,
-    }
 }
 
 #[cfg(test)]
@@ -183,8 +194,17 @@ mod tests {
         let error = Error::Lost(io::Error::from_raw_os_error(104));
         assert_eq!(
             error.to_string(),
-            "The connection to the server was lost: Connection reset by peer"
+            "The connection to the server was lost: connection reset by peer"
         );
+    }
+
+    #[test]
+    fn a_full_server_is_told_from_a_wrong_one() {
+        let full = Error::wrong(0, b"hello\n", b"Server is full: try later\r\n").to_string();
+        let text = "The server has no room for another connection: 'Server is full: try later'";
+        assert_eq!(full, text);
+        assert!(matches!(Error::wrong(1, b"hello\n", b"Server is full"), Error::WrongEcho(_)));
+        assert!(matches!(Error::wrong(1, b"", b"Server is full"), Error::Unasked(_)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::exit::is_exit;
 
 use crate::{
-    error::{Error, WrongEcho},
+    error::Error,
     goodbye::Goodbye,
     link::{Link, Received},
 };
@@ -43,14 +43,12 @@ pub fn exchange(link: &Link<'_>, message: &[u8]) -> Result<(), Error> {
         let right = common_prefix(owed, received);
         match (&owed[right..], &received[right..]) {
             ([], []) => Ok(Some(())),
-            ([], more) => Err(Error::Unasked(more.to_vec())),
+            ([], more) => Err(Error::wrong((returned + right) as u64, &[], more)),
             (_, []) => {
                 returned += right;
                 Ok(None)
             }
-            (owed, received) => {
-                Err(WrongEcho::new((returned + right) as u64, owed, received).into())
-            }
+            (owed, received) => Err(Error::wrong((returned + right) as u64, owed, received)),
         }
     })
 }

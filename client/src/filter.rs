@@ -11,11 +11,13 @@
 
 use std::{io::Read, os::fd::AsFd, time::Duration};
 
+use rustix::event::{PollFd, PollFlags};
+
 use crate::{
     error::Error,
     link::{CHUNK, Link, Received},
     output::Output,
-    wait::Deadline,
+    wait::{Deadline, wait},
     window::Window,
 };
 
@@ -37,6 +39,8 @@ pub fn run(
 ) -> Result<(), Error> {
     let mut window = Window::default();
     let mut buffer = vec![0; CHUNK];
+    // The input goes on behind a line that reads as an exit.
+    let mut goes_on = false;
     // When the server has been owing us bytes for too long without returning one.
     let mut stalled = Deadline::NEVER;
     loop {
@@ -75,14 +79,26 @@ pub fn run(
             if window.owed() == 0 {
                 stalled = link.deadline();
             }
-            window.take(&buffer[..count]);
+            goes_on = window.take(&buffer[..count]) < count;
             if count == 0 {
                 window.end();
+            } else if window.has_ended() {
+                goes_on = goes_on || has_more(input)?;
             }
         }
     }
     expect_end(link, &mut window, output)?;
-    output.finish()
+    output.finish()?;
+    // Whoever asked for all of it has not got it, and must not think so.
+    if goes_on { Err(Error::ExitInInput) } else { Ok(()) }
+}
+
+/// Whether there is something to read at once; not waiting for what may yet come.
+fn has_more(input: &mut (impl Read + AsFd)) -> Result<bool, Error> {
+    let mut fds = [PollFd::new(input, PollFlags::IN)];
+    wait(&mut fds, Deadline::after(Duration::ZERO)).map_err(Error::Input)?;
+    let is_ready = !fds[0].revents().is_empty();
+    Ok(is_ready && input.read(&mut [0]).map_err(Error::Input)? > 0)
 }
 
 /// Takes the rest of a goodbye, and nothing else, until the server hangs up.
@@ -144,11 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_line_ends_it_whatever_follows() {
-        let input = b"one\nexit\nnot sent\n";
-        let goodbye = answered(b"one\nexit\n", vec![b"one\n".into(), b"Goodbye!\n".into()]);
-        assert_eq!(filtered(&goodbye, input), (b"one\nGoodbye!\n".into(), Ok(())));
+    fn an_exit_line_ends_it_and_what_follows_is_missed() {
+        let goodbye = || answered(b"one\nexit\n", vec![b"one\n".into(), b"Goodbye!\n".into()]);
+        let input = b"one\nexit\n";
+        assert_eq!(filtered(&goodbye(), input), (b"one\nGoodbye!\n".into(), Ok(())));
         assert_eq!(filtered(&served_by(echo), input), (b"one\nexit\n".into(), Ok(())));
+        let (output, end) = filtered(&goodbye(), b"one\nexit\nnot sent\n");
+        assert_eq!(output, b"one\nGoodbye!\n");
+        assert!(end.unwrap_err().contains("was not sent"));
     }
 
     #[test]

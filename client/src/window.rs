@@ -50,8 +50,8 @@ impl Window {
     }
 
     /// Takes input, at most as much as there is room for. A line that reads as an exit is the last:
-    /// what comes after it is not taken.
-    pub fn take(&mut self, input: &[u8]) {
+    /// what comes after it is not taken. Says how much was.
+    pub fn take(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
         while taken < input.len() && !self.ended {
             let rest = &input[taken..];
@@ -73,6 +73,7 @@ impl Window {
             taken += len;
         }
         self.bytes.extend(&input[..taken]);
+        taken
     }
 
     /// The input is at its end.
@@ -140,12 +141,9 @@ impl Window {
         if answers_exit {
             return Error::WrongGoodbye(rest.to_vec());
         }
-        if self.sent == 0 {
-            return Error::Unasked(rest.to_vec());
-        }
         let expected: Vec<u8> =
             self.bytes.iter().take(self.sent.min(WrongEcho::CONTEXT)).copied().collect();
-        WrongEcho::new(self.returned, &expected, rest).into()
+        Error::wrong(self.returned, &expected, rest)
     }
 
     /// How many bytes have not come back.
