@@ -23,11 +23,14 @@ use rustix::{
     event::epoll::{self, EventData, EventFlags},
     fd::OwnedFd,
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
+    net::{RecvFlags, SendFlags, listen, recv, send},
 };
 
 /// The listener's event; connections have the numbers of their descriptors.
 const LISTENER: u64 = u64::MAX;
+
+/// Clients that may wait to be accepted; the system has a limit of its own.
+const BACKLOG: i32 = 4096;
 
 /// The most events that are taken at once.
 const EVENTS: usize = 1024;
@@ -53,6 +56,8 @@ fn main() -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on port {}", args.port))?;
     // Of the threads that hear of a client one gets it; the others must not wait for the next.
     listener.set_nonblocking(true)?;
+    // Thousands may come at once, and who has to come again for want of room comes a second later.
+    listen(&listener, BACKLOG)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     thread::spawn(|| {
         // Whatever it says, and however it ends.
