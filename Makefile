@@ -3,6 +3,8 @@
 CARGO ?= cargo
 # Passed on to the programs: make run-server ARGS="--port 7000"
 ARGS ?=
+# Where cargo puts what it builds optimised.
+PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/release
 
 .DEFAULT_GOAL := help
 
@@ -17,6 +19,12 @@ run-server: ## Run the server (ARGS="--port 7000" passes flags on)
 .PHONY: run-client
 run-client: ## Run the interactive client (ARGS="--port 7000" passes flags on)
 	@$(CARGO) run --release --bin echo-client -- $(ARGS)
+
+.PHONY: load-test
+load-test: ## Load a server with 50 client processes (PROCESSES= CONNECTIONS= DURATION= ARGS=)
+	@$(CARGO) build --release --bin echo-server --bin echo-client
+	@PROCESSES="$(PROCESSES)" CONNECTIONS="$(CONNECTIONS)" DURATION="$(DURATION)" \
+		scripts/load-test.sh "$(PROGRAMS)" $(ARGS)
 
 .PHONY: build
 build: ## Build both programs, optimised, into target/release
