@@ -3,7 +3,7 @@
 //! A connection's stream is a sequence of lines. Its bytes are a function of the seed, the
 //! connection's number and the offset, so nothing that was sent need be kept to check what returns,
 //! however much is under way. Every [`BLOCK`] bytes say whose they are and where they belong, in
-//! digits that can be read back ([`identify`]): bytes that came out of place can be told from bytes
+//! digits that can be read back ([`Streams::identify`]): bytes that came out of place can be told from bytes
 //! that were damaged.
 //!
 //! The bytes are the 32 printable characters from `!` to `@`, none of them a letter: no line can
