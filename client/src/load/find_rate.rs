@@ -102,13 +102,15 @@ fn judge(report: &Report, rate: f64, condition: &Assertion) -> (Finding, String)
         Verdict::Failed if is_broken => (Finding::Broken, report.reason.clone()),
         // A server that is asked too much may well close connections.
         Verdict::Failed => (Finding::Exceeded, report.reason.clone()),
+        // What the client adds makes the figures worse, never better: a condition that holds all the
+        // same holds.
+        _ if judged.holds && report.rate >= ACHIEVED * rate => (Finding::Holds, String::new()),
         Verdict::ClientLimited => (Finding::ClientLimited, brief(&report.reason)),
-        _ if !judged.holds => (Finding::Exceeded, judged.figure),
-        _ if report.rate < ACHIEVED * rate => {
+        _ if judged.holds => {
             let share = text::percent(report.rate / rate);
             (Finding::Exceeded, format!("the server answered {share} of it"))
         }
-        _ => (Finding::Holds, String::new()),
+        _ => (Finding::Exceeded, judged.figure),
     }
 }
 
@@ -134,21 +136,24 @@ fn step(report: &Report, asked: f64, finding: Finding, remark: String) -> Step {
 fn conclude(report: &mut Report, condition: &Assertion, found: Found) {
     let figure = Judged::new(condition, report).figure;
     let is_limited = found.limit == Some(Finding::ClientLimited);
-    if is_limited {
-        report.verdict = report.verdict.max(Verdict::ClientLimited);
-    }
     let figure = match found.rate {
         Some(rate) => {
-            if is_limited {
-                // The condition still held: how much more the server would take is not known.
-                "the client was the limit of a higher rate: use more --processes, or more machines"
-                    .clone_into(&mut report.reason);
-            }
+            // The rate is what is judged, and not what else the figures say.
+            (report.verdict, report.reason) = if is_limited {
+                let reason = "the client was the limit of a higher rate: use more --processes, or more machines";
+                (Verdict::ClientLimited, reason.to_owned())
+            } else {
+                let reason = "what was in the way of a higher rate was not the client";
+                (Verdict::Valid, reason.to_owned())
+            };
             format!("{figure} at {}, the highest rate that was found", text::rate(rate))
         }
         None if report.stopped_early => "the search was stopped".to_owned(),
         // Of the server nothing was learnt: the verdict says why.
-        None if is_limited => return,
+        None if is_limited => {
+            report.verdict = report.verdict.max(Verdict::ClientLimited);
+            return;
+        }
         None => format!("no rate was found; at the last one {figure}"),
     };
     let holds = found.rate.is_some();
@@ -198,8 +203,10 @@ mod tests {
         assert_eq!(finding(&report(1000, 300), 1000.0), Finding::Holds);
         assert_eq!(finding(&report(1000, 6000), 1000.0), Finding::Exceeded);
         assert_eq!(finding(&report(900, 300), 1000.0), Finding::Exceeded);
-        let limited = Report { verdict: Verdict::ClientLimited, ..report(1000, 300) };
-        assert_eq!(finding(&limited, 1000.0), Finding::ClientLimited);
+        let limited = |us| Report { verdict: Verdict::ClientLimited, ..report(1000, us) };
+        assert_eq!(finding(&limited(300), 1000.0), Finding::Holds);
+        assert_eq!(finding(&limited(6000), 1000.0), Finding::ClientLimited);
+        assert_eq!(finding(&limited(300), 2000.0), Finding::ClientLimited);
         let overloaded = Report { verdict: Verdict::Failed, ..report(1000, 300) };
         assert_eq!(finding(&overloaded, 1000.0), Finding::Exceeded);
         let casualties = vec!["process 0 died".to_owned()];

@@ -1,7 +1,7 @@
 //! What a load has counted: by one process since its last report, by all of them in a run, by
 //! several runs on several machines. They add up, without loss.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::LazyLock, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{
@@ -32,10 +32,13 @@ pub struct Tally {
     pub faults: Vec<Fault>,
     /// How long messages took to come back: in a closed loop from the moment at which they were
     /// sent, in an open loop from the moment at which they were due.
+    #[serde(skip_serializing_if = "Times::is_empty")]
     pub latency: Times,
     /// How long connections took to be made.
+    #[serde(skip_serializing_if = "Times::is_empty")]
     pub connect: Times,
     /// Open loop: how long after the moment at which it was due a message was sent.
+    #[serde(skip_serializing_if = "Times::is_empty")]
     pub lag: Times,
 }
 
@@ -152,8 +155,17 @@ impl Tally {
 /// let quantile = times.quantile(0.99);
 /// assert!(quantile.abs_diff(Duration::from_micros(120)) < Duration::from_micros(1));
 /// ```
-#[derive(Clone, PartialEq)]
-pub struct Times(Histogram<u64>);
+#[derive(Clone, Default, PartialEq)]
+pub struct Times(Option<Histogram<u64>>);
+
+/// What [`Times`] without a histogram show: a histogram is some hundred kilobytes, and most of those in
+/// a report of a moment hold nothing.
+static NONE: LazyLock<Histogram<u64>> = LazyLock::new(empty);
+
+fn empty() -> Histogram<u64> {
+    let most = u64::try_from(Times::MAX.as_nanos()).expect("an hour is 3.6e12 ns");
+    Histogram::new_with_bounds(1, most, 3).expect("constants that hdrhistogram allows")
+}
 
 impl fmt::Debug for Times {
     /// What it comes to: its buckets are tens of thousands.
@@ -163,20 +175,14 @@ impl fmt::Debug for Times {
     }
 }
 
-impl Default for Times {
-    fn default() -> Self {
-        let most = u64::try_from(Self::MAX.as_nanos()).expect("an hour is 3.6e12 ns");
-        Self(Histogram::new_with_bounds(1, most, 3).expect("constants that hdrhistogram allows"))
-    }
-}
-
 impl Times {
     /// The longest time that is told apart from longer ones.
     pub const MAX: Duration = Duration::from_hours(1);
 
     /// Counts a time.
     pub fn record(&mut self, time: Duration) {
-        self.0.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.0.get_or_insert_with(empty).saturating_record(nanos);
     }
 
     /// Adds what another has counted.
@@ -185,67 +191,70 @@ impl Times {
     ///
     /// Never: all have the same bounds.
     pub fn add(&mut self, other: &Self) {
-        self.0.add(&other.0).expect("both have the same bounds");
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.0.reset();
+        if let Some(other) = &other.0 {
+            self.0.get_or_insert_with(empty).add(other).expect("both have the same bounds");
+        }
     }
 
     /// How many times were counted.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.0.len()
+        self.histogram().len()
     }
 
     /// Whether nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.histogram().is_empty()
     }
 
     /// The time that this share of them, from 0 to 1, did not exceed; zero if there are none.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
-        Duration::from_nanos(self.0.value_at_quantile(share))
+        Duration::from_nanos(self.histogram().value_at_quantile(share))
     }
 
     /// The longest; zero if there are none.
     #[must_use]
     pub fn max(&self) -> Duration {
-        Duration::from_nanos(self.0.max())
+        Duration::from_nanos(self.histogram().max())
     }
 
     /// The shortest; zero if there are none.
     #[must_use]
     pub fn min(&self) -> Duration {
-        Duration::from_nanos(self.0.min())
+        Duration::from_nanos(self.histogram().min())
     }
 
     /// The mean; zero if there are none.
     #[must_use]
     pub fn mean(&self) -> Duration {
-        Duration::from_secs_f64(self.0.mean() / 1e9)
+        Duration::from_secs_f64(self.histogram().mean() / 1e9)
     }
 
     /// For those who draw it, or write it in another form.
     #[must_use]
     pub fn histogram(&self) -> &Histogram<u64> {
-        &self.0
+        self.0.as_ref().unwrap_or(&NONE)
     }
 }
 
 impl From<Histogram<u64>> for Times {
     /// Takes over a histogram with whatever bounds; times over [`Times::MAX`] count as that.
     fn from(histogram: Histogram<u64>) -> Self {
-        let mut times = Self::default();
-        for value in histogram.iter_recorded() {
-            let most = times.0.high();
-            let value = (value.value_iterated_to().clamp(1, most), value.count_at_value());
-            times.0.record_n(value.0, value.1).expect("clamped to the bounds");
+        if histogram.is_empty() {
+            return Self::default();
         }
-        times
+        let bounds = |of: &Histogram<u64>| (of.low(), of.high(), of.sigfig());
+        if bounds(&histogram) == bounds(&NONE) {
+            return Self(Some(histogram));
+        }
+        let mut times = empty();
+        for value in histogram.iter_recorded() {
+            let nanos = value.value_iterated_to().clamp(1, times.high());
+            times.record_n(nanos, value.count_at_value()).expect("clamped to the bounds");
+        }
+        Self(Some(times))
     }
 }
 
@@ -253,7 +262,7 @@ impl Serialize for Times {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
-            .serialize(&self.0, &mut bytes)
+            .serialize(self.histogram(), &mut bytes)
             .map_err(serde::ser::Error::custom)?;
         to.serialize_str(&STANDARD.encode(bytes))
     }
@@ -299,6 +308,19 @@ mod tests {
         for kind in ErrorKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
         }
+    }
+
+    /// Other tools' histograms have other bounds.
+    #[test]
+    fn histograms_of_other_bounds_can_be_added() {
+        let mut other = Histogram::<u64>::new_with_bounds(1000, 100_000_000_000_000, 2).unwrap();
+        other.record_n(5_000_000, 3).unwrap();
+        other.record(90_000_000_000_000).unwrap();
+        let mut times = Times::from(other);
+        times.add(&Times::default());
+        assert_eq!((times.len(), times.max().as_secs() / 60), (4, 60));
+        assert!(times.quantile(0.5).abs_diff(Duration::from_millis(5)) < Duration::from_micros(50));
+        assert_eq!(Times::from(Histogram::new(2).unwrap()), Times::default());
     }
 
     #[test]
