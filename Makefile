@@ -34,6 +34,11 @@ build: ## Build both programs, optimised, into target/release
 test: ## Run all tests
 	$(CARGO) test --workspace
 
+.PHONY: bench-client
+bench-client: ## Compare `echo-client load` with a bare load loop (ARGS="--rounds 3" passes flags on)
+	@$(CARGO) build --release --workspace --bins
+	@$(CARGO) run --quiet --release --bin bench-client -- $(ARGS)
+
 .PHONY: check
 check: ## Format, lints, docs and tests: what has to pass before a change lands
 	$(CARGO) fmt --all -- --check

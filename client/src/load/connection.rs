@@ -185,12 +185,11 @@ impl Connection {
         Ok(())
     }
 
-    /// A message is due (open loop).
-    pub fn due(&mut self, bench: &mut Bench<'_>, due: Duration) {
-        if !self.is_over() {
-            self.backlog.push_back(due);
-            self.go_on(bench);
-        }
+    /// A message is due (open loop). Says whether it is the first that waits, so that this connection
+    /// must [go on](Self::go_on).
+    pub fn due(&mut self, due: Duration) -> bool {
+        self.backlog.push_back(due);
+        self.backlog.len() == 1
     }
 
     /// The poll has told something of the socket.
@@ -210,10 +209,16 @@ impl Connection {
         if self.is_connecting() {
             self.finish_connect(bench).map_err(|_| ErrorKind::Connect)?;
         }
-        let mut sent = self.send(bench);
+        let mut sent = self.send_more(bench, bench.now());
         while let State::Open(stream) = &mut self.state {
             let read = match stream.read(&mut bench.received) {
-                Ok(0) => return Err(ErrorKind::Closed),
+                // The failed send may have taken the error that tells a reset from an end.
+                Ok(0) => match sent {
+                    Err(error) if error.kind() == Io::ConnectionReset => {
+                        return Err(ErrorKind::Reset);
+                    }
+                    _ => return Err(ErrorKind::Closed),
+                },
                 Ok(read) => read,
                 Err(error) if error.kind() == Io::Interrupted => continue,
                 Err(error) if error.kind() == Io::WouldBlock => {
@@ -239,10 +244,10 @@ impl Connection {
         let Bench { streams, tally, received, scratch, order, last_return, .. } = bench;
         let received = &received[..read];
         let before = self.conversation.returned().offset();
-        let checked = self.conversation.receive(streams, received, scratch, |since| {
+        let checked = self.conversation.receive(streams, received, scratch, |since, lines| {
             if since >= order.warmup {
-                tally.messages += 1;
-                tally.latency.record(now.saturating_sub(since));
+                tally.messages += lines;
+                tally.latency.record_n(now.saturating_sub(since), lines);
             }
             *last_return = now;
         });
@@ -254,25 +259,23 @@ impl Connection {
         }
     }
 
-    fn send(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
-        let now = if self.may_allow(bench) { bench.now() } else { Duration::ZERO };
-        self.send_more(bench, now)
-    }
-
     /// Allows what may be sent now, and sends what the socket takes.
     fn send_more(&mut self, bench: &mut Bench<'_>, now: Duration) -> io::Result<()> {
-        while self.may_allow(bench) {
-            if self.conversation.under_way() == 0 {
-                self.since = now;
+        let lines = self.may_allow(bench);
+        if lines > 0 && self.conversation.under_way() == 0 {
+            self.since = now;
+        }
+        match bench.order.pace {
+            Pace::Depth(_) if lines > 0 => self.conversation.allow(&bench.streams, lines, now),
+            Pace::Depth(_) => {}
+            Pace::Rate(_) => {
+                for due in self.backlog.drain(..usize::try_from(lines).unwrap_or(usize::MAX)) {
+                    if due >= bench.order.warmup {
+                        bench.tally.lag.record(now.saturating_sub(due));
+                    }
+                    self.conversation.allow(&bench.streams, 1, due);
+                }
             }
-            let since = match bench.order.pace {
-                Pace::Depth(_) => now,
-                Pace::Rate(_) => self.backlog.pop_front().expect("nothing else may be allowed"),
-            };
-            if matches!(bench.order.pace, Pace::Rate(_)) && since >= bench.order.warmup {
-                bench.tally.lag.record(now.saturating_sub(since));
-            }
-            self.conversation.allow(&bench.streams, since);
         }
         if let State::Open(stream) = &mut self.state
             && self.conversation.has_unsent()
@@ -283,31 +286,33 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether one more message may be sent on this socket now.
-    fn may_allow(&self, bench: &Bench<'_>) -> bool {
+    /// How many more messages may be sent on this socket now.
+    fn may_allow(&self, bench: &Bench<'_>) -> u64 {
         let State::Open(_) = self.state else {
-            return false;
+            return 0;
         };
-        let allowed = self.conversation.returned_lines() + self.conversation.under_way();
-        if bench.order.churn.is_some_and(|churn| allowed - self.connected_at >= churn) {
-            return false;
-        }
-        match bench.order.pace {
+        let wanted = match bench.order.pace {
             Pace::Depth(depth) => {
-                self.conversation.under_way() < u64::from(depth) && self.is_wanted(bench)
+                let room = u64::from(depth) - self.conversation.under_way();
+                room.min(self.wanted(bench))
             }
-            Pace::Rate(_) => !self.backlog.is_empty(),
+            Pace::Rate(_) => self.backlog.len() as u64,
+        };
+        let churn = bench.order.churn.unwrap_or(u64::MAX);
+        wanted.min(churn - (self.allowed_lines() - self.connected_at))
+    }
+
+    /// Closed loop: how many more messages this connection is to send at all.
+    fn wanted(&self, bench: &Bench<'_>) -> u64 {
+        match bench.order.stop {
+            _ if bench.stopping => 0,
+            Stop::After(_) => u64::MAX,
+            Stop::Messages(all) => all - self.allowed_lines(),
         }
     }
 
-    /// Closed loop: whether this connection is to send more at all.
-    fn is_wanted(&self, bench: &Bench<'_>) -> bool {
-        let allowed = self.conversation.returned_lines() + self.conversation.under_way();
-        !bench.stopping
-            && match bench.order.stop {
-                Stop::After(_) => true,
-                Stop::Messages(all) => allowed < all,
-            }
+    fn allowed_lines(&self) -> u64 {
+        self.conversation.returned_lines() + self.conversation.under_way()
     }
 
     /// When nothing is under way: leaves if there is nothing more to do, or connects anew.
@@ -316,7 +321,7 @@ impl Connection {
             return Ok(());
         }
         let wanted = match bench.order.pace {
-            Pace::Depth(_) => self.is_wanted(bench),
+            Pace::Depth(_) => self.wanted(bench) > 0,
             Pace::Rate(_) => !self.backlog.is_empty() || self.may_be_due(bench),
         };
         if !wanted {

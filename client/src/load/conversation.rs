@@ -23,8 +23,9 @@ pub struct Conversation {
     sent: Cursor,
     /// What may be given to it: always the end of a line.
     allowed: Cursor,
-    /// From when each line counts that is allowed and has not come back, oldest first.
-    since: VecDeque<Duration>,
+    /// From when the lines count that are allowed and have not come back, oldest first: so many from
+    /// the same moment.
+    since: VecDeque<(Duration, u64)>,
 }
 
 /// The first byte that came back otherwise than it was sent.
@@ -47,10 +48,12 @@ impl Conversation {
         }
     }
 
-    /// Allows one more line, which counts from `since`.
-    pub fn allow(&mut self, streams: &Streams, since: Duration) {
-        self.allowed.advance(streams, self.allowed.left_of_line());
-        self.since.push_back(since);
+    /// Allows more lines, which count from `since`.
+    pub fn allow(&mut self, streams: &Streams, lines: u64, since: Duration) {
+        for _ in 0..lines {
+            self.allowed.advance(streams, self.allowed.left_of_line());
+        }
+        self.since.push_back((since, lines));
     }
 
     /// Gives the socket as much of what is allowed as it takes; says how many bytes that was.
@@ -83,8 +86,8 @@ impl Conversation {
         Ok(sent)
     }
 
-    /// Checks bytes that have come back. For each line that is whole, calls `whole` with the time from
-    /// which it counts. `buffer` is
+    /// Checks bytes that have come back. For lines that are whole, calls `whole` with the time from which
+    /// they count, and how many they are. `buffer` is
     /// at least as long as `received`.
     ///
     /// # Errors
@@ -99,7 +102,7 @@ impl Conversation {
         streams: &Streams,
         received: &[u8],
         buffer: &mut [u8],
-        mut whole: impl FnMut(Duration),
+        mut whole: impl FnMut(Duration, u64),
     ) -> Result<(), Difference> {
         let owed =
             usize::try_from(self.sent.offset() - self.returned.offset()).unwrap_or(usize::MAX);
@@ -111,8 +114,17 @@ impl Conversation {
             let same = received.iter().zip(&*expected).take_while(|(one, other)| one == other);
             same.count().min(owed)
         };
-        for _ in 0..self.returned.advance(streams, right as u64) {
-            whole(self.since.pop_front().expect("a line that was sent was allowed before"));
+        let mut lines = self.returned.advance(streams, right as u64);
+        while lines > 0 {
+            let (since, alike) =
+                self.since.front_mut().expect("a line that was sent was allowed before");
+            let now = lines.min(*alike);
+            whole(*since, now);
+            lines -= now;
+            *alike -= now;
+            if *alike == 0 {
+                self.since.pop_front();
+            }
         }
         if right == received.len() { Ok(()) } else { Err(Difference { right }) }
     }
@@ -179,7 +191,7 @@ mod tests {
 
     fn all_sent(streams: &Streams, lines: u32) -> (Conversation, Vec<u8>) {
         let mut conversation = Conversation::new(streams, 3);
-        (0..lines).for_each(|line| conversation.allow(streams, SECOND * line));
+        (0..lines).for_each(|line| conversation.allow(streams, 1, SECOND * line));
         let mut wire = Vec::new();
         conversation.send(streams, &mut wire, &mut [0; 10]).unwrap();
         (conversation, wire)
@@ -199,8 +211,10 @@ mod tests {
         let streams = Streams::new(1, 8..=8);
         let (mut conversation, wire) = all_sent(&streams, 3);
         let mut times = Vec::new();
-        conversation.receive(&streams, &wire[..17], &mut [0; 64], |at| times.push(at)).unwrap();
-        assert_eq!(times, [Duration::ZERO, SECOND]);
+        conversation
+            .receive(&streams, &wire[..17], &mut [0; 64], |at, lines| times.push((at, lines)))
+            .unwrap();
+        assert_eq!(times, [(Duration::ZERO, 1), (SECOND, 1)]);
         assert_eq!((conversation.under_way(), conversation.returned().offset()), (1, 17));
     }
 
@@ -208,7 +222,7 @@ mod tests {
     fn a_line_that_was_begun_is_owed() {
         let streams = Streams::new(1, 8..=8);
         let mut conversation = Conversation::new(&streams, 0);
-        (0..3).for_each(|_| conversation.allow(&streams, SECOND));
+        conversation.allow(&streams, 3, SECOND);
         conversation.send(&streams, &mut Narrow(Vec::new(), 9), &mut [0; 64]).unwrap();
         assert_eq!((conversation.under_way(), conversation.owed_lines(&streams)), (3, 2));
         assert!(conversation.has_unsent());
@@ -221,8 +235,9 @@ mod tests {
             let (mut conversation, mut wire) = all_sent(&streams, 3);
             wire[at] ^= 1;
             let mut lines = 0;
-            let found = conversation.receive(&streams, &wire, &mut [0; 64], |_| lines += 1);
-            assert_eq!((found, lines), (Err(Difference { right: at }), at / 8));
+            let found =
+                conversation.receive(&streams, &wire, &mut [0; 64], |_, whole| lines += whole);
+            assert_eq!((found, lines), (Err(Difference { right: at }), at as u64 / 8));
         }
     }
 
@@ -230,12 +245,12 @@ mod tests {
     fn bytes_that_were_not_sent_are_wrong_even_if_they_would_be_next() {
         let streams = Streams::new(1, 8..=8);
         let mut conversation = Conversation::new(&streams, 0);
-        conversation.allow(&streams, SECOND);
+        conversation.allow(&streams, 1, SECOND);
         let mut socket = Narrow(Vec::new(), 3);
         conversation.send(&streams, &mut socket, &mut [0; 64]).unwrap();
         let mut next = [0; 8];
         streams.fill(&streams.cursor(0), &mut next);
-        let found = conversation.receive(&streams, &next, &mut [0; 64], |_| ());
+        let found = conversation.receive(&streams, &next, &mut [0; 64], |_, _| ());
         assert_eq!(found, Err(Difference { right: 3 }));
     }
 
@@ -247,12 +262,12 @@ mod tests {
             let mut wire = Narrow(Vec::new(), 0);
             let (mut back, mut lines) = (0, 0);
             for piece in pieces {
-                conversation.allow(&streams, SECOND);
+                conversation.allow(&streams, 1, SECOND);
                 wire.1 = piece;
                 conversation.send(&streams, &mut wire, &mut [0; 16]).unwrap();
                 let here = (wire.0.len() - back).min(piece / 2);
                 let received = &wire.0[back..back + here];
-                prop_assert!(conversation.receive(&streams, received, &mut [0; 64], |_| lines += 1).is_ok());
+                prop_assert!(conversation.receive(&streams, received, &mut [0; 64], |_, whole| lines += whole).is_ok());
                 back += here;
             }
             prop_assert_eq!(conversation.returned_lines(), lines);

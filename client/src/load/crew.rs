@@ -91,6 +91,9 @@ struct Crew<'c> {
     interrupt: &'c Interrupt,
 }
 
+/// Of work that takes less than this, being busy throughout says nothing: there was no more to do.
+const BURST: Duration = Duration::from_millis(250);
+
 impl Crew<'_> {
     /// Waits until all are ready.
     fn gather(&mut self, task: &Task<'_>) -> Result<(), Failure> {
@@ -186,10 +189,8 @@ impl Crew<'_> {
                 outcome.tally.add(&summary.tally);
                 outcome.measured = outcome.measured.max(summary.measured);
                 outcome.cpu += summary.cpu;
-                if !summary.measured.is_zero() {
-                    let share = summary.cpu.as_secs_f64() / summary.measured.as_secs_f64();
-                    outcome.busiest = outcome.busiest.max(share);
-                }
+                let share = summary.cpu.as_secs_f64() / summary.worked.max(BURST).as_secs_f64();
+                outcome.busiest = outcome.busiest.max(share);
             }
             Report::Failed { errno, text, .. } if worker.state == State::Connecting => {
                 return Err(Failure::Connect { errno, text });

@@ -43,6 +43,8 @@ pub struct Engine<'a, W> {
     /// Connections that are not over.
     active: usize,
     schedule: Option<Schedule>,
+    /// Connections that messages have become due for; kept for its room.
+    waiting: Vec<usize>,
     timer: OwnedFd,
     commands: Commands,
     reports: W,
@@ -85,7 +87,8 @@ impl<'a, W: Write> Engine<'a, W> {
         let commands =
             Commands { input: commands, text: Vec::new(), started: false, stopped: false };
         let active = connections.len();
-        Ok(Self { bench, poll, connections, active, schedule, timer, commands, reports })
+        let waiting = Vec::new();
+        Ok(Self { bench, poll, connections, active, schedule, waiting, timer, commands, reports })
     }
 
     /// Does what was ordered.
@@ -183,6 +186,7 @@ impl<'a, W: Write> Engine<'a, W> {
             tally: std::mem::take(&mut self.bench.tally),
             measured: self.bench.last_return.saturating_sub(self.bench.order.warmup),
             cpu: cpu_time().saturating_sub(cpu_before),
+            worked: self.bench.now().saturating_sub(self.bench.order.warmup),
         })
     }
 
@@ -194,16 +198,25 @@ impl<'a, W: Write> Engine<'a, W> {
         self.for_each(Connection::stop);
     }
 
-    /// Open loop: gives every message that is due to its connection.
+    /// Open loop: gives the messages that are due to their connections. Not those that become due in
+    /// the meantime, or a process that cannot keep up would never come to see what returns.
     fn send_due(&mut self) {
-        while let Some((number, due)) = {
-            let now = self.bench.now();
+        let now = self.bench.now();
+        let all = self.connections.len() as u64;
+        let mut waiting = std::mem::take(&mut self.waiting);
+        while let Some((number, due)) =
             self.schedule.as_mut().and_then(|schedule| schedule.take(now))
-        } {
-            let index = number % self.connections.len() as u64;
-            let index = usize::try_from(index).expect("the index of a connection");
-            self.touch(index, |connection, bench| connection.due(bench, due));
+        {
+            let index = usize::try_from(number % all).expect("the index of a connection");
+            let connection = &mut self.connections[index];
+            if !connection.is_over() && connection.due(due) {
+                waiting.push(index);
+            }
         }
+        for index in waiting.drain(..) {
+            self.touch(index, Connection::go_on);
+        }
+        self.waiting = waiting;
     }
 
     /// Open loop: has the timer end the next wait when a message is due. `false`: one already is.

@@ -18,6 +18,9 @@ const IN_STEP: usize = 8;
 /// How far around the expected offset streams are searched where blocks cannot be read.
 const NEARBY: usize = 4096;
 
+/// From how many of the wrong bytes on they are searched for.
+const SEARCHED: usize = 64;
+
 /// The most streams that are searched.
 const MAX_SEARCHED: u64 = 4096;
 
@@ -87,24 +90,35 @@ fn place(
             Place { connection: expected.connection(), offset: expected.offset() + at as u64 };
         (place.connection < connections && place != here).then_some((at, place))
     });
-    found.or_else(|| search(streams, expected, connections, wrong).map(|place| (0, place)))
+    found.or_else(|| search(streams, expected, connections, wrong))
 }
 
-/// Looks for the wrong bytes in the streams nearby; this one first.
-fn search(streams: &Streams, expected: &Cursor, connections: u64, wrong: &[u8]) -> Option<Place> {
-    // No more than that: behind it may be bytes from somewhere else again.
-    let sought = wrong.get(..IN_STEP)?;
-    let own = expected.connection();
-    let others = (0..connections.min(MAX_SEARCHED)).filter(|&other| other != own);
-    std::iter::once(own).chain(others).find_map(|connection| {
-        let start = expected.offset().saturating_sub(NEARBY as u64);
+/// Looks for some of the wrong bytes in the streams nearby: in this one, then in the others.
+fn search(
+    streams: &Streams,
+    expected: &Cursor,
+    connections: u64,
+    wrong: &[u8],
+) -> Option<(usize, Place)> {
+    let start = expected.offset().saturating_sub(NEARBY as u64);
+    let find = |connection, at: usize| {
+        // No more than that: behind it may be bytes from somewhere else again.
+        let sought = wrong.get(at..at + IN_STEP)?;
         let mut cursor = streams.cursor(connection);
         cursor.advance(streams, start);
         let mut nearby = [0; 2 * NEARBY];
         streams.fill(&cursor, &mut nearby);
         let found = memchr::memmem::find(&nearby, sought)?;
-        Some(Place { connection, offset: start + found as u64 })
-    })
+        Some((at, Place { connection, offset: start + found as u64 }))
+    };
+    let own = expected.connection();
+    // The first ones may be the end of a line, and what follows from somewhere else.
+    if let Some(found) = (0..SEARCHED.min(wrong.len())).find_map(|at| find(own, at)) {
+        return Some(found);
+    }
+    let line = memchr::memchr(b'\n', wrong).map_or(0, |newline| newline + 1);
+    let others = (0..connections.min(MAX_SEARCHED)).filter(|&other| other != own);
+    others.into_iter().find_map(|other| find(other, 0).or_else(|| find(other, line)))
 }
 
 /// Bytes of the connection's own stream, from somewhere else in it.
@@ -116,10 +130,15 @@ fn out_of_place(
     place: Place,
 ) -> (FaultKind, String) {
     let belongs = expected.offset() + at as u64;
-    if place.offset < belongs {
-        let first = place.offset - at.min(usize::try_from(place.offset).unwrap_or(at)) as u64;
+    if place.offset < expected.offset() {
+        let first = place.offset.saturating_sub(at as u64);
         let what = format!("bytes that had come before came again, those from offset {first} on");
         return (FaultKind::Repeated, what);
+    }
+    if place.offset < belongs {
+        // They are among those that are still to come, and others came before them.
+        let what = format!("the bytes from offset {} on came too late", place.offset);
+        return (FaultKind::Reordered, what);
     }
     let missing = place.offset - belongs;
     let missing_range = expected.offset()..expected.offset() + missing;

@@ -18,11 +18,14 @@ pub const BLOCK: usize = 16;
 /// The first of the 32 characters that a stream is made of.
 const FIRST_CHARACTER: u8 = b'!';
 
-/// The number of bits that name the block; the ones above them name the connection.
-const BLOCK_BITS: u32 = 40;
+/// Bits of a half block, five in each of its eight characters.
+const HALF_BITS: u32 = 40;
+
+/// Bits by which a half block that names a connection is recognised as one; the rest is the name.
+const CHECK_BITS: u32 = 16;
 
 /// The most connections that one run can tell apart.
-pub const MAX_CONNECTIONS: u64 = 1 << (64 - BLOCK_BITS);
+pub const MAX_CONNECTIONS: u64 = 1 << (HALF_BITS - CHECK_BITS);
 
 /// All the streams of a run: the seed, and how long the lines are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +84,7 @@ impl Streams {
             return least;
         }
         least
-            + mix(self.seed ^ mix((connection << BLOCK_BITS | line) ^ LINE_KEY))
-                % (most - least + 1)
+            + mix(self.seed ^ mix((connection << HALF_BITS | line) ^ LINE_KEY)) % (most - least + 1)
     }
 
     /// Writes the bytes from `cursor` on, all of `buffer`; the cursor stays where it is.
@@ -101,51 +103,54 @@ impl Streams {
 
     /// As [`fill`](Self::fill), without newlines.
     fn characters(&self, cursor: &Cursor, buffer: &mut [u8]) {
+        let (owner, key) = (self.owner(cursor.connection), self.key(cursor.connection));
         let mut number = cursor.offset / BLOCK as u64;
+        let mut next_block = || {
+            let position = spread(scatter(number ^ key));
+            number += 1;
+            let mut block = [0; BLOCK];
+            block[..8].copy_from_slice(&(position + CHARACTERS).to_le_bytes());
+            // The same digits on top of the owner's: else half of every block would be alike.
+            block[8..].copy_from_slice(&((position ^ owner) + CHARACTERS).to_le_bytes());
+            block
+        };
         let skip = index(cursor.offset % BLOCK as u64);
         let (head, rest) = buffer.split_at_mut(buffer.len().min((BLOCK - skip) % BLOCK));
         if !head.is_empty() {
-            head.copy_from_slice(&self.block(cursor.connection, number)[skip..skip + head.len()]);
-            number += 1;
+            head.copy_from_slice(&next_block()[skip..skip + head.len()]);
         }
         let mut blocks = rest.chunks_exact_mut(BLOCK);
         for block in &mut blocks {
-            block.copy_from_slice(&self.block(cursor.connection, number));
-            number += 1;
+            block.copy_from_slice(&next_block());
         }
         let tail = blocks.into_remainder();
         let len = tail.len();
-        tail.copy_from_slice(&self.block(cursor.connection, number)[..len]);
+        tail.copy_from_slice(&next_block()[..len]);
     }
 
-    fn block(&self, connection: u64, number: u64) -> [u8; BLOCK] {
-        let name = mix((connection << BLOCK_BITS | number) ^ self.seed);
-        // Two times 40 bits: the name, and 16 bits by which it is recognised.
-        let low = spread(name & MASK_40);
-        let high = spread(name >> 40 | check(name, self.seed) << 24);
-        let mut block = [0; BLOCK];
-        block[..8].copy_from_slice(&low.to_le_bytes());
-        block[8..].copy_from_slice(&high.to_le_bytes());
-        block
+    /// Digits that name a connection.
+    fn owner(&self, connection: u64) -> u64 {
+        spread(connection << CHECK_BITS | self.key(connection) & CHECK_MASK)
+    }
+
+    /// Makes the digits of connections, and of runs with different seeds, differ.
+    fn key(&self, connection: u64) -> u64 {
+        mix(connection ^ self.seed) & MASK_40
     }
 
     /// Where these bytes belong, if they are a whole block of one of this seed's streams.
     #[must_use]
     pub fn identify(&self, block: &[u8; BLOCK]) -> Option<Place> {
-        let gather = |half: &[u8]| {
-            half.iter().rev().try_fold(0_u64, |digits, &byte| {
-                let digit = byte.checked_sub(FIRST_CHARACTER).filter(|&digit| digit < 32)?;
-                Some(digits << 5 | u64::from(digit))
-            })
+        let digits = |half: [u8; 8]| {
+            let digits = half.map(|byte| byte.wrapping_sub(FIRST_CHARACTER));
+            digits.iter().all(|&digit| digit < 32).then(|| u64::from_le_bytes(digits))
         };
-        let (low, high) = (gather(&block[..8])?, gather(&block[8..])?);
-        let name = low | high << 40;
-        if check(name, self.seed) != high >> 24 {
-            return None;
-        }
-        let plain = unmix(name) ^ self.seed;
-        let number = plain & ((1 << BLOCK_BITS) - 1);
-        Some(Place { connection: plain >> BLOCK_BITS, offset: number * BLOCK as u64 })
+        let position = digits(*block.first_chunk()?)?;
+        let owner = digits(*block.last_chunk()?)? ^ position;
+        let connection = gather(owner) >> CHECK_BITS;
+        let number = unscatter(gather(position)) ^ self.key(connection);
+        let place = Place { connection, offset: number * BLOCK as u64 };
+        (owner == self.owner(connection)).then_some(place)
     }
 }
 
@@ -202,38 +207,54 @@ impl Cursor {
     }
 }
 
-const MASK_40: u64 = (1 << 40) - 1;
+const MASK_40: u64 = (1 << HALF_BITS) - 1;
+
+const CHECK_MASK: u64 = (1 << CHECK_BITS) - 1;
 
 /// Sets line lengths apart from block names.
 const LINE_KEY: u64 = 0x5851_f42d_4c95_7f2d;
 
-/// Spreads 40 bits over the low five bits of eight bytes, as characters.
+/// Added to eight digits, makes them characters.
+const CHARACTERS: u64 = u64::from_ne_bytes([FIRST_CHARACTER; 8]);
+
+/// Spreads 40 bits over eight bytes, five to each: digits.
 fn spread(bits: u64) -> u64 {
     // 20 bits to each half, then 10 to each quarter, then 5 to each byte.
     let halves = bits & 0xf_ffff | (bits & 0xff_fff0_0000) << 12;
     let quarters = halves & 0x0000_03ff_0000_03ff | (halves & 0x000f_fc00_000f_fc00) << 6;
-    let bytes = quarters & 0x001f_001f_001f_001f | (quarters & 0x03e0_03e0_03e0_03e0) << 3;
-    bytes + u64::from_ne_bytes([FIRST_CHARACTER; 8])
+    quarters & 0x001f_001f_001f_001f | (quarters & 0x03e0_03e0_03e0_03e0) << 3
 }
 
-/// 16 bits that follow from a name.
-fn check(name: u64, seed: u64) -> u64 {
-    name.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed) >> 48
+/// Undoes [`spread`].
+fn gather(digits: u64) -> u64 {
+    digits.to_le_bytes().iter().rev().fold(0, |bits, &digit| bits << 5 | u64::from(digit))
+}
+
+/// An odd number, so that multiplying by it can be undone; 40 bits of the golden ratio.
+const SCATTER: u64 = 0x9e_3779_b97f;
+
+/// Its inverse modulo 2^40.
+const UNSCATTER: u64 = 0x4c_19bc_067f;
+
+const _: () = assert!(SCATTER.wrapping_mul(UNSCATTER) & MASK_40 == 1);
+
+/// Makes neighbouring numbers of 40 bits differ in nearly every digit.
+fn scatter(number: u64) -> u64 {
+    let product = number.wrapping_mul(SCATTER) & MASK_40;
+    product ^ product >> (HALF_BITS / 2)
+}
+
+/// Undoes [`scatter`].
+fn unscatter(scattered: u64) -> u64 {
+    (scattered ^ scattered >> (HALF_BITS / 2)).wrapping_mul(UNSCATTER) & MASK_40
 }
 
 /// The finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every
-/// bit of the argument, and no two arguments have the same result.
+/// bit of the argument.
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ bits >> 31
-}
-
-/// Undoes [`mix`]: the shifts by their own further applications, the products by the inverses.
-fn unmix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 31 ^ bits >> 62).wrapping_mul(0x3196_42b2_d24d_8ec3);
-    bits = (bits ^ bits >> 27 ^ bits >> 54).wrapping_mul(0x96de_1b17_3f11_9089);
-    bits ^ bits >> 30 ^ bits >> 60
 }
 
 fn index(bytes: u64) -> usize {
@@ -307,20 +328,18 @@ mod tests {
             prop_assert!(cursor.is_at_line(&streams));
         }
 
-        /// A block can be read back; something else is not taken for one.
+        /// A block can be read back; something else is not taken for it.
         #[test]
-        fn blocks_say_where_they_belong(seed: u64, connection in 0..MAX_CONNECTIONS, number in 0_u64..1 << BLOCK_BITS, flip in 0_usize..BLOCK * 5) {
+        fn blocks_say_where_they_belong(seed: u64, connection in 0..MAX_CONNECTIONS, number in 0_u64..1 << 30, flip in 0_usize..BLOCK * 5) {
             let streams = Streams::new(seed, 64..=64);
-            let mut block = streams.block(connection, number);
             let place = Place { connection, offset: number * BLOCK as u64 };
+            let mut cursor = streams.cursor(connection);
+            cursor.offset = place.offset;
+            let mut block = [0; BLOCK];
+            streams.characters(&cursor, &mut block);
             prop_assert_eq!(streams.identify(&block), Some(place));
             block[flip / 5] = FIRST_CHARACTER + ((block[flip / 5] - FIRST_CHARACTER) ^ 1 << (flip % 5));
             prop_assert_ne!(streams.identify(&block), Some(place));
-        }
-
-        #[test]
-        fn mixing_can_be_undone(bits: u64) {
-            prop_assert_eq!(unmix(mix(bits)), bits);
         }
     }
 }

@@ -181,8 +181,13 @@ impl Times {
 
     /// Counts a time.
     pub fn record(&mut self, time: Duration) {
+        self.record_n(time, 1);
+    }
+
+    /// Counts a time so many times.
+    pub fn record_n(&mut self, time: Duration, times: u64) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.0.get_or_insert_with(empty).saturating_record(nanos);
+        self.0.get_or_insert_with(empty).saturating_record_n(nanos, times);
     }
 
     /// Adds what another has counted.

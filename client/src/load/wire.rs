@@ -104,7 +104,9 @@ pub struct Summary {
     pub tally: Tally,
     /// From the end of the warm-up to the last message that came back.
     pub measured: Duration,
-    /// CPU time that this process used in that time, user and system.
+    /// From the end of the warm-up to the end of all work.
+    pub worked: Duration,
+    /// CPU time that this process used while it worked, user and system.
     pub cpu: Duration,
 }
 
