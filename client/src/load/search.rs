@@ -9,6 +9,9 @@ pub const PRECISION: f64 = 0.05;
 /// The highest rate that is tried, in messages a second.
 pub const HIGHEST: f64 = 1e9;
 
+/// How often a rate is tried before it is given up.
+const ATTEMPTS: u32 = 3;
+
 /// How much lower to look if the condition does not hold at the first rate already.
 const DESCENT: f64 = 8.0;
 
@@ -49,7 +52,7 @@ pub struct Found {
 /// Looks for the highest rate from `start` on, and not below `lowest`.
 ///
 /// Doubles the rate until the condition does not hold, halves the interval until it is known to
-/// [`PRECISION`], and confirms what it found. A rate is given up when it was in vain twice: a hiccup of
+/// [`PRECISION`], and confirms what it found. A rate is given up after [`ATTEMPTS`]: a hiccup of
 /// the machine in the first seconds must not decide.
 ///
 /// # Errors
@@ -60,9 +63,15 @@ pub fn search<E>(
     lowest: f64,
     mut measure: impl FnMut(f64, Purpose) -> Result<Finding, E>,
 ) -> Result<Found, E> {
-    let mut step = |rate| match measure(rate, Purpose::Step)? {
-        Finding::Exceeded | Finding::ClientLimited => measure(rate, Purpose::Step),
-        other => Ok(other),
+    let mut step = |rate| {
+        let mut finding = measure(rate, Purpose::Step)?;
+        for _ in 1..ATTEMPTS {
+            if matches!(finding, Finding::Holds | Finding::Broken) {
+                break;
+            }
+            finding = measure(rate, Purpose::Step)?;
+        }
+        Ok(finding)
     };
     let (mut good, mut bad, mut limit) = (None, None, None);
     let mut next = Some(start.clamp(lowest, HIGHEST));
@@ -137,7 +146,7 @@ mod tests {
         let mut measured = 0;
         let (found, _) = searched(1000.0, |rate, purpose| {
             measured += 1;
-            if measured == 1 { Finding::Exceeded } else { up_to(20_000.0)(rate, purpose) }
+            if measured < 3 { Finding::Exceeded } else { up_to(20_000.0)(rate, purpose) }
         });
         assert!(found.rate.is_some_and(|rate| rate > 19_000.0), "{found:?}");
     }
