@@ -209,7 +209,7 @@ impl Connection {
         if self.is_connecting() {
             self.finish_connect(bench).map_err(|_| ErrorKind::Connect)?;
         }
-        let mut sent = self.send_more(bench, bench.now());
+        let mut sent = self.send_more(bench, None);
         while let State::Open(stream) = &mut self.state {
             let read = match stream.read(&mut bench.received) {
                 // The failed send may have taken the error that tells a reset from an end.
@@ -231,7 +231,7 @@ impl Connection {
             let now = bench.now();
             self.since = now;
             self.check(bench, read, now);
-            sent = self.send_more(bench, now);
+            sent = self.send_more(bench, Some(now));
             if read < CHUNK && !self.closing && sent.is_ok() {
                 return self.turn_over(bench);
             }
@@ -260,14 +260,28 @@ impl Connection {
     }
 
     /// Allows what may be sent now, and sends what the socket takes.
-    fn send_more(&mut self, bench: &mut Bench<'_>, now: Duration) -> io::Result<()> {
+    fn send_more(&mut self, bench: &mut Bench<'_>, now: Option<Duration>) -> io::Result<()> {
         let lines = self.may_allow(bench);
-        if lines > 0 && self.conversation.under_way() == 0 {
+        if lines > 0 {
+            let now = now.unwrap_or_else(|| bench.now());
+            self.allow(bench, lines, now);
+        }
+        if let State::Open(stream) = &mut self.state
+            && self.conversation.has_unsent()
+        {
+            bench.tally.bytes_sent +=
+                self.conversation.send(&bench.streams, stream, &mut bench.scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Allows so many messages.
+    fn allow(&mut self, bench: &mut Bench<'_>, lines: u64, now: Duration) {
+        if self.conversation.under_way() == 0 {
             self.since = now;
         }
         match bench.order.pace {
-            Pace::Depth(_) if lines > 0 => self.conversation.allow(&bench.streams, lines, now),
-            Pace::Depth(_) => {}
+            Pace::Depth(_) => self.conversation.allow(&bench.streams, lines, now),
             Pace::Rate(_) => {
                 for due in self.backlog.drain(..usize::try_from(lines).unwrap_or(usize::MAX)) {
                     if due >= bench.order.warmup {
@@ -277,13 +291,6 @@ impl Connection {
                 }
             }
         }
-        if let State::Open(stream) = &mut self.state
-            && self.conversation.has_unsent()
-        {
-            bench.tally.bytes_sent +=
-                self.conversation.send(&bench.streams, stream, &mut bench.scratch)?;
-        }
-        Ok(())
     }
 
     /// How many more messages may be sent on this socket now.

@@ -50,9 +50,7 @@ impl Conversation {
 
     /// Allows more lines, which count from `since`.
     pub fn allow(&mut self, streams: &Streams, lines: u64, since: Duration) {
-        for _ in 0..lines {
-            self.allowed.advance(streams, self.allowed.left_of_line());
-        }
+        self.allowed.advance(streams, self.allowed.bytes_of(streams, lines));
         self.since.push_back((since, lines));
     }
 

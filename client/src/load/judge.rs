@@ -8,7 +8,7 @@
 use common::escape::Quoted;
 
 use super::{
-    payload::{BLOCK, Cursor, Place, Streams},
+    payload::{Cursor, NAME, Place, Streams},
     tally::{Fault, FaultKind},
 };
 
@@ -84,7 +84,7 @@ fn place(
     wrong: &[u8],
     evidence: &[u8],
 ) -> Option<(usize, Place)> {
-    let found = evidence.windows(BLOCK).take(wrong.len()).enumerate().find_map(|(at, block)| {
+    let found = evidence.windows(NAME).take(wrong.len()).enumerate().find_map(|(at, block)| {
         let place = streams.identify(block.try_into().ok()?)?;
         let here =
             Place { connection: expected.connection(), offset: expected.offset() + at as u64 };
@@ -142,7 +142,7 @@ fn out_of_place(
     }
     let missing = place.offset - belongs;
     let missing_range = expected.offset()..expected.offset() + missing;
-    let late = evidence.windows(BLOCK).skip(at).any(|block| {
+    let late = evidence.windows(NAME).skip(at).any(|block| {
         let place = block.try_into().ok().and_then(|block| streams.identify(block));
         place.is_some_and(|place| {
             place.connection == expected.connection() && missing_range.contains(&place.offset)
@@ -158,7 +158,7 @@ fn out_of_place(
 
 /// As [`out_of_place`] does with blocks: whether the missing bytes come later, by searching.
 fn is_late(streams: &Streams, expected: &Cursor, missing: u64, evidence: &[u8]) -> bool {
-    let len = usize::try_from(missing).map_or(2 * BLOCK, |missing| missing.min(2 * BLOCK));
+    let len = usize::try_from(missing).map_or(2 * NAME, |missing| missing.min(2 * NAME));
     let mut sought = vec![0; len];
     streams.fill(expected, &mut sought);
     len >= IN_STEP && memchr::memmem::find(evidence, &sought).is_some()

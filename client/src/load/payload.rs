@@ -12,8 +12,11 @@
 
 use std::ops::RangeInclusive;
 
-/// Bytes that carry one position.
-pub const BLOCK: usize = 16;
+/// Bytes that are made at once, from one number.
+const BLOCK: usize = 32;
+
+/// Bytes at the head of a block by which it can be told where the block belongs.
+pub const NAME: usize = 16;
 
 /// The first of the 32 characters that a stream is made of.
 const FIRST_CHARACTER: u8 = b'!';
@@ -78,11 +81,17 @@ impl Streams {
         Cursor { connection, offset: 0, line: 0, line_end: self.line_len(connection, 0) }
     }
 
+    /// How long all lines are, if they are all as long.
+    fn same_len(&self) -> Option<u64> {
+        let (least, most) = self.sizes.clone().into_inner();
+        (least == most).then_some(least.into())
+    }
+
     fn line_len(&self, connection: u64, line: u64) -> u64 {
-        let (least, most) = (u64::from(*self.sizes.start()), u64::from(*self.sizes.end()));
-        if least == most {
-            return least;
+        if let Some(len) = self.same_len() {
+            return len;
         }
+        let (least, most) = (u64::from(*self.sizes.start()), u64::from(*self.sizes.end()));
         least
             + mix(self.seed ^ mix((connection << HALF_BITS | line) ^ LINE_KEY)) % (most - least + 1)
     }
@@ -108,10 +117,14 @@ impl Streams {
         let mut next_block = || {
             let position = spread(scatter(number ^ key));
             number += 1;
-            let mut block = [0; BLOCK];
-            block[..8].copy_from_slice(&(position + CHARACTERS).to_le_bytes());
             // The same digits on top of the owner's: else half of every block would be alike.
-            block[8..].copy_from_slice(&((position ^ owner) + CHARACTERS).to_le_bytes());
+            let name = [position, position ^ owner];
+            // The second half says nothing new, and costs little.
+            let words = [name[0], name[1], name[1] ^ FILLER[0], name[0] ^ FILLER[1]];
+            let mut block = [0; BLOCK];
+            for (bytes, word) in block.chunks_exact_mut(8).zip(words) {
+                bytes.copy_from_slice(&(word + CHARACTERS).to_le_bytes());
+            }
             block
         };
         let skip = index(cursor.offset % BLOCK as u64);
@@ -138,15 +151,15 @@ impl Streams {
         mix(connection ^ self.seed) & MASK_40
     }
 
-    /// Where these bytes belong, if they are a whole block of one of this seed's streams.
+    /// Where these bytes belong, if they are the name of a block in one of this seed's streams.
     #[must_use]
-    pub fn identify(&self, block: &[u8; BLOCK]) -> Option<Place> {
+    pub fn identify(&self, name: &[u8; NAME]) -> Option<Place> {
         let digits = |half: [u8; 8]| {
             let digits = half.map(|byte| byte.wrapping_sub(FIRST_CHARACTER));
             digits.iter().all(|&digit| digit < 32).then(|| u64::from_le_bytes(digits))
         };
-        let position = digits(*block.first_chunk()?)?;
-        let owner = digits(*block.last_chunk()?)? ^ position;
+        let position = digits(*name.first_chunk()?)?;
+        let owner = digits(*name.last_chunk()?)? ^ position;
         let connection = gather(owner) >> CHECK_BITS;
         let number = unscatter(gather(position)) ^ self.key(connection);
         let place = Place { connection, offset: number * BLOCK as u64 };
@@ -189,6 +202,11 @@ impl Cursor {
     pub fn advance(&mut self, streams: &Streams, bytes: u64) -> u64 {
         self.offset += bytes;
         let first = self.line;
+        if let Some(len) = streams.same_len() {
+            self.line = self.offset / len;
+            self.line_end = (self.line + 1) * len;
+            return self.line - first;
+        }
         while self.line_end <= self.offset {
             self.line += 1;
             self.line_end += streams.line_len(self.connection, self.line);
@@ -202,6 +220,9 @@ impl Cursor {
         if lines == 0 {
             return 0;
         }
+        if let Some(len) = streams.same_len() {
+            return self.left_of_line() + (lines - 1) * len;
+        }
         let further = (1..lines).map(|line| streams.line_len(self.connection, self.line + line));
         self.left_of_line() + further.sum::<u64>()
     }
@@ -213,6 +234,10 @@ const CHECK_MASK: u64 = (1 << CHECK_BITS) - 1;
 
 /// Sets line lengths apart from block names.
 const LINE_KEY: u64 = 0x5851_f42d_4c95_7f2d;
+
+/// Set the second half of a block apart from the first, and from a name: eight digits each, different
+/// ones, or the second half would name the same owner.
+const FILLER: [u64; 2] = [0x150b_1e07_0d12_0319, 0x081a_0311_1f06_160d];
 
 /// Added to eight digits, makes them characters.
 const CHARACTERS: u64 = u64::from_ne_bytes([FIRST_CHARACTER; 8]);
@@ -330,12 +355,12 @@ mod tests {
 
         /// A block can be read back; something else is not taken for it.
         #[test]
-        fn blocks_say_where_they_belong(seed: u64, connection in 0..MAX_CONNECTIONS, number in 0_u64..1 << 30, flip in 0_usize..BLOCK * 5) {
+        fn blocks_say_where_they_belong(seed: u64, connection in 0..MAX_CONNECTIONS, number in 0_u64..1 << 30, flip in 0_usize..NAME * 5) {
             let streams = Streams::new(seed, 64..=64);
             let place = Place { connection, offset: number * BLOCK as u64 };
             let mut cursor = streams.cursor(connection);
             cursor.offset = place.offset;
-            let mut block = [0; BLOCK];
+            let mut block = [0; NAME];
             streams.characters(&cursor, &mut block);
             prop_assert_eq!(streams.identify(&block), Some(place));
             block[flip / 5] = FIRST_CHARACTER + ((block[flip / 5] - FIRST_CHARACTER) ^ 1 << (flip % 5));
