@@ -4,7 +4,11 @@
 //! not know what they are compared with.
 
 use std::{
-    fmt::Write as _, fs, io::Read as _, net::SocketAddr, os::unix::fs::MetadataExt as _, path::Path,
+    collections::HashMap,
+    fs,
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
 };
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
@@ -78,33 +82,37 @@ pub fn port_range() -> Option<(u16, u16)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// How many ports hold connections to this server, or have held one within the last minute.
+/// From how many ports of which address of this machine there are connections to this server, or have
+/// been within the last minute.
 #[must_use]
-pub fn ports_taken(server: SocketAddr) -> u64 {
-    let (file, remote) = match server {
-        SocketAddr::V4(_) => ("/proc/net/tcp", proc_address(server)),
-        SocketAddr::V6(_) => ("/proc/net/tcp6", proc_address(server)),
-    };
-    let Ok(mut file) = fs::File::open(file) else { return 0 };
-    let mut text = String::new();
-    let _ = file.read_to_string(&mut text);
-    let remotes = text.lines().skip(1).filter_map(|line| line.split_whitespace().nth(2));
-    remotes.filter(|other| **other == remote).count() as u64
+pub fn ports_taken(server: SocketAddr) -> HashMap<IpAddr, u64> {
+    let file = if server.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut taken = HashMap::new();
+    for line in text.lines().skip(1) {
+        let mut addresses = line.split_whitespace().skip(1).map_while(proc_address);
+        if let (Some(local), Some(remote)) = (addresses.next(), addresses.next())
+            && remote == server
+        {
+            *taken.entry(local.ip()).or_default() += 1;
+        }
+    }
+    taken
 }
 
 /// An address as `/proc/net/tcp` writes it: words of four bytes in the machine's order, in hexadecimal.
-fn proc_address(address: SocketAddr) -> String {
-    let octets = match address {
-        SocketAddr::V4(address) => address.ip().octets().to_vec(),
-        SocketAddr::V6(address) => address.ip().octets().to_vec(),
+fn proc_address(text: &str) -> Option<SocketAddr> {
+    let (words, port) = text.split_once(':')?;
+    let words = words
+        .as_bytes()
+        .chunks_exact(8)
+        .map(|word| Some(u32::from_str_radix(str::from_utf8(word).ok()?, 16).ok()?.to_ne_bytes()));
+    let octets = words.collect::<Option<Vec<_>>>()?.concat();
+    let ip = match <[u8; 4]>::try_from(&octets[..]) {
+        Ok(octets) => IpAddr::from(octets),
+        Err(_) => IpAddr::from(<[u8; 16]>::try_from(&octets[..]).ok()?),
     };
-    let words = octets.chunks_exact(4);
-    let mut text = words.fold(String::new(), |mut text, word| {
-        let _ = write!(text, "{:08X}", u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
-        text
-    });
-    let _ = write!(text, ":{:04X}", address.port());
-    text
+    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
 }
 
 /// Whether the system gives a port to a new connection a second after the old one has ended, instead
@@ -132,10 +140,10 @@ mod tests {
     fn connections_to_a_server_are_counted() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap();
-        assert_eq!(ports_taken(server), 0);
+        assert!(ports_taken(server).is_empty());
         let _connections =
             [TcpStream::connect(server).unwrap(), TcpStream::connect(server).unwrap()];
-        assert_eq!(ports_taken(server), 2);
+        assert_eq!(ports_taken(server), [(server.ip(), 2)].into());
     }
 
     #[test]
@@ -148,11 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_written_as_the_system_does() {
-        let address = proc_address(SocketAddr::from(([127, 0, 0, 1], 65432)));
-        assert_eq!(
-            address,
-            if cfg!(target_endian = "little") { "0100007F:FF98" } else { "7F000001:FF98" }
-        );
+    fn addresses_are_read_as_the_system_writes_them() {
+        let word = |octets: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(octets));
+        let text = format!("{}:FF98", word([127, 0, 0, 1]));
+        assert_eq!(proc_address(&text), Some(([127, 0, 0, 1], 65432).into()));
+        let zero = word([0; 4]);
+        let text = format!("{zero}{zero}{zero}{}:0007", word([0, 0, 0, 1]));
+        assert_eq!(proc_address(&text), "[::1]:7".parse().ok());
+        for wrong in ["", "0100007F", "0100007F:", ":1", "0100:1", "GGGGGGGG:1"] {
+            assert_eq!(proc_address(wrong), None, "{wrong}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Owns the comparison, and what to change where it fails. Must not know where the figures come from.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -13,19 +14,24 @@ use super::{
     wire::Stop,
 };
 
-/// What the machine has; `None` is without limit, as far as is known.
+/// What the machine has for processes; `None` is without limit, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Room {
     /// Descriptors of each process.
     pub descriptors: Option<u64>,
     /// Processes that may still be started.
     pub processes: Option<u64>,
-    /// Ports for connections to the server, from one address of this machine.
-    pub ports: Option<u64>,
-    /// The same from a further address of this machine, if it has such.
-    pub further_ports: u64,
+}
+
+/// What the machine has for connections to a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Ports of each address of this machine.
+    pub each: u64,
+    /// How many of them are taken already, by address.
+    pub taken: HashMap<IpAddr, u64>,
     /// Whether a port can be had again a second after its connection has ended.
-    pub reuses_ports: bool,
+    pub are_reused: bool,
 }
 
 /// Descriptors of a process besides its connections: its three standard ones, the poll, a timer, and
@@ -45,7 +51,7 @@ const TIME_WAIT: Duration = Duration::from_mins(1);
 const SHORT_TIME_WAIT: Duration = Duration::from_secs(1);
 
 /// Addresses of the loopback network that are used at most; `127.0.0.255` would be the next.
-const SOURCES: u64 = 254;
+const SOURCES: u8 = 254;
 
 /// Something that there is too little of, and what to change.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,28 +146,39 @@ pub fn check(plan: &Plan, room: &Room) -> Result<(), Shortage> {
 /// # Errors
 ///
 /// There are too few ports.
-pub fn sources(plan: &Plan, server: SocketAddr, room: &Room) -> Result<Vec<IpAddr>, Shortage> {
-    let Some(ports) = room.ports else { return Ok(Vec::new()) };
-    let left = ports.saturating_sub(PORTS_OF_OTHERS);
-    let wait = if room.reuses_ports { SHORT_TIME_WAIT } else { TIME_WAIT };
-    if ports_needed(plan, wait) <= left {
+pub fn sources(plan: &Plan, server: SocketAddr, ports: &Ports) -> Result<Vec<IpAddr>, Shortage> {
+    // Which address the system would take is for it to say; there is mostly one.
+    let taken = ports.taken.values().sum();
+    let left = ports.each.saturating_sub(PORTS_OF_OTHERS).saturating_sub(taken);
+    let wait = if ports.are_reused { SHORT_TIME_WAIT } else { TIME_WAIT };
+    let needed = ports_needed(plan, wait);
+    if needed <= left {
         return Ok(Vec::new());
     }
     // With an address that is bound first, a port is not given away early.
-    let needed = ports_needed(plan, TIME_WAIT);
-    let further = room.further_ports.saturating_sub(PORTS_OF_OTHERS);
-    if is_loopback_network(server) && further > 0 {
-        let sources = 1 + needed.saturating_sub(left).div_ceil(further);
-        if sources <= SOURCES {
-            let last = u8::try_from(sources).unwrap_or(u8::MAX);
-            return Ok((1..=last).map(|host| Ipv4Addr::new(127, 0, 0, host).into()).collect());
-        }
+    let of_loopback = || loopback_sources(ports_needed(plan, TIME_WAIT), ports);
+    if let Some(sources) = is_loopback_network(server).then(of_loopback).flatten() {
+        return Ok(sources);
     }
     let all = plan.all_connections();
     Err(if all > left {
         Shortage::Ports { needed: all, left }
     } else {
-        Shortage::PortsOfChurn { needed: ports_needed(plan, wait), left }
+        Shortage::PortsOfChurn { needed, left }
+    })
+}
+
+/// The fewest addresses of the loopback network of which each has ports for its even share.
+fn loopback_sources(needed: u64, ports: &Ports) -> Option<Vec<IpAddr>> {
+    let has_room = |source: &IpAddr, share| {
+        let taken = ports.taken.get(source).copied().unwrap_or(0);
+        ports.each.saturating_sub(PORTS_OF_OTHERS).saturating_sub(taken) >= share
+    };
+    (1..=usize::from(SOURCES)).find_map(|count| {
+        let share = needed.div_ceil(count as u64);
+        let all = (1..=SOURCES).map(|host| IpAddr::from([127, 0, 0, host]));
+        let sources: Vec<_> = all.filter(|source| has_room(source, share)).take(count).collect();
+        (sources.len() == count).then_some(sources)
     })
 }
 
@@ -217,13 +234,9 @@ mod tests {
         (ip, 7).into()
     }
 
-    const PORTS: Room = Room {
-        descriptors: None,
-        processes: None,
-        ports: Some(28_064),
-        further_ports: 28_064,
-        reuses_ports: false,
-    };
+    fn ports() -> Ports {
+        Ports { each: 28_064, ..Ports::default() }
+    }
 
     #[test]
     fn descriptors_are_of_each_process() {
@@ -253,16 +266,24 @@ mod tests {
     fn ports_suffice_or_are_taken_from_further_addresses_of_the_loopback() {
         let (near, far) = (address([127, 0, 0, 1]), address([192, 0, 2, 1]));
         for server in [near, far] {
-            assert_eq!(sources(&plan(1, 28_000), server, &PORTS), Ok(Vec::new()));
+            assert_eq!(sources(&plan(1, 28_000), server, &ports()), Ok(Vec::new()));
         }
-        let further: Vec<IpAddr> = vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()];
-        assert_eq!(sources(&plan(1, 28_001), near, &PORTS), Ok(further.clone()));
-        assert_eq!(sources(&plan(1, 56_000), near, &PORTS), Ok(further));
-        assert_eq!(sources(&plan(1, 56_001), near, &PORTS).unwrap().len(), 3);
-        let shortage = sources(&plan(1, 28_001), far, &PORTS).unwrap_err();
+        let hosts = |plan, ports| -> Vec<String> {
+            let sources = sources(&plan, near, &ports).unwrap();
+            sources.iter().map(ToString::to_string).collect()
+        };
+        let two = ["127.0.0.1", "127.0.0.2"];
+        assert_eq!(hosts(plan(1, 28_001), ports()), two);
+        assert_eq!(hosts(plan(1, 56_000), ports()), two);
+        assert_eq!(hosts(plan(1, 56_001), ports()).len(), 3);
+        // What another run has left behind takes ports, and its sources have no room for a share.
+        let taken = [([127, 0, 0, 1].into(), 20_000), ([127, 0, 0, 2].into(), 20_000)];
+        let after = Ports { taken: taken.into(), ..ports() };
+        assert_eq!(hosts(plan(1, 20_000), after.clone()), ["127.0.0.3"]);
+        assert_eq!(hosts(plan(1, 24_000), after), ["127.0.0.3"]);
+        let shortage = sources(&plan(1, 28_001), far, &ports()).unwrap_err();
         assert_eq!(shortage, Shortage::Ports { needed: 28_001, left: 28_000 });
-        assert!(sources(&plan(8, 1_000_000), near, &PORTS).is_err());
-        assert_eq!(sources(&plan(8, 1_000_000), far, &Room::default()), Ok(Vec::new()));
+        assert!(sources(&plan(8, 1_000_000), near, &ports()).is_err());
     }
 
     #[test]
@@ -275,18 +296,18 @@ mod tests {
             ..plan(1, 1000)
         };
         // 4,500 a second, each tenth of which connects anew: 27,000 in a minute, besides 1,000.
-        assert_eq!(sources(&churn(4500.0, 600), far, &PORTS), Ok(Vec::new()));
-        let shortage = sources(&churn(4600.0, 600), far, &PORTS).unwrap_err();
+        assert_eq!(sources(&churn(4500.0, 600), far, &ports()), Ok(Vec::new()));
+        let shortage = sources(&churn(4600.0, 600), far, &ports()).unwrap_err();
         assert_eq!(shortage, Shortage::PortsOfChurn { needed: 28_600, left: 28_000 });
         // It ends before a minute has passed.
-        assert_eq!(sources(&churn(4600.0, 10), far, &PORTS), Ok(Vec::new()));
+        assert_eq!(sources(&churn(4600.0, 10), far, &ports()), Ok(Vec::new()));
         // They are had again after a second.
-        let reused = Room { reuses_ports: true, ..PORTS };
+        let reused = Ports { are_reused: true, ..ports() };
         assert_eq!(sources(&churn(4600.0, 600), far, &reused), Ok(Vec::new()));
         // So many messages, and a connection for each ten of them.
         let counted = |messages| Plan { stop: Stop::Messages(messages), ..churn(1e6, 1) };
         let counted = |messages| Plan { pace: Pace::Depth(1), ..counted(messages) };
-        assert_eq!(sources(&counted(280), far, &PORTS), Ok(Vec::new()));
-        assert!(sources(&counted(281), far, &PORTS).is_err());
+        assert_eq!(sources(&counted(280), far, &ports()), Ok(Vec::new()));
+        assert!(sources(&counted(281), far, &ports()).is_err());
     }
 }

@@ -3,7 +3,11 @@
 //! Owns the order of things: room, server, processes, figures, verdict. Must not know how a report is
 //! shown.
 
-use std::{io, net::SocketAddr, process::Command};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    process::Command,
+};
 
 use rustix::io::Errno;
 
@@ -13,7 +17,7 @@ use super::{
     failure::Failure,
     machine,
     plan::Plan,
-    preflight::{self, Room},
+    preflight::{self, Ports, Room, Shortage},
     progress::Progress,
     report::{ClientCpu, Distribution, Pacing, Report, VERSION},
     verdict::{Verdict, judge},
@@ -43,7 +47,6 @@ impl<'s> Site<'s> {
         let room = Room {
             descriptors: machine::raise_descriptors(),
             processes: machine::processes_left(),
-            ..Room::default()
         };
         preflight::check(plan, &room).map_err(Failure::from)?;
         let deadline = Deadline::after(target.timeout);
@@ -61,8 +64,7 @@ impl<'s> Site<'s> {
     ///
     /// It did not begin, or was interrupted twice. What goes wrong behind that is in the report.
     pub fn run(&self, plan: &Plan, mut progress: Progress) -> Result<Report, Error> {
-        let sources =
-            preflight::sources(plan, self.server, &self.ports()).map_err(Failure::from)?;
+        let sources = self.sources(plan).map_err(Failure::from)?;
         let order = |process| plan.order(process, self.server, &sources, self.target.timeout);
         let program = std::env::current_exe()
             .map_err(|error| Error::System { what: "find its own program", error })?;
@@ -82,15 +84,15 @@ impl<'s> Site<'s> {
         Ok(report(Asked::new(self.target, plan), plan, outcome))
     }
 
-    fn ports(&self) -> Room {
-        let Some((first, last)) = machine::port_range() else { return Room::default() };
-        let range = 1 + u64::from(last.saturating_sub(first));
-        Room {
-            ports: Some(range.saturating_sub(machine::ports_taken(self.server))),
-            further_ports: range,
-            reuses_ports: machine::reuses_ports(self.server.ip().is_loopback()),
-            ..Room::default()
-        }
+    fn sources(&self, plan: &Plan) -> Result<Vec<IpAddr>, Shortage> {
+        // A machine that does not tell its range is taken at its word when it comes to connecting.
+        let Some((first, last)) = machine::port_range() else { return Ok(Vec::new()) };
+        let ports = Ports {
+            each: 1 + u64::from(last.saturating_sub(first)),
+            taken: machine::ports_taken(self.server),
+            are_reused: machine::reuses_ports(self.server.ip().is_loopback()),
+        };
+        preflight::sources(plan, self.server, &ports)
     }
 
     /// A connection that could not be made is said as the other ways of the client say it.
@@ -100,7 +102,7 @@ impl<'s> Site<'s> {
         let reason = match errno {
             Some(Errno::CONNREFUSED) => Unreachable::Refused,
             Some(Errno::TIMEDOUT) | None => Unreachable::NoAnswer(self.target.timeout),
-            Some(Errno::ADDRNOTAVAIL) => return Failure::NoPort.into(),
+            Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => return Failure::NoPort.into(),
             Some(Errno::MFILE | Errno::NFILE) => return Failure::NoDescriptor.into(),
             Some(errno) => Unreachable::Io(io::Error::from(errno)),
         };

@@ -10,7 +10,7 @@ pub const PRECISION: f64 = 0.05;
 pub const HIGHEST: f64 = 1e9;
 
 /// How often a rate is tried before it is given up.
-const ATTEMPTS: u32 = 3;
+pub const ATTEMPTS: u32 = 3;
 
 /// How much lower to look if the condition does not hold at the first rate already.
 const DESCENT: f64 = 8.0;
