@@ -2,7 +2,7 @@
 //!
 //! A connection's stream is a sequence of lines. Its bytes are a function of the seed, the
 //! connection's number and the offset, so nothing that was sent need be kept to check what returns,
-//! however much is under way. Every [`BLOCK`] bytes say whose they are and where they belong, in
+//! however much is under way. Every `BLOCK` bytes say whose they are and where they belong, in
 //! digits that can be read back ([`Streams::identify`]): bytes that came out of place can be told from bytes
 //! that were damaged.
 //!
