@@ -32,6 +32,9 @@ pub const SILENCE: Duration = Duration::from_secs(10);
 /// core take seconds.
 pub const CONNECT_GRACE: Duration = Duration::from_secs(30);
 
+/// Of work that takes less than this, being busy throughout says nothing: there was no more to do.
+const BURST: Duration = Duration::from_millis(250);
+
 /// What a crew is asked for.
 pub struct Task<'t> {
     /// What makes the command of a process.
@@ -90,9 +93,6 @@ struct Crew<'c> {
     outcome: Outcome,
     interrupt: &'c Interrupt,
 }
-
-/// Of work that takes less than this, being busy throughout says nothing: there was no more to do.
-const BURST: Duration = Duration::from_millis(250);
 
 impl Crew<'_> {
     /// Waits until all are ready.

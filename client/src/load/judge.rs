@@ -24,6 +24,9 @@ const SEARCHED: usize = 64;
 /// The most streams that are searched.
 const MAX_SEARCHED: u64 = 4096;
 
+/// The most lines that are counted through for a search.
+const MAX_COUNTED: u64 = 10_000_000;
+
 /// The most bytes of either side that a sentence shows.
 const SHOWN: usize = 32;
 
@@ -76,7 +79,7 @@ fn wrong_bytes(right: &[u8], evidence: &[u8]) -> usize {
     evidence.len() - in_step
 }
 
-/// The first bytes of the wrong ones that say where they belong, if it is not where they are.
+/// Some of the wrong bytes, as near to the first as possible, and where they belong instead.
 fn place(
     streams: &Streams,
     expected: &Cursor,
@@ -84,41 +87,56 @@ fn place(
     wrong: &[u8],
     evidence: &[u8],
 ) -> Option<(usize, Place)> {
-    let found = evidence.windows(NAME).take(wrong.len()).enumerate().find_map(|(at, block)| {
-        let place = streams.identify(block.try_into().ok()?)?;
-        let here =
-            Place { connection: expected.connection(), offset: expected.offset() + at as u64 };
-        (place.connection < connections && place != here).then_some((at, place))
-    });
-    found.or_else(|| search(streams, expected, connections, wrong))
+    let own = expected.connection();
+    let reach = reach(streams, expected);
+    let find = |connection, at| {
+        (reach > 0).then(|| search(streams, connection, expected.offset(), wrong, at))?
+    };
+    let others = || (0..connections.min(reach)).filter(|&other| other != own);
+    let named = || {
+        evidence.windows(NAME).take(wrong.len()).enumerate().find_map(|(at, name)| {
+            let place = streams.identify(name.try_into().ok()?)?;
+            let here = Place { connection: own, offset: expected.offset() + at as u64 };
+            (place.connection < connections && place != here).then_some((at, place))
+        })
+    };
+    // The first bytes tell most, wherever they are from. In long lines there is a name among the next
+    // ones. In short ones the first may be the end of a line, and what follows be from elsewhere.
+    let second_line = memchr::memchr(b'\n', wrong).map_or(0, |newline| newline + 1);
+    find(own, 0)
+        .or_else(|| others().find_map(|other| find(other, 0)))
+        .or_else(named)
+        .or_else(|| (1..SEARCHED.min(wrong.len())).find_map(|at| find(own, at)))
+        .or_else(|| others().find_map(|other| find(other, second_line)))
 }
 
-/// Looks for some of the wrong bytes in the streams nearby: in this one, then in the others.
+/// How many streams can be searched in a moment: where lines differ in length, those before the place
+/// have to be counted through.
+fn reach(streams: &Streams, expected: &Cursor) -> u64 {
+    if streams.same_len().is_some() {
+        MAX_SEARCHED
+    } else {
+        (MAX_COUNTED / expected.lines().max(1)).min(MAX_SEARCHED)
+    }
+}
+
+/// Looks for the wrong bytes from `at` on in a stream, around an offset.
 fn search(
     streams: &Streams,
-    expected: &Cursor,
-    connections: u64,
+    connection: u64,
+    around: u64,
     wrong: &[u8],
+    at: usize,
 ) -> Option<(usize, Place)> {
-    let start = expected.offset().saturating_sub(NEARBY as u64);
-    let find = |connection, at: usize| {
-        // No more than that: behind it may be bytes from somewhere else again.
-        let sought = wrong.get(at..at + IN_STEP)?;
-        let mut cursor = streams.cursor(connection);
-        cursor.advance(streams, start);
-        let mut nearby = [0; 2 * NEARBY];
-        streams.fill(&cursor, &mut nearby);
-        let found = memchr::memmem::find(&nearby, sought)?;
-        Some((at, Place { connection, offset: start + found as u64 }))
-    };
-    let own = expected.connection();
-    // The first ones may be the end of a line, and what follows from somewhere else.
-    if let Some(found) = (0..SEARCHED.min(wrong.len())).find_map(|at| find(own, at)) {
-        return Some(found);
-    }
-    let line = memchr::memchr(b'\n', wrong).map_or(0, |newline| newline + 1);
-    let others = (0..connections.min(MAX_SEARCHED)).filter(|&other| other != own);
-    others.into_iter().find_map(|other| find(other, 0).or_else(|| find(other, line)))
+    // No more than that: behind it may be bytes from somewhere else again.
+    let sought = wrong.get(at..at + IN_STEP)?;
+    let start = around.saturating_sub(NEARBY as u64);
+    let mut cursor = streams.cursor(connection);
+    cursor.advance(streams, start);
+    let mut nearby = [0; 2 * NEARBY];
+    streams.fill(&cursor, &mut nearby);
+    let found = memchr::memmem::find(&nearby, sought)?;
+    Some((at, Place { connection, offset: start + found as u64 }))
 }
 
 /// Bytes of the connection's own stream, from somewhere else in it.
@@ -129,16 +147,22 @@ fn out_of_place(
     at: usize,
     place: Place,
 ) -> (FaultKind, String) {
+    let own = expected.connection();
     let belongs = expected.offset() + at as u64;
-    if place.offset < expected.offset() {
-        let first = place.offset.saturating_sub(at as u64);
+    if place.offset < belongs {
+        // If the stream as a whole is late by so much, what came first is what had just come before.
+        let late_by = belongs - place.offset;
+        let again = expected.offset().checked_sub(late_by);
+        let first = match again.filter(|&from| begins(streams, own, from, &evidence[..=at])) {
+            None if place.offset >= expected.offset() => {
+                let what = format!("the bytes from offset {} on came too late", place.offset);
+                return (FaultKind::Reordered, what);
+            }
+            None => place.offset,
+            Some(from) => from,
+        };
         let what = format!("bytes that had come before came again, those from offset {first} on");
         return (FaultKind::Repeated, what);
-    }
-    if place.offset < belongs {
-        // They are among those that are still to come, and others came before them.
-        let what = format!("the bytes from offset {} on came too late", place.offset);
-        return (FaultKind::Reordered, what);
     }
     let missing = place.offset - belongs;
     let missing_range = expected.offset()..expected.offset() + missing;
@@ -156,12 +180,20 @@ fn out_of_place(
     }
 }
 
+/// Whether a connection's stream reads so from an offset on.
+fn begins(streams: &Streams, connection: u64, offset: u64, bytes: &[u8]) -> bool {
+    let mut cursor = streams.cursor(connection);
+    cursor.advance(streams, offset);
+    let mut there = vec![0; bytes.len()];
+    streams.fill(&cursor, &mut there);
+    there == bytes
+}
+
 /// As [`out_of_place`] does with blocks: whether the missing bytes come later, by searching.
 fn is_late(streams: &Streams, expected: &Cursor, missing: u64, evidence: &[u8]) -> bool {
-    let len = usize::try_from(missing).map_or(2 * NAME, |missing| missing.min(2 * NAME));
-    let mut sought = vec![0; len];
+    let mut sought = [0; IN_STEP];
     streams.fill(expected, &mut sought);
-    len >= IN_STEP && memchr::memmem::find(evidence, &sought).is_some()
+    missing >= IN_STEP as u64 && memchr::memmem::find(evidence, &sought).is_some()
 }
 
 fn damage(right: &[u8], wrong: &[u8]) -> String {
@@ -200,6 +232,9 @@ mod tests {
 
     /// Every lie, with long lines whose blocks can be read, and with ones too short for that.
     fn for_sizes(lie: impl Fn(Streams)) {
+        for seed in 0..40 {
+            lie(Streams::new(seed, 10..=30));
+        }
         lie(Streams::new(11, 64..=64));
         lie(Streams::new(12, 20..=90));
         lie(Streams::new(13, 10..=10));

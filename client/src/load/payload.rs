@@ -2,9 +2,10 @@
 //!
 //! A connection's stream is a sequence of lines. Its bytes are a function of the seed, the
 //! connection's number and the offset, so nothing that was sent need be kept to check what returns,
-//! however much is under way. Every `BLOCK` bytes say whose they are and where they belong, in
-//! digits that can be read back ([`Streams::identify`]): bytes that came out of place can be told from bytes
-//! that were damaged.
+//! however much is under way. Every 32 bytes begin by saying where they belong and whose they are, in
+//! digits that can be read back ([`Streams::identify`]): bytes that came out of place can be told from
+//! bytes that were damaged. Making them costs a multiplication a block: what a load client spends on
+//! its payload it cannot spend on load.
 //!
 //! The bytes are the 32 printable characters from `!` to `@`, none of them a letter: no line can
 //! read `exit`, or mean anything to a terminal. Each line ends with a newline in place of its last
@@ -82,7 +83,8 @@ impl Streams {
     }
 
     /// How long all lines are, if they are all as long.
-    fn same_len(&self) -> Option<u64> {
+    #[must_use]
+    pub fn same_len(&self) -> Option<u64> {
         let (least, most) = self.sizes.clone().into_inner();
         (least == most).then_some(least.into())
     }
