@@ -158,7 +158,7 @@ fn a_program_that_is_not_there_is_a_failure() {
 fn one_that_is_not_done_in_time_is_ended() {
     let (read, _write) = UnixStream::pair().unwrap();
     let hang =
-        format!("{}{}while :; do read word; done", ready(), said(&Report::Progress(tally(1))));
+        format!("{}{}while read word; do :; done", ready(), said(&Report::Progress(tally(1))));
     let (outcome, _) = run_interrupted(&hang, Some(Duration::ZERO), &Interrupt::from(read));
     let outcome = outcome.unwrap();
     assert_eq!((outcome.tally.messages, outcome.casualties.len()), (2, 2));
@@ -215,7 +215,7 @@ fn ctrl_c_stops_all_with_what_they_have_counted() {
 fn a_second_ctrl_c_leaves_at_once() {
     let (read, mut write) = UnixStream::pair().unwrap();
     let interrupt = Interrupt::from(read);
-    let deaf = ready() + &said(&Report::Progress(tally(1))) + "while :; do read word; done";
+    let deaf = ready() + &said(&Report::Progress(tally(1))) + "while read word; do :; done";
     let task = Task {
         command: &|| {
             let mut command = Command::new("sh");
