@@ -21,16 +21,30 @@ use super::{
 };
 use crate::wait::{Deadline, Interrupt, wait};
 
-/// How long processes may take for what is theirs to do: to start, to wake up, to end. A machine with
-/// many more processes than cores takes its time, and one that hangs is to be found all the same.
-pub const GRACE: Duration = Duration::from_secs(5);
+/// How long processes are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For all connections, besides the time limit of each.
+    pub connecting: Duration,
+    /// For any word of a process that works.
+    pub silence: Duration,
+    /// For the end of the work, besides its time and that of the last reply.
+    pub end: Duration,
+}
 
-/// How long a process may say nothing while it works: many times [`REPORT_INTERVAL`].
-pub const SILENCE: Duration = Duration::from_secs(10);
-
-/// How long making the connections may take besides the time limit of each: tens of thousands on one
-/// core take seconds.
-pub const CONNECT_GRACE: Duration = Duration::from_secs(30);
+impl Default for Patience {
+    /// A machine with many more processes than cores takes its time; one that hangs is to be found all
+    /// the same.
+    fn default() -> Self {
+        Self {
+            // Tens of thousands of connections take seconds on one core.
+            connecting: Duration::from_secs(30),
+            // Many times REPORT_INTERVAL.
+            silence: Duration::from_secs(10),
+            end: Duration::from_secs(5),
+        }
+    }
+}
 
 /// Of work that takes less than this, being busy throughout says nothing: there was no more to do.
 const BURST: Duration = Duration::from_millis(250);
@@ -45,6 +59,8 @@ pub struct Task<'t> {
     pub time: Option<Duration>,
     /// How long the last reply may take.
     pub timeout: Duration,
+    /// How long the processes are waited for.
+    pub patience: Patience,
     /// Raised by Ctrl+C.
     pub interrupt: &'t Interrupt,
 }
@@ -97,7 +113,7 @@ struct Crew<'c> {
 impl Crew<'_> {
     /// Waits until all are ready.
     fn gather(&mut self, task: &Task<'_>) -> Result<(), Failure> {
-        let patience = task.timeout.saturating_add(CONNECT_GRACE);
+        let patience = task.timeout.saturating_add(task.patience.connecting);
         let end = Instant::now().checked_add(patience);
         while self.any(State::Connecting) {
             if self.turn(end)? {
@@ -121,7 +137,7 @@ impl Crew<'_> {
             worker.heard = Instant::now();
             worker.say(Word::Start);
         }
-        let last_reply = task.timeout.saturating_add(GRACE);
+        let last_reply = task.timeout.saturating_add(task.patience.end);
         let patience = task.time.map(|time| time.saturating_add(last_reply));
         let mut end = patience.and_then(|patience| Instant::now().checked_add(patience));
         let mut next_look = Instant::now();
@@ -145,7 +161,7 @@ impl Crew<'_> {
                 self.lose(State::Working, |_| Death::Late);
             }
             self.lose(State::Working, |worker| {
-                Some(Death::Silent).filter(|_| worker.heard.elapsed() > SILENCE)
+                Some(Death::Silent).filter(|_| worker.heard.elapsed() > task.patience.silence)
             });
         }
         watch(&self.outcome.tally);

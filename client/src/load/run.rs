@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::{
     asked::Asked,
-    crew::{self, Outcome, Task},
+    crew::{self, Outcome, Patience, Task},
     failure::Failure,
     machine,
     plan::Plan,
@@ -77,6 +77,7 @@ impl<'s> Site<'s> {
             orders: (0..plan.processes).map(order).collect(),
             time: plan.time(),
             timeout: self.target.timeout,
+            patience: Patience::default(),
             interrupt: self.interrupt,
         };
         let outcome = crew::run(&task, &mut |tally| progress.show(tally))

@@ -43,12 +43,13 @@ fn done(messages: u64) -> String {
     said(&Report::Done(Summary { tally: tally(messages), measured, worked: measured, cpu }))
 }
 
-/// Runs two processes that each run this script; `interrupt` raises Ctrl+C by being written to.
-fn run_interrupted(
+/// Runs two processes that each run this script.
+fn run_for(
     script: &str,
     time: Option<Duration>,
+    patience: Patience,
     interrupt: &Interrupt,
-) -> (Result<Outcome, Failure>, Tally) {
+) -> Result<Outcome, Failure> {
     let task = Task {
         command: &|| {
             let mut command = Command::new("sh");
@@ -58,16 +59,15 @@ fn run_interrupted(
         orders: vec![order(0), order(1)],
         time,
         timeout: Duration::from_millis(10),
+        patience,
         interrupt,
     };
-    let mut seen = Tally::default();
-    let outcome = run(&task, &mut |tally| seen = tally.clone());
-    (outcome, seen)
+    run(&task, &mut |_| {})
 }
 
 fn run_script(script: &str) -> Result<Outcome, Failure> {
     let (read, _write) = UnixStream::pair().unwrap();
-    run_interrupted(script, None, &Interrupt::from(read)).0
+    run_for(script, None, Patience::default(), &Interrupt::from(read))
 }
 
 /// A process that has been waited for has left the table.
@@ -147,26 +147,45 @@ fn a_program_that_is_not_there_is_a_failure() {
         orders: vec![order(0)],
         time: None,
         timeout: Duration::ZERO,
+        patience: Patience::default(),
         interrupt: &interrupt,
     };
     let failure = run(&task, &mut |_| {}).unwrap_err().to_string();
     assert!(failure.starts_with("Could not start process 1 of 1: no such file"), "{failure}");
 }
 
-/// Nobody outlives a run that could not begin, nor one whose process hangs.
+/// Nobody outlives a run whose processes hang, and what they had counted is kept.
 #[test]
-fn one_that_is_not_done_in_time_is_ended() {
-    let (read, _write) = UnixStream::pair().unwrap();
+fn one_that_hangs_is_named_and_ended() {
     let hang =
         format!("{}{}while read word; do :; done", ready(), said(&Report::Progress(tally(1))));
-    let (outcome, _) = run_interrupted(&hang, Some(Duration::ZERO), &Interrupt::from(read));
-    let outcome = outcome.unwrap();
-    assert_eq!((outcome.tally.messages, outcome.casualties.len()), (2, 2));
-    for casualty in outcome.casualties {
-        assert!(casualty.ends_with("was not done in time, and was ended"), "{casualty}");
-        let pid = casualty.split(['(', ')']).nth(1).and_then(|pid| pid.strip_prefix("pid "));
-        assert!(is_gone(pid.unwrap().parse().unwrap()));
+    let soon = Duration::from_millis(300);
+    for (time, patience, how) in [
+        (
+            Some(Duration::ZERO),
+            Patience { end: soon, ..Patience::default() },
+            "was not done in time",
+        ),
+        (None, Patience { silence: soon, ..Patience::default() }, "was silent for too long"),
+    ] {
+        let (read, _write) = UnixStream::pair().unwrap();
+        let outcome = run_for(&hang, time, patience, &Interrupt::from(read)).unwrap();
+        assert_eq!((outcome.tally.messages, outcome.casualties.len()), (2, 2));
+        for casualty in outcome.casualties {
+            assert!(casualty.contains(how), "{casualty}");
+            let pid = casualty.split(['(', ')']).nth(1).and_then(|pid| pid.strip_prefix("pid "));
+            assert!(is_gone(pid.unwrap().parse().unwrap()));
+        }
     }
+}
+
+#[test]
+fn one_that_never_gets_ready_is_named() {
+    let (read, _write) = UnixStream::pair().unwrap();
+    let patience = Patience { connecting: Duration::from_millis(50), ..Patience::default() };
+    let script = "while read word; do :; done";
+    let failure = run_for(script, None, patience, &Interrupt::from(read)).unwrap_err().to_string();
+    assert!(failure.contains("was not done in time"), "{failure}");
 }
 
 #[test]
@@ -198,6 +217,7 @@ fn ctrl_c_stops_all_with_what_they_have_counted() {
         orders: vec![order(0), order(1)],
         time: None,
         timeout: Duration::from_secs(5),
+        patience: Patience::default(),
         interrupt: &interrupt,
     };
     let mut told = false;
@@ -225,6 +245,7 @@ fn a_second_ctrl_c_leaves_at_once() {
         orders: vec![order(0)],
         time: None,
         timeout: Duration::from_mins(1),
+        patience: Patience::default(),
         interrupt: &interrupt,
     };
     let outcome = run(&task, &mut |_| write.write_all(b"!").unwrap());
