@@ -12,7 +12,6 @@ use std::{
     time::Instant,
 };
 
-use memchr::memchr;
 use signal_hook::low_level::signal_name;
 
 use super::wire::{Order, Report, Word, line};
@@ -31,8 +30,7 @@ pub struct Worker {
     child: Child,
     orders: ChildStdin,
     reports: ChildStdout,
-    /// What has come of a report that is not whole yet.
-    partial: Vec<u8>,
+    lines: Lines,
     /// How far it has come.
     pub state: State,
     /// When it was last heard.
@@ -94,7 +92,7 @@ impl Worker {
             child,
             orders,
             reports,
-            partial: Vec::new(),
+            lines: Lines::default(),
             state: State::Connecting,
             heard: Instant::now(),
         };
@@ -135,15 +133,10 @@ impl Worker {
             Ok(len) => len,
         };
         self.heard = Instant::now();
-        self.partial.extend_from_slice(&chunk[..len]);
-        // Only what is new can have a newline.
-        let mut from = self.partial.len() - len;
-        while let Some(newline) = memchr(b'\n', &self.partial[from..]) {
-            let line: Vec<u8> = self.partial.drain(..=from + newline).collect();
+        for line in self.lines.take(&chunk[..len]) {
             reports.push(serde_json::from_slice(&line).map_err(|_| self.give_up(Death::Nonsense))?);
-            from = 0;
         }
-        if self.partial.len() > MAX_LINE {
+        if self.lines.partial.len() > MAX_LINE {
             return Err(self.give_up(Death::Nonsense));
         }
         Ok(())
@@ -161,6 +154,27 @@ impl Worker {
         // One that has begun to end keeps the status that it ends with.
         let _ = self.child.kill();
         self.child.wait()
+    }
+}
+
+/// Bytes that become lines.
+#[derive(Debug, Default)]
+struct Lines {
+    /// What has come of a line that is not whole yet.
+    partial: Vec<u8>,
+}
+
+impl Lines {
+    /// Takes more bytes; the lines that are whole by now, in order.
+    fn take(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.partial.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                lines.push(std::mem::take(&mut self.partial));
+            }
+        }
+        lines
     }
 }
 
@@ -185,5 +199,24 @@ fn describe(status: ExitStatus) -> String {
             None => format!("was killed by signal {signal}"),
         },
         (None, None) => "ended".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_the_same_however_they_are_cut() {
+        let text = b"one\n\ntwo\nrest";
+        for first in 0..=text.len() {
+            for second in first..=text.len() {
+                let mut lines = Lines::default();
+                let pieces = [&text[..first], &text[first..second], &text[second..]];
+                let taken = pieces.map(|piece| lines.take(piece)).concat();
+                assert_eq!(taken, [&b"one\n"[..], b"\n", b"two\n"], "{first} {second}");
+                assert_eq!(lines.partial, b"rest");
+            }
+        }
     }
 }
