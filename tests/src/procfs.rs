@@ -96,7 +96,9 @@ pub fn wait_for_listener(pid: Pid) -> SocketAddr {
     }
 }
 
-fn listener(pid: Pid) -> Option<SocketAddr> {
+/// The TCP port of an IPv4 address that a process listens on, if it does so by now.
+#[must_use]
+pub fn listener(pid: Pid) -> Option<SocketAddr> {
     let sockets: BTreeSet<String> = entries(&process(pid).join("fd"))
         .filter_map(|descriptor| fs::read_link(descriptor).ok())
         .filter_map(|target| {

@@ -4,15 +4,24 @@
 //! socket does not take: the send waits then, and everyone with it, which never happens to clients
 //! that have less under way than a socket holds. So it is a yardstick and no server.
 //!
+//! Several threads take clients from one listener, and deal them out in turn: each thread has an
+//! epoll and a table of its own, and looks into what others have dealt it only when it hears of a
+//! connection that it does not know.
+//!
 //! It ends when its standard input does: no one who starts it can leave it behind.
 
 use std::{
+    convert::Infallible,
     io::{self, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     num::NonZero,
     os::fd::AsRawFd as _,
     process,
-    sync::mpsc,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -66,63 +75,107 @@ fn main() -> anyhow::Result<()> {
     });
     // A loop ends only by an error, and then all do.
     let (ended, end) = mpsc::channel();
-    for _ in 0..args.threads.get() {
-        let (listener, ended) = (listener.try_clone()?, ended.clone());
-        thread::spawn(move || ended.send(serve(&listener)));
-    }
-    end.recv()?
+    let hands: Vec<Hand> =
+        (0..args.threads.get()).map(|_| Hand::new(&listener)).collect::<Result<_, _>>()?;
+    let table = Table { listener, hands, dealt: AtomicUsize::new(0) };
+    thread::scope(|scope| {
+        for number in 0..table.hands.len() {
+            let (table, ended) = (&table, ended.clone());
+            scope.spawn(move || ended.send(table.serve(number)));
+        }
+        let Err(error) = end.recv()?;
+        let _ = writeln!(io::stderr(), "bare-echo: {error:#}");
+        process::exit(1)
+    })
 }
 
-/// Serves connections until something fails that is not a connection's own.
-fn serve(listener: &TcpListener) -> anyhow::Result<()> {
-    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let woken = EventFlags::IN | EventFlags::EXCLUSIVE;
-    epoll::add(&epoll, listener, EventData::new_u64(LISTENER), woken)?;
-    // By descriptor: the kernel hands out the lowest that is free, so there are few gaps.
-    let mut connections: Vec<Option<TcpStream>> = Vec::new();
-    let mut events = Vec::with_capacity(EVENTS);
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        events.clear();
-        match epoll::wait(&epoll, spare_capacity(&mut events), None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        for event in &events {
-            let data = event.data.u64();
-            if data == LISTENER {
-                accept(listener, &epoll, &mut connections)?;
-                continue;
-            }
-            let slot = &mut connections[usize::try_from(data).expect("a descriptor")];
-            if let Some(stream) = slot
-                && !echo(stream, &mut buffer)
-            {
-                *slot = None;
-            }
-        }
+/// What all threads share.
+struct Table {
+    listener: TcpListener,
+    hands: Vec<Hand>,
+    /// How many connections there have been.
+    dealt: AtomicUsize,
+}
+
+/// A thread's connections: where it hears of them, and those that it has not seen yet.
+struct Hand {
+    epoll: OwnedFd,
+    dealt: Mutex<Vec<TcpStream>>,
+}
+
+impl Hand {
+    fn new(listener: &TcpListener) -> anyhow::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let woken = EventFlags::IN | EventFlags::EXCLUSIVE;
+        epoll::add(&epoll, listener, EventData::new_u64(LISTENER), woken)?;
+        Ok(Self { epoll, dealt: Mutex::new(Vec::new()) })
     }
 }
 
-fn accept(
-    listener: &TcpListener,
-    epoll: &OwnedFd,
-    connections: &mut Vec<Option<TcpStream>>,
-) -> anyhow::Result<()> {
-    let stream = match listener.accept() {
-        Ok((stream, _)) => stream,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-        Err(error) => return Err(error).context("cannot accept"),
-    };
-    stream.set_nodelay(true)?;
-    let key = usize::try_from(stream.as_raw_fd()).expect("open descriptors are not negative");
-    // Told once, it need not be asked whether there is more, as a level would be in every round.
-    epoll::add(epoll, &stream, EventData::new_u64(key as u64), EventFlags::IN | EventFlags::ET)?;
-    if connections.len() <= key {
-        connections.resize_with(key + 1, || None);
+impl Table {
+    /// Serves connections until something fails that is not a connection's own.
+    fn serve(&self, number: usize) -> anyhow::Result<Infallible> {
+        let hand = &self.hands[number];
+        // By descriptor: the kernel hands out the lowest that is free, so there are few gaps.
+        let mut connections: Vec<Option<TcpStream>> = Vec::new();
+        let mut events = Vec::with_capacity(EVENTS);
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            events.clear();
+            match epoll::wait(&hand.epoll, spare_capacity(&mut events), None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                let data = event.data.u64();
+                if data == LISTENER {
+                    self.accept()?;
+                    continue;
+                }
+                let key = usize::try_from(data).expect("a descriptor");
+                if connections.get(key).is_none_or(Option::is_none) {
+                    hand.pick_up(&mut connections);
+                }
+                let slot = &mut connections[key];
+                if let Some(stream) = slot
+                    && !echo(stream, &mut buffer)
+                {
+                    *slot = None;
+                }
+            }
+        }
     }
-    connections[key] = Some(stream);
-    Ok(())
+
+    /// Takes one client and deals it to whose turn it is.
+    fn accept(&self) -> anyhow::Result<()> {
+        let stream = match self.listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error).context("cannot accept"),
+        };
+        stream.set_nodelay(true)?;
+        let turn = self.dealt.fetch_add(1, Ordering::Relaxed) % self.hands.len();
+        let hand = &self.hands[turn];
+        let key = EventData::new_u64(u64::try_from(stream.as_raw_fd()).expect("not negative"));
+        let mut dealt = hand.dealt.lock().unwrap_or_else(PoisonError::into_inner);
+        // Told once, it need not be asked whether there is more, as a level would be in every round.
+        // Whoever hears of it waits for the lock, and then finds it.
+        epoll::add(&hand.epoll, &stream, key, EventFlags::IN | EventFlags::ET)?;
+        dealt.push(stream);
+        Ok(())
+    }
+}
+
+impl Hand {
+    fn pick_up(&self, connections: &mut Vec<Option<TcpStream>>) {
+        for stream in self.dealt.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let key = usize::try_from(stream.as_raw_fd()).expect("not negative");
+            if connections.len() <= key {
+                connections.resize_with(key + 1, || None);
+            }
+            connections[key] = Some(stream);
+        }
+    }
 }
 
 /// Sends back what is there; whether the connection lives on.

@@ -1,0 +1,106 @@
+//! The chart: throughput and CPU per message by case, as ratios to the floor, in SVG.
+
+use std::fmt::Write as _;
+
+use crate::{metric::Metric, peer::Peer, results::CaseResults};
+
+/// The servers that are shown, and the colour of their bars.
+const SERIES: [(Peer, &str); 4] = [
+    (Peer::Ours, "#1f6feb"),
+    (Peer::OursLogged, "#8ab8ff"),
+    (Peer::Tokio, "#e08a1e"),
+    (Peer::Thread, "#9a9a9a"),
+];
+
+/// What is shown, one panel above the other.
+const PANELS: [(Metric, &str); 2] = [
+    (Metric::Rate, "Throughput, as a ratio to a bare epoll loop (more is better)"),
+    (Metric::Cpu, "Server CPU per message, as a ratio to a bare epoll loop (less is better)"),
+];
+
+const WIDTH: f64 = 960.0;
+const LEFT: f64 = 44.0;
+const PANEL: f64 = 190.0;
+const PANEL_GAP: f64 = 76.0;
+const TOP: f64 = 64.0;
+const BAR: f64 = 0.19;
+
+/// Bars end here; how long a longer one would be is written on it.
+const MOST: f64 = 2.5;
+
+/// The chart of all cases that have a ratio of both kinds.
+pub(crate) fn svg(results: &[CaseResults]) -> String {
+    let cases: Vec<&CaseResults> = results
+        .iter()
+        .filter(|case| PANELS.iter().all(|&(metric, _)| case.ratio(Peer::Ours, metric).is_some()))
+        .collect();
+    let height = TOP + 2.0 * (PANEL + PANEL_GAP);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         font-family=\"sans-serif\" font-size=\"12\" fill=\"#24292f\">\n\
+         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
+    );
+    let mut x = LEFT;
+    for (peer, colour) in SERIES {
+        let title = peer.title();
+        let _ = writeln!(
+            svg,
+            "<rect x=\"{x}\" y=\"12\" width=\"12\" height=\"12\" fill=\"{colour}\"/>"
+        );
+        let _ = writeln!(svg, "<text x=\"{}\" y=\"22\">{title}</text>", x + 18.0);
+        x += 130.0;
+    }
+    for (number, &panel) in (0_u8..).zip(&PANELS) {
+        draw(&mut svg, TOP + f64::from(number) * (PANEL + PANEL_GAP), panel, &cases);
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&CaseResults]) {
+    let y = |ratio: f64| top + PANEL - ratio.min(MOST) / MOST * PANEL;
+    let _ = writeln!(
+        svg,
+        "<text x=\"{LEFT}\" y=\"{}\" font-weight=\"bold\">{title}</text>",
+        top - 14.0
+    );
+    for half in 0..=5_u8 {
+        let tick = f64::from(half) / 2.0;
+        let (at, right) = (y(tick), WIDTH - 8.0);
+        let (colour, width) = if half == 2 { ("#24292f", 1.5) } else { ("#d8dee4", 1.0) };
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{LEFT} {at:.1}H{right}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{tick:.1}</text>",
+            LEFT - 6.0,
+            at + 4.0
+        );
+    }
+    let group = (WIDTH - 8.0 - LEFT) / f64::from(u8::try_from(cases.len()).unwrap_or(1).max(1));
+    for (place, case) in (0_u8..).zip(cases) {
+        let left = LEFT + f64::from(place) * group;
+        let _ = writeln!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"11\">{}</text>",
+            left + group / 2.0,
+            top + PANEL + 18.0,
+            case.case.title
+        );
+        for (bar, (peer, colour)) in (0_u8..).zip(SERIES) {
+            let Some(ratio) = case.ratio(peer, metric) else { continue };
+            let (x, width) = (left + group * (0.12 + f64::from(bar) * BAR), group * BAR * 0.9);
+            let (upper, ratio) = (y(ratio.median), ratio.median);
+            let _ = writeln!(
+                svg,
+                "<rect x=\"{x:.1}\" y=\"{upper:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{colour}\">\
+                 <title>{}, {}: {ratio:.2}</title></rect>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"8\">{ratio:.2}</text>",
+                top + PANEL - upper,
+                case.case.title,
+                peer.title(),
+                x + width / 2.0,
+                upper - 3.0,
+            );
+        }
+    }
+}

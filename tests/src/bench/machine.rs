@@ -1,0 +1,59 @@
+//! The machine that was measured on.
+
+use std::{fs, process::Command, thread, time::Duration};
+
+use anyhow::Context as _;
+use rustix::process::{Resource, getrlimit};
+use serde_json::{Value, json};
+
+use crate::usage::{as_f64, machine_busy};
+
+/// How long it is looked at before anything is run.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(crate) struct Machine {
+    pub processor: String,
+    pub cores: usize,
+    pub kernel: String,
+    pub compiler: String,
+    pub descriptors: u64,
+    /// How busy it was with something else just before.
+    pub busy_percent: f64,
+}
+
+impl Machine {
+    pub(crate) fn look() -> anyhow::Result<Self> {
+        let cores = thread::available_parallelism()?.get();
+        let before = machine_busy()?;
+        thread::sleep(LOOK);
+        let busy = (machine_busy()? - before) / (LOOK.as_secs_f64() * as_f64(cores as u64));
+        let processors = fs::read_to_string("/proc/cpuinfo")?;
+        let processor = processors.lines().find_map(|line| line.strip_prefix("model name"));
+        let rustc = Command::new("rustc").arg("--version").output();
+        let compiler = rustc.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+        Ok(Self {
+            processor: processor
+                .map_or("unknown", |line| line.trim_start_matches([' ', '\t', ':']))
+                .to_owned(),
+            cores,
+            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
+                .context("Linux says its release")?
+                .trim()
+                .to_owned(),
+            compiler: compiler.map_or_else(|| "unknown".into(), |text| text.trim().to_owned()),
+            descriptors: getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX),
+            busy_percent: busy * 100.0,
+        })
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "processor": self.processor,
+            "cores": self.cores,
+            "kernel": self.kernel,
+            "compiler": self.compiler,
+            "descriptor_limit": self.descriptors,
+            "busy_percent_before": self.busy_percent,
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! All runs of a benchmark, their medians, and their ratios to the floor.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{case::Case, metric::Metric, peer::Peer, run::Run};
+
+/// The middle, the least and the most of some figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Summary {
+    pub median: f64,
+    pub least: f64,
+    pub most: f64,
+}
+
+/// The runs of a case.
+pub(crate) struct CaseResults {
+    pub case: Case,
+    /// By server and then by round.
+    runs: BTreeMap<Peer, BTreeMap<usize, Run>>,
+    /// What failed, and why.
+    pub failures: Vec<(Peer, String)>,
+}
+
+impl Summary {
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut figures: Vec<f64> = figures.into_iter().collect();
+        figures.sort_by(f64::total_cmp);
+        let (&least, &most) = (figures.first()?, figures.last()?);
+        let middle = figures.len() / 2;
+        let median = if figures.len() % 2 == 1 {
+            figures[middle]
+        } else {
+            f64::midpoint(figures[middle - 1], figures[middle])
+        };
+        Some(Self { median, least, most })
+    }
+
+    fn json(self) -> Value {
+        json!({ "median": self.median, "min": self.least, "max": self.most })
+    }
+}
+
+impl CaseResults {
+    pub(crate) fn new(case: Case) -> Self {
+        Self { case, runs: BTreeMap::new(), failures: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, peer: Peer, round: usize, run: anyhow::Result<Run>) {
+        match run {
+            Ok(run) => {
+                self.runs.entry(peer).or_default().insert(round, run);
+            }
+            Err(error) => self.failures.push((peer, format!("{error:#}"))),
+        }
+    }
+
+    pub(crate) fn peers(&self) -> impl Iterator<Item = Peer> {
+        self.runs.keys().copied()
+    }
+
+    pub(crate) fn has(&self, metric: Metric) -> bool {
+        self.runs.values().flat_map(BTreeMap::values).any(|run| run.contains_key(&metric))
+    }
+
+    pub(crate) fn summary(&self, peer: Peer, metric: Metric) -> Option<Summary> {
+        let runs = self.runs.get(&peer)?;
+        Summary::of(runs.values().filter_map(|run| run.get(&metric).copied()))
+    }
+
+    /// Of the ratios in each round: what else the machine did then has met both.
+    pub(crate) fn ratio(&self, peer: Peer, metric: Metric) -> Option<Summary> {
+        let (runs, floor) = (self.runs.get(&peer)?, self.runs.get(&Peer::Floor)?);
+        Summary::of(runs.iter().filter_map(|(round, run)| {
+            let (of, to) = (run.get(&metric)?, floor.get(round)?.get(&metric)?);
+            (*to > 0.0).then(|| of / to)
+        }))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let servers: BTreeMap<String, Value> = self
+            .runs
+            .iter()
+            .map(|(&peer, runs)| {
+                let by_metric = |summary: &dyn Fn(Metric) -> Option<Summary>| -> Value {
+                    let figures = Metric::ALL.into_iter().filter_map(|metric| {
+                        Some((metric.name().to_owned(), summary(metric)?.json()))
+                    });
+                    Value::Object(figures.collect())
+                };
+                let figures = by_metric(&|metric| self.summary(peer, metric));
+                let ratios = by_metric(&|metric| self.ratio(peer, metric));
+                let runs: Vec<Value> = runs
+                    .iter()
+                    .map(|(round, run)| {
+                        let mut run: BTreeMap<&str, Value> = run
+                            .iter()
+                            .map(|(metric, &value)| (metric.name(), value.into()))
+                            .collect();
+                        run.insert("round", (*round).into());
+                        json!(run)
+                    })
+                    .collect();
+                let server = json!({ "figures": figures, "ratio_to_floor": ratios, "runs": runs });
+                (peer.name(), server)
+            })
+            .collect();
+        let failures: Vec<Value> = self
+            .failures
+            .iter()
+            .map(|(peer, why)| json!({ "server": peer.name(), "why": why }))
+            .collect();
+        json!({
+            "name": self.case.name,
+            "title": self.case.title,
+            "servers": servers,
+            "failures": failures,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::CASES;
+
+    #[test]
+    fn a_ratio_is_to_the_floor_of_the_same_round() {
+        let mut results = CaseResults::new(CASES[0]);
+        for (round, (ours, floor)) in
+            [(90.0, 100.0), (30.0, 50.0), (80.0, 80.0)].into_iter().enumerate()
+        {
+            results.add(Peer::Ours, round, Ok(Run::from([(Metric::Rate, ours)])));
+            results.add(Peer::Floor, round, Ok(Run::from([(Metric::Rate, floor)])));
+        }
+        let ratio = results.ratio(Peer::Ours, Metric::Rate).unwrap();
+        assert_eq!(ratio, Summary { median: 0.9, least: 0.6, most: 1.0 });
+        assert_eq!(results.summary(Peer::Ours, Metric::Rate).unwrap().median, 80.0);
+    }
+
+    #[test]
+    fn an_even_number_has_its_median_between_two() {
+        let summary = Summary::of([4.0, 1.0, 2.0, 8.0]).unwrap();
+        assert_eq!(summary, Summary { median: 3.0, least: 1.0, most: 8.0 });
+    }
+}

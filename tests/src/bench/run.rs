@@ -1,0 +1,153 @@
+//! One run: a server that is started for it, a load, and what is measured meanwhile.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use rustix::process::{Resource, getrlimit};
+use serde_json::Value;
+
+use crate::{
+    case::{ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, STREAM_DEPTH, STREAM_SIZE, WARM_UP},
+    load::{Load, Shape},
+    metric::Metric,
+    peer::{Peer, Server},
+    usage::{as_f64, machine_busy, memory_kib},
+};
+
+/// What one run came to.
+pub(crate) type Run = BTreeMap<Metric, f64>;
+
+/// Descriptors that a server keeps for itself, and more.
+const SPARE_DESCRIPTORS: usize = 500;
+
+/// How long memory is given to settle before it is looked at.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// What the active ones do beside others.
+const BESIDE: Shape = Shape { mode: "echo", connections: ACTIVE, size: ACTIVE_SIZE, depth: 1 };
+
+pub(crate) struct Bench {
+    /// The workers that a server has.
+    pub threads: usize,
+    /// How long a run is measured.
+    pub duration: Duration,
+}
+
+impl Bench {
+    pub(crate) fn run(&self, case: &Case, peer: Peer) -> anyhow::Result<Run> {
+        let server = Server::start(peer, self.threads)?;
+        let mut run = Run::new();
+        let messages = match case.kind {
+            Kind::Echo { connections, size, depth } => {
+                let shape = Shape { mode: "echo", connections, size, depth };
+                let mut load = Load::start(server.port, shape, self.duration)?;
+                measure(&server, &mut load, &mut run)?
+            }
+            Kind::Churn { connections, size } => {
+                let shape = Shape { mode: "churn", connections, size, depth: 1 };
+                let mut load = Load::start(server.port, shape, self.duration)?;
+                measure(&server, &mut load, &mut run)?
+            }
+            Kind::Idle => self.idle(&server, &mut run)?,
+            Kind::Fairness => self.fairness(&server, &mut run)?,
+        };
+        run.insert(Metric::Peak, as_f64(memory_kib(server.pid(), "VmHWM")?) / 1024.0);
+        if peer == Peer::OursLogged {
+            let records = server.records()?;
+            ensure!(
+                records >= 2 * messages,
+                "its log has {records} records of {messages} messages"
+            );
+        }
+        Ok(run)
+    }
+
+    /// Memory with few and with many silent connections; then active ones beside the many.
+    fn idle(&self, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
+        let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        let most = usize::try_from(limit)?.min(1_000_000);
+        ensure!(most > 2 * FEW_IDLE + SPARE_DESCRIPTORS, "too few descriptors are allowed");
+        let more = most - SPARE_DESCRIPTORS - ACTIVE - FEW_IDLE;
+        let silent = |connections| {
+            Load::start(server.port, Shape { mode: "idle", connections, ..BESIDE }, self.duration)
+        };
+        let _few = silent(FEW_IDLE)?;
+        thread::sleep(SETTLE);
+        let before = memory_kib(server.pid(), "VmRSS")?;
+        let _many = silent(more)?;
+        thread::sleep(SETTLE);
+        let after = memory_kib(server.pid(), "VmRSS")?;
+        let grown = as_f64(after.saturating_sub(before)) * 1024.0;
+        run.insert(Metric::IdleBytes, grown / as_f64(more as u64));
+        run.insert(Metric::IdleConnections, as_f64((FEW_IDLE + more) as u64));
+        let mut load = Load::start(server.port, BESIDE, self.duration)?;
+        measure(server, &mut load, run)
+    }
+
+    /// Interactive clients beside one that streams for each worker.
+    fn fairness(&self, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
+        let shape = Shape {
+            mode: "echo",
+            connections: self.threads,
+            size: STREAM_SIZE,
+            depth: STREAM_DEPTH,
+        };
+        let mut streams = Load::start(server.port, shape, self.duration)?;
+        let mut load = Load::start(server.port, BESIDE, self.duration)?;
+        streams.go()?;
+        thread::sleep(WARM_UP);
+        let messages = measure(server, &mut load, run)?;
+        let streamed = figure(&streams.report()?, "/rate")? * as_f64(STREAM_SIZE as u64);
+        run.insert(Metric::Streamed, streamed / 1e6);
+        // What a message costs cannot be told apart from what the streams do.
+        for metric in [Metric::Cpu, Metric::UserCpu, Metric::SystemCpu, Metric::Others] {
+            run.remove(&metric);
+        }
+        Ok(messages)
+    }
+}
+
+/// Has a load run, and looks at the server before and after: how many messages returned.
+fn measure(server: &Server, load: &mut Load, run: &mut Run) -> anyhow::Result<u64> {
+    let (begun, busy) = (Instant::now(), machine_busy()?);
+    let before = server.usage()?;
+    load.go()?;
+    let report = load.report()?;
+    let cpu = server.usage()?.since(&before);
+    let busy = machine_busy()? - busy;
+    let seconds = begun.elapsed().as_secs_f64();
+
+    let messages = figure(&report, "/messages")?;
+    ensure!(messages > 0.0, "no message came back");
+    let client = figure(&report, "/client_cpu/seconds")?;
+    let cores = as_f64(thread::available_parallelism()?.get() as u64);
+    let others = (busy - client - cpu.total()).max(0.0) / (seconds * cores);
+    for (metric, value) in [
+        (Metric::Rate, figure(&report, "/rate")?),
+        (Metric::Cpu, cpu.total() / messages * 1e6),
+        (Metric::UserCpu, cpu.user / messages * 1e6),
+        (Metric::SystemCpu, cpu.system / messages * 1e6),
+        (Metric::Others, others * 100.0),
+    ] {
+        run.insert(metric, value);
+    }
+    for (metric, pointer) in [
+        (Metric::P50, "/latency_seconds/p50"),
+        (Metric::P99, "/latency_seconds/p99"),
+        (Metric::P999, "/latency_seconds/p99.9"),
+    ] {
+        if let Ok(seconds) = figure(&report, pointer) {
+            run.insert(metric, seconds * 1e6);
+        }
+    }
+    report.pointer("/messages").and_then(Value::as_u64).context("a count")
+}
+
+fn figure(report: &Value, pointer: &str) -> anyhow::Result<f64> {
+    let figure = report.pointer(pointer).and_then(Value::as_f64);
+    figure.with_context(|| format!("the report has no figure {pointer}"))
+}

@@ -1,0 +1,61 @@
+//! Connections to the server, the timer that ends a run, and sending.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use rustix::{
+    event::epoll::{self, EventData, EventFlags},
+    fd::OwnedFd,
+    net::{SendFlags, send},
+    time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    },
+};
+use socket2::{Domain, Socket, Type};
+
+/// The timer's event; connections have their numbers.
+pub(crate) const TIMER: u64 = u64::MAX;
+
+/// The most events that are taken at once.
+pub(crate) const EVENTS: usize = 1024;
+
+/// How many addresses connections come from. A closed one keeps its port for a minute, and an address
+/// has some thirty thousand of them.
+const SOURCES: usize = 200;
+
+/// A connection, the `number`th of this process.
+pub(crate) fn connect(port: u16, number: usize) -> anyhow::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let last = u8::try_from(number % SOURCES).expect("fewer than 256") + 2;
+    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into())?;
+    socket
+        .connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
+        .with_context(|| format!("cannot connect to port {port}"))?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket.into())
+}
+
+/// Sends everything, and waits if it has to.
+pub(crate) fn send_all(stream: &TcpStream, mut bytes: &[u8]) -> anyhow::Result<()> {
+    while !bytes.is_empty() {
+        let sent = send(stream, bytes, SendFlags::NOSIGNAL)?;
+        bytes = &bytes[sent..];
+    }
+    Ok(())
+}
+
+/// A timer that fires once, as an event of `epoll`; it ends when it is dropped.
+pub(crate) fn start_timer(epoll: &OwnedFd, duration: Duration) -> anyhow::Result<OwnedFd> {
+    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
+    let once = Itimerspec {
+        it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
+        it_value: Timespec::try_from(duration)?,
+    };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
+    epoll::add(epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
+    Ok(timer)
+}
