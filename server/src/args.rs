@@ -4,12 +4,12 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum, builder::NonEmptyStringValueParser};
 use common::{
-    cli::{TimeLimit, at_least_one, duration, time_limit},
+    cli::{TimeLimit, at_least_one, duration, positive_duration, time_limit},
     protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol},
 };
 use log::LevelFilter;
 use server::{
-    Config,
+    Config, Spin,
     logging::{Format, Options, Overflow},
 };
 
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// How long to wait for clients to leave when asked to shut down
     #[arg(long, value_name = "DUR", value_parser = duration, default_value = "5s")]
     drain_timeout: Duration,
+    /// Look for more to do for a moment before sleeping: while it pays, never, or always for so long
+    #[arg(long, value_name = "auto|off|DUR", value_parser = spin, default_value = "auto")]
+    spin: Spin,
     /// Log nothing below this level
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     log_level: LogLevel,
@@ -88,6 +91,16 @@ enum Switch {
     Off,
 }
 
+fn spin(typed: &str) -> Result<Spin, String> {
+    match typed {
+        "auto" => Ok(Spin::Auto),
+        "off" => Ok(Spin::Off),
+        time => positive_duration(time)
+            .map(Spin::For)
+            .map_err(|_| "expected auto, off, or a duration like 50us".to_owned()),
+    }
+}
+
 impl Args {
     /// What was typed, as the server and the log take it.
     pub(crate) fn resolve(self) -> (Config, Options) {
@@ -104,6 +117,7 @@ impl Args {
         config.idle_timeout = self.idle_timeout.0;
         config.write_timeout = self.write_timeout.0;
         config.drain_timeout = self.drain_timeout;
+        config.spin = self.spin;
         config.log_messages = self.log_messages == Switch::On;
         let options = Options {
             level: match self.log_level {

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
 use common::protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol};
 
-use crate::{descriptors, limits};
+use crate::{descriptors, limits, spin::Spin};
 
 /// What a [`Server`](crate::Server) is told.
 ///
@@ -35,6 +35,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Whether every message is logged, as received and as echoed. Default: yes.
     pub log_messages: bool,
+    /// How a worker waits for the next bytes. Default: [`Spin::Auto`].
+    pub spin: Spin,
 }
 
 impl Default for Config {
@@ -50,6 +52,7 @@ impl Default for Config {
             write_timeout: Some(limits::WRITE_TIMEOUT),
             drain_timeout: limits::DRAIN_TIMEOUT,
             log_messages: true,
+            spin: Spin::default(),
         }
     }
 }

@@ -151,7 +151,7 @@ impl<T, W: Wake> Handoff<T, W> {
     }
 
     /// Whether something waits that `seat` should take.
-    fn is_for(&self, seat: usize) -> bool {
+    pub(crate) fn is_for(&self, seat: usize) -> bool {
         // The common case costs one look.
         let waiting = self.queue.len();
         if waiting == 0 {

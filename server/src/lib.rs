@@ -32,6 +32,7 @@ mod phase;
 mod server;
 mod session;
 mod shared;
+mod spin;
 mod stream;
 mod tail;
 mod throttle;
@@ -43,4 +44,5 @@ pub use self::{
     counters::Stats,
     phase::Phase,
     server::{BindError, Handle, RunError, Server},
+    spin::Spin,
 };

@@ -19,6 +19,20 @@ pub const TURN_TAKES: usize = 64;
 /// Readiness events that a worker collects with one `epoll_wait`.
 pub const EVENTS: usize = 1024;
 
+/// How long a worker looks for more to do before it sleeps, where that pays: longer than a lone
+/// client takes to answer a reply over loopback, and far shorter than anybody would notice.
+pub const SPIN: Duration = Duration::from_micros(50);
+
+/// Rounds in a row that must have come within [`SPIN`] of each other before a worker looks.
+pub const SPIN_AFTER: u32 = 16;
+
+/// A look at a poll takes about a microsecond. One that took this long was not running meanwhile:
+/// somebody else wanted the core.
+pub const SPIN_KEPT_OFF: Duration = Duration::from_micros(20);
+
+/// Rounds for which a worker that kept somebody from a core does not look again.
+pub const SPIN_PENANCE: u32 = 4096;
+
 /// Timer entries that a worker keeps besides two for each connection, before it throws away those
 /// of connections that have gone.
 pub const TIMERS: usize = 1024;

@@ -22,6 +22,7 @@ use crate::{
     limits, logging,
     phase::Phase,
     shared::{Accepted, Shared},
+    spin::Spinner,
     stream::Stream,
     timers::{Armed, Timers},
 };
@@ -41,6 +42,7 @@ pub(crate) struct Worker<'a, S> {
     ready: Vec<usize>,
     timers: Timers,
     timeouts: Timeouts,
+    spinner: Spinner,
     /// The connections have been told that the server is leaving.
     draining: bool,
     /// When they will not be waited for any longer, once they have been told; `None`: never.
@@ -74,6 +76,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             timeouts: Timeouts { idle: config.idle_timeout, write: config.write_timeout },
             draining: false,
             drained_by: None,
+            spinner: Spinner::new(config.spin),
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
             now: Instant::now(),
         }
@@ -164,18 +167,61 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     /// all that there is to hear: not if they fill their room, nor if the sleep was interrupted, as it
     /// is when the process has been stopped and goes on (`signal(7)`).
     fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
+        if self.ready.is_empty() && self.spin(events)? {
+            return Ok(self.heard_all(events));
+        }
         let sleeps = self.ready.is_empty() && self.shared.handoff.fall_asleep(self.seat);
         let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(events, timeout);
         if sleeps {
             self.shared.handoff.woke(self.seat);
         }
-        self.now = Instant::now();
         match polled {
-            Ok(()) => Ok(events.iter().count() < limits::EVENTS),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            Ok(()) => Ok(self.heard_all(events)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.begin_round();
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// A round begins with these events: says whether they are all that there are.
+    fn heard_all(&mut self, events: &Events) -> bool {
+        self.begin_round();
+        events.iter().count() < limits::EVENTS
+    }
+
+    fn begin_round(&mut self) {
+        let before = std::mem::replace(&mut self.now, Instant::now());
+        self.spinner.round(self.now.duration_since(before));
+    }
+
+    /// Looks for events for a moment, if that seems to pay; says whether it found any.
+    fn spin(&mut self, events: &mut Events) -> io::Result<bool> {
+        let Some(patience) = self.spinner.patience() else {
+            return Ok(false);
+        };
+        let start = Instant::now();
+        let mut before = start;
+        while !self.shared.handoff.is_for(self.seat) {
+            match self.poll.poll(events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                polled => polled?,
+            }
+            if !events.is_empty() {
+                return Ok(true);
+            }
+            // Whoever else wants this core has it now, and the clock will tell.
+            std::thread::yield_now();
+            let now = Instant::now();
+            let look = now.duration_since(std::mem::replace(&mut before, now));
+            if self.spinner.is_kept_off(look) || now.duration_since(start) >= patience {
+                self.spinner.missed(look);
+                break;
+            }
+        }
+        Ok(false)
     }
 
     /// `None`: there is none, so nothing but an event ends the sleep.
