@@ -28,6 +28,7 @@ use crate::{
     limits,
     phase::Phase,
     shared::{Accepted, Shared, WAKE},
+    stream::Socket,
     throttle::Throttle,
 };
 
@@ -40,7 +41,7 @@ pub(crate) struct Acceptor<'a> {
     listener: TcpListener,
     poll: Poll,
     /// Accepted, and the queue had no room for it.
-    waiting: Option<Accepted<TcpStream>>,
+    waiting: Option<Accepted<Socket>>,
     refusals: Throttle,
     failures: Throttle,
 }
@@ -133,7 +134,7 @@ impl<'a> Acceptor<'a> {
             }
             match self.listener.accept() {
                 Ok((stream, peer)) if self.shared.open.acquire(self.config.max_connections) => {
-                    self.waiting = Some(Accepted { stream, peer });
+                    self.waiting = Some(Accepted { stream: stream.into(), peer });
                 }
                 Ok((stream, peer)) => self.refuse(stream, peer),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Pause::BacklogEmpty,

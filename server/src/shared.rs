@@ -14,13 +14,14 @@ use std::{
 use common::reason::reason;
 use crossbeam::utils::CachePadded;
 use log::error;
-use mio::{Token, Waker, net::TcpStream};
+use mio::{Token, Waker};
 
 use crate::{
     counters::Counters,
     handoff::Handoff,
     limits, logging,
     phase::{Phase, PhaseCell},
+    stream::Socket,
 };
 
 /// The token of a thread's waker in its own poll.
@@ -35,7 +36,7 @@ pub(crate) struct Accepted<S> {
 
 /// What the threads of one server share. `S` is what connections are made of.
 #[derive(Debug)]
-pub(crate) struct Shared<S = TcpStream> {
+pub(crate) struct Shared<S = Socket> {
     pub(crate) phase: PhaseCell,
     pub(crate) open: OpenConnections,
     pub(crate) counters: Counters,

@@ -1,11 +1,12 @@
-//! What a connection needs of its socket; all that it knows of it.
+//! What a connection needs of its socket, all that it knows of it; and the socket that has it.
 
 use std::{
     io::{self, Read, Write},
     net::Shutdown,
 };
 
-use mio::net::TcpStream;
+use mio::{Interest, Registry, Token, event::Source, net::TcpStream};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 /// A non-blocking byte stream with two ends that close one by one.
 pub(crate) trait Stream: Read + Write {
@@ -24,12 +25,65 @@ pub(crate) trait Stream: Read + Write {
     fn received(&self) -> io::Result<u64>;
 }
 
-impl Stream for TcpStream {
+/// A TCP connection.
+///
+/// It makes its two system calls itself: in a program of several threads the C library's `send` and
+/// `recv` do work before and after for threads that may be cancelled, which ours never are.
+#[derive(Debug)]
+pub(crate) struct Socket(TcpStream);
+
+impl From<TcpStream> for Socket {
+    fn from(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(recv(&self.0, buffer, RecvFlags::DONTWAIT)?.0)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Socket {
     fn half_close(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        self.0.shutdown(Shutdown::Write)
     }
 
     fn received(&self) -> io::Result<u64> {
-        Ok(rustix::io::ioctl_fionread(self)?)
+        Ok(rustix::io::ioctl_fionread(&self.0)?)
+    }
+}
+
+impl Source for Socket {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0.register(registry, token, interest)
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0.reregister(registry, token, interest)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.0.deregister(registry)
     }
 }

@@ -364,11 +364,11 @@ mod tests {
     use mio::{Registry, Waker, net::TcpStream};
 
     use super::*;
-    use crate::shared::WAKE;
+    use crate::{shared::WAKE, stream::Socket};
 
     /// A socket whose reader has a bug: it panics when it has read `panic`.
     #[derive(Debug)]
-    struct Trap(TcpStream);
+    struct Trap(Socket);
 
     impl Read for Trap {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -424,7 +424,7 @@ mod tests {
         let (stream, peer) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         assert!(shared.open.acquire(usize::MAX));
-        let stream = Trap(TcpStream::from_std(stream));
+        let stream = Trap(TcpStream::from_std(stream).into());
         shared.handoff.push(Accepted { stream, peer }).expect("the queue has room");
         client
     }

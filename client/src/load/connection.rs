@@ -5,13 +5,16 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, ErrorKind as Io, Read},
+    io::{self, ErrorKind as Io, Write},
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
-use rustix::io::Errno;
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
@@ -211,7 +214,7 @@ impl Connection {
         }
         let mut sent = self.send_more(bench, None);
         while let State::Open(stream) = &mut self.state {
-            let read = match stream.read(&mut bench.received) {
+            let read = match receive(stream, &mut bench.received) {
                 // The failed send may have taken the error that tells a reset from an end.
                 Ok(0) => match sent {
                     Err(error) if error.kind() == Io::ConnectionReset => {
@@ -270,7 +273,7 @@ impl Connection {
             && self.conversation.has_unsent()
         {
             bench.tally.bytes_sent +=
-                self.conversation.send(&bench.streams, stream, &mut bench.scratch)?;
+                self.conversation.send(&bench.streams, &mut Sender(stream), &mut bench.scratch)?;
         }
         Ok(())
     }
@@ -366,7 +369,7 @@ impl Connection {
         };
         let enough = judge::enough_evidence(bench.order.max_size);
         while evidence.len() < enough {
-            match stream.read(&mut bench.received) {
+            match receive(stream, &mut bench.received) {
                 Ok(0) => return Err(ErrorKind::WrongBytes),
                 Ok(read) => {
                     evidence.extend_from_slice(&bench.received[..read]);
@@ -409,6 +412,24 @@ impl Connection {
             let fault = judge::explain(&bench.streams, expected, bench.connections(), &evidence);
             bench.tally.faults.push(fault);
         }
+    }
+}
+
+/// Receives without the C library, which in a process of several threads does more than asked for.
+fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(stream, buffer, RecvFlags::DONTWAIT)?.0)
+}
+
+/// As [`receive`], the other way.
+struct Sender<'s>(&'s TcpStream);
+
+impl Write for Sender<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
