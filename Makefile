@@ -39,6 +39,21 @@ bench-client: ## Compare `echo-client load` with a bare load loop (ARGS="--round
 	@$(CARGO) build --release --workspace --bins
 	@$(CARGO) run --quiet --release --bin bench-client -- $(ARGS)
 
+.PHONY: bench
+bench: ## Measure the server next to others; writes BENCHMARKS.md and docs/benchmarks.* (ARGS=)
+	@$(CARGO) build --release --workspace --bins
+	@$(PROGRAMS)/bench --markdown BENCHMARKS.md --json docs/benchmarks.json --svg docs/benchmarks.svg $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: ## The same in less than three minutes, printed only (ARGS="--only 50,churn" passes flags on)
+	@$(CARGO) build --release --workspace --bins
+	@$(PROGRAMS)/bench --quick $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: ## Micro-benchmarks of what needs no socket: splitting, exits, escaping, a log record
+	@$(CARGO) bench --package common --bench protocol
+	@$(CARGO) bench --package server --bench log_record
+
 .PHONY: check
 check: ## Format, lints, docs and tests: what has to pass before a change lands
 	$(CARGO) fmt --all -- --check

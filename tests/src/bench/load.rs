@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::{case::WARM_UP, peer::sibling};
+use crate::peer::sibling;
 
 /// What connections do, and how many.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Shape {
     pub connections: usize,
     pub size: usize,
     pub depth: usize,
+    /// How long the same is done before it counts.
+    pub warm_up: Duration,
 }
 
 /// A load client that runs; its connections are closed when this is dropped.
@@ -38,7 +40,7 @@ impl Load {
             ("--size", shape.size.to_string()),
             ("--depth", shape.depth.to_string()),
             ("--duration", format!("{}ms", duration.as_millis())),
-            ("--warm-up", format!("{}ms", WARM_UP.as_millis())),
+            ("--warm-up", format!("{}ms", shape.warm_up.as_millis())),
         ] {
             command.arg(name).arg(value);
         }

@@ -77,7 +77,7 @@ struct Args {
     #[arg(long)]
     rounds: Option<usize>,
 
-    /// How long a run is measured, as 500ms or 3s [default: 1500ms, or 1s if quick]
+    /// How long a run is measured, as 500ms or 3s [default: 1s]
     #[arg(long, value_name = "DUR", value_parser = positive_duration)]
     seconds: Option<Duration>,
 

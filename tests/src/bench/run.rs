@@ -28,7 +28,8 @@ const SPARE_DESCRIPTORS: usize = 500;
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// What the active ones do beside others.
-const BESIDE: Shape = Shape { mode: "echo", connections: ACTIVE, size: ACTIVE_SIZE, depth: 1 };
+const BESIDE: Shape =
+    Shape { mode: "echo", connections: ACTIVE, size: ACTIVE_SIZE, depth: 1, warm_up: WARM_UP };
 
 pub(crate) struct Bench {
     /// The workers that a server has.
@@ -43,19 +44,18 @@ impl Bench {
         let mut run = Run::new();
         let messages = match case.kind {
             Kind::Echo { connections, size, depth } => {
-                let shape = Shape { mode: "echo", connections, size, depth };
+                let shape = Shape { mode: "echo", connections, size, depth, warm_up: WARM_UP };
                 let mut load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut load, &mut run)?
             }
             Kind::Churn { connections, size } => {
-                let shape = Shape { mode: "churn", connections, size, depth: 1 };
+                let shape = Shape { mode: "churn", connections, size, depth: 1, warm_up: WARM_UP };
                 let mut load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut load, &mut run)?
             }
             Kind::Idle => self.idle(&server, &mut run)?,
             Kind::Fairness => self.fairness(&server, &mut run)?,
         };
-        run.insert(Metric::Peak, as_f64(memory_kib(server.pid(), "VmHWM")?) / 1024.0);
         if peer == Peer::OursLogged {
             let records = server.records()?;
             ensure!(
@@ -95,8 +95,11 @@ impl Bench {
             connections: self.threads,
             size: STREAM_SIZE,
             depth: STREAM_DEPTH,
+            // Until they are told to stream they have nothing under way that could hold up anyone.
+            warm_up: Duration::ZERO,
         };
-        let mut streams = Load::start(server.port, shape, self.duration)?;
+        // From before the others are measured until after.
+        let mut streams = Load::start(server.port, shape, self.duration + 2 * WARM_UP)?;
         let mut load = Load::start(server.port, BESIDE, self.duration)?;
         streams.go()?;
         thread::sleep(WARM_UP);
@@ -121,6 +124,7 @@ fn measure(server: &Server, load: &mut Load, run: &mut Run) -> anyhow::Result<u6
     let busy = machine_busy()? - busy;
     let seconds = begun.elapsed().as_secs_f64();
 
+    let peak = as_f64(memory_kib(server.pid(), "VmHWM")?) / 1024.0;
     let messages = figure(&report, "/messages")?;
     ensure!(messages > 0.0, "no message came back");
     let client = figure(&report, "/client_cpu/seconds")?;
@@ -132,6 +136,7 @@ fn measure(server: &Server, load: &mut Load, run: &mut Run) -> anyhow::Result<u6
         (Metric::UserCpu, cpu.user / messages * 1e6),
         (Metric::SystemCpu, cpu.system / messages * 1e6),
         (Metric::Others, others * 100.0),
+        (Metric::Peak, peak),
     ] {
         run.insert(metric, value);
     }

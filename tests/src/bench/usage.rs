@@ -1,6 +1,10 @@
 //! What a server has used so far, by the kernel's own accounts: processor time and memory.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use rustix::{param::clock_ticks_per_second, process::Pid};
@@ -29,14 +33,16 @@ impl Cpu {
 impl Usage {
     pub(crate) fn of(pid: Pid) -> anyhow::Result<Self> {
         let mut usage = Self { threads: BTreeMap::new(), user_ticks: 0, system_ticks: 0 };
-        for pid in family(pid) {
-            usage.add(pid)?;
+        usage.add(pid)?;
+        for child in family(pid).into_iter().skip(1) {
+            // It may have ended since.
+            let _ = usage.add(child);
         }
         Ok(usage)
     }
 
     fn add(&mut self, pid: Pid) -> anyhow::Result<()> {
-        let process = Path::new("/proc").join(pid.as_raw_nonzero().to_string());
+        let process = process(pid);
         let stat = fs::read_to_string(process.join("stat"))?;
         // The name of the program is in brackets and could hold anything.
         let (_, fields) = stat.rsplit_once(')').context("the kernel's own format")?;
@@ -76,14 +82,15 @@ impl Usage {
 
 /// A figure of `/proc/PID/status` in KiB, of a process and those that it has started.
 pub(crate) fn memory_kib(pid: Pid, name: &str) -> anyhow::Result<u64> {
-    let mut sum = 0;
-    for pid in family(pid) {
-        let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()))?;
-        let figure = status.lines().find_map(|line| line.strip_prefix(name));
-        let figure = figure.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
-        sum += figure.context("the kernel keeps it")?.parse::<u64>()?;
-    }
-    Ok(sum)
+    let children: u64 = family(pid)[1..].iter().filter_map(|&child| status(child, name)).sum();
+    Ok(status(pid, name).context("the server has ended")? + children)
+}
+
+/// A process that has ended has no such figure.
+fn status(pid: Pid, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(process(pid).join("status")).ok()?;
+    let figure = status.lines().find_map(|line| line.strip_prefix(name))?;
+    figure.trim_start_matches(':').split_whitespace().next()?.parse().ok()
 }
 
 /// Processor time that the whole machine has been busy for, in seconds.
@@ -97,15 +104,28 @@ pub(crate) fn machine_busy() -> anyhow::Result<f64> {
     Ok(as_f64(busy) / as_f64(clock_ticks_per_second()))
 }
 
-/// A process and all that it has started.
+/// A process and all that it has started, without those that have ended meanwhile.
 fn family(pid: Pid) -> Vec<Pid> {
     let mut family = vec![pid];
     let mut at = 0;
     while let Some(&pid) = family.get(at) {
-        family.extend(tests::procfs::children(pid));
+        family.extend(children(pid));
         at += 1;
     }
     family
+}
+
+fn children(pid: Pid) -> Vec<Pid> {
+    let threads = fs::read_dir(process(pid).join("task")).into_iter().flatten().flatten();
+    threads
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
+}
+
+fn process(pid: Pid) -> PathBuf {
+    Path::new("/proc").join(pid.as_raw_nonzero().to_string())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "52 bits are more than will be")]
