@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind as Io, Write},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Shutdown, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -30,6 +30,13 @@ const CHUNK: usize = 64 * 1024;
 
 /// How long to wait for more of a wrong echo before it is explained.
 const EVIDENCE_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long to wait for the server to end a connection that we have ended. One that never does is
+/// still an echo server.
+const HANG_UP: Duration = Duration::from_millis(500);
+
+/// Reads, and writes, that a connection gets in a row before the others have their turn.
+const TURN: usize = 8;
 
 /// What all connections of a process share.
 #[derive(Debug)]
@@ -65,13 +72,18 @@ pub struct Connection {
     since: Duration,
     /// The end of the stream, or an error, is behind whatever bytes there are: that was told, and
     /// will not be told again.
-    closing: bool,
+    more_behind: bool,
+    /// It stopped for the sake of the others, and has more to do.
+    again: bool,
 }
 
 #[derive(Debug)]
 enum State {
     Connecting(TcpStream),
     Open(TcpStream),
+    /// All is back and nothing more will be sent: a byte that still comes before the end is one too
+    /// many.
+    Closing(TcpStream),
     /// A wrong byte has come; what comes behind it says more.
     Suspect(TcpStream, Vec<u8>),
     /// Done, or failed.
@@ -129,7 +141,8 @@ impl Connection {
             backlog: VecDeque::new(),
             connected_at: 0,
             since: Duration::ZERO,
-            closing: false,
+            more_behind: false,
+            again: false,
         }
     }
 
@@ -156,7 +169,7 @@ impl Connection {
         bench.registry.register(&mut stream, self.token, interest)?;
         self.state = State::Connecting(stream);
         self.since = bench.now();
-        self.closing = false;
+        self.more_behind = false;
         Ok(())
     }
 
@@ -197,11 +210,17 @@ impl Connection {
 
     /// The poll has told something of the socket.
     pub fn ready(&mut self, bench: &mut Bench<'_>, event: &Event) {
-        self.closing |= event.is_read_closed() || event.is_error();
+        self.more_behind |= event.is_read_closed() || event.is_error();
         self.go_on(bench);
     }
 
-    /// The socket may be ready, or there may be something new to send: goes as far as it can.
+    /// Whether it has to [go on](Self::go_on) without being told by the poll. Forgets it.
+    pub fn take_again(&mut self) -> bool {
+        std::mem::take(&mut self.again)
+    }
+
+    /// The socket may be ready, or there may be something new to send: goes as far as it can, and as
+    /// is fair to the others.
     pub fn go_on(&mut self, bench: &mut Bench<'_>) {
         if let Err(kind) = self.try_go_on(bench) {
             self.fail(bench, kind);
@@ -213,33 +232,47 @@ impl Connection {
             self.finish_connect(bench).map_err(|_| ErrorKind::Connect)?;
         }
         let mut sent = self.send_more(bench, None);
-        while let State::Open(stream) = &mut self.state {
-            let read = match receive(stream, &mut bench.received) {
-                // The failed send may have taken the error that tells a reset from an end.
-                Ok(0) => match sent {
-                    Err(error) if error.kind() == Io::ConnectionReset => {
-                        return Err(ErrorKind::Reset);
+        for _ in 0..TURN {
+            let State::Open(stream) = &mut self.state else {
+                return self.see_it_end(bench);
+            };
+            match receive(stream, &mut bench.received) {
+                Ok(0) => return self.ended(bench, &sent),
+                Ok(read) => {
+                    let now = bench.now();
+                    self.since = now;
+                    self.check(bench, read, now);
+                    sent = self.send_more(bench, Some(now));
+                    if read < CHUNK && !self.more_behind && sent.is_ok() {
+                        return self.turn_over(bench);
                     }
-                    _ => return Err(ErrorKind::Closed),
-                },
-                Ok(read) => read,
-                Err(error) if error.kind() == Io::Interrupted => continue,
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => {
                     // A connection that takes nothing any more and gives nothing is lost.
                     sent.map_err(|_| ErrorKind::Reset)?;
                     return self.turn_over(bench);
                 }
                 Err(_) => return Err(ErrorKind::Reset),
-            };
-            let now = bench.now();
-            self.since = now;
-            self.check(bench, read, now);
-            sent = self.send_more(bench, Some(now));
-            if read < CHUNK && !self.closing && sent.is_ok() {
-                return self.turn_over(bench);
             }
         }
-        self.gather_evidence(bench)
+        self.again = true;
+        Ok(())
+    }
+
+    /// The server has ended the connection: no failure if nothing is owed, and nothing more was wanted
+    /// of it. `sent` is how the last send went: a failed one may have taken the error that tells a
+    /// reset from an end.
+    fn ended(&mut self, bench: &mut Bench<'_>, sent: &io::Result<()>) -> Result<(), ErrorKind> {
+        self.turn_over(bench)?;
+        match (&self.state, sent) {
+            (State::Closing(_), _) => self.leave(bench),
+            (State::Open(_), Err(error)) if error.kind() == Io::ConnectionReset => {
+                Err(ErrorKind::Reset)
+            }
+            (State::Open(_), _) => Err(ErrorKind::Closed),
+            _ => Ok(()),
+        }
     }
 
     /// Checks the first `read` bytes of the buffer against what was sent.
@@ -272,8 +305,12 @@ impl Connection {
         if let State::Open(stream) = &mut self.state
             && self.conversation.has_unsent()
         {
-            bench.tally.bytes_sent +=
-                self.conversation.send(&bench.streams, &mut Sender(stream), &mut bench.scratch)?;
+            let before = self.conversation.sent_bytes();
+            let mut socket = Sender(stream, TURN);
+            let sent = self.conversation.send(&bench.streams, &mut socket, &mut bench.scratch);
+            self.again |= socket.1 == 0;
+            bench.tally.bytes_sent += self.conversation.sent_bytes() - before;
+            sent?;
         }
         Ok(())
     }
@@ -330,18 +367,60 @@ impl Connection {
         if !matches!(self.state, State::Open(_)) || self.conversation.under_way() > 0 {
             return Ok(());
         }
-        let wanted = match bench.order.pace {
-            Pace::Depth(_) => self.wanted(bench) > 0,
-            Pace::Rate(_) => !self.backlog.is_empty() || self.may_be_due(bench),
-        };
-        if !wanted {
-            self.state = State::Over;
-        } else if let Some(churn) = bench.order.churn
-            && self.conversation.returned_lines() - self.connected_at >= churn
-        {
+        let wanted = self.is_wanted(bench);
+        let is_spent = bench
+            .order
+            .churn
+            .is_some_and(|churn| self.conversation.returned_lines() - self.connected_at >= churn);
+        if !wanted || is_spent { self.close(bench) } else { Ok(()) }
+    }
+
+    /// Ends the connection from this side, and sees what the server still has to say.
+    fn close(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
+        if let State::Open(stream) = std::mem::replace(&mut self.state, State::Over) {
+            // If it is gone already, the next read tells.
+            let _ = stream.shutdown(Shutdown::Write);
+            self.state = State::Closing(stream);
+            self.since = bench.now();
+        }
+        self.see_it_end(bench)
+    }
+
+    /// After our end: waits for the server's, or for a byte too many.
+    fn see_it_end(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
+        while let State::Closing(stream) = &mut self.state {
+            match receive(stream, &mut bench.received) {
+                Ok(read @ 1..) => {
+                    let extra = bench.received[..read].to_vec();
+                    let closing = std::mem::replace(&mut self.state, State::Over);
+                    if let State::Closing(stream) = closing {
+                        self.state = State::Suspect(stream, extra);
+                    }
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
+                // All is back: how the connection ends does not matter any more.
+                Ok(0) | Err(_) => return self.leave(bench),
+            }
+        }
+        self.gather_evidence(bench)
+    }
+
+    /// The connection is at its end: connects anew if more is wanted.
+    fn leave(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
+        self.state = State::Over;
+        if bench.order.churn.is_some() && self.is_wanted(bench) {
             self.connect(bench).map_err(|_| ErrorKind::Connect)?;
         }
         Ok(())
+    }
+
+    /// Whether there is, or may yet be, something to send.
+    fn is_wanted(&self, bench: &Bench<'_>) -> bool {
+        match bench.order.pace {
+            Pace::Depth(_) => self.wanted(bench) > 0,
+            Pace::Rate(_) => !self.backlog.is_empty() || self.may_be_due(bench),
+        }
     }
 
     /// Open loop: whether a message may yet become due.
@@ -353,13 +432,14 @@ impl Connection {
             }
     }
 
-    /// Nothing new is to be sent: leaves if nothing is under way.
+    /// Nothing new is to be sent: ends if nothing is under way.
     pub fn stop(&mut self, bench: &mut Bench<'_>) {
-        let idle = self.conversation.under_way() == 0 && self.backlog.is_empty();
-        if idle && !matches!(self.state, State::Suspect(..)) {
-            self.state = State::Over;
-        }
         debug_assert!(bench.stopping);
+        if self.is_connecting() && self.backlog.is_empty() {
+            self.state = State::Over;
+        } else if let Err(kind) = self.turn_over(bench) {
+            self.fail(bench, kind);
+        }
     }
 
     /// Takes what comes behind a wrong byte, until that is enough to explain it.
@@ -393,6 +473,11 @@ impl Connection {
             State::Open(_) if late && self.conversation.under_way() > 0 => {
                 self.fail(bench, ErrorKind::Timeout);
             }
+            State::Closing(_) if waited > HANG_UP.min(bench.order.timeout) => {
+                if let Err(kind) = self.leave(bench) {
+                    self.fail(bench, kind);
+                }
+            }
             State::Suspect(..) if waited > EVIDENCE_PAUSE => {
                 self.fail(bench, ErrorKind::WrongBytes);
             }
@@ -420,11 +505,12 @@ fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(recv(stream, buffer, RecvFlags::DONTWAIT)?.0)
 }
 
-/// As [`receive`], the other way.
-struct Sender<'s>(&'s TcpStream);
+/// As [`receive`], the other way; so many times, and then it would block.
+struct Sender<'s>(&'s TcpStream, usize);
 
 impl Write for Sender<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
         Ok(send(self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 

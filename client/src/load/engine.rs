@@ -45,6 +45,8 @@ pub struct Engine<'a, W> {
     schedule: Option<Schedule>,
     /// Connections that messages have become due for; kept for its room.
     waiting: Vec<usize>,
+    /// Connections that stopped for the sake of the others.
+    again: Vec<usize>,
     timer: OwnedFd,
     commands: Commands,
     reports: W,
@@ -87,8 +89,19 @@ impl<'a, W: Write> Engine<'a, W> {
         let commands =
             Commands { input: commands, text: Vec::new(), started: false, stopped: false };
         let active = connections.len();
-        let waiting = Vec::new();
-        Ok(Self { bench, poll, connections, active, schedule, waiting, timer, commands, reports })
+        let (waiting, again) = (Vec::new(), Vec::new());
+        Ok(Self {
+            bench,
+            poll,
+            connections,
+            active,
+            schedule,
+            waiting,
+            again,
+            timer,
+            commands,
+            reports,
+        })
     }
 
     /// Does what was ordered.
@@ -176,10 +189,15 @@ impl<'a, W: Write> Engine<'a, W> {
             self.send_due();
             let until =
                 next_report.min(next_watch).min(end.max(now)).saturating_sub(self.bench.now());
-            let timeout = if self.arm_timer()? { until } else { Duration::ZERO };
+            let sleeps = self.arm_timer()? && self.again.is_empty();
+            let timeout = if sleeps { until } else { Duration::ZERO };
             self.wait(events, Some(timeout))?;
+            let mut again = std::mem::take(&mut self.again);
             for event in &*events {
                 self.touch(event.token().0, |connection, bench| connection.ready(bench, event));
+            }
+            for index in again.drain(..) {
+                self.touch(index, Connection::go_on);
             }
         }
         Ok(Summary {
@@ -247,6 +265,9 @@ impl<'a, W: Write> Engine<'a, W> {
         {
             action(connection, &mut self.bench);
             self.active -= usize::from(connection.is_over());
+            if connection.take_again() {
+                self.again.push(index);
+            }
         }
     }
 
@@ -392,6 +413,48 @@ mod tests {
             let tally = done(&carried_out(&order, &[Word::Start]));
             assert_eq!((tally.messages, tally.connects, tally.all_errors()), (500, 20, 0));
         }
+    }
+
+    /// Serves one connection, then says something more, and ends.
+    fn echo_and(mut stream: &TcpStream, more: &[u8]) {
+        let mut all = vec![0; 64 * 100];
+        if stream.read_exact(&mut all).is_ok() {
+            let _ = stream.write_all(&[&all, more].concat());
+        }
+    }
+
+    #[test]
+    fn a_server_that_ends_when_all_is_back_has_done_nothing_wrong() {
+        let address = server(|stream| echo_and(stream, b""));
+        let order = Order { pace: Pace::Depth(100), min_size: 64, max_size: 64, ..order(address) };
+        for churn in [None, Some(100)] {
+            let order = Order { churn, ..order.clone() };
+            let tally = done(&carried_out(&order, &[Word::Start]));
+            assert_eq!((tally.messages, tally.lost, tally.all_errors()), (500, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_byte_too_many_behind_the_last_is_wrong() {
+        let address = server(|stream| echo_and(stream, b"!"));
+        let order = Order { pace: Pace::Depth(100), min_size: 64, max_size: 64, ..order(address) };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!((tally.messages, tally.errors[&ErrorKind::WrongBytes]), (500, 5));
+        assert_eq!(tally.faults[0].offset, 6400);
+    }
+
+    #[test]
+    fn a_connection_without_end_does_not_keep_the_clock_from_being_seen() {
+        let order = Order {
+            pace: Pace::Depth(20_000),
+            stop: Stop::After(Duration::from_millis(50)),
+            min_size: 64,
+            max_size: 64,
+            ..order(server(echo))
+        };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!((tally.lost, tally.all_errors()), (0, 0));
+        assert!(tally.messages > 0);
     }
 
     #[test]

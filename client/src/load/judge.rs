@@ -10,6 +10,7 @@ use common::escape::Quoted;
 use super::{
     payload::{Cursor, NAME, Place, Streams},
     tally::{Fault, FaultKind},
+    text::plural,
 };
 
 /// So many bytes in a row that are right again mean that the stream is in step again.
@@ -155,8 +156,9 @@ fn out_of_place(
         let again = expected.offset().checked_sub(late_by);
         let first = match again.filter(|&from| begins(streams, own, from, &evidence[..=at])) {
             None if place.offset >= expected.offset() => {
-                let what = format!("the bytes from offset {} on came too late", place.offset);
-                return (FaultKind::Reordered, what);
+                let what =
+                    format!("{late_by} bytes came in between that are no stream's of this run");
+                return (FaultKind::Damaged, what);
             }
             None => place.offset,
             Some(from) => from,
@@ -172,11 +174,10 @@ fn out_of_place(
             place.connection == expected.connection() && missing_range.contains(&place.offset)
         })
     });
-    let bytes = if missing == 1 { "byte" } else { "bytes" };
     if late || is_late(streams, expected, missing, evidence) {
-        (FaultKind::Reordered, format!("{missing} {bytes} came after the ones behind them"))
+        (FaultKind::Reordered, format!("{} came after the ones behind", plural(missing, "byte")))
     } else {
-        (FaultKind::Skipped, format!("{missing} {bytes} are missing"))
+        (FaultKind::Skipped, format!("missing: {}", plural(missing, "byte")))
     }
 }
 
@@ -258,17 +259,13 @@ mod tests {
             came.remove(101);
             let fault = judged(&streams, &came);
             assert_eq!(fault.kind, FaultKind::Skipped, "{}", fault.text);
-            assert!(fault.text.contains(": 1 byte are missing"), "{}", fault.text);
+            assert!(fault.text.contains(": missing: 1 byte;"), "{}", fault.text);
 
             let mut lines = wire(&streams, 7, 60);
             let dropped = lines.remove(5).len();
             let fault = judged(&streams, &lines.concat());
             assert_eq!(fault.kind, FaultKind::Skipped, "{}", fault.text);
-            assert!(
-                fault.text.contains(&format!(": {dropped} bytes are missing")),
-                "{}",
-                fault.text
-            );
+            assert!(fault.text.contains(&format!(": missing: {dropped} bytes;")), "{}", fault.text);
         });
     }
 
@@ -300,6 +297,16 @@ mod tests {
             let fault = judged(&streams, &lines.concat());
             assert_eq!(fault.kind, FaultKind::Foreign, "{}", fault.text);
             assert!(fault.text.contains("bytes of connection 21"), "{}", fault.text);
+        });
+    }
+
+    #[test]
+    fn bytes_that_nobody_sent_in_between_are_damage() {
+        for_sizes(|streams| {
+            let mut came = wire(&streams, 7, 60).concat();
+            came.splice(133..133, *b"GARBAGE GARBAGE");
+            let fault = judged(&streams, &came);
+            assert_eq!(fault.kind, FaultKind::Damaged, "{}", fault.text);
         });
     }
 

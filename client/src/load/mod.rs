@@ -82,8 +82,8 @@ fn run_loads(
 ) -> Result<u8, Error> {
     let interrupt = Interrupt::on(&[SIGINT, SIGTERM])
         .map_err(|error| Error::System { what: "listen for Ctrl+C", error })?;
-    let site = Site::new(target, plan, &interrupt)?;
     let files = Files::open(results)?;
+    let site = Site::new(target, plan, &interrupt)?;
     finish(loads(&site)?, results, files, output)
 }
 

@@ -24,7 +24,8 @@ struct Sink {
 }
 
 impl Files {
-    /// Opens what was asked for. What is in them stays until there is something to write.
+    /// Opens what was asked for, and empties it: what is there of an earlier load must not be taken for
+    /// the result of one that fails.
     ///
     /// # Errors
     ///
@@ -59,7 +60,7 @@ impl Files {
 impl Sink {
     fn open(path: &Path) -> Result<Self, Failure> {
         let path = path.to_owned();
-        match OpenOptions::new().write(true).create(true).truncate(false).open(&path) {
+        match OpenOptions::new().write(true).create(true).truncate(true).open(&path) {
             Ok(file) => Ok(Self { path, file }),
             Err(error) => Err(Failure::Write { path, error }),
         }

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub struct Tally {
     /// Messages that came back, every byte as it was sent. Those of the warm-up are not counted.
     pub messages: u64,
-    /// Messages that were sent, or that a failed connection would have sent next, and did not come
-    /// back.
+    /// Messages of which the socket had taken something when their connection failed, and that had not
+    /// come back; warm-up included.
     pub lost: u64,
     /// Bytes given to the sockets, warm-up included.
     pub bytes_sent: u64,
