@@ -75,7 +75,8 @@ pub struct WorkArgs {
     ///
     /// In a closed loop a connection sends the next message when one has come back. So a server that
     /// pauses is also asked less, and the percentiles understate what its users would see: --rate does
-    /// not.
+    /// not. An open loop (--rate, --find-rate) sends what is due, however much is under way: there it
+    /// has no effect.
     #[arg(long, value_name = "DEPTH", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub pipeline: Option<u32>,
 

@@ -61,11 +61,12 @@ pub struct Plan {
 /// A load that contradicts itself, by name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
-    /// A depth is a closed loop's.
-    #[error(
-        "the argument '--pipeline <DEPTH>' cannot be used with '{0}': an open loop sends when a message is due, however many are under way"
-    )]
-    DepthWithRate(&'static str),
+    /// One would overwrite the other.
+    #[error("'--json <FILE>' and '--histogram <FILE>' name the same file")]
+    SameFile,
+    /// Its messages would be counted twice.
+    #[error("the file '{0}' is given twice")]
+    FileTwice(String),
     /// Steps are compared by the rate at which they run for a time.
     #[error(
         "the argument '--messages <N>' cannot be used with '--find-rate <EXPR>': its steps take a time each, '--duration <DURATION>'"
@@ -83,14 +84,26 @@ impl TryFrom<LoadArgs> for Job {
 
     fn try_from(args: LoadArgs) -> Result<Self, Contradiction> {
         if let Some(LoadCommand::Merge { files, results }) = args.command {
-            return Ok(Self::Merge(files, results));
+            let twice = files.iter().enumerate().find(|(at, file)| files[..*at].contains(file));
+            if let Some((_, file)) = twice {
+                return Err(Contradiction::FileTwice(file.display().to_string()));
+            }
+            return one_file_each(results).map(|results| Self::Merge(files, results));
         }
+        let results = one_file_each(args.results)?;
         let plan = Plan::try_from(&args.work)?;
         Ok(match args.work.find_rate {
-            Some(condition) => Self::FindRate(plan, condition, args.results),
-            None => Self::Run(plan, args.results),
+            Some(condition) => Self::FindRate(plan, condition, results),
+            None => Self::Run(plan, results),
         })
     }
+}
+
+fn one_file_each(results: ResultArgs) -> Result<ResultArgs, Contradiction> {
+    if results.json.is_some() && results.json == results.histogram {
+        return Err(Contradiction::SameFile);
+    }
+    Ok(results)
 }
 
 impl TryFrom<&WorkArgs> for Plan {
@@ -98,13 +111,10 @@ impl TryFrom<&WorkArgs> for Plan {
 
     fn try_from(args: &WorkArgs) -> Result<Self, Contradiction> {
         let searches = args.find_rate.is_some();
-        let pace = match (args.pipeline, args.rate) {
-            (Some(_), _) if searches => {
-                return Err(Contradiction::DepthWithRate("--find-rate <EXPR>"));
-            }
-            (Some(_), Some(_)) => return Err(Contradiction::DepthWithRate("--rate <PER_SECOND>")),
-            (depth, None) => Pace::Depth(depth.unwrap_or(1)),
-            (None, Some(rate)) => Pace::Rate(rate),
+        // An open loop has no depth: it sends what is due, however much is under way.
+        let pace = match args.rate {
+            None => Pace::Depth(args.pipeline.unwrap_or(1)),
+            Some(rate) => Pace::Rate(rate),
         };
         let (time, warmup) = if searches {
             (DEFAULT_STEP, DEFAULT_STEP_WARMUP)
@@ -236,6 +246,11 @@ mod tests {
     }
 
     #[test]
+    fn an_open_loop_has_no_depth() {
+        assert_eq!(plan(&["--pipeline", "2", "--rate", "5"]).pace, Pace::Rate(5.0));
+    }
+
+    #[test]
     fn random_seeds_differ() {
         assert_ne!(plan(&[]).seed, plan(&[]).seed);
         assert_eq!(plan(&["--seed", "7"]).seed, 7);
@@ -244,10 +259,8 @@ mod tests {
     #[test]
     fn contradictions_are_refused_by_name() {
         let mistake = |args| job(args).unwrap_err().to_string();
-        let text = mistake(&["--pipeline", "2", "--rate", "5"]);
-        assert!(text.contains("--pipeline") && text.contains("--rate"), "{text}");
-        let text = mistake(&["--pipeline", "2", "--find-rate", "p99<5ms"]);
-        assert!(text.contains("--pipeline") && text.contains("--find-rate"), "{text}");
+        let text = mistake(&["--json", "report", "--histogram", "report"]);
+        assert!(text.contains("--json") && text.contains("--histogram"), "{text}");
         let text = mistake(&["--messages", "2", "--find-rate", "p99<5ms"]);
         assert!(text.contains("--messages") && text.contains("--find-rate"), "{text}");
         let text = mistake(&["--processes", "1000", "--connections", "100000"]);
