@@ -11,6 +11,12 @@ use crate::usage::{as_f64, machine_busy};
 /// How long it is looked at before anything is run.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long it is looked at before each run.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// The share of all cores that something else may take before a run.
+const QUIET: f64 = 0.1;
+
 pub(crate) struct Machine {
     pub processor: String,
     pub cores: usize,
@@ -24,9 +30,7 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn look() -> anyhow::Result<Self> {
         let cores = thread::available_parallelism()?.get();
-        let before = machine_busy()?;
-        thread::sleep(LOOK);
-        let busy = (machine_busy()? - before) / (LOOK.as_secs_f64() * as_f64(cores as u64));
+        let busy = busy(LOOK)?;
         let processors = fs::read_to_string("/proc/cpuinfo")?;
         let processor = processors.lines().find_map(|line| line.strip_prefix("model name"));
         let rustc = Command::new("rustc").arg("--version").output();
@@ -56,4 +60,32 @@ impl Machine {
             "busy_percent_before": self.busy_percent,
         })
     }
+}
+
+/// Waits until the machine has nothing else to do: other processes, or what the last run has left
+/// for the kernel to write. Not for ever: in the end the figures say how much else there was.
+pub(crate) struct Quiet {
+    /// For all runs together.
+    patience: Duration,
+}
+
+impl Quiet {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { patience }
+    }
+
+    pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
+        while busy(GLANCE)? > QUIET && !self.patience.is_zero() {
+            self.patience = self.patience.saturating_sub(GLANCE);
+        }
+        Ok(())
+    }
+}
+
+/// The share of all cores that is in use.
+fn busy(time: Duration) -> anyhow::Result<f64> {
+    let cores = thread::available_parallelism()?.get();
+    let before = machine_busy()?;
+    thread::sleep(time);
+    Ok((machine_busy()? - before) / (time.as_secs_f64() * as_f64(cores as u64)))
 }

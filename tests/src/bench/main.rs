@@ -37,9 +37,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use clap::Parser;
 use common::{
-    cli::positive_duration,
+    cli::{duration, positive_duration},
     status::{FAILED, SUCCESS},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -47,7 +48,7 @@ use serde_json::{Value, json};
 
 use self::{
     case::{CASES, Case},
-    machine::Machine,
+    machine::{Machine, Quiet},
     metric::Metric,
     peer::Peer,
     report::Method,
@@ -81,6 +82,11 @@ struct Args {
     #[arg(long, value_name = "DUR", value_parser = positive_duration)]
     seconds: Option<Duration>,
 
+    /// How long to wait, in all, for the machine to have nothing else to do [default: 2m, or 20s if
+    /// quick]
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    patience: Option<Duration>,
+
     /// The workers of servers that have a fixed number [default: one a core]
     #[arg(long)]
     threads: Option<usize>,
@@ -88,6 +94,10 @@ struct Args {
     /// Write all figures here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Keep what is in the file of --json of cases that are not run now
+    #[arg(long, requires = "json")]
+    update: bool,
 
     /// Write the report here
     #[arg(long, value_name = "FILE")]
@@ -113,14 +123,20 @@ fn main() -> anyhow::Result<ExitCode> {
         threads: args.threads.unwrap_or(cores).max(1),
         machine: Machine::look()?,
     };
-    if method.machine.busy_percent > 10.0 {
-        writeln!(io::stderr(), "this machine is {:.0} % busy", method.machine.busy_percent)?;
-    }
+    let mut quiet = Quiet::new(args.patience.unwrap_or(if args.quick {
+        Duration::from_secs(20)
+    } else {
+        Duration::from_mins(2)
+    }));
     let begun = Instant::now();
-    let mut results = Vec::new();
+    let mut results = args.kept()?;
     for case in args.cases() {
-        results.push(run_case(&case, &args.peers(), &method)?);
+        results.retain(|kept| kept.case.name != case.name);
+        results.push(run_case(&case, &args.peers(), &method, &mut quiet)?);
     }
+    results.sort_by_key(|results| {
+        CASES.iter().position(|case| case.name == results.case.name).unwrap_or(CASES.len())
+    });
     writeln!(io::stderr(), "{:.0} s in all", begun.elapsed().as_secs_f64())?;
 
     write!(io::stdout(), "{}", report::tables(&results))?;
@@ -147,6 +163,15 @@ impl Args {
         }
     }
 
+    /// What an earlier run has written, if that is to be kept.
+    fn kept(&self) -> anyhow::Result<Vec<CaseResults>> {
+        let (true, Some(path)) = (self.update, &self.json) else { return Ok(Vec::new()) };
+        let document: Value = serde_json::from_slice(&fs::read(path)?)?;
+        let cases = document["cases"].as_array().context("the file has no cases")?;
+        let read = cases.iter().map(CaseResults::from_json).collect::<Option<_>>();
+        read.context("the file is of another version")
+    }
+
     fn peers(&self) -> Vec<Peer> {
         use Peer::{Floor, Ncat, Ours, OursLogged, Python, Socat, Thread, Tokio};
         let wanted: &[Peer] = match (&self.peers[..], self.quick) {
@@ -159,7 +184,12 @@ impl Args {
 }
 
 /// All rounds of a case, each with a run of every server.
-fn run_case(case: &Case, peers: &[Peer], method: &Method) -> anyhow::Result<CaseResults> {
+fn run_case(
+    case: &Case,
+    peers: &[Peer],
+    method: &Method,
+    quiet: &mut Quiet,
+) -> anyhow::Result<CaseResults> {
     let bench = Bench { threads: method.threads, duration: method.duration };
     let mut results = CaseResults::new(*case);
     let peers: Vec<Peer> = peers.iter().copied().filter(|peer| peer.takes(case)).collect();
@@ -169,6 +199,7 @@ fn run_case(case: &Case, peers: &[Peer], method: &Method) -> anyhow::Result<Case
             if peer.is_foreign() && round >= method.foreign_rounds {
                 continue;
             }
+            quiet.wait()?;
             let run = bench.run(case, peer);
             let said = match &run {
                 Ok(run) => [Metric::Rate, Metric::Cpu, Metric::P99, Metric::Others]

@@ -99,6 +99,7 @@ benchmark counts the records in the file after each such run and fails if there 
 - Each run starts its server anew, makes all connections, warms up for 0.2 s, and measures {:.1} s.
 - Interleaved: in each of {rounds} rounds every server has its turn ({foreign_rounds} rounds for socat, ncat and Python), in
   an order that rotates. Ratios are taken within a round, and the median of them is shown.
+- Before a run it waits until the machine has nothing else to do, as long as its patience lasts.
 - *CPU per message* is the server's own user and system time by the kernel's accounts, before and after,
   divided by the messages that returned. How it divides into user and system is known to 10 ms in all.
 - *p50, p99, p99.9*: round trips as the load sees them, every message, at depth 1 (churn: from before the

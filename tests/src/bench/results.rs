@@ -2,9 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
-use crate::{case::Case, metric::Metric, peer::Peer, run::Run};
+use crate::{
+    case::{self, Case},
+    metric::Metric,
+    peer::Peer,
+    run::Run,
+};
+
+/// A run's number in the JSON.
+const ROUND: &str = "round";
 
 /// The middle, the least and the most of some figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +54,26 @@ impl Summary {
 impl CaseResults {
     pub(crate) fn new(case: Case) -> Self {
         Self { case, runs: BTreeMap::new(), failures: Vec::new() }
+    }
+
+    /// What `json` has written.
+    pub(crate) fn from_json(document: &Value) -> Option<Self> {
+        let mut results = Self::new(case::parse(document["name"].as_str()?).ok()?);
+        for (name, server) in document["servers"].as_object()? {
+            let peer = Peer::from_str(name, false).ok()?;
+            for run in server["runs"].as_array()? {
+                let round = usize::try_from(run[ROUND].as_u64()?).ok()?;
+                let figures = Metric::ALL
+                    .into_iter()
+                    .filter_map(|metric| Some((metric, run.get(metric.name())?.as_f64()?)));
+                results.add(peer, round, Ok(figures.collect()));
+            }
+        }
+        for failure in document["failures"].as_array()? {
+            let peer = Peer::from_str(failure["server"].as_str()?, false).ok()?;
+            results.failures.push((peer, failure["why"].as_str()?.to_owned()));
+        }
+        Some(results)
     }
 
     pub(crate) fn add(&mut self, peer: Peer, round: usize, run: anyhow::Result<Run>) {
@@ -98,7 +127,7 @@ impl CaseResults {
                             .iter()
                             .map(|(metric, &value)| (metric.name(), value.into()))
                             .collect();
-                        run.insert("round", (*round).into());
+                        run.insert(ROUND, (*round).into());
                         json!(run)
                     })
                     .collect();
@@ -137,6 +166,15 @@ mod tests {
         let ratio = results.ratio(Peer::Ours, Metric::Rate).unwrap();
         assert_eq!(ratio, Summary { median: 0.9, least: 0.6, most: 1.0 });
         assert_eq!(results.summary(Peer::Ours, Metric::Rate).unwrap().median, 80.0);
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let mut results = CaseResults::new(CASES[3]);
+        results.add(Peer::OursLogged, 1, Ok(Run::from([(Metric::P99, 12.5)])));
+        results.add(Peer::Ncat, 0, Err(anyhow::anyhow!("too many")));
+        let read = CaseResults::from_json(&results.json()).unwrap();
+        assert_eq!(read.json(), results.json());
     }
 
     #[test]
