@@ -8,13 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    event::{PollFd, PollFlags},
-    time::{ClockId, clock_gettime},
-};
+use rustix::event::{PollFd, PollFlags};
 
 use super::{
     failure::Failure,
+    machine::cpu_time,
     tally::Tally,
     wire::{Order, REPORT_INTERVAL, Report, Word},
     worker::{Death, State, Worker},
@@ -238,11 +236,6 @@ impl Crew<'_> {
     fn bury(&mut self, at: usize, death: &Death) {
         self.outcome.casualties.push(format!("{} {death}", self.workers[at].name()));
     }
-}
-
-/// CPU time that this process has used, user and system.
-fn cpu_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 fn is_past(end: Option<Instant>) -> bool {

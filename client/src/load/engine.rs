@@ -21,6 +21,7 @@ use rustix::time::{
 
 use super::{
     connection::{Bench, Connection},
+    machine::cpu_time,
     schedule::Schedule,
     tally::ErrorKind,
     wire::{Order, Pace, REPORT_INTERVAL, Report, Stop, Summary, Word, line},
@@ -311,12 +312,6 @@ impl Commands {
         }
         Ok(())
     }
-}
-
-/// CPU time that this process has used, user and system.
-fn cpu_time() -> Duration {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(used).unwrap_or_default()
 }
 
 #[cfg(test)]

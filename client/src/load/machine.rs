@@ -1,4 +1,4 @@
-//! What this machine has room for, as its system says it.
+//! What this machine has room for, and what we have used of it, as its system says it.
 //!
 //! Owns where the figures are found. A figure that is not found is no limit: the run will tell. Must
 //! not know what they are compared with.
@@ -9,9 +9,13 @@ use std::{
     net::{IpAddr, SocketAddr},
     os::unix::fs::MetadataExt as _,
     path::Path,
+    time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+use rustix::{
+    process::{Resource, Rlimit, geteuid, getrlimit, setrlimit},
+    time::{ClockId, clock_gettime},
+};
 
 /// Raises the soft limit on descriptors to the hard one, for the processes that inherit it too; says
 /// what it is then. `None` is without limit.
@@ -129,6 +133,12 @@ pub fn reuses_ports(is_loopback: bool) -> bool {
 
 fn first_number(text: &str) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
+}
+
+/// CPU time that this process has used, user and system.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 #[cfg(test)]
