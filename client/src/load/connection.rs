@@ -68,6 +68,9 @@ pub struct Connection {
     backlog: VecDeque<Duration>,
     /// Lines that had come back when the present socket was connected.
     connected_at: u64,
+    /// When the present socket was connected, if it is not the first: what was due before could not
+    /// be sent, and the client is not behind its schedule for that.
+    reconnected: Duration,
     /// When bytes last moved, or what is waited for began.
     since: Duration,
     /// The end of the stream, or an error, is behind whatever bytes there are: that was told, and
@@ -140,6 +143,7 @@ impl Connection {
             conversation: Conversation::new(&bench.streams, number),
             backlog: VecDeque::new(),
             connected_at: 0,
+            reconnected: Duration::ZERO,
             since: Duration::ZERO,
             more_behind: false,
             again: false,
@@ -230,6 +234,7 @@ impl Connection {
     fn try_go_on(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
         if self.is_connecting() {
             self.finish_connect(bench).map_err(|_| ErrorKind::Connect)?;
+            self.reconnected = bench.now();
         }
         let mut sent = self.send_more(bench, None);
         for _ in 0..TURN {
@@ -325,7 +330,7 @@ impl Connection {
             Pace::Rate(_) => {
                 for due in self.backlog.drain(..usize::try_from(lines).unwrap_or(usize::MAX)) {
                     if due >= bench.order.warmup {
-                        bench.tally.lag.record(now.saturating_sub(due));
+                        bench.tally.lag.record(now.saturating_sub(due.max(self.reconnected)));
                     }
                     self.conversation.allow(&bench.streams, 1, due);
                 }
