@@ -3,6 +3,8 @@
 //! An exit is the word in any case with any ASCII white space around it: as a whole line of a
 //! stream that comes in pieces ([`ExitMatcher`]), or as one run of bytes ([`is_exit`]).
 
+use memchr::memchr2;
+
 use crate::protocol::EXIT;
 
 /// The newline that ended a line; a goodbye ends as the exit did.
@@ -42,6 +44,21 @@ pub const fn goodbye(newline: Newline) -> &'static [u8] {
 #[must_use]
 pub fn is_exit(bytes: &[u8]) -> bool {
     bytes.trim_ascii().eq_ignore_ascii_case(EXIT.as_bytes())
+}
+
+/// Whether these bytes may have an exit, a whole one, somewhere in them. `false` is certain, `true` is
+/// not: this is for passing over what holds none, at far less cost than looking at every line.
+///
+/// ```
+/// use common::exit::may_hold_exit;
+/// assert!(may_hold_exit(b"one\nEXIT\n"));
+/// assert!(!may_hold_exit(b"one\ntwo\n"));
+/// ```
+#[must_use]
+pub fn may_hold_exit(bytes: &[u8]) -> bool {
+    let has = |letter: u8| memchr2(letter, letter.to_ascii_uppercase(), bytes).is_some();
+    // The rarer two letters of the word.
+    has(b'x') && has(b'i')
 }
 
 /// Recognises a line that reads as an exit, however it is split over reads.

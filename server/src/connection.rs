@@ -198,9 +198,13 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Reads once, and deals with what came.
+    #[expect(clippy::inline_always, reason = "see `Socket`")]
+    #[inline(always)]
     fn read(&mut self, room: &mut Room<'_>) -> io::Result<()> {
         let held = self.held.len();
-        room.buffer[..held].copy_from_slice(&self.held);
+        if held > 0 {
+            room.buffer[..held].copy_from_slice(&self.held);
+        }
         let room_left = room.buffer.len() - held;
         let most = match self.draining {
             Some(left) if self.stage == Stage::Serving => {
@@ -237,6 +241,8 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Shows the session the first `len` bytes of the buffer, and does what it says.
+    #[expect(clippy::inline_always, reason = "see `Socket`")]
+    #[inline(always)]
     fn receive(&mut self, len: usize, room: &Room<'_>) -> io::Result<()> {
         let input = &room.buffer[..len];
         let outcome = self.session.receive(input);
@@ -244,8 +250,10 @@ impl<S: Stream> Connection<S> {
         room.journal.received(&self.peer, &mut self.splitter, &input[..outcome.consumed]);
         let (reply, reason) = match outcome.end {
             None => {
-                self.held.clear();
-                self.held.extend_from_slice(&input[outcome.consumed..]);
+                // Whoever is not in the middle of a frame owns no buffer.
+                if outcome.consumed < len || !self.held.is_empty() {
+                    self.held = input[outcome.consumed..].to_vec();
+                }
                 (None, None)
             }
             Some(End { reason, reply }) => {
@@ -254,10 +262,6 @@ impl<S: Stream> Connection<S> {
                 (Some(reply), Some(reason))
             }
         };
-        if self.held.is_empty() && self.held.capacity() > 0 {
-            // Whoever is not in the middle of a frame owns no buffer.
-            self.held = Vec::new();
-        }
         self.send(
             &input[..outcome.echo],
             reply.as_deref().unwrap_or_default(),
@@ -291,6 +295,8 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Sends the echo and then the reply; what the socket does not take becomes the tail.
+    #[expect(clippy::inline_always, reason = "see `Socket`")]
+    #[inline(always)]
     fn send(
         &mut self,
         echo: &[u8],
@@ -304,8 +310,11 @@ impl<S: Stream> Connection<S> {
         );
         let sent = write_until_full(&mut self.stream, echo)?;
         let logged = room.journal.echoed(&self.peer, splitter, echo, sent);
-        let replied =
-            if sent == echo.len() { write_until_full(&mut self.stream, reply)? } else { 0 };
+        let replied = if sent == echo.len() && !reply.is_empty() {
+            write_until_full(&mut self.stream, reply)?
+        } else {
+            0
+        };
         room.journal.sent(sent + replied);
         if sent + replied < echo.len() + reply.len() {
             let tail = Tail::new(&echo[logged..], sent - logged, &reply[replied..], *splitter);

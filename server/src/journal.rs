@@ -36,15 +36,19 @@ impl<'a> Journal<'a> {
     }
 
     /// Bytes have come, and the session has dealt with them. Moves `splitter` past them.
+    #[inline]
     pub(crate) fn received(&self, peer: &str, splitter: &mut Splitter, bytes: &[u8]) {
         self.counters.bytes_received.add(bytes.len() as u64);
         if self.logs_messages() {
-            let mut rest = bytes;
-            while let Some(message) = splitter.next(rest) {
-                let text = Quoted(message.text);
-                info!(event = "received", peer, bytes = message.len; "Received from {peer}: {text}");
-                rest = &rest[message.len..];
-            }
+            Self::log_received(peer, splitter, bytes);
+        }
+    }
+
+    fn log_received(peer: &str, splitter: &mut Splitter, mut bytes: &[u8]) {
+        while let Some(message) = splitter.next(bytes) {
+            let text = Quoted(message.text);
+            info!(event = "received", peer, bytes = message.len; "Received from {peer}: {text}");
+            bytes = &bytes[message.len..];
         }
     }
 
@@ -56,6 +60,7 @@ impl<'a> Journal<'a> {
     /// The first `sent` of these bytes of echo have been sent. Returns how many of them belong to
     /// messages that were sent whole, and moves `splitter` past those; the other ones are to be
     /// shown again when more has been sent.
+    #[inline]
     pub(crate) fn echoed(
         &self,
         peer: &str,
@@ -63,9 +68,10 @@ impl<'a> Journal<'a> {
         bytes: &[u8],
         sent: usize,
     ) -> usize {
-        if !self.logs_messages() {
-            return sent;
-        }
+        if self.logs_messages() { Self::log_echoed(peer, splitter, bytes, sent) } else { sent }
+    }
+
+    fn log_echoed(peer: &str, splitter: &mut Splitter, bytes: &[u8], sent: usize) -> usize {
         let mut at = 0;
         loop {
             let mut next = *splitter;

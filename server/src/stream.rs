@@ -29,6 +29,11 @@ pub(crate) trait Stream: Read + Write {
 ///
 /// It makes its two system calls itself: in a program of several threads the C library's `send` and
 /// `recv` do work before and after for threads that may be cancelled, which ours never are.
+///
+/// And it makes them in line: what lies between them and the worker's loop is one function in the
+/// end. A processor predicts a return from the call that it belongs to, and the kernel leaves it no
+/// such memory: each return behind a system call is a guess at random. Two of them made the server a
+/// sixth dearer than a bare loop; without them it costs the same.
 #[derive(Debug)]
 pub(crate) struct Socket(TcpStream);
 
@@ -39,12 +44,16 @@ impl From<TcpStream> for Socket {
 }
 
 impl Read for Socket {
+    #[expect(clippy::inline_always, reason = "see above")]
+    #[inline(always)]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(recv(&self.0, buffer, RecvFlags::DONTWAIT)?.0)
     }
 }
 
 impl Write for Socket {
+    #[expect(clippy::inline_always, reason = "see above")]
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }

@@ -56,6 +56,8 @@ impl Tail {
 }
 
 /// Writes until the stream takes no more; says how much it took.
+#[expect(clippy::inline_always, reason = "see `Socket`")]
+#[inline(always)]
 pub(crate) fn write_until_full(stream: &mut impl Stream, bytes: &[u8]) -> io::Result<usize> {
     let mut sent = 0;
     // Not stopping at a short write: only "would block" promises that readiness is told again.

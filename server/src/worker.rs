@@ -301,9 +301,10 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn arm(&mut self, key: usize) {
         let slot = &mut self.connections[key];
-        if let Some(deadline) = slot.connection.deadline(&self.timeouts) {
-            self.timers.arm(key, &mut slot.armed, deadline);
-        }
+        let Some(deadline) = slot.connection.deadline(&self.timeouts) else {
+            return;
+        };
+        self.timers.arm(key, &mut slot.armed, deadline);
         // Connections that have gone leave their entries behind.
         if self.timers.len() > limits::TIMERS + 2 * self.connections.len() {
             let slots = &self.connections;

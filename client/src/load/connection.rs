@@ -213,6 +213,8 @@ impl Connection {
     }
 
     /// The poll has told something of the socket.
+    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[inline(always)]
     pub fn ready(&mut self, bench: &mut Bench<'_>, event: &Event) {
         self.more_behind |= event.is_read_closed() || event.is_error();
         self.go_on(bench);
@@ -225,12 +227,16 @@ impl Connection {
 
     /// The socket may be ready, or there may be something new to send: goes as far as it can, and as
     /// is fair to the others.
+    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[inline(always)]
     pub fn go_on(&mut self, bench: &mut Bench<'_>) {
         if let Err(kind) = self.try_go_on(bench) {
             self.fail(bench, kind);
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[inline(always)]
     fn try_go_on(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
         if self.is_connecting() {
             self.finish_connect(bench).map_err(|_| ErrorKind::Connect)?;
@@ -301,6 +307,8 @@ impl Connection {
     }
 
     /// Allows what may be sent now, and sends what the socket takes.
+    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[inline(always)]
     fn send_more(&mut self, bench: &mut Bench<'_>, now: Option<Duration>) -> io::Result<()> {
         let lines = self.may_allow(bench);
         if lines > 0 {
@@ -506,6 +514,12 @@ impl Connection {
 }
 
 /// Receives without the C library, which in a process of several threads does more than asked for.
+///
+/// It is in line with the engine's loop, as is all that lies between, and so is sending: a function
+/// that returns behind a system call costs far more than elsewhere, because the processor has to guess
+/// where to.
+#[expect(clippy::inline_always, reason = "see above")]
+#[inline(always)]
 fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(recv(stream, buffer, RecvFlags::DONTWAIT)?.0)
 }
@@ -514,6 +528,8 @@ fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 struct Sender<'s>(&'s TcpStream, usize);
 
 impl Write for Sender<'_> {
+    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
         Ok(send(self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)

@@ -59,6 +59,8 @@ impl Conversation {
     /// # Errors
     ///
     /// The connection is lost.
+    #[expect(clippy::inline_always, reason = "see `connection::receive`")]
+    #[inline(always)]
     pub fn send(
         &mut self,
         streams: &Streams,

@@ -260,6 +260,8 @@ impl<'a, W: Write> Engine<'a, W> {
     }
 
     /// Lets a connection do something, if there is one of that index and it is not over.
+    #[expect(clippy::inline_always, reason = "see `connection::receive`")]
+    #[inline(always)]
     fn touch(&mut self, index: usize, action: impl FnOnce(&mut Connection, &mut Bench<'a>)) {
         if let Some(connection) = self.connections.get_mut(index)
             && !connection.is_over()

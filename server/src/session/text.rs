@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use common::exit::{ExitMatcher, Newline, goodbye, is_exit};
-use memchr::memchr_iter;
+use common::exit::{ExitMatcher, Newline, goodbye, is_exit, may_hold_exit};
+use memchr::{memchr, memrchr};
 
 use super::{End, Outcome, Reason};
 
@@ -20,14 +20,25 @@ pub(crate) struct Text {
 impl Text {
     pub(super) fn receive(&mut self, input: &[u8]) -> Outcome {
         let mut start = 0;
-        for newline in memchr_iter(b'\n', input) {
+        while let Some(len) = memchr(b'\n', &input[start..]) {
+            let newline = start + len;
             self.line.feed(&input[start..newline]);
             if let Some(ended_by) = self.line.end_line() {
                 return exit(start, newline + 1, ended_by);
             }
+            // The first line may have begun in an earlier read, the last may end in a later one; those
+            // between them need not be looked at one by one if none can be an exit.
+            let is_first = start == 0;
             start = newline + 1;
-            self.line_client = true;
+            if start == input.len() {
+                break;
+            }
+            if is_first && !may_hold_exit(&input[start..]) {
+                start += memrchr(b'\n', &input[start..]).map_or(0, |last| last + 1);
+                break;
+            }
         }
+        self.line_client |= start > 0;
         if !self.line_client && is_exit(input) {
             return exit(0, input.len(), Newline::None);
         }
