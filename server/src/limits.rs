@@ -23,15 +23,17 @@ pub const EVENTS: usize = 1024;
 /// client takes to answer a reply over loopback, and far shorter than anybody would notice.
 pub const SPIN: Duration = Duration::from_micros(50);
 
-/// Rounds in a row that must have come within [`SPIN`] of each other before a worker looks.
-pub const SPIN_AFTER: u32 = 16;
-
 /// A look at a poll takes about a microsecond. One that took this long was not running meanwhile:
 /// somebody else wanted the core.
 pub const SPIN_KEPT_OFF: Duration = Duration::from_micros(20);
 
-/// Rounds for which a worker that kept somebody from a core does not look again.
-pub const SPIN_PENANCE: u32 = 4096;
+/// Rounds for which a worker that has looked in vain does not look again: at least so many, and twice
+/// as many after every further time.
+pub const SPIN_REST: u32 = 16;
+
+/// The most that become of [`SPIN_REST`]: a vain look in so many rounds costs each of them about ten
+/// nanoseconds.
+pub const SPIN_LONGEST_REST: u32 = 4096;
 
 /// Timer entries that a worker keeps besides two for each connection, before it throws away those
 /// of connections that have gone.

@@ -193,8 +193,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     }
 
     fn begin_round(&mut self) {
-        let before = std::mem::replace(&mut self.now, Instant::now());
-        self.spinner.round(self.now.duration_since(before));
+        self.now = Instant::now();
+        self.spinner.round();
     }
 
     /// Looks for events for a moment, if that seems to pay; says whether it found any.
@@ -204,22 +204,25 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         };
         let start = Instant::now();
         let mut before = start;
+        let mut look = Duration::ZERO;
         while !self.shared.handoff.is_for(self.seat) {
             match self.poll.poll(events, Some(Duration::ZERO)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 polled => polled?,
             }
             if !events.is_empty() {
+                self.spinner.found();
                 return Ok(true);
+            }
+            // Whoever had this core in the meantime has not used it to send us something.
+            if self.spinner.is_kept_off(look) || before.duration_since(start) >= patience {
+                self.spinner.missed();
+                break;
             }
             // Whoever else wants this core has it now, and the clock will tell.
             std::thread::yield_now();
             let now = Instant::now();
-            let look = now.duration_since(std::mem::replace(&mut before, now));
-            if self.spinner.is_kept_off(look) || now.duration_since(start) >= patience {
-                self.spinner.missed(look);
-                break;
-            }
+            look = now.duration_since(std::mem::replace(&mut before, now));
         }
         Ok(false)
     }
