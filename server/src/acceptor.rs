@@ -27,9 +27,10 @@ use crate::{
     config::Config,
     limits,
     phase::Phase,
-    shared::{Accepted, Shared, WAKE},
+    shared::{Shared, WAKE},
     stream::Socket,
     throttle::Throttle,
+    worker::Incoming,
 };
 
 const LISTENER: Token = Token(0);
@@ -37,11 +38,11 @@ const LISTENER: Token = Token(0);
 /// The acceptor and what it owns.
 pub(crate) struct Acceptor<'a> {
     config: &'a Config,
-    shared: &'a Shared,
+    shared: &'a Shared<Incoming<Socket>>,
     listener: TcpListener,
     poll: Poll,
     /// Accepted, and the queue had no room for it.
-    waiting: Option<Accepted<Socket>>,
+    waiting: Option<Incoming<Socket>>,
     refusals: Throttle,
     failures: Throttle,
 }
@@ -60,7 +61,7 @@ enum Pause {
 impl<'a> Acceptor<'a> {
     pub(crate) fn new(
         config: &'a Config,
-        shared: &'a Shared,
+        shared: &'a Shared<Incoming<Socket>>,
         mut listener: TcpListener,
         poll: Poll,
     ) -> io::Result<Self> {
@@ -134,7 +135,7 @@ impl<'a> Acceptor<'a> {
             }
             match self.listener.accept() {
                 Ok((stream, peer)) if self.shared.open.acquire(self.config.max_connections) => {
-                    self.waiting = Some(Accepted { stream: stream.into(), peer });
+                    self.waiting = Some(Incoming::New(stream.into(), peer));
                 }
                 Ok((stream, peer)) => self.refuse(stream, peer),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Pause::BacklogEmpty,

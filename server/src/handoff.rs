@@ -13,6 +13,11 @@
 //! anything waits; a worker that leaves items to others wakes that seat before it sleeps itself. So
 //! the last worker to fall asleep either takes what waits or has woken one that will.
 //!
+//! A worker that has more to do than it can hands items back, and is *full* for a while: it takes
+//! nothing, and shares are those of the others, unless all are full. Whoever becomes full wakes the
+//! lightest other seat for what waits, and whoever no longer is looks at the queue before it sleeps,
+//! so the argument stands.
+//!
 //! It knows nothing of what it hands over, and nothing of polls: only of something to wake.
 
 use std::sync::atomic::{
@@ -36,7 +41,7 @@ impl Wake for mio::Waker {
     }
 }
 
-/// The queue between one pusher and the seats that drain it.
+/// The queue between one pusher and the seats that drain it, and may hand back.
 #[derive(Debug)]
 pub(crate) struct Handoff<T, W> {
     queue: ArrayQueue<T>,
@@ -55,13 +60,14 @@ struct Seat<W> {
     asleep: AtomicBool,
     /// Items that its worker has taken and not yet let go.
     load: AtomicUsize,
+    /// Its worker has enough to do, whatever its load.
+    full: AtomicBool,
 }
 
 impl<T, W: Wake> Handoff<T, W> {
     /// A queue for `capacity` items between the one that `pusher` wakes and a seat for each of `wakers`.
     pub(crate) fn new(capacity: usize, pusher: W, wakers: impl IntoIterator<Item = W>) -> Self {
-        let seat =
-            |waker| Seat { waker, asleep: AtomicBool::new(false), load: AtomicUsize::new(0) };
+        let seat = |waker| Seat { waker, asleep: false.into(), load: 0.into(), full: false.into() };
         Self {
             queue: ArrayQueue::new(capacity),
             seats: wakers.into_iter().map(|waker| CachePadded::new(seat(waker))).collect(),
@@ -85,6 +91,27 @@ impl<T, W: Wake> Handoff<T, W> {
         }
         self.wake_lightest();
         Ok(())
+    }
+
+    /// Hands back an item that `seat` has taken, for another seat to take.
+    ///
+    /// # Errors
+    ///
+    /// Gives the item back, to keep, if the queue is full.
+    pub(crate) fn hand_back(&self, seat: usize, item: T) -> Result<(), T> {
+        self.queue.push(item)?;
+        self.let_go(seat);
+        self.wake_lightest();
+        Ok(())
+    }
+
+    /// Says whether `seat` has so much to do that it is to take nothing more, whatever its load.
+    pub(crate) fn set_full(&self, seat: usize, full: bool) {
+        let was = self.seats[seat].full.swap(full, SeqCst);
+        // What waits may have been for this seat until now.
+        if full && !was && !self.queue.is_empty() {
+            self.wake_lightest();
+        }
     }
 
     /// Says that nothing will be pushed any more, and wakes everyone to see it.
@@ -157,14 +184,28 @@ impl<T, W: Wake> Handoff<T, W> {
         if waiting == 0 {
             return false;
         }
-        let load = |seat: &CachePadded<Seat<W>>| seat.load.load(SeqCst);
-        let share =
-            (waiting + self.seats.iter().map(load).sum::<usize>()).div_ceil(self.seats.len());
-        load(&self.seats[seat]) < share
+        // Near the end others may have gone, and would leave it for ever.
+        if self.closed.load(SeqCst) {
+            return true;
+        }
+        let all_full = self.seats.iter().all(|seat| seat.full.load(SeqCst));
+        let (mut open, mut loads) = (0, waiting);
+        for seat in &self.seats {
+            if all_full || !seat.full.load(SeqCst) {
+                open += 1;
+                loads += seat.load.load(SeqCst);
+            }
+        }
+        let seat = &self.seats[seat];
+        let is_open = all_full || !seat.full.load(SeqCst);
+        // Nobody may be open by now if the last one has just become full; then it is for anyone.
+        is_open && seat.load.load(SeqCst) < loads.div_ceil(open.max(1))
     }
 
     fn wake_lightest(&self) {
-        let lightest = self.seats.iter().min_by_key(|seat| seat.load.load(SeqCst));
+        // One that is full only if all are.
+        let key = |seat: &&CachePadded<Seat<W>>| (seat.full.load(SeqCst), seat.load.load(SeqCst));
+        let lightest = self.seats.iter().min_by_key(key);
         let lightest = lightest.expect("there is a seat for every worker, and at least one worker");
         if lightest.asleep.swap(false, SeqCst) {
             lightest.waker.wake();
@@ -243,6 +284,45 @@ mod tests {
         handoff.seats[1].asleep.store(true, SeqCst);
         assert!(handoff.fall_asleep(0), "its share is full");
         assert!(beds[1].was_woken());
+    }
+
+    #[test]
+    fn what_a_full_seat_hands_back_is_taken_by_another_whatever_its_load() {
+        let beds = beds(2);
+        let handoff = Handoff::new(8, Bed::default(), beds.clone());
+        (0..4).for_each(|item| handoff.push(item).unwrap());
+        let mut first = [(); 2].map(|()| handoff.take(0).unwrap());
+        assert_eq!([(); 2].map(|()| handoff.take(1).unwrap()), [2, 3]);
+        assert!(handoff.fall_asleep(1));
+        handoff.set_full(0, true);
+        for item in &mut first {
+            handoff.hand_back(0, *item).unwrap();
+        }
+        assert!(beds[1].was_woken());
+        assert_eq!((handoff.take(0), handoff.take(1), handoff.take(1)), (None, Some(0), Some(1)));
+        handoff.set_full(1, true);
+        handoff.push(4).unwrap();
+        assert_eq!((handoff.take(1), handoff.take(0)), (None, Some(4)), "all are full");
+    }
+
+    #[test]
+    fn a_seat_that_becomes_full_wakes_another_for_what_waits() {
+        let beds = beds(2);
+        let handoff = Handoff::new(8, Bed::default(), beds.clone());
+        (0..3).for_each(|item| handoff.push(item).unwrap());
+        assert_eq!((handoff.take(0), handoff.take(1)), (Some(0), Some(1)));
+        assert!(!handoff.fall_asleep(1) || handoff.is_for(0));
+        handoff.seats[1].asleep.store(true, SeqCst);
+        handoff.set_full(0, true);
+        assert!(beds[1].was_woken());
+    }
+
+    #[test]
+    fn at_the_end_whoever_is_left_takes_all() {
+        let handoff = Handoff::new(8, Bed::default(), beds(2));
+        (0..3).for_each(|item| handoff.push(item).unwrap());
+        handoff.close();
+        assert_eq!(std::iter::from_fn(|| handoff.take(0)).count(), 3);
     }
 
     #[test]

@@ -127,6 +127,13 @@ impl<'a> Journal<'a> {
         warn!(event = "cut", peer, unsent; "Client {peer} did not leave in time{}", NotDelivered(unsent));
     }
 
+    /// So many of the worker's connections have been given to others.
+    pub(crate) fn given(&self, connections: usize) {
+        self.counters.given.add(connections as u64);
+        debug!(event = "given", connections;
+            "Gave {connections} busy connections to workers with less to do");
+    }
+
     pub(crate) fn not_registered(&self, peer: &str, error: &io::Error) {
         error!(event = "not-registered", peer; "Cannot serve {peer}: {}", reason(error));
     }

@@ -20,6 +20,7 @@
 //! A connection belongs to exactly one worker at a time. [`Server`] has an example.
 
 mod acceptor;
+mod balance;
 mod config;
 mod connection;
 mod counters;

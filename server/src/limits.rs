@@ -35,6 +35,17 @@ pub const SPIN_REST: u32 = 16;
 /// nanoseconds.
 pub const SPIN_LONGEST_REST: u32 = 4096;
 
+/// How often a busy worker looks whether others have less to do. Short enough for a load that lasts
+/// to be spread before a person notices, long enough for what it saw to be more than a burst.
+pub const BALANCE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The share of the time from which on a busy worker has more to do than it can.
+pub const SATURATED: f64 = 0.9;
+
+/// The share of the time by which another worker must have been less busy to be given connections:
+/// for less, they would soon come back.
+pub const SKEW: f64 = 0.3;
+
 /// Timer entries that a worker keeps besides two for each connection, before it throws away those
 /// of connections that have gone.
 pub const TIMERS: usize = 1024;

@@ -22,7 +22,8 @@ use crate::{
     limits, logging,
     phase::Phase,
     shared::{Shared, WAKE},
-    worker::Worker,
+    stream::Socket as Stream,
+    worker::{Incoming, Worker},
 };
 
 /// An echo server that has its address and is about to run.
@@ -55,13 +56,13 @@ pub struct Server {
     listener: mio::net::TcpListener,
     acceptor_poll: Poll,
     worker_polls: Vec<Poll>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Incoming<Stream>>>,
 }
 
 /// A hand on a server from any thread.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Incoming<Stream>>>,
 }
 
 /// Why a server cannot listen. Each says all there is to say: they have no `source` to print as well.

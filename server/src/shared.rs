@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         OnceLock,
@@ -21,26 +20,18 @@ use crate::{
     handoff::Handoff,
     limits, logging,
     phase::{Phase, PhaseCell},
-    stream::Socket,
 };
 
 /// The token of a thread's waker in its own poll.
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
-/// A connection on its way from the acceptor to a worker.
+/// What the threads of one server share. `T` is what is handed to workers.
 #[derive(Debug)]
-pub(crate) struct Accepted<S> {
-    pub(crate) stream: S,
-    pub(crate) peer: SocketAddr,
-}
-
-/// What the threads of one server share. `S` is what connections are made of.
-#[derive(Debug)]
-pub(crate) struct Shared<S = Socket> {
+pub(crate) struct Shared<T> {
     pub(crate) phase: PhaseCell,
     pub(crate) open: OpenConnections,
     pub(crate) counters: Counters,
-    pub(crate) handoff: Handoff<Accepted<S>, Waker>,
+    pub(crate) handoff: Handoff<T, Waker>,
     drain_began: OnceLock<Instant>,
     failed: AtomicBool,
 }
@@ -49,7 +40,7 @@ pub(crate) struct Shared<S = Socket> {
 #[derive(Debug, Default)]
 pub(crate) struct OpenConnections(CachePadded<AtomicUsize>);
 
-impl<S> Shared<S> {
+impl<T> Shared<T> {
     pub(crate) fn new(acceptor: Waker, workers: Vec<Waker>) -> Self {
         Self {
             phase: PhaseCell::default(),

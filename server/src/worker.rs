@@ -4,10 +4,14 @@
 //! collect what the poll says, give each connection that is ready one turn, see whose time is up.
 //! A connection that used up its turn is ready again in the next round, behind the others.
 //!
+//! A worker that has more to do than it can, while another has time, gives some of its connections back
+//! to the queue, whole as they are.
+//!
 //! The worker knows when a connection is to be looked at, and nothing of what it then does.
 
 use std::{
     io,
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -16,12 +20,13 @@ use mio::{Events, Interest, Poll, Token, event::Source};
 use slab::Slab;
 
 use crate::{
+    balance::{Balance, Surplus},
     config::Config,
     connection::{Connection, Readiness, Room, Timeouts, Turn},
     journal::Journal,
     limits, logging,
     phase::Phase,
-    shared::{Accepted, Shared},
+    shared::Shared,
     spin::Spinner,
     stream::Stream,
     timers::{Armed, Timers},
@@ -30,11 +35,20 @@ use crate::{
 /// What a connection always waits for: bytes, urgent ones among them.
 const READ: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
+/// A connection on its way to a worker.
+#[derive(Debug)]
+pub(crate) enum Incoming<S> {
+    /// From the acceptor: a socket and its peer's address.
+    New(S, SocketAddr),
+    /// From another worker.
+    Given(Box<Connection<S>>),
+}
+
 /// An event loop and all that it owns.
 pub(crate) struct Worker<'a, S> {
     seat: usize,
     config: &'a Config,
-    shared: &'a Shared<S>,
+    shared: &'a Shared<Incoming<S>>,
     journal: Journal<'a>,
     poll: Poll,
     connections: Slab<Slot<S>>,
@@ -43,6 +57,11 @@ pub(crate) struct Worker<'a, S> {
     timers: Timers,
     timeouts: Timeouts,
     spinner: Spinner,
+    balance: Balance,
+    /// It has given connections away lately, and takes none.
+    full: bool,
+    /// Since when there has been something to do.
+    busy_since: Instant,
     /// The connections have been told that the server is leaving.
     draining: bool,
     /// When they will not be waited for any longer, once they have been told; `None`: never.
@@ -57,13 +76,21 @@ struct Slot<S> {
     armed: Armed,
     /// It is in [`Worker::ready`].
     queued: bool,
+    /// The turns that it has had since the worker last looked whether it has too much to do.
+    turns: u32,
     /// The poll has been asked to say when the socket takes bytes again. Most never need it, so it
     /// is asked for at the first tail, and then left.
     watches_write: bool,
 }
 
 impl<'a, S: Stream + Source> Worker<'a, S> {
-    pub(crate) fn new(seat: usize, config: &'a Config, shared: &'a Shared<S>, poll: Poll) -> Self {
+    pub(crate) fn new(
+        seat: usize,
+        config: &'a Config,
+        shared: &'a Shared<Incoming<S>>,
+        poll: Poll,
+    ) -> Self {
+        let now = Instant::now();
         Self {
             seat,
             config,
@@ -77,8 +104,11 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             draining: false,
             drained_by: None,
             spinner: Spinner::new(config.spin),
+            balance: Balance::new(shared.counters.workers.len(), now),
+            full: false,
+            busy_since: now,
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
-            now: Instant::now(),
+            now,
         }
     }
 
@@ -110,6 +140,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             if all_heard {
                 self.expire();
             }
+            if self.balance.is_due(self.now) {
+                self.balance();
+            }
         }
         self.cut_all();
         logging::hand_over();
@@ -136,19 +169,27 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn take_connections(&mut self) {
         for _ in 0..limits::TURN_TAKES {
-            let Some(accepted) = self.shared.handoff.take(self.seat) else {
-                return;
-            };
-            self.add(accepted);
+            match self.shared.handoff.take(self.seat) {
+                Some(Incoming::New(stream, peer)) => {
+                    let peer = peer.to_string().into_boxed_str();
+                    self.journal.connected(&peer);
+                    self.add(Connection::new(stream, peer, self.config.protocol, self.now), false);
+                }
+                Some(Incoming::Given(connection)) => self.add(*connection, true),
+                None => return,
+            }
         }
     }
 
-    fn add(&mut self, Accepted { stream, peer }: Accepted<S>) {
-        let peer = peer.to_string().into_boxed_str();
-        self.journal.connected(&peer);
-        let connection = Connection::new(stream, peer, self.config.protocol, self.now);
-        let slot =
-            Slot { connection, armed: Armed::default(), queued: false, watches_write: false };
+    /// Makes a connection one of ours. Another worker's may have had something to do.
+    fn add(&mut self, connection: Connection<S>, was_anothers: bool) {
+        let slot = Slot {
+            connection,
+            armed: Armed::default(),
+            queued: false,
+            turns: 0,
+            watches_write: false,
+        };
         let key = self.connections.insert(slot);
         let stream = self.connections[key].connection.stream_mut();
         if let Err(error) = self.poll.registry().register(stream, Token(key), READ) {
@@ -158,43 +199,95 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         }
         if self.draining {
             self.connections[key].connection.drain();
+        }
+        if self.draining || was_anothers {
             self.queue(key);
         }
         self.arm(key);
+    }
+
+    /// Looks whether others have less to do than we can, and gives them some of it.
+    fn balance(&mut self) {
+        self.count_busy(self.now);
+        let counters = &self.shared.counters.workers;
+        let busy = counters.iter().map(|worker| Duration::from_nanos(worker.busy.get()));
+        let share = self.balance.judge(self.now, self.seat, busy);
+        let share = share.filter(|_| !self.draining);
+        // Or we would take back what we give.
+        self.full = share.is_some();
+        self.shared.handoff.set_full(self.seat, self.full);
+        let Some(share) = share else { return };
+        let done = self.connections.iter().map(|(_, slot)| slot.turns);
+        let mut surplus = Surplus::new(share, done);
+        let mut given = Vec::new();
+        for (key, slot) in &mut self.connections {
+            if surplus.takes(std::mem::take(&mut slot.turns)) {
+                given.push(key);
+            }
+        }
+        let given = given.into_iter().filter(|&key| self.give(key)).count();
+        if given > 0 {
+            self.journal.given(given);
+        }
+    }
+
+    /// Gives a connection to whoever has time for it. `false`: there is no way, or no room.
+    fn give(&mut self, key: usize) -> bool {
+        let stream = self.connections[key].connection.stream_mut();
+        if let Err(error) = self.poll.registry().deregister(stream) {
+            self.journal.not_registered(self.connections[key].connection.peer(), &error);
+            self.remove(key);
+            return false;
+        }
+        let connection = Box::new(self.take_out(key).connection);
+        match self.shared.handoff.hand_back(self.seat, Incoming::Given(connection)) {
+            Ok(()) => true,
+            Err(Incoming::Given(connection)) => {
+                self.add(*connection, true);
+                false
+            }
+            Err(Incoming::New(..)) => unreachable!("what comes back is what was given"),
+        }
+    }
+
+    /// Until `now` there was something to do.
+    fn count_busy(&mut self, now: Instant) {
+        let busy = now.saturating_duration_since(self.busy_since).as_nanos();
+        self.busy_since = now;
+        let counter = &self.shared.counters.workers[self.seat].busy;
+        counter.add(u64::try_from(busy).unwrap_or(u64::MAX));
     }
 
     /// Sleeps until there is something to do; not at all if there already is. Says whether `events` is
     /// all that there is to hear: not if they fill their room, nor if the sleep was interrupted, as it
     /// is when the process has been stopped and goes on (`signal(7)`).
     fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
-        if self.ready.is_empty() && self.spin(events)? {
-            return Ok(self.heard_all(events));
+        let idle = self.ready.is_empty();
+        if idle {
+            self.count_busy(Instant::now());
         }
-        let sleeps = self.ready.is_empty() && self.shared.handoff.fall_asleep(self.seat);
+        let heard = (idle && self.spin(events)?) || self.sleep(events, idle)?;
+        self.now = Instant::now();
+        self.spinner.round();
+        if idle {
+            self.busy_since = self.now;
+        }
+        Ok(heard && events.iter().count() < limits::EVENTS)
+    }
+
+    /// Polls, and sleeps for it if there is nothing else to do. `false`: it was interrupted.
+    fn sleep(&mut self, events: &mut Events, idle: bool) -> io::Result<bool> {
+        let sleeps = idle && self.shared.handoff.fall_asleep(self.seat);
         let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(events, timeout);
         if sleeps {
             self.shared.handoff.woke(self.seat);
         }
         match polled {
-            Ok(()) => Ok(self.heard_all(events)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.begin_round();
-                Ok(false)
-            }
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// A round begins with these events: says whether they are all that there are.
-    fn heard_all(&mut self, events: &Events) -> bool {
-        self.begin_round();
-        events.iter().count() < limits::EVENTS
-    }
-
-    fn begin_round(&mut self) {
-        self.now = Instant::now();
-        self.spinner.round();
     }
 
     /// Looks for events for a moment, if that seems to pay; says whether it found any.
@@ -229,7 +322,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     /// `None`: there is none, so nothing but an event ends the sleep.
     fn until_next_deadline(&self) -> Option<Duration> {
-        let next = [self.timers.next(), self.drained_by].into_iter().flatten().min()?;
+        // Who sleeps has time: it must not be held for full for longer than until the next look.
+        let look = self.full.then(|| self.balance.next());
+        let next = [self.timers.next(), self.drained_by, look].into_iter().flatten().min()?;
         // The time since the last look at the clock has passed as well.
         Some(next.saturating_duration_since(Instant::now()))
     }
@@ -267,6 +362,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn give_turn(&mut self, key: usize) {
         let slot = &mut self.connections[key];
         slot.queued = false;
+        slot.turns = slot.turns.saturating_add(1);
         let mut room = Room { buffer: &mut self.buffer, journal: &self.journal, now: self.now };
         // A bug that a peer has found costs that peer its connection, and nobody else theirs. What it
         // leaves half done is dropped with it; the buffer means nothing between turns.
@@ -335,15 +431,20 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     /// Closes the socket, which takes it out of the poll as well.
     fn remove(&mut self, key: usize) {
-        let slot = self.connections.remove(key);
-        if slot.queued {
-            self.ready.retain(|&ready| ready != key);
-        }
+        let slot = self.take_out(key);
         self.shared.handoff.let_go(self.seat);
         self.shared.open.release();
         let peer = slot.connection.peer().to_owned();
         drop(slot);
         self.journal.closed(&peer);
+    }
+
+    fn take_out(&mut self, key: usize) -> Slot<S> {
+        let slot = self.connections.remove(key);
+        if slot.queued {
+            self.ready.retain(|&ready| ready != key);
+        }
+        slot
     }
 
     /// The server cannot wait any longer: whoever is still here is dropped.
@@ -423,13 +524,13 @@ mod tests {
     }
 
     /// Hands a new connection over, and returns its other end.
-    fn connect(listener: &TcpListener, shared: &Shared<Trap>) -> StdStream {
+    fn connect(listener: &TcpListener, shared: &Shared<Incoming<Trap>>) -> StdStream {
         let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         assert!(shared.open.acquire(usize::MAX));
         let stream = Trap(TcpStream::from_std(stream).into());
-        shared.handoff.push(Accepted { stream, peer }).expect("the queue has room");
+        shared.handoff.push(Incoming::New(stream, peer)).expect("the queue has room");
         client
     }
 

@@ -66,18 +66,24 @@ pub fn write_calls(pid: Pid, prefix: &str) -> u64 {
 /// that watch fewer than `at_least`.
 #[must_use]
 pub fn epoll_shares(pid: Pid, at_least: usize) -> Vec<usize> {
+    epoll_watched(pid, at_least).iter().map(BTreeSet::len).collect()
+}
+
+/// The descriptors that each of a process's epoll instances watches, without the idle ones: those
+/// that watch fewer than `at_least`.
+#[must_use]
+pub fn epoll_watched(pid: Pid, at_least: usize) -> Vec<BTreeSet<u32>> {
     // One instance can have several descriptors: what they watch is the same then.
-    let watched: BTreeSet<BTreeSet<String>> = entries(&process(pid).join("fdinfo"))
+    let watched: BTreeSet<BTreeSet<u32>> = entries(&process(pid).join("fdinfo"))
         .filter_map(|info| fs::read_to_string(info).ok())
         .map(|info| {
             info.lines()
                 .filter_map(|line| line.strip_prefix("tfd:"))
-                .filter_map(|rest| rest.split_whitespace().next())
-                .map(str::to_owned)
+                .filter_map(|rest| rest.split_whitespace().next()?.parse().ok())
                 .collect()
         })
         .collect();
-    watched.iter().map(BTreeSet::len).filter(|&count| count >= at_least).collect()
+    watched.into_iter().filter(|watched| watched.len() >= at_least).collect()
 }
 
 /// Waits until a process listens on a TCP port of an IPv4 address, and says which.

@@ -1,10 +1,15 @@
 //! A fixed pool of workers serves any number of connections, and keeps them apart.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
+
 use tests::{
     payload::Random,
     peer::Peer,
     process::raise_descriptor_limit,
-    procfs::{descriptor_count, epoll_shares, thread_names, write_calls},
+    procfs::{descriptor_count, epoll_shares, epoll_watched, thread_names, write_calls},
     server::EchoServer,
 };
 
@@ -41,6 +46,71 @@ fn a_thousand_connections_at_once_are_served_by_two_workers() {
     let largest = shares.iter().max().unwrap();
     let mean = shares.iter().sum::<usize>() / 2;
     assert!(largest * 4 <= mean * 5, "the largest share is over 1.25 of the mean: {shares:?}");
+}
+
+/// Says that it is over when it is dropped.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// When all busy connections happen to sit on one worker, it gives some of them to the other, and no
+/// byte is lost or out of order on the way.
+#[test]
+fn a_worker_that_has_too_much_to_do_gives_connections_to_an_idle_one() {
+    const CONNECTIONS: usize = 40;
+    let server =
+        EchoServer::start(&["--workers", "2", "--log-messages", "off", "--log-level", "debug"]);
+    // One after the other, so that the server's descriptors are in the same order.
+    let peers: Vec<Peer> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut peer = server.connect();
+            peer.exchange(b"hello");
+            peer
+        })
+        .collect();
+    let watched = epoll_watched(server.pid(), 10);
+    let [one, other] = &watched[..] else { panic!("two workers watch: {watched:?}") };
+    let mut descriptors: Vec<u32> = one.union(other).copied().collect();
+    let descriptors = descriptors.split_off(descriptors.len() - CONNECTIONS);
+    let (mut busy, idle): (Vec<_>, Vec<_>) = descriptors
+        .iter()
+        .zip(peers)
+        .map(|(descriptor, peer)| (one.contains(descriptor), peer))
+        .partition(|(is_on_one, _)| *is_on_one);
+    assert_eq!((busy.len(), idle.len()), (CONNECTIONS / 2, CONNECTIONS / 2));
+
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for peers in busy.chunks_mut(5) {
+            let done = &done;
+            scope.spawn(move || {
+                let mut payload = Random::new(7);
+                while !done.load(Relaxed) {
+                    let payloads: Vec<_> = peers.iter().map(|_| payload.bytes(100_000)).collect();
+                    for ((_, peer), payload) in peers.iter_mut().zip(&payloads) {
+                        peer.send(payload);
+                    }
+                    for ((_, peer), payload) in peers.iter_mut().zip(&payloads) {
+                        peer.expect(payload);
+                    }
+                }
+            });
+        }
+        // However this ends, or those threads would never.
+        let _end = Done(&done);
+        server.wait_for_log(r"Gave \d+ busy connections to workers with less to do$");
+    });
+    for (_, mut peer) in busy.into_iter().chain(idle) {
+        peer.exchange(b"still here");
+    }
+    let (status, log) = server.terminate();
+    assert!(status.success() && !log.contains("ERROR"), "{log}");
+    assert_eq!(log.matches("New client connected").count(), CONNECTIONS, "{log}");
+    assert_eq!(log.matches("closed").count(), CONNECTIONS, "{log}");
 }
 
 #[test]
