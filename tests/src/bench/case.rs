@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) enum Kind {
     /// Connections that send, wait for the echo, and send again.
     Echo { connections: usize, size: usize, depth: usize },
+    /// As `Echo`, with one connection in each of so many processes.
+    Processes(usize),
     /// Connect, send, wait for the echo, close, and again.
     Churn { connections: usize, size: usize },
     /// Connections that are silent, and some active ones beside them.
@@ -51,9 +53,10 @@ const fn echo(connections: usize, size: usize, depth: usize) -> Kind {
 
 /// All of them, in the order in which they are run: the one that leaves the kernel with many closed
 /// connections comes last.
-pub(crate) const CASES: [Case; 10] = [
+pub(crate) const CASES: [Case; 11] = [
     Case { name: "1", title: "1 connection", kind: echo(1, 64, 1), quick: true },
     Case { name: "50", title: "50 connections", kind: echo(50, 64, 1), quick: true },
+    Case { name: "procs", title: "50 processes", kind: Kind::Processes(50), quick: true },
     Case { name: "1000", title: "1,000 connections", kind: echo(1000, 64, 1), quick: true },
     Case { name: "10000", title: "10,000 connections", kind: echo(10_000, 64, 1), quick: false },
     Case { name: "depth32", title: "50, depth 32", kind: echo(50, 64, 32), quick: true },

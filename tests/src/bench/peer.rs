@@ -99,7 +99,7 @@ impl Peer {
         match case.kind {
             Kind::Echo { connections, size, .. } => connections <= 50 && size <= 64 * 1024,
             Kind::Churn { .. } => self == Self::Python,
-            Kind::Idle | Kind::Fairness => false,
+            Kind::Idle | Kind::Fairness | Kind::Processes(_) => false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 use serde_json::{Value, json};
 
 use crate::{
-    case::Kind,
+    case::{ACTIVE_SIZE, Kind},
     machine::Machine,
     metric::Metric,
     peer::Peer,
@@ -178,6 +178,9 @@ fn heading(case: &CaseResults) -> String {
         Kind::Echo { connections, size, depth } => {
             let plural = if connections == 1 { "" } else { "s" };
             format!("{connections} connection{plural} x {size} bytes, depth {depth}")
+        }
+        Kind::Processes(processes) => {
+            format!("{processes} processes of 1 connection x {ACTIVE_SIZE} bytes, depth 1")
         }
         Kind::Churn { connections, size } => {
             format!("Churn: {connections} at once that connect, echo {size} bytes, close")

@@ -45,13 +45,21 @@ impl Bench {
         let messages = match case.kind {
             Kind::Echo { connections, size, depth } => {
                 let shape = Shape { mode: "echo", connections, size, depth, warm_up: WARM_UP };
-                let mut load = Load::start(server.port, shape, self.duration)?;
-                measure(&server, &mut load, &mut run)?
+                let load = Load::start(server.port, shape, self.duration)?;
+                measure(&server, &mut [load], &mut run)?
+            }
+            Kind::Processes(processes) => {
+                // They start one by one, and would warm up one by one.
+                let alone = Shape { connections: 1, warm_up: Duration::ZERO, ..BESIDE };
+                let mut loads = (0..processes)
+                    .map(|_| Load::start(server.port, alone, self.duration))
+                    .collect::<anyhow::Result<Vec<_>>>()?;
+                measure(&server, &mut loads, &mut run)?
             }
             Kind::Churn { connections, size } => {
                 let shape = Shape { mode: "churn", connections, size, depth: 1, warm_up: WARM_UP };
-                let mut load = Load::start(server.port, shape, self.duration)?;
-                measure(&server, &mut load, &mut run)?
+                let load = Load::start(server.port, shape, self.duration)?;
+                measure(&server, &mut [load], &mut run)?
             }
             Kind::Idle => self.idle(&server, &mut run)?,
             Kind::Fairness => self.fairness(&server, &mut run)?,
@@ -84,8 +92,8 @@ impl Bench {
         let grown = as_f64(after.saturating_sub(before)) * 1024.0;
         run.insert(Metric::IdleBytes, grown / as_f64(more as u64));
         run.insert(Metric::IdleConnections, as_f64((FEW_IDLE + more) as u64));
-        let mut load = Load::start(server.port, BESIDE, self.duration)?;
-        measure(server, &mut load, run)
+        let load = Load::start(server.port, BESIDE, self.duration)?;
+        measure(server, &mut [load], run)
     }
 
     /// Interactive clients beside one that streams for each worker.
@@ -100,10 +108,10 @@ impl Bench {
         };
         // From before the others are measured until after.
         let mut streams = Load::start(server.port, shape, self.duration + 2 * WARM_UP)?;
-        let mut load = Load::start(server.port, BESIDE, self.duration)?;
+        let load = Load::start(server.port, BESIDE, self.duration)?;
         streams.go()?;
         thread::sleep(WARM_UP);
-        let messages = measure(server, &mut load, run)?;
+        let messages = measure(server, &mut [load], run)?;
         let streamed = figure(&streams.report()?, "/rate")? * as_f64(STREAM_SIZE as u64);
         run.insert(Metric::Streamed, streamed / 1e6);
         // What a message costs cannot be told apart from what the streams do.
@@ -114,24 +122,28 @@ impl Bench {
     }
 }
 
-/// Has a load run, and looks at the server before and after: how many messages returned.
-fn measure(server: &Server, load: &mut Load, run: &mut Run) -> anyhow::Result<u64> {
+/// Has loads run, and looks at the server before and after: how many messages returned.
+fn measure(server: &Server, loads: &mut [Load], run: &mut Run) -> anyhow::Result<u64> {
     let (begun, busy) = (Instant::now(), machine_busy()?);
     let before = server.usage()?;
-    load.go()?;
-    let report = load.report()?;
+    loads.iter_mut().try_for_each(Load::go)?;
+    let reports = loads.iter_mut().map(Load::report).collect::<anyhow::Result<Vec<_>>>()?;
+    let sum = |pointer| {
+        let figures = reports.iter().map(|report| figure(report, pointer));
+        figures.sum::<anyhow::Result<f64>>()
+    };
     let cpu = server.usage()?.since(&before);
     let busy = machine_busy()? - busy;
     let seconds = begun.elapsed().as_secs_f64();
 
     let peak = as_f64(memory_kib(server.pid(), "VmHWM")?) / 1024.0;
-    let messages = figure(&report, "/messages")?;
+    let messages = sum("/messages")?;
     ensure!(messages > 0.0, "no message came back");
-    let client = figure(&report, "/client_cpu/seconds")?;
+    let client = sum("/client_cpu/seconds")?;
     let cores = as_f64(thread::available_parallelism()?.get() as u64);
     let others = (busy - client - cpu.total()).max(0.0) / (seconds * cores);
     for (metric, value) in [
-        (Metric::Rate, figure(&report, "/rate")?),
+        (Metric::Rate, sum("/rate")?),
         (Metric::Cpu, cpu.total() / messages * 1e6),
         (Metric::UserCpu, cpu.user / messages * 1e6),
         (Metric::SystemCpu, cpu.system / messages * 1e6),
@@ -145,11 +157,15 @@ fn measure(server: &Server, load: &mut Load, run: &mut Run) -> anyhow::Result<u6
         (Metric::P99, "/latency_seconds/p99"),
         (Metric::P999, "/latency_seconds/p99.9"),
     ] {
-        if let Ok(seconds) = figure(&report, pointer) {
+        // Percentiles of several do not add up.
+        if let [report] = &reports[..]
+            && let Ok(seconds) = figure(report, pointer)
+        {
             run.insert(metric, seconds * 1e6);
         }
     }
-    report.pointer("/messages").and_then(Value::as_u64).context("a count")
+    let counts = reports.iter().map(|report| report.pointer("/messages").and_then(Value::as_u64));
+    counts.sum::<Option<u64>>().context("a count")
 }
 
 fn figure(report: &Value, pointer: &str) -> anyhow::Result<f64> {
