@@ -34,6 +34,15 @@ build: ## Build both programs, optimised, into target/release
 test: ## Run all tests
 	$(CARGO) test --workspace
 
+# The seeds of the simulation that `make torture` runs; one alone says what it does.
+SEEDS ?= 0..20000000
+
+.PHONY: torture
+torture: ## Look for faults for minutes: SEEDS=7 replays one schedule, SEEDS=0..1000 runs so many
+	SIMULATION_SEEDS="$(SEEDS)" $(CARGO) test --release --package server --lib -- --nocapture simulation
+	@case "$(SEEDS)" in *..*) HANDOFF_SCHEDULES=200000 \
+		$(CARGO) test --release --package server --test handoff_model ;; esac
+
 .PHONY: bench-client
 bench-client: ## Compare `echo-client load` with a bare load loop (ARGS="--rounds 3" passes flags on)
 	@$(CARGO) build --release --workspace --bins

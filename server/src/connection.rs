@@ -149,7 +149,7 @@ impl<S: Stream> Connection<S> {
         while self.tail.is_none() {
             match self.stage {
                 Stage::Serving if self.draining == Some(0) => {
-                    self.stage = Stage::Ending;
+                    self.enter(Stage::Ending, room.now);
                     self.give_back_held(room)?;
                 }
                 Stage::Serving | Stage::Lingering if self.readiness.readable => {
@@ -161,13 +161,17 @@ impl<S: Stream> Connection<S> {
                 Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
                 Stage::Ending => {
                     self.stream.half_close()?;
-                    self.stage = Stage::Lingering;
-                    self.since = room.now;
+                    self.enter(Stage::Lingering, room.now);
                 }
                 Stage::Leaving => return Ok(Turn::Over),
             }
         }
         Ok(Turn::Wait)
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) {
+        self.stage = stage;
+        self.since = now;
     }
 
     /// When to look at this connection again if nothing happens before.
@@ -258,7 +262,7 @@ impl<S: Stream> Connection<S> {
             }
             Some(End { reason, reply }) => {
                 self.held = Vec::new();
-                self.stage = Stage::Ending;
+                self.enter(Stage::Ending, room.now);
                 (Some(reply), Some(reason))
             }
         };
@@ -278,11 +282,12 @@ impl<S: Stream> Connection<S> {
 
     /// The peer has said all that it will say.
     fn end_of_stream(&mut self, room: &mut Room<'_>) -> io::Result<()> {
-        if self.stage == Stage::Serving {
+        let was = self.stage;
+        self.enter(Stage::Leaving, room.now);
+        if was == Stage::Serving {
             self.give_back_held(room)?;
             room.journal.disconnected(&self.peer);
         }
-        self.stage = Stage::Leaving;
         Ok(())
     }
 
@@ -339,3 +344,6 @@ impl<S: Stream> Connection<S> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod simulation;

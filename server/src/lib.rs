@@ -26,6 +26,8 @@ mod connection;
 mod counters;
 pub mod descriptors;
 mod handoff;
+#[cfg(test)]
+mod handoff_tests;
 mod journal;
 pub mod limits;
 pub mod logging;
@@ -35,6 +37,7 @@ mod session;
 mod shared;
 mod spin;
 mod stream;
+mod sync;
 mod tail;
 mod throttle;
 mod timers;

@@ -1,0 +1,186 @@
+//! The hand-over's sleep and wake protocol, in every order that its steps can come in.
+//!
+//! The very source of the hand-over runs here on atomics and a queue that hand control to the checker
+//! at each step. A lost wake shows as a deadlock, an item that is lost or taken twice as a wrong count.
+//! One worker and one pusher are tried in all orders there are; with more of them there are more
+//! orders than anyone can try, and a great many are picked at random, those with few switches more
+//! often (PCT): `HANDOFF_SCHEDULES` says how many.
+
+use std::{collections::VecDeque, env};
+
+use shuttle::{
+    check_dfs, check_pct, check_random,
+    sync::{Arc, Condvar, Mutex},
+    thread,
+};
+
+mod sync {
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::{Mutex, VecDeque};
+
+    /// A bounded queue, each of whose operations is one step: what a lock-free one promises.
+    #[derive(Debug)]
+    pub(crate) struct ArrayQueue<T> {
+        items: Mutex<VecDeque<T>>,
+        capacity: usize,
+    }
+
+    impl<T> ArrayQueue<T> {
+        pub(crate) fn new(capacity: usize) -> Self {
+            Self { items: Mutex::new(VecDeque::new()), capacity }
+        }
+        pub(crate) fn push(&self, item: T) -> Result<(), T> {
+            let mut items = self.items.lock().unwrap();
+            if items.len() == self.capacity {
+                return Err(item);
+            }
+            items.push_back(item);
+            Ok(())
+        }
+        pub(crate) fn pop(&self) -> Option<T> {
+            self.items.lock().unwrap().pop_front()
+        }
+        pub(crate) fn len(&self) -> usize {
+            self.items.lock().unwrap().len()
+        }
+        pub(crate) fn is_empty(&self) -> bool {
+            self.len() == 0
+        }
+    }
+}
+
+#[path = "../src/handoff.rs"]
+#[expect(dead_code, reason = "not all of it is needed to check the protocol")]
+mod handoff;
+
+use handoff::{Handoff, Wake};
+
+/// A sleep that a wake ends, once.
+#[derive(Clone, Debug)]
+struct Bed(Arc<(Mutex<bool>, Condvar)>);
+
+impl Bed {
+    fn new() -> Self {
+        Self(Arc::new((Mutex::new(false), Condvar::new())))
+    }
+
+    fn sleep(&self) {
+        let (woken, bell) = &*self.0;
+        let mut woken = woken.lock().unwrap();
+        while !*woken {
+            woken = bell.wait(woken).unwrap();
+        }
+        *woken = false;
+    }
+}
+
+impl Wake for Bed {
+    fn wake(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_one();
+    }
+}
+
+type Queue = Handoff<usize, Bed>;
+
+/// What a worker does with the items that it takes.
+#[derive(Clone, Copy)]
+enum Habit {
+    /// It has done with each at once.
+    Finishes,
+    /// It keeps all.
+    Keeps,
+    /// It keeps all, but finds at its second that it has too much to do, and hands that one back.
+    HandsBack,
+}
+
+fn work(handoff: &Queue, seat: usize, bed: &Bed, habit: Habit) -> usize {
+    let mut taken = 0;
+    let mut seen = 0;
+    loop {
+        while let Some(item) = handoff.take(seat) {
+            seen += 1;
+            taken += 1;
+            match habit {
+                Habit::Finishes => handoff.let_go(seat),
+                Habit::Keeps => {}
+                Habit::HandsBack if seen == 2 => {
+                    handoff.set_full(seat, true);
+                    if handoff.hand_back(seat, item).is_ok() {
+                        taken -= 1;
+                    }
+                }
+                Habit::HandsBack => {}
+            }
+        }
+        // As the worker does: its next look at the others' load.
+        handoff.set_full(seat, false);
+        if handoff.is_drained() {
+            return taken;
+        }
+        if handoff.fall_asleep(seat) {
+            bed.sleep();
+            handoff.woke(seat);
+        }
+    }
+}
+
+/// One pusher, and a worker for each habit: every item is taken once, and nobody sleeps for ever.
+fn scenario(items: usize, capacity: usize, habits: &'static [Habit]) {
+    let pusher = Bed::new();
+    let beds: Vec<_> = habits.iter().map(|_| Bed::new()).collect();
+    let handoff = Arc::new(Handoff::new(capacity, pusher.clone(), beds.clone()));
+    let workers: Vec<_> = beds
+        .into_iter()
+        .zip(habits)
+        .enumerate()
+        .map(|(seat, (bed, habit))| {
+            let handoff = Arc::clone(&handoff);
+            thread::spawn(move || work(&handoff, seat, &bed, *habit))
+        })
+        .collect();
+    for mut item in 0..items {
+        while let Err(back) = handoff.push(item) {
+            item = back;
+            pusher.sleep();
+        }
+    }
+    handoff.close();
+    let taken: usize = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+    assert_eq!(taken, items);
+}
+
+fn schedules() -> usize {
+    env::var("HANDOFF_SCHEDULES").map_or(5_000, |asked| asked.parse().expect("a number"))
+}
+
+/// At random, and with few switches at the worst moments.
+fn in_many_orders(scenario: fn()) {
+    check_random(scenario, schedules());
+    check_pct(scenario, schedules(), 4);
+}
+
+#[test]
+fn one_worker_and_one_item_in_every_order() {
+    check_dfs(|| scenario(1, 1, &[Habit::Finishes]), None);
+}
+
+#[test]
+fn the_pusher_is_woken_when_a_full_queue_has_room() {
+    in_many_orders(|| scenario(4, 1, &[Habit::Finishes]));
+    in_many_orders(|| scenario(5, 2, &[Habit::Finishes, Habit::Finishes]));
+}
+
+#[test]
+fn workers_that_keep_what_they_take_share_it() {
+    in_many_orders(|| scenario(4, 4, &[Habit::Keeps, Habit::Keeps]));
+    in_many_orders(|| scenario(5, 2, &[Habit::Keeps, Habit::Keeps, Habit::Keeps]));
+}
+
+#[test]
+fn what_is_handed_back_is_taken_again() {
+    in_many_orders(|| scenario(4, 4, &[Habit::HandsBack, Habit::Keeps]));
+    in_many_orders(|| scenario(4, 2, &[Habit::HandsBack, Habit::HandsBack]));
+    in_many_orders(|| scenario(5, 1, &[Habit::HandsBack, Habit::Finishes, Habit::Keeps]));
+}
