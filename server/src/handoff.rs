@@ -147,8 +147,14 @@ impl<T, W: Wake> Handoff<T, W> {
         let item = self.queue.pop();
         if item.is_none() {
             self.seats[seat].load.fetch_sub(1, SeqCst);
-        } else if self.pusher_waits.load(SeqCst) && self.pusher_waits.swap(false, SeqCst) {
+            return None;
+        }
+        if self.pusher_waits.load(SeqCst) && self.pusher_waits.swap(false, SeqCst) {
             self.pusher.wake();
+        }
+        // Others may be about to sleep because it was not drained when they looked.
+        if self.is_drained() {
+            self.wake_all();
         }
         item
     }

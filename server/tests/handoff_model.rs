@@ -17,21 +17,29 @@ use shuttle::{
 mod sync {
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-    use super::{Mutex, VecDeque};
+    use std::sync::{Mutex, MutexGuard};
+
+    use super::VecDeque;
 
     /// A bounded queue, each of whose operations is one step: what a lock-free one promises.
     #[derive(Debug)]
     pub(crate) struct ArrayQueue<T> {
+        /// The step: the checker may switch before it, and not within what follows.
+        step: AtomicUsize,
         items: Mutex<VecDeque<T>>,
         capacity: usize,
     }
 
     impl<T> ArrayQueue<T> {
         pub(crate) fn new(capacity: usize) -> Self {
-            Self { items: Mutex::new(VecDeque::new()), capacity }
+            Self { step: AtomicUsize::new(0), items: Mutex::new(VecDeque::new()), capacity }
+        }
+        fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
+            self.step.load(Ordering::SeqCst);
+            self.items.lock().unwrap()
         }
         pub(crate) fn push(&self, item: T) -> Result<(), T> {
-            let mut items = self.items.lock().unwrap();
+            let mut items = self.items();
             if items.len() == self.capacity {
                 return Err(item);
             }
@@ -39,10 +47,10 @@ mod sync {
             Ok(())
         }
         pub(crate) fn pop(&self) -> Option<T> {
-            self.items.lock().unwrap().pop_front()
+            self.items().pop_front()
         }
         pub(crate) fn len(&self) -> usize {
-            self.items.lock().unwrap().len()
+            self.items().len()
         }
         pub(crate) fn is_empty(&self) -> bool {
             self.len() == 0
@@ -161,9 +169,25 @@ fn in_many_orders(scenario: fn()) {
     check_pct(scenario, schedules(), 4);
 }
 
+/// The heart of it: a push beside a worker that falls asleep.
 #[test]
-fn one_worker_and_one_item_in_every_order() {
-    check_dfs(|| scenario(1, 1, &[Habit::Finishes]), None);
+fn a_push_beside_a_worker_that_falls_asleep_in_every_order() {
+    let push_and_sleep = || {
+        let bed = Bed::new();
+        let handoff = Arc::new(Handoff::new(1, Bed::new(), [bed.clone()]));
+        let pusher = {
+            let handoff = Arc::clone(&handoff);
+            thread::spawn(move || handoff.push(7))
+        };
+        while handoff.take(0).is_none() {
+            if handoff.fall_asleep(0) {
+                bed.sleep();
+                handoff.woke(0);
+            }
+        }
+        pusher.join().unwrap().unwrap();
+    };
+    check_dfs(push_and_sleep, Some(100_000));
 }
 
 #[test]
