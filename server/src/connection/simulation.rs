@@ -15,6 +15,7 @@ use std::{
     env,
     fmt::Write as _,
     io::{Read, Write},
+    num::NonZero,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     thread,
@@ -38,6 +39,7 @@ const TIMEOUTS: Timeouts =
 
 /// One end of a connection, as the server's socket has it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each happens or not, whatever the others do")]
 struct Net {
     /// Arrived and not read.
     arrived: Vec<u8>,
@@ -188,6 +190,7 @@ impl Model {
 }
 
 /// A connection and its peer.
+#[expect(clippy::struct_excessive_bools, reason = "as for `Net`")]
 struct Side {
     /// `None`: over.
     connection: Option<Connection<Net>>,
@@ -580,12 +583,12 @@ fn whatever_happens_and_when_each_peer_gets_what_it_is_owed() {
     log::set_max_level(log::LevelFilter::Info);
     let seeds = seeds();
     let is_one = seeds.end - seeds.start == 1;
-    let threads = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
         for first in 0..threads {
             let seeds = seeds.clone();
             scope.spawn(move || {
-                for seed in seeds.skip(first as usize).step_by(threads as usize) {
+                for seed in seeds.skip(first).step_by(threads) {
                     let run = || Simulation::new(seed, is_one).run();
                     let why = match catch_unwind(run) {
                         Ok(Ok(())) => continue,

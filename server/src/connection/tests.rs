@@ -317,3 +317,16 @@ fn every_byte_is_counted() {
     assert_eq!(bench.counters.bytes_received.get(), 11);
     assert_eq!(bench.counters.bytes_sent.get(), b"hello\nGoodbye!\n".len() as u64);
 }
+
+#[test]
+fn what_goes_back_at_the_end_has_a_time_of_its_own() {
+    let second = Duration::from_secs(1);
+    let timeouts = Timeouts { idle: None, write: Some(3 * second) };
+    let mut bench = Bench::new(Protocol::Length, &[b"\0\0\0"]);
+    bench.readable();
+    bench.now += 10 * second;
+    bench.stream().incoming.push_back(Ok(END.to_vec()));
+    bench.stream().takes = [1, 0].into();
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.connection.deadline(&timeouts), Some(bench.now + 3 * second));
+}
