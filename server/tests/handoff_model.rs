@@ -108,19 +108,38 @@ enum Habit {
     HandsBack,
 }
 
-fn work(handoff: &Queue, seat: usize, bed: &Bed, habit: Habit) -> usize {
-    let mut taken = 0;
+/// How many items have been taken, and not handed back.
+struct Taken(Mutex<usize>, Condvar);
+
+impl Taken {
+    fn change(&self, change: impl FnOnce(&mut usize)) {
+        change(&mut self.0.lock().unwrap());
+        self.1.notify_all();
+    }
+
+    /// Waits until all are. The end wakes everyone, and would hide that someone slept beside an item.
+    fn wait_for(&self, items: usize) {
+        let mut taken = self.0.lock().unwrap();
+        while *taken < items {
+            taken = self.1.wait(taken).unwrap();
+        }
+    }
+}
+
+fn work(handoff: &Queue, seat: usize, bed: &Bed, habit: Habit, taken: &Taken) {
     let mut seen = 0;
     loop {
         while let Some(item) = handoff.take(seat) {
             seen += 1;
-            taken += 1;
+            taken.change(|taken| *taken += 1);
             match habit {
                 Habit::Finishes => handoff.let_go(seat),
                 Habit::HandsBack if seen == 2 => {
                     handoff.set_full(seat, true);
-                    if handoff.hand_back(seat, item).is_ok() {
-                        taken -= 1;
+                    // First, or it is counted twice for a moment.
+                    taken.change(|taken| *taken -= 1);
+                    if handoff.hand_back(seat, item).is_err() {
+                        taken.change(|taken| *taken += 1);
                     }
                 }
                 Habit::Keeps | Habit::HandsBack => {}
@@ -129,7 +148,7 @@ fn work(handoff: &Queue, seat: usize, bed: &Bed, habit: Habit) -> usize {
         // As the worker does: its next look at the others' load.
         handoff.set_full(seat, false);
         if handoff.is_drained() {
-            return taken;
+            return;
         }
         if handoff.fall_asleep(seat) {
             bed.sleep();
@@ -143,13 +162,14 @@ fn scenario(items: usize, capacity: usize, habits: &'static [Habit]) {
     let pusher = Bed::new();
     let beds: Vec<_> = habits.iter().map(|_| Bed::new()).collect();
     let handoff = Arc::new(Handoff::new(capacity, pusher.clone(), beds.clone()));
+    let taken = Arc::new(Taken(Mutex::new(0), Condvar::new()));
     let workers: Vec<_> = beds
         .into_iter()
         .zip(habits)
         .enumerate()
         .map(|(seat, (bed, habit))| {
-            let handoff = Arc::clone(&handoff);
-            thread::spawn(move || work(&handoff, seat, &bed, *habit))
+            let (handoff, taken) = (Arc::clone(&handoff), Arc::clone(&taken));
+            thread::spawn(move || work(&handoff, seat, &bed, *habit, &taken))
         })
         .collect();
     for mut item in 0..items {
@@ -158,9 +178,10 @@ fn scenario(items: usize, capacity: usize, habits: &'static [Habit]) {
             pusher.sleep();
         }
     }
+    taken.wait_for(items);
     handoff.close();
-    let taken: usize = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
-    assert_eq!(taken, items);
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    taken.change(|taken| assert_eq!(*taken, items));
 }
 
 /// Of the orders of one push and one sleep, so many are enough for every test run; all of them are

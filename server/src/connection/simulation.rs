@@ -64,7 +64,7 @@ struct Net {
 impl Read for Net {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if std::mem::take(&mut self.bug) {
-            resume_unwind(Box::new("the bug"));
+            resume_unwind(Box::new(Bug));
         }
         let len = self.arrived.len().min(buffer.len());
         if len > 0 {
@@ -115,6 +115,9 @@ impl Stream for Net {
         Ok(self.arrived.len() as u64)
     }
 }
+
+/// What a read panics with that hits a bug. Any other panic is one of ours.
+struct Bug;
 
 /// What must come back for what was sent.
 struct Model {
@@ -211,7 +214,7 @@ struct Side {
     faulted: bool,
     /// It ended because its peer did.
     peer_ended: bool,
-    /// It was given up although it had just done something.
+    /// It was given up although it had just done something, or by a panic.
     cut_early: bool,
 }
 
@@ -405,10 +408,11 @@ impl Simulation {
             Ok(Turn::Wait) => {}
             Ok(Turn::Again) => one.queued = true,
             Ok(Turn::Over) => self.drop_connection(side),
-            Err(_) => {
+            Err(bug) if bug.is::<Bug>() => {
                 one.faulted = true;
                 self.drop_connection(side);
             }
+            Err(_) => one.cut_early = true,
         }
         self.say(side, |_| format!("a turn: {turn:?}"));
     }
