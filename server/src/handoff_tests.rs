@@ -80,6 +80,20 @@ fn what_a_full_seat_hands_back_is_taken_by_another_whatever_its_load() {
 }
 
 #[test]
+fn a_seat_that_becomes_full_wakes_another_for_what_waits() {
+    let beds = beds(2);
+    let handoff = Handoff::new(8, Bed::default(), beds.clone());
+    handoff.push(1).unwrap();
+    assert_eq!(handoff.take(1), Some(1));
+    assert!(handoff.fall_asleep(1));
+    handoff.push(2).unwrap();
+    assert!(!beds[1].was_woken(), "seat 0 has less, and is awake");
+    handoff.set_full(0, true);
+    assert!(beds[1].was_woken());
+    assert_eq!(handoff.take(1), Some(2));
+}
+
+#[test]
 fn at_the_end_whoever_is_left_takes_all() {
     let handoff = Handoff::new(8, Bed::default(), beds(2));
     (0..3).for_each(|item| handoff.push(item).unwrap());
