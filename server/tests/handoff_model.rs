@@ -180,7 +180,9 @@ fn scenario(items: usize, capacity: usize, habits: &'static [Habit]) {
     }
     taken.wait_for(items);
     handoff.close();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    for worker in workers {
+        worker.join().unwrap();
+    }
     taken.change(|taken| assert_eq!(*taken, items));
 }
 
