@@ -43,8 +43,6 @@ pub(crate) struct WorkerCounters {
     pub(crate) panics: Counter,
     /// Nanoseconds that it has spent on other things than waiting.
     pub(crate) busy: Counter,
-    /// Connections that it has given to other workers.
-    pub(crate) given: Counter,
 }
 
 /// The counters of a whole server, each worker's on cache lines of its own.

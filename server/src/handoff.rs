@@ -10,7 +10,7 @@
 //! Of two such steps one comes first, so either the worker sees the item or the pusher sees the
 //! sleeper. A worker takes only while it has less than an even share of all connections, so that no
 //! eager one collects them all. The seat with the lightest load always has less than its share while
-//! anything waits; a worker that leaves items to others wakes that seat before it sleeps itself. So
+//! anything waits; a worker that leaves items to others wakes that seat, and once more before it sleeps. So
 //! the last worker to fall asleep either takes what waits or has woken one that will.
 //!
 //! A worker that has more to do than it can hands items back, and is *full* for a while: it takes
@@ -49,7 +49,7 @@ pub(crate) struct Handoff<T, W> {
     pusher: W,
     /// The pusher waits for room.
     pusher_waits: AtomicBool,
-    /// Nothing will be pushed any more.
+    /// The pusher will push nothing any more.
     closed: AtomicBool,
 }
 
@@ -119,7 +119,8 @@ impl<T, W: Wake> Handoff<T, W> {
         }
     }
 
-    /// Says that nothing will be pushed any more, and wakes everyone to see it.
+    /// Says that nothing will be pushed any more, and wakes everyone to see it. A worker that has not
+    /// seen it yet may still hand something back; then it is still there to take it itself.
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
         self.wake_all();
@@ -127,7 +128,7 @@ impl<T, W: Wake> Handoff<T, W> {
 
     /// Whether everything that was ever pushed has been taken, and nothing will follow.
     pub(crate) fn is_drained(&self) -> bool {
-        // In this order: a push comes before the close.
+        // In this order: a push comes before the close, or from one who will look again.
         self.closed.load(SeqCst) && self.queue.is_empty()
     }
 
@@ -140,6 +141,10 @@ impl<T, W: Wake> Handoff<T, W> {
     /// Takes an item, if there is one and `seat` has less than its share.
     pub(crate) fn take(&self, seat: usize) -> Option<T> {
         if !self.is_for(seat) {
+            // Whose it is may sleep, and we may have much to do before we do.
+            if !self.queue.is_empty() {
+                self.wake_lightest();
+            }
             return None;
         }
         // The load first: counted twice for a moment makes others only readier to take.

@@ -94,6 +94,18 @@ fn a_seat_that_becomes_full_wakes_another_for_what_waits() {
 }
 
 #[test]
+fn who_leaves_an_item_to_a_sleeper_wakes_it_though_it_goes_on_itself() {
+    let beds = beds(2);
+    let handoff = Handoff::new(8, Bed::default(), beds.clone());
+    assert!(handoff.fall_asleep(1));
+    (0..2).for_each(|item| handoff.push(item).unwrap());
+    assert!(!beds[1].was_woken(), "both are for seat 0 at first, which is awake");
+    assert_eq!((handoff.take(0), handoff.take(0)), (Some(0), None));
+    assert!(beds[1].was_woken());
+    assert_eq!(handoff.take(1), Some(1));
+}
+
+#[test]
 fn at_the_end_whoever_is_left_takes_all() {
     let handoff = Handoff::new(8, Bed::default(), beds(2));
     (0..3).for_each(|item| handoff.push(item).unwrap());

@@ -129,7 +129,6 @@ impl<'a> Journal<'a> {
 
     /// So many of the worker's connections have been given to others.
     pub(crate) fn given(&self, connections: usize) {
-        self.counters.given.add(connections as u64);
         debug!(event = "given", connections;
             "Gave {connections} busy connections to workers with less to do");
     }

@@ -19,6 +19,7 @@ use crate::{
     acceptor::Acceptor,
     config::Config,
     counters::Stats,
+    journal::Journal,
     limits, logging,
     phase::Phase,
     shared::{Shared, WAKE},
@@ -175,8 +176,13 @@ impl Server {
         shared.handoff.close();
         pool.join();
         // Whoever is there still came too late for the workers.
-        while shared.handoff.take_any().is_some() {
+        while let Some(incoming) = shared.handoff.take_any() {
             shared.open.release();
+            if let Incoming::Given(connection) = incoming {
+                let journal = Journal::new(&shared.counters.workers[0], config.log_messages);
+                journal.cut(connection.peer(), connection.unsent());
+                journal.closed(connection.peer());
+            }
         }
         info!(event = "stopped"; "Server shutdown complete");
         if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(shared.counters.stats()) }

@@ -225,6 +225,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
                 given.push(key);
             }
         }
+        // What we have to say of them comes before what their new worker will have to say.
+        logging::hand_over();
         let given = given.into_iter().filter(|&key| self.give(key)).count();
         if given > 0 {
             self.journal.given(given);
@@ -263,14 +265,16 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     /// is when the process has been stopped and goes on (`signal(7)`).
     fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
         let idle = self.ready.is_empty();
+        self.spinner.round();
         if idle {
             self.count_busy(Instant::now());
         }
         let heard = (idle && self.spin(events)?) || self.sleep(events, idle)?;
         self.now = Instant::now();
-        self.spinner.round();
         if idle {
             self.busy_since = self.now;
+        } else {
+            self.count_busy(self.now);
         }
         Ok(heard && events.iter().count() < limits::EVENTS)
     }
@@ -295,6 +299,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         let Some(patience) = self.spinner.patience() else {
             return Ok(false);
         };
+        let patience = self.until_next_deadline().map_or(patience, |left| left.min(patience));
         let start = Instant::now();
         let mut before = start;
         let mut look = Duration::ZERO;
@@ -370,9 +375,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         match turn {
             Ok(Turn::Wait) => self.settle(key),
             Ok(Turn::Again) => {
-                // Before it settles: that may be its end.
                 self.queue(key);
-                self.settle(key);
+                self.arm(key);
             }
             Ok(Turn::Over) => self.remove(key),
             Err(_) => {

@@ -445,7 +445,7 @@ impl Simulation {
     fn hand_over(&mut self, side: usize) {
         let Some(net) = self.net(side) else { return };
         let edge = !net.arrived.is_empty() || net.fin || net.reset;
-        self.sides[side].edge = edge;
+        self.sides[side].edge |= edge;
         self.sides[side].queued = true;
         self.say(side, |_| "handed over".into());
     }
