@@ -1,7 +1,7 @@
 //! Whether a worker that has more to do than it can should give some of its connections to another.
 //!
 //! Connections are dealt evenly, but not all of them are busy, and those that are may all sit on one
-//! worker. Every worker counts how long it has been busy; one that hardly ever had nothing to do, while
+//! worker. Every worker counts how long it has been busy; one that was busy most of the time, while
 //! another often had, gives away so much of its work that both would have the same. Who takes it is the
 //! hand-over's to say, which counts connections and not what they do; with more than two workers it may
 //! take another look or two until the load is even. Nothing is given that would only move the trouble: a
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn nobody_gives_who_has_time_or_nobody_to_give_to() {
-        assert_eq!(judge(0, &[80, 0]), None);
+        assert_eq!(judge(0, &[60, 0]), None);
         assert_eq!(judge(0, &[100, 90]), None);
         assert_eq!(judge(1, &[100, 0]), None);
         assert_eq!(judge(0, &[100]), None);
