@@ -2,10 +2,10 @@
 //!
 //! Connections are dealt evenly, but not all of them are busy, and those that are may all sit on one
 //! worker. Every worker counts how long it has been busy; one that was busy most of the time, while
-//! another had far less to do, gives away so much of its work that both would have the same. Who takes it is the
-//! hand-over's to say, which counts connections and not what they do; with more than two workers it may
-//! take another look or two until the load is even. Nothing is given that would only move the trouble: a
-//! single connection cannot be divided.
+//! another had far less to do, gives away so much of its work that both would have the same. Who takes
+//! it is the hand-over's to say, which counts connections and not what they do; with more than two
+//! workers it may take another look or two until the load is even. Nothing is given that would only
+//! move the trouble: a single connection cannot be divided.
 //!
 //! It knows neither connections nor clocks: it is told what they did.
 

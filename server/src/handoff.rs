@@ -10,8 +10,8 @@
 //! Of two such steps one comes first, so either the worker sees the item or the pusher sees the
 //! sleeper. A worker takes only while it has less than an even share of all connections, so that no
 //! eager one collects them all. The seat with the lightest load always has less than its share while
-//! anything waits; a worker that leaves items to others wakes that seat, and once more before it sleeps. So
-//! the last worker to fall asleep either takes what waits or has woken one that will.
+//! anything waits; a worker that leaves items to others wakes that seat, and once more before it
+//! sleeps. So the last worker to fall asleep either takes what waits or has woken one that will.
 //!
 //! A worker that has more to do than it can hands items back, and is *full* for a while: it takes
 //! nothing, and shares are those of the others, unless all are full. Whoever becomes full wakes the
@@ -114,8 +114,8 @@ impl<T, W: Wake> Handoff<T, W> {
     pub(crate) fn set_full(&self, seat: usize, full: bool) {
         let was = self.seats[seat].full.swap(full, SeqCst);
         // What waits may have been for this seat until now.
-        if full && !was && !self.queue.is_empty() {
-            self.wake_lightest();
+        if full && !was {
+            self.leave_to_others();
         }
     }
 
@@ -142,9 +142,7 @@ impl<T, W: Wake> Handoff<T, W> {
     pub(crate) fn take(&self, seat: usize) -> Option<T> {
         if !self.is_for(seat) {
             // Whose it is may sleep, and we may have much to do before we do.
-            if !self.queue.is_empty() {
-                self.wake_lightest();
-            }
+            self.leave_to_others();
             return None;
         }
         // The load first: counted twice for a moment makes others only readier to take.
@@ -182,9 +180,7 @@ impl<T, W: Wake> Handoff<T, W> {
             self.woke(seat);
             return false;
         }
-        if !self.queue.is_empty() {
-            self.wake_lightest();
-        }
+        self.leave_to_others();
         true
     }
 
@@ -204,18 +200,27 @@ impl<T, W: Wake> Handoff<T, W> {
         if self.closed.load(SeqCst) {
             return true;
         }
+        // If all are full, all share.
         let all_full = self.seats.iter().all(|seat| seat.full.load(SeqCst));
-        let (mut open, mut loads) = (0, waiting);
-        for seat in &self.seats {
-            if all_full || !seat.full.load(SeqCst) {
-                open += 1;
-                loads += seat.load.load(SeqCst);
-            }
-        }
+        let is_open = |seat: &Seat<W>| all_full || !seat.full.load(SeqCst);
         let seat = &self.seats[seat];
-        let is_open = all_full || !seat.full.load(SeqCst);
-        // Nobody may be open by now if the last one has just become full; then it is for anyone.
-        is_open && seat.load.load(SeqCst) < loads.div_ceil(open.max(1))
+        if !is_open(seat) {
+            return false;
+        }
+        // At least this one is open: nobody but its worker says whether it is full.
+        let (mut open, mut loads) = (0, waiting);
+        for seat in self.seats.iter().filter(|seat| is_open(seat)) {
+            open += 1;
+            loads += seat.load.load(SeqCst);
+        }
+        seat.load.load(SeqCst) < loads.div_ceil(open)
+    }
+
+    /// Wakes whoever should take what waits, if anything does.
+    fn leave_to_others(&self) {
+        if !self.queue.is_empty() {
+            self.wake_lightest();
+        }
     }
 
     fn wake_lightest(&self) {

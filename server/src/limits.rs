@@ -52,7 +52,8 @@ pub const SPIN_LONGEST_REST: u32 = 4096;
 /// to be spread before a person notices, long enough for what it saw to be more than a burst.
 pub const BALANCE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The share of the time from which on a busy worker has too much to do: what comes in bursts waits by then.
+/// The share of the time from which on a busy worker has too much to do: what comes in bursts waits
+/// by then.
 pub const SATURATED: f64 = 0.7;
 
 /// The share of the time by which another worker must have been less busy to be given connections:

@@ -208,7 +208,6 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     /// Looks whether others have less to do than we can, and gives them some of it.
     fn balance(&mut self) {
-        self.count_busy(self.now);
         let counters = &self.shared.counters.workers;
         let busy = counters.iter().map(|worker| Duration::from_nanos(worker.busy.get()));
         let share = self.balance.judge(self.now, self.seat, busy);
