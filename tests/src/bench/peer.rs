@@ -20,6 +20,10 @@ use crate::{
     usage::Usage,
 };
 
+/// How often to look whether a server listens, or has ended: there is no event for that from outside,
+/// and looking without a pause would take a core from what starts or ends.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
 /// How long a server may take to listen, or to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -178,7 +182,7 @@ impl Server {
                 bail!("it has ended: {status}");
             }
             ensure!(begun.elapsed() < PATIENCE, "it does not listen");
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(LOOK_INTERVAL);
         }
     }
 
@@ -196,7 +200,7 @@ impl Server {
         let begun = Instant::now();
         while self.process.try_wait()?.is_none() {
             ensure!(begun.elapsed() < PATIENCE, "it does not end");
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(LOOK_INTERVAL);
         }
         let mut file = fs::File::open(self.directory.path().join("log"))?;
         let mut buffer = vec![0; 1024 * 1024];

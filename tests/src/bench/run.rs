@@ -110,6 +110,7 @@ impl Bench {
         let mut streams = Load::start(server.port, shape, self.duration + 2 * WARM_UP)?;
         let load = Load::start(server.port, BESIDE, self.duration)?;
         streams.go()?;
+        // The streams' warm-up: nothing tells when their flow is steady.
         thread::sleep(WARM_UP);
         let messages = measure(server, &mut [load], run)?;
         let streamed = figure(&streams.report()?, "/rate")? * as_f64(STREAM_SIZE as u64);
