@@ -16,10 +16,20 @@ use crate::limits::{BALANCE_INTERVAL, SATURATED, SKEW};
 /// One worker's view of all.
 #[derive(Debug)]
 pub(crate) struct Balance {
+    /// How often it has looked.
+    looks: u32,
     /// The last look.
     since: Instant,
     /// How long each worker had been busy by then, in all.
     busy: Box<[Duration]>,
+}
+
+/// What one connection has done between two looks: the turns that it had.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    /// After which look.
+    look: u32,
+    turns: u32,
 }
 
 /// Work that is to be given away, in connections: which of them, by what each has done.
@@ -31,7 +41,12 @@ pub(crate) struct Surplus {
 
 impl Balance {
     pub(crate) fn new(workers: usize, now: Instant) -> Self {
-        Self { since: now, busy: vec![Duration::ZERO; workers].into() }
+        Self { looks: 0, since: now, busy: vec![Duration::ZERO; workers].into() }
+    }
+
+    /// How often it has looked.
+    pub(crate) fn looks(&self) -> u32 {
+        self.looks
     }
 
     /// When it is time for another look.
@@ -52,6 +67,7 @@ impl Balance {
         seat: usize,
         busy: impl Iterator<Item = Duration>,
     ) -> Option<f64> {
+        self.looks = self.looks.wrapping_add(1);
         let elapsed = now.duration_since(std::mem::replace(&mut self.since, now)).as_secs_f64();
         let mut mine = 0.0;
         let mut least = f64::INFINITY;
@@ -63,6 +79,22 @@ impl Balance {
             }
         }
         (mine >= SATURATED && mine - least >= SKEW).then(|| (mine - least) / 2.0 / mine)
+    }
+}
+
+impl Done {
+    /// Another turn, after so many looks.
+    pub(crate) fn turn(&mut self, looks: u32) {
+        // Nobody goes through all connections at each look to say that it has begun.
+        if std::mem::replace(&mut self.look, looks) != looks {
+            self.turns = 0;
+        }
+        self.turns = self.turns.saturating_add(1);
+    }
+
+    /// The turns between the look that was the `looks`th and the one before it.
+    pub(crate) fn before(self, looks: u32) -> u32 {
+        if self.look == looks.wrapping_sub(1) { self.turns } else { 0 }
     }
 }
 
@@ -123,6 +155,16 @@ mod tests {
     fn given(share: f64, done: &[u32]) -> Vec<u32> {
         let mut surplus = Surplus::new(share, done.iter().copied());
         done.iter().copied().filter(|&done| surplus.takes(done)).collect()
+    }
+
+    #[test]
+    fn turns_count_for_the_look_behind_them_only() {
+        let mut done = Done::default();
+        done.turn(0);
+        done.turn(0);
+        assert_eq!((done.before(1), done.before(2)), (2, 0));
+        done.turn(1);
+        assert_eq!((done.before(1), done.before(2), done.before(3)), (0, 1, 0));
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn go_on(&mut self, room: &mut Room<'_>) -> io::Result<Turn> {
-        let mut reads = 0..limits::TURN_READS;
+        let mut reads_left = limits::TURN_READS;
         self.flush(room)?;
         while self.tail.is_none() {
             match self.stage {
@@ -153,10 +153,11 @@ impl<S: Stream> Connection<S> {
                     self.give_back_held(room)?;
                 }
                 Stage::Serving | Stage::Lingering if self.readiness.readable => {
-                    if reads.next().is_none() {
+                    if reads_left == 0 {
                         return Ok(Turn::Again);
                     }
-                    self.read(room)?;
+                    let messages = self.read(room)?;
+                    reads_left = reads_left.saturating_sub(1 + messages / limits::TURN_MESSAGES);
                 }
                 Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
                 Stage::Ending => {
@@ -201,10 +202,10 @@ impl<S: Stream> Connection<S> {
         self.held.len() + self.tail.as_ref().map_or(0, |tail| tail.unsent())
     }
 
-    /// Reads once, and deals with what came.
+    /// Reads once, and deals with what came. Returns how many messages of it were logged.
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
-    fn read(&mut self, room: &mut Room<'_>) -> io::Result<()> {
+    fn read(&mut self, room: &mut Room<'_>) -> io::Result<usize> {
         let held = self.held.len();
         if held > 0 {
             room.buffer[..held].copy_from_slice(&self.held);
@@ -219,7 +220,8 @@ impl<S: Stream> Connection<S> {
         match self.stream.read(&mut room.buffer[held..held + most]) {
             Ok(0) => {
                 self.readiness = Readiness::default();
-                self.end_of_stream(room)
+                self.end_of_stream(room)?;
+                Ok(0)
             }
             Ok(read) => {
                 let all = held + read;
@@ -229,29 +231,31 @@ impl<S: Stream> Connection<S> {
                     self.draining = self.draining.map(|left| left - read as u64);
                     self.readiness.readable |= self.draining.is_some_and(|left| left > 0);
                     self.since = room.now;
-                    self.receive(all, room)?;
+                    return self.receive(all, room);
                 }
-                Ok(())
+                Ok(0)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.readable = false;
                 // Then what was counted as received has been discarded by the kernel.
                 self.draining = self.draining.map(|_| 0);
-                Ok(())
+                Ok(0)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(error),
         }
     }
 
-    /// Shows the session the first `len` bytes of the buffer, and does what it says.
+    /// Shows the session the first `len` bytes of the buffer, and does what it says. Returns how many
+    /// messages were logged.
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
-    fn receive(&mut self, len: usize, room: &Room<'_>) -> io::Result<()> {
+    fn receive(&mut self, len: usize, room: &Room<'_>) -> io::Result<usize> {
         let input = &room.buffer[..len];
         let outcome = self.session.receive(input);
         let mut echo_splitter = self.splitter;
-        room.journal.received(&self.peer, &mut self.splitter, &input[..outcome.consumed]);
+        let consumed = &input[..outcome.consumed];
+        let messages = room.journal.received(&self.peer, &mut self.splitter, consumed);
         let (reply, reason) = match outcome.end {
             None => {
                 // Whoever is not in the middle of a frame owns no buffer.
@@ -277,7 +281,7 @@ impl<S: Stream> Connection<S> {
             Some(Reason::Exit) => room.journal.exit_requested(&self.peer),
             Some(Reason::FrameTooLong(payload)) => room.journal.frame_too_long(&self.peer, payload),
         }
-        Ok(())
+        Ok(messages)
     }
 
     /// The peer has said all that it will say.

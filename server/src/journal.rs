@@ -35,21 +35,23 @@ impl<'a> Journal<'a> {
         info!(event = "connected", peer; "New client connected: {peer}");
     }
 
-    /// Bytes have come, and the session has dealt with them. Moves `splitter` past them.
+    /// Bytes have come, and the session has dealt with them. Moves `splitter` past them. Returns how
+    /// many messages were logged.
     #[inline]
-    pub(crate) fn received(&self, peer: &str, splitter: &mut Splitter, bytes: &[u8]) {
+    pub(crate) fn received(&self, peer: &str, splitter: &mut Splitter, bytes: &[u8]) -> usize {
         self.counters.bytes_received.add(bytes.len() as u64);
-        if self.logs_messages() {
-            Self::log_received(peer, splitter, bytes);
-        }
+        if self.logs_messages() { Self::log_received(peer, splitter, bytes) } else { 0 }
     }
 
-    fn log_received(peer: &str, splitter: &mut Splitter, mut bytes: &[u8]) {
+    fn log_received(peer: &str, splitter: &mut Splitter, mut bytes: &[u8]) -> usize {
+        let mut messages = 0;
         while let Some(message) = splitter.next(bytes) {
             let text = Quoted(message.text);
             info!(event = "received", peer, bytes = message.len; "Received from {peer}: {text}");
             bytes = &bytes[message.len..];
+            messages += 1;
         }
+        messages
     }
 
     /// The socket took these bytes, echo or not.

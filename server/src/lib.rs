@@ -37,6 +37,7 @@ mod session;
 mod shared;
 mod spin;
 mod stream;
+mod sweep;
 mod sync;
 mod tail;
 mod throttle;

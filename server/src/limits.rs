@@ -24,7 +24,11 @@ pub const READ_BUFFER: usize = 64 * 1024;
 /// |    16 |     5.6 |           1.17 |
 ///
 /// From two to eight there is nothing to choose; one costs a round each, and sixteen hold others up.
-pub const TURN_READS: u32 = 4;
+pub const TURN_READS: usize = 4;
+
+/// Logged messages that are as much of a turn as one more read. A read of short lines is cheap, and
+/// the records of its messages are not: by then they have taken about as long as some reads.
+pub const TURN_MESSAGES: usize = 256;
 
 /// Connections that a worker takes off the queue before it serves those that it has.
 pub const TURN_TAKES: usize = 64;

@@ -20,7 +20,7 @@ use mio::{Events, Interest, Poll, Token, event::Source};
 use slab::Slab;
 
 use crate::{
-    balance::{Balance, Surplus},
+    balance::{Balance, Done, Surplus},
     config::Config,
     connection::{Connection, Readiness, Room, Timeouts, Turn},
     journal::Journal,
@@ -29,6 +29,7 @@ use crate::{
     shared::Shared,
     spin::Spinner,
     stream::Stream,
+    sweep::Sweep,
     timers::{Armed, Timers},
 };
 
@@ -56,6 +57,7 @@ pub(crate) struct Worker<'a, S> {
     ready: Vec<usize>,
     timers: Timers,
     timeouts: Timeouts,
+    sweep: Sweep,
     spinner: Spinner,
     balance: Balance,
     /// It has given connections away lately, and takes none.
@@ -76,8 +78,7 @@ struct Slot<S> {
     armed: Armed,
     /// It is in [`Worker::ready`].
     queued: bool,
-    /// The turns that it has had since the worker last looked whether it has too much to do.
-    turns: u32,
+    done: Done,
     /// The poll has been asked to say when the socket takes bytes again. Most never need it, so it
     /// is asked for at the first tail, and then left.
     watches_write: bool,
@@ -101,6 +102,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             ready: Vec::new(),
             timers: Timers::default(),
             timeouts: Timeouts { idle: config.idle_timeout, write: config.write_timeout },
+            sweep: Sweep::default(),
             draining: false,
             drained_by: None,
             spinner: Spinner::new(config.spin),
@@ -133,12 +135,12 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.take_connections();
             // What was logged is handed over when its echo has long been sent.
             logging::hand_over();
-            let all_heard = self.wait(&mut events)?;
+            let heard_until = self.wait(&mut events)?;
             self.note_readiness(&events);
             self.give_turns();
             // Nobody's time is up whose bytes may only not have been heard of yet.
-            if all_heard {
-                self.expire();
+            if let Some(until) = heard_until {
+                self.expire(until);
             }
             if self.balance.is_due(self.now) {
                 self.balance();
@@ -187,7 +189,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             connection,
             armed: Armed::default(),
             queued: false,
-            turns: 0,
+            done: Done::default(),
             watches_write: false,
         };
         let key = self.connections.insert(slot);
@@ -216,14 +218,11 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         self.full = share.is_some();
         self.shared.handoff.set_full(self.seat, self.full);
         let Some(share) = share else { return };
-        let done = self.connections.iter().map(|(_, slot)| slot.turns);
-        let mut surplus = Surplus::new(share, done);
-        let mut given = Vec::new();
-        for (key, slot) in &mut self.connections {
-            if surplus.takes(std::mem::take(&mut slot.turns)) {
-                given.push(key);
-            }
-        }
+        let looks = self.balance.looks();
+        let done = |slot: &Slot<S>| slot.done.before(looks);
+        let mut surplus = Surplus::new(share, self.connections.iter().map(|(_, slot)| done(slot)));
+        let given = self.connections.iter().filter(|(_, slot)| surplus.takes(done(slot)));
+        let given: Vec<usize> = given.map(|(key, _)| key).collect();
         // What we have to say of them comes before what their new worker will have to say.
         logging::hand_over();
         let given = given.into_iter().filter(|&key| self.give(key)).count();
@@ -259,10 +258,10 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         counter.add(u64::try_from(busy).unwrap_or(u64::MAX));
     }
 
-    /// Sleeps until there is something to do; not at all if there already is. Says whether `events` is
-    /// all that there is to hear: not if they fill their room, nor if the sleep was interrupted, as it
-    /// is when the process has been stopped and goes on (`signal(7)`).
-    fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
+    /// Sleeps until there is something to do; not at all if there already is. Says up to when all has
+    /// been heard that there is to hear, if that is known: not if the sleep was interrupted, as it is
+    /// when the process has been stopped and goes on (`signal(7)`).
+    fn wait(&mut self, events: &mut Events) -> io::Result<Option<Instant>> {
         let idle = self.ready.is_empty();
         self.spinner.round();
         if idle {
@@ -275,7 +274,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         } else {
             self.count_busy(self.now);
         }
-        Ok(heard && events.iter().count() < limits::EVENTS)
+        let told = heard.then(|| events.iter().count());
+        Ok(told.and_then(|told| self.sweep.heard(self.now, told, self.connections.len())))
     }
 
     /// Polls, and sleeps for it if there is nothing else to do. `false`: it was interrupted.
@@ -366,7 +366,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn give_turn(&mut self, key: usize) {
         let slot = &mut self.connections[key];
         slot.queued = false;
-        slot.turns = slot.turns.saturating_add(1);
+        slot.done.turn(self.balance.looks());
         let mut room = Room { buffer: &mut self.buffer, journal: &self.journal, now: self.now };
         // A bug that a peer has found costs that peer its connection, and nobody else theirs. What it
         // leaves half done is dropped with it; the buffer means nothing between turns.
@@ -414,8 +414,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         }
     }
 
-    fn expire(&mut self) {
-        while let Some((key, at)) = self.timers.pop_due(self.now) {
+    /// Closes whoever has had nothing to say until then, and should have.
+    fn expire(&mut self, until: Instant) {
+        while let Some((key, at)) = self.timers.pop_due(until) {
             let Some(slot) = self.connections.get_mut(key) else {
                 continue;
             };
@@ -423,7 +424,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
                 continue;
             }
             match slot.connection.deadline(&self.timeouts) {
-                Some(deadline) if deadline <= self.now => {
+                Some(deadline) if deadline <= until => {
                     slot.connection.expire(&self.timeouts, &self.journal);
                     self.remove(key);
                 }

@@ -185,8 +185,18 @@ fn a_greedy_peer_gets_a_turn_and_no_more() {
     let full = vec![b'x'; limits::READ_BUFFER];
     let mut bench = Bench::new(Protocol::Raw, &[&full[..]; 10]);
     assert_eq!(bench.readable(), Turn::Again);
-    assert_eq!(bench.stream().incoming.len(), 10 - limits::TURN_READS as usize);
+    assert_eq!(bench.stream().incoming.len(), 10 - limits::TURN_READS);
     assert_eq!(bench.turn(), Turn::Again, "what is left over needs no new readiness");
+}
+
+#[test]
+fn a_read_of_many_logged_lines_counts_for_several() {
+    // What no logger takes is not counted.
+    log::set_max_level(log::LevelFilter::Info);
+    let full = vec![b'\n'; limits::READ_BUFFER];
+    let mut bench = Bench::new(Protocol::Text, &[&full[..]; 10]);
+    assert_eq!(bench.readable(), Turn::Again);
+    assert_eq!(bench.stream().incoming.len(), 9);
 }
 
 #[test]
