@@ -28,7 +28,7 @@ use log::LevelFilter;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use thiserror::Error;
 
-pub(crate) use self::sink::{defer, hand_over};
+pub use self::sink::{defer, hand_over};
 use self::{backlog::Backlog, sink::Sink, writer::Writer};
 
 /// How a record is written.

@@ -22,12 +22,12 @@ thread_local! {
 }
 
 /// From now on this thread's records wait for [`hand_over`], or for a full batch.
-pub(crate) fn defer() {
+pub fn defer() {
     BATCH.with_borrow_mut(|batch| batch.deferred = true);
 }
 
 /// Gives what this thread has logged to the writer. Costs nothing if that is nothing.
-pub(crate) fn hand_over() {
+pub fn hand_over() {
     BATCH.with_borrow_mut(Batch::hand_over);
 }
 

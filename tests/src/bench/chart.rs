@@ -18,10 +18,10 @@ const PANELS: [(Metric, &str); 2] = [
     (Metric::Cpu, "Server CPU per message, as a ratio to a bare epoll loop (less is better)"),
 ];
 
-const WIDTH: f64 = 960.0;
+const WIDTH: f64 = 1240.0;
 const LEFT: f64 = 44.0;
 const PANEL: f64 = 190.0;
-const PANEL_GAP: f64 = 76.0;
+const PANEL_GAP: f64 = 84.0;
 const TOP: f64 = 64.0;
 const BAR: f64 = 0.19;
 
@@ -79,13 +79,16 @@ fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&C
     let group = (WIDTH - 8.0 - LEFT) / f64::from(u8::try_from(cases.len()).unwrap_or(1).max(1));
     for (place, case) in (0_u8..).zip(cases) {
         let left = LEFT + f64::from(place) * group;
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"11\">{}</text>",
-            left + group / 2.0,
-            top + PANEL + 18.0,
-            case.case.title
-        );
+        // In two lines, or neighbours would meet.
+        let (first, rest) = case.case.title.split_once(' ').unwrap_or((case.case.title, ""));
+        for (line, text) in (0_u8..).zip([first, rest]) {
+            let _ = writeln!(
+                svg,
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"11\">{text}</text>",
+                left + group / 2.0,
+                top + PANEL + 16.0 + 13.0 * f64::from(line),
+            );
+        }
         for (bar, (peer, colour)) in (0_u8..).zip(SERIES) {
             let Some(ratio) = case.ratio(peer, metric) else { continue };
             let (x, width) = (left + group * (0.12 + f64::from(bar) * BAR), group * BAR * 0.9);
@@ -101,6 +104,14 @@ fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&C
                 x + width / 2.0,
                 upper - 3.0,
             );
+            if ratio > MOST {
+                // A gap: it goes on beyond.
+                let _ = writeln!(
+                    svg,
+                    "<path d=\"M{x:.1} {:.1}l{width:.1} -5\" stroke=\"#ffffff\" stroke-width=\"3\"/>",
+                    upper + 14.0
+                );
+            }
         }
     }
 }

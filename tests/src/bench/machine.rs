@@ -1,6 +1,11 @@
 //! The machine that was measured on.
 
-use std::{fs, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use rustix::process::{Resource, getrlimit};
@@ -22,6 +27,8 @@ pub(crate) struct Machine {
     pub cores: usize,
     pub kernel: String,
     pub compiler: String,
+    /// The source that was built, if it is known.
+    pub commit: String,
     pub descriptors: u64,
     /// How busy it was with something else just before.
     pub busy_percent: f64,
@@ -33,8 +40,6 @@ impl Machine {
         let busy = busy(LOOK)?;
         let processors = fs::read_to_string("/proc/cpuinfo")?;
         let processor = processors.lines().find_map(|line| line.strip_prefix("model name"));
-        let rustc = Command::new("rustc").arg("--version").output();
-        let compiler = rustc.ok().and_then(|output| String::from_utf8(output.stdout).ok());
         Ok(Self {
             processor: processor
                 .map_or("unknown", |line| line.trim_start_matches([' ', '\t', ':']))
@@ -44,7 +49,8 @@ impl Machine {
                 .context("Linux says its release")?
                 .trim()
                 .to_owned(),
-            compiler: compiler.map_or_else(|| "unknown".into(), |text| text.trim().to_owned()),
+            compiler: said_by("rustc", &["--version"]),
+            commit: said_by("git", &["describe", "--always", "--dirty= and changes"]),
             descriptors: getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX),
             busy_percent: busy * 100.0,
         })
@@ -56,10 +62,19 @@ impl Machine {
             "cores": self.cores,
             "kernel": self.kernel,
             "compiler": self.compiler,
+            "commit": self.commit,
             "descriptor_limit": self.descriptors,
             "busy_percent_before": self.busy_percent,
         })
     }
+}
+
+/// What a program says of itself.
+fn said_by(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).stderr(Stdio::null()).output().ok();
+    let text = output.filter(|output| output.status.success()).map(|output| output.stdout);
+    text.and_then(|text| String::from_utf8(text).ok())
+        .map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
 /// Waits until the machine has nothing else to do: other processes, or what the last run has left

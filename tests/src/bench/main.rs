@@ -13,6 +13,7 @@
 //! | [`usage`] | processor time and memory by the kernel's accounts |
 //! | [`metric`] | what is measured, and how it is shown |
 //! | [`results`] | medians, spreads, ratios |
+//! | [`targets`] | what is aimed at |
 //! | [`report`], [`chart`], [`machine`] | tables, the picture, and what they were measured on |
 //!
 //! It runs the programs that are in its own directory: build them first.
@@ -26,6 +27,7 @@ mod peer;
 mod report;
 mod results;
 mod run;
+mod targets;
 mod usage;
 
 use std::{
@@ -37,7 +39,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
 use clap::Parser;
 use common::{
     cli::{duration, positive_duration},
@@ -74,7 +75,7 @@ struct Args {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SERVER")]
     peers: Vec<Peer>,
 
-    /// How many rounds [default: 5, or 3 if quick]
+    /// How many rounds [default: 7, or 3 if quick]
     #[arg(long)]
     rounds: Option<usize>,
 
@@ -95,10 +96,6 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Keep what is in the file of --json of cases that are not run now
-    #[arg(long, requires = "json")]
-    update: bool,
-
     /// Write the report here
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -113,13 +110,9 @@ fn main() -> anyhow::Result<ExitCode> {
     raise_descriptor_limit()?;
     let cores = thread::available_parallelism()?.get();
     let method = Method {
-        rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 5 }).max(1),
+        rounds: args.rounds.unwrap_or(if args.quick { 3 } else { 7 }).max(1),
         foreign_rounds: FOREIGN_ROUNDS,
-        duration: args.seconds.unwrap_or(Duration::from_millis(if args.quick {
-            1000
-        } else {
-            1500
-        })),
+        duration: args.seconds.unwrap_or(Duration::from_secs(1)),
         threads: args.threads.unwrap_or(cores).max(1),
         machine: Machine::look()?,
     };
@@ -129,14 +122,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Duration::from_mins(2)
     }));
     let begun = Instant::now();
-    let mut results = args.kept()?;
-    for case in args.cases() {
-        results.retain(|kept| kept.case.name != case.name);
-        results.push(run_case(&case, &args.peers(), &method, &mut quiet)?);
-    }
-    results.sort_by_key(|results| {
-        CASES.iter().position(|case| case.name == results.case.name).unwrap_or(CASES.len())
-    });
+    let cases = args.cases();
+    let results = cases.iter().map(|case| run_case(case, &args.peers(), &method, &mut quiet));
+    let results: Vec<CaseResults> = results.collect::<anyhow::Result<_>>()?;
     writeln!(io::stderr(), "{:.0} s in all", begun.elapsed().as_secs_f64())?;
 
     write!(io::stdout(), "{}", report::tables(&results))?;
@@ -161,15 +149,6 @@ impl Args {
         } else {
             self.only.clone()
         }
-    }
-
-    /// What an earlier run has written, if that is to be kept.
-    fn kept(&self) -> anyhow::Result<Vec<CaseResults>> {
-        let (true, Some(path)) = (self.update, &self.json) else { return Ok(Vec::new()) };
-        let document: Value = serde_json::from_slice(&fs::read(path)?)?;
-        let cases = document["cases"].as_array().context("the file has no cases")?;
-        let read = cases.iter().map(CaseResults::from_json).collect::<Option<_>>();
-        read.context("the file is of another version")
     }
 
     fn peers(&self) -> Vec<Peer> {

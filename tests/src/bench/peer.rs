@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read as _,
+    io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -194,25 +194,26 @@ impl Server {
         Usage::of(self.pid())
     }
 
-    /// Asks it to end, waits until it has, and counts the records in its log.
-    pub(crate) fn records(mut self) -> anyhow::Result<u64> {
+    /// Asks it to end, waits until it has, and counts the records of messages in its log.
+    pub(crate) fn records_of_messages(mut self) -> anyhow::Result<u64> {
         kill_process(self.pid(), Signal::TERM)?;
         let begun = Instant::now();
         while self.process.try_wait()?.is_none() {
             ensure!(begun.elapsed() < PATIENCE, "it does not end");
             thread::sleep(LOOK_INTERVAL);
         }
-        let mut file = fs::File::open(self.directory.path().join("log"))?;
-        let mut buffer = vec![0; 1024 * 1024];
-        let mut records = 0;
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(records),
-                len => {
-                    records += memchr::memchr_iter(b'\n', &buffer[..len]).count() as u64;
-                }
-            }
+        let file = fs::File::open(self.directory.path().join("log"))?;
+        let mut log = BufReader::with_capacity(1024 * 1024, file);
+        let (mut records, mut line) = (0, Vec::new());
+        while log.read_until(b'\n', &mut line)? > 0 {
+            // Behind the time: ` - INFO - Received from ...`.
+            let text = line.get("2024-01-15 10:30:45".len()..).unwrap_or_default();
+            let is = |start: &str| text.starts_with(start.as_bytes());
+            records += u64::from(is(" - INFO - Received from ") || is(" - INFO - Echoed to "));
+            ensure!(!text.ends_with(b" are lost\n"), "its log says: {}", String::from_utf8_lossy(text));
+            line.clear();
         }
+        Ok(records)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     metric::Metric,
     peer::Peer,
     results::{CaseResults, Summary},
+    targets,
 };
 
 /// How it was measured.
@@ -46,7 +47,9 @@ impl Method {
 
 /// All tables: ratios, then figures.
 pub(crate) fn tables(results: &[CaseResults]) -> String {
-    let mut text = String::from("## Ratios to the floor\n\nMedian (least–most) of the rounds.\n");
+    let mut text = String::from("## What is aimed at\n\n");
+    text.push_str(&aims(results));
+    text.push_str("\n## Ratios to the floor\n\nMedian (least–most) of the rounds.\n");
     for (metric, what) in RATIOS {
         let _ = write!(text, "\n### {what}\n\n{}", ratios(results, metric));
     }
@@ -89,14 +92,20 @@ three minutes.
 {chart}The *floor* is a bare epoll loop, as many threads as we have workers: `recv`, `send`, and nothing else.
 Ours is the release build with what it always does: limits, accounting, the text protocol; once with
 `--log-messages off`, and once as it is by default, with two records for every message in a file. The
-benchmark counts the records in the file after each such run and fails if there are fewer than two for a message.
+benchmark counts those in the file after each such run, and fails if they are fewer than two for every
+message of warm-up and measurement, or if the log says that it has lost any.
 
 {}
 ## How it was measured
 
 - Server and load are two processes on one machine, over loopback. The load is one thread that checks
-  nothing (`bare-load`), so that it takes as little as possible of what the server could use.
-- Each run starts its server anew, makes all connections, warms up for 0.2 s, and measures {:.1} s.
+  nothing (`bare-load`), so that it takes as little as possible of what the server could use. *50
+  processes* is so many loads of one connection each, told to begin one after the other: their rates
+  are added, and as they do not begin and end together that is a little more than the server's.
+- Each run starts its server anew, makes all connections, warms up for 0.2 s (50 processes: not), and
+  measures {:.1} s.
+- The floor waits in `send` for a peer that takes nothing for the moment, which happens only with 1 MB
+  messages and streams: it is the simplest loop, not the best one.
 - Interleaved: in each of {rounds} rounds every server has its turn ({foreign_rounds} rounds for socat, ncat and Python), in
   an order that rotates. Ratios are taken within a round, and the median of them is shown.
 - Before a run it waits until the machine has nothing else to do, as long as its patience lasts.
@@ -106,8 +115,8 @@ benchmark counts the records in the file after each such run and fails if there 
   connect to the last byte). It sends the next message when one has returned (a closed loop), so with
   many connections they say how long the queue is, and not how long a user would wait at some rate.
 - *Peak memory* is the server's high-water mark (`VmHWM`), of all its processes.
-{others}- tokio: multi-thread runtime, as many threads as we have workers, a task and a buffer of 16 KB for each
-  connection. Threads: one for each connection, with a buffer of 16 KB. Python: one thread for each client,
+{others}- tokio: multi-thread runtime, as many threads as we have workers, a task and a buffer of 64 KB for each
+  connection. Threads: one for each connection, with a buffer of 64 KB. Python: one thread for each client,
   `recv(1024)`, two lines in a log file for each message, as in the original.
 
 ## On what machine
@@ -118,6 +127,7 @@ benchmark counts the records in the file after each such run and fails if there 
 | cores | {} |
 | kernel | {} |
 | compiler | {} |
+| source | {} |
 | descriptor limit | {} |
 | workers | {threads} |
 | busy before the run | {:.0} % |
@@ -128,9 +138,19 @@ benchmark counts the records in the file after each such run and fails if there 
         machine.cores,
         machine.kernel,
         machine.compiler,
+        machine.commit,
         machine.descriptors,
         machine.busy_percent,
     )
+}
+
+fn aims(results: &[CaseResults]) -> String {
+    let mut rows = vec![["aim", "asked", "measured", "met"].map(str::to_owned).to_vec()];
+    rows.extend(targets::of(results).into_iter().map(|target| {
+        let met = if target.is_met { "yes" } else { "**no**" };
+        vec![target.what, target.asked, target.got, met.to_owned()]
+    }));
+    table(&rows)
 }
 
 /// Cases down, servers across.

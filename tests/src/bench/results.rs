@@ -2,15 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
-use crate::{
-    case::{self, Case},
-    metric::Metric,
-    peer::Peer,
-    run::Run,
-};
+use crate::{case::Case, metric::Metric, peer::Peer, run::Run};
 
 /// A run's number in the JSON.
 const ROUND: &str = "round";
@@ -56,26 +50,6 @@ impl CaseResults {
         Self { case, runs: BTreeMap::new(), failures: Vec::new() }
     }
 
-    /// What `json` has written.
-    pub(crate) fn from_json(document: &Value) -> Option<Self> {
-        let mut results = Self::new(case::parse(document["name"].as_str()?).ok()?);
-        for (name, server) in document["servers"].as_object()? {
-            let peer = Peer::from_str(name, false).ok()?;
-            for run in server["runs"].as_array()? {
-                let round = usize::try_from(run[ROUND].as_u64()?).ok()?;
-                let figures = Metric::ALL
-                    .into_iter()
-                    .filter_map(|metric| Some((metric, run.get(metric.name())?.as_f64()?)));
-                results.add(peer, round, Ok(figures.collect()));
-            }
-        }
-        for failure in document["failures"].as_array()? {
-            let peer = Peer::from_str(failure["server"].as_str()?, false).ok()?;
-            results.failures.push((peer, failure["why"].as_str()?.to_owned()));
-        }
-        Some(results)
-    }
-
     pub(crate) fn add(&mut self, peer: Peer, round: usize, run: anyhow::Result<Run>) {
         match run {
             Ok(run) => {
@@ -98,11 +72,16 @@ impl CaseResults {
         Summary::of(runs.values().filter_map(|run| run.get(&metric).copied()))
     }
 
-    /// Of the ratios in each round: what else the machine did then has met both.
+    /// To the floor.
     pub(crate) fn ratio(&self, peer: Peer, metric: Metric) -> Option<Summary> {
-        let (runs, floor) = (self.runs.get(&peer)?, self.runs.get(&Peer::Floor)?);
-        Summary::of(runs.iter().filter_map(|(round, run)| {
-            let (of, to) = (run.get(&metric)?, floor.get(round)?.get(&metric)?);
+        self.ratio_to(peer, Peer::Floor, metric)
+    }
+
+    /// Of the ratios in each round: what else the machine did then has met both.
+    pub(crate) fn ratio_to(&self, of: Peer, to: Peer, metric: Metric) -> Option<Summary> {
+        let (of, to) = (self.runs.get(&of)?, self.runs.get(&to)?);
+        Summary::of(of.iter().filter_map(|(round, run)| {
+            let (of, to) = (run.get(&metric)?, to.get(round)?.get(&metric)?);
             (*to > 0.0).then(|| of / to)
         }))
     }
@@ -167,15 +146,6 @@ mod tests {
         assert_eq!(ratio, Summary { median: 0.9, least: 0.6, most: 1.0 });
         let median = results.summary(Peer::Ours, Metric::Rate).unwrap().median;
         assert!((median - 80.0).abs() < 1e-9, "{median}");
-    }
-
-    #[test]
-    fn what_was_written_is_read_again() {
-        let mut results = CaseResults::new(CASES[3]);
-        results.add(Peer::OursLogged, 1, Ok(Run::from([(Metric::P99, 12.5)])));
-        results.add(Peer::Ncat, 0, Err(anyhow::anyhow!("too many")));
-        let read = CaseResults::from_json(&results.json()).unwrap();
-        assert_eq!(read.json(), results.json());
     }
 
     #[test]

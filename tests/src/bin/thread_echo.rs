@@ -16,7 +16,7 @@ use rustix::net::listen;
 const BACKLOG: i32 = 4096;
 
 /// The most bytes that a connection takes at once: a buffer that each of them owns.
-const BUFFER: usize = 16 * 1024;
+const BUFFER: usize = 64 * 1024;
 
 fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

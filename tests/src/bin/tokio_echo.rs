@@ -23,7 +23,7 @@ use tokio::{
 const BACKLOG: u32 = 4096;
 
 /// The most bytes that a connection takes at once: a buffer that each of them owns.
-const BUFFER: usize = 16 * 1024;
+const BUFFER: usize = 64 * 1024;
 
 /// An echo server on 127.0.0.1 by tokio's multi-thread runtime, to compare others with
 #[derive(Debug, Parser)]

@@ -108,8 +108,9 @@ fn main() -> anyhow::Result<()> {
         }
         Mode::Echo => Box::new(Stream::connect(&args)?),
     };
+    let mut before = 0;
     if !args.warm_up.is_zero() {
-        load.run(args.warm_up, &mut Watch::new(args.latency)?)?;
+        before = load.run(args.warm_up, &mut Watch::new(args.latency)?)?;
     }
     if args.controlled {
         say("ready")?;
@@ -117,7 +118,9 @@ fn main() -> anyhow::Result<()> {
     }
     let mut watch = Watch::new(args.latency)?;
     let count = load.run(args.duration, &mut watch)?;
-    say(&watch.report(count)?.to_string())?;
+    let mut report = watch.report(count)?;
+    report["messages_in_all"] = (before + count).into();
+    say(&report.to_string())?;
     if args.controlled { wait_for_end() } else { Ok(()) }
 }
 
