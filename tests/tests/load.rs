@@ -11,7 +11,7 @@ use tests::{
     process::Handle,
     program::{Finished, Program},
     pty::{Terminal, keys},
-    server::EchoServer,
+    server::{EchoServer, Launch},
     standin,
 };
 
@@ -245,6 +245,48 @@ fn a_server_that_dies_in_mid_run_fails_it_and_leaves_nobody_behind() {
     report.expect_failure();
     assert!(report.prints("closed|reset"), "{report:?}");
     assert_all_end(&processes);
+}
+
+/// A restart of the server under load, once with the new one there before the old one has drained and
+/// once behind it: no byte is lost, and every connection is made anew.
+#[test]
+fn a_restart_under_load_loses_nothing() {
+    for args in [&["--reuse-port"][..], &[]] {
+        let old = EchoServer::start(args);
+        let port = old.address().port();
+        let load = Load::start(old.address(), &format!("{LONG} --expect-restart"));
+        old.wait_for_log("Echoed to");
+        let start = || Launch::new(args).port(port).start();
+        let (status, new) = if args.is_empty() {
+            (old.terminate().0, start())
+        } else {
+            let new = start();
+            (old.terminate().0, new)
+        };
+        assert_eq!(status.code(), Some(0));
+        let _ = new.log().wait_for_lines("New client connected", 12);
+        load.program.signal(Signal::INT);
+        let report = load.finish();
+        report.expect_well();
+        let drains = report.json("/drains").as_u64().expect("a number");
+        assert!(drains >= 12, "{report:?}");
+        assert_eq!(report.json("/bytes_lost"), 0, "{report:?}");
+        assert_eq!(report.json("/connects"), 12 + drains, "{report:?}");
+        assert!(report.prints("drained +[0-9,]+ connections") && report.prints("bytes lost +0$"));
+    }
+}
+
+/// Where a server stays away, what was to be sent again is lost.
+#[test]
+fn a_server_that_does_not_come_back_fails_the_run() {
+    let server = EchoServer::start(&[]);
+    let load = Load::start(server.address(), &format!("{LONG} --expect-restart --timeout 300ms"));
+    server.wait_for_log("Echoed to");
+    assert_eq!(server.terminate().0.code(), Some(0));
+    let report = load.finish();
+    report.expect_failure();
+    assert_eq!(report.json("/errors/connect"), 12, "{report:?}");
+    assert!(report.json("/bytes_lost").as_u64() > Some(0), "{report:?}");
 }
 
 #[test]

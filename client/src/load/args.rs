@@ -91,6 +91,14 @@ pub struct WorkArgs {
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
     pub churn: Option<u64>,
 
+    /// The server may be restarted meanwhile: connect anew where it ends a connection cleanly
+    ///
+    /// A server that drains sends back what it had received and then ends the stream. Messages that
+    /// crossed that end are sent again on the next connection, and are counted apart; what a reset, or
+    /// a server that stays away for --timeout, costs is lost, and the load has failed.
+    #[arg(long)]
+    pub expect_restart: bool,
+
     /// Check, but do not count, what is sent within this time [default: 0s; of --find-rate: 500ms]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub warmup: Option<Duration>,
@@ -169,7 +177,7 @@ Examples:
 Metrics of EXPR:
   p50 p90 p99 p99.9 (any percentile) min mean max        latency; after connect. or lag. of those
   messages lost errors connects seconds rate bytes/s     errors.KIND: connect reset closed timeout
-                                                         wrong-bytes
+  bytes-lost drains resent                               wrong-bytes
   operators < <= > >= = !=; times need a unit: ns us ms s m
 
 Exit status (the first that applies):

@@ -32,6 +32,8 @@ pub struct Asked {
     pub rate: Option<f64>,
     /// After how many messages to connect anew.
     pub churn: Option<u64>,
+    /// Whether the server was allowed to end connections.
+    pub expect_restart: bool,
     /// What was not counted at the beginning.
     pub warmup_seconds: f64,
     /// How long connecting might take, and how long bytes that are owed might stay away.
@@ -63,6 +65,7 @@ impl Asked {
             pipeline,
             rate,
             churn: plan.churn,
+            expect_restart: plan.expect_restart,
             warmup_seconds: plan.warmup.as_secs_f64(),
             timeout_seconds: target.timeout.as_secs_f64(),
             seed: plan.seed,

@@ -71,6 +71,8 @@ pub struct Connection {
     /// When the present socket was connected, if it is not the first: what was due before could not
     /// be sent, and the client is not behind its schedule for that.
     reconnected: Duration,
+    /// The server has ended the last connection, and nothing has come back since: since when.
+    ended: Option<Duration>,
     /// When bytes last moved, or what is waited for began.
     since: Duration,
     /// The end of the stream, or an error, is behind whatever bytes there are: that was told, and
@@ -83,6 +85,8 @@ pub struct Connection {
 #[derive(Debug)]
 enum State {
     Connecting(TcpStream),
+    /// There is no server at the moment; it is looked for now and then.
+    Away,
     Open(TcpStream),
     /// All is back and nothing more will be sent: a byte that still comes before the end is one too
     /// many.
@@ -144,6 +148,7 @@ impl Connection {
             backlog: VecDeque::new(),
             connected_at: 0,
             reconnected: Duration::ZERO,
+            ended: None,
             since: Duration::ZERO,
             more_behind: false,
             again: false,
@@ -239,7 +244,9 @@ impl Connection {
     #[inline(always)]
     fn try_go_on(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
         if self.is_connecting() {
-            self.finish_connect(bench).map_err(|_| ErrorKind::Connect)?;
+            if self.finish_connect(bench).is_err() {
+                return self.stay_away();
+            }
             self.reconnected = bench.now();
         }
         let mut sent = self.send_more(bench, None);
@@ -252,6 +259,7 @@ impl Connection {
                 Ok(read) => {
                     let now = bench.now();
                     self.since = now;
+                    self.ended = None;
                     self.check(bench, read, now);
                     sent = self.send_more(bench, Some(now));
                     if read < CHUNK && !self.more_behind && sent.is_ok() {
@@ -281,9 +289,41 @@ impl Connection {
             (State::Open(_), Err(error)) if error.kind() == Io::ConnectionReset => {
                 Err(ErrorKind::Reset)
             }
-            (State::Open(_), _) => Err(ErrorKind::Closed),
+            (State::Open(_), _) if !bench.order.expect_restart => Err(ErrorKind::Closed),
+            (State::Open(_), _) => {
+                self.start_over(bench);
+                Ok(())
+            }
             _ => Ok(()),
         }
+    }
+
+    /// The server has ended the connection as one does that is restarted. What crossed the end is sent
+    /// again, on the next connection.
+    fn start_over(&mut self, bench: &mut Bench<'_>) {
+        bench.tally.drains += 1;
+        bench.tally.resent += self.conversation.send_again(&bench.streams);
+        self.state = State::Away;
+        // One that ends every connection at once gets no more attempts than one that is not there.
+        if self.ended.is_none() {
+            self.ended = Some(bench.now());
+            self.look_for_server(bench);
+        }
+    }
+
+    fn look_for_server(&mut self, bench: &Bench<'_>) {
+        if self.connect(bench).is_err() {
+            self.state = State::Away;
+        }
+    }
+
+    /// There is nobody to connect to: no failure yet if that is how it is while a server is restarted.
+    fn stay_away(&mut self) -> Result<(), ErrorKind> {
+        if self.ended.is_none() {
+            return Err(ErrorKind::Connect);
+        }
+        self.state = State::Away;
+        Ok(())
     }
 
     /// Checks the first `read` bytes of the buffer against what was sent.
@@ -448,7 +488,8 @@ impl Connection {
     /// Nothing new is to be sent: ends if nothing is under way.
     pub fn stop(&mut self, bench: &mut Bench<'_>) {
         debug_assert!(bench.stopping);
-        if self.is_connecting() && self.backlog.is_empty() {
+        let has_no_server = matches!(self.state, State::Connecting(_) | State::Away);
+        if has_no_server && self.backlog.is_empty() && self.conversation.under_way() == 0 {
             self.state = State::Over;
         } else if let Err(kind) = self.turn_over(bench) {
             self.fail(bench, kind);
@@ -480,9 +521,10 @@ impl Connection {
     /// Fails what has taken too long. To be called now and then.
     pub fn watch(&mut self, bench: &mut Bench<'_>, now: Duration) {
         let waited = now.saturating_sub(self.since);
-        let late = waited > bench.order.timeout;
+        let late = now.saturating_sub(self.ended.unwrap_or(self.since)) > bench.order.timeout;
         match self.state {
-            State::Connecting(_) if late => self.fail(bench, ErrorKind::Connect),
+            State::Away if !late => self.look_for_server(bench),
+            State::Connecting(_) | State::Away if late => self.fail(bench, ErrorKind::Connect),
             State::Open(_) if late && self.conversation.under_way() > 0 => {
                 self.fail(bench, ErrorKind::Timeout);
             }
@@ -501,7 +543,14 @@ impl Connection {
     /// Counts the failure and what was lost by it, explains it if bytes were wrong, and is over.
     fn fail(&mut self, bench: &mut Bench<'_>, kind: ErrorKind) {
         bench.tally.error(kind);
-        bench.tally.lost += self.conversation.owed_lines(&bench.streams);
+        let (lines, bytes) = if self.ended.is_some() {
+            // What was to be sent again is lost as well.
+            (self.conversation.under_way(), self.conversation.bytes_under_way())
+        } else {
+            (self.conversation.owed_lines(&bench.streams), self.conversation.owed_bytes())
+        };
+        bench.tally.lost += lines;
+        bench.tally.bytes_lost += bytes;
         let state = std::mem::replace(&mut self.state, State::Over);
         if let State::Suspect(_, evidence) = state
             && bench.tally.faults.len() < Tally::MAX_FAULTS

@@ -141,11 +141,32 @@ impl Conversation {
         self.allowed.lines() - self.returned.lines()
     }
 
+    /// Bytes of those lines that have not come back.
+    #[must_use]
+    pub fn bytes_under_way(&self) -> u64 {
+        self.allowed.offset() - self.returned.offset()
+    }
+
     /// Lines that the socket has taken, some byte of them at least, and that have not come back.
     #[must_use]
     pub fn owed_lines(&self, streams: &Streams) -> u64 {
         let begun = u64::from(!self.sent.is_at_line(streams));
         self.sent.lines() + begun - self.returned.lines()
+    }
+
+    /// Bytes that the socket has taken and that have not come back.
+    #[must_use]
+    pub fn owed_bytes(&self) -> u64 {
+        self.sent.offset() - self.returned.offset()
+    }
+
+    /// The socket is gone, and what it had taken will not come back: whatever line has not come back
+    /// whole is to be sent again, and counts from when it did. Returns how many of them it had taken.
+    pub fn send_again(&mut self, streams: &Streams) -> u64 {
+        let lines = self.owed_lines(streams);
+        self.returned.rewind(streams);
+        self.sent = self.returned.clone();
+        lines
     }
 
     /// Lines that have come back.
@@ -172,6 +193,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_has_not_come_back_whole_is_sent_again() {
+        let streams = Streams::new(7, 10..=20);
+        let (mut conversation, wire) = all_sent(&streams, 5);
+        let first = wire.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+        let mut buffer = vec![0; wire.len()];
+        let whole = |_, _| {};
+        conversation.receive(&streams, &wire[..first + 3], &mut buffer, whole).unwrap();
+        assert_eq!(conversation.send_again(&streams), 4);
+
+        let mut again = Vec::new();
+        conversation.send(&streams, &mut again, &mut [0; 10]).unwrap();
+        assert_eq!(again, wire[first..]);
+        let mut lines = Vec::new();
+        let whole = |since, count| lines.push((since, count));
+        conversation.receive(&streams, &again, &mut buffer, whole).unwrap();
+        assert_eq!(lines, [(SECOND, 1), (2 * SECOND, 1), (3 * SECOND, 1), (4 * SECOND, 1)]);
+        assert_eq!((conversation.under_way(), conversation.owed_bytes()), (0, 0));
+    }
 
     /// Takes so many bytes at a time, then would block.
     struct Narrow(Vec<u8>, usize);

@@ -358,6 +358,7 @@ mod tests {
             stop: Stop::Messages(100),
             warmup: Duration::ZERO,
             churn: None,
+            expect_restart: false,
             timeout: Duration::from_secs(20),
         }
     }
@@ -401,6 +402,42 @@ mod tests {
         let order = Order { pace: Pace::Rate(5000.0), ..order(server(echo)) };
         let tally = done(&carried_out(&order, &[Word::Start]));
         assert_eq!((tally.messages, tally.lag.len(), tally.all_errors()), (500, 500, 0));
+    }
+
+    /// Echoes so much, and then ends as a server that is restarted.
+    fn echo_a_while(mut stream: &TcpStream) {
+        let (mut left, mut some) = (1000, [0; 64]);
+        while left > 0 {
+            let Ok(read @ 1..) = stream.read(&mut some[..64.min(left)]) else { return };
+            let _ = stream.write_all(&some[..read]);
+            left -= read;
+        }
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        // Whatever crosses the end is not echoed, and no reset eats what was.
+        let _ = io::copy(&mut stream, &mut io::sink());
+    }
+
+    #[test]
+    fn a_server_that_ends_connections_cleanly_costs_nothing_where_that_is_expected() {
+        let order = Order { expect_restart: true, ..order(server(echo_a_while)) };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!((tally.messages, tally.lost, tally.bytes_lost), (500, 0, 0));
+        assert_eq!(tally.all_errors(), 0);
+        assert!(tally.drains > 20 && tally.resent > 0, "{tally:?}");
+        assert_eq!(tally.connects, 5 + tally.drains);
+    }
+
+    /// Nothing comes back from one that ends every connection at once.
+    #[test]
+    fn a_server_that_only_ends_connections_is_given_up() {
+        let order = Order {
+            expect_restart: true,
+            timeout: Duration::from_millis(300),
+            ..order(server(|_| {}))
+        };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!((tally.messages, tally.all_errors()), (0, 5));
+        assert_eq!(tally.lost, 5 * 4, "{tally:?}");
     }
 
     #[test]

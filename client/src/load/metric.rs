@@ -19,6 +19,12 @@ pub enum Metric {
     Messages,
     /// Messages that did not.
     Lost,
+    /// Bytes that did not.
+    BytesLost,
+    /// Connections that the server ended cleanly.
+    Drains,
+    /// Messages that were sent again for that.
+    Resent,
     /// All errors, or those of a kind.
     Errors(Option<ErrorKind>),
     /// Connections that were made.
@@ -98,6 +104,9 @@ impl Metric {
             }
             Self::Messages => Some(count(report.messages)),
             Self::Lost => report.lost.map(count),
+            Self::BytesLost => report.bytes_lost.map(count),
+            Self::Drains => report.drains.map(count),
+            Self::Resent => report.resent.map(count),
             Self::Errors(None) => report.errors.as_ref().map(|errors| count(errors.values().sum())),
             Self::Errors(Some(kind)) => {
                 report.errors.as_ref().map(|errors| errors.get(kind).copied().map_or(0.0, count))
@@ -124,9 +133,12 @@ impl Statistic {
 }
 
 /// The names that are not a histogram's.
-const NUMBERS: [(&str, Metric); 7] = [
+const NUMBERS: [(&str, Metric); 10] = [
     ("messages", Metric::Messages),
     ("lost", Metric::Lost),
+    ("bytes-lost", Metric::BytesLost),
+    ("drains", Metric::Drains),
+    ("resent", Metric::Resent),
     ("errors", Metric::Errors(None)),
     ("connects", Metric::Connects),
     ("seconds", Metric::Seconds),
@@ -190,7 +202,7 @@ impl FromStr for Metric {
         statistic.map(|statistic| Self::Time(subject, statistic)).ok_or_else(|| {
             format!(
                 "no figure is named '{typed}'; there are p50 p90 p99 p99.9 (any percentile) min mean \
-                 max, connect.p99 and lag.p99 (and so on), messages lost errors errors.KIND connects \
+                 max, connect.p99 and lag.p99 (and so on), messages lost bytes-lost drains resent errors errors.KIND connects \
                  seconds rate bytes/s"
             )
         })

@@ -216,6 +216,11 @@ impl Cursor {
         self.line - first
     }
 
+    /// Goes back to where the present line begins.
+    pub fn rewind(&mut self, streams: &Streams) {
+        self.offset = self.line_end - streams.line_len(self.connection, self.line);
+    }
+
     /// How many bytes the next `lines` lines have, what is left of the present one included.
     #[must_use]
     pub fn bytes_of(&self, streams: &Streams, lines: u64) -> u64 {

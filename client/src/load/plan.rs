@@ -54,6 +54,8 @@ pub struct Plan {
     pub warmup: Duration,
     /// After how many messages to connect anew.
     pub churn: Option<u64>,
+    /// Whether the server may end connections.
+    pub expect_restart: bool,
     /// What the payload is made from.
     pub seed: u64,
 }
@@ -134,6 +136,7 @@ impl TryFrom<&WorkArgs> for Plan {
             sizes: args.size,
             warmup: args.warmup.unwrap_or(warmup),
             churn: args.churn,
+            expect_restart: args.expect_restart,
             seed: args.seed.unwrap_or_else(random_seed),
         };
         match plan.all_connections() {
@@ -192,6 +195,7 @@ impl Plan {
             stop: self.stop,
             warmup: self.warmup,
             churn: self.churn,
+            expect_restart: self.expect_restart,
             timeout,
         }
     }
@@ -232,6 +236,7 @@ mod tests {
             sizes: Sizes { min: 64, max: 64 },
             warmup: Duration::ZERO,
             churn: None,
+            expect_restart: false,
             seed: plan.seed,
         };
         assert_eq!(plan, expected);

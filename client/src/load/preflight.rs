@@ -226,6 +226,7 @@ mod tests {
             sizes: Sizes { min: 64, max: 64 },
             warmup: Duration::ZERO,
             churn: None,
+            expect_restart: false,
             seed: 1,
         }
     }

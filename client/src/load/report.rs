@@ -40,6 +40,12 @@ pub struct Report {
     pub messages: u64,
     /// Messages that did not come back.
     pub lost: Option<u64>,
+    /// Bytes of them that the server had been sent.
+    pub bytes_lost: Option<u64>,
+    /// Connections that the server ended cleanly, and that were made anew (`--expect-restart`).
+    pub drains: Option<u64>,
+    /// Messages that had been under way then, and were sent again.
+    pub resent: Option<u64>,
     /// How long it was measured: from the end of the warm-up to the last message that came back.
     pub seconds: f64,
     /// Messages a second that came back.

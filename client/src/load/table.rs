@@ -104,6 +104,12 @@ fn figures(report: &Report) -> Table {
         ("measured", format!("{:.2} s", report.seconds)),
         ("connections made", report.connects.map_or_else(unknown, count)),
     ];
+    if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
+        let drains = report.drains.map_or_else(unknown, |drains| plural(drains, "connection"));
+        let resent = report.resent.map_or_else(unknown, |resent| plural(resent, "message"));
+        rows.push(("drained", format!("{drains}, made anew; {resent} sent again")));
+        rows.push(("bytes lost", report.bytes_lost.map_or_else(unknown, count)));
+    }
     rows.push((
         "client CPU",
         report.client_cpu.map_or_else(unknown, |cpu| {

@@ -19,6 +19,13 @@ pub struct Tally {
     /// Messages of which the socket had taken something when their connection failed, and that had not
     /// come back; warm-up included.
     pub lost: u64,
+    /// Bytes of which the same is true.
+    pub bytes_lost: u64,
+    /// Connections that the server ended cleanly, and that were made anew.
+    pub drains: u64,
+    /// Messages that had been under way then, which the server had not taken any more, and that were sent
+    /// again.
+    pub resent: u64,
     /// Bytes given to the sockets, warm-up included.
     pub bytes_sent: u64,
     /// Bytes that came back right, warm-up included.
@@ -129,6 +136,9 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.messages += other.messages;
         self.lost += other.lost;
+        self.bytes_lost += other.bytes_lost;
+        self.drains += other.drains;
+        self.resent += other.resent;
         self.bytes_sent += other.bytes_sent;
         self.bytes_checked += other.bytes_checked;
         self.connects += other.connects;

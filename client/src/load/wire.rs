@@ -41,6 +41,8 @@ pub struct Order {
     pub warmup: Duration,
     /// Connect anew after this many messages.
     pub churn: Option<u64>,
+    /// The server may end connections: they are made anew.
+    pub expect_restart: bool,
     /// How long connecting may take, and how long bytes that are owed may stay away.
     pub timeout: Duration,
 }

@@ -22,6 +22,7 @@ fn order(process: u32) -> Order {
         stop: Stop::Messages(1),
         warmup: Duration::ZERO,
         churn: None,
+        expect_restart: false,
         timeout: Duration::from_millis(10),
     }
 }
