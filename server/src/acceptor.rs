@@ -27,6 +27,7 @@ use mio::{
 use crate::{
     config::Config,
     limits,
+    open::Full,
     phase::Phase,
     shared::{Shared, WAKE},
     stream::Socket,
@@ -122,8 +123,8 @@ impl<'a> Acceptor<'a> {
             }
             self.sleep(events, [pause, left].into_iter().flatten().min())?;
         }
-        if self.waiting.take().is_some() {
-            self.shared.open.release();
+        if let Some(waiting) = self.waiting.take() {
+            self.shared.open.release(waiting.ip());
         }
         Ok(())
     }
@@ -147,10 +148,9 @@ impl<'a> Acceptor<'a> {
             match self.listener.accept() {
                 Ok((stream, peer)) => {
                     empty = Pause::BacklogEmptied;
-                    if self.shared.open.acquire(self.config.max_connections) {
-                        self.waiting = Some(Incoming::New(stream.into(), peer));
-                    } else {
-                        self.refuse(stream, peer);
+                    match self.shared.open.acquire(peer.ip()) {
+                        Ok(()) => self.waiting = Some(Incoming::New(stream.into(), peer)),
+                        Err(full) => self.refuse(stream, peer, full),
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return empty,
@@ -174,10 +174,13 @@ impl<'a> Acceptor<'a> {
     }
 
     /// Tells a peer for whom there is no room why it is closed on.
-    fn refuse(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+    fn refuse(&mut self, mut stream: TcpStream, peer: SocketAddr, full: Full) {
         self.shared.counters.refused.add(1);
-        let most = self.config.max_connections;
-        let line = format!("{FULL}: it serves {most} connections at most. Try again later.\r\n");
+        let limit = match full {
+            Full::All(most) => format!("{most} connections"),
+            Full::Source(most) => format!("{most} connections from one address"),
+        };
+        let line = format!("{FULL}: it serves {limit} at most. Try again later.\r\n");
         let reply = match self.config.protocol {
             Protocol::Text | Protocol::Raw => line.into_bytes(),
             Protocol::Length => frame::encode(line.trim_end().as_bytes()).unwrap_or_default(),
@@ -192,7 +195,7 @@ impl<'a> Acceptor<'a> {
                 String::new()
             };
             warn!(event = "refused", peer:% = peer;
-                "Refused {peer}: at the limit of {most} connections{more}");
+                "Refused {peer}: at the limit of {limit}{more}");
         }
     }
 }

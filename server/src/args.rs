@@ -35,6 +35,14 @@ pub(crate) struct Args {
     /// Connections to serve at once [default: what the descriptor limit allows]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     max_connections: Option<NonZeroUsize>,
+    /// Connections to serve at once from one address, or one IPv6 network of 64 bits [default: any
+    /// number]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_connections_per_ip: Option<NonZeroUsize>,
+    /// Let another server that says the same listen on this address, too: one that takes over while
+    /// this one drains
+    #[arg(long)]
+    reuse_port: bool,
     /// Close a connection that was silent for this long
     #[arg(long, value_name = "DUR", value_parser = time_limit, default_value = "off")]
     idle_timeout: TimeLimit,
@@ -114,6 +122,8 @@ impl Args {
         if let Some(most) = self.max_connections {
             config.max_connections = most.get();
         }
+        config.max_connections_per_ip = self.max_connections_per_ip.map(NonZeroUsize::get);
+        config.reuse_port = self.reuse_port;
         config.idle_timeout = self.idle_timeout.0;
         config.write_timeout = self.write_timeout.0;
         config.drain_timeout = self.drain_timeout;

@@ -27,6 +27,12 @@ pub struct Config {
     /// How many connections are served at once; over it, a peer is told so and closed on.
     /// Default: as many as the process's soft limit on descriptors leaves room for.
     pub max_connections: usize,
+    /// How many of them may come from one source: an IPv4 address, or an IPv6 network of 64 bits.
+    /// Default: any number.
+    pub max_connections_per_ip: Option<usize>,
+    /// Whether another server may listen on the same address meanwhile (`SO_REUSEPORT`, `socket(7)`),
+    /// if it says the same: one that takes over before this one has drained. Default: no.
+    pub reuse_port: bool,
     /// How long a connection may be silent. Default: for ever.
     pub idle_timeout: Option<Duration>,
     /// How long a peer may take nothing of what is owed to it. Default: 30 s.
@@ -48,6 +54,8 @@ impl Default for Config {
             workers,
             protocol: Protocol::default(),
             max_connections: descriptors::room_for_connections(workers),
+            max_connections_per_ip: None,
+            reuse_port: false,
             idle_timeout: None,
             write_timeout: Some(limits::WRITE_TIMEOUT),
             drain_timeout: limits::DRAIN_TIMEOUT,

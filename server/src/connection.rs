@@ -10,6 +10,7 @@
 
 use std::{
     io,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -64,6 +65,7 @@ pub(crate) struct Timeouts {
 pub(crate) struct Connection<S> {
     stream: S,
     peer: Box<str>,
+    ip: IpAddr,
     session: Session,
     splitter: Splitter,
     /// Received, but the session wants to see more of it before it says what to do.
@@ -74,6 +76,9 @@ pub(crate) struct Connection<S> {
     readiness: Readiness,
     /// The server is leaving: this many bytes had been received by then and are still to be served.
     draining: Option<u64>,
+    /// The log has been told that it is there: it has sent something, or has been there for a while.
+    /// Of a peer that goes before that, as a monitor's probe does every second, the log says nothing.
+    is_known: bool,
     /// When bytes last moved, or the stage changed: what timeouts are measured from.
     since: Instant,
 }
@@ -92,10 +97,11 @@ enum Stage {
 }
 
 impl<S: Stream> Connection<S> {
-    pub(crate) fn new(stream: S, peer: Box<str>, protocol: Protocol, now: Instant) -> Self {
+    pub(crate) fn new(stream: S, peer: SocketAddr, protocol: Protocol, now: Instant) -> Self {
         Self {
             stream,
-            peer,
+            peer: peer.to_string().into(),
+            ip: peer.ip(),
             session: Session::new(protocol),
             splitter: Splitter::new(protocol),
             held: Vec::new(),
@@ -103,12 +109,21 @@ impl<S: Stream> Connection<S> {
             stage: Stage::Serving,
             readiness: Readiness::default(),
             draining: None,
+            is_known: false,
             since: now,
         }
     }
 
     pub(crate) fn peer(&self) -> &str {
         &self.peer
+    }
+
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut S {
@@ -138,7 +153,9 @@ impl<S: Stream> Connection<S> {
     /// Goes on as far as the socket, and fairness to others, allow.
     pub(crate) fn turn(&mut self, room: &mut Room<'_>) -> Turn {
         self.go_on(room).unwrap_or_else(|error| {
-            room.journal.lost(&self.peer, &error, self.unsent());
+            if self.is_known {
+                room.journal.lost(&self.peer, &error, self.unsent());
+            }
             Turn::Over
         })
     }
@@ -177,6 +194,12 @@ impl<S: Stream> Connection<S> {
 
     /// When to look at this connection again if nothing happens before.
     pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
+        let known = (!self.is_known).then(|| self.since + limits::PROBE);
+        [known, self.time_is_up(timeouts)].into_iter().flatten().min()
+    }
+
+    /// When whoever is waited for has taken too long.
+    fn time_is_up(&self, timeouts: &Timeouts) -> Option<Instant> {
         let limit = match self.stage {
             _ if self.tail.is_some() => timeouts.write,
             Stage::Lingering => self.draining.is_none().then_some(limits::LINGER),
@@ -186,14 +209,31 @@ impl<S: Stream> Connection<S> {
         limit.and_then(|limit| self.since.checked_add(limit))
     }
 
-    /// The deadline has passed and nothing happened: says so. The socket is to be dropped.
-    pub(crate) fn expire(&self, timeouts: &Timeouts, journal: &Journal<'_>) {
+    /// Nothing happened until `now`, and the deadline has passed: says so. The connection may be over
+    /// by that.
+    pub(crate) fn expire(
+        &mut self,
+        now: Instant,
+        timeouts: &Timeouts,
+        journal: &Journal<'_>,
+    ) -> Turn {
+        self.make_known(journal);
+        if self.time_is_up(timeouts).is_none_or(|up| up > now) {
+            return Turn::Wait;
+        }
         if let Some(after) = timeouts.write.filter(|_| self.tail.is_some()) {
             journal.write_timed_out(&self.peer, after, self.unsent());
         } else if self.stage == Stage::Lingering {
             journal.linger_timed_out(&self.peer);
         } else if let Some(after) = timeouts.idle {
             journal.idle_timed_out(&self.peer, after);
+        }
+        Turn::Over
+    }
+
+    fn make_known(&mut self, journal: &Journal<'_>) {
+        if !std::mem::replace(&mut self.is_known, true) {
+            journal.connected(&self.peer);
         }
     }
 
@@ -224,6 +264,7 @@ impl<S: Stream> Connection<S> {
                 Ok(0)
             }
             Ok(read) => {
+                self.make_known(room.journal);
                 let all = held + read;
                 // A short read took all there was, unless we know better.
                 self.readiness.readable = read == most || self.readiness.more_behind;
@@ -290,7 +331,9 @@ impl<S: Stream> Connection<S> {
         self.enter(Stage::Leaving, room.now);
         if was == Stage::Serving {
             self.give_back_held(room)?;
-            room.journal.disconnected(&self.peer);
+            if self.is_known {
+                room.journal.disconnected(&self.peer);
+            }
         }
         Ok(())
     }

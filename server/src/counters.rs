@@ -9,6 +9,8 @@ use crossbeam::utils::CachePadded;
 pub struct Stats {
     /// Connections that were served, those still being served included.
     pub connections: u64,
+    /// Those of them that came and went without a word, as a monitor's probes do.
+    pub probes: u64,
     /// Connections that were turned away at the limit.
     pub refused: u64,
     /// Bytes received from peers.
@@ -38,6 +40,7 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(crate) struct WorkerCounters {
     pub(crate) connections: Counter,
+    pub(crate) probes: Counter,
     pub(crate) bytes_received: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) panics: Counter,
@@ -67,6 +70,7 @@ impl Counters {
         };
         Stats {
             connections: sum(|worker| &worker.connections),
+            probes: sum(|worker| &worker.probes),
             refused: self.refused.get(),
             bytes_received: sum(|worker| &worker.bytes_received),
             bytes_sent: sum(|worker| &worker.bytes_sent),

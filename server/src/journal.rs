@@ -30,8 +30,12 @@ impl<'a> Journal<'a> {
         self.messages && log::max_level() >= Level::Info
     }
 
-    pub(crate) fn connected(&self, peer: &str) {
+    /// A connection is the worker's from now on.
+    pub(crate) fn taken(&self) {
         self.counters.connections.add(1);
+    }
+
+    pub(crate) fn connected(&self, peer: &str) {
         info!(event = "connected", peer; "New client connected: {peer}");
     }
 
@@ -142,6 +146,12 @@ impl<'a> Journal<'a> {
     pub(crate) fn panicked(&self, peer: &str) {
         self.counters.panics.add(1);
         error!(event = "panic", peer; "A bug ended the connection with {peer}; the others go on");
+    }
+
+    /// It has come and gone and was not worth a line.
+    pub(crate) fn probed(&self, peer: &str) {
+        self.counters.probes.add(1);
+        debug!(event = "probe", peer; "{peer} came and went without a word");
     }
 
     pub(crate) fn closed(&self, peer: &str) {

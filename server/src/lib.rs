@@ -31,6 +31,7 @@ mod handoff_tests;
 mod journal;
 pub mod limits;
 pub mod logging;
+mod open;
 mod phase;
 mod server;
 mod session;

@@ -83,6 +83,10 @@ pub const LINGER: Duration = Duration::from_secs(5);
 /// How long a peer may take nothing of what is owed to it.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the log says nothing of a client that says nothing itself: who is gone by then was a probe.
+/// Longer than a round trip to most places, and too short for a person to miss the line.
+pub const PROBE: Duration = Duration::from_millis(200);
+
 /// How long a draining server waits for its peers to leave.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 

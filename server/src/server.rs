@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::reason::reason;
-use log::info;
+use log::{debug, info};
 use mio::{Poll, Waker};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -110,7 +110,7 @@ impl Server {
     ///
     /// If the host does not resolve, or the system does not let us listen. See [`BindError`].
     pub fn bind(config: Config) -> Result<Self, BindError> {
-        let listener = listen(&config.host, config.port)?;
+        let listener = listen(&config)?;
         let local_addr = listener.local_addr().map_err(BindError::System)?;
         // Polls and wakers are there before any thread, so nobody is ever handed over to nowhere.
         let polls = 1 + config.workers.get();
@@ -127,7 +127,7 @@ impl Server {
         let (Some(acceptor_poll), acceptor_waker) = (polls.pop(), wakers.remove(0)) else {
             unreachable!("the first of at least two polls")
         };
-        let shared = Shared::new(acceptor_waker, wakers);
+        let shared = Shared::new(&config, acceptor_waker, wakers);
         let listener = mio::net::TcpListener::from_std(listener);
         Ok(Self {
             config,
@@ -177,13 +177,16 @@ impl Server {
         pool.join();
         // Whoever is there still came too late for the workers.
         while let Some(incoming) = shared.handoff.take_any() {
-            shared.open.release();
+            shared.open.release(incoming.ip());
             if let Incoming::Given(connection) = incoming {
                 let journal = Journal::new(&shared.counters.workers[0], config.log_messages);
                 journal.cut(connection.peer(), connection.unsent());
                 journal.closed(connection.peer());
             }
         }
+        let Stats { connections, probes, refused, .. } = shared.counters.stats();
+        debug!(event = "totals", connections, probes, refused;
+            "Served {connections} connections, {probes} of them without a word; refused {refused}");
         info!(event = "stopped"; "Server shutdown complete");
         if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(shared.counters.stats()) }
     }
@@ -237,11 +240,12 @@ fn rehearse(threads: usize) -> io::Result<()> {
 }
 
 /// Listens on the first of the host's addresses that lets us.
-fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
+fn listen(config: &Config) -> Result<TcpListener, BindError> {
+    let (host, port) = (&config.host[..], config.port);
     let resolve = |cause| BindError::Resolve { host: host.to_owned(), cause };
     let mut error = resolve(io::Error::other("it has no address"));
     for addr in (host, port).to_socket_addrs().map_err(resolve)? {
-        match listen_on(addr) {
+        match listen_on(addr, config.reuse_port) {
             Ok(listener) => return Ok(listener),
             Err(cause) => error = BindError::Listen { addr, cause },
         }
@@ -249,10 +253,13 @@ fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
     Err(error)
 }
 
-fn listen_on(addr: SocketAddr) -> io::Result<TcpListener> {
+fn listen_on(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     // A restarted server may bind although connections of the old one are in TIME_WAIT.
     socket.set_reuse_address(true)?;
+    if reuse_port {
+        socket.set_reuse_port(true)?;
+    }
     socket.bind(&addr.into())?;
     socket.listen(limits::BACKLOG)?;
     socket.set_nonblocking(true)?;

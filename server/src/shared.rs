@@ -5,20 +5,21 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
 
 use common::reason::reason;
-use crossbeam::utils::CachePadded;
 use log::error;
 use mio::{Token, Waker};
 
 use crate::{
+    config::Config,
     counters::Counters,
     handoff::Handoff,
     limits, logging,
+    open::OpenConnections,
     phase::{Phase, PhaseCell},
 };
 
@@ -36,15 +37,11 @@ pub(crate) struct Shared<T> {
     failed: AtomicBool,
 }
 
-/// How many connections are open, from the accept to the close.
-#[derive(Debug, Default)]
-pub(crate) struct OpenConnections(CachePadded<AtomicUsize>);
-
 impl<T> Shared<T> {
-    pub(crate) fn new(acceptor: Waker, workers: Vec<Waker>) -> Self {
+    pub(crate) fn new(config: &Config, acceptor: Waker, workers: Vec<Waker>) -> Self {
         Self {
             phase: PhaseCell::default(),
-            open: OpenConnections::default(),
+            open: OpenConnections::new(config),
             counters: Counters::new(workers.len()),
             handoff: Handoff::new(limits::QUEUE, acceptor, workers),
             drain_began: OnceLock::new(),
@@ -83,35 +80,5 @@ impl<T> Shared<T> {
     /// Whether a thread has failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(SeqCst)
-    }
-}
-
-impl OpenConnections {
-    /// Counts one more, unless there are `most` already.
-    pub(crate) fn acquire(&self, most: usize) -> bool {
-        let room = |open| (open < most).then_some(open + 1);
-        self.0.try_update(SeqCst, SeqCst, room).is_ok()
-    }
-
-    pub(crate) fn release(&self) {
-        self.0.fetch_sub(1, SeqCst);
-    }
-
-    pub(crate) fn now(&self) -> usize {
-        self.0.load(SeqCst)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_are_counted_up_to_the_limit() {
-        let open = OpenConnections::default();
-        assert!(open.acquire(2) && open.acquire(2) && !open.acquire(2));
-        open.release();
-        assert!(open.acquire(2));
-        assert_eq!(open.now(), 2);
     }
 }

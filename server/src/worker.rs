@@ -11,7 +11,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -43,6 +43,16 @@ pub(crate) enum Incoming<S> {
     New(S, SocketAddr),
     /// From another worker.
     Given(Box<Connection<S>>),
+}
+
+impl<S: Stream> Incoming<S> {
+    /// Where its peer is.
+    pub(crate) fn ip(&self) -> IpAddr {
+        match self {
+            Self::New(_, peer) => peer.ip(),
+            Self::Given(connection) => connection.ip(),
+        }
+    }
 }
 
 /// An event loop and all that it owns.
@@ -173,8 +183,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         for _ in 0..limits::TURN_TAKES {
             match self.shared.handoff.take(self.seat) {
                 Some(Incoming::New(stream, peer)) => {
-                    let peer = peer.to_string().into_boxed_str();
-                    self.journal.connected(&peer);
+                    self.journal.taken();
                     self.add(Connection::new(stream, peer, self.config.protocol, self.now), false);
                 }
                 Some(Incoming::Given(connection)) => self.add(*connection, true),
@@ -425,8 +434,10 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             }
             match slot.connection.deadline(&self.timeouts) {
                 Some(deadline) if deadline <= until => {
-                    slot.connection.expire(&self.timeouts, &self.journal);
-                    self.remove(key);
+                    match slot.connection.expire(until, &self.timeouts, &self.journal) {
+                        Turn::Over => self.remove(key),
+                        Turn::Wait | Turn::Again => self.arm(key),
+                    }
                 }
                 _ => self.arm(key),
             }
@@ -437,10 +448,14 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn remove(&mut self, key: usize) {
         let slot = self.take_out(key);
         self.shared.handoff.let_go(self.seat);
-        self.shared.open.release();
-        let peer = slot.connection.peer().to_owned();
+        self.shared.open.release(slot.connection.ip());
+        let (peer, is_known) = (slot.connection.peer().to_owned(), slot.connection.is_known());
         drop(slot);
-        self.journal.closed(&peer);
+        if is_known {
+            self.journal.closed(&peer);
+        } else {
+            self.journal.probed(&peer);
+        }
     }
 
     fn take_out(&mut self, key: usize) -> Slot<S> {
@@ -532,7 +547,7 @@ mod tests {
         let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        assert!(shared.open.acquire(usize::MAX));
+        shared.open.acquire(peer.ip()).expect("there is no limit");
         let stream = Trap(TcpStream::from_std(stream).into());
         shared.handoff.push(Incoming::New(stream, peer)).expect("the queue has room");
         client
@@ -549,8 +564,8 @@ mod tests {
     fn a_panic_costs_one_connection() {
         let (acceptor, poll) = (Poll::new().unwrap(), Poll::new().unwrap());
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
-        let shared = Shared::new(waker(&acceptor), vec![waker(&poll)]);
         let config = Config::default();
+        let shared = Shared::new(&config, waker(&acceptor), vec![waker(&poll)]);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         thread::scope(|scope| {
             let worker = scope.spawn(|| Worker::new(0, &config, &shared, poll).run());

@@ -2,12 +2,12 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{IpAddr, Shutdown, SocketAddr, TcpStream},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::DEADLINE;
 
@@ -23,10 +23,28 @@ impl Peer {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        Self::over(stream)
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP socket");
         stream.set_read_timeout(Some(DEADLINE)).expect("more than no time");
         stream.set_write_timeout(Some(DEADLINE)).expect("more than no time");
         Self { stream }
+    }
+
+    /// Connects from another of this machine's addresses.
+    ///
+    /// All of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3).
+    #[must_use]
+    pub fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)
+            .expect("descriptors are left");
+        socket.bind(&SocketAddr::new(source, 0).into()).expect("an address of this machine");
+        socket
+            .connect_timeout(&address.into(), DEADLINE)
+            .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        Self::over(socket.into())
     }
 
     /// This end's address, as the server's log names it.

@@ -163,6 +163,25 @@ fn a_port_in_use_is_one_line_and_status_1() {
     server.connect().exchange(b"the first one goes on\n");
 }
 
+/// A new server can start before the old one has drained, if both say so: whoever comes from then on is
+/// served by the new one.
+#[test]
+fn with_reuse_port_a_new_server_starts_before_the_old_one_has_drained() {
+    let old = EchoServer::start(&["--reuse-port"]);
+    let mut served = old.connect();
+    served.exchange(b"by the old one\n");
+    let new = Launch::new(&["--reuse-port"]).port(old.address().port()).start();
+    old.signal(Signal::TERM);
+    old.wait_for_log("Shutting down");
+    served.expect_rest(b"");
+    drop(served);
+    let (status, log) = old.wait_with_log();
+    assert!(status.success() && log.contains("Server shutdown complete"), "{log}");
+    for _ in 0..20 {
+        new.connect().exchange(b"by the new one\n");
+    }
+}
+
 /// Data and FIN found in one wakeup -> data first.
 #[test]
 fn data_and_fin_found_in_one_wakeup_are_taken_in_order() {

@@ -1,6 +1,6 @@
 //! What the server limits: connections, descriptors, and how long a peer may take.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use tests::{
     payload::Random,
@@ -53,6 +53,27 @@ fn over_the_connection_limit_a_client_is_told_and_closed() {
     third.exchange(b"third\n");
     second.exchange(b"and I am still here\n");
     expect_refusal(&mut server.connect());
+}
+
+/// Limits per source address: whoever takes all that one address may have leaves room for the others.
+#[test]
+fn over_the_limit_for_one_address_others_are_served() {
+    let server = EchoServer::start(&["--max-connections-per-ip", "2"]);
+    let mut greedy = [server.connect(), server.connect()];
+    for peer in &mut greedy {
+        peer.exchange(b"in\n");
+    }
+    expect_refusal(&mut server.connect());
+    server.wait_for_log("Refused {peer}: at the limit of 2 connections from one address$");
+    let other = Ipv4Addr::new(127, 0, 0, 2).into();
+    Peer::connect_from(other, server.address()).exchange(b"in as well\n");
+
+    let [leaving, mut staying] = greedy;
+    let address = leaving.address();
+    drop(leaving);
+    server.wait_for_log(&format!("Connection with {address} closed"));
+    served(&server).exchange(b"in again\n");
+    staying.exchange(b"still in\n");
 }
 
 /// Over the limit a client that has sent something already is told as well: no reset eats the line.

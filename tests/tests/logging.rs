@@ -212,6 +212,36 @@ fn log_level_warning_leaves_out_what_is_only_information() {
     assert!(!log.contains(" - INFO - ") && !log.contains("hello"), "{log}");
 }
 
+/// A probe (connect, close) every second floods the log: it is counted, and told at debug only.
+#[test]
+fn probes_are_counted_and_told_at_debug_only() {
+    for (level, lines) in [("info", 0), ("debug", 20)] {
+        let server = EchoServer::start(&["--workers", "1", "--log-level", level]);
+        // Or the server could be slow, and see one of them stay for a while.
+        server.signal(Signal::STOP);
+        for _ in 0..lines.max(20) {
+            drop(server.connect());
+        }
+        server.signal(Signal::CONT);
+        let mut client = server.connect();
+        client.exchange(b"hello\n");
+        says_goodbye(client);
+        let (_, log) = server.terminate();
+        assert_eq!(log.matches("came and went without a word").count(), lines, "{log}");
+        assert_eq!(log.contains("Served 21 connections, 20 of them"), lines > 0, "{log}");
+        assert_eq!(log.matches("New client connected").count(), 1, "{log}");
+        assert_eq!(log.matches("closed").count(), 1, "{log}");
+    }
+}
+
+/// Whoever says nothing and stays is a client all the same.
+#[test]
+fn a_silent_client_that_stays_is_told() {
+    let server = EchoServer::start(&[]);
+    let client = server.connect();
+    server.wait_for_log(&format!("New client connected: {}$", client.address()));
+}
+
 #[test]
 fn log_level_debug_says_no_less() {
     let server = EchoServer::start(&["--log-level", "debug"]);

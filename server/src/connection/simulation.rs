@@ -273,7 +273,7 @@ impl Simulation {
             .map(|_| Side {
                 connection: Some(Connection::new(
                     Net { room: rng.usize(0..40), ..Net::default() },
-                    "peer".into(),
+                    SocketAddr::from(([127, 0, 0, 1], 54321)),
                     protocol,
                     now,
                 )),
@@ -459,9 +459,12 @@ impl Simulation {
                 self.turn(side);
             }
             let one = &mut self.sides[side];
-            let Some(connection) = &one.connection else { continue };
+            let Some(connection) = &mut one.connection else { continue };
             if connection.deadline(&TIMEOUTS).is_some_and(|deadline| deadline <= self.now) {
-                connection.expire(&TIMEOUTS, &Journal::new(&self.counters, true));
+                let journal = Journal::new(&self.counters, true);
+                if connection.expire(self.now, &TIMEOUTS, &journal) != Turn::Over {
+                    continue;
+                }
                 // Whoever goes on talking after the end is not waited for, and that is all.
                 let half_closed =
                     one.connection.as_mut().expect("as above").stream_mut().half_closed;

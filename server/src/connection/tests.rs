@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{Read, Write},
+    net::Ipv4Addr,
 };
 
 use super::*;
@@ -75,7 +76,7 @@ impl Bench {
         let incoming = incoming.iter().map(|piece| Ok(piece.to_vec())).collect();
         let stream = Script { incoming, ..Script::default() };
         Self {
-            connection: Connection::new(stream, "peer".into(), protocol, now),
+            connection: Connection::new(stream, PEER, protocol, now),
             counters: WorkerCounters::default(),
             buffer: vec![0; limits::READ_BUFFER],
             now,
@@ -111,6 +112,7 @@ impl Bench {
 }
 
 const END: &[u8] = b"";
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 54321);
 
 #[test]
 fn a_small_message_is_one_read_and_one_write() {
@@ -148,7 +150,8 @@ fn draining_serves_all_that_was_received_in_however_many_reads() {
 #[test]
 fn a_time_limit_too_long_for_the_clock_never_comes() {
     let timeouts = Timeouts { idle: Some(Duration::MAX), write: None };
-    let bench = Bench::new(Protocol::Text, &[]);
+    let mut bench = Bench::new(Protocol::Text, &[]);
+    bench.connection.is_known = true;
     assert_eq!(bench.connection.deadline(&timeouts), None);
 }
 
@@ -232,7 +235,6 @@ fn after_an_exit_the_rest_is_discarded_until_the_peer_leaves() {
 fn a_peer_that_never_stops_talking_after_its_exit_is_not_waited_for() {
     let timeouts = Timeouts { idle: None, write: None };
     let mut bench = Bench::new(Protocol::Text, &[b"exit\n", b"more"]);
-    assert_eq!(bench.connection.deadline(&timeouts), None);
     bench.run();
     assert_eq!(bench.connection.deadline(&timeouts), Some(bench.now + limits::LINGER));
 }
@@ -302,6 +304,7 @@ fn timeouts_are_measured_from_the_last_byte_that_moved() {
     let timeouts = Timeouts { idle: Some(10 * second), write: Some(3 * second) };
     let mut bench = Bench::new(Protocol::Raw, &[b"hello"]);
     let start = bench.now;
+    bench.connection.is_known = true;
     assert_eq!(bench.connection.deadline(&timeouts), Some(start + 10 * second));
     bench.now = start + second;
     bench.stream().takes = [2, 0, 0, 1, 0].into();
@@ -318,6 +321,30 @@ fn timeouts_are_measured_from_the_last_byte_that_moved() {
     assert_eq!(bench.connection.deadline(&timeouts), Some(start + 5 * second), "a byte was taken");
     bench.turn();
     assert_eq!(bench.connection.deadline(&timeouts), Some(start + 12 * second), "nothing is owed");
+}
+
+#[test]
+fn who_comes_and_goes_without_a_word_is_not_known() {
+    let mut bench = Bench::new(Protocol::Text, &[END]);
+    assert_eq!(bench.run(), Turn::Over);
+    assert!(!bench.connection.is_known());
+}
+
+#[test]
+fn who_talks_or_stays_is_known() {
+    let mut talks = Bench::new(Protocol::Text, &[b"x", END]);
+    talks.run();
+    assert!(talks.connection.is_known());
+
+    let timeouts = Timeouts { idle: Some(2 * limits::PROBE), write: None };
+    let mut stays = Bench::new(Protocol::Text, &[]);
+    for (deadline, turn) in [(limits::PROBE, Turn::Wait), (2 * limits::PROBE, Turn::Over)] {
+        let deadline = stays.now + deadline;
+        assert_eq!(stays.connection.deadline(&timeouts), Some(deadline));
+        let journal = Journal::new(&stays.counters, true);
+        assert_eq!(stays.connection.expire(deadline, &timeouts, &journal), turn);
+        assert!(stays.connection.is_known());
+    }
 }
 
 #[test]

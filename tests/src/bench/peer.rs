@@ -210,7 +210,11 @@ impl Server {
             let text = line.get("2024-01-15 10:30:45".len()..).unwrap_or_default();
             let is = |start: &str| text.starts_with(start.as_bytes());
             records += u64::from(is(" - INFO - Received from ") || is(" - INFO - Echoed to "));
-            ensure!(!text.ends_with(b" are lost\n"), "its log says: {}", String::from_utf8_lossy(text));
+            ensure!(
+                !text.ends_with(b" are lost\n"),
+                "its log says: {}",
+                String::from_utf8_lossy(text)
+            );
             line.clear();
         }
         Ok(records)
