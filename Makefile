@@ -36,12 +36,15 @@ test: ## Run all tests
 
 # The seeds of the simulation that `make torture` runs; one alone says what it does.
 SEEDS ?= 0..20000000
+# How long each fuzz target runs in it.
+FUZZ_SECONDS ?= 30
 
 .PHONY: torture
 torture: ## Look for faults for minutes: SEEDS=7 replays one schedule, SEEDS=0..1000 runs so many
 	SIMULATION_SEEDS="$(SEEDS)" $(CARGO) test --release --package server --lib -- --nocapture simulation
 	@case "$(SEEDS)" in *..*) HANDOFF_SCHEDULES=200000 \
 		$(CARGO) test --release --package server --test handoff_model ;; esac
+	@case "$(SEEDS)" in *..*) CARGO="$(CARGO)" scripts/fuzz.sh "$(FUZZ_SECONDS)" ;; esac
 
 .PHONY: bench-client
 bench-client: ## Compare `echo-client load` with a bare load loop (ARGS="--rounds 3" passes flags on)

@@ -1,0 +1,37 @@
+//! What holds for every input, as properties of plain bytes.
+//!
+//! | module | what it checks |
+//! |---|---|
+//! | [`text`], [`raw`], [`length`] | a conversation: what goes back, how it ends, which messages the log has |
+//! | [`exit`] | what reads as an exit, whole and in pieces |
+//! | [`escape`] | what is shown of a peer's bytes |
+//! | [`cli`] | what is typed on a command line |
+//!
+//! Each has a fuzz target, which `make torture` runs, and a corpus, which `make test` replays. What
+//! is right is said a second time here, of whole streams and without a thought of speed.
+
+pub mod cli;
+mod conversation;
+pub mod escape;
+pub mod exit;
+pub mod length;
+pub mod raw;
+mod reads;
+// A session knows no socket, so its source is enough: the rest of the server is not built, and it
+// need not show its sessions to anyone else.
+#[path = "../../../server/src/session/mod.rs"]
+mod session;
+pub mod text;
+
+/// A property: panics if it does not hold for these bytes.
+pub type Property = fn(&[u8]);
+
+/// All of them, by the names of their targets and corpora.
+pub const PROPERTIES: [(&str, Property); 6] = [
+    ("cli", cli::check),
+    ("escape", escape::check),
+    ("exit", exit::check),
+    ("length", length::check),
+    ("raw", raw::check),
+    ("text", text::check),
+];

@@ -1,0 +1,5 @@
+//! What reads as an exit.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::exit::check(input));
