@@ -118,9 +118,11 @@ fn needs_escape(char: char) -> bool {
         || matches!(char,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' // direction
             | '\u{2028}' | '\u{2029}' // line and paragraph separators
-            | '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}' // invisible
-            | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}' // invisible
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' // annotations, tags
+            | '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{3164}' // invisible
+            | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{ffa0}' // invisible
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // of shorthand, of music
+            | '\u{fff0}'..='\u{fffb}' // annotations, and reserved for more that is invisible
+            | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}' // tags, and as much
         )
 }
 
@@ -176,6 +178,19 @@ mod tests {
         ] {
             assert_eq!(Quoted(bytes).to_string(), shown);
         }
+    }
+
+    /// Every character there is, against what Unicode says of it.
+    #[test]
+    fn what_unicode_calls_invisible_or_directing_is_escaped() {
+        let harmful = regex::Regex::new(
+            r"[\p{Control}\p{Zl}\p{Zp}\p{Bidi_Control}[\p{Default_Ignorable_Code_Point}--[\p{Join_Control}\u{34f}\p{Variation_Selector}]]]",
+        )
+        .unwrap();
+        let missed: Vec<_> = (char::MIN..=char::MAX)
+            .filter(|&char| harmful.is_match(char.encode_utf8(&mut [0; 4])) && !needs_escape(char))
+            .collect();
+        assert!(missed.is_empty(), "{missed:?}");
     }
 
     #[test]
