@@ -46,6 +46,11 @@ torture: ## Look for faults for minutes: SEEDS=7 replays one schedule, SEEDS=0..
 		$(CARGO) test --release --package server --test handoff_model ;; esac
 	@case "$(SEEDS)" in *..*) CARGO="$(CARGO)" scripts/fuzz.sh "$(FUZZ_SECONDS)" ;; esac
 
+.PHONY: soak
+soak: ## Traffic, churn and rude peers together: fails if memory or descriptors grow (DURATION=30m)
+	@$(CARGO) build --release --workspace --bins
+	@$(PROGRAMS)/soak $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
+
 .PHONY: bench-client
 bench-client: ## Compare `echo-client load` with a bare load loop (ARGS="--rounds 3" passes flags on)
 	@$(CARGO) build --release --workspace --bins

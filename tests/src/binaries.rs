@@ -26,10 +26,16 @@ pub fn echo_client() -> PathBuf {
 }
 
 /// Builds both programs and returns the directory that they are in.
+///
+/// A program of this package is none of cargo's tests: the others lie beside it, built along with it.
 fn build() -> PathBuf {
-    // TARGET/PROFILE/deps/TEST-HASH
-    let test = env::current_exe().expect("a process can name its own file");
-    let directory = test.ancestors().nth(2).expect("cargo puts tests into PROFILE/deps");
+    // TARGET/PROFILE/deps/TEST-HASH, or TARGET/PROFILE/PROGRAM
+    let this = env::current_exe().expect("a process can name its own file");
+    let beside = this.parent().expect("a file is in a directory");
+    if !beside.ends_with("deps") {
+        return beside.to_owned();
+    }
+    let directory = beside.parent().expect("cargo puts tests into PROFILE/deps");
     let target = directory.parent().expect("the profile's directory is in the target directory");
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",

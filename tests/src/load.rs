@@ -33,11 +33,25 @@ impl Load {
     /// Starts a run against `server` with these arguments, separated by spaces, besides.
     #[must_use]
     pub fn start(server: SocketAddr, args: &str) -> Self {
+        Self::start_by(Program::client, server, args)
+    }
+
+    /// As [`Load::start`], in a process group of its own: Ctrl+C in the terminal is not for it.
+    #[must_use]
+    pub fn start_apart(server: SocketAddr, args: &str) -> Self {
+        Self::start_by(Program::client_apart, server, args)
+    }
+
+    fn start_by(
+        client: impl FnOnce(SocketAddr, &[&str]) -> Program,
+        server: SocketAddr,
+        args: &str,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory for temporary files");
         let json = json_file(&directory);
         let json = json.to_str().expect("its name is ours");
         let args: Vec<&str> = args.split_whitespace().collect();
-        let program = Program::client(server, &[&["load", "--json", json], &args[..]].concat());
+        let program = client(server, &[&["load", "--json", json], &args[..]].concat());
         Self { program, directory }
     }
 

@@ -41,10 +41,28 @@ pub fn descriptor_count(pid: Pid) -> usize {
 /// The most memory that a process has had in use so far, in bytes.
 #[must_use]
 pub fn peak_memory(pid: Pid) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+/// The memory that a process has in use, in bytes: what it has written and what it has of files.
+#[must_use]
+pub fn resident_memory(pid: Pid) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+/// The memory that a process has in use and that belongs to no file, in bytes: heap and stacks.
+#[must_use]
+pub fn anonymous_memory(pid: Pid) -> u64 {
+    memory(pid, "RssAnon:")
+}
+
+/// A figure of `/proc/PID/status`, in bytes.
+fn memory(pid: Pid, name: &str) -> u64 {
     let status = fs::read_to_string(process(pid).join("status")).expect("our own child");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kibibytes.expect("the kernel keeps the high-water mark") * 1024
+    let figure = status.lines().find_map(|line| line.strip_prefix(name));
+    let kibibytes =
+        figure.and_then(|figure| figure.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kibibytes.expect("the kernel accounts for the memory of a process that runs") * 1024
 }
 
 /// How often the threads whose name begins with `prefix` have called `write`, all together.

@@ -5,6 +5,7 @@ use std::{
     fmt,
     io::Write as _,
     net::SocketAddr,
+    os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     thread,
@@ -38,8 +39,15 @@ pub struct Finished {
 impl Program {
     /// Starts `program`, its three standard streams piped.
     pub fn start<Arg: AsRef<OsStr>>(program: PathBuf, args: &[Arg]) -> Self {
-        let mut child = Command::new(program)
-            .args(args)
+        let mut command = Command::new(program);
+        command.args(args);
+        Self::spawn(command)
+    }
+
+    /// As [`Program::start`], for a command that has more to it than its arguments.
+    #[must_use]
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -62,10 +70,15 @@ impl Program {
     /// Starts `echo-client` against `server`: `args` come first, so they can name a subcommand.
     #[must_use]
     pub fn client(server: SocketAddr, args: &[&str]) -> Self {
-        let port = server.port().to_string();
-        let host = server.ip().to_string();
-        let args = [args, &["--host", &host, "--port", &port]].concat();
-        Self::start(binaries::echo_client(), &args)
+        Self::spawn(client_command(server, args))
+    }
+
+    /// As [`Program::client`], in a process group of its own: Ctrl+C in the terminal is not for it.
+    #[must_use]
+    pub fn client_apart(server: SocketAddr, args: &[&str]) -> Self {
+        let mut command = client_command(server, args);
+        command.process_group(0);
+        Self::spawn(command)
     }
 
     /// Its process.
@@ -120,6 +133,13 @@ impl Program {
         let stderr = String::from_utf8(self.stderr.to_end()).expect("what people read is UTF-8");
         Finished { status, stdout: self.stdout.to_end(), stderr }
     }
+}
+
+fn client_command(server: SocketAddr, args: &[&str]) -> Command {
+    let (host, port) = (server.ip().to_string(), server.port().to_string());
+    let mut command = Command::new(binaries::echo_client());
+    command.args(args).args(["--host", &host, "--port", &port]);
+    command
 }
 
 impl fmt::Debug for Finished {

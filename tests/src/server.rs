@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     net::SocketAddr,
+    os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
 };
 
@@ -25,6 +26,7 @@ pub struct Launch {
     port: u16,
     descriptor_limit: Option<u32>,
     announced: bool,
+    apart: bool,
 }
 
 impl EchoServer {
@@ -120,7 +122,7 @@ impl Launch {
     /// On a free port of 127.0.0.1, with these arguments besides.
     pub fn new<Arg: AsRef<OsStr>>(args: &[Arg]) -> Self {
         let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
-        Self { args, port: 0, descriptor_limit: None, announced: true }
+        Self { args, port: 0, descriptor_limit: None, announced: true, apart: false }
     }
 
     /// On this port: one that an earlier server had.
@@ -145,11 +147,21 @@ impl Launch {
         self
     }
 
+    /// In a process group of its own: Ctrl+C in the terminal is not for it.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
     /// Starts it and waits until it accepts.
     #[must_use]
     pub fn start(self) -> EchoServer {
         let mut command = self.command();
         command.args(["--port", &self.port.to_string()]).args(&self.args);
+        if self.apart {
+            command.process_group(0);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server was built and can be run");
         let log = Output::collect(child.stderr.take().expect("it is piped"));
