@@ -24,11 +24,14 @@ const TURNED_AWAY: usize = 20;
 /// Processes and connections of each that talk throughout.
 const STEADY: (usize, usize) = (2, 20);
 
-/// As much as leaves room on two cores for everybody else: what is sent late is not sent at all.
-const STEADY_LOAD: &str = "--rate 4000 --size 1-2048 --duration 5s";
+/// As much as leaves room on two cores for everybody else, with the time to catch up where others want
+/// the cores as well; and short messages, because what is said of [`LINE`](crate::rude::LINE) holds here,
+/// too.
+const STEADY_LOAD: &str = "--rate 4000 --size 1-256 --duration 5s --timeout 20s";
 
 /// 2,000 connections a second, each for one message.
-const CHURN: &str = "--processes 2 --connections 8 --rate 2000 --churn 1 --duration 4s";
+const CHURN: &str =
+    "--processes 2 --connections 8 --rate 2000 --churn 1 --duration 4s --timeout 20s";
 
 fn round(stage: &Stage, _: &mut Random) {
     let (processes, connections) = STEADY;

@@ -52,15 +52,15 @@ const REACHED_BY: (usize, usize) = (3, 5);
 /// Bytes of heap that may be added in the judged time, however long that is: what is flat stays flat,
 /// and the longer a soak, the smaller the leak that it finds.
 ///
-/// A batch or a backlog of the log that reaches a new high-water mark keeps its room, at most a few
-/// hundred KiB each under this load. A leak of 100 bytes by each of 2,000 connections a second comes to
-/// four times as much in a soak of a minute.
+/// What is not flat is the log's room: its two buffers keep that of the longest backlog that there has
+/// been, up to 1 MiB each under this load, and more where the disk stands still. A leak of 100 bytes by
+/// each of 2,000 connections a second comes to four times as much in a soak of a minute.
 const MEMORY: f64 = 2.0 * 1024.0 * 1024.0;
 
 /// Descriptors that may be added in the judged time: peers come and go by dozens, so the slope is never
-/// exactly zero. One lost in a thousand connections comes to as many in a quarter of a minute.
+/// exactly zero. One lost in a thousand connections comes to four times as many in a soak of a minute.
 /// Whether all are back when everybody has left is asked apart, and to the last one.
-const DESCRIPTORS: f64 = 30.0;
+const DESCRIPTORS: f64 = 20.0;
 
 impl Growth {
     /// Whether it is more than noise.

@@ -4,6 +4,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`watch`] | the server, its samples as they come, and what it leaves behind |
+//! | [`samples`] | as many samples as are needed, however long it takes |
 //! | [`judge`] | whether samples have a slope |
 //! | [`peers`] | the threads of all peers |
 //! | [`crowd`] | steady traffic, churn and floods |
@@ -18,6 +19,7 @@ mod crowd;
 mod judge;
 mod peers;
 mod rude;
+mod samples;
 mod server_log;
 mod stop;
 mod table;

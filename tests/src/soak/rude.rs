@@ -30,8 +30,9 @@ const SMALL: usize = 32 * 1024;
 /// More than all buffers between two programs hold.
 const MUCH: usize = 2 * 1024 * 1024;
 
-/// Bytes between two newlines: each line is logged twice, and the log is not what this is about.
-const LINE: usize = 8 * 1024;
+/// Bytes between two newlines. Each line is logged twice, and the server keeps the room for the longest
+/// backlog that its log has ever had: the less is logged, the sooner that has been seen.
+pub(crate) const LINE: usize = 32 * 1024;
 
 /// Peers that send a byte at a time, side by side, and how many bytes each.
 const SLOW_PEERS: usize = 16;

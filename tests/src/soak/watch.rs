@@ -19,16 +19,17 @@ use crate::{
     judge::{Sample, judge},
     peers::Peers,
     rude,
+    samples::Samples,
     server_log::ServerLog,
     stop::Stop,
     table::{self, Done, clock, size},
 };
 
-/// As many as make a slope, and as can be read.
-const SAMPLES: u32 = 100;
+/// As many as can be read.
+const LINES: u32 = 100;
 
-/// The least time between two samples.
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// The time between two looks at the server: after a quarter of a minute there is a slope to judge.
+const TICK: Duration = Duration::from_secs(1);
 
 /// The most time between two rotations of the log, which grows by megabytes a second.
 const ROTATION: Duration = Duration::from_secs(5);
@@ -70,7 +71,13 @@ pub(crate) fn soak(duration: Duration, stop: &Stop) -> anyhow::Result<bool> {
         let first = log.first_errors.join("\n  ");
         failures.push(format!("{} errors in the server's log, first:\n  {first}", log.errors));
     }
-    failures.extend(slopes(&samples)?);
+    match slopes(samples.kept())? {
+        Some(leaks) => failures.extend(leaks),
+        None if failures.is_empty() => {
+            failures.push(format!("{} samples are too few to judge a slope", samples.kept().len()));
+        }
+        None => {}
+    }
     for failure in &failures {
         say(&format!("FAILED: {failure}"))?;
     }
@@ -89,39 +96,38 @@ fn start(log: &Path) -> EchoServer {
     Launch::new(&args).unannounced().apart().start()
 }
 
-/// Takes samples and shows them, until it is over.
+/// Takes samples, and shows some of them, until it is over.
 fn watch(
     server: &EchoServer,
     log: &mut ServerLog,
     peers: &Peers,
     duration: Duration,
     stop: &Stop,
-) -> anyhow::Result<Vec<Sample>> {
+) -> anyhow::Result<Samples> {
     say(table::HEADING)?;
-    let mut samples = Vec::new();
-    let interval = (duration / SAMPLES).max(SHORTEST_INTERVAL);
-    let begun = Instant::now();
-    let mut due = interval;
-    while due <= duration {
-        let left = due.saturating_sub(begun.elapsed());
-        if stop.wait(left.min(ROTATION)) {
-            break;
-        }
-        log.rotate(server)?;
+    let mut samples = Samples::default();
+    let (begun, mut rotated) = (Instant::now(), Instant::now());
+    let (mut next, mut next_line) = (TICK, TICK);
+    while next <= duration && !stop.wait(next.saturating_sub(begun.elapsed())) {
         let at = begun.elapsed();
-        if at < due {
-            continue;
+        next = at + TICK;
+        let is_shown = at >= next_line;
+        if is_shown || rotated.elapsed() >= ROTATION {
+            log.rotate(server)?;
+            rotated = Instant::now();
         }
-        due += interval;
         let sample = Sample {
             at,
             resident: resident_memory(server.pid()),
             anonymous: anonymous_memory(server.pid()),
             descriptors: descriptor_count(server.pid()),
         };
-        samples.push(sample);
-        let (connections, messages) = (log.connections, log.messages);
-        say(&table::line(&sample, &Done { connections, messages, acts: peers.acts() }))?;
+        samples.add(sample);
+        if is_shown {
+            next_line += (duration / LINES).max(TICK);
+            let (connections, messages) = (log.connections, log.messages);
+            say(&table::line(&sample, &Done { connections, messages, acts: peers.acts() }))?;
+        }
     }
     Ok(samples)
 }
@@ -146,11 +152,9 @@ fn descriptors_left(server: &EchoServer, before: usize) -> usize {
     }
 }
 
-/// Says what has become of memory and descriptors: what of it is a failure.
-fn slopes(samples: &[Sample]) -> anyhow::Result<Vec<String>> {
-    let Some(judgement) = judge(samples) else {
-        return Ok(vec![format!("{} samples are too few to judge a slope", samples.len())]);
-    };
+/// Says what has become of memory and descriptors: what of it is a failure; `None` if nobody knows.
+fn slopes(samples: &[Sample]) -> io::Result<Option<Vec<String>>> {
+    let Some(judgement) = judge(samples) else { return Ok(None) };
     let (memory, descriptors) = (judgement.memory, judgement.descriptors);
     let lines = [
         (
@@ -174,7 +178,7 @@ fn slopes(samples: &[Sample]) -> anyhow::Result<Vec<String>> {
             say(&line)?;
         }
     }
-    Ok(leaks)
+    Ok(Some(leaks))
 }
 
 fn say(line: &str) -> io::Result<()> {
