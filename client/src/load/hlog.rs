@@ -82,7 +82,7 @@ pub fn read(text: &[u8]) -> Result<Log, String> {
         match interval.tag().map(|tag| tag.as_str().to_owned()).as_deref() {
             None => {
                 log.latency.add(&times);
-                log.time += interval.duration();
+                log.time = log.time.saturating_add(interval.duration());
             }
             Some(CONNECT) => log.connect.get_or_insert_default().add(&times),
             Some(LAG) => log.lag.get_or_insert_default().add(&times),
@@ -101,4 +101,24 @@ fn decode(text: &str) -> Option<Times> {
     let bytes = STANDARD.decode(text).ok()?;
     let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).ok()?;
     Some(histogram.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_longer_than_time_itself_are_no_panic() {
+        let mut text = Vec::new();
+        let mut serializer = V2DeflateSerializer::new();
+        let mut writer =
+            IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer).unwrap();
+        let histogram = Histogram::<u64>::new(3).unwrap();
+        for _ in 0..2 {
+            writer
+                .write_histogram(&histogram, Duration::ZERO, Duration::from_secs(1 << 63), None)
+                .unwrap();
+        }
+        assert_eq!(read(&text).unwrap().time, Duration::MAX);
+    }
 }
