@@ -41,10 +41,7 @@ FUZZ_SECONDS ?= 30
 
 .PHONY: torture
 torture: ## Look for faults for minutes: SEEDS=7 replays one schedule, SEEDS=0..1000 runs so many
-	SIMULATION_SEEDS="$(SEEDS)" $(CARGO) test --release --package server --lib -- --nocapture simulation
-	@case "$(SEEDS)" in *..*) HANDOFF_SCHEDULES=200000 \
-		$(CARGO) test --release --package server --test handoff_model ;; esac
-	@case "$(SEEDS)" in *..*) CARGO="$(CARGO)" scripts/fuzz.sh "$(FUZZ_SECONDS)" ;; esac
+	@SEEDS="$(SEEDS)" FUZZ_SECONDS="$(FUZZ_SECONDS)" CARGO="$(CARGO)" scripts/torture.sh
 
 .PHONY: soak
 soak: ## Traffic, churn and rude peers together: fails if memory or descriptors grow (DURATION=30m)

@@ -43,6 +43,10 @@ impl Timers {
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(usize, Instant)> {
         let Reverse((at, key)) = *self.0.peek().filter(|Reverse((at, _))| *at <= now)?;
         self.0.pop();
+        // Thousands who come at once have a deadline soon; when it is past, their room is given back.
+        if self.0.len() < self.0.capacity() / 4 {
+            self.0.shrink_to(self.0.len() * 2);
+        }
         Some((key, at))
     }
 }

@@ -126,6 +126,18 @@ impl Peer {
         self.expect_rest(b"");
     }
 
+    /// Expects that nothing comes for so long, neither a byte nor the end of the stream.
+    ///
+    /// Also a way to let time pass, for what only the clock brings about.
+    #[track_caller]
+    pub fn hears_nothing_for(&mut self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).expect("more than no time");
+        let heard = self.stream.read(&mut [0]);
+        self.stream.set_read_timeout(Some(DEADLINE)).expect("more than no time");
+        let nothing = heard.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        assert!(nothing, "something came: {heard:?}");
+    }
+
     /// Sends a FIN: this end will send no more, and can still receive.
     pub fn half_close(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("a connected socket");

@@ -25,6 +25,7 @@ pub struct Launch {
     args: Vec<OsString>,
     port: u16,
     descriptor_limit: Option<u32>,
+    under: Vec<String>,
     announced: bool,
     apart: bool,
 }
@@ -122,7 +123,14 @@ impl Launch {
     /// On a free port of 127.0.0.1, with these arguments besides.
     pub fn new<Arg: AsRef<OsStr>>(args: &[Arg]) -> Self {
         let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
-        Self { args, port: 0, descriptor_limit: None, announced: true, apart: false }
+        Self {
+            args,
+            port: 0,
+            descriptor_limit: None,
+            under: Vec::new(),
+            announced: true,
+            apart: false,
+        }
     }
 
     /// On this port: one that an earlier server had.
@@ -154,6 +162,13 @@ impl Launch {
         self
     }
 
+    /// By a program that becomes it, or starts it: `strace -D`, `env`.
+    #[must_use]
+    pub fn under(mut self, program: &[&str]) -> Self {
+        self.under = program.iter().map(|&arg| arg.to_owned()).collect();
+        self
+    }
+
     /// Starts it and waits until it accepts.
     #[must_use]
     pub fn start(self) -> EchoServer {
@@ -175,6 +190,11 @@ impl Launch {
 
     fn command(&self) -> Command {
         let server = binaries::echo_server();
+        if let [program, args @ ..] = &self.under[..] {
+            let mut command = Command::new(program);
+            command.args(args).arg(server);
+            return command;
+        }
         let Some(most) = self.descriptor_limit else {
             return Command::new(server);
         };

@@ -10,8 +10,8 @@ use regex::Regex;
 
 /// All Rust sources below a folder.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a folder of ours") {
+        let path = entry.expect("it can be listed").path();
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -22,10 +22,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// What a reader would look for: the file, or for `mod.rs` and `tests.rs` also its folder.
 fn names(path: &Path) -> Vec<String> {
-    let name = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
+    let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
     let file = name(path);
     match &file[..] {
-        "mod" | "tests" => vec![name(path.parent().unwrap())],
+        "mod" | "tests" => vec![name(path.parent().expect("a folder"))],
         _ => vec![file],
     }
 }

@@ -1,6 +1,7 @@
 //! Connections over scripted streams: every short write, stall, reset and end, without a socket.
 
 use std::{
+    cell::RefCell,
     collections::VecDeque,
     io::{Read, Write},
     net::Ipv4Addr,
@@ -16,6 +17,8 @@ struct Script {
     incoming: VecDeque<io::Result<Vec<u8>>>,
     /// How many bytes writes take, in turn, 0 for "would block"; when it is used up, any number.
     takes: VecDeque<usize>,
+    /// So many writes are interrupted first.
+    interruptions: usize,
     outgoing: Vec<u8>,
     half_closed: bool,
 }
@@ -41,6 +44,10 @@ impl Read for Script {
 impl Write for Script {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         assert!(!self.half_closed, "written after the half-close");
+        if self.interruptions > 0 {
+            self.interruptions -= 1;
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let takes = self.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
         self.outgoing.extend_from_slice(&bytes[..takes]);
         if takes == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(takes) }
@@ -60,6 +67,42 @@ impl Stream for Script {
     fn received(&self) -> io::Result<u64> {
         Ok(self.incoming.iter().flatten().map(|piece| piece.len() as u64).sum())
     }
+}
+
+/// A logger that keeps what the calling thread logs while it is listening.
+struct Listener;
+
+thread_local! {
+    static HEARD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+impl log::Log for Listener {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        HEARD.with_borrow_mut(|heard| {
+            if let Some(heard) = heard {
+                heard.push(record.args().to_string());
+            }
+        });
+    }
+
+    fn flush(&self) {}
+}
+
+/// From now on this thread's log lines are kept.
+fn listen() {
+    // Another test may have been the first.
+    let _ = log::set_logger(&Listener);
+    log::set_max_level(log::LevelFilter::Info);
+    HEARD.set(Some(Vec::new()));
+}
+
+/// How many lines that begin so have been logged.
+fn heard(start: &str) -> usize {
+    HEARD.with_borrow(|heard| heard.iter().flatten().filter(|line| line.starts_with(start)).count())
 }
 
 /// A connection, and the worker around it.
@@ -171,6 +214,36 @@ fn a_short_write_at_every_offset_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn a_message_is_logged_as_echoed_once_and_when_its_last_byte_is_sent() {
+    let lines = b"one\ntwo\nthree\nexit\n";
+    for at in 0..lines.len() {
+        listen();
+        let mut bench = Bench::new(Protocol::Text, &[lines]);
+        let then = (0..lines.len()).flat_map(|_| [1, 0]);
+        bench.stream().takes = [at, 0].into_iter().chain(then).collect();
+        bench.readable();
+        assert_eq!(heard("Received from"), 4);
+        while bench.connection.wants_write() {
+            // The goodbye has a line of its own.
+            let whole = memchr::memchr_iter(b'\n', &bench.stream().outgoing).count();
+            assert_eq!(heard("Echoed to"), whole.min(3), "{:?}", bench.stream().outgoing);
+            bench.turn();
+        }
+        assert_eq!(bench.stream().outgoing, b"one\ntwo\nthree\nGoodbye!\n");
+        assert_eq!(heard("Echoed to"), 3);
+        assert_eq!(bench.counters.bytes_sent.get(), 23);
+    }
+}
+
+#[test]
+fn an_interrupted_write_is_tried_again() {
+    let mut bench = Bench::new(Protocol::Text, &[b"hello"]);
+    bench.stream().interruptions = 2;
+    assert_eq!(bench.readable(), Turn::Wait);
+    assert_eq!(bench.stream().outgoing, b"hello");
+}
+
+#[test]
 fn nothing_is_read_while_there_is_a_tail() {
     let mut bench = Bench::new(Protocol::Raw, &[b"first", b"second"]);
     bench.stream().takes = [2, 0, 0].into();
@@ -195,7 +268,7 @@ fn a_greedy_peer_gets_a_turn_and_no_more() {
 #[test]
 fn a_read_of_many_logged_lines_counts_for_several() {
     // What no logger takes is not counted.
-    log::set_max_level(log::LevelFilter::Info);
+    listen();
     let full = vec![b'\n'; limits::READ_BUFFER];
     let mut bench = Bench::new(Protocol::Text, &[&full[..]; 10]);
     assert_eq!(bench.readable(), Turn::Again);

@@ -130,6 +130,8 @@ mod tests {
             let replies = [frame(b"ok"), too_long(over)].concat();
             at_every_split(&stream, &replies, Some(Reason::FrameTooLong(over)));
         }
+        let says = b"\0\0\0\x40Error: a frame of 4294967295 bytes is over the limit of 16777216";
+        assert_eq!(too_long(u32::MAX), says);
     }
 
     #[test]
