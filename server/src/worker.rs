@@ -426,22 +426,30 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     /// Closes whoever has had nothing to say until then, and should have.
     fn expire(&mut self, until: Instant) {
         while let Some((key, at)) = self.timers.pop_due(until) {
-            let Some(slot) = self.connections.get_mut(key) else {
-                continue;
-            };
-            if !slot.armed.fires(at) {
+            if !self.connections.get_mut(key).is_some_and(|slot| slot.armed.fires(at)) {
                 continue;
             }
-            match slot.connection.deadline(&self.timeouts) {
-                Some(deadline) if deadline <= until => {
-                    match slot.connection.expire(until, &self.timeouts, &self.journal) {
-                        Turn::Over => self.remove(key),
-                        Turn::Wait | Turn::Again => self.arm(key),
-                    }
-                }
-                _ => self.arm(key),
+            // The poll tells of room in a socket when a third of it is free. A slow reader can take longer
+            // for that than it may take for a byte, so the socket is asked itself.
+            if self.is_late(key, until) && self.connections[key].connection.wants_write() {
+                self.give_turn(key);
+            }
+            let is_over = self.is_late(key, until)
+                && self.connections[key].connection.expire(until, &self.timeouts, &self.journal)
+                    == Turn::Over;
+            if is_over {
+                self.remove(key);
+            } else if self.connections.contains(key) {
+                self.arm(key);
             }
         }
+    }
+
+    /// Whether a connection is there, and its deadline had passed by then.
+    fn is_late(&self, key: usize, until: Instant) -> bool {
+        let slot = self.connections.get(key);
+        let deadline = slot.and_then(|slot| slot.connection.deadline(&self.timeouts));
+        deadline.is_some_and(|deadline| deadline <= until)
     }
 
     /// Closes the socket, which takes it out of the poll as well.

@@ -37,6 +37,9 @@ const SEEDS: Range<u64> = 0..200_000;
 const TIMEOUTS: Timeouts =
     Timeouts { idle: Some(Duration::from_secs(10)), write: Some(Duration::from_secs(3)) };
 
+/// The poll tells of room in a socket from so many bytes on: of less only who writes finds out.
+const WORTH_TELLING: usize = 16;
+
 /// One end of a connection, as the server's socket has it.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each happens or not, whatever the others do")]
@@ -370,8 +373,11 @@ impl Simulation {
         let more = self.rng.usize(1..64);
         let Some(net) = self.net(side) else { return };
         net.room += more;
-        if std::mem::take(&mut net.blocked) {
-            self.sides[side].edge = true;
+        if net.blocked {
+            let tells = net.room >= WORTH_TELLING;
+            net.blocked = !tells;
+            self.sides[side].edge |= tells;
+            self.sides[side].moved_at = self.now;
         }
         self.say(side, |_| format!("room for {more} more"));
     }
@@ -458,10 +464,15 @@ impl Simulation {
             while self.sides[side].queued {
                 self.turn(side);
             }
-            let one = &mut self.sides[side];
-            let Some(connection) = &mut one.connection else { continue };
-            if connection.deadline(&TIMEOUTS).is_some_and(|deadline| deadline <= self.now) {
+            // The socket may have room that the poll has not told of.
+            if self.is_late(side).is_some_and(Connection::wants_write) {
+                self.sides[side].queued = true;
+                self.turn(side);
+            }
+            if self.is_late(side).is_some() {
+                let one = &mut self.sides[side];
                 let journal = Journal::new(&self.counters, true);
+                let connection = one.connection.as_mut().expect("it is late");
                 if connection.expire(self.now, &TIMEOUTS, &journal) != Turn::Over {
                     continue;
                 }
@@ -475,6 +486,13 @@ impl Simulation {
                 self.say(side, |_| "timed out".into());
             }
         }
+    }
+
+    /// The connection, if its deadline has passed.
+    fn is_late(&self, side: usize) -> Option<&Connection<Net>> {
+        let connection = self.sides[side].connection.as_ref()?;
+        let deadline = connection.deadline(&TIMEOUTS)?;
+        (deadline <= self.now).then_some(connection)
     }
 
     /// The server leaves.
