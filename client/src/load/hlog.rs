@@ -43,9 +43,11 @@ pub fn write(report: &Report) -> Vec<u8> {
     let mut text = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let time = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
+    #[expect(clippy::disallowed_methods, reason = "a log says what the clock on the wall says")]
+    let now = SystemTime::now();
     let mut writer = IntervalLogWriterBuilder::new()
         .add_comment("echo-client load; values in nanoseconds, maxima in milliseconds")
-        .with_start_time(SystemTime::now().checked_sub(time).unwrap_or(SystemTime::UNIX_EPOCH))
+        .with_start_time(now.checked_sub(time).unwrap_or(SystemTime::UNIX_EPOCH))
         .with_max_value_divisor(1e6)
         .begin_log_with(&mut text, &mut serializer)
         .expect("memory takes it");

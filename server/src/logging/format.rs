@@ -55,6 +55,7 @@ thread_local! {
 impl Second {
     /// Calls `write` with the present second and the milliseconds that have passed of it.
     fn with_now(write: impl FnOnce(&Self, i32)) {
+        #[expect(clippy::disallowed_methods, reason = "a log says what the clock on the wall says")]
         let now = Timestamp::now();
         SECOND.with_borrow_mut(|second| {
             if second.as_ref().is_none_or(|second| second.unix != now.as_second()) {
