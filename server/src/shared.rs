@@ -82,3 +82,33 @@ impl<T> Shared<T> {
         self.failed.load(SeqCst)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mio::Poll;
+
+    use super::*;
+
+    /// A worker thread dies and the server still listens: it must not, however the thread has died.
+    #[test]
+    fn a_thread_that_fails_stops_the_server_and_one_that_is_done_does_not() {
+        let deaths: [fn() -> io::Result<()>; 2] =
+            [|| Err(io::ErrorKind::InvalidInput.into()), || panic!("the bug")];
+        let shared = || {
+            let acceptor = Poll::new().unwrap();
+            Shared::<()>::new(
+                &Config::default(),
+                Waker::new(acceptor.registry(), WAKE).unwrap(),
+                Vec::new(),
+            )
+        };
+        let well = shared();
+        well.keep_going(|| Ok(()));
+        assert_eq!((well.phase.get(), well.has_failed()), (Phase::Running, false));
+        for death in deaths {
+            let shared = shared();
+            shared.keep_going(death);
+            assert_eq!((shared.phase.get(), shared.has_failed()), (Phase::Stopped, true));
+        }
+    }
+}

@@ -19,6 +19,8 @@ struct Script {
     takes: VecDeque<usize>,
     /// So many writes are interrupted first.
     interruptions: usize,
+    /// Writes take nothing and call that a success.
+    deaf: bool,
     outgoing: Vec<u8>,
     half_closed: bool,
 }
@@ -47,6 +49,9 @@ impl Write for Script {
         if self.interruptions > 0 {
             self.interruptions -= 1;
             return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.deaf {
+            return Ok(0);
         }
         let takes = self.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
         self.outgoing.extend_from_slice(&bytes[..takes]);
@@ -318,6 +323,20 @@ fn a_reset_is_the_end_of_that_connection() {
     bench.stream().incoming.push_back(Err(io::ErrorKind::ConnectionReset.into()));
     assert_eq!(bench.readable(), Turn::Wait);
     assert_eq!(bench.readable(), Turn::Over);
+}
+
+/// `Ok(0)` from write spins: it is an error instead, and the end of that connection.
+#[test]
+fn a_write_that_takes_nothing_is_the_end_of_that_connection() {
+    let mut bench = Bench::new(Protocol::Text, &[b"hello\n"]);
+    bench.stream().deaf = true;
+    assert_eq!(bench.readable(), Turn::Over);
+
+    let mut bench = Bench::new(Protocol::Text, &[b"hello\n"]);
+    bench.stream().takes = [2, 0].into();
+    assert_eq!(bench.readable(), Turn::Wait);
+    bench.stream().deaf = true;
+    assert_eq!(bench.turn(), Turn::Over);
 }
 
 #[test]
