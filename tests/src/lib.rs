@@ -13,6 +13,7 @@
 //! | [`output`] | what a program writes, collected and waited for |
 //! | [`log`] | log lines compared by pattern |
 //! | [`procfs`] | what the kernel says of a process: threads, descriptors, sockets |
+//! | [`tcp`] | what the kernel says of a TCP socket |
 //! | [`process`] | signals, exits and limits of processes |
 //! | [`payload`] | what tests send: the same in every run |
 //!
@@ -42,6 +43,7 @@ pub mod program;
 pub mod pty;
 pub mod server;
 pub mod standin;
+pub mod tcp;
 
 /// How long to wait for something that must happen, before the test fails for it.
 ///

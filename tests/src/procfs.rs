@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     thread,
     time::Instant,
@@ -11,10 +11,7 @@ use std::{
 
 use rustix::process::Pid;
 
-use crate::DEADLINE;
-
-/// The state of a listening socket in `/proc/net/tcp`.
-const LISTEN: &str = "0A";
+use crate::{DEADLINE, tcp};
 
 /// The names of a process's threads.
 #[must_use]
@@ -104,18 +101,54 @@ pub fn epoll_watched(pid: Pid, at_least: usize) -> Vec<BTreeSet<u32>> {
     watched.into_iter().filter(|watched| watched.len() >= at_least).collect()
 }
 
-/// Waits until a process listens on a TCP port of an IPv4 address, and says which.
-///
-/// There is no event for this from outside: it looks again until it is so. For servers that have
-/// been told to be silent.
+/// The time that the threads whose name begins with `prefix` have run, in nanoseconds, and how often
+/// they were put to it, all together. Neither moves for a thread that sleeps.
+#[must_use]
+pub fn runs(pid: Pid, prefix: &str) -> (u64, u64) {
+    threads(pid)
+        .filter(|thread| name(thread).starts_with(prefix))
+        .map(|thread| {
+            // Time on a processor, time waiting for one, times that it was given one.
+            let runs = fs::read_to_string(thread.join("schedstat")).expect("our own child");
+            let figures: Vec<u64> =
+                runs.split_whitespace().filter_map(|figure| figure.parse().ok()).collect();
+            let [time, _, times] = figures[..] else { panic!("not three figures: {runs:?}") };
+            (time, times)
+        })
+        .fold((0, 0), |(time, times), (more, again)| (time + more, times + again))
+}
+
+/// Whether the threads whose name begins with `prefix` wait for something, all of them.
+#[must_use]
+pub fn are_asleep(pid: Pid, prefix: &str) -> bool {
+    threads(pid).filter(|thread| name(thread).starts_with(prefix)).all(|thread| {
+        let status = fs::read_to_string(thread.join("status")).expect("a thread of our own child");
+        status.contains("\nState:\tS")
+    })
+}
+
+/// Waits until a process listens on a TCP port of an IPv4 address, and says which. For servers that
+/// have been told to be silent.
 #[must_use]
 pub fn wait_for_listener(pid: Pid) -> SocketAddr {
+    let mut address = None;
+    look_until("the server listens", || {
+        address = listener(pid);
+        address.is_some()
+    });
+    address.expect("it has been looked for until it was there")
+}
+
+/// Waits until `is_so`, for what has no event that can be seen from outside: it looks again and again.
+///
+/// # Panics
+///
+/// When it is not so at the deadline; `what` says what was waited for.
+#[track_caller]
+pub fn look_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
-    loop {
-        if let Some(address) = listener(pid) {
-            return address;
-        }
-        assert!(begun.elapsed() < DEADLINE, "the server does not listen");
+    while !is_so() {
+        assert!(begun.elapsed() < DEADLINE, "still waiting: {what}");
         thread::yield_now();
     }
 }
@@ -130,20 +163,9 @@ pub fn listener(pid: Pid) -> Option<SocketAddr> {
             Some(inode.to_owned())
         })
         .collect();
-    let table = fs::read_to_string("/proc/net/tcp").expect("Linux has a table of its sockets");
-    table.lines().skip(1).find_map(|line| {
-        // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let ours = *columns.get(3)? == LISTEN && sockets.contains(*columns.get(9)?);
-        if ours { socket_address(columns.get(1)?) } else { None }
-    })
-}
-
-/// `0100007F:FF98` is 127.0.0.1:65432: the address in memory order, the port as a number.
-fn socket_address(hex: &str) -> Option<SocketAddr> {
-    let (address, port) = hex.split_once(':')?;
-    let address = Ipv4Addr::from(u32::from_str_radix(address, 16).ok()?.to_ne_bytes());
-    Some((address, u16::from_str_radix(port, 16).ok()?).into())
+    tcp::sockets()
+        .find(|socket| socket.state == tcp::LISTEN && sockets.contains(&socket.inode))
+        .map(|socket| socket.local)
 }
 
 fn threads(pid: Pid) -> impl Iterator<Item = PathBuf> {

@@ -25,6 +25,7 @@ pub struct Launch {
     args: Vec<OsString>,
     port: u16,
     descriptor_limit: Option<u32>,
+    stderr_closed: bool,
     under: Vec<String>,
     announced: bool,
     apart: bool,
@@ -127,6 +128,7 @@ impl Launch {
             args,
             port: 0,
             descriptor_limit: None,
+            stderr_closed: false,
             under: Vec::new(),
             announced: true,
             apart: false,
@@ -145,6 +147,13 @@ impl Launch {
     pub fn descriptor_limit(mut self, most: u32) -> Self {
         self.descriptor_limit = Some(most);
         self
+    }
+
+    /// Without a standard error: there is no such descriptor.
+    #[must_use]
+    pub fn closed_stderr(mut self) -> Self {
+        self.stderr_closed = true;
+        self.unannounced()
     }
 
     /// With arguments that keep the `Echo server started` line from standard error: the address
@@ -189,17 +198,12 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let server = binaries::echo_server();
-        if let [program, args @ ..] = &self.under[..] {
-            let mut command = Command::new(program);
-            command.args(args).arg(server);
-            return command;
-        }
-        let Some(most) = self.descriptor_limit else {
-            return Command::new(server);
-        };
+        let limit = self.descriptor_limit.map(|most| format!("ulimit -n {most} && "));
+        let redirection = if self.stderr_closed { " 2>&-" } else { "" };
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(server);
+        // The shell becomes the server: same process.
+        let exec = format!(r#"{}exec "$@"{redirection}"#, limit.unwrap_or_default());
+        shell.arg("-c").arg(exec).arg("sh").args(&self.under).arg(binaries::echo_server());
         shell
     }
 }

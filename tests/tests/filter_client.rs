@@ -1,7 +1,8 @@
 //! The client without a terminal: a plain filter, and a sender of single messages.
 
-use std::{io::Write as _, net::Shutdown};
+use std::{io::Write as _, net::Shutdown, time::Duration};
 
+use socket2::SockRef;
 use tests::{payload::Random, peer::assert_same, program::Program, server::EchoServer, standin};
 
 /// Lines of every length, empty ones too, of any bytes; none of them is an exit.
@@ -158,7 +159,25 @@ fn a_server_that_closes_in_mid_reply_is_found_out() {
     }
 }
 
-/// A filter whose server has gone while its input is still open does not wait for more of it.
+/// Client: reset in mid-reply -> a clear line, status 1.
+#[test]
+fn a_server_that_resets_in_mid_reply_is_found_out() {
+    let resets = standin::serve(|mut stream| {
+        let bytes = standin::receive(&mut stream);
+        let _ = stream.write_all(&bytes[..bytes.len() / 2]);
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
+    });
+    let mut filter = Program::client(resets, &[]);
+    filter.feed_all(b"hello\nand more\n".to_vec());
+    for ended in [filter.finish_unprompted(), Program::client(resets, &["-m", "hello"]).finish()] {
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        // Which of the two it finds depends on what it was doing.
+        assert!(tests::log::pattern("reset|closed").is_match(ended.error_line()), "{ended:?}");
+    }
+}
+
+/// kill -9 -> clients see the loss and say so. A filter whose input is still open does not wait for
+/// more of it.
 #[test]
 fn a_server_that_goes_ends_the_filter_although_its_input_is_open() {
     let server = EchoServer::start(&[]);

@@ -172,7 +172,7 @@ fn long_and_wide_lines_come_back_whole() {
     });
 }
 
-/// It notices at the prompt that the server has gone: nobody types anything.
+/// kill -9 -> clients see the loss and say so: at the prompt, where nobody types anything.
 #[test]
 fn a_server_that_goes_is_noticed_at_the_prompt() {
     let server = EchoServer::start(&[]);

@@ -1,13 +1,17 @@
 //! What the server limits: connections, descriptors, and how long a peer may take.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use tests::{
     payload::Random,
     peer::Peer,
     procfs::{descriptor_count, peak_memory},
     server::{EchoServer, Launch},
+    tcp,
 };
+
+/// How long the server lets a peer be silent before it has the kernel ask.
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 
 /// Over the connection limit -> one clear line, then the end.
 #[track_caller]
@@ -159,6 +163,17 @@ fn an_idle_client_is_cut_at_the_idle_timeout() {
         server.wait_for_log(&format!("Connection with {address} closed"));
     }
     server.connect().exchange(b"others go on\n");
+}
+
+/// Peer vanishes without a FIN -> keepalive limit reaps it: the kernel will ask within a minute, not
+/// within its own two hours.
+#[test]
+fn the_kernel_asks_a_silent_peer_whether_it_is_still_there() {
+    let server = EchoServer::start(&[]);
+    let peer = server.connect();
+    server.wait_for_log(&format!("New client connected: {}", peer.address()));
+    let socket = tcp::socket(server.address(), peer.address());
+    assert!(socket.keepalive.is_some_and(|due| due <= KEEPALIVE_IDLE), "{socket:?}");
 }
 
 /// Connection flood past M, at the limit that the descriptors set -> steady; the established ones

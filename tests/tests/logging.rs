@@ -9,6 +9,7 @@ use tests::{
     log,
     payload::numbered_lines,
     peer::Peer,
+    procfs,
     server::{EchoServer, Launch},
 };
 
@@ -285,6 +286,32 @@ fn a_log_file_gets_the_lines_instead_of_standard_error() {
     assert!(log.trim_end().ends_with("Server shutdown complete"), "{log}");
 }
 
+/// SIGHUP -> log file reopened: a rotation moves it away, and no record is lost or in both.
+#[test]
+fn sighup_reopens_the_log_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let [file, moved] = ["echo.log", "echo.log.1"].map(|name| directory.path().join(name));
+    let server = Launch::new(&["--log-file", file.to_str().unwrap()]).unannounced().start();
+    let mut peer = server.connect();
+    peer.exchange(b"before\n");
+    let log = |file| fs::read_to_string(file).unwrap_or_default();
+    procfs::look_until("it is logged", || log(&file).contains("Echoed to"));
+    fs::rename(&file, &moved).unwrap();
+    peer.exchange(b"meanwhile\n");
+    server.signal(Signal::HUP);
+    procfs::look_until("there is a new file", || file.exists());
+    peer.exchange(b"after\n");
+    says_goodbye(peer);
+    assert_eq!(server.terminate().0.code(), Some(0));
+
+    let (new, old) = (log(&file), log(&moved));
+    for (log, other, message) in [(&old, &new, "before"), (&new, &old, "after")] {
+        let message = format!(": '{message}'");
+        assert_eq!((log.matches(&message).count(), other.matches(&message).count()), (2, 0));
+    }
+    assert_eq!(format!("{old}{new}").matches(": 'meanwhile'").count(), 2, "{old}\n{new}");
+}
+
 #[test]
 fn json_lines_are_json_each_with_time_level_and_message() {
     let server = EchoServer::start(&["--log-format", "json"]);
@@ -328,6 +355,24 @@ fn a_log_that_nobody_reads_any_more_does_not_stop_the_echo() {
     says_goodbye(peer);
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
+}
+
+/// As above, for a standard error that has been closed from the start (`2>&-`): what takes its number
+/// must not be taken for it.
+#[test]
+fn a_closed_standard_error_does_not_stop_the_echo() {
+    let server = Launch::new::<&str>(&[]).closed_stderr().start();
+    let mut peers: Vec<Peer> = (0..10).map(|_| server.connect()).collect();
+    for number in 0..100 {
+        for peer in &mut peers {
+            peer.exchange(format!("message {number}\n").as_bytes());
+        }
+    }
+    for peer in peers {
+        says_goodbye(peer);
+    }
+    let (status, log) = server.terminate();
+    assert_eq!((status.code(), &log[..]), (Some(0), ""));
 }
 
 /// A reader that has stopped -> the echo goes on; records that could not be written are counted and
