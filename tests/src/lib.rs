@@ -14,6 +14,8 @@
 //! | [`log`] | log lines compared by pattern |
 //! | [`procfs`] | what the kernel says of a process: threads, descriptors, sockets |
 //! | [`tcp`] | what the kernel says of a TCP socket |
+//! | [`strace`] | system calls that fail |
+//! | [`needs`] | what a test needs of the machine, and what is said of one that lacks it |
 //! | [`process`] | signals, exits and limits of processes |
 //! | [`payload`] | what tests send: the same in every run |
 //!
@@ -34,6 +36,7 @@ pub mod binaries;
 pub mod liar;
 pub mod load;
 pub mod log;
+pub mod needs;
 pub mod output;
 pub mod payload;
 pub mod peer;
@@ -43,6 +46,7 @@ pub mod program;
 pub mod pty;
 pub mod server;
 pub mod standin;
+pub mod strace;
 pub mod tcp;
 
 /// How long to wait for something that must happen, before the test fails for it.

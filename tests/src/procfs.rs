@@ -19,6 +19,16 @@ pub fn thread_names(pid: Pid) -> Vec<String> {
     threads(pid).map(|thread| name(&thread)).collect()
 }
 
+/// The threads of a process whose name begins with `prefix`.
+#[must_use]
+pub fn threads_named(pid: Pid, prefix: &str) -> Vec<Pid> {
+    let number = |thread: &Path| Pid::from_raw(thread.file_name()?.to_str()?.parse().ok()?);
+    threads(pid)
+        .filter(|thread| name(thread).starts_with(prefix))
+        .filter_map(|thread| number(&thread))
+        .collect()
+}
+
 /// The processes that a process has started and not waited for.
 #[must_use]
 pub fn children(pid: Pid) -> Vec<Pid> {

@@ -156,6 +156,13 @@ impl Launch {
         self.unannounced()
     }
 
+    /// Started by this command, which becomes the server in the end, as `env` and `nice` do.
+    #[must_use]
+    pub fn under(mut self, command: &[&str]) -> Self {
+        self.under = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// With arguments that keep the `Echo server started` line from standard error: the address
     /// comes from the kernel then.
     #[must_use]
@@ -168,13 +175,6 @@ impl Launch {
     #[must_use]
     pub fn apart(mut self) -> Self {
         self.apart = true;
-        self
-    }
-
-    /// By a program that becomes it, or starts it: `strace -D`, `env`.
-    #[must_use]
-    pub fn under(mut self, program: &[&str]) -> Self {
-        self.under = program.iter().map(|&arg| arg.to_owned()).collect();
         self
     }
 

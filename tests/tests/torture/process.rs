@@ -1,0 +1,230 @@
+//! Processes that are stopped, killed, unprivileged, or that live at another time.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Signal, geteuid};
+use tests::{
+    DEADLINE, binaries,
+    needs::{self, lacks},
+    payload::{Random, numbered_lines},
+    peer::{Peer, assert_same},
+    process::raise_descriptor_limit,
+    procfs::{are_asleep, look_until},
+    program::Program,
+    server::{EchoServer, Launch},
+    standin, tcp,
+};
+
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+
+/// A connection on which nothing ever comes: to read from it with a time limit is to wait.
+fn silence() -> Peer {
+    Peer::connect(standin::serve(|mut stream| while !standin::receive(&mut stream).is_empty() {}))
+}
+
+/// Stopped for 10 s -> no storm of timeouts: those whose bytes came meanwhile are served, and those who
+/// took theirs meanwhile get the rest.
+#[test]
+#[ignore = "make torture"]
+fn a_server_that_was_stopped_for_ten_seconds_gives_nobody_up() {
+    let limits = ["--idle-timeout", "5s", "--write-timeout", "5s", "--log-messages", "off"];
+    let server = EchoServer::start(&limits);
+    let mut talkers: Vec<Peer> = (0..500).map(|_| server.connect()).collect();
+    let mut readers: Vec<Peer> = (0..5).map(|_| server.connect()).collect();
+    let owed = Random::new(31).bytes(20_000_000);
+    for peer in &mut talkers {
+        peer.exchange(b"before\n");
+    }
+    // More than the sockets hold: the server has something left for each of them when it is stopped.
+    let senders: Vec<_> = readers.iter().map(|peer| peer.send_aside(owed.clone())).collect();
+    let stalls = |peer: &Peer| tcp::socket(server.address(), peer.address()).unread > 0;
+    look_until("the server has something left for all of them", || {
+        are_asleep(server.pid(), "worker-") && readers.iter().all(stalls)
+    });
+    server.signal(Signal::STOP);
+    for peer in &mut talkers {
+        peer.send(b"meanwhile\n");
+    }
+    for peer in &mut readers {
+        peer.expect(&owed[..200_000]);
+    }
+    silence().hears_nothing_for(TEN_SECONDS);
+    server.signal(Signal::CONT);
+    for peer in &mut talkers {
+        peer.expect(b"meanwhile\n");
+    }
+    for (peer, sender) in readers.iter_mut().zip(senders) {
+        peer.expect(&owed[200_000..]);
+        sender.join().unwrap().unwrap();
+    }
+    let log = server.log().text();
+    assert!(!log.contains("timed out"), "{log}");
+}
+
+/// A client that is stopped in mid-stream, for longer than a server without patience would wait, beside a
+/// thousand others: they notice nothing, and it gets the rest.
+#[test]
+#[ignore = "make torture"]
+fn a_client_that_was_stopped_in_mid_stream_gets_the_rest() {
+    raise_descriptor_limit();
+    let server = EchoServer::start(&["--log-messages", "off"]);
+    let lines = numbered_lines("line number", 3_000_000);
+    let mut client = Program::client(server.address(), &["--timeout", "5m"]);
+    client.feed_all(lines.clone().into_bytes());
+    let _ = client.stdout.wait_for_line("^line number 1000$");
+    client.signal(Signal::STOP);
+
+    let mut others: Vec<Peer> = (0..1_000).map(|_| server.connect()).collect();
+    let stopped = thread::spawn(|| silence().hears_nothing_for(TEN_SECONDS));
+    while !stopped.is_finished() {
+        for (number, peer) in others.iter_mut().enumerate() {
+            peer.exchange(format!("from {number}\n").as_bytes());
+        }
+    }
+    stopped.join().unwrap();
+    assert!(client.stdout.text().len() < lines.len(), "it was stopped when it was done");
+    client.signal(Signal::CONT);
+    let ended = client.finish_unprompted();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    assert_same(&ended.stdout, lines.as_bytes());
+    let log = server.log().text();
+    assert!(!log.contains("timed out"), "{log}");
+}
+
+/// kill -9, restart at once -> binds again, under load each time; what clients received is a correct
+/// prefix, they see the loss, and the next server serves them.
+#[test]
+#[ignore = "make torture"]
+fn a_server_that_is_killed_under_load_is_replaced_at_once() {
+    const RESTARTS: usize = 10;
+    const CLIENTS: usize = 20;
+    let mut server = EchoServer::start(&["--log-messages", "off"]);
+    let address = server.address();
+    // Echoes under the server of this number, and whether it is over.
+    let (echoes, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let losses = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for seed in 0..CLIENTS as u64 {
+            let (echoes, is_over, losses) = (&echoes, &is_over, &losses);
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                while !is_over.load(SeqCst) {
+                    let Ok(mut stream) = TcpStream::connect(address) else { continue };
+                    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                    while exchange(&mut stream, &random.bytes(10_000)) {
+                        echoes.fetch_add(1, SeqCst);
+                        if is_over.load(SeqCst) {
+                            return;
+                        }
+                    }
+                    losses.fetch_add(1, SeqCst);
+                }
+            });
+        }
+        // However this ends, or those threads would never.
+        let _end = Done(&is_over);
+        for _ in 0..RESTARTS {
+            let before = echoes.load(SeqCst);
+            look_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
+            server.signal(Signal::KILL);
+            assert_eq!(server.wait().code(), None);
+            server = Launch::new(&["--log-messages", "off"]).port(address.port()).start();
+        }
+        let before = echoes.load(SeqCst);
+        look_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
+    });
+    assert!(losses.load(SeqCst) >= RESTARTS, "each time somebody saw the loss");
+    assert_eq!(server.terminate().0.code(), Some(0));
+}
+
+/// Whether an echo came, all of it. What came is right in any case.
+fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+    let mut echo = Vec::new();
+    let received = stream
+        .write_all(bytes)
+        .and_then(|()| stream.take(bytes.len() as u64).read_to_end(&mut echo));
+    assert_same(&echo, &bytes[..echo.len()]);
+    received.is_ok() && echo.len() == bytes.len()
+}
+
+/// Says that it is over when it is dropped.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// Wall clock jumps -> timers do not care: nobody is cut when it goes forward, and who is silent is cut
+/// although it has gone back.
+#[test]
+#[ignore = "make torture"]
+fn a_wall_clock_that_jumps_moves_no_timer() {
+    if lacks(&[needs::program("faketime", &["now", "true"])]) {
+        return;
+    }
+    // The library that the program would preload: it can be told a new time again and again.
+    let preload = Program::start("faketime".into(), &["now", "printenv", "LD_PRELOAD"]).finish();
+    let preload = format!("LD_PRELOAD={}", preload.stdout_text().trim());
+    let directory = tempfile::tempdir().unwrap();
+    let clock = directory.path().join("clock");
+    let set = |offset: &str| fs::write(&clock, offset).unwrap();
+    set("+0");
+    let file = format!("FAKETIME_TIMESTAMP_FILE={}", clock.display());
+    let real_timers = "FAKETIME_DONT_FAKE_MONOTONIC=1";
+    let env = ["env", &preload, &file, "FAKETIME_NO_CACHE=1", real_timers];
+    let server = Launch::new(&["--workers", "1", "--idle-timeout", "5s"]).under(&env).start();
+    let mut peers: Vec<Peer> = (0..50).map(|_| server.connect()).collect();
+    let year = |line: &str| line[..4].parse::<i32>().unwrap();
+    let mut years = Vec::new();
+    for (round, offset) in ["+0", "+1000d", "-1000d", "+2000d", "+0"].into_iter().enumerate() {
+        set(offset);
+        let message = format!("round {round}");
+        for peer in &mut peers {
+            peer.exchange(format!("{message}\n").as_bytes());
+        }
+        years.push(year(&server.log().wait_for_line(&format!("Echoed to .*: '{message}'"))));
+    }
+    assert!(years[1] > years[0] && years[2] < years[0], "the clock has not jumped: {years:?}");
+    set("-1000d");
+    let timed_out = server.log().wait_for_lines("timed out: it was idle for 5s", peers.len());
+    assert!(timed_out.iter().all(|line| year(line) < years[0]), "{timed_out:#?}");
+}
+
+/// A privileged port -> one line that names it and says what to do; status 1.
+#[test]
+#[ignore = "make torture"]
+fn a_privileged_port_is_one_line_and_status_1() {
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let is_privileged = first.is_ok_and(|first| first.trim() != "0");
+    let privileged = is_privileged.then_some(()).ok_or("no port is privileged here".to_owned());
+    let server = binaries::echo_server();
+    let server = server.to_str().expect("its name is ours");
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+    let is_root = geteuid().is_root();
+    let needs = if is_root {
+        needs::program("setpriv", &[&nobody[..], &[server, "--version"]].concat())
+    } else {
+        Ok(())
+    };
+    if lacks(&[privileged, needs]) {
+        return;
+    }
+    let args = ["--port", "1"];
+    let ended = if is_root {
+        Program::start("setpriv".into(), &[&nobody[..], &[server], &args].concat()).finish()
+    } else {
+        Program::run_server(&args)
+    };
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    let line = ended.error_line();
+    assert!(line.contains("127.0.0.1:1:") && line.contains("choose a higher one"), "{line}");
+}
