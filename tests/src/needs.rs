@@ -27,6 +27,10 @@ pub fn lacks(needs: &[Need]) -> bool {
 }
 
 /// A program, which is run once with these arguments, and says by its status whether it can.
+///
+/// # Errors
+///
+/// Why it is lacking.
 pub fn program(name: &str, args: &[&str]) -> Need {
     let mut command = Command::new(name);
     let ended = command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -38,6 +42,10 @@ pub fn program(name: &str, args: &[&str]) -> Need {
 }
 
 /// A tracer that may trace.
+///
+/// # Errors
+///
+/// Why it is lacking.
 pub fn strace() -> Need {
     program("strace", &["-e", "inject=getppid:error=ENOSYS", "-o", "/dev/null", "true"])
 }
