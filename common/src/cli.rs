@@ -121,6 +121,8 @@ mod tests {
         port: Option<u16>,
         #[arg(long, required = true)]
         name: String,
+        #[arg(long, value_enum)]
+        protocol: Option<crate::protocol::Protocol>,
     }
 
     fn mistake(args: &[&str]) -> String {
@@ -138,8 +140,12 @@ mod tests {
             "the following required arguments were not provided: --name <NAME>"
         );
         assert_eq!(
-            mistake(&["x", "--prot", "1"]),
-            "unexpected argument '--prot' found; tip: a similar argument exists: '--port'"
+            mistake(&["x", "--porte", "1"]),
+            "unexpected argument '--porte' found; tip: a similar argument exists: '--port'"
+        );
+        assert_eq!(
+            mistake(&["x", "--protocol", "udp"]),
+            "invalid value 'udp' for '--protocol <PROTOCOL>' [possible values: text, raw, length]"
         );
     }
 

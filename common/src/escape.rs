@@ -203,6 +203,10 @@ mod tests {
         }
         let quoted = Quoted(&[0x80; MAX_SHOWN + 1]).to_string();
         assert!(quoted.ends_with("' (1 more byte)"), "{quoted}");
+        // A byte that is no character is none that could be halved.
+        let mixed = [vec![b'x'; MAX_SHOWN - 24], vec![0x80; 100]].concat();
+        let quoted = Quoted(&mixed).to_string();
+        assert!(quoted.ends_with("' (76 more bytes)"), "{quoted}");
     }
 
     proptest! {

@@ -1,7 +1,5 @@
 //! The names and constants of the protocols; how they behave is the server's session.
 
-use std::fmt;
-
 /// Where the server listens and the client connects unless told otherwise.
 pub const DEFAULT_HOST: &str = "127.0.0.1";
 
@@ -29,6 +27,8 @@ pub const MAX_FRAME_PAYLOAD: u32 = 16 * 1024 * 1024;
 /// 1,024 is the original's message buffer: no exit that it understood was longer.
 pub const MAX_EXIT_PAYLOAD: u32 = 1024;
 
+// What clients count on.
+const _: () = assert!(MAX_FRAME_PAYLOAD == 16_777_216);
 // A payload that is held has to be one that is allowed.
 const _: () = assert!(MAX_EXIT_PAYLOAD <= MAX_FRAME_PAYLOAD);
 
@@ -42,15 +42,4 @@ pub enum Protocol {
     Raw,
     /// Messages of a 4-byte big-endian length and that many bytes.
     Length,
-}
-
-impl fmt::Display for Protocol {
-    /// The name as it is typed on the command line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Raw => "raw",
-            Self::Length => "length",
-        })
-    }
 }

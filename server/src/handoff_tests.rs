@@ -122,6 +122,27 @@ fn a_full_queue_gives_the_item_back_and_says_when_there_is_room() {
     assert!(!pusher.was_woken());
     assert_eq!(handoff.take(0), Some(1));
     assert!(pusher.was_woken());
+    handoff.push(2).unwrap();
+    assert_eq!(handoff.take(0), Some(2));
+    assert!(!pusher.was_woken(), "it was not waiting");
+}
+
+#[test]
+fn who_has_woken_by_itself_is_not_woken() {
+    let beds = beds(1);
+    let handoff = Handoff::new(1, Bed::default(), beds.clone());
+    assert!(handoff.fall_asleep(0));
+    handoff.woke(0);
+    handoff.push(1).unwrap();
+    assert!(!beds[0].was_woken());
+}
+
+#[test]
+fn what_nobody_took_is_left_for_who_clears_up() {
+    let handoff = Handoff::new(4, Bed::default(), beds(1));
+    (0..2).for_each(|item| handoff.push(item).unwrap());
+    handoff.close();
+    assert_eq!([(); 3].map(|()| handoff.take_any()), [Some(0), Some(1), None]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ struct Script {
     interruptions: usize,
     /// Writes take nothing and call that a success.
     deaf: bool,
+    /// Writes fail.
+    broken: bool,
     outgoing: Vec<u8>,
     half_closed: bool,
 }
@@ -52,6 +54,9 @@ impl Write for Script {
         }
         if self.deaf {
             return Ok(0);
+        }
+        if self.broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
         let takes = self.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
         self.outgoing.extend_from_slice(&bytes[..takes]);
@@ -237,6 +242,20 @@ fn a_message_is_logged_as_echoed_once_and_when_its_last_byte_is_sent() {
         assert_eq!(bench.stream().outgoing, b"one\ntwo\nthree\nGoodbye!\n");
         assert_eq!(heard("Echoed to"), 3);
         assert_eq!(bench.counters.bytes_sent.get(), 23);
+    }
+}
+
+#[test]
+fn a_write_that_fails_is_the_end_of_that_connection() {
+    for taken in [vec![], vec![1, 0]] {
+        let mut bench = Bench::new(Protocol::Text, &[b"hello"]);
+        let has_tail = !taken.is_empty();
+        bench.stream().takes = taken.into();
+        if has_tail {
+            assert_eq!(bench.readable(), Turn::Wait);
+        }
+        bench.stream().broken = true;
+        assert_eq!(bench.readable(), Turn::Over);
     }
 }
 
