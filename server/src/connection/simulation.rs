@@ -558,12 +558,14 @@ impl Simulation {
         let model = Model::new(self.protocol, &one.script[..seen]);
         let is_over = one.connection.is_none();
         let net = one.connection.as_mut().map_or(&one.left, |connection| connection.stream_mut());
-        if one.faulted || net.reset {
+        if one.faulted || (net.reset && is_over) {
             return Ok(());
         }
         // The session of frames holds a short one until it is whole.
         let holds = self.protocol == Protocol::Length && !is_over && one.drained_at.is_none();
-        let problem = if !model.is_all(&net.came_back) && !holds {
+        let problem = if net.reset {
+            "a reset is not the end"
+        } else if !model.is_all(&net.came_back) && !holds {
             "not all"
         } else if (model.exit.is_some() || one.drained_at.is_some())
             && !one.peer_ended
