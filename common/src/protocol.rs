@@ -38,7 +38,7 @@ pub enum Protocol {
     /// Every byte comes back at once; a line that reads `exit` ends the session.
     #[default]
     Text,
-    /// Every byte comes back, and nothing else ever does (RFC 862).
+    /// Every byte comes back, and there is no exit (RFC 862).
     Raw,
     /// Messages of a 4-byte big-endian length and that many bytes.
     Length,

@@ -176,9 +176,10 @@ impl<'a> Acceptor<'a> {
     /// Tells a peer for whom there is no room why it is closed on.
     fn refuse(&mut self, mut stream: TcpStream, peer: SocketAddr, full: Full) {
         self.shared.counters.refused.add(1);
+        let connections = |most| if most == 1 { "connection" } else { "connections" };
         let limit = match full {
-            Full::All(most) => format!("{most} connections"),
-            Full::Source(most) => format!("{most} connections from one address"),
+            Full::All(most) => format!("{most} {}", connections(most)),
+            Full::Source(most) => format!("{most} {} from one address", connections(most)),
         };
         let line = format!("{FULL}: it serves {limit} at most. Try again later.\r\n");
         let reply = match self.config.protocol {

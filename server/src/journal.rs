@@ -110,12 +110,12 @@ impl<'a> Journal<'a> {
     pub(crate) fn lost(&self, peer: &str, error: &io::Error, unsent: usize) {
         let reason = reason(error);
         info!(event = "disconnected", peer, unsent;
-            "Client {peer} disconnected unexpectedly: {reason}{}", NotDelivered(unsent));
+            "Client {peer} disconnected unexpectedly: {reason}{}", NotSent(unsent));
     }
 
     pub(crate) fn write_timed_out(&self, peer: &str, after: Duration, unsent: usize) {
         warn!(event = "write-timeout", peer, unsent;
-            "Client {peer} timed out: it took nothing for {}{}", format_duration(after), NotDelivered(unsent));
+            "Client {peer} timed out: it took nothing for {}{}", format_duration(after), NotSent(unsent));
     }
 
     pub(crate) fn idle_timed_out(&self, peer: &str, after: Duration) {
@@ -128,9 +128,15 @@ impl<'a> Journal<'a> {
             "Client {peer} goes on sending after the end of its session; closing on it");
     }
 
+    /// The server ends at once, as it was told to.
+    pub(crate) fn dropped(&self, peer: &str, unsent: usize) {
+        warn!(event = "cut", peer, unsent;
+            "Client {peer} was cut off: the server ends at once{}", NotSent(unsent));
+    }
+
     /// The server cannot wait for this peer any longer.
     pub(crate) fn cut(&self, peer: &str, unsent: usize) {
-        warn!(event = "cut", peer, unsent; "Client {peer} did not leave in time{}", NotDelivered(unsent));
+        warn!(event = "cut", peer, unsent; "Client {peer} did not leave in time{}", NotSent(unsent));
     }
 
     /// So many of the worker's connections have been given to others.
@@ -159,15 +165,16 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// `; 12 bytes were not delivered`, or nothing.
-struct NotDelivered(usize);
+/// `; 12 bytes of its echo were not sent`, or nothing: what no socket has taken. Of what one has taken,
+/// nobody knows how much has arrived.
+struct NotSent(usize);
 
-impl std::fmt::Display for NotDelivered {
+impl std::fmt::Display for NotSent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             0 => Ok(()),
-            1 => f.write_str("; 1 byte was not delivered"),
-            more => write!(f, "; {more} bytes were not delivered"),
+            1 => f.write_str("; 1 byte of its echo was not sent"),
+            more => write!(f, "; {more} bytes of its echo were not sent"),
         }
     }
 }

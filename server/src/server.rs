@@ -279,7 +279,9 @@ fn listen_on(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
 /// What the system said, and what to do about it.
 fn advice(error: &io::Error) -> String {
     let advice = match Errno::from_io_error(error) {
-        Some(Errno::ADDRINUSE) => "another program listens there; stop it or choose another port",
+        Some(Errno::ADDRINUSE) => {
+            "another program listens there; stop it, choose another port, or start both with --reuse-port"
+        }
         Some(Errno::ADDRNOTAVAIL) => "it is not an address of this machine; choose one that is",
         Some(Errno::ACCESS) => "ports below 1024 need privilege; choose a higher one",
         _ => return reason(error),

@@ -479,7 +479,12 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             let connection = &self.connections[key].connection;
-            self.journal.cut(connection.peer(), connection.unsent());
+            let (peer, unsent) = (connection.peer(), connection.unsent());
+            if self.shared.phase.get() == Phase::Stopped {
+                self.journal.dropped(peer, unsent);
+            } else {
+                self.journal.cut(peer, unsent);
+            }
             self.remove(key);
         }
     }

@@ -276,6 +276,23 @@ fn a_restart_under_load_loses_nothing() {
     }
 }
 
+/// As above, for connections that come and go: nobody is refused for good who comes in between.
+#[test]
+fn a_restart_between_short_connections_is_no_error() {
+    let old = EchoServer::start(&[]);
+    let port = old.address().port();
+    let load = Load::start(old.address(), &format!("{LONG} --churn 5 --expect-restart"));
+    old.wait_for_log("Echoed to");
+    assert_eq!(old.terminate().0.code(), Some(0));
+    let new = Launch::new::<&str>(&[]).port(port).start();
+    let _ = new.log().wait_for_lines("New client connected", 24);
+    load.program.signal(Signal::INT);
+    let report = load.finish();
+    report.expect_well();
+    assert_eq!(report.json("/errors"), &serde_json::json!({}), "{report:?}");
+    assert_eq!(report.json("/bytes_lost"), 0, "{report:?}");
+}
+
 /// Where a server stays away, what was to be sent again is lost.
 #[test]
 fn a_server_that_does_not_come_back_fails_the_run() {

@@ -94,7 +94,7 @@ pub struct WorkArgs {
     /// The server may be restarted meanwhile: connect anew where it ends a connection cleanly
     ///
     /// A server that drains sends back what it had received and then ends the stream. Messages that
-    /// crossed that end are sent again on the next connection, and are counted apart; what a reset, or
+    /// crossed that end are sent again on the next connection, and counted as `resent`; what a reset, or
     /// a server that stays away for --timeout, costs is lost, and the load has failed.
     #[arg(long)]
     pub expect_restart: bool,

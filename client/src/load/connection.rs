@@ -245,7 +245,7 @@ impl Connection {
     fn try_go_on(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
         if self.is_connecting() {
             if self.finish_connect(bench).is_err() {
-                return self.stay_away();
+                return self.stay_away(bench);
             }
             self.reconnected = bench.now();
         }
@@ -302,6 +302,7 @@ impl Connection {
     /// again, on the next connection.
     fn start_over(&mut self, bench: &mut Bench<'_>) {
         bench.tally.drains += 1;
+        bench.tally.bytes_resent += self.conversation.owed_bytes();
         bench.tally.resent += self.conversation.send_again(&bench.streams);
         self.state = State::Away;
         // One that ends every connection at once gets no more attempts than one that is not there.
@@ -318,10 +319,11 @@ impl Connection {
     }
 
     /// There is nobody to connect to: no failure yet if that is how it is while a server is restarted.
-    fn stay_away(&mut self) -> Result<(), ErrorKind> {
-        if self.ended.is_none() {
+    fn stay_away(&mut self, bench: &Bench<'_>) -> Result<(), ErrorKind> {
+        if !bench.order.expect_restart {
             return Err(ErrorKind::Connect);
         }
+        self.ended.get_or_insert(bench.now());
         self.state = State::Away;
         Ok(())
     }
@@ -462,8 +464,8 @@ impl Connection {
     /// The connection is at its end: connects anew if more is wanted.
     fn leave(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
         self.state = State::Over;
-        if bench.order.churn.is_some() && self.is_wanted(bench) {
-            self.connect(bench).map_err(|_| ErrorKind::Connect)?;
+        if bench.order.churn.is_some() && self.is_wanted(bench) && self.connect(bench).is_err() {
+            return self.stay_away(bench);
         }
         Ok(())
     }

@@ -111,7 +111,8 @@ impl<'a, W: Write> Engine<'a, W> {
     ///
     /// The parent is gone, or the poll fails.
     pub fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(1024);
+        // All that there can be to hear, besides the commands and the timer.
+        let mut events = Events::with_capacity(self.connections.len() + 2);
         if let Err(error) = self.connect_all(&mut events)? {
             return self.say(&Report::Failed {
                 kind: ErrorKind::Connect,
@@ -178,10 +179,6 @@ impl<'a, W: Write> Engine<'a, W> {
             if (now >= end || self.commands.stopped) && !self.bench.stopping {
                 self.stop();
             }
-            if now >= next_watch {
-                next_watch = now + WATCH_INTERVAL;
-                self.for_each(|connection, bench| connection.watch(bench, now));
-            }
             if now >= next_report {
                 next_report = now + REPORT_INTERVAL;
                 let tally = std::mem::take(&mut self.bench.tally);
@@ -192,13 +189,19 @@ impl<'a, W: Write> Engine<'a, W> {
                 next_report.min(next_watch).min(end.max(now)).saturating_sub(self.bench.now());
             let sleeps = self.arm_timer()? && self.again.is_empty();
             let timeout = if sleeps { until } else { Duration::ZERO };
-            self.wait(events, Some(timeout))?;
+            let heard = self.wait(events, Some(timeout))?;
+            let now = self.bench.now();
             let mut again = std::mem::take(&mut self.again);
             for event in &*events {
                 self.touch(event.token().0, |connection, bench| connection.ready(bench, event));
             }
             for index in again.drain(..) {
                 self.touch(index, Connection::go_on);
+            }
+            // Nobody is late whose bytes may only not have been heard of, as after a stop of this process.
+            if heard && now >= next_watch {
+                next_watch = now + WATCH_INTERVAL;
+                self.for_each(|connection, bench| connection.watch(bench, now));
             }
         }
         Ok(Summary {
@@ -274,16 +277,17 @@ impl<'a, W: Write> Engine<'a, W> {
         }
     }
 
-    /// Waits for events; hears the parent's words among them.
-    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == Io::Interrupted => {}
-            polled => polled?,
-        }
+    /// Waits for events; hears the parent's words among them. `false`: it was interrupted, and has heard
+    /// nothing.
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
+        let heard = match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == Io::Interrupted => false,
+            polled => polled.map(|()| true)?,
+        };
         if events.iter().any(|event| event.token() == COMMANDS) {
             self.commands.hear()?;
         }
-        Ok(())
+        Ok(heard)
     }
 
     fn say(&mut self, report: &Report) -> io::Result<()> {

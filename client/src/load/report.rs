@@ -46,6 +46,8 @@ pub struct Report {
     pub drains: Option<u64>,
     /// Messages that had been under way then, and were sent again.
     pub resent: Option<u64>,
+    /// Bytes of them that the server had been sent, and had not returned when it ended the connection.
+    pub bytes_resent: Option<u64>,
     /// How long it was measured: from the end of the warm-up to the last message that came back.
     pub seconds: f64,
     /// Messages a second that came back.

@@ -137,6 +137,7 @@ fn report(asked: Asked, plan: &Plan, outcome: Outcome) -> Report {
         bytes_lost: Some(tally.bytes_lost),
         drains: Some(tally.drains),
         resent: Some(tally.resent),
+        bytes_resent: Some(tally.bytes_resent),
         seconds,
         rate: per_second(tally.messages, seconds),
         bytes_sent: Some(tally.bytes_sent),

@@ -107,7 +107,9 @@ fn figures(report: &Report) -> Table {
     if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
         let drains = report.drains.map_or_else(unknown, |drains| plural(drains, "connection"));
         let resent = report.resent.map_or_else(unknown, |resent| plural(resent, "message"));
-        rows.push(("drained", format!("{drains}, made anew; {resent} sent again")));
+        let bytes = report.bytes_resent.map_or_else(unknown, |bytes| plural(bytes, "byte"));
+        rows.push(("drained", format!("{drains}, made anew")));
+        rows.push(("sent again", format!("{resent}, of which {bytes} crossed an end")));
         rows.push(("bytes lost", report.bytes_lost.map_or_else(unknown, count)));
     }
     rows.push((

@@ -26,6 +26,8 @@ pub struct Tally {
     /// Messages that had been under way then, which the server had not taken any more, and that were sent
     /// again.
     pub resent: u64,
+    /// Bytes of them that the server had been sent.
+    pub bytes_resent: u64,
     /// Bytes given to the sockets, warm-up included.
     pub bytes_sent: u64,
     /// Bytes that came back right, warm-up included.
@@ -139,6 +141,7 @@ impl Tally {
         self.bytes_lost += other.bytes_lost;
         self.drains += other.drains;
         self.resent += other.resent;
+        self.bytes_resent += other.bytes_resent;
         self.bytes_sent += other.bytes_sent;
         self.bytes_checked += other.bytes_checked;
         self.connects += other.connects;

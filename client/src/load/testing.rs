@@ -24,6 +24,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         bytes_lost: Some(0),
         drains: Some(0),
         resent: Some(0),
+        bytes_resent: Some(0),
         seconds: 1.0,
         rate: messages.into(),
         bytes_sent: Some(u64::from(messages) * 64),

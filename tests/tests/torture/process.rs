@@ -12,6 +12,7 @@ use std::{
 use rustix::process::{Signal, geteuid};
 use tests::{
     DEADLINE, binaries,
+    load::Load,
     needs::{self, lacks},
     payload::{Random, numbered_lines},
     peer::{Peer, assert_same},
@@ -96,6 +97,25 @@ fn a_client_that_was_stopped_in_mid_stream_gets_the_rest() {
     assert_same(&ended.stdout, lines.as_bytes());
     let log = server.log().text();
     assert!(!log.contains("timed out"), "{log}");
+}
+
+/// A load client that was stopped itself invents no timeout: what came meanwhile is heard first.
+#[test]
+#[ignore = "make torture"]
+fn a_load_client_that_was_stopped_blames_nobody() {
+    let server = EchoServer::start(&["--log-messages", "off"]);
+    let load = "--connections 200 --rate 2000 --timeout 1s --duration 6s";
+    let load = Load::start(server.address(), load);
+    let _ = server.log().wait_for_lines("New client connected", 200);
+    let processes = load.processes();
+    for process in &processes {
+        process.signal(Signal::STOP);
+    }
+    silence().hears_nothing_for(Duration::from_secs(3));
+    for process in &processes {
+        process.signal(Signal::CONT);
+    }
+    load.finish().expect_well();
 }
 
 /// kill -9, restart at once -> binds again, under load each time; what clients received is a correct
