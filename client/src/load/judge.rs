@@ -5,7 +5,7 @@
 //! others that are missing or late, or be nobody's. Where lines are too short for a whole block to be
 //! intact in them, the streams nearby are searched instead.
 
-use common::escape::Quoted;
+use common::{escape::Quoted, protocol::FULL};
 
 use super::{
     payload::{Cursor, NAME, Place, Streams},
@@ -31,6 +31,9 @@ const MAX_COUNTED: u64 = 10_000_000;
 /// The most bytes of either side that a sentence shows.
 const SHOWN: usize = 32;
 
+/// The most bytes of a refusal that are shown.
+const FULL_SHOWN: usize = 120;
+
 /// The fewest bytes to gather from the first wrong one on, and the most: enough that a message which
 /// is late, not lost, is among them.
 const EVIDENCE: std::ops::RangeInclusive<usize> = 256..=4 * 1024 * 1024;
@@ -44,6 +47,13 @@ pub fn enough_evidence(max_size: u32) -> usize {
 /// Explains what came back from `expected` on, of which the first byte is wrong.
 #[must_use]
 pub fn explain(streams: &Streams, expected: &Cursor, connections: u64, evidence: &[u8]) -> Fault {
+    if evidence.starts_with(FULL.as_bytes()) {
+        let said = Quoted(&evidence[..evidence.len().min(FULL_SHOWN)]);
+        let (connection, offset) = (expected.connection(), expected.offset());
+        let text =
+            format!("connection {connection}: the server has no room for it, and says {said}");
+        return Fault { connection, offset, kind: FaultKind::Damaged, text };
+    }
     let mut right = vec![0; evidence.len()];
     streams.fill(expected, &mut right);
     let wrong = wrong_bytes(&right, evidence);
@@ -239,6 +249,18 @@ mod tests {
         lie(Streams::new(11, 64..=64));
         lie(Streams::new(12, 20..=90));
         lie(Streams::new(13, 10..=10));
+    }
+
+    #[test]
+    fn a_refusal_is_no_riddle() {
+        let streams = Streams::new(1, 64..=64);
+        let said = b"Server is full: it serves 1 connection at most. Try again later.\r\n";
+        let fault = explain(&streams, &streams.cursor(7), 8, said);
+        assert_eq!(
+            fault.text,
+            "connection 7: the server has no room for it, and says 'Server is full: it serves 1 \
+             connection at most. Try again later.'"
+        );
     }
 
     #[test]
