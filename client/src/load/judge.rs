@@ -48,7 +48,7 @@ pub fn enough_evidence(max_size: u32) -> usize {
 #[must_use]
 pub fn explain(streams: &Streams, expected: &Cursor, connections: u64, evidence: &[u8]) -> Fault {
     if evidence.starts_with(FULL.as_bytes()) {
-        let said = Quoted(&evidence[..evidence.len().min(FULL_SHOWN)]);
+        let said = Quoted(evidence[..evidence.len().min(FULL_SHOWN)].trim_ascii_end());
         let (connection, offset) = (expected.connection(), expected.offset());
         let text =
             format!("connection {connection}: the server has no room for it, and says {said}");
