@@ -15,22 +15,22 @@ use crate::limits::EVENTS;
 pub(crate) struct Sweep(Option<(Instant, usize)>);
 
 impl Sweep {
-    /// A poll that told of so many events was over at `now`: up to when all has been heard, if that
-    /// has changed.
+    /// A poll that was begun at `begun`, or behind it, has told of so many events: up to when all has been
+    /// heard, if that has changed.
     pub(crate) fn heard(
         &mut self,
-        now: Instant,
+        begun: Instant,
         events: usize,
         connections: usize,
     ) -> Option<Instant> {
         if events < EVENTS {
             self.0 = None;
-            return Some(now);
+            return Some(begun);
         }
-        let (begun, told) = self.0.get_or_insert((now, 0));
+        let (first, told) = self.0.get_or_insert((begun, 0));
         *told += events;
         // Besides the connections there is the waker.
-        let all_told = (*told > connections).then_some(*begun);
+        let all_told = (*told > connections).then_some(*first);
         if all_told.is_some() {
             self.0 = None;
         }

@@ -273,8 +273,11 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn wait(&mut self, events: &mut Events) -> io::Result<Option<Instant>> {
         let idle = self.ready.is_empty();
         self.spinner.round();
+        // Before the poll: a stop of the process behind it would make those late who came meanwhile.
+        let mut begun = self.now;
         if idle {
-            self.count_busy(Instant::now());
+            begun = Instant::now();
+            self.count_busy(begun);
         }
         let heard = (idle && self.spin(events)?) || self.sleep(events, idle)?;
         self.now = Instant::now();
@@ -284,7 +287,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.count_busy(self.now);
         }
         let told = heard.then(|| events.iter().count());
-        Ok(told.and_then(|told| self.sweep.heard(self.now, told, self.connections.len())))
+        Ok(told.and_then(|told| self.sweep.heard(begun, told, self.connections.len())))
     }
 
     /// Polls, and sleeps for it if there is nothing else to do. `false`: it was interrupted.
