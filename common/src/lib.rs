@@ -3,6 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`protocol`] | the names and constants of the three protocols |
+//! | [`endpoint`] | a place to listen on or to connect to, as a URL |
 //! | [`exit`] | what reads as `exit`, and the goodbye that answers it |
 //! | [`frame`] | the prefix of the `length` protocol |
 //! | [`message`] | where one message ends and the next begins |
@@ -14,6 +15,7 @@
 //! Nothing here does I/O on a socket, knows a clock, or holds a connection.
 
 pub mod cli;
+pub mod endpoint;
 pub mod escape;
 pub mod exit;
 pub mod frame;
