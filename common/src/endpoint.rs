@@ -3,7 +3,10 @@
 //! It knows the form (RFC 3986) and no meaning of a query: which parameters there are is for whoever
 //! listens or connects to say. Nothing is resolved here.
 
-use std::{ffi::OsString, fmt, os::unix::ffi::OsStringExt as _, path::PathBuf, str::FromStr};
+use std::{
+    ffi::OsString, fmt, net::SocketAddr, os::unix::ffi::OsStringExt as _, path::PathBuf,
+    str::FromStr,
+};
 
 use fluent_uri::{
     Uri,
@@ -82,6 +85,12 @@ pub enum UrlError {
     Utf8(String),
 }
 
+impl From<SocketAddr> for HostPort {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
 impl fmt::Display for HostPort {
     /// `HOST:PORT`; an IPv6 address in brackets, without which the port could be a part of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +139,7 @@ fn host_port(authority: Option<Authority<'_>>, path: &EStr<Path>) -> Result<Host
         Host::Ipv6(address) => address.to_string(),
         Host::RegName(name) if name.is_empty() => return Err(UrlError::NoHost),
         Host::RegName(name) => text(name.decode().to_string(), name.as_str())?,
-        _ => return Err(UrlError::Form),
+        Host::IpvFuture { .. } => return Err(UrlError::Form),
     };
     let port = match authority.port().map(EStr::as_str) {
         None | Some("") => DEFAULT_PORT,

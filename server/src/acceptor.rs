@@ -7,8 +7,10 @@
 //! It knows nothing of what is served, and of workers only that they drain a queue.
 
 use std::{
-    io::{self, ErrorKind, Write},
-    net::{Shutdown, SocketAddr},
+    collections::VecDeque,
+    io::{self, ErrorKind, Write as _},
+    os::fd::OwnedFd,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -19,34 +21,42 @@ use common::{
     reason::reason,
 };
 use log::{debug, warn};
-use mio::{
-    Events, Interest, Poll, Token,
-    net::{TcpListener, TcpStream},
-};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
 
 use crate::{
     config::Config,
     limits,
+    listening::Listening,
     open::Full,
+    peer::Peer,
     phase::Phase,
     shared::{Shared, WAKE},
-    stream::Socket,
+    stream::{Socket, Stream as _},
+    terms::Terms,
     throttle::Throttle,
     worker::Incoming,
 };
-
-const LISTENER: Token = Token(0);
 
 /// The acceptor and what it owns.
 pub(crate) struct Acceptor<'a> {
     config: &'a Config,
     shared: &'a Shared<Incoming<Socket>>,
-    listener: TcpListener,
+    listeners: Slab<Slot>,
+    /// Listeners in whose backlog there may be somebody, in the order of their turns.
+    ready: VecDeque<usize>,
     poll: Poll,
     /// Accepted, and the queue had no room for it.
     waiting: Option<Incoming<Socket>>,
     refusals: Throttle,
     failures: Throttle,
+}
+
+/// A listener, and what is known of its backlog.
+struct Slot {
+    listening: Listening,
+    /// Somebody has been taken from it since it was last found empty.
+    had_somebody: bool,
 }
 
 /// Why the acceptor stopped accepting for now.
@@ -66,19 +76,28 @@ impl<'a> Acceptor<'a> {
     pub(crate) fn new(
         config: &'a Config,
         shared: &'a Shared<Incoming<Socket>>,
-        mut listener: TcpListener,
+        listeners: Vec<Listening>,
         poll: Poll,
     ) -> io::Result<Self> {
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        Ok(Self {
+        let mut acceptor = Self {
             config,
             shared,
-            listener,
+            listeners: Slab::new(),
+            ready: VecDeque::new(),
             poll,
             waiting: None,
             refusals: Throttle::new(limits::COMPLAINT_INTERVAL),
             failures: Throttle::new(limits::COMPLAINT_INTERVAL),
-        })
+        };
+        listeners.into_iter().try_for_each(|listening| acceptor.add(listening))?;
+        Ok(acceptor)
+    }
+
+    fn add(&mut self, listening: Listening) -> io::Result<()> {
+        let key = self.listeners.insert(Slot { listening, had_somebody: false });
+        debug_assert_ne!(Token(key), WAKE);
+        let source = self.listeners[key].listening.socket.source();
+        self.poll.registry().register(source, Token(key), Interest::READABLE)
     }
 
     /// Accepts until the server drains. Whoever was connected by then is handed over before the
@@ -88,7 +107,6 @@ impl<'a> Acceptor<'a> {
     ///
     /// Only if the poll itself fails, which takes a bug or a broken system.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        debug_assert_ne!(LISTENER, WAKE);
         let mut events = Events::with_capacity(8);
         while self.shared.phase.get() == Phase::Running {
             let timeout = match self.accept_all() {
@@ -111,6 +129,8 @@ impl<'a> Acceptor<'a> {
     /// Accepts whoever was in the backlog when the drain began, for as long as it may take.
     fn accept_the_rest(&mut self, events: &mut Events) -> io::Result<()> {
         let by = self.shared.drained_by(self.config.drain_timeout);
+        // The poll may not have said yet where somebody is.
+        self.ready = self.listeners.iter().map(|(key, _)| key).collect();
         while self.shared.phase.get() == Phase::Draining {
             let pause = match self.accept_all() {
                 Pause::BacklogEmpty | Pause::BacklogEmptied => break,
@@ -124,20 +144,29 @@ impl<'a> Acceptor<'a> {
             self.sleep(events, [pause, left].into_iter().flatten().min())?;
         }
         if let Some(waiting) = self.waiting.take() {
-            self.shared.open.release(waiting.ip());
+            let (terms, ip) = waiting.counts_as();
+            self.shared.open.release(terms, ip);
         }
         Ok(())
     }
 
     fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-            polled => polled,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            polled => polled?,
         }
+        for event in events.iter() {
+            let key = event.token().0;
+            if self.listeners.contains(key) && !self.ready.contains(&key) {
+                self.ready.push_back(key);
+            }
+        }
+        Ok(())
     }
 
+    /// Accepts whoever waits, one from each listener in turn.
     fn accept_all(&mut self) -> Pause {
-        let mut empty = Pause::BacklogEmpty;
+        let mut emptied = VecDeque::new();
         loop {
             if let Some(waiting) = self.waiting.take()
                 && let Err(waiting) = self.shared.handoff.push(waiting)
@@ -145,15 +174,27 @@ impl<'a> Acceptor<'a> {
                 self.waiting = Some(waiting);
                 return Pause::QueueFull;
             }
-            match self.listener.accept() {
+            let Some(&key) = self.ready.front() else {
+                if emptied.is_empty() {
+                    return Pause::BacklogEmpty;
+                }
+                self.ready = emptied;
+                return Pause::BacklogEmptied;
+            };
+            let slot = &mut self.listeners[key];
+            match slot.listening.socket.accept() {
                 Ok((stream, peer)) => {
-                    empty = Pause::BacklogEmptied;
-                    match self.shared.open.acquire(peer.ip()) {
-                        Ok(()) => self.waiting = Some(Incoming::New(stream.into(), peer)),
-                        Err(full) => self.refuse(stream, peer, full),
+                    slot.had_somebody = true;
+                    let terms = Arc::clone(&slot.listening.terms);
+                    self.ready.rotate_left(1);
+                    self.admit(stream, peer, terms);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.ready.pop_front();
+                    if std::mem::take(&mut slot.had_somebody) {
+                        emptied.push_back(key);
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return empty,
                 Err(error) if concerns_one_peer(&error) => {
                     debug!("Cannot accept: {}", reason(&error));
                 }
@@ -173,21 +214,29 @@ impl<'a> Acceptor<'a> {
         }
     }
 
+    fn admit(&mut self, stream: OwnedFd, peer: Peer, terms: Arc<Terms>) {
+        match self.shared.open.acquire(&terms, peer.ip()) {
+            Ok(()) => self.waiting = Some(Incoming::New(stream.into(), peer, terms)),
+            Err(full) => self.refuse(stream.into(), &peer, terms.protocol, full),
+        }
+    }
+
     /// Tells a peer for whom there is no room why it is closed on.
-    fn refuse(&mut self, mut stream: TcpStream, peer: SocketAddr, full: Full) {
+    fn refuse(&mut self, mut stream: Socket, peer: &Peer, protocol: Protocol, full: Full) {
         self.shared.counters.refused.add(1);
         let connections = |most| if most == 1 { "connection" } else { "connections" };
         let limit = match full {
             Full::All(most) => format!("{most} {}", connections(most)),
+            Full::Listener(most) => format!("{most} {} on this listener", connections(most)),
             Full::Source(most) => format!("{most} {} from one address", connections(most)),
         };
         let line = format!("{FULL}: it serves {limit} at most. Try again later.\r\n");
-        let reply = match self.config.protocol {
+        let reply = match protocol {
             Protocol::Text | Protocol::Raw => line.into_bytes(),
             Protocol::Length => frame::encode(line.trim_end().as_bytes()).unwrap_or_default(),
         };
         // A new socket has room for a line. If the peer is gone already, nobody misses it.
-        let _ = stream.write(&reply).and_then(|_| stream.shutdown(Shutdown::Write));
+        let _ = stream.write(&reply).and_then(|_| stream.half_close());
         drop(stream);
         if let Some(more) = self.refusals.pass(Instant::now()) {
             let more = if more > 0 {

@@ -9,9 +9,11 @@ use common::{
 };
 use log::LevelFilter;
 use server::{
-    Config, Spin,
+    Config, Listener, Spin,
     logging::{Format, Options, Overflow},
 };
+
+use crate::listen::Listen;
 
 /// An echo server: every byte comes back.
 ///
@@ -19,6 +21,9 @@ use server::{
 #[derive(Debug, Parser)]
 #[command(name = "echo-server", version, allow_negative_numbers = true, max_term_width = 100, after_long_help = EXAMPLES)]
 pub(crate) struct Args {
+    /// Where to listen, as <tcp://HOST:PORT> or <unix:///PATH>; may be given several times
+    #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port"])]
+    listen: Vec<Listen>,
     /// Name or address of this machine to listen on
     #[arg(long, value_name = "HOST", default_value = DEFAULT_HOST)]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
@@ -116,16 +121,20 @@ impl Args {
         if let Some(workers) = self.workers {
             config = config.with_workers(workers);
         }
-        config.host = self.host;
-        config.port = self.port;
-        config.protocol = self.protocol;
+        let mut usual = Listener::tcp(&self.host, self.port);
+        usual.protocol = self.protocol;
+        usual.idle_timeout = self.idle_timeout.0;
+        usual.write_timeout = self.write_timeout.0;
+        config.listeners = if self.listen.is_empty() {
+            vec![usual]
+        } else {
+            self.listen.into_iter().map(|listen| listen.listener(&usual)).collect()
+        };
         if let Some(most) = self.max_connections {
             config.max_connections = most.get();
         }
         config.max_connections_per_ip = self.max_connections_per_ip.map(NonZeroUsize::get);
         config.reuse_port = self.reuse_port;
-        config.idle_timeout = self.idle_timeout.0;
-        config.write_timeout = self.write_timeout.0;
         config.drain_timeout = self.drain_timeout;
         config.spin = self.spin;
         config.log_messages = self.log_messages == Switch::On;

@@ -2,28 +2,29 @@
 
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
-use common::protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol};
+use common::{
+    endpoint::{Endpoint, HostPort},
+    protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol},
+};
 
 use crate::{descriptors, limits, spin::Spin};
 
 /// What a [`Server`](crate::Server) is told.
 ///
 /// ```
-/// let mut config = server::Config::default();
-/// config.port = 0; // any free one
+/// use server::{Config, Listener};
+///
+/// let mut config = Config::default();
+/// config.listeners = vec![Listener::tcp("127.0.0.1", 0)]; // any free port
 /// config.log_messages = false;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// A name or an address of this machine. Default: `127.0.0.1`.
-    pub host: String,
-    /// A TCP port; 0 takes any free one. Default: 65432.
-    pub port: u16,
+    /// Where it listens. Default: `tcp://127.0.0.1:65432`.
+    pub listeners: Vec<Listener>,
     /// Threads that serve connections, any number each. Default: one a core.
     pub workers: NonZeroUsize,
-    /// Default: [`Protocol::Text`].
-    pub protocol: Protocol,
     /// How many connections are served at once; over it, a peer is told so and closed on.
     /// Default: as many as the process's soft limit on descriptors leaves room for.
     pub max_connections: usize,
@@ -33,10 +34,6 @@ pub struct Config {
     /// Whether another server may listen on the same address meanwhile (`SO_REUSEPORT`, `socket(7)`),
     /// if it says the same: one that takes over before this one has drained. Default: no.
     pub reuse_port: bool,
-    /// How long a connection may be silent. Default: for ever.
-    pub idle_timeout: Option<Duration>,
-    /// How long a peer may take nothing of what is owed to it. Default: 30 s.
-    pub write_timeout: Option<Duration>,
     /// How long a server that was asked to leave waits for its peers. Default: 5 s.
     pub drain_timeout: Duration,
     /// Whether every message is logged, as received and as echoed. Default: yes.
@@ -45,19 +42,68 @@ pub struct Config {
     pub spin: Spin,
 }
 
+/// A place to listen on, and the terms on which whoever comes there is served.
+///
+/// ```
+/// use common::{endpoint::Endpoint, protocol::Protocol};
+/// use server::Listener;
+///
+/// let mut listener = Listener::new(Endpoint::Unix("/run/echo.sock".into()));
+/// listener.protocol = Protocol::Raw;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listener {
+    /// Where; port 0 takes any free one.
+    pub endpoint: Endpoint,
+    /// Whether an IPv6 address takes IPv6 only (`IPV6_V6ONLY`, RFC 3493, 5.3): `[::]` takes IPv4 as well
+    /// otherwise. Default: no.
+    pub v6only: bool,
+    /// The permissions of a Unix socket, as for `chmod(2)`: who may connect is who may write. Default:
+    /// 600, its owner.
+    pub mode: u32,
+    /// Default: [`Protocol::Text`].
+    pub protocol: Protocol,
+    /// How many connections it has at once; over it, a peer is told so and closed on. Default: as many
+    /// as the server has.
+    pub max_connections: Option<usize>,
+    /// How long a connection may be silent. Default: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How long a peer may take nothing of what is owed to it. Default: 30 s.
+    pub write_timeout: Option<Duration>,
+}
+
+impl Listener {
+    /// On the usual terms.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            v6only: false,
+            mode: limits::SOCKET_MODE,
+            protocol: Protocol::default(),
+            max_connections: None,
+            idle_timeout: None,
+            write_timeout: Some(limits::WRITE_TIMEOUT),
+        }
+    }
+
+    /// On the usual terms, for TCP; port 0 takes any free one.
+    #[must_use]
+    pub fn tcp(host: &str, port: u16) -> Self {
+        Self::new(Endpoint::Tcp(HostPort { host: host.to_owned(), port }))
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let workers = available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
-            host: DEFAULT_HOST.to_owned(),
-            port: DEFAULT_PORT,
+            listeners: vec![Listener::tcp(DEFAULT_HOST, DEFAULT_PORT)],
             workers,
-            protocol: Protocol::default(),
             max_connections: descriptors::room_for_connections(workers),
             max_connections_per_ip: None,
             reuse_port: false,
-            idle_timeout: None,
-            write_timeout: Some(limits::WRITE_TIMEOUT),
             drain_timeout: limits::DRAIN_TIMEOUT,
             log_messages: true,
             spin: Spin::default(),

@@ -8,20 +8,18 @@
 //! ready, and must then go on until the socket has nothing more to give or take, because readiness is
 //! only told once; [`Turn::Again`] is how it says that it stopped for the sake of the others.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
-};
+use std::{io, net::IpAddr, sync::Arc, time::Instant};
 
-use common::{message::Splitter, protocol::Protocol};
+use common::message::Splitter;
 
 use crate::{
     journal::Journal,
     limits,
+    peer::Peer,
     session::{End, Reason, Session},
     stream::Stream,
     tail::{Tail, write_until_full},
+    terms::{Terms, Timeouts},
 };
 
 /// What a worker lends to the connection whose turn it is.
@@ -53,19 +51,14 @@ pub(crate) struct Readiness {
     pub(crate) more_behind: bool,
 }
 
-/// The times that a connection may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    pub(crate) idle: Option<Duration>,
-    pub(crate) write: Option<Duration>,
-}
-
 /// A peer and all that the server keeps for it.
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     stream: S,
     peer: Box<str>,
-    ip: IpAddr,
+    /// The address that it counts as one from, if it has one.
+    ip: Option<IpAddr>,
+    terms: Arc<Terms>,
     session: Session,
     splitter: Splitter,
     /// Received, but the session wants to see more of it before it says what to do.
@@ -97,13 +90,14 @@ enum Stage {
 }
 
 impl<S: Stream> Connection<S> {
-    pub(crate) fn new(stream: S, peer: SocketAddr, protocol: Protocol, now: Instant) -> Self {
+    pub(crate) fn new(stream: S, peer: &Peer, terms: Arc<Terms>, now: Instant) -> Self {
         Self {
             stream,
             peer: peer.to_string().into(),
             ip: peer.ip(),
-            session: Session::new(protocol),
-            splitter: Splitter::new(protocol),
+            session: Session::new(terms.protocol),
+            splitter: Splitter::new(terms.protocol),
+            terms,
             held: Vec::new(),
             tail: None,
             stage: Stage::Serving,
@@ -118,8 +112,12 @@ impl<S: Stream> Connection<S> {
         &self.peer
     }
 
-    pub(crate) fn ip(&self) -> IpAddr {
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.ip
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     pub(crate) fn is_known(&self) -> bool {
@@ -193,13 +191,14 @@ impl<S: Stream> Connection<S> {
     }
 
     /// When to look at this connection again if nothing happens before.
-    pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         let known = (!self.is_known).then(|| self.since + limits::PROBE);
-        [known, self.time_is_up(timeouts)].into_iter().flatten().min()
+        [known, self.time_is_up()].into_iter().flatten().min()
     }
 
     /// When whoever is waited for has taken too long.
-    fn time_is_up(&self, timeouts: &Timeouts) -> Option<Instant> {
+    fn time_is_up(&self) -> Option<Instant> {
+        let timeouts = &self.terms.timeouts;
         let limit = match self.stage {
             _ if self.tail.is_some() => timeouts.write,
             Stage::Lingering => self.draining.is_none().then_some(limits::LINGER),
@@ -211,21 +210,17 @@ impl<S: Stream> Connection<S> {
 
     /// Nothing happened until `now`, and the deadline has passed: says so. The connection may be over
     /// by that.
-    pub(crate) fn expire(
-        &mut self,
-        now: Instant,
-        timeouts: &Timeouts,
-        journal: &Journal<'_>,
-    ) -> Turn {
+    pub(crate) fn expire(&mut self, now: Instant, journal: &Journal<'_>) -> Turn {
         self.make_known(journal);
-        if self.time_is_up(timeouts).is_none_or(|up| up > now) {
+        let Timeouts { idle, write } = self.terms.timeouts;
+        if self.time_is_up().is_none_or(|up| up > now) {
             return Turn::Wait;
         }
-        if let Some(after) = timeouts.write.filter(|_| self.tail.is_some()) {
+        if let Some(after) = write.filter(|_| self.tail.is_some()) {
             journal.write_timed_out(&self.peer, after, self.unsent());
         } else if self.stage == Stage::Lingering {
             journal.linger_timed_out(&self.peer);
-        } else if let Some(after) = timeouts.idle {
+        } else if let Some(after) = idle {
             journal.idle_timed_out(&self.peer, after);
         }
         Turn::Over

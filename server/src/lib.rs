@@ -21,6 +21,7 @@
 
 mod acceptor;
 mod balance;
+mod bind;
 mod config;
 mod connection;
 mod counters;
@@ -30,25 +31,30 @@ mod handoff;
 mod handoff_tests;
 mod journal;
 pub mod limits;
+mod listening;
 pub mod logging;
 mod open;
+mod peer;
 mod phase;
 mod server;
 mod session;
 mod shared;
+mod socket_file;
 mod spin;
 mod stream;
 mod sweep;
 mod sync;
 mod tail;
+mod terms;
 mod throttle;
 mod timers;
 mod worker;
 
 pub use self::{
-    config::Config,
+    bind::BindError,
+    config::{Config, Listener},
     counters::Stats,
     phase::Phase,
-    server::{BindError, Handle, RunError, Server},
+    server::{Handle, RunError, Server},
     spin::Spin,
 };

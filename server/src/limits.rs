@@ -76,6 +76,10 @@ pub const QUEUE: usize = 1024;
 /// this and `net.core.somaxconn` (4,096 on Linux).
 pub const BACKLOG: i32 = 4096;
 
+/// The permissions of a Unix socket unless told otherwise: only its owner may connect, since who else may
+/// is not ours to guess.
+pub const SOCKET_MODE: u32 = 0o600;
+
 /// How long a session that the server ended goes on taking (and discarding) what its peer still
 /// sends. Closing earlier would answer those bytes with a reset, and a reset can overtake the goodbye.
 pub const LINGER: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
 //! `echo-server`: arguments, log, bind, run, exit status.
 
 mod args;
+mod listen;
 mod signals;
 
 use std::{io::Write as _, process::ExitCode};

@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam::utils::CachePadded;
 
-use crate::config::Config;
+use crate::{config::Config, terms::Terms};
 
 /// Connections from the accept to the close.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ struct Sources {
 pub(crate) enum Full {
     /// There are as many as there may be.
     All(usize),
+    /// Its listener has as many as it may have.
+    Listener(usize),
     /// Its source has as many as one may have.
     Source(usize),
 }
@@ -46,21 +48,34 @@ impl OpenConnections {
         Self { now: CachePadded::default(), most: config.max_connections, sources }
     }
 
-    /// Counts one more from there, if it may come.
-    pub(crate) fn acquire(&self, peer: IpAddr) -> Result<(), Full> {
-        let room = |open| (open < self.most).then_some(open + 1);
-        self.now.try_update(SeqCst, SeqCst, room).map_err(|_| Full::All(self.most))?;
-        let Some(sources) = &self.sources else { return Ok(()) };
-        sources.acquire(source(peer)).inspect_err(|_| {
+    /// Counts one more on these terms and, if it has one, from this address, if it may come.
+    pub(crate) fn acquire(&self, terms: &Terms, peer: Option<IpAddr>) -> Result<(), Full> {
+        count_one_more(&self.now, self.most).map_err(Full::All)?;
+        let admitted = count_one_more(&terms.open, terms.most.unwrap_or(usize::MAX))
+            .map_err(Full::Listener)
+            .and_then(|()| {
+                self.acquire_source(peer).inspect_err(|_| {
+                    terms.open.fetch_sub(1, SeqCst);
+                })
+            });
+        admitted.inspect_err(|_| {
             self.now.fetch_sub(1, SeqCst);
         })
     }
 
-    /// One from there is gone.
-    pub(crate) fn release(&self, peer: IpAddr) {
-        if let Some(sources) = &self.sources {
+    fn acquire_source(&self, peer: Option<IpAddr>) -> Result<(), Full> {
+        match (&self.sources, peer) {
+            (Some(sources), Some(peer)) => sources.acquire(source(peer)),
+            _ => Ok(()),
+        }
+    }
+
+    /// One on these terms, from there, is gone.
+    pub(crate) fn release(&self, terms: &Terms, peer: Option<IpAddr>) {
+        if let (Some(sources), Some(peer)) = (&self.sources, peer) {
             sources.release(source(peer));
         }
+        terms.open.fetch_sub(1, SeqCst);
         self.now.fetch_sub(1, SeqCst);
     }
 
@@ -92,6 +107,12 @@ impl Sources {
     }
 }
 
+/// Or says how many there may be.
+fn count_one_more(open: &AtomicUsize, most: usize) -> Result<(), usize> {
+    let room = |open| (open < most).then_some(open + 1);
+    open.try_update(SeqCst, SeqCst, room).map(drop).map_err(|_| most)
+}
+
 /// What counts as one source: an IPv4 address, also where it comes as an IPv6 one; or the 64 bits of an
 /// IPv6 address that name a network, of which a single host can use all addresses (RFC 4291, 2.5.4).
 fn source(peer: IpAddr) -> IpAddr {
@@ -106,6 +127,7 @@ fn source(peer: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Listener;
 
     fn limits(most: usize, per_ip: Option<usize>) -> OpenConnections {
         OpenConnections::new(&Config {
@@ -119,25 +141,44 @@ mod tests {
         address.parse().unwrap()
     }
 
+    fn terms(most: Option<usize>) -> Terms {
+        Terms::new(&Listener { max_connections: most, ..Listener::tcp("localhost", 0) })
+    }
+
     #[test]
     fn connections_are_counted_up_to_the_limit() {
-        let (open, peer) = (limits(2, None), ip("10.0.0.1"));
-        assert_eq!([(); 3].map(|()| open.acquire(peer)), [Ok(()), Ok(()), Err(Full::All(2))]);
-        open.release(peer);
-        assert_eq!(open.acquire(peer), Ok(()));
+        let (open, terms) = (limits(2, None), terms(None));
+        let acquire = || open.acquire(&terms, None);
+        assert_eq!([(); 3].map(|()| acquire()), [Ok(()), Ok(()), Err(Full::All(2))]);
+        open.release(&terms, None);
+        assert_eq!(acquire(), Ok(()));
         assert_eq!(open.now(), 2);
     }
 
     #[test]
+    fn one_listener_leaves_room_for_another() {
+        let (open, small, other) = (limits(9, None), terms(Some(1)), terms(None));
+        assert_eq!(open.acquire(&small, None), Ok(()));
+        assert_eq!(open.acquire(&small, None), Err(Full::Listener(1)));
+        assert_eq!(open.acquire(&other, None), Ok(()));
+        assert_eq!(open.now(), 2, "who was not let in is not counted");
+        open.release(&small, None);
+        assert_eq!(open.acquire(&small, None), Ok(()));
+    }
+
+    #[test]
     fn one_source_leaves_room_for_another() {
-        let (open, greedy, other) = (limits(9, Some(2)), ip("10.0.0.1"), ip("10.0.0.2"));
-        assert_eq!([(); 3].map(|()| open.acquire(greedy)), [Ok(()), Ok(()), Err(Full::Source(2))]);
-        assert_eq!(open.acquire(other), Ok(()));
-        assert_eq!(open.now(), 3, "who was not let in is not counted");
-        open.release(greedy);
-        assert_eq!(open.acquire(greedy), Ok(()));
-        for peer in [greedy, greedy, other] {
-            open.release(peer);
+        let (open, terms) = (limits(9, Some(2)), terms(None));
+        let (greedy, other) = (Some(ip("10.0.0.1")), Some(ip("10.0.0.2")));
+        let acquire = |peer| open.acquire(&terms, peer);
+        assert_eq!([(); 3].map(|()| acquire(greedy)), [Ok(()), Ok(()), Err(Full::Source(2))]);
+        assert_eq!([other, None].map(acquire), [Ok(()), Ok(())]);
+        assert_eq!(open.now(), 4, "who was not let in is not counted");
+        assert_eq!(terms.open.load(SeqCst), 4);
+        open.release(&terms, greedy);
+        assert_eq!(acquire(greedy), Ok(()));
+        for peer in [greedy, greedy, other, None] {
+            open.release(&terms, peer);
         }
         assert!(open.sources.unwrap().open.lock().unwrap().is_empty(), "nobody is remembered");
     }

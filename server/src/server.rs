@@ -2,28 +2,27 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener, ToSocketAddrs},
     sync::{Arc, mpsc},
     thread,
 };
 
-use common::reason::reason;
+use common::{endpoint::Endpoint, reason::reason};
 use log::{debug, info};
 use mio::{Poll, Waker};
-use rustix::io::Errno;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use thiserror::Error;
 use threadpool::ThreadPool;
 
 use crate::{
     acceptor::Acceptor,
+    bind::{BindError, bind},
     config::Config,
     counters::Stats,
     journal::Journal,
-    limits, logging,
+    listening::Listening,
+    logging,
     phase::Phase,
     shared::{Shared, WAKE},
-    stream::Socket as Stream,
+    stream::Socket,
     worker::{Incoming, Worker},
 };
 
@@ -31,14 +30,16 @@ use crate::{
 ///
 /// ```
 /// use std::{io::{Read, Write}, net::TcpStream, thread};
+/// use common::endpoint::Endpoint;
 ///
 /// let mut config = server::Config::default();
-/// config.port = 0;
+/// config.listeners = vec![server::Listener::tcp("127.0.0.1", 0)];
 /// let server = server::Server::bind(config)?;
-/// let (addr, handle) = (server.local_addr(), server.handle());
+/// let (endpoints, handle) = (server.endpoints(), server.handle());
 /// let running = thread::spawn(|| server.run());
 ///
-/// let mut client = TcpStream::connect(addr)?;
+/// let Endpoint::Tcp(at) = &endpoints[0] else { panic!("one for TCP was asked for") };
+/// let mut client = TcpStream::connect((&at.host[..], at.port))?;
 /// client.write_all(b"hello\nexit\n")?;
 /// let mut reply = String::new();
 /// client.read_to_string(&mut reply)?;
@@ -53,41 +54,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Server {
     config: Config,
-    local_addr: SocketAddr,
-    listener: mio::net::TcpListener,
+    listeners: Vec<Listening>,
     acceptor_poll: Poll,
     worker_polls: Vec<Poll>,
-    shared: Arc<Shared<Incoming<Stream>>>,
+    shared: Arc<Shared<Incoming<Socket>>>,
 }
 
 /// A hand on a server from any thread.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    shared: Arc<Shared<Incoming<Stream>>>,
-}
-
-/// Why a server cannot listen. Each says all there is to say: they have no `source` to print as well.
-#[derive(Debug, Error)]
-pub enum BindError {
-    /// The host is no address, and no name that has one.
-    #[error("the host '{host}' does not resolve: {}", reason(cause))]
-    Resolve {
-        /// As given.
-        host: String,
-        /// What the resolver said.
-        cause: io::Error,
-    },
-    /// The system does not let us listen there.
-    #[error("cannot listen on {addr}: {}", advice(cause))]
-    Listen {
-        /// The last address that was tried.
-        addr: SocketAddr,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The system has no room for another server.
-    #[error("cannot set up the server: {}", reason(.0))]
-    System(io::Error),
+    shared: Arc<Shared<Incoming<Socket>>>,
 }
 
 /// Why a server that ran did not end well.
@@ -103,15 +79,15 @@ pub enum RunError {
 }
 
 impl Server {
-    /// Binds a server to its address. Nobody is served before [`run`](Self::run), but from here on
+    /// Binds a server to its addresses. Nobody is served before [`run`](Self::run), but from here on
     /// clients can connect and wait.
     ///
     /// # Errors
     ///
-    /// If the host does not resolve, or the system does not let us listen. See [`BindError`].
+    /// If a host does not resolve, or the system does not let us listen. See [`BindError`].
     pub fn bind(config: Config) -> Result<Self, BindError> {
-        let listener = listen(&config)?;
-        let local_addr = listener.local_addr().map_err(BindError::System)?;
+        let listeners = config.listeners.iter().map(|listener| bind(listener, config.reuse_port));
+        let listeners = listeners.collect::<Result<_, _>>()?;
         // Polls and wakers are there before any thread, so nobody is ever handed over to nowhere.
         let polls = 1 + config.workers.get();
         let mut polls = (0..polls)
@@ -128,21 +104,14 @@ impl Server {
             unreachable!("the first of at least two polls")
         };
         let shared = Shared::new(&config, acceptor_waker, wakers);
-        let listener = mio::net::TcpListener::from_std(listener);
-        Ok(Self {
-            config,
-            local_addr,
-            listener,
-            acceptor_poll,
-            worker_polls,
-            shared: Arc::new(shared),
-        })
+        Ok(Self { config, listeners, acceptor_poll, worker_polls, shared: Arc::new(shared) })
     }
 
-    /// The address that clients connect to; it names the port if any free one was asked for.
+    /// Where clients connect to, in the order of the configuration; a port is named where any free one
+    /// was asked for.
     #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.listeners.iter().map(|listener| listener.endpoint.clone()).collect()
     }
 
     /// A hand on this server, for another thread.
@@ -157,8 +126,11 @@ impl Server {
     ///
     /// If a thread of the server failed. See [`RunError`].
     pub fn run(self) -> Result<Stats, RunError> {
-        let Self { config, local_addr, listener, acceptor_poll, worker_polls, shared } = self;
-        info!(event = "started", address:% = local_addr; "Echo server started on {local_addr}");
+        let Self { config, listeners, acceptor_poll, worker_polls, shared } = self;
+        for listener in &listeners {
+            let address = listener.address();
+            info!(event = "started", address; "Echo server started on {address}");
+        }
         let config = Arc::new(config);
         rehearse(worker_polls.len()).map_err(RunError::Threads)?;
         let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
@@ -171,13 +143,14 @@ impl Server {
             });
         }
         info!(event = "waiting"; "Waiting for client connections...");
-        shared.keep_going(|| Acceptor::new(&config, &shared, listener, acceptor_poll)?.run());
-        // The acceptor, and with it the listener, is gone: whoever has come is in the queue.
+        shared.keep_going(|| Acceptor::new(&config, &shared, listeners, acceptor_poll)?.run());
+        // The acceptor, and with it every listener, is gone: whoever has come is in the queue.
         shared.handoff.close();
         pool.join();
         // Whoever is there still came too late for the workers.
         while let Some(incoming) = shared.handoff.take_any() {
-            shared.open.release(incoming.ip());
+            let (terms, ip) = incoming.counts_as();
+            shared.open.release(terms, ip);
             if let Incoming::Given(connection) = incoming {
                 let journal = Journal::new(&shared.counters.workers[0], config.log_messages);
                 journal.cut(connection.peer(), connection.unsent());
@@ -237,56 +210,6 @@ fn rehearse(threads: usize) -> io::Result<()> {
         let _ = thread.join();
     }
     Ok(())
-}
-
-/// Listens on the first of the host's addresses that lets us.
-fn listen(config: &Config) -> Result<TcpListener, BindError> {
-    let (host, port) = (&config.host[..], config.port);
-    let resolve = |cause| BindError::Resolve { host: host.to_owned(), cause };
-    let mut error = resolve(io::Error::other("it has no address"));
-    for addr in (host, port).to_socket_addrs().map_err(resolve)? {
-        match listen_on(addr, config.reuse_port) {
-            Ok(listener) => return Ok(listener),
-            Err(cause) => error = BindError::Listen { addr, cause },
-        }
-    }
-    Err(error)
-}
-
-fn listen_on(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    // A restarted server may bind although connections of the old one are in TIME_WAIT.
-    socket.set_reuse_address(true)?;
-    if reuse_port {
-        socket.set_reuse_port(true)?;
-    }
-    socket.bind(&addr.into())?;
-    socket.listen(limits::BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    let listener = TcpListener::from(socket);
-    let socket = SockRef::from(&listener);
-    // What is set on a listener holds for what it accepts (Linux, BSD): no call per connection.
-    socket.set_tcp_nodelay(true)?;
-    // Urgent data is data like any other: it comes back in its place.
-    socket.set_out_of_band_inline(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(limits::KEEPALIVE_IDLE)
-        .with_interval(limits::KEEPALIVE_INTERVAL);
-    socket.set_tcp_keepalive(&keepalive)?;
-    Ok(listener)
-}
-
-/// What the system said, and what to do about it.
-fn advice(error: &io::Error) -> String {
-    let advice = match Errno::from_io_error(error) {
-        Some(Errno::ADDRINUSE) => {
-            "another program listens there; stop it, choose another port, or start both with --reuse-port"
-        }
-        Some(Errno::ADDRNOTAVAIL) => "it is not an address of this machine; choose one that is",
-        Some(Errno::ACCESS) => "ports below 1024 need privilege; choose a higher one",
-        _ => return reason(error),
-    };
-    format!("{} ({advice})", reason(error))
 }
 
 /// Names the calling thread after its seat: what `top -H` and a debugger show.

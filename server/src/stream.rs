@@ -2,11 +2,11 @@
 
 use std::{
     io::{self, Read, Write},
-    net::Shutdown,
+    os::fd::{AsRawFd as _, OwnedFd},
 };
 
-use mio::{Interest, Registry, Token, event::Source, net::TcpStream};
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use mio::{Interest, Registry, Token, event::Source, unix::SourceFd};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 /// A non-blocking byte stream with two ends that close one by one.
 pub(crate) trait Stream: Read + Write {
@@ -25,7 +25,7 @@ pub(crate) trait Stream: Read + Write {
     fn received(&self) -> io::Result<u64>;
 }
 
-/// A TCP connection.
+/// A connection: a stream socket of any family.
 ///
 /// It makes its two system calls itself: in a program of several threads the C library's `send` and
 /// `recv` do work before and after for threads that may be cancelled, which ours never are.
@@ -35,11 +35,11 @@ pub(crate) trait Stream: Read + Write {
 /// such memory: each return behind a system call is a guess at random. Two of them made the server a
 /// sixth dearer than a bare loop; without them it costs the same.
 #[derive(Debug)]
-pub(crate) struct Socket(TcpStream);
+pub(crate) struct Socket(OwnedFd);
 
-impl From<TcpStream> for Socket {
-    fn from(stream: TcpStream) -> Self {
-        Self(stream)
+impl<Stream: Into<OwnedFd>> From<Stream> for Socket {
+    fn from(stream: Stream) -> Self {
+        Self(stream.into())
     }
 }
 
@@ -65,7 +65,7 @@ impl Write for Socket {
 
 impl Stream for Socket {
     fn half_close(&mut self) -> io::Result<()> {
-        self.0.shutdown(Shutdown::Write)
+        Ok(shutdown(&self.0, Shutdown::Write)?)
     }
 
     fn received(&self) -> io::Result<u64> {
@@ -80,7 +80,7 @@ impl Source for Socket {
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
-        self.0.register(registry, token, interest)
+        SourceFd(&self.0.as_raw_fd()).register(registry, token, interest)
     }
 
     fn reregister(
@@ -89,10 +89,10 @@ impl Source for Socket {
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
-        self.0.reregister(registry, token, interest)
+        SourceFd(&self.0.as_raw_fd()).reregister(registry, token, interest)
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.0.deregister(registry)
+        SourceFd(&self.0.as_raw_fd()).deregister(registry)
     }
 }

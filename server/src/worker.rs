@@ -11,8 +11,9 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -22,14 +23,16 @@ use slab::Slab;
 use crate::{
     balance::{Balance, Done, Surplus},
     config::Config,
-    connection::{Connection, Readiness, Room, Timeouts, Turn},
+    connection::{Connection, Readiness, Room, Turn},
     journal::Journal,
     limits, logging,
+    peer::Peer,
     phase::Phase,
     shared::Shared,
     spin::Spinner,
     stream::Stream,
     sweep::Sweep,
+    terms::Terms,
     timers::{Armed, Timers},
 };
 
@@ -39,18 +42,18 @@ const READ: Interest = Interest::READABLE.add(Interest::PRIORITY);
 /// A connection on its way to a worker.
 #[derive(Debug)]
 pub(crate) enum Incoming<S> {
-    /// From the acceptor: a socket and its peer's address.
-    New(S, SocketAddr),
+    /// From the acceptor: a socket, its peer, and the terms on which it came.
+    New(S, Peer, Arc<Terms>),
     /// From another worker.
     Given(Box<Connection<S>>),
 }
 
 impl<S: Stream> Incoming<S> {
-    /// Where its peer is.
-    pub(crate) fn ip(&self) -> IpAddr {
+    /// What it counts as: one on these terms, from this address.
+    pub(crate) fn counts_as(&self) -> (&Terms, Option<IpAddr>) {
         match self {
-            Self::New(_, peer) => peer.ip(),
-            Self::Given(connection) => connection.ip(),
+            Self::New(_, peer, terms) => (terms, peer.ip()),
+            Self::Given(connection) => (connection.terms(), connection.ip()),
         }
     }
 }
@@ -66,7 +69,6 @@ pub(crate) struct Worker<'a, S> {
     /// Keys of connections that are to have a turn; each at most once, see [`Slot::queued`].
     ready: Vec<usize>,
     timers: Timers,
-    timeouts: Timeouts,
     sweep: Sweep,
     spinner: Spinner,
     balance: Balance,
@@ -111,7 +113,6 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             connections: Slab::new(),
             ready: Vec::new(),
             timers: Timers::default(),
-            timeouts: Timeouts { idle: config.idle_timeout, write: config.write_timeout },
             sweep: Sweep::default(),
             draining: false,
             drained_by: None,
@@ -182,9 +183,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn take_connections(&mut self) {
         for _ in 0..limits::TURN_TAKES {
             match self.shared.handoff.take(self.seat) {
-                Some(Incoming::New(stream, peer)) => {
+                Some(Incoming::New(stream, peer, terms)) => {
                     self.journal.taken();
-                    self.add(Connection::new(stream, peer, self.config.protocol, self.now), false);
+                    self.add(Connection::new(stream, &peer, terms, self.now), false);
                 }
                 Some(Incoming::Given(connection)) => self.add(*connection, true),
                 None => return,
@@ -415,7 +416,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn arm(&mut self, key: usize) {
         let slot = &mut self.connections[key];
-        let Some(deadline) = slot.connection.deadline(&self.timeouts) else {
+        let Some(deadline) = slot.connection.deadline() else {
             return;
         };
         self.timers.arm(key, &mut slot.armed, deadline);
@@ -438,8 +439,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
                 self.give_turn(key);
             }
             let is_over = self.is_late(key, until)
-                && self.connections[key].connection.expire(until, &self.timeouts, &self.journal)
-                    == Turn::Over;
+                && self.connections[key].connection.expire(until, &self.journal) == Turn::Over;
             if is_over {
                 self.remove(key);
             } else if self.connections.contains(key) {
@@ -451,7 +451,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     /// Whether a connection is there, and its deadline had passed by then.
     fn is_late(&self, key: usize, until: Instant) -> bool {
         let slot = self.connections.get(key);
-        let deadline = slot.and_then(|slot| slot.connection.deadline(&self.timeouts));
+        let deadline = slot.and_then(|slot| slot.connection.deadline());
         deadline.is_some_and(|deadline| deadline <= until)
     }
 
@@ -459,7 +459,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn remove(&mut self, key: usize) {
         let slot = self.take_out(key);
         self.shared.handoff.let_go(self.seat);
-        self.shared.open.release(slot.connection.ip());
+        self.shared.open.release(slot.connection.terms(), slot.connection.ip());
         let (peer, is_known) = (slot.connection.peer().to_owned(), slot.connection.is_known());
         drop(slot);
         if is_known {
@@ -501,10 +501,10 @@ mod tests {
         thread,
     };
 
-    use mio::{Registry, Waker, net::TcpStream};
+    use mio::{Registry, Waker};
 
     use super::*;
-    use crate::{shared::WAKE, stream::Socket};
+    use crate::{config::Listener, shared::WAKE, stream::Socket};
 
     /// A socket whose reader has a bug: it panics when it has read `panic`.
     #[derive(Debug)]
@@ -563,9 +563,10 @@ mod tests {
         let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, peer) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        shared.open.acquire(peer.ip()).expect("there is no limit");
-        let stream = Trap(TcpStream::from_std(stream).into());
-        shared.handoff.push(Incoming::New(stream, peer)).expect("the queue has room");
+        let terms = Arc::new(Terms::new(&Listener::tcp("127.0.0.1", 0)));
+        shared.open.acquire(&terms, Some(peer.ip())).expect("there is no limit");
+        let incoming = Incoming::New(Trap(stream.into()), Peer::remote(peer), terms);
+        shared.handoff.push(incoming).expect("the queue has room");
         client
     }
 

@@ -19,12 +19,13 @@ use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     thread,
+    time::Duration,
 };
 
 use common::{
     exit::{Newline, goodbye, is_exit},
     frame::{PREFIX_LEN, encode, payload_len},
-    protocol::MAX_EXIT_PAYLOAD,
+    protocol::{MAX_EXIT_PAYLOAD, Protocol},
 };
 use fastrand::Rng;
 
@@ -34,8 +35,8 @@ use crate::counters::WorkerCounters;
 /// Schedules of every test run.
 const SEEDS: Range<u64> = 0..200_000;
 
-const TIMEOUTS: Timeouts =
-    Timeouts { idle: Some(Duration::from_secs(10)), write: Some(Duration::from_secs(3)) };
+const IDLE: Duration = Duration::from_secs(10);
+const WRITE: Duration = Duration::from_secs(3);
 
 /// The poll tells of room in a socket from so many bytes on: of less only who writes finds out.
 const WORTH_TELLING: usize = 16;
@@ -276,8 +277,8 @@ impl Simulation {
             .map(|_| Side {
                 connection: Some(Connection::new(
                     Net { room: rng.usize(0..40), ..Net::default() },
-                    SocketAddr::from(([127, 0, 0, 1], 54321)),
-                    protocol,
+                    &Peer::Remote(([127, 0, 0, 1], 54321).into()),
+                    Arc::new(Terms::of(protocol).with(Some(IDLE), Some(WRITE))),
                     now,
                 )),
                 left: Net::default(),
@@ -473,14 +474,14 @@ impl Simulation {
                 let one = &mut self.sides[side];
                 let journal = Journal::new(&self.counters, true);
                 let connection = one.connection.as_mut().expect("it is late");
-                if connection.expire(self.now, &TIMEOUTS, &journal) != Turn::Over {
+                if connection.expire(self.now, &journal) != Turn::Over {
                     continue;
                 }
                 // Whoever goes on talking after the end is not waited for, and that is all.
                 let half_closed =
                     one.connection.as_mut().expect("as above").stream_mut().half_closed;
                 let silent = self.now.duration_since(one.moved_at);
-                one.cut_early = !half_closed && silent < Duration::from_secs(3);
+                one.cut_early = !half_closed && silent < WRITE;
                 one.faulted = true;
                 self.drop_connection(side);
                 self.say(side, |_| "timed out".into());
@@ -491,7 +492,7 @@ impl Simulation {
     /// The connection, if its deadline has passed.
     fn is_late(&self, side: usize) -> Option<&Connection<Net>> {
         let connection = self.sides[side].connection.as_ref()?;
-        let deadline = connection.deadline(&TIMEOUTS)?;
+        let deadline = connection.deadline()?;
         (deadline <= self.now).then_some(connection)
     }
 

@@ -4,8 +4,11 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     io::{Read, Write},
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
 };
+
+use common::protocol::Protocol;
 
 use super::*;
 use crate::counters::WorkerCounters;
@@ -125,11 +128,15 @@ struct Bench {
 
 impl Bench {
     fn new(protocol: Protocol, incoming: &[&[u8]]) -> Self {
+        Self::on(Terms::of(protocol), incoming)
+    }
+
+    fn on(terms: Terms, incoming: &[&[u8]]) -> Self {
         let now = Instant::now();
         let incoming = incoming.iter().map(|piece| Ok(piece.to_vec())).collect();
         let stream = Script { incoming, ..Script::default() };
         Self {
-            connection: Connection::new(stream, PEER, protocol, now),
+            connection: Connection::new(stream, &PEER, Arc::new(terms), now),
             counters: WorkerCounters::default(),
             buffer: vec![0; limits::READ_BUFFER],
             now,
@@ -165,7 +172,7 @@ impl Bench {
 }
 
 const END: &[u8] = b"";
-const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 54321);
+const PEER: Peer = Peer::Remote(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 54321));
 
 #[test]
 fn a_small_message_is_one_read_and_one_write() {
@@ -202,10 +209,9 @@ fn draining_serves_all_that_was_received_in_however_many_reads() {
 
 #[test]
 fn a_time_limit_too_long_for_the_clock_never_comes() {
-    let timeouts = Timeouts { idle: Some(Duration::MAX), write: None };
-    let mut bench = Bench::new(Protocol::Text, &[]);
+    let mut bench = Bench::on(Terms::of(Protocol::Text).with(Some(Duration::MAX), None), &[]);
     bench.connection.is_known = true;
-    assert_eq!(bench.connection.deadline(&timeouts), None);
+    assert_eq!(bench.connection.deadline(), None);
 }
 
 #[test]
@@ -330,10 +336,9 @@ fn after_an_exit_the_rest_is_discarded_until_the_peer_leaves() {
 
 #[test]
 fn a_peer_that_never_stops_talking_after_its_exit_is_not_waited_for() {
-    let timeouts = Timeouts { idle: None, write: None };
-    let mut bench = Bench::new(Protocol::Text, &[b"exit\n", b"more"]);
+    let mut bench = Bench::on(Terms::of(Protocol::Text).with(None, None), &[b"exit\n", b"more"]);
     bench.run();
-    assert_eq!(bench.connection.deadline(&timeouts), Some(bench.now + limits::LINGER));
+    assert_eq!(bench.connection.deadline(), Some(bench.now + limits::LINGER));
 }
 
 #[test]
@@ -412,26 +417,22 @@ fn a_frame_split_at_every_byte_is_held_and_then_echoed() {
 #[test]
 fn timeouts_are_measured_from_the_last_byte_that_moved() {
     let second = Duration::from_secs(1);
-    let timeouts = Timeouts { idle: Some(10 * second), write: Some(3 * second) };
-    let mut bench = Bench::new(Protocol::Raw, &[b"hello"]);
+    let mut bench =
+        Bench::on(Terms::of(Protocol::Raw).with(Some(10 * second), Some(3 * second)), &[b"hello"]);
     let start = bench.now;
     bench.connection.is_known = true;
-    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 10 * second));
+    assert_eq!(bench.connection.deadline(), Some(start + 10 * second));
     bench.now = start + second;
     bench.stream().takes = [2, 0, 0, 1, 0].into();
     bench.readable();
-    assert_eq!(
-        bench.connection.deadline(&timeouts),
-        Some(start + 4 * second),
-        "it owes something now"
-    );
+    assert_eq!(bench.connection.deadline(), Some(start + 4 * second), "it owes something now");
     bench.now = start + 2 * second;
     bench.turn();
-    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 4 * second), "nothing was taken");
+    assert_eq!(bench.connection.deadline(), Some(start + 4 * second), "nothing was taken");
     bench.turn();
-    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 5 * second), "a byte was taken");
+    assert_eq!(bench.connection.deadline(), Some(start + 5 * second), "a byte was taken");
     bench.turn();
-    assert_eq!(bench.connection.deadline(&timeouts), Some(start + 12 * second), "nothing is owed");
+    assert_eq!(bench.connection.deadline(), Some(start + 12 * second), "nothing is owed");
 }
 
 #[test]
@@ -447,13 +448,12 @@ fn who_talks_or_stays_is_known() {
     talks.run();
     assert!(talks.connection.is_known());
 
-    let timeouts = Timeouts { idle: Some(2 * limits::PROBE), write: None };
-    let mut stays = Bench::new(Protocol::Text, &[]);
+    let mut stays = Bench::on(Terms::of(Protocol::Text).with(Some(2 * limits::PROBE), None), &[]);
     for (deadline, turn) in [(limits::PROBE, Turn::Wait), (2 * limits::PROBE, Turn::Over)] {
         let deadline = stays.now + deadline;
-        assert_eq!(stays.connection.deadline(&timeouts), Some(deadline));
+        assert_eq!(stays.connection.deadline(), Some(deadline));
         let journal = Journal::new(&stays.counters, true);
-        assert_eq!(stays.connection.expire(deadline, &timeouts, &journal), turn);
+        assert_eq!(stays.connection.expire(deadline, &journal), turn);
         assert!(stays.connection.is_known());
     }
 }
@@ -469,12 +469,12 @@ fn every_byte_is_counted() {
 #[test]
 fn what_goes_back_at_the_end_has_a_time_of_its_own() {
     let second = Duration::from_secs(1);
-    let timeouts = Timeouts { idle: None, write: Some(3 * second) };
-    let mut bench = Bench::new(Protocol::Length, &[b"\0\0\0"]);
+    let mut bench =
+        Bench::on(Terms::of(Protocol::Length).with(None, Some(3 * second)), &[b"\0\0\0"]);
     bench.readable();
     bench.now += 10 * second;
     bench.stream().incoming.push_back(Ok(END.to_vec()));
     bench.stream().takes = [1, 0].into();
     assert_eq!(bench.readable(), Turn::Wait);
-    assert_eq!(bench.connection.deadline(&timeouts), Some(bench.now + 3 * second));
+    assert_eq!(bench.connection.deadline(), Some(bench.now + 3 * second));
 }

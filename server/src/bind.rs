@@ -1,0 +1,161 @@
+//! From a listener as it is asked for to a socket that listens.
+
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use common::{
+    endpoint::{Endpoint, HostPort},
+    reason::reason,
+};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use thiserror::Error;
+
+use crate::{
+    config::Listener,
+    limits,
+    listening::{ListenSocket, Listening, LocalSocket},
+    socket_file::SocketFile,
+    terms::Terms,
+};
+
+/// Why a server cannot listen. Each says all there is to say: they have no `source` to print as well.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// The host is no address, and no name that has one.
+    #[error("the host '{host}' does not resolve: {}", reason(cause))]
+    Resolve {
+        /// As given.
+        host: String,
+        /// What the resolver said.
+        cause: io::Error,
+    },
+    /// The system does not let us listen there.
+    #[error("cannot listen on {addr}: {}", advice(cause))]
+    Listen {
+        /// The last address that was tried.
+        addr: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The system does not let us have a socket there.
+    #[error("cannot listen on {}: {}", path.display(), path_advice(cause))]
+    Path {
+        /// As given.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The system has no room for another server.
+    #[error("cannot set up the server: {}", reason(.0))]
+    System(io::Error),
+}
+
+/// Makes the socket of a listener. From here on clients can connect and wait.
+pub(crate) fn bind(listener: &Listener, reuse_port: bool) -> Result<Listening, BindError> {
+    let (endpoint, socket) = match &listener.endpoint {
+        Endpoint::Tcp(at) => {
+            let (at, socket) = tcp(at, listener.v6only, reuse_port)?;
+            (Endpoint::Tcp(at), socket)
+        }
+        Endpoint::Unix(path) => {
+            let socket = unix(&listener.endpoint, path, listener.mode);
+            let socket = socket.map_err(|cause| BindError::Path { path: path.clone(), cause })?;
+            (listener.endpoint.clone(), socket)
+        }
+        Endpoint::Udp(_) => return Err(BindError::System(io::ErrorKind::Unsupported.into())),
+    };
+    Ok(Listening { endpoint, terms: Arc::new(Terms::new(listener)), socket })
+}
+
+fn unix(endpoint: &Endpoint, path: &std::path::Path, mode: u32) -> io::Result<ListenSocket> {
+    let (socket, file) = SocketFile::bind(path, mode)?;
+    socket.listen(limits::BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    let listener = mio::net::UnixListener::from_std(socket.into());
+    let name = endpoint.to_string().into();
+    Ok(ListenSocket::Unix(LocalSocket { listener, name, accepted: 0, _file: file }))
+}
+
+/// The first of the host's addresses that can be listened on.
+fn tcp(
+    at: &HostPort,
+    v6only: bool,
+    reuse_port: bool,
+) -> Result<(HostPort, ListenSocket), BindError> {
+    let resolve = |cause| BindError::Resolve { host: at.host.clone(), cause };
+    let mut error = resolve(io::Error::other("it has no address"));
+    for addr in (&at.host[..], at.port).to_socket_addrs().map_err(resolve)? {
+        match listen_on(addr, v6only, reuse_port) {
+            Ok((addr, socket)) => return Ok((addr.into(), socket)),
+            Err(cause) => error = BindError::Listen { addr, cause },
+        }
+    }
+    Err(error)
+}
+
+fn listen_on(
+    addr: SocketAddr,
+    v6only: bool,
+    reuse_port: bool,
+) -> io::Result<(SocketAddr, ListenSocket)> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    // A restarted server may bind although connections of the old one are in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    if reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if addr.is_ipv6() {
+        // Systems differ in what they do if they are not told.
+        socket.set_only_v6(v6only)?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(limits::BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    // What is set on a listener holds for what it accepts (Linux, BSD): no call per connection.
+    socket.set_tcp_nodelay(true)?;
+    // Urgent data is data like any other: it comes back in its place.
+    socket.set_out_of_band_inline(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(limits::KEEPALIVE_IDLE)
+        .with_interval(limits::KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive)?;
+    let listener = std::net::TcpListener::from(socket);
+    let addr = listener.local_addr()?;
+    Ok((addr, ListenSocket::Tcp(mio::net::TcpListener::from_std(listener))))
+}
+
+/// What the system said, and what to do about it.
+fn advice(error: &io::Error) -> String {
+    let advice = match Errno::from_io_error(error) {
+        Some(Errno::ADDRINUSE) => {
+            "another program listens there; stop it, choose another port, or start both with --reuse-port"
+        }
+        Some(Errno::ADDRNOTAVAIL) => "it is not an address of this machine; choose one that is",
+        Some(Errno::ACCESS) => "ports below 1024 need privilege; choose a higher one",
+        _ => return reason(error),
+    };
+    format!("{} ({advice})", reason(error))
+}
+
+/// The same for a socket in the file system.
+fn path_advice(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there; stop it, or choose another path"
+        }
+        io::ErrorKind::AlreadyExists => {
+            return "what is there is not a socket; remove it, or choose another path".to_owned();
+        }
+        io::ErrorKind::NotFound => "its directory is missing; make it first",
+        io::ErrorKind::InvalidInput => {
+            return "the path is too long for a socket; 107 bytes is the most".to_owned();
+        }
+        _ => return reason(error),
+    };
+    format!("{} ({advice})", reason(error))
+}

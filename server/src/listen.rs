@@ -1,0 +1,152 @@
+//! `--listen URL`: where to listen, and what holds for whoever comes there and for nobody else.
+
+use std::str::FromStr;
+
+use clap::ValueEnum as _;
+use common::{
+    cli::{TimeLimit, at_least_one, time_limit},
+    endpoint::{Endpoint, Url},
+    protocol::Protocol,
+};
+use server::Listener;
+
+/// A listener as it is typed. What it does not say is as for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listen {
+    endpoint: Endpoint,
+    v6only: Option<bool>,
+    mode: Option<u32>,
+    protocol: Option<Protocol>,
+    max_connections: Option<usize>,
+    idle_timeout: Option<TimeLimit>,
+    write_timeout: Option<TimeLimit>,
+}
+
+/// What a URL may say behind its `?`.
+const PARAMETERS: &str = "protocol, v6only, mode, max-connections, idle-timeout and write-timeout";
+
+impl Listen {
+    fn at(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            v6only: None,
+            mode: None,
+            protocol: None,
+            max_connections: None,
+            idle_timeout: None,
+            write_timeout: None,
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match (name, &self.endpoint) {
+            ("protocol", _) => self.protocol = Some(protocol(value)?),
+            ("v6only", Endpoint::Tcp(at)) if at.host.contains(':') => {
+                self.v6only = Some(switch(value)?);
+            }
+            ("v6only", _) => return Err("it is for IPv6 addresses, such as [::]".to_owned()),
+            ("mode", Endpoint::Unix(_)) => self.mode = Some(mode(value)?),
+            ("mode", _) => return Err("it is for Unix sockets".to_owned()),
+            ("max-connections", _) => self.max_connections = Some(at_least_one(value)?.get()),
+            ("idle-timeout", _) => self.idle_timeout = Some(time_limit(value)?),
+            ("write-timeout", _) => self.write_timeout = Some(time_limit(value)?),
+            _ => return Err(format!("there is no such parameter; there are {PARAMETERS}")),
+        }
+        Ok(())
+    }
+
+    /// The listener, where `usual` says what holds for all.
+    pub(crate) fn listener(self, usual: &Listener) -> Listener {
+        let mut listener = usual.clone();
+        listener.endpoint = self.endpoint;
+        listener.v6only = self.v6only.unwrap_or(usual.v6only);
+        listener.mode = self.mode.unwrap_or(usual.mode);
+        listener.protocol = self.protocol.unwrap_or(usual.protocol);
+        listener.max_connections = self.max_connections.or(usual.max_connections);
+        listener.idle_timeout = self.idle_timeout.map_or(usual.idle_timeout, |limit| limit.0);
+        listener.write_timeout = self.write_timeout.map_or(usual.write_timeout, |limit| limit.0);
+        listener
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(typed: &str) -> Result<Self, String> {
+        let Url { endpoint, query } = typed.parse().map_err(|error| format!("{error}"))?;
+        let mut listen = Self::at(endpoint);
+        for (at, (name, value)) in query.iter().enumerate() {
+            if query[..at].iter().any(|(earlier, _)| earlier == name) {
+                return Err(format!("'{name}' is said twice"));
+            }
+            listen.set(name, value).map_err(|error| format!("'{name}={value}': {error}"))?;
+        }
+        Ok(listen)
+    }
+}
+
+fn protocol(value: &str) -> Result<Protocol, String> {
+    Protocol::from_str(value, false).map_err(|_| "expected text, raw or length".to_owned())
+}
+
+fn switch(value: &str) -> Result<bool, String> {
+    match value {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
+fn mode(value: &str) -> Result<u32, String> {
+    let octal = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o777);
+    octal.ok_or_else(|| "expected permissions as for chmod, such as 600 or 660".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn parsed(typed: &str) -> Listener {
+        let usual = Listener::tcp("unused", 1);
+        typed.parse::<Listen>().unwrap().listener(&usual)
+    }
+
+    fn mistake(typed: &str) -> String {
+        typed.parse::<Listen>().unwrap_err()
+    }
+
+    #[test]
+    fn what_a_url_does_not_say_is_as_for_all() {
+        assert_eq!(parsed("tcp://127.0.0.1:7"), Listener::tcp("127.0.0.1", 7));
+        let all = parsed(
+            "tcp://[::]:7?protocol=raw&v6only=yes&max-connections=3&idle-timeout=1s&write-timeout=off",
+        );
+        let mut expected = Listener::tcp("::", 7);
+        (expected.v6only, expected.protocol) = (true, Protocol::Raw);
+        expected.max_connections = Some(3);
+        (expected.idle_timeout, expected.write_timeout) = (Some(Duration::from_secs(1)), None);
+        assert_eq!(all, expected);
+        assert_eq!(parsed("unix:///run/echo.sock?mode=660").mode, 0o660);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (typed, said) in [
+            ("127.0.0.1:7", "expected tcp://"),
+            ("tcp://h?port=7", "'port=7': there is no such parameter; there are protocol,"),
+            ("tcp://h?protocol=udp", "'protocol=udp': expected text, raw or length"),
+            ("tcp://h?protocol=raw&protocol=raw", "'protocol' is said twice"),
+            ("tcp://127.0.0.1?v6only=yes", "'v6only=yes': it is for IPv6"),
+            ("tcp://[::]?v6only=1", "expected yes or no"),
+            ("tcp://h?mode=600", "it is for Unix sockets"),
+            ("unix:///s?mode=999", "expected permissions"),
+            ("unix:///s?mode=7777", "expected permissions"),
+            ("unix:///s?max-connections=0", "at least 1"),
+            ("unix:///s?idle-timeout=5", "expected a duration"),
+        ] {
+            assert!(mistake(typed).contains(said), "{typed}: {}", mistake(typed));
+        }
+    }
+}

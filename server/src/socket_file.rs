@@ -1,0 +1,152 @@
+//! The file of a Unix socket (`unix(7)`): made for those who may connect, replaced only if nobody listens
+//! there, removed with its socket.
+
+use std::{
+    fs, io,
+    os::{
+        fd::OwnedFd,
+        unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{FlockOperation, Mode, OFlags, fchmod, flock},
+    io::Errno,
+};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// A socket's file, which is removed when this is dropped, if it is still that socket's.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    id: Id,
+}
+
+/// Device, inode, and when it was made: the number of an inode is soon used again.
+type Id = (u64, u64, i64, i64);
+
+impl SocketFile {
+    /// Makes a socket that is bound to `path`, with these permissions from its first moment.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` if somebody listens there, `AlreadyExists` if what is there is no socket; else as
+    /// `bind(2)`.
+    pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(Socket, Self)> {
+        let _lock = lock_directory(path);
+        remove_stale(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // Linux makes the file with the permissions of the socket, less the umask; nobody else has time to
+        // connect before they are as asked.
+        fchmod(&socket, Mode::from_raw_mode(mode))?;
+        socket.bind(&SockAddr::unix(path)?)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        let id = id(path)?;
+        Ok((socket, Self { path: path.to_owned(), id }))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _lock = lock_directory(&self.path);
+        // Another server may have its own there by now.
+        if id(&self.path).is_ok_and(|id| id == self.id) {
+            // If it cannot be removed, the next server will find that nobody listens there.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn id(path: &Path) -> io::Result<Id> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec()))
+}
+
+/// Removes a socket that its server has left behind.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(file) if !file.file_type().is_socket() => {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(_) => {}
+    }
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Whose backlog is full listens, and must not be waited for.
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        // Listens, or is of another kind, or may not be asked.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => Err(Errno::ADDRINUSE.into()),
+    }
+}
+
+/// Between the look and the replacement nobody else is to look: two servers that start at once would
+/// both find the place free. If the directory cannot be locked, there is only that to lose.
+fn lock_directory(path: &Path) -> Option<OwnedFd> {
+    let directory = match path.parent()? {
+        empty if empty.as_os_str().is_empty() => Path::new("."),
+        directory => directory,
+    };
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(directory, flags, Mode::empty()).ok()?;
+    flock(&directory, FlockOperation::LockExclusive).ok()?;
+    Some(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn refusal(path: &Path) -> io::ErrorKind {
+        SocketFile::bind(path, 0o600).unwrap_err().kind()
+    }
+
+    #[test]
+    fn the_file_is_its_owners_and_goes_with_its_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("echo.sock");
+        for asked in [0o600, 0o666] {
+            let (socket, file) = SocketFile::bind(&path, asked).unwrap();
+            assert_eq!(mode(&path), asked);
+            socket.listen(1).unwrap();
+            UnixStream::connect(&path).unwrap();
+            drop(file);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn what_somebody_listens_on_is_left_and_what_was_left_behind_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("echo.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        assert_eq!(refusal(&path), io::ErrorKind::AddrInUse);
+        UnixStream::connect(&path).unwrap();
+        drop(listener);
+        let (_, file) = SocketFile::bind(&path, 0o600).unwrap();
+        // Somebody else's by now.
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("precious");
+        fs::write(&path, "data").unwrap();
+        assert_eq!(refusal(&path), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"data");
+        assert_eq!(refusal(&dir.path().join("no/such")), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,50 @@
+//! What whoever comes to a listener can count on. A connection keeps to the terms that it came under.
+
+use std::{sync::atomic::AtomicUsize, time::Duration};
+
+use common::protocol::Protocol;
+use crossbeam::utils::CachePadded;
+
+use crate::config::Listener;
+
+/// The terms of one listener.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) protocol: Protocol,
+    pub(crate) timeouts: Timeouts,
+    /// How many connections it may have at once, if that is limited.
+    pub(crate) most: Option<usize>,
+    /// How many it has.
+    pub(crate) open: CachePadded<AtomicUsize>,
+}
+
+/// The times that a connection may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timeouts {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) write: Option<Duration>,
+}
+
+impl Terms {
+    pub(crate) fn new(listener: &Listener) -> Self {
+        Self {
+            protocol: listener.protocol,
+            timeouts: Timeouts { idle: listener.idle_timeout, write: listener.write_timeout },
+            most: listener.max_connections,
+            open: CachePadded::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Terms {
+    /// The usual terms for whoever speaks this protocol.
+    pub(crate) fn of(protocol: Protocol) -> Self {
+        Self::new(&Listener { protocol, ..Listener::tcp("127.0.0.1", 0) })
+    }
+
+    /// The same, with these time limits.
+    pub(crate) fn with(self, idle: Option<Duration>, write: Option<Duration>) -> Self {
+        Self { timeouts: Timeouts { idle, write }, ..self }
+    }
+}
