@@ -20,17 +20,17 @@ use common::{
     protocol::{FULL, Protocol},
     reason::reason,
 };
-use log::{debug, warn};
+use log::{debug, error, warn};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use crate::{
-    config::Config,
     limits,
     listening::Listening,
     open::Full,
     peer::Peer,
     phase::Phase,
+    reload::{Done, Order},
     shared::{Shared, WAKE},
     stream::{Socket, Stream as _},
     terms::Terms,
@@ -40,7 +40,6 @@ use crate::{
 
 /// The acceptor and what it owns.
 pub(crate) struct Acceptor<'a> {
-    config: &'a Config,
     shared: &'a Shared<Incoming<Socket>>,
     listeners: Slab<Slot>,
     /// Listeners in whose backlog there may be somebody, in the order of their turns.
@@ -57,6 +56,14 @@ struct Slot {
     listening: Listening,
     /// Somebody has been taken from it since it was last found empty.
     had_somebody: bool,
+    closing: Option<Closing>,
+}
+
+/// A listener that is to be closed when whoever has come by now is accepted.
+struct Closing {
+    /// So many at most: no more are in any backlog.
+    left: usize,
+    _done: Done,
 }
 
 /// Why the acceptor stopped accepting for now.
@@ -74,13 +81,11 @@ enum Pause {
 
 impl<'a> Acceptor<'a> {
     pub(crate) fn new(
-        config: &'a Config,
         shared: &'a Shared<Incoming<Socket>>,
         listeners: Vec<Listening>,
         poll: Poll,
     ) -> io::Result<Self> {
         let mut acceptor = Self {
-            config,
             shared,
             listeners: Slab::new(),
             ready: VecDeque::new(),
@@ -94,7 +99,7 @@ impl<'a> Acceptor<'a> {
     }
 
     fn add(&mut self, listening: Listening) -> io::Result<()> {
-        let key = self.listeners.insert(Slot { listening, had_somebody: false });
+        let key = self.listeners.insert(Slot { listening, had_somebody: false, closing: None });
         debug_assert_ne!(Token(key), WAKE);
         let source = self.listeners[key].listening.socket.source();
         self.poll.registry().register(source, Token(key), Interest::READABLE)
@@ -109,6 +114,9 @@ impl<'a> Acceptor<'a> {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
         while self.shared.phase.get() == Phase::Running {
+            while let Some((order, done)) = self.shared.told.next_order() {
+                self.obey(order, done);
+            }
             let timeout = match self.accept_all() {
                 Pause::BacklogEmptied => {
                     // Whoever else wants this core has it now, and if the next client comes meanwhile,
@@ -126,9 +134,43 @@ impl<'a> Acceptor<'a> {
         self.accept_the_rest(&mut events)
     }
 
+    fn obey(&mut self, order: Order, done: Done) {
+        let find = |listeners: &Slab<Slot>, terms: &Arc<Terms>| {
+            let is = |slot: &Slot| Arc::ptr_eq(&slot.listening.terms, terms);
+            listeners.iter().find(|(_, slot)| is(slot)).map(|(key, _)| key)
+        };
+        match order {
+            Order::Open(listening) => {
+                let address = listening.address();
+                if let Err(error) = self.add(listening) {
+                    error!(event = "not-reloaded"; "Cannot listen on {address}: {}", reason(&error));
+                }
+            }
+            Order::Change(old, new) => {
+                if let Some(key) = find(&self.listeners, &old) {
+                    self.listeners[key].listening.terms = new;
+                }
+            }
+            Order::Close(terms) => {
+                if let Some(key) = find(&self.listeners, &terms) {
+                    let left = usize::try_from(limits::BACKLOG).unwrap_or(usize::MAX);
+                    self.listeners[key].closing = Some(Closing { left, _done: done });
+                    self.look_at(key);
+                }
+            }
+        }
+    }
+
+    /// There may be somebody in this listener's backlog.
+    fn look_at(&mut self, key: usize) {
+        if !self.ready.contains(&key) {
+            self.ready.push_back(key);
+        }
+    }
+
     /// Accepts whoever was in the backlog when the drain began, for as long as it may take.
     fn accept_the_rest(&mut self, events: &mut Events) -> io::Result<()> {
-        let by = self.shared.drained_by(self.config.drain_timeout);
+        let by = self.shared.drained_by();
         // The poll may not have said yet where somebody is.
         self.ready = self.listeners.iter().map(|(key, _)| key).collect();
         while self.shared.phase.get() == Phase::Draining {
@@ -157,8 +199,8 @@ impl<'a> Acceptor<'a> {
         }
         for event in events.iter() {
             let key = event.token().0;
-            if self.listeners.contains(key) && !self.ready.contains(&key) {
-                self.ready.push_back(key);
+            if self.listeners.contains(key) {
+                self.look_at(key);
             }
         }
         Ok(())
@@ -182,14 +224,23 @@ impl<'a> Acceptor<'a> {
                 return Pause::BacklogEmptied;
             };
             let slot = &mut self.listeners[key];
+            if slot.closing.as_ref().is_some_and(|closing| closing.left == 0) {
+                self.close(key);
+                continue;
+            }
             match slot.listening.socket.accept() {
                 Ok((stream, peer)) => {
                     slot.had_somebody = true;
+                    slot.closing.iter_mut().for_each(|closing| closing.left -= 1);
                     let terms = Arc::clone(&slot.listening.terms);
                     self.ready.rotate_left(1);
                     self.admit(stream, peer, terms);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if slot.closing.is_some() {
+                        self.close(key);
+                        continue;
+                    }
                     self.ready.pop_front();
                     if std::mem::take(&mut slot.had_somebody) {
                         emptied.push_back(key);
@@ -204,6 +255,12 @@ impl<'a> Acceptor<'a> {
                 }
             }
         }
+    }
+
+    /// Closing the socket takes it out of the poll as well.
+    fn close(&mut self, key: usize) {
+        self.listeners.remove(key);
+        self.ready.retain(|&ready| ready != key);
     }
 
     fn complain(&mut self, error: &io::Error) {

@@ -88,6 +88,11 @@ impl Listener {
         }
     }
 
+    /// Whether two could not both be bound, being one.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint && self.v6only == other.v6only && self.mode == other.mode
+    }
+
     /// On the usual terms, for TCP; port 0 takes any free one.
     #[must_use]
     pub fn tcp(host: &str, port: u16) -> Self {
@@ -117,5 +122,15 @@ impl Config {
     #[must_use]
     pub fn with_workers(self, workers: NonZeroUsize) -> Self {
         Self { workers, max_connections: descriptors::room_for_connections(workers), ..self }
+    }
+
+    /// The names of what differs and cannot change while a server runs.
+    pub(crate) fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+        let fixed = [
+            ("workers", self.workers != other.workers),
+            ("spin", self.spin != other.spin),
+            ("reuse-port", self.reuse_port != other.reuse_port),
+        ];
+        fixed.into_iter().filter_map(|(name, differs)| differs.then_some(name))
     }
 }

@@ -25,6 +25,11 @@ impl<'a> Journal<'a> {
         Self { counters, messages }
     }
 
+    /// Has each message logged from now on, or none.
+    pub(crate) fn log_messages(&mut self, on: bool) {
+        self.messages = on;
+    }
+
     /// Whether messages are logged now; if not, nothing needs to be kept or split for it.
     fn logs_messages(&self) -> bool {
         self.messages && log::max_level() >= Level::Info

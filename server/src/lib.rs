@@ -36,6 +36,7 @@ pub mod logging;
 mod open;
 mod peer;
 mod phase;
+mod reload;
 mod server;
 mod session;
 mod shared;

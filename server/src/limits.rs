@@ -105,6 +105,10 @@ pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Long enough not to spin, short enough that nobody in the backlog gives up.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a reload waits for the acceptor to open and close listeners, which takes it no longer than
+/// accepting who is in their backlogs.
+pub const ORDERS: Duration = Duration::from_secs(1);
+
 /// A line about the same trouble is logged at most this often.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -21,6 +21,7 @@ use crate::{
     listening::Listening,
     logging,
     phase::Phase,
+    reload::{Told, reload},
     shared::{Shared, WAKE},
     stream::Socket,
     worker::{Incoming, Worker},
@@ -87,7 +88,7 @@ impl Server {
     /// If a host does not resolve, or the system does not let us listen. See [`BindError`].
     pub fn bind(config: Config) -> Result<Self, BindError> {
         let listeners = config.listeners.iter().map(|listener| bind(listener, config.reuse_port));
-        let listeners = listeners.collect::<Result<_, _>>()?;
+        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
         // Polls and wakers are there before any thread, so nobody is ever handed over to nowhere.
         let polls = 1 + config.workers.get();
         let mut polls = (0..polls)
@@ -103,7 +104,8 @@ impl Server {
         let (Some(acceptor_poll), acceptor_waker) = (polls.pop(), wakers.remove(0)) else {
             unreachable!("the first of at least two polls")
         };
-        let shared = Shared::new(&config, acceptor_waker, wakers);
+        let told = Told::new(&config, &listeners);
+        let shared = Shared::new(&config, told, acceptor_waker, wakers);
         Ok(Self { config, listeners, acceptor_poll, worker_polls, shared: Arc::new(shared) })
     }
 
@@ -131,19 +133,18 @@ impl Server {
             let address = listener.address();
             info!(event = "started", address; "Echo server started on {address}");
         }
-        let config = Arc::new(config);
         rehearse(worker_polls.len()).map_err(RunError::Threads)?;
         let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
         for (seat, poll) in worker_polls.into_iter().enumerate() {
-            let (config, shared) = (Arc::clone(&config), Arc::clone(&shared));
+            let (spin, shared) = (config.spin, Arc::clone(&shared));
             pool.execute(move || {
                 name_thread(seat);
                 logging::defer();
-                shared.keep_going(|| Worker::new(seat, &config, &shared, poll).run());
+                shared.keep_going(|| Worker::new(seat, spin, &shared, poll).run());
             });
         }
         info!(event = "waiting"; "Waiting for client connections...");
-        shared.keep_going(|| Acceptor::new(&config, &shared, listeners, acceptor_poll)?.run());
+        shared.keep_going(|| Acceptor::new(&shared, listeners, acceptor_poll)?.run());
         // The acceptor, and with it every listener, is gone: whoever has come is in the queue.
         shared.handoff.close();
         pool.join();
@@ -152,7 +153,7 @@ impl Server {
             let (terms, ip) = incoming.counts_as();
             shared.open.release(terms, ip);
             if let Incoming::Given(connection) = incoming {
-                let journal = Journal::new(&shared.counters.workers[0], config.log_messages);
+                let journal = Journal::new(&shared.counters.workers[0], false);
                 journal.cut(connection.peer(), connection.unsent());
                 journal.closed(connection.peer());
             }
@@ -175,6 +176,13 @@ impl Handle {
     /// Makes the server drop everything and end now.
     pub fn stop(&self) {
         self.shared.enter(Phase::Stopped);
+    }
+
+    /// Has the server be as `config` says, as far as it can while it runs: listeners come, go, and have new
+    /// terms for those who come from now on, and so do limits. Nobody is disconnected. The log says
+    /// what was done, what failed, and what takes a restart.
+    pub fn reload(&self, config: &Config) {
+        reload(&self.shared, config);
     }
 
     /// Where the server is in its life.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use common::reason::reason;
+use crossbeam::atomic::AtomicCell;
 use log::error;
 use mio::{Token, Waker};
 
@@ -21,6 +22,7 @@ use crate::{
     limits, logging,
     open::OpenConnections,
     phase::{Phase, PhaseCell},
+    reload::Told,
 };
 
 /// The token of a thread's waker in its own poll.
@@ -33,18 +35,25 @@ pub(crate) struct Shared<T> {
     pub(crate) open: OpenConnections,
     pub(crate) counters: Counters,
     pub(crate) handoff: Handoff<T, Waker>,
-    drain_began: OnceLock<Instant>,
+    pub(crate) told: Told,
+    /// Whether every message is logged. Workers look once a round.
+    pub(crate) log_messages: AtomicBool,
+    pub(crate) drain_timeout: AtomicCell<Duration>,
+    drained_by: OnceLock<Option<Instant>>,
     failed: AtomicBool,
 }
 
 impl<T> Shared<T> {
-    pub(crate) fn new(config: &Config, acceptor: Waker, workers: Vec<Waker>) -> Self {
+    pub(crate) fn new(config: &Config, told: Told, acceptor: Waker, workers: Vec<Waker>) -> Self {
         Self {
             phase: PhaseCell::default(),
             open: OpenConnections::new(config),
             counters: Counters::new(workers.len()),
             handoff: Handoff::new(limits::QUEUE, acceptor, workers),
-            drain_began: OnceLock::new(),
+            told,
+            log_messages: AtomicBool::new(config.log_messages),
+            drain_timeout: AtomicCell::new(config.drain_timeout),
+            drained_by: OnceLock::new(),
             failed: AtomicBool::new(false),
         }
     }
@@ -52,16 +61,15 @@ impl<T> Shared<T> {
     /// Moves on to `phase`, and has every thread notice.
     pub(crate) fn enter(&self, phase: Phase) {
         // Before the phase: whoever sees it draining finds the time.
-        self.drain_began.get_or_init(Instant::now);
+        self.drained_by.get_or_init(|| Instant::now().checked_add(self.drain_timeout.load()));
         if self.phase.advance(phase) {
             self.handoff.wake_all();
         }
     }
 
-    /// When a drain that takes `timeout` is over: the same moment for all threads. `None`: never, or
-    /// it has not begun.
-    pub(crate) fn drained_by(&self, timeout: Duration) -> Option<Instant> {
-        self.drain_began.get()?.checked_add(timeout)
+    /// When the drain is over: the same moment for all threads. `None`: never, or it has not begun.
+    pub(crate) fn drained_by(&self) -> Option<Instant> {
+        self.drained_by.get().copied().flatten()
     }
 
     /// Runs one of the server's threads. A server that has lost one must not pretend to be whole:
@@ -98,6 +106,7 @@ mod tests {
             let acceptor = Poll::new().unwrap();
             Shared::<()>::new(
                 &Config::default(),
+                Told::new(&Config::default(), &[]),
                 Waker::new(acceptor.registry(), WAKE).unwrap(),
                 Vec::new(),
             )

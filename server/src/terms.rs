@@ -1,6 +1,9 @@
 //! What whoever comes to a listener can count on. A connection keeps to the terms that it came under.
 
-use std::{sync::atomic::AtomicUsize, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use common::protocol::Protocol;
 use crossbeam::utils::CachePadded;
@@ -14,8 +17,8 @@ pub(crate) struct Terms {
     pub(crate) timeouts: Timeouts,
     /// How many connections it may have at once, if that is limited.
     pub(crate) most: Option<usize>,
-    /// How many it has.
-    pub(crate) open: CachePadded<AtomicUsize>,
+    /// How many it has: one count, however often its terms change.
+    pub(crate) open: Arc<CachePadded<AtomicUsize>>,
 }
 
 /// The times that a connection may take.
@@ -31,8 +34,13 @@ impl Terms {
             protocol: listener.protocol,
             timeouts: Timeouts { idle: listener.idle_timeout, write: listener.write_timeout },
             most: listener.max_connections,
-            open: CachePadded::default(),
+            open: Arc::default(),
         }
+    }
+
+    /// Other terms for those who come to the same listener.
+    pub(crate) fn renewed(&self, listener: &Listener) -> Self {
+        Self { open: Arc::clone(&self.open), ..Self::new(listener) }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     io,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -22,14 +22,13 @@ use slab::Slab;
 
 use crate::{
     balance::{Balance, Done, Surplus},
-    config::Config,
     connection::{Connection, Readiness, Room, Turn},
     journal::Journal,
     limits, logging,
     peer::Peer,
     phase::Phase,
     shared::Shared,
-    spin::Spinner,
+    spin::{Spin, Spinner},
     stream::Stream,
     sweep::Sweep,
     terms::Terms,
@@ -61,7 +60,6 @@ impl<S: Stream> Incoming<S> {
 /// An event loop and all that it owns.
 pub(crate) struct Worker<'a, S> {
     seat: usize,
-    config: &'a Config,
     shared: &'a Shared<Incoming<S>>,
     journal: Journal<'a>,
     poll: Poll,
@@ -99,16 +97,18 @@ struct Slot<S> {
 impl<'a, S: Stream + Source> Worker<'a, S> {
     pub(crate) fn new(
         seat: usize,
-        config: &'a Config,
+        spin: Spin,
         shared: &'a Shared<Incoming<S>>,
         poll: Poll,
     ) -> Self {
         let now = Instant::now();
         Self {
             seat,
-            config,
             shared,
-            journal: Journal::new(&shared.counters.workers[seat], config.log_messages),
+            journal: Journal::new(
+                &shared.counters.workers[seat],
+                shared.log_messages.load(Relaxed),
+            ),
             poll,
             connections: Slab::new(),
             ready: Vec::new(),
@@ -116,7 +116,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             sweep: Sweep::default(),
             draining: false,
             drained_by: None,
-            spinner: Spinner::new(config.spin),
+            spinner: Spinner::new(spin),
             balance: Balance::new(shared.counters.workers.len(), now),
             full: false,
             busy_since: now,
@@ -143,6 +143,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
                 }
                 Phase::Stopped => break,
             }
+            self.journal.log_messages(self.shared.log_messages.load(Relaxed));
             self.take_connections();
             // What was logged is handed over when its echo has long been sent.
             logging::hand_over();
@@ -172,7 +173,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         if std::mem::replace(&mut self.draining, true) {
             return;
         }
-        self.drained_by = self.shared.drained_by(self.config.drain_timeout);
+        self.drained_by = self.shared.drained_by();
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.connections[key].connection.drain();
@@ -504,7 +505,12 @@ mod tests {
     use mio::{Registry, Waker};
 
     use super::*;
-    use crate::{config::Listener, shared::WAKE, stream::Socket};
+    use crate::{
+        config::{Config, Listener},
+        reload::Told,
+        shared::WAKE,
+        stream::Socket,
+    };
 
     /// A socket whose reader has a bug: it panics when it has read `panic`.
     #[derive(Debug)]
@@ -582,10 +588,11 @@ mod tests {
         let (acceptor, poll) = (Poll::new().unwrap(), Poll::new().unwrap());
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
         let config = Config::default();
-        let shared = Shared::new(&config, waker(&acceptor), vec![waker(&poll)]);
+        let told = Told::new(&config, &[]);
+        let shared = Shared::new(&config, told, waker(&acceptor), vec![waker(&poll)]);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         thread::scope(|scope| {
-            let worker = scope.spawn(|| Worker::new(0, &config, &shared, poll).run());
+            let worker = scope.spawn(|| Worker::new(0, config.spin, &shared, poll).run());
             let mut before = connect(&listener, &shared);
             assert_eq!(echo(&mut before, b"hello"), b"hello");
 

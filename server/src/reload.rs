@@ -1,0 +1,172 @@
+//! Another configuration for a server that runs: what can change does, and nobody who is connected
+//! notices.
+//!
+//! What threads look at is changed where they look. Listeners are the acceptor's, which is sent orders.
+
+use std::{
+    convert::Infallible,
+    mem,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::Ordering::Relaxed,
+        mpsc::{self, Receiver, Sender},
+    },
+};
+
+use crossbeam::queue::SegQueue;
+use log::{error, info, warn};
+
+use crate::{
+    bind::bind,
+    config::{Config, Listener},
+    limits,
+    listening::Listening,
+    phase::Phase,
+    shared::Shared,
+    terms::Terms,
+};
+
+/// What a server was told, and what the acceptor has yet to hear of it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// Of this, what cannot change is still so.
+    first: Config,
+    open: Mutex<Vec<Open>>,
+    orders: SegQueue<(Order, Done)>,
+}
+
+/// A listener that is open.
+#[derive(Debug)]
+struct Open {
+    listener: Listener,
+    /// As the log names it.
+    address: String,
+    /// Also what the acceptor knows it by.
+    terms: Arc<Terms>,
+}
+
+/// What the acceptor is to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Accept from this one as well.
+    Open(Listening),
+    /// Who comes to the listener with the first terms comes on the second from now on.
+    Change(Arc<Terms>, Arc<Terms>),
+    /// Accept who has come to the listener with these terms, and close it.
+    Close(Arc<Terms>),
+}
+
+/// Dropped when an order has been obeyed, for whoever waits for that.
+#[derive(Debug)]
+pub(crate) struct Done {
+    _told: Sender<Infallible>,
+}
+
+/// Orders that are to be obeyed before anything else is done.
+struct Orders<'a, T> {
+    shared: &'a Shared<T>,
+    told: Sender<Infallible>,
+    obeyed: Receiver<Infallible>,
+}
+
+impl<'a, T> Orders<'a, T> {
+    fn to(shared: &'a Shared<T>) -> Self {
+        let (told, obeyed) = mpsc::channel();
+        Self { shared, told, obeyed }
+    }
+
+    fn push(&self, order: Order) {
+        self.shared.told.orders.push((order, Done { _told: self.told.clone() }));
+    }
+
+    /// Waits until all are obeyed. An acceptor that cannot do that in time is short of everything; what
+    /// comes of it then, the log will say.
+    fn wait(self) {
+        drop(self.told);
+        self.shared.handoff.wake_all();
+        let _ = self.obeyed.recv_timeout(limits::ORDERS);
+    }
+}
+
+impl Told {
+    /// A server was told `config`, and these are its listeners, in the configuration's order.
+    pub(crate) fn new(config: &Config, listening: &[Listening]) -> Self {
+        let listeners = config.listeners.iter().zip(listening);
+        let open = listeners.map(|(listener, listening)| Open::new(listener, listening)).collect();
+        Self { first: config.clone(), open: Mutex::new(open), orders: SegQueue::new() }
+    }
+
+    /// What the acceptor has to do next.
+    pub(crate) fn next_order(&self) -> Option<(Order, Done)> {
+        self.orders.pop()
+    }
+}
+
+impl Open {
+    fn new(listener: &Listener, listening: &Listening) -> Self {
+        Self {
+            listener: listener.clone(),
+            address: listening.address(),
+            terms: Arc::clone(&listening.terms),
+        }
+    }
+}
+
+/// Has a server be as `config` says, as far as it can while it runs; the log says what it did, and what
+/// it cannot do.
+pub(crate) fn reload<T>(shared: &Shared<T>, config: &Config) {
+    if shared.phase.get() != Phase::Running {
+        return;
+    }
+    let told = &shared.told;
+    let mut open = told.open.lock().unwrap_or_else(PoisonError::into_inner);
+    for fixed in told.first.fixed_differences(config) {
+        warn!(event = "not-reloaded", setting = fixed; "'{fixed}' has changed, which takes a restart");
+    }
+    shared.log_messages.store(config.log_messages, Relaxed);
+    shared.drain_timeout.store(config.drain_timeout);
+    // First, so that others can have their addresses.
+    let orders = Orders::to(shared);
+    close_all_but(&config.listeners, &mut open, &orders);
+    orders.wait();
+    let orders = Orders::to(shared);
+    for listener in &config.listeners {
+        listen(listener, &mut open, &orders);
+    }
+    orders.wait();
+}
+
+/// Closes the listeners that are not among these.
+fn close_all_but<T>(listeners: &[Listener], open: &mut Vec<Open>, orders: &Orders<'_, T>) {
+    let is_gone =
+        |open: &mut Open| !listeners.iter().any(|kept| kept.is_same_place(&open.listener));
+    for open in open.extract_if(.., is_gone) {
+        info!(event = "closed-listener", address = open.address;
+            "No longer listening on {}", open.address);
+        orders.push(Order::Close(open.terms));
+    }
+}
+
+/// Listens there on these terms, if it does not yet.
+fn listen<T>(listener: &Listener, open: &mut Vec<Open>, orders: &Orders<'_, T>) {
+    match open.iter_mut().find(|open| open.listener.is_same_place(listener)) {
+        Some(open) if open.listener == *listener => {}
+        Some(open) => {
+            let terms = Arc::new(open.terms.renewed(listener));
+            let old = mem::replace(&mut open.terms, Arc::clone(&terms));
+            open.listener = listener.clone();
+            info!(event = "changed-listener", address = open.address;
+                "Who comes to {} comes on new terms", open.address);
+            orders.push(Order::Change(old, terms));
+        }
+        None => match bind(listener, orders.shared.told.first.reuse_port) {
+            Ok(listening) => {
+                open.push(Open::new(listener, &listening));
+                let address = listening.address();
+                info!(event = "started", address; "Echo server started on {address}");
+                orders.push(Order::Open(listening));
+            }
+            Err(error) => error!(event = "not-reloaded"; "The server {error}; the others go on"),
+        },
+    }
+}

@@ -1,0 +1,113 @@
+//! A server is told something else while it runs.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    os::unix::net::UnixStream,
+    thread,
+};
+
+use common::{
+    endpoint::{Endpoint, HostPort},
+    protocol::Protocol,
+};
+use server::{Config, Handle, Listener, RunError, Server, Stats};
+
+struct Running {
+    config: Config,
+    at: HostPort,
+    handle: Handle,
+    thread: thread::JoinHandle<Result<Stats, RunError>>,
+}
+
+impl Running {
+    /// On one port of 127.0.0.1.
+    fn start() -> Self {
+        let mut config = Config::default();
+        config.listeners = vec![Listener::tcp("127.0.0.1", 0)];
+        let server = Server::bind(config.clone()).unwrap();
+        let [Endpoint::Tcp(at)] = &server.endpoints()[..] else { panic!("one was asked for") };
+        let (at, handle) = (at.clone(), server.handle());
+        Self { config, at, handle, thread: thread::spawn(|| server.run()) }
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect((&self.at.host[..], self.at.port)).unwrap()
+    }
+
+    fn end(self) -> Stats {
+        self.handle.shutdown();
+        self.thread.join().unwrap().unwrap()
+    }
+}
+
+fn echo(mut stream: impl Read + Write, text: &[u8]) -> Vec<u8> {
+    stream.write_all(text).unwrap();
+    let mut back = vec![0; text.len()];
+    stream.read_exact(&mut back).unwrap();
+    back
+}
+
+#[test]
+fn listeners_come_and_go_and_nobody_is_disconnected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("echo.sock");
+    let server = Running::start();
+    let before = server.connect();
+    assert_eq!(echo(&before, b"before"), b"before");
+
+    let mut config = server.config.clone();
+    config.listeners = vec![Listener::new(Endpoint::Unix(path.clone()))];
+    server.handle.reload(&config);
+    let gone = TcpStream::connect((&server.at.host[..], server.at.port));
+    assert_eq!(gone.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(echo(UnixStream::connect(&path).unwrap(), b"here now"), b"here now");
+    assert_eq!(echo(&before, b"still here"), b"still here");
+
+    config.listeners = vec![Listener::new(Endpoint::Tcp(server.at.clone()))];
+    server.handle.reload(&config);
+    assert!(!path.exists(), "its file goes with the listener");
+    assert_eq!(echo(server.connect(), b"back again"), b"back again");
+    drop(before);
+    assert_eq!(server.end().connections, 3);
+}
+
+#[test]
+fn new_terms_are_for_those_who_come_later() {
+    let server = Running::start();
+    let mut text = server.connect();
+    assert_eq!(echo(&text, b"hello\n"), b"hello\n");
+
+    let mut config = server.config.clone();
+    config.listeners[0].protocol = Protocol::Raw;
+    config.listeners[0].max_connections = Some(2);
+    server.handle.reload(&config);
+    let raw = server.connect();
+    assert_eq!(echo(&raw, b"exit\n"), b"exit\n");
+    text.write_all(b"exit\n").unwrap();
+    let mut reply = [0; 9];
+    text.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"Goodbye!\n");
+
+    drop((text, raw));
+    assert_eq!(server.end().connections, 2);
+}
+
+#[test]
+fn what_cannot_be_listened_on_leaves_the_rest_as_it_is() {
+    let server = Running::start();
+    let other = Running::start();
+    let mut config = server.config.clone();
+    config.listeners.push(Listener::new(Endpoint::Tcp(other.at.clone())));
+    server.handle.reload(&config);
+    assert_eq!(echo(server.connect(), b"here"), b"here");
+    assert_eq!(echo(other.connect(), b"there"), b"there");
+    // It is tried again each time.
+    let at = other.at.clone();
+    assert_eq!(other.end().connections, 1);
+    server.handle.reload(&config);
+    assert_eq!(echo(TcpStream::connect((&at.host[..], at.port)).unwrap(), b"there"), b"there");
+    assert_eq!(server.end().connections, 2);
+}
