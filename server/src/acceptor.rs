@@ -114,6 +114,7 @@ impl<'a> Acceptor<'a> {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
         while self.shared.phase.get() == Phase::Running {
+            self.shared.counters.rounds.add(1);
             while let Some((order, done)) = self.shared.told.next_order() {
                 self.obey(order, done);
             }

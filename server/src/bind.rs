@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::{
     config::Listener,
+    inherited::Inherited,
     limits,
     listening::{ListenSocket, Listening, LocalSocket},
     socket_file::SocketFile,
@@ -72,9 +73,31 @@ pub(crate) fn bind(listener: &Listener, reuse_port: bool) -> Result<Listening, B
     Ok(Listening { endpoint, terms: Arc::new(Terms::new(listener)), socket })
 }
 
-fn unix(endpoint: &Endpoint, path: &std::path::Path, mode: u32) -> io::Result<ListenSocket> {
+/// Takes over a socket that listens already.
+///
+/// # Errors
+///
+/// If the system does not let us use it as we need to.
+pub(crate) fn adopt(listener: &Listener, inherited: Inherited) -> io::Result<Listening> {
+    let socket = match &listener.endpoint {
+        Endpoint::Unix(_) => local(&listener.endpoint, inherited.socket, None)?,
+        _ => remote(inherited.socket)?,
+    };
+    let terms = Arc::new(Terms::new(listener));
+    Ok(Listening { endpoint: listener.endpoint.clone(), terms, socket })
+}
+
+fn unix(endpoint: &Endpoint, path: &Path, mode: u32) -> io::Result<ListenSocket> {
     let (socket, file) = SocketFile::bind(path, mode)?;
     socket.listen(limits::BACKLOG)?;
+    local(endpoint, socket, Some(file))
+}
+
+fn local(
+    endpoint: &Endpoint,
+    socket: Socket,
+    file: Option<SocketFile>,
+) -> io::Result<ListenSocket> {
     socket.set_nonblocking(true)?;
     let listener = mio::net::UnixListener::from_std(socket.into());
     let name = endpoint.to_string().into();
@@ -115,6 +138,11 @@ fn listen_on(
     }
     socket.bind(&addr.into())?;
     socket.listen(limits::BACKLOG)?;
+    let addr = socket.local_addr()?.as_socket().unwrap_or(addr);
+    Ok((addr, remote(socket)?))
+}
+
+fn remote(socket: Socket) -> io::Result<ListenSocket> {
     socket.set_nonblocking(true)?;
     // What is set on a listener holds for what it accepts (Linux, BSD): no call per connection.
     socket.set_tcp_nodelay(true)?;
@@ -124,9 +152,7 @@ fn listen_on(
         .with_time(limits::KEEPALIVE_IDLE)
         .with_interval(limits::KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive)?;
-    let listener = std::net::TcpListener::from(socket);
-    let addr = listener.local_addr()?;
-    Ok((addr, ListenSocket::Tcp(mio::net::TcpListener::from_std(listener))))
+    Ok(ListenSocket::Tcp(mio::net::TcpListener::from_std(socket.into())))
 }
 
 /// What the system said, and what to do about it.

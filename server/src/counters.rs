@@ -44,6 +44,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) bytes_received: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) panics: Counter,
+    /// Rounds of its loop.
+    pub(crate) rounds: Counter,
     /// Nanoseconds that it has spent on other things than waiting.
     pub(crate) busy: Counter,
 }
@@ -54,6 +56,8 @@ pub(crate) struct Counters {
     pub(crate) workers: Box<[CachePadded<WorkerCounters>]>,
     /// Counted by the acceptor.
     pub(crate) refused: Counter,
+    /// Rounds of the acceptor's loop.
+    pub(crate) rounds: Counter,
 }
 
 impl Counters {
@@ -61,7 +65,14 @@ impl Counters {
         Self {
             workers: (0..workers).map(|_| CachePadded::default()).collect(),
             refused: Counter::default(),
+            rounds: Counter::default(),
         }
+    }
+
+    /// The rounds of every thread's loop.
+    pub(crate) fn rounds(&self) -> Vec<u64> {
+        let workers = self.workers.iter().map(|worker| &worker.rounds);
+        workers.chain([&self.rounds]).map(Counter::get).collect()
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -29,6 +29,7 @@ pub mod descriptors;
 mod handoff;
 #[cfg(test)]
 mod handoff_tests;
+mod inherited;
 mod journal;
 pub mod limits;
 mod listening;
@@ -36,6 +37,7 @@ pub mod logging;
 mod open;
 mod peer;
 mod phase;
+mod pulse;
 mod reload;
 mod server;
 mod session;
@@ -55,7 +57,9 @@ pub use self::{
     bind::BindError,
     config::{Config, Listener},
     counters::Stats,
+    inherited::Inherited,
     phase::Phase,
+    pulse::Pulse,
     server::{Handle, RunError, Server},
     spin::Spin,
 };

@@ -33,8 +33,8 @@ pub(crate) struct LocalSocket {
     /// Peers have no names of their own: they are numbered after it.
     pub(crate) name: Arc<str>,
     pub(crate) accepted: u64,
-    /// Goes with the socket.
-    pub(crate) _file: SocketFile,
+    /// Goes with the socket, if it is ours.
+    pub(crate) _file: Option<SocketFile>,
 }
 
 impl ListenSocket {

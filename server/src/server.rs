@@ -14,13 +14,15 @@ use threadpool::ThreadPool;
 
 use crate::{
     acceptor::Acceptor,
-    bind::{BindError, bind},
+    bind::{BindError, adopt, bind},
     config::Config,
     counters::Stats,
+    inherited::Inherited,
     journal::Journal,
     listening::Listening,
     logging,
     phase::Phase,
+    pulse::Pulse,
     reload::{Told, reload},
     shared::{Shared, WAKE},
     stream::Socket,
@@ -87,7 +89,22 @@ impl Server {
     ///
     /// If a host does not resolve, or the system does not let us listen. See [`BindError`].
     pub fn bind(config: Config) -> Result<Self, BindError> {
-        let listeners = config.listeners.iter().map(|listener| bind(listener, config.reuse_port));
+        Self::bind_with(config, Vec::new())
+    }
+
+    /// As [`bind`](Self::bind); but a listener for whose endpoint there is a socket already has that one.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub fn bind_with(config: Config, mut inherited: Vec<Inherited>) -> Result<Self, BindError> {
+        let listeners = config.listeners.iter().map(|listener| {
+            let is_its = |socket: &mut Inherited| *socket.endpoint() == listener.endpoint;
+            match inherited.extract_if(.., is_its).next() {
+                Some(socket) => adopt(listener, socket).map_err(BindError::System),
+                None => bind(listener, config.reuse_port),
+            }
+        });
         let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
         // Polls and wakers are there before any thread, so nobody is ever handed over to nowhere.
         let polls = 1 + config.workers.get();
@@ -128,6 +145,15 @@ impl Server {
     ///
     /// If a thread of the server failed. See [`RunError`].
     pub fn run(self) -> Result<Stats, RunError> {
+        self.run_with(|| {})
+    }
+
+    /// As [`run`](Self::run), and calls `ready` when its threads serve.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_with(self, ready: impl FnOnce()) -> Result<Stats, RunError> {
         let Self { config, listeners, acceptor_poll, worker_polls, shared } = self;
         for listener in &listeners {
             let address = listener.address();
@@ -144,6 +170,7 @@ impl Server {
             });
         }
         info!(event = "waiting"; "Waiting for client connections...");
+        ready();
         shared.keep_going(|| Acceptor::new(&shared, listeners, acceptor_poll)?.run());
         // The acceptor, and with it every listener, is gone: whoever has come is in the queue.
         shared.handoff.close();
@@ -189,6 +216,12 @@ impl Handle {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.shared.phase.get()
+    }
+
+    /// A finger on the pulse of its threads.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(Arc::clone(&self.shared))
     }
 
     /// What has been counted up to now.

@@ -143,6 +143,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
                 }
                 Phase::Stopped => break,
             }
+            self.shared.counters.workers[self.seat].rounds.add(1);
             self.journal.log_messages(self.shared.log_messages.load(Relaxed));
             self.take_connections();
             // What was logged is handed over when its echo has long been sent.
