@@ -15,7 +15,7 @@ use crate::{binaries, log, output::Output, peer::Peer, process, procfs};
 #[derive(Debug)]
 pub struct EchoServer {
     child: Child,
-    address: SocketAddr,
+    addresses: Vec<String>,
     log: Output,
 }
 
@@ -23,7 +23,8 @@ pub struct EchoServer {
 #[derive(Debug)]
 pub struct Launch {
     args: Vec<OsString>,
-    port: u16,
+    /// `None`: the arguments say where.
+    port: Option<u16>,
     descriptor_limit: Option<u32>,
     stderr_closed: bool,
     under: Vec<String>,
@@ -38,16 +39,29 @@ impl EchoServer {
         Launch::new(args).start()
     }
 
-    /// Where it listens.
+    /// Starts a server with exactly these arguments, which say where it listens.
+    #[must_use]
+    pub fn start_with(args: &[&str]) -> Self {
+        Launch::new(args).listening().start()
+    }
+
+    /// Where it listens: its only address, or the first, for TCP.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let first = &self.addresses[0];
+        first.parse().unwrap_or_else(|error| panic!("{error}: {first:?}"))
+    }
+
+    /// Everything that it listens on, as its log names it, in the order of its arguments.
+    #[must_use]
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
     }
 
     /// A new connection to it.
     #[must_use]
     pub fn connect(&self) -> Peer {
-        Peer::connect(self.address)
+        Peer::connect(self.address())
     }
 
     /// What it has written to standard error.
@@ -126,7 +140,7 @@ impl Launch {
         let args = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
         Self {
             args,
-            port: 0,
+            port: Some(0),
             descriptor_limit: None,
             stderr_closed: false,
             under: Vec::new(),
@@ -138,7 +152,14 @@ impl Launch {
     /// On this port: one that an earlier server had.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.port = Some(port);
+        self
+    }
+
+    /// Where its arguments say, or whoever starts it.
+    #[must_use]
+    pub fn listening(mut self) -> Self {
+        self.port = None;
         self
     }
 
@@ -182,19 +203,21 @@ impl Launch {
     #[must_use]
     pub fn start(self) -> EchoServer {
         let mut command = self.command();
-        command.args(["--port", &self.port.to_string()]).args(&self.args);
+        command.args(self.port.iter().flat_map(|port| ["--port".to_owned(), port.to_string()]));
+        command.args(&self.args);
         if self.apart {
             command.process_group(0);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server was built and can be run");
         let log = Output::collect(child.stderr.take().expect("it is piped"));
-        let address = if self.announced {
-            announced_address(&log.wait_for_line("Echo server started on"))
+        let addresses = if self.announced {
+            let _ = log.wait_for_line("Waiting for client connections");
+            announced_addresses(&log.text())
         } else {
-            procfs::wait_for_listener(Pid::from_child(&child))
+            vec![procfs::wait_for_listener(Pid::from_child(&child)).to_string()]
         };
-        EchoServer { child, address, log }
+        EchoServer { child, addresses, log }
     }
 
     fn command(&self) -> Command {
@@ -208,11 +231,9 @@ impl Launch {
     }
 }
 
-fn announced_address(line: &str) -> SocketAddr {
-    let address = log::pattern("started on ({peer})")
-        .captures(line)
-        .unwrap_or_else(|| panic!("no address in {line:?}"));
-    address[1].parse().unwrap_or_else(|error| panic!("{error}: {line:?}"))
+fn announced_addresses(log: &str) -> Vec<String> {
+    let started = log::pattern(r#"Echo server started on ([^\s"]+)"#);
+    started.captures_iter(log).map(|address| address[1].to_owned()).collect()
 }
 
 /// The last `most` bytes of a text, give or take a character.

@@ -1,0 +1,151 @@
+//! One server, many listeners.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
+    path::Path,
+};
+
+use rustix::process::Signal;
+use tempfile::tempdir;
+use tests::{peer::Peer, program::Program, server::EchoServer};
+
+fn exchange(mut stream: impl Read + Write, text: &[u8], reply: &[u8]) {
+    stream.write_all(text).expect("the server takes what is sent");
+    let mut back = vec![0; reply.len()];
+    stream.read_exact(&mut back).expect("the server replies");
+    assert_eq!(String::from_utf8_lossy(&back), String::from_utf8_lossy(reply));
+}
+
+fn unix_url(path: &Path) -> String {
+    format!("unix://{}", path.display())
+}
+
+/// What a server says that cannot listen there.
+fn refusal(args: &[&str]) -> (i32, String) {
+    let ended = Program::run_server(args);
+    (ended.code(), ended.error_line().to_owned())
+}
+
+#[test]
+fn each_listener_has_its_own_address_and_protocol() {
+    let dir = tempdir().expect("room for a directory");
+    let path = dir.path().join("echo.sock");
+    let server = EchoServer::start_with(&[
+        "--protocol",
+        "raw",
+        "--listen",
+        "tcp://127.0.0.1:0",
+        "--listen",
+        "tcp://[::1]:0?protocol=text",
+        "--listen",
+        &format!("{}?protocol=length", unix_url(&path)),
+    ]);
+    let [v4, v6, unix] = server.addresses() else { panic!("three were asked for") };
+    assert_eq!(*unix, unix_url(&path));
+    exchange(TcpStream::connect(v4).expect("it listens"), b"exit\n", b"exit\n");
+    exchange(TcpStream::connect(v6).expect("it listens"), b"exit\n", b"Goodbye!\n");
+    exchange(
+        UnixStream::connect(&path).expect("it listens"),
+        b"\0\0\0\x04exit",
+        b"\0\0\0\x08Goodbye!",
+    );
+    server.wait_for_log(r"New client connected: \[::1\]:\d+$");
+    server.wait_for_log(r"New client connected: unix:///.*/echo\.sock#1$");
+}
+
+#[test]
+fn a_listener_for_every_address_takes_ipv4_as_well_unless_told_not_to() {
+    let both = EchoServer::start_with(&["--listen", "tcp://[::]:0"]);
+    let port = both.address().port();
+    let mut peer = Peer::connect(([127, 0, 0, 1], port).into());
+    peer.exchange(b"IPv4\n");
+    both.wait_for_log(&format!(r"Received from {}: 'IPv4'$", peer.address()));
+    exchange(TcpStream::connect(("::1", port)).expect("it listens"), b"IPv6\n", b"IPv6\n");
+
+    let only = EchoServer::start_with(&["--listen", "tcp://[::]:0?v6only=yes"]);
+    let port = only.address().port();
+    exchange(TcpStream::connect(("::1", port)).expect("it listens"), b"IPv6\n", b"IPv6\n");
+    let refused = TcpStream::connect(("127.0.0.1", port)).expect_err("it is for IPv6 only");
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_listeners_limit_is_its_own() {
+    let server = EchoServer::start_with(&[
+        "--listen",
+        "tcp://127.0.0.1:0?max-connections=1",
+        "--listen",
+        "tcp://127.0.0.1:0",
+    ]);
+    let [small, other] = server.addresses() else { panic!("two were asked for") };
+    let (small, other) = (small.parse().expect("TCP"), other.parse().expect("TCP"));
+    let mut first = Peer::connect(small);
+    first.exchange(b"first\n");
+    let told = String::from_utf8(Peer::connect(small).rest()).expect("a refusal is text");
+    assert_eq!(
+        told,
+        "Server is full: it serves 1 connection on this listener at most. Try again later.\r\n"
+    );
+    Peer::connect(other).exchange(b"there is room\n");
+    first.exchange(b"still here\n");
+}
+
+#[test]
+fn a_unix_socket_is_for_its_owner_and_goes_with_the_server() {
+    let dir = tempdir().expect("room for a directory");
+    let path = dir.path().join("echo.sock");
+    for (mode, query) in [(0o600, ""), (0o660, "?mode=660")] {
+        let url = format!("{}{query}", unix_url(&path));
+        let server = EchoServer::start_with(&["--listen", &url]);
+        let file = fs::metadata(&path).expect("the socket is there");
+        assert_eq!(file.permissions().mode() & 0o777, mode);
+        let stream = UnixStream::connect(&path).expect("it listens");
+        exchange(&stream, b"hello\nexit\n", b"hello\nGoodbye!\n");
+        drop(stream);
+        let (status, log) = server.terminate();
+        assert!(status.success(), "{log}");
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not() {
+    let dir = tempdir().expect("room for a directory");
+    let path = dir.path().join("echo.sock");
+    let url = unix_url(&path);
+    let mut killed = EchoServer::start_with(&["--listen", &url]);
+    killed.signal(Signal::KILL);
+    let _ = killed.wait();
+    assert!(path.exists(), "nobody was there to remove it");
+
+    let server = EchoServer::start_with(&["--listen", &url]);
+    let (status, said) = refusal(&["--listen", &url]);
+    assert_eq!(status, 1);
+    assert!(said.contains("another program listens there"), "{said}");
+    exchange(UnixStream::connect(&path).expect("it listens"), b"still here\n", b"still here\n");
+    drop(server);
+
+    fs::write(dir.path().join("file"), "precious").expect("room for a file");
+    let (_, said) = refusal(&["--listen", &unix_url(&dir.path().join("file"))]);
+    assert!(
+        said.ends_with("what is there is not a socket; remove it, or choose another path"),
+        "{said}"
+    );
+    let (_, said) = refusal(&["--listen", &unix_url(&dir.path().join("no/echo.sock"))]);
+    assert!(said.contains("its directory is missing"), "{said}");
+}
+
+#[test]
+fn who_cannot_listen_everywhere_listens_nowhere() {
+    let dir = tempdir().expect("room for a directory");
+    let path = dir.path().join("echo.sock");
+    let other = EchoServer::start(&[]);
+    let taken = format!("tcp://{}", other.address());
+    let (status, said) = refusal(&["--listen", &unix_url(&path), "--listen", &taken]);
+    assert_eq!(status, 1);
+    assert!(said.starts_with(&format!("Error: cannot listen on {}", other.address())), "{said}");
+    assert!(!path.exists(), "what was there already is taken back");
+}
