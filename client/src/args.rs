@@ -10,12 +10,13 @@ use clap::{
 };
 use common::{
     cli::{duration, positive_duration},
-    protocol::{DEFAULT_HOST, DEFAULT_PORT},
+    endpoint::Endpoint,
 };
 
 use crate::{
     load::{self, args::LoadArgs},
     ping,
+    server_url::server_url,
 };
 
 /// Talk to an echo server and check every byte that comes back
@@ -26,7 +27,11 @@ use crate::{
 #[derive(Clone, Debug, Parser)]
 #[command(name = "echo-client", version, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Where the server is.
+    /// Where the server is, as a URL.
+    #[command(flatten)]
+    pub url: UrlArg,
+
+    /// Where the server is, in short, and how long to wait for it.
     #[command(flatten)]
     pub server: ServerArgs,
 
@@ -42,18 +47,24 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// Where the server is, for every way of talking to it.
+/// Where the server is, as a URL. It can stand before a subcommand or behind it.
+#[derive(Clone, Debug, ArgGroup)]
+pub struct UrlArg {
+    /// The server, as a URL.
+    #[arg(value_name = "URL", value_parser = server_url, help = URL_HELP)]
+    pub url: Option<Endpoint>,
+}
+
+/// Where the server is in short, for every way of talking to it.
 #[derive(Clone, Debug, ArgGroup)]
 pub struct ServerArgs {
-    /// The server's name or address
-    #[arg(long, global = true, default_value = DEFAULT_HOST)]
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    pub host: String,
+    /// Instead of a URL: the server's name or address [default: 127.0.0.1]
+    #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
+    pub host: Option<String>,
 
-    /// The server's TCP port
-    #[arg(long, global = true, default_value_t = DEFAULT_PORT)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+    /// Instead of a URL: the server's TCP port [default: 65432]
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
 
     /// How long to wait for the connection, and for each reply
     ///
@@ -91,6 +102,10 @@ pub enum Command {
 /// How to measure round trips.
 #[derive(Clone, Debug, ArgGroup)]
 pub struct PingArgs {
+    /// Where the server is.
+    #[command(flatten)]
+    pub url: UrlArg,
+
     /// How many round trips; 0 goes on until Ctrl+C
     #[arg(long, short, default_value_t = 4)]
     pub count: u64,
@@ -105,6 +120,9 @@ pub struct PingArgs {
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=ping::MAX_SIZE as u64))]
     pub size: usize,
 }
+
+const URL_HELP: &str =
+    "The server: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: tcp://127.0.0.1:65432]";
 
 const EXAMPLES: &str = "\
 Examples:

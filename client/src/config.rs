@@ -4,8 +4,13 @@
 
 use std::os::unix::ffi::OsStringExt;
 
+use common::{
+    endpoint::{Endpoint, HostPort},
+    protocol::{DEFAULT_HOST, DEFAULT_PORT},
+};
+
 use crate::{
-    args::{Args, Command, PingArgs},
+    args::{Args, Command, PingArgs, ServerArgs},
     connect::Target,
     load::plan::{self, Job},
     ping::PingConfig,
@@ -41,6 +46,15 @@ pub enum Contradiction {
     /// Messages are for a conversation.
     #[error("the argument '--message <TEXT>' cannot be used with '{0}'")]
     MessageWith(&'static str),
+    /// Two servers, or one twice.
+    #[error("the URL '{0}' cannot be used with {1}")]
+    Twice(Endpoint, String),
+    /// No stream where one is needed.
+    #[error("a conversation needs a connection, and '{0}' has none; 'ping' works over UDP")]
+    Datagrams(Endpoint),
+    /// Not possible yet.
+    #[error("'load' cannot be used with '{0}': it needs tcp://HOST:PORT")]
+    LoadOver(Endpoint),
     /// Of a load's own arguments.
     #[error(transparent)]
     Load(#[from] plan::Contradiction),
@@ -49,7 +63,14 @@ pub enum Contradiction {
 impl TryFrom<Args> for Config {
     type Error = Contradiction;
 
-    fn try_from(args: Args) -> Result<Self, Contradiction> {
+    fn try_from(mut args: Args) -> Result<Self, Contradiction> {
+        let behind = match &mut args.command {
+            Some(Command::Ping(ping)) => ping.url.url.take(),
+            Some(Command::Load(load)) => load.work.url.url.take(),
+            Some(Command::LoadWorker) | None => None,
+        };
+        let timeout = args.server.timeout;
+        let endpoint = endpoint(args.url.url, behind, args.server)?;
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
             Some(command) if !messages.is_empty() => {
@@ -64,12 +85,40 @@ impl TryFrom<Args> for Config {
             None if messages.is_empty() => Mode::Converse,
             None => Mode::Messages(messages),
         };
-        let host = args.server.host;
-        // `[::1]`, as in a URL, is meant as an address.
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let host = bare.unwrap_or(&host).to_owned();
-        let target = Target { host, port: args.server.port, timeout: args.server.timeout };
-        Ok(Self { target, mode })
+        match (&mode, endpoint) {
+            (Mode::Converse | Mode::Messages(_), at @ Endpoint::Udp(_)) => {
+                Err(Contradiction::Datagrams(at))
+            }
+            (Mode::Load(_), at @ (Endpoint::Udp(_) | Endpoint::Unix(_))) => {
+                Err(Contradiction::LoadOver(at))
+            }
+            (_, endpoint) => Ok(Self { target: Target { endpoint, timeout }, mode }),
+        }
+    }
+}
+
+/// The one server that was named: by a URL before or behind a subcommand, or by flags.
+fn endpoint(
+    before: Option<Endpoint>,
+    behind: Option<Endpoint>,
+    short: ServerArgs,
+) -> Result<Endpoint, Contradiction> {
+    match (before, behind, short.host, short.port) {
+        (Some(one), Some(other), ..) => Err(Contradiction::Twice(one, format!("'{other}'"))),
+        (Some(url), _, Some(_), _) | (_, Some(url), Some(_), _) => {
+            Err(Contradiction::Twice(url, "'--host'".to_owned()))
+        }
+        (Some(url), .., Some(_)) | (_, Some(url), _, Some(_)) => {
+            Err(Contradiction::Twice(url, "'--port'".to_owned()))
+        }
+        (Some(url), ..) | (_, Some(url), ..) => Ok(url),
+        (None, None, host, port) => {
+            let host = host.unwrap_or_else(|| DEFAULT_HOST.to_owned());
+            // `[::1]`, as in a URL, is meant as an address.
+            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            let host = bare.unwrap_or(&host).to_owned();
+            Ok(Endpoint::Tcp(HostPort { host, port: port.unwrap_or(DEFAULT_PORT) }))
+        }
     }
 }
 
@@ -103,7 +152,8 @@ mod tests {
     #[test]
     fn without_arguments_it_is_a_conversation_with_the_originals_server() {
         let timeout = Duration::from_secs(5);
-        let target = Target { host: "127.0.0.1".to_owned(), port: 65432, timeout };
+        let endpoint = Endpoint::Tcp(HostPort { host: "127.0.0.1".to_owned(), port: 65432 });
+        let target = Target { endpoint, timeout };
         assert_eq!(config(&[]), Config { target, mode: Mode::Converse });
     }
 
@@ -121,6 +171,43 @@ mod tests {
         assert_eq!(before.target.to_string(), "[::1]:7");
         let Mode::Ping(ping) = before.mode else { panic!("{:?}", before.mode) };
         assert_eq!(ping, PingConfig { count: None, interval: Duration::from_secs(1), size: 64 });
+    }
+
+    #[test]
+    fn a_url_can_stand_before_and_behind_a_subcommand() {
+        for args in [
+            &["unix:///run/echo.sock"][..],
+            &["unix:///run/echo.sock", "-m", "x"],
+            &["ping", "unix:///run/echo.sock", "--count", "1"],
+            &["unix:///run/echo.sock", "ping"],
+        ] {
+            let endpoint = config(args).target.endpoint;
+            assert_eq!(endpoint, Endpoint::Unix("/run/echo.sock".into()), "{args:?}");
+        }
+        assert_eq!(config(&["load", "tcp://[::1]:7"]).target.to_string(), "[::1]:7");
+    }
+
+    #[test]
+    fn a_server_is_named_once() {
+        for (args, named) in [
+            (&["tcp://a", "--host", "b"][..], "'--host'"),
+            (&["--host", "b", "ping", "tcp://a"], "'--host'"),
+            (&["load", "tcp://a", "--port", "1"], "'--port'"),
+            (&["tcp://a", "ping", "tcp://b:1"], "'tcp://b:1'"),
+        ] {
+            let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
+            let error = Config::try_from(args).unwrap_err().to_string();
+            assert_eq!(error, format!("the URL 'tcp://a:65432' cannot be used with {named}"));
+        }
+    }
+
+    #[test]
+    fn datagrams_are_refused_where_a_connection_is_needed() {
+        for args in [&["udp://a"][..], &["udp://a", "-m", "x"], &["load", "udp://a"]] {
+            let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
+            let error = Config::try_from(args).unwrap_err().to_string();
+            assert!(error.contains("'udp://a:65432'"), "{error}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From a host and a port to a connection.
+//! From an endpoint to a connection.
 //!
 //! Owns name resolution and the tries at each address, within one time limit. Must not know what
 //! the connection is for.
@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 
+use common::endpoint::{Endpoint, HostPort};
 use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{SockAddr, Socket, Type};
 
 use crate::{
     error::{Error, Unreachable},
@@ -24,27 +25,24 @@ use crate::{
 /// Where the server is, and how long to wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A name or an address; an IPv6 address without brackets.
-    pub host: String,
-    /// The TCP port, not zero.
-    pub port: u16,
+    /// Where; a port is not zero.
+    pub endpoint: Endpoint,
     /// How long connecting may take, and each reply.
     pub timeout: Duration,
 }
 
 impl fmt::Display for Target {
-    /// `HOST:PORT`; an IPv6 address in brackets, without which the port could be a part of it.
+    /// `HOST:PORT`, as in the original, where it is TCP; the URL otherwise.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
+        match &self.endpoint {
+            Endpoint::Tcp(at) => at.fmt(f),
+            endpoint => endpoint.fmt(f),
         }
     }
 }
 
 impl Target {
-    /// Finds the host's addresses and connects to the first that answers.
+    /// Finds the endpoint's addresses and connects to the first that answers: a stream, so not for UDP.
     ///
     /// # Errors
     ///
@@ -55,18 +53,30 @@ impl Target {
         self.connect_to(&addresses, deadline, None).map(|(link, _)| link)
     }
 
-    /// The host's addresses, at least one.
+    /// The endpoint's addresses, at least one: those of a host, or a path.
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`]: the name is unknown, or the answer did not come in time.
-    pub fn resolve(&self, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
-        if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
+    /// [`Error::Connect`]: the name is unknown, the answer did not come in time, the path is too long.
+    pub fn resolve(&self, deadline: Deadline) -> Result<Vec<SockAddr>, Error> {
+        match &self.endpoint {
+            Endpoint::Tcp(at) | Endpoint::Udp(at) => {
+                Ok(self.look_up(at, deadline)?.into_iter().map(SockAddr::from).collect())
+            }
+            Endpoint::Unix(path) => match SockAddr::unix(path) {
+                Ok(address) => Ok(vec![address]),
+                Err(error) => Err(self.unreachable(Unreachable::Io(error))),
+            },
+        }
+    }
+
+    fn look_up(&self, at: &HostPort, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
+        if let Ok(address) = at.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, at.port)]);
         }
         // The system's resolver knows no deadline, so it gets a thread that nobody need wait for.
         let (answer, answered) = mpsc::channel();
-        let name = (self.host.clone(), self.port);
+        let name = (at.host.clone(), at.port);
         thread::spawn(move || answer.send(name.to_socket_addrs().map(Vec::from_iter)));
         let addresses = match deadline.left() {
             Some(left) => answered.recv_timeout(left).ok(),
@@ -86,12 +96,12 @@ impl Target {
     /// [`Error::Connect`] with what the last address said, [`Error::Interrupted`].
     pub fn connect_to<'i>(
         &self,
-        addresses: &[SocketAddr],
+        addresses: &[SockAddr],
         deadline: Deadline,
         interrupt: Option<&'i Interrupt>,
-    ) -> Result<(Link<'i>, SocketAddr), Error> {
+    ) -> Result<(Link<'i>, SockAddr), Error> {
         let mut reason = Unreachable::UnknownHost;
-        for (at, &address) in addresses.iter().enumerate() {
+        for (at, address) in addresses.iter().enumerate() {
             // An address that never answers leaves the others their share of the time.
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
             let share =
@@ -99,7 +109,7 @@ impl Target {
             match open(address, share, interrupt) {
                 Ok(Some(socket)) => {
                     let link = Link::new(socket, self.timeout).interrupted_by(interrupt);
-                    return Ok((link, address));
+                    return Ok((link, address.clone()));
                 }
                 Ok(None) => return Err(Error::Interrupted),
                 Err(error) => reason = self.reason(error),
@@ -116,23 +126,27 @@ impl Target {
         }
     }
 
-    fn unreachable(&self, reason: Unreachable) -> Error {
+    /// The error of a server that cannot be reached for this reason.
+    #[must_use]
+    pub fn unreachable(&self, reason: Unreachable) -> Error {
         Error::Connect { target: self.to_string(), reason }
     }
 }
 
 /// One connection to one address; `None` if it was interrupted.
 fn open(
-    address: SocketAddr,
+    address: &SockAddr,
     deadline: Deadline,
     interrupt: Option<&Interrupt>,
 ) -> io::Result<Option<OwnedFd>> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(address.domain(), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    // A message is small and complete: it shall not wait for the next.
-    socket.set_tcp_nodelay(true)?;
+    if !address.is_unix() {
+        // A message is small and complete: it shall not wait for the next.
+        socket.set_tcp_nodelay(true)?;
+    }
     // Not connected yet is no failure: how it went is known when the socket becomes writable.
-    match socket.connect(&address.into()) {
+    match socket.connect(address) {
         Err(error)
             if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
         other => return other.map(|()| Some(socket.into())),
@@ -156,7 +170,8 @@ mod tests {
     use std::net::TcpListener;
 
     fn target(host: &str, port: u16) -> Target {
-        Target { host: host.to_owned(), port, timeout: Duration::from_secs(5) }
+        let endpoint = Endpoint::Tcp(HostPort { host: host.to_owned(), port });
+        Target { endpoint, timeout: Duration::from_secs(5) }
     }
 
     /// A port that was free a moment ago.
@@ -187,8 +202,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let there = listener.local_addr().unwrap();
         let not_there = SocketAddr::from(([127, 0, 0, 1], silent_port()));
+        let several = [not_there.into(), there.into()];
         let (_, address) =
-            target("several", 7).connect_to(&[not_there, there], Deadline::NEVER, None).unwrap();
-        assert_eq!(address, there);
+            target("several", 7).connect_to(&several, Deadline::NEVER, None).unwrap();
+        assert_eq!(address.as_socket(), Some(there));
     }
 }

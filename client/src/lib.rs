@@ -2,7 +2,7 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`args`], [`config`] | the command line as typed, then as understood |
+//! | [`args`], [`server_url`], [`config`] | the command line as typed, then as understood |
 //! | [`interactive`] | a conversation in a terminal, by way of [`prompt`], [`history`] and [`watcher`] |
 //! | [`filter`] | everything from a pipe and back, by way of [`window`] |
 //! | [`oneshot`] | messages from the command line |
@@ -37,6 +37,7 @@ pub mod oneshot;
 pub mod output;
 pub mod ping;
 pub mod prompt;
+pub mod server_url;
 pub mod statistics;
 #[cfg(test)]
 mod testing;

@@ -5,11 +5,12 @@
 
 use std::{
     io::Write,
-    net::SocketAddr,
+    slice,
     time::{Duration, Instant},
 };
 
 use rustix::event::{PollFd, PollFlags};
+use socket2::SockAddr;
 
 use crate::{
     connect::Target,
@@ -63,7 +64,7 @@ pub fn run(target: &Target, config: &PingConfig, output: &mut impl Write) -> Res
 struct Pinger<'p> {
     target: &'p Target,
     /// The address that answered at first; a name is looked up once, as ping(8) does.
-    address: SocketAddr,
+    address: SockAddr,
     interrupt: &'p Interrupt,
     /// `None` after a lost round trip: a reply that comes late must not answer the next.
     link: Option<Link<'p>>,
@@ -75,7 +76,7 @@ impl<'p> Pinger<'p> {
         let mut statistics = Statistics::default();
         for seq in 1..=config.count.unwrap_or(u64::MAX) {
             let next = Deadline::after(config.interval);
-            let address = self.address;
+            let address = self.address();
             let line = match self.round_trip(&payload(seq, config.size)) {
                 Ok(time) => {
                     statistics.record(time);
@@ -117,8 +118,13 @@ impl<'p> Pinger<'p> {
     fn connect(&self) -> Result<Link<'p>, Error> {
         let deadline = Deadline::after(self.target.timeout);
         self.target
-            .connect_to(&[self.address], deadline, Some(self.interrupt))
+            .connect_to(slice::from_ref(&self.address), deadline, Some(self.interrupt))
             .map(|(link, _)| link)
+    }
+
+    /// As people read it.
+    fn address(&self) -> String {
+        self.address.as_socket().map_or_else(|| self.target.to_string(), |at| at.to_string())
     }
 
     /// Waits for the next round trip's time; `true` if Ctrl+C came before.
@@ -153,7 +159,10 @@ fn show(output: &mut impl Write, text: &str) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::testing::LONG;
-    use common::exit::is_exit;
+    use common::{
+        endpoint::{Endpoint, HostPort},
+        exit::is_exit,
+    };
     use std::{
         io::Read as _,
         net::{TcpListener, TcpStream},
@@ -184,9 +193,12 @@ mod tests {
             ctrl_c.write_all(b"!").unwrap();
         }
         let host = address.ip().to_string();
-        let target = Target { host, port: address.port(), timeout: LONG };
+        let endpoint = Endpoint::Tcp(HostPort { host, port: address.port() });
+        let target = Target { endpoint, timeout: LONG };
         let interrupt = Interrupt::from(interrupted);
-        let mut pinger = Pinger { target: &target, address, interrupt: &interrupt, link: None };
+        let server = address.into();
+        let mut pinger =
+            Pinger { target: &target, address: server, interrupt: &interrupt, link: None };
         let config = PingConfig { count: Some(count), interval: Duration::ZERO, size: 20 };
         let mut output = Vec::new();
         let perfect = pinger.run(&config, &mut output).unwrap();

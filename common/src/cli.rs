@@ -1,8 +1,11 @@
 //! Habits of both command lines: durations as people write them, and errors in one line.
 
-use std::{fmt::Write as _, num::NonZeroUsize, time::Duration};
+use std::{ffi::OsString, fmt::Write as _, num::NonZeroUsize, time::Duration};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{
+    Arg, Command, Parser,
+    error::{ContextKind, ErrorKind},
+};
 
 /// A duration as it is typed: `500ms`, `30s`, `5m`, `1h 30m`.
 ///
@@ -77,8 +80,31 @@ pub fn time_limit(typed: &str) -> Result<TimeLimit, String> {
 pub fn parse_args<Args: Parser>() -> Args {
     Args::try_parse().unwrap_or_else(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-        _ => usage_error(&one_line(&error)),
+        _ => usage_error(&explain::<Args>(&error, std::env::args_os())),
     })
+}
+
+/// A mistake in a line. Where an argument may stand as well as a subcommand, clap takes a misspelled
+/// subcommand for the argument, so it is asked again as if there were none.
+fn explain<Args: Parser>(
+    error: &clap::Error,
+    typed: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> String {
+    let again = without_positionals(Args::command()).try_get_matches_from(typed);
+    let misspelled = again.err().filter(|it| it.get(ContextKind::SuggestedSubcommand).is_some());
+    one_line(misspelled.as_ref().unwrap_or(error))
+}
+
+/// The same with `--name VALUE` instead of `[NAME]`, wherever there are subcommands.
+fn without_positionals(command: Command) -> Command {
+    if !command.has_subcommands() {
+        return command;
+    }
+    let name = |arg: Arg| {
+        let name = arg.get_id().clone();
+        if arg.is_positional() { arg.long(name) } else { arg }
+    };
+    command.mut_args(name).mut_subcommands(without_positionals)
 }
 
 /// Ends the process for a mistake on the command line: `error: WHAT (see --help)`, status 2.
@@ -114,6 +140,7 @@ fn one_line(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::str::FromStr as _;
 
     #[derive(Parser, Debug)]
     struct Args {
@@ -126,7 +153,11 @@ mod tests {
     }
 
     fn mistake(args: &[&str]) -> String {
-        one_line(&Args::try_parse_from(args).unwrap_err())
+        explained::<Args>(args)
+    }
+
+    fn explained<Args: Parser + std::fmt::Debug>(args: &[&str]) -> String {
+        explain::<Args>(&Args::try_parse_from(args).unwrap_err(), args)
     }
 
     #[test]
@@ -147,6 +178,63 @@ mod tests {
             mistake(&["x", "--protocol", "udp"]),
             "invalid value 'udp' for '--protocol <PROTOCOL>' [possible values: text, raw, length]"
         );
+    }
+
+    #[derive(Parser, Debug)]
+    struct Talk {
+        #[arg(value_parser = crate::endpoint::Url::from_str)]
+        url: Option<crate::endpoint::Url>,
+        #[command(subcommand)]
+        command: Option<Way>,
+    }
+
+    #[derive(clap::Subcommand, Debug)]
+    enum Way {
+        Ping {
+            #[arg(long)]
+            count: Option<u64>,
+        },
+        #[command(args_conflicts_with_subcommands = true)]
+        Load {
+            #[arg(value_parser = crate::endpoint::Url::from_str)]
+            url: Option<crate::endpoint::Url>,
+            #[command(subcommand)]
+            command: Option<Merge>,
+        },
+    }
+
+    #[derive(clap::Subcommand, Debug)]
+    enum Merge {
+        Merge { files: Vec<String> },
+    }
+
+    #[test]
+    fn a_misspelled_subcommand_is_told_from_an_argument() {
+        for (args, text) in [
+            (
+                &["x", "pnig"][..],
+                "unrecognized subcommand 'pnig'; tip: a similar subcommand exists: 'ping'",
+            ),
+            (
+                &["x", "pnig", "--count", "3"],
+                "unrecognized subcommand 'pnig'; tip: a similar subcommand exists: 'ping'",
+            ),
+            (
+                &["x", "load", "mrege", "a", "b"],
+                "unrecognized subcommand 'mrege'; tip: a similar subcommand exists: 'merge'",
+            ),
+            (
+                &["x", "localhost"],
+                "invalid value 'localhost' for '[URL]': expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH",
+            ),
+            (&["x", "tcp://localhost", "tcp://b"], "unexpected argument 'tcp://b' found"),
+            (
+                &["x", "ping", "--cuont", "3"],
+                "unexpected argument '--cuont' found; tip: a similar argument exists: '--count'",
+            ),
+        ] {
+            assert_eq!(explained::<Talk>(args), text, "{args:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use common::cli::{duration, positive_duration};
 
 use super::assertion::Assertion;
-use crate::ping::MAX_SIZE;
+use crate::{args::UrlArg, ping::MAX_SIZE};
 
 /// A load, or what becomes of its reports.
 #[derive(Clone, Debug, Args)]
@@ -48,6 +48,10 @@ pub enum LoadCommand {
 /// A load.
 #[derive(Clone, Debug, Args)]
 pub struct WorkArgs {
+    /// Where the server is.
+    #[command(flatten)]
+    pub url: UrlArg,
+
     /// Processes that make the load, each with one event loop
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]

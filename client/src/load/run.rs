@@ -50,11 +50,14 @@ impl<'s> Site<'s> {
         };
         preflight::check(plan, &room).map_err(Failure::from)?;
         let deadline = Deadline::after(target.timeout);
-        let server = match target.resolve(deadline)?[..] {
-            [server] => server,
+        let server = match &target.resolve(deadline)?[..] {
+            [server] => server.clone(),
             // Of several addresses the one is taken that answers.
-            ref several => target.connect_to(several, deadline, Some(interrupt))?.1,
+            several => target.connect_to(several, deadline, Some(interrupt))?.1,
         };
+        // The configuration lets nothing but TCP through.
+        let no_tcp = || target.unreachable(Unreachable::Io(io::ErrorKind::Unsupported.into()));
+        let server = server.as_socket().ok_or_else(no_tcp)?;
         Ok(Self { target, server, interrupt })
     }
 
