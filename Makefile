@@ -79,6 +79,11 @@ check: ## Format, lints, docs and tests: what has to pass before a change lands
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
+.PHONY: man
+man: ## Write man pages of both programs into target/man
+	@$(CARGO) run --quiet --release --bin echo-client -- man target/man
+	@echo "target/man: try man -l target/man/echo-client.1"
+
 .PHONY: install
 install: ## Install both programs where cargo installs programs
 	$(CARGO) install --locked --path server

@@ -2,14 +2,15 @@
 //!
 //! Owns names, help and the form of each value. What values mean together is the configuration's.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{
-    Args as ArgGroup, Parser, Subcommand,
+    Args as ArgGroup, Parser, Subcommand, ValueHint,
     builder::{NonEmptyStringValueParser, RangedU64ValueParser},
 };
 use common::{
     cli::{duration, positive_duration},
+    completions::Shell,
     endpoint::Endpoint,
 };
 
@@ -52,6 +53,7 @@ pub struct Args {
 pub struct UrlArg {
     /// The server, as a URL.
     #[arg(value_name = "URL", value_parser = server_url, help = URL_HELP)]
+    #[arg(value_hint = ValueHint::Url)]
     pub url: Option<Endpoint>,
 }
 
@@ -94,6 +96,20 @@ pub enum Command {
     #[command(args_conflicts_with_subcommands = true, after_long_help = load::args::EXAMPLES)]
     Load(Box<LoadArgs>),
 
+    /// Print a script that makes your shell complete the arguments of echo-client
+    #[command(after_long_help = COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+
+    /// Write man pages into a directory; for packagers
+    #[command(hide = true)]
+    Man {
+        /// It is made if need be
+        directory: PathBuf,
+    },
+
     /// A process of a load; for 'load' to start
     #[command(hide = true)]
     LoadWorker,
@@ -123,6 +139,12 @@ pub struct PingArgs {
 
 const URL_HELP: &str =
     "The server: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: tcp://127.0.0.1:65432]";
+
+const COMPLETIONS: &str = "\
+Examples:
+  source <(echo-client completions bash)                                    for this bash
+  echo-client completions zsh > ~/.zfunc/_echo-client                       a directory in $fpath
+  echo-client completions fish > ~/.config/fish/completions/echo-client.fish";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,9 +2,10 @@
 //!
 //! Owns what values mean together, and refuses what contradicts itself. Must not do any of it.
 
-use std::os::unix::ffi::OsStringExt;
+use std::{os::unix::ffi::OsStringExt, path::PathBuf};
 
 use common::{
+    completions::Shell,
     endpoint::{Endpoint, HostPort},
     protocol::{DEFAULT_HOST, DEFAULT_PORT},
 };
@@ -38,6 +39,10 @@ pub enum Mode {
     Load(Job),
     /// As one of these processes.
     LoadWorker,
+    /// With nobody: completions for a shell.
+    Completions(Shell),
+    /// With nobody: man pages, into a directory.
+    Manual(PathBuf),
 }
 
 /// A command line that contradicts itself, by name.
@@ -67,7 +72,7 @@ impl TryFrom<Args> for Config {
         let behind = match &mut args.command {
             Some(Command::Ping(ping)) => ping.url.url.take(),
             Some(Command::Load(load)) => load.work.url.url.take(),
-            Some(Command::LoadWorker) | None => None,
+            _ => None,
         };
         let timeout = args.server.timeout;
         let endpoint = endpoint(args.url.url, behind, args.server)?;
@@ -77,11 +82,15 @@ impl TryFrom<Args> for Config {
                 return Err(Contradiction::MessageWith(match command {
                     Command::Ping(_) => "ping",
                     Command::Load(_) | Command::LoadWorker => "load",
+                    Command::Completions { .. } => "completions",
+                    Command::Man { .. } => "man",
                 }));
             }
             Some(Command::Ping(ping)) => Mode::Ping(ping.into()),
             Some(Command::Load(load)) => Mode::Load((*load).try_into()?),
             Some(Command::LoadWorker) => Mode::LoadWorker,
+            Some(Command::Completions { shell }) => Mode::Completions(shell),
+            Some(Command::Man { directory }) => Mode::Manual(directory),
             None if messages.is_empty() => Mode::Converse,
             None => Mode::Messages(messages),
         };

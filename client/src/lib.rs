@@ -18,7 +18,7 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     os::fd::AsFd as _,
 };
 
@@ -45,7 +45,12 @@ pub mod wait;
 pub mod watcher;
 pub mod window;
 
-use common::status::{FAILED, SUCCESS};
+use args::Args;
+use clap::CommandFactory as _;
+use common::{
+    completions, manual,
+    status::{FAILED, SUCCESS},
+};
 use config::{Config, Mode};
 use error::Error;
 use output::Output;
@@ -77,6 +82,14 @@ pub fn run(config: &Config) -> Result<u8, Error> {
         Mode::Load(job) => return load::run(target, job, &mut stdout),
         Mode::LoadWorker => {
             load::child::run().map_err(|error| Error::System { what: "work for a load", error })?;
+        }
+        Mode::Completions(shell) => {
+            let script = completions::script(*shell, Args::command());
+            stdout.write_all(&script).and_then(|()| stdout.flush()).map_err(Error::output)?;
+        }
+        Mode::Manual(directory) => {
+            manual::write(Args::command(), directory)
+                .map_err(|error| Error::System { what: "write man pages", error })?;
         }
     }
     Ok(SUCCESS)
