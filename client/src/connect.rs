@@ -13,7 +13,10 @@ use std::{
 };
 
 use common::endpoint::{Endpoint, HostPort};
-use rustix::event::{PollFd, PollFlags};
+use rustix::{
+    event::{PollFd, PollFlags},
+    io::Errno,
+};
 use socket2::{SockAddr, Socket, Type};
 
 use crate::{
@@ -65,7 +68,8 @@ impl Target {
             }
             Endpoint::Unix(path) => match SockAddr::unix(path) {
                 Ok(address) => Ok(vec![address]),
-                Err(error) => Err(self.unreachable(Unreachable::Io(error))),
+                // The only thing that can be wrong with a path before anybody looks for it.
+                Err(_) => Err(self.unreachable(Unreachable::LongPath)),
             },
         }
     }
@@ -93,14 +97,14 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`] with what the last address said, [`Error::Interrupted`].
+    /// [`Error::Connect`] with what each address said, [`Error::Interrupted`].
     pub fn connect_to<'i>(
         &self,
         addresses: &[SockAddr],
         deadline: Deadline,
         interrupt: Option<&'i Interrupt>,
     ) -> Result<(Link<'i>, SockAddr), Error> {
-        let mut reason = Unreachable::UnknownHost;
+        let mut reasons = Vec::new();
         for (at, address) in addresses.iter().enumerate() {
             // An address that never answers leaves the others their share of the time.
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
@@ -112,16 +116,29 @@ impl Target {
                     return Ok((link, address.clone()));
                 }
                 Ok(None) => return Err(Error::Interrupted),
-                Err(error) => reason = self.reason(error),
+                Err(error) => reasons.push((self.show(address), self.reason(error))),
             }
         }
-        Err(self.unreachable(reason))
+        Err(self.unreachable(Unreachable::all(reasons)))
+    }
+
+    /// One of the endpoint's addresses as people read it.
+    #[must_use]
+    pub fn show(&self, address: &SockAddr) -> String {
+        address.as_socket().map_or_else(|| self.to_string(), |address| address.to_string())
     }
 
     fn reason(&self, error: io::Error) -> Unreachable {
+        let is_file = matches!(self.endpoint, Endpoint::Unix(_));
         match error.kind() {
+            io::ErrorKind::ConnectionRefused if is_file => Unreachable::NoListener,
+            io::ErrorKind::NotFound if is_file => Unreachable::NoFile,
+            io::ErrorKind::PermissionDenied if is_file => Unreachable::Denied,
             io::ErrorKind::ConnectionRefused => Unreachable::Refused,
-            io::ErrorKind::TimedOut => Unreachable::NoAnswer(self.timeout),
+            // A backlog that had no room, up to the deadline, is no answer either.
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Unreachable::NoAnswer(self.timeout)
+            }
             _ => Unreachable::Io(error),
         }
     }
@@ -132,6 +149,9 @@ impl Target {
         Error::Connect { target: self.to_string(), reason }
     }
 }
+
+/// How long to wait before a Unix socket is asked again that has no room in its backlog.
+const BUSY: Duration = Duration::from_millis(10);
 
 /// One connection to one address; `None` if it was interrupted.
 fn open(
@@ -145,12 +165,28 @@ fn open(
         // A message is small and complete: it shall not wait for the next.
         socket.set_tcp_nodelay(true)?;
     }
-    // Not connected yet is no failure: how it went is known when the socket becomes writable.
-    match socket.connect(address) {
-        Err(error)
-            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
-        other => return other.map(|()| Some(socket.into())),
+    loop {
+        match socket.connect(address) {
+            Err(error) if is(&error, Errno::INPROGRESS) => {
+                return established(socket, deadline, interrupt);
+            }
+            // A Unix socket whose backlog is full: nothing tells when there is room.
+            Err(error) if is(&error, Errno::AGAIN) && !deadline.is_past() => {
+                if interrupted_within(BUSY, interrupt)? {
+                    return Ok(None);
+                }
+            }
+            other => return other.map(|()| Some(socket.into())),
+        }
     }
+}
+
+/// Waits for a connection that is under way: how it went is known when the socket becomes writable.
+fn established(
+    socket: Socket,
+    deadline: Deadline,
+    interrupt: Option<&Interrupt>,
+) -> io::Result<Option<OwnedFd>> {
     let mut fds = vec![PollFd::new(&socket, PollFlags::OUT)];
     fds.extend(interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
     wait(&mut fds, deadline)?;
@@ -164,10 +200,23 @@ fn open(
     }
 }
 
+fn interrupted_within(time: Duration, interrupt: Option<&Interrupt>) -> io::Result<bool> {
+    let mut fds: Vec<_> =
+        interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)).into_iter().collect();
+    wait(&mut fds, Deadline::after(time))?;
+    Ok(fds.iter().any(|interrupt| !interrupt.revents().is_empty()))
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use crate::testing::LONG;
+    use socket2::Domain;
+    use std::{io::Read as _, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
 
     fn target(host: &str, port: u16) -> Target {
         let endpoint = Endpoint::Tcp(HostPort { host: host.to_owned(), port });
@@ -206,5 +255,81 @@ mod tests {
         let (_, address) =
             target("several", 7).connect_to(&several, Deadline::NEVER, None).unwrap();
         assert_eq!(address.as_socket(), Some(there));
+    }
+
+    #[test]
+    fn of_several_addresses_each_has_its_reason() {
+        let refused = SocketAddr::from(([127, 0, 0, 1], silent_port()));
+        // A broadcast address takes no connection.
+        let wrong = SocketAddr::from(([255, 255, 255, 255], 7));
+        let error = |addresses: &[SockAddr]| {
+            let error = target("several", 7).connect_to(addresses, Deadline::NEVER, None);
+            error.unwrap_err().to_string()
+        };
+        let text = "Could not connect to server at several:7";
+        assert_eq!(
+            error(&[refused.into(), refused.into()]),
+            format!("{text}\nMake sure the server is running.")
+        );
+        assert_eq!(
+            error(&[refused.into(), wrong.into()]),
+            format!(
+                "{text} ({refused}: connection refused; 255.255.255.255:7: network is unreachable)"
+            )
+        );
+    }
+
+    fn unix(path: PathBuf) -> Target {
+        Target { endpoint: Endpoint::Unix(path), timeout: Duration::from_millis(50) }
+    }
+
+    #[test]
+    fn a_unix_socket_is_a_connection_like_any() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("echo.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let link = unix(path.clone()).connect().unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        link.send(b"hi").unwrap();
+        link.half_close();
+        let mut said = String::new();
+        accepted.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "hi");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_unix_socket_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = |path: PathBuf| unix(path).connect().unwrap_err().to_string();
+        let path = |name: &str| directory.path().join(name);
+        drop(UnixListener::bind(path("stale")).unwrap());
+        std::fs::write(path("file"), "").unwrap();
+        for (name, words) in [
+            ("missing", "there is no such file"),
+            ("stale", "nobody listens on it"),
+            ("file", "nobody listens on it"),
+            (&"long".repeat(30)[..], "107 bytes"),
+        ] {
+            let error = error(path(name));
+            let at = format!("Could not connect to server at unix://{}", path(name).display());
+            assert!(error.starts_with(&at) && error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_backlog_without_room_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("echo.sock");
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let waiting = unix(path.clone()).connect().unwrap();
+        let late = unix(path.clone()).connect().unwrap_err().to_string();
+        assert!(late.contains("no answer within 50ms"), "{late}");
+        let patient = Target { timeout: LONG, ..unix(path) };
+        let connected = thread::spawn(move || patient.connect().map(drop));
+        drop(listener.accept().unwrap());
+        connected.join().unwrap().unwrap();
+        drop(waiting);
     }
 }

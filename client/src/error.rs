@@ -14,10 +14,10 @@ use crate::load::failure::Failure;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody to talk to. The one error of two lines: it is what a newcomer meets first, and the
-    /// second line is what to do about it.
+    /// second line is what to do about it, where that is known.
     #[error("Could not connect to server at {target}{}", explain(.reason))]
     Connect {
-        /// `HOST:PORT` as it was asked for.
+        /// The server as it was asked for: `HOST:PORT`, or a URL.
         target: String,
         /// What was in the way.
         reason: Unreachable,
@@ -101,12 +101,66 @@ pub enum Error {
 pub enum Unreachable {
     /// Nothing listens there.
     Refused,
+    /// There is a file, and nothing listens on it.
+    NoListener,
+    /// There is no such file.
+    NoFile,
+    /// The file, or a directory on the way, is not for this user.
+    Denied,
+    /// The path does not fit into an address.
+    LongPath,
     /// The name has no address.
     UnknownHost,
     /// Neither yes nor no within the time limit.
     NoAnswer(Duration),
     /// Anything else, as the system says it.
     Io(io::Error),
+    /// Each of several addresses, and what was the matter with it.
+    Each(Vec<(String, Unreachable)>),
+}
+
+impl Unreachable {
+    /// Of addresses that have all failed: what they have in common, where it is one reason.
+    #[must_use]
+    pub fn all(mut reasons: Vec<(String, Self)>) -> Self {
+        if reasons.iter().all(|(_, reason)| matches!(reason, Self::Refused)) {
+            return Self::Refused;
+        }
+        match reasons.pop() {
+            Some((_, only)) if reasons.is_empty() => only,
+            last => Self::Each(reasons.into_iter().chain(last).collect()),
+        }
+    }
+
+    /// In a few words.
+    fn words(&self) -> String {
+        match self {
+            Self::Refused => "connection refused".to_owned(),
+            Self::NoListener => "nobody listens on it".to_owned(),
+            Self::NoFile => "there is no such file".to_owned(),
+            Self::Denied => "permission denied".to_owned(),
+            Self::LongPath => "the path is too long: a socket's has at most 107 bytes".to_owned(),
+            Self::UnknownHost => "unknown host".to_owned(),
+            Self::NoAnswer(limit) => format!("no answer within {limit:?}"),
+            Self::Io(error) => reason(error),
+            Self::Each(reasons) => {
+                let each = reasons.iter().map(|(at, reason)| format!("{at}: {}", reason.words()));
+                each.collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    /// What to do about it, where that is known.
+    fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused | Self::NoListener => Some("Make sure the server is running."),
+            Self::NoFile => Some("Make sure the server is running, and that this is its path."),
+            Self::Denied => Some(
+                "Connecting needs write permission on the socket: the server gives it, as with ?mode=666 in its URL.",
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// Where the echo first differs from what was sent.
@@ -163,12 +217,12 @@ impl Error {
 }
 
 fn explain(unreachable: &Unreachable) -> String {
-    match unreachable {
-        Unreachable::Refused => "\nMake sure the server is running.".to_owned(),
-        Unreachable::UnknownHost => " (unknown host)".to_owned(),
-        Unreachable::NoAnswer(limit) => format!(" (no answer within {limit:?})"),
-        Unreachable::Io(error) => format!(" ({})", reason(error)),
-    }
+    let words = match unreachable {
+        // It says no more than that there is no connection.
+        Unreachable::Refused => String::new(),
+        other => format!(" ({})", other.words()),
+    };
+    unreachable.advice().map_or(words.clone(), |advice| format!("{words}\n{advice}"))
 }
 
 fn bytes(count: usize) -> String {
