@@ -131,9 +131,19 @@ pub fn runs(pid: Pid, prefix: &str) -> (u64, u64) {
 /// Whether the threads whose name begins with `prefix` wait for something, all of them.
 #[must_use]
 pub fn are_asleep(pid: Pid, prefix: &str) -> bool {
+    are_all(pid, prefix, "S (sleeping)")
+}
+
+/// Whether a process that was sent a SIGSTOP has stopped: its threads do so one after the other.
+#[must_use]
+pub fn has_stopped(pid: Pid) -> bool {
+    are_all(pid, "", "T (stopped)")
+}
+
+fn are_all(pid: Pid, prefix: &str, state: &str) -> bool {
     threads(pid).filter(|thread| name(thread).starts_with(prefix)).all(|thread| {
         let status = fs::read_to_string(thread.join("status")).expect("a thread of our own child");
-        status.contains("\nState:\tS")
+        status.contains(&format!("\nState:\t{state}\n"))
     })
 }
 

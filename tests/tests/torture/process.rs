@@ -17,7 +17,7 @@ use tests::{
     payload::{Random, numbered_lines},
     peer::{Peer, assert_same},
     process::raise_descriptor_limit,
-    procfs::{are_asleep, look_until},
+    procfs::{are_asleep, has_stopped, look_until},
     program::Program,
     server::{EchoServer, Launch},
     standin, tcp,
@@ -50,6 +50,7 @@ fn a_server_that_was_stopped_for_ten_seconds_gives_nobody_up() {
         are_asleep(server.pid(), "worker-") && readers.iter().all(stalls)
     });
     server.signal(Signal::STOP);
+    look_until("it has stopped", || has_stopped(server.pid()));
     for peer in &mut talkers {
         peer.send(b"meanwhile\n");
     }

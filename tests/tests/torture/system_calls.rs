@@ -1,6 +1,6 @@
 //! System calls that fail, by `strace -e inject=`: each as it does on a machine in trouble.
 
-use std::{fs, io::Read as _};
+use std::{fs, io::Read as _, time::Duration};
 
 use rustix::process::Pid;
 use tests::{
@@ -183,6 +183,35 @@ fn interrupted_polls_are_survived() {
     assert!(strace.detach().iter().any(|line| is_fault(line)));
     assert_eq!(status.code(), Some(0));
     assert!(!log.contains("WARNING") && !log.contains("ERROR"), "{log}");
+}
+
+/// Stopped for 10 s -> no storm of timeouts, wherever it was stopped: here a worker that has been told of
+/// one peer, and before it looks at the clock the others' time has passed, and they have sent something.
+#[test]
+#[ignore = "make torture"]
+fn a_stop_between_a_polls_answer_and_the_clock_gives_nobody_up() {
+    if lacks(&[needs::strace()]) {
+        return;
+    }
+    let server = EchoServer::start(&["--workers", "1", "--spin", "off", "--idle-timeout", "3s"]);
+    let mut peers: Vec<Peer> = (0..20).map(|_| server.connect()).collect();
+    for peer in &mut peers {
+        peer.exchange(b"before\n");
+    }
+    let late = format!("{POLL}:delay_exit=5000000:when=1");
+    let strace = Strace::attach(&workers(&server), POLL, &late);
+    peers[0].send(b"meanwhile\n");
+    // Until the poll has answered, which nothing shows before it returns.
+    peers[0].hears_nothing_for(Duration::from_millis(300));
+    for peer in &mut peers[1..] {
+        peer.send(b"meanwhile\n");
+    }
+    for peer in &mut peers {
+        peer.expect(b"meanwhile\n");
+    }
+    let _ = strace.detach();
+    let (_, log) = server.terminate();
+    assert!(!log.contains("timed out"), "{log}");
 }
 
 /// A worker thread dies and the server still listens: it must not. It says why, and ends with status 1;
