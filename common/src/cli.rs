@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt::Write as _, num::NonZeroUsize, time::Duration};
 
 use clap::{
-    Arg, Command, Parser,
+    Arg, ArgMatches, Command, Parser,
     error::{ContextKind, ErrorKind},
 };
 
@@ -78,10 +78,23 @@ pub fn time_limit(typed: &str) -> Result<TimeLimit, String> {
 /// A mistake is one line on standard error and status 2, where clap would print a paragraph.
 #[must_use]
 pub fn parse_args<Args: Parser>() -> Args {
-    Args::try_parse().unwrap_or_else(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-        _ => usage_error(&explain::<Args>(&error, std::env::args_os())),
-    })
+    Args::try_parse()
+        .unwrap_or_else(|error| give_up(&error, || explain::<Args>(&error, std::env::args_os())))
+}
+
+/// As [`parse_args`], for a program that asks what was typed and what is a default.
+#[must_use]
+pub fn parse_matches(program: Command) -> ArgMatches {
+    program.try_get_matches().unwrap_or_else(|error| give_up(&error, || one_line(&error)))
+}
+
+fn give_up(error: &clap::Error, mistake: impl FnOnce() -> String) -> ! {
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        _ => usage_error(&mistake()),
+    }
 }
 
 /// A mistake in a line. Where an argument may stand as well as a subcommand, clap takes a misspelled
@@ -118,7 +131,8 @@ pub fn usage_error(what: &str) -> ! {
 }
 
 /// Folds clap's paragraph into a sentence: what is wrong, what was missing, what was meant.
-fn one_line(error: &clap::Error) -> String {
+#[must_use]
+pub fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let mut line = String::new();

@@ -41,6 +41,7 @@ mod pulse;
 mod reload;
 mod server;
 mod session;
+pub mod settings;
 mod shared;
 mod socket_file;
 mod spin;

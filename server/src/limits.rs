@@ -139,6 +139,9 @@ pub const LOG_CHUNK: usize = 4096;
 /// A log sink that has taken nothing for this long is stuck: records are dropped and counted.
 pub const LOG_STUCK: Duration = Duration::from_secs(1);
 
+/// Bytes of a configuration file. Every setting takes a few lines; what is larger is some other file.
+pub const CONFIGURATION_FILE: u64 = 1024 * 1024;
+
 // A batch has to fit where it is handed to, and the writer has to start before the room is gone.
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
 // A frame that is held to see whether it is an exit must leave room in the buffer for the next read.

@@ -1,6 +1,6 @@
 //! `--listen URL`: where to listen, and what holds for whoever comes there and for nobody else.
 
-use std::str::FromStr;
+use std::{net::Ipv4Addr, str::FromStr};
 
 use clap::ValueEnum as _;
 use common::{
@@ -8,11 +8,12 @@ use common::{
     endpoint::{Endpoint, Url},
     protocol::Protocol,
 };
-use server::Listener;
+
+use crate::Listener;
 
 /// A listener as it is typed. What it does not say is as for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listen {
+pub(super) struct Listen {
     endpoint: Endpoint,
     v6only: Option<bool>,
     mode: Option<u32>,
@@ -55,8 +56,31 @@ impl Listen {
         Ok(())
     }
 
+    /// Where.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Whether it takes every IPv4 address of the port, one of which `other` is: `[::]` does, unless it is
+    /// told not to.
+    pub(super) fn takes_ipv4_of(&self, other: &Endpoint) -> bool {
+        let same = match (&self.endpoint, other) {
+            (Endpoint::Tcp(six), Endpoint::Tcp(four))
+            | (Endpoint::Udp(six), Endpoint::Udp(four)) => {
+                six.port == four.port && six.host == "::" && four.host.parse::<Ipv4Addr>().is_ok()
+            }
+            _ => false,
+        };
+        same && self.v6only != Some(true)
+    }
+
+    /// The most connections that it is to have at once, if it says.
+    pub(super) fn max_connections(&self) -> Option<usize> {
+        self.max_connections
+    }
+
     /// The listener, where `usual` says what holds for all.
-    pub(crate) fn listener(self, usual: &Listener) -> Listener {
+    pub(super) fn listener(self, usual: &Listener) -> Listener {
         let mut listener = usual.clone();
         listener.endpoint = self.endpoint;
         listener.v6only = self.v6only.unwrap_or(usual.v6only);
