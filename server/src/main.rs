@@ -1,7 +1,9 @@
 //! `echo-server`: settings, log, bind, run, exit status.
 
 mod command_line;
+mod hangup;
 mod signals;
+mod systemd;
 mod task;
 
 use std::{io::Write as _, process::ExitCode};
@@ -12,6 +14,8 @@ use server::{
     Server, descriptors, logging,
     settings::{Settings, Sources},
 };
+
+use crate::hangup::Hangup;
 
 fn main() -> ExitCode {
     let (task, sources) = command_line::parse();
@@ -31,23 +35,28 @@ fn main() -> ExitCode {
 
 fn serve(sources: &Sources) -> anyhow::Result<u8> {
     match sources.load() {
-        Ok(settings) => run(&settings),
+        Ok(settings) => run(sources.clone(), settings),
         Err(mistakes) => Ok(task::refuse("error: ", &mistakes)),
     }
 }
 
-fn run(settings: &Settings) -> anyhow::Result<u8> {
+fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     descriptors::raise_limit();
-    let (config, log_options) = settings.resolve();
+    let inherited = systemd::sockets()?;
+    let passed: Vec<_> = inherited.iter().map(|socket| socket.endpoint().clone()).collect();
+    let (config, log_options) = settings.resolve_with(&passed);
     let log = logging::start(&log_options)?;
     logging::record_panics();
     for warning in settings.warnings() {
         log::warn!("{warning}");
     }
-    let server = Server::bind(config)?;
-    let ended = signals::listen(server.handle(), log_options.file.is_some().then(|| log.reopen()))
-        .context("cannot listen for signals")?;
-    server.run()?;
+    let server = Server::bind_with(config, inherited)?;
+    let handle = server.handle();
+    let pulse = handle.pulse();
+    let reopen = log_options.file.is_some().then(|| log.reopen());
+    let hangup = Hangup { handle: handle.clone(), sources, settings, log_options, passed, reopen };
+    let ended = signals::listen(handle, hangup).context("cannot listen for signals")?;
+    server.run_with(|| systemd::ready(pulse))?;
     drop(log);
     Ok(ended.by().map_or(status::SUCCESS, status::signalled))
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use crossbeam::queue::SegQueue;
-use log::{error, info, warn};
+use log::{error, info};
 
 use crate::{
     bind::bind,
@@ -112,17 +112,14 @@ impl Open {
     }
 }
 
-/// Has a server be as `config` says, as far as it can while it runs; the log says what it did, and what
-/// it cannot do.
-pub(crate) fn reload<T>(shared: &Shared<T>, config: &Config) {
+/// Has a server be as `config` says, as far as it can while it runs, and returns the names of what it
+/// cannot change.
+pub(crate) fn reload<T>(shared: &Shared<T>, config: &Config) -> Vec<&'static str> {
     if shared.phase.get() != Phase::Running {
-        return;
+        return Vec::new();
     }
     let told = &shared.told;
     let mut open = told.open.lock().unwrap_or_else(PoisonError::into_inner);
-    for fixed in told.first.fixed_differences(config) {
-        warn!(event = "not-reloaded", setting = fixed; "'{fixed}' has changed, which takes a restart");
-    }
     shared.log_messages.store(config.log_messages, Relaxed);
     shared.drain_timeout.store(config.drain_timeout);
     // First, so that others can have their addresses.
@@ -134,6 +131,7 @@ pub(crate) fn reload<T>(shared: &Shared<T>, config: &Config) {
         listen(listener, &mut open, &orders);
     }
     orders.wait();
+    told.first.fixed_differences(config).collect()
 }
 
 /// Closes the listeners that are not among these.

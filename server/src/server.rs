@@ -207,9 +207,13 @@ impl Handle {
 
     /// Has the server be as `config` says, as far as it can while it runs: listeners come, go, and have new
     /// terms for those who come from now on, and so do limits. Nobody is disconnected. The log says
-    /// what was done, what failed, and what takes a restart.
-    pub fn reload(&self, config: &Config) {
-        reload(&self.shared, config);
+    /// what became of listeners.
+    ///
+    /// Returns the names of the settings that differ from those the server was started with and take a
+    /// restart. A server that drains changes nothing.
+    #[expect(clippy::must_use_candidate, reason = "it has been done, whatever is said of it")]
+    pub fn reload(&self, config: &Config) -> Vec<&'static str> {
+        reload(&self.shared, config)
     }
 
     /// Where the server is in its life.

@@ -1,4 +1,4 @@
-//! What signals mean to the server: leave, leave at once, open the log file anew.
+//! What signals mean to the server: leave, leave at once, read everything anew.
 
 use std::{
     io,
@@ -15,6 +15,8 @@ use signal_hook::{
     iterator::Signals,
 };
 
+use crate::{hangup::Hangup, systemd};
+
 /// The signal that ended the server at once, if one did.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ended(Arc<AtomicI32>);
@@ -25,26 +27,28 @@ impl Ended {
     }
 }
 
-/// Listens for signals in a thread of its own, which ends with the process. `SIGHUP` keeps its
-/// meaning, the end of the terminal, unless there is something to `reopen`.
+/// Listens for signals in a thread of its own, which ends with the process.
 pub(crate) fn listen(
     handle: Handle,
-    reopen: Option<impl Fn() + Send + 'static>,
+    mut hangup: Hangup<impl Fn() + Send + 'static>,
 ) -> io::Result<Ended> {
-    let hangup = reopen.as_ref().map(|_| SIGHUP);
-    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
+    let wanted = hangup.means_something().then_some(SIGHUP);
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(wanted))?;
     let ended = Ended::default();
     let by = ended.clone();
     thread::Builder::new().name("signals".into()).spawn(move || {
         let mut asked = 0;
         for signal in signals.forever() {
             if signal == SIGHUP {
-                reopen.as_ref().inspect(|reopen| reopen());
+                hangup.reload();
                 continue;
             }
             asked += 1;
             match asked {
-                1 => handle.shutdown(),
+                1 => {
+                    systemd::stopping();
+                    handle.shutdown();
+                }
                 2 => {
                     by.0.store(signal, SeqCst);
                     handle.stop();

@@ -64,6 +64,18 @@ pub struct Options {
     pub file: Option<PathBuf>,
 }
 
+impl Options {
+    /// The names of what differs and cannot change while a log runs.
+    pub fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> + use<> {
+        let fixed = [
+            ("log-file", self.file != other.file),
+            ("log-format", self.format != other.format),
+            ("log-overflow", self.overflow != other.overflow),
+        ];
+        fixed.into_iter().filter_map(|(name, differs)| differs.then_some(name))
+    }
+}
+
 /// Why the log cannot be started.
 #[derive(Debug, Error)]
 pub enum LogError {
@@ -112,7 +124,7 @@ pub fn start(options: &Options) -> Result<Log, LogError> {
     let log = Log { backlog: Arc::clone(&backlog), writer: Some(writer) };
     let sink: Box<dyn log::Log> = Box::new(Sink::new(backlog));
     fern::Dispatch::new()
-        .level(options.level)
+        .level(LevelFilter::Trace)
         .format(match options.format {
             Format::Text => format::text,
             Format::Json => format::json,
@@ -120,7 +132,14 @@ pub fn start(options: &Options) -> Result<Log, LogError> {
         .chain(sink)
         .apply()
         .map_err(LogError::Installed)?;
+    set_level(options.level);
     Ok(log)
+}
+
+/// Has records below this level not be written, from now on.
+pub fn set_level(level: LevelFilter) {
+    // Where records are made, so that those below it cost nothing.
+    log::set_max_level(level);
 }
 
 /// Makes a panic a record like any other: one line, escaped, in the log and nowhere else.

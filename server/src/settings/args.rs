@@ -8,6 +8,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{ValueEnum, ValueHint, builder::NonEmptyStringValueParser};
 use common::{
     cli::{TimeLimit, at_least_one, duration, positive_duration, time_limit},
+    endpoint::Endpoint,
     protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol},
 };
 use log::LevelFilter;
@@ -136,8 +137,9 @@ fn spin(typed: &str) -> Result<Spin, String> {
 }
 
 impl Args {
-    /// What was said, as the server and the log take it.
-    pub(super) fn resolve(self) -> (Config, Options) {
+    /// What was said, as the server and the log take it, with listeners for the sockets that were `passed`.
+    /// `says_where`: the host and the port are more than defaults.
+    pub(super) fn resolve(self, passed: &[Endpoint], says_where: bool) -> (Config, Options) {
         let mut config = Config::default();
         if let Some(workers) = self.workers {
             config = config.with_workers(workers);
@@ -146,11 +148,16 @@ impl Args {
         usual.protocol = self.protocol;
         usual.idle_timeout = self.idle_timeout.0;
         usual.write_timeout = self.write_timeout.0;
-        config.listeners = if self.listen.is_empty() {
-            vec![usual]
-        } else {
-            self.listen.into_iter().map(|listen| listen.listener(&usual)).collect()
-        };
+        config.listeners = self.listen.into_iter().map(|listen| listen.listener(&usual)).collect();
+        if config.listeners.is_empty() && (says_where || passed.is_empty()) {
+            config.listeners.push(usual.clone());
+        }
+        for endpoint in passed {
+            if !config.listeners.iter().any(|listener| listener.endpoint == *endpoint) {
+                let endpoint = endpoint.clone();
+                config.listeners.push(Listener { endpoint, ..usual.clone() });
+            }
+        }
         if let Some(most) = self.max_connections {
             config.max_connections = most.get();
         }

@@ -33,7 +33,7 @@ use std::{
 };
 
 use clap::{ArgMatches, ValueHint, parser::ValueSource};
-use common::{escape::Quoted, reason::reason};
+use common::{endpoint::Endpoint, escape::Quoted, reason::reason};
 
 use self::{
     args::Args,
@@ -227,7 +227,16 @@ impl Settings {
     /// What all of it means to the server and to its log.
     #[must_use]
     pub fn resolve(&self) -> (Config, Options) {
-        self.args.clone().resolve()
+        self.resolve_with(&[])
+    }
+
+    /// The same where sockets have been passed that listen already: they are listeners as well, on the usual
+    /// terms unless `listen` has others for them. If nothing says where to listen, they are the only ones.
+    #[must_use]
+    pub fn resolve_with(&self, passed: &[Endpoint]) -> (Config, Options) {
+        let says_where =
+            ["host", "port"].iter().any(|name| self.origin(name, 0) != Origin::Default);
+        self.args.clone().resolve(passed, says_where)
     }
 
     /// What is strange and no mistake: for the log.

@@ -1,0 +1,69 @@
+//! `SIGHUP`: the log file is opened anew, and the settings are read anew.
+
+use common::endpoint::Endpoint;
+use log::{error, info, warn};
+use server::{
+    Handle,
+    logging::{self, Options},
+    settings::{Settings, Sources},
+};
+
+use crate::systemd;
+
+/// What is done anew, and with what.
+pub(crate) struct Hangup<Reopen> {
+    pub(crate) handle: Handle,
+    pub(crate) sources: Sources,
+    /// As they were last loaded.
+    pub(crate) settings: Settings,
+    /// What the log was started with.
+    pub(crate) log_options: Options,
+    /// Sockets that were passed; they stay.
+    pub(crate) passed: Vec<Endpoint>,
+    /// Opens the log file anew, if there is one.
+    pub(crate) reopen: Option<Reopen>,
+}
+
+impl<Reopen: Fn()> Hangup<Reopen> {
+    /// Whether there is anything to do anew. If not, a hangup keeps its meaning, the end of the terminal.
+    pub(crate) fn means_something(&self) -> bool {
+        self.reopen.is_some() || self.sources.file().is_some() || systemd::is_there()
+    }
+
+    /// Does it; the log says what came of it.
+    pub(crate) fn reload(&mut self) {
+        systemd::reloading();
+        self.reopen.iter().for_each(|reopen| reopen());
+        match self.sources.load() {
+            Ok(settings) => self.apply(settings),
+            Err(mistakes) => {
+                for mistake in &mistakes.0 {
+                    error!(event = "not-reloaded"; "{mistake}");
+                }
+                error!(event = "not-reloaded"; "Configuration not reloaded; going on as before");
+            }
+        }
+        systemd::reloaded();
+    }
+
+    fn apply(&mut self, settings: Settings) {
+        for warning in settings.warnings() {
+            warn!("{warning}");
+        }
+        let (config, log_options) = settings.resolve_with(&self.passed);
+        logging::set_level(log_options.level);
+        let log_differs = self.log_options.fixed_differences(&log_options);
+        let fixed: Vec<_> = self.handle.reload(&config).into_iter().chain(log_differs).collect();
+        for change in self.settings.changes(&settings) {
+            if !fixed.contains(&&change.name[..]) {
+                info!(event = "reloaded", setting = change.name; "Changed {change}");
+            }
+        }
+        for setting in fixed {
+            warn!(event = "not-reloaded", setting;
+                "'{setting}' is not what the server was started with; to change it takes a restart");
+        }
+        self.settings = settings;
+        info!(event = "reloaded"; "Configuration reloaded");
+    }
+}
