@@ -82,7 +82,8 @@ fmt: ## Format the code
 .PHONY: man
 man: ## Write man pages of both programs into target/man
 	@$(CARGO) run --quiet --release --bin echo-client -- man target/man
-	@echo "target/man: try man -l target/man/echo-client.1"
+	@$(CARGO) run --quiet --release --bin echo-server -- man target/man
+	@echo "target/man: try man -l target/man/echo-server.1"
 
 .PHONY: install
 install: ## Install both programs where cargo installs programs

@@ -78,22 +78,21 @@ pub fn time_limit(typed: &str) -> Result<TimeLimit, String> {
 /// A mistake is one line on standard error and status 2, where clap would print a paragraph.
 #[must_use]
 pub fn parse_args<Args: Parser>() -> Args {
-    Args::try_parse()
-        .unwrap_or_else(|error| give_up(&error, || explain::<Args>(&error, std::env::args_os())))
+    Args::try_parse().unwrap_or_else(|error| give_up::<Args>(&error))
 }
 
 /// As [`parse_args`], for a program that asks what was typed and what is a default.
 #[must_use]
-pub fn parse_matches(program: Command) -> ArgMatches {
-    program.try_get_matches().unwrap_or_else(|error| give_up(&error, || one_line(&error)))
+pub fn parse_matches<Args: Parser>() -> ArgMatches {
+    Args::command().try_get_matches().unwrap_or_else(|error| give_up::<Args>(&error))
 }
 
-fn give_up(error: &clap::Error, mistake: impl FnOnce() -> String) -> ! {
+fn give_up<Args: Parser>(error: &clap::Error) -> ! {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
-        _ => usage_error(&mistake()),
+        _ => usage_error(&explain::<Args>(error, std::env::args_os())),
     }
 }
 

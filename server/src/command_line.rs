@@ -2,8 +2,10 @@
 //!
 //! What can be set is the settings' own.
 
+use std::path::PathBuf;
+
 use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use common::cli;
+use common::{cli, completions::Shell};
 use server::settings::{Flags, Sources};
 
 /// An echo server: every byte comes back
@@ -28,6 +30,18 @@ pub(crate) enum Task {
     /// Look at settings without serving: check, show or default
     #[command(subcommand)]
     Config(ConfigTask),
+    /// Print a script that makes your shell complete the arguments of echo-server
+    #[command(after_long_help = COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write man pages into a directory; for packagers
+    #[command(hide = true)]
+    Man {
+        /// It is made if need be
+        directory: PathBuf,
+    },
 }
 
 /// What to do with settings. Flags are as for the server itself.
@@ -88,9 +102,15 @@ const DEFAULT: &str = "\
 Examples:
   echo-server config default > echo.toml       a file to begin with";
 
+const COMPLETIONS: &str = "\
+Examples:
+  source <(echo-server completions bash)                                    for this bash
+  echo-server completions zsh > ~/.zfunc/_echo-server                       a directory in $fpath
+  echo-server completions fish > ~/.config/fish/completions/echo-server.fish";
+
 /// What to do, and all that was typed. Help, version and mistakes end the process here.
 pub(crate) fn parse() -> (Option<Task>, ArgMatches) {
-    let typed = cli::parse_matches(CommandLine::command());
+    let typed = cli::parse_matches::<CommandLine>();
     match CommandLine::from_arg_matches(&typed) {
         Ok(line) => (line.task, typed),
         Err(error) => cli::usage_error(&cli::one_line(&error)),

@@ -18,10 +18,10 @@ use server::{
 use crate::hangup::Hangup;
 
 fn main() -> ExitCode {
-    let (task, sources) = command_line::parse();
+    let (task, typed) = command_line::parse();
     let ended = match task {
-        Some(task) => task::run(&task, &sources),
-        None => serve(&sources),
+        Some(task) => task::run(&task, &typed),
+        None => serve(&command_line::sources(&typed)),
     };
     match ended {
         Ok(status) => status.into(),
