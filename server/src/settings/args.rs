@@ -22,14 +22,9 @@ use crate::{
 /// What can be set. A setting without a default says in words what holds otherwise: `[default: ...]`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to listen: <tcp://HOST:PORT> or <unix:///PATH>; may be given several times [default: --host
-    /// and --port]
-    ///
-    /// Behind a ? a listener can have terms of its own, joined by &: protocol, max-connections,
-    /// idle-timeout and write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may
-    /// use a Unix socket. Example: <tcp://[::]:7?protocol=raw&v6only=yes>
+    /// Where to listen, by URL.
     #[arg(long, help_heading = LISTEN, value_name = "URL", conflicts_with_all = ["host", "port"])]
-    #[arg(value_hint = ValueHint::Url)]
+    #[arg(value_hint = ValueHint::Url, help = LISTEN_HELP, long_help = LISTEN_LONG_HELP)]
     pub(super) listen: Vec<Listen>,
     /// Name or address to listen on
     #[arg(long, help_heading = LISTEN, value_name = "HOST", default_value = DEFAULT_HOST)]
@@ -44,8 +39,9 @@ pub(super) struct Args {
     /// How bytes are read
     #[arg(long, help_heading = LISTEN, value_enum, value_name = "NAME", default_value_t)]
     protocol: Protocol,
-    /// Let another server that says the same listen on this address, too: one that takes over while
-    /// this one drains
+    /// Share the address with another server that says the same
+    ///
+    /// One that takes over while this one drains.
     #[arg(long, help_heading = LISTEN, value_enum, value_name = "ON|OFF", default_value_t = Switch::Off)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     #[arg(hide_short_help = true)]
@@ -100,6 +96,16 @@ pub(super) struct Args {
     #[arg(hide_short_help = true)]
     log_overflow: Overflow,
 }
+
+const LISTEN_HELP: &str = "\
+Where: tcp://HOST:PORT or unix:///PATH; may be given several times [default: --host and --port]";
+
+const LISTEN_LONG_HELP: &str = "\
+Where: tcp://HOST:PORT or unix:///PATH; may be given several times [default: --host and --port]
+
+Behind a ? a listener can have terms of its own, joined by &: protocol, max-connections, idle-timeout and \
+write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may use a Unix socket. \
+Example: tcp://[::]:7?protocol=raw&v6only=yes";
 
 const LISTEN: &str = "Listening";
 const SERVE: &str = "Connections and workers";

@@ -51,11 +51,12 @@ fn clash(earlier: &Listen, later: &Listen, args: &Args) -> Option<String> {
         Endpoint::Tcp(HostPort { port, .. }) | Endpoint::Udp(HostPort { port, .. }) => Some(*port),
         Endpoint::Unix(_) => None,
     };
-    let any_port = port(one) == Some(0) || port(other) == Some(0);
-    if any_port || args.reuse_port == Switch::On {
+    if port(one) == Some(0) || port(other) == Some(0) {
         None
     } else if one == other {
         Some(format!("{other} is listened on twice"))
+    } else if args.reuse_port == Switch::On {
+        None
     } else {
         let (six, four) = [(earlier, other), (later, one)]
             .into_iter()

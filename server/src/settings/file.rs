@@ -49,8 +49,13 @@ impl File<'_> {
     fn parse(&mut self) {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
-            let at = error.span().map_or(0, |span| span.start);
-            self.syntax(at, &format!("this is no TOML: {}", Escaped(error.message().as_bytes())));
+            let span = error.span().unwrap_or_default();
+            let there = Quoted(self.text.get(span.clone()).unwrap_or_default().as_bytes());
+            let what = match error.message() {
+                "duplicate key" => format!("the key {there} is there twice; keep one of them"),
+                message => format!("this is no TOML: {}", Escaped(message.as_bytes())),
+            };
+            self.syntax(span.start, &what);
         }
         // Behind an error of syntax, what else is found may be of its making.
         if errors.is_empty() {
@@ -76,7 +81,7 @@ impl File<'_> {
     /// What stands in a table is named one by one: each may have a setting that was meant.
     fn table(&mut self, path: &str, at: usize, table: &DeTable<'_>) {
         if table.is_empty() {
-            self.unknown("table", path, &[path], at);
+            self.unknown("table", path, &[], at);
         }
         for (key, value) in table {
             let inner = format!("{path}.{}", key.get_ref());

@@ -24,6 +24,8 @@ mod file;
 mod listen;
 mod origin;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -284,12 +286,14 @@ fn setting(definition: &Definition, said: &[&Said], name: &str) -> Setting {
         values: Vec::new(),
         otherwise: words.unwrap_or_default(),
     };
+    let rival = || said.iter().find(|said| definition.conflict(&said.name, name));
     if let Some(said) = said.iter().find(|said| said.name == name) {
         setting.values.clone_from(&said.values);
-    } else if let Some(other) = said.iter().find(|said| definition.conflict(&said.name, name)) {
-        setting.otherwise = format!("not used, since '{}' is set", other.name);
     } else if let Some(value) = default_value(argument) {
-        setting.values = vec![Value { text: value.to_owned(), origin: Origin::Default }];
+        match rival() {
+            Some(rival) => setting.otherwise = format!("not used, since '{}' is set", rival.name),
+            None => setting.values = vec![Value { text: value.into(), origin: Origin::Default }],
+        }
     }
     setting
 }

@@ -78,16 +78,17 @@ pub fn template() -> String {
         let form = form(argument);
         let (help, words) = help_and_default(argument);
         file += "\n";
-        comment(&mut file, &help);
+        comment(&mut file, &format!("{help}."));
         let more = argument.get_long_help().map(ToString::to_string).unwrap_or_default();
         more.split_once("\n\n").into_iter().for_each(|(_, more)| comment(&mut file, more));
         let valid = argument.get_possible_values();
         if form == Form::Switch {
-            comment(&mut file, "true or false.");
+            comment(&mut file, "Values: true, false");
         } else if !valid.is_empty() {
             for value in valid {
-                let help = value.get_help().map(|help| format!(": {help}")).unwrap_or_default();
-                file += &format!("#   \"{}\"{help}\n", value.get_name());
+                let help = value.get_help().map(|help| format!("  {help}")).unwrap_or_default();
+                file += &format!("#   {:<10}{help}\n", format!("\"{}\"", value.get_name()))
+                    .replace(" \n", "\n");
             }
         }
         comment(&mut file, &format!("Environment: {}", variable(name)));
@@ -113,7 +114,7 @@ const HEAD: &str = "\
 
 fn example(form: Form) -> &'static str {
     match form {
-        Form::Number => "1000",
+        Form::Number => "16",
         Form::List => "[\"tcp://127.0.0.1:65432\", \"unix:///run/echo.sock\"]",
         Form::Switch => "true",
         Form::Text | Form::Word => "\"/var/log/echo.log\"",
