@@ -26,16 +26,14 @@ pub(super) struct File<'a> {
 
 /// What it says and what is wrong with it, in the order of its lines.
 pub(super) fn read(definition: &Definition, name: &str, bytes: &[u8]) -> (Vec<Said>, Vec<Mistake>) {
-    let valid = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
-    };
+    // Up to what is no text, it has the same positions.
+    let text = String::from_utf8_lossy(bytes);
     let mut file =
-        File { definition, name: name.into(), text: valid, said: Vec::new(), mistakes: Vec::new() };
-    if valid.len() < bytes.len() {
-        file.syntax(valid.len(), "this is not UTF-8, which a configuration file must be");
-    } else {
-        file.parse();
+        File { definition, name: name.into(), text: &text, said: Vec::new(), mistakes: Vec::new() };
+    match std::str::from_utf8(bytes) {
+        Ok(_) => file.parse(),
+        Err(error) => file
+            .syntax(error.valid_up_to(), "this is not UTF-8, which a configuration file must be"),
     }
     (in_order(file.said), in_order(file.mistakes))
 }

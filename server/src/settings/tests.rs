@@ -186,11 +186,14 @@ fn every_mistake_in_a_file_is_told_with_its_line() {
 
 #[test]
 fn what_is_not_text_is_no_file() {
-    let mistakes = sources(&[], &[]).load_from("echo.toml", b"port = 7\nhost = '\xff'\n");
-    assert_eq!(
-        mistakes.unwrap_err().to_string(),
-        "echo.toml:2:9: this is not UTF-8, which a configuration file must be"
-    );
+    for (file, position) in [(&b"port = 7\nhost = '\xff'\n"[..], "2:9"), (b"port = 7\n\xff", "2:1")]
+    {
+        let mistakes = sources(&[], &[]).load_from("echo.toml", file);
+        assert_eq!(
+            mistakes.unwrap_err().to_string(),
+            format!("echo.toml:{position}: this is not UTF-8, which a configuration file must be")
+        );
+    }
 }
 
 #[test]

@@ -6,19 +6,21 @@
 //! | [`exit`] | what reads as an exit, whole and in pieces |
 //! | [`escape`] | what is shown of a peer's bytes |
 //! | [`cli`] | what is typed on a command line |
+//! | [`configuration`] | a configuration file |
 //!
 //! Each has a fuzz target, which `make torture` runs, and a corpus, which `make test` replays. What
 //! is right is said a second time here, of whole streams and without a thought of speed.
 
 pub mod cli;
+pub mod configuration;
 mod conversation;
 pub mod escape;
 pub mod exit;
 pub mod length;
 pub mod raw;
 mod reads;
-// A session knows no socket, so its source is enough: the rest of the server is not built, and it
-// need not show its sessions to anyone else.
+// A session knows no socket, so its source is enough: the server need not show its sessions to anyone
+// else.
 #[path = "../../../server/src/session/mod.rs"]
 mod session;
 pub mod text;
@@ -27,8 +29,9 @@ pub mod text;
 pub type Property = fn(&[u8]);
 
 /// All of them, by the names of their targets and corpora.
-pub const PROPERTIES: [(&str, Property); 6] = [
+pub const PROPERTIES: [(&str, Property); 7] = [
     ("cli", cli::check),
+    ("configuration", configuration::check),
     ("escape", escape::check),
     ("exit", exit::check),
     ("length", length::check),
