@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let (task, typed) = command_line::parse();
     let ended = match task {
         Some(task) => task::run(&task, &typed),
-        None => serve(&command_line::sources(&typed)),
+        None => serve(command_line::sources(&typed)),
     };
     match ended {
         Ok(status) => status.into(),
@@ -33,9 +33,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(sources: &Sources) -> anyhow::Result<u8> {
+fn serve(sources: Sources) -> anyhow::Result<u8> {
     match sources.load() {
-        Ok(settings) => run(sources.clone(), settings),
+        Ok(settings) => run(sources, settings),
         Err(mistakes) => Ok(task::refuse("error: ", &mistakes)),
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     net::SocketAddr,
-    os::unix::process::CommandExt as _,
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
@@ -30,6 +30,8 @@ pub struct Launch {
     under: Vec<String>,
     announced: bool,
     apart: bool,
+    environment: Vec<(String, OsString)>,
+    passed: Option<OwnedFd>,
 }
 
 impl EchoServer {
@@ -146,6 +148,8 @@ impl Launch {
             under: Vec::new(),
             announced: true,
             apart: false,
+            environment: Vec::new(),
+            passed: None,
         }
     }
 
@@ -199,16 +203,32 @@ impl Launch {
         self
     }
 
+    /// With this environment variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With this socket, as a service manager passes one (`sd_listen_fds(3)`).
+    #[must_use]
+    pub fn passing(mut self, socket: impl Into<OwnedFd>) -> Self {
+        self.passed = Some(socket.into());
+        self.listening()
+    }
+
     /// Starts it and waits until it accepts.
     #[must_use]
-    pub fn start(self) -> EchoServer {
+    pub fn start(mut self) -> EchoServer {
         let mut command = self.command();
         command.args(self.port.iter().flat_map(|port| ["--port".to_owned(), port.to_string()]));
         command.args(&self.args);
         if self.apart {
             command.process_group(0);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(self.environment);
+        command.stdin(self.passed.take().map_or_else(Stdio::null, Stdio::from));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server was built and can be run");
         let log = Output::collect(child.stderr.take().expect("it is piped"));
         let addresses = if self.announced {
@@ -223,9 +243,14 @@ impl Launch {
     fn command(&self) -> Command {
         let limit = self.descriptor_limit.map(|most| format!("ulimit -n {most} && "));
         let redirection = if self.stderr_closed { " 2>&-" } else { "" };
+        let passed = self
+            .passed
+            .as_ref()
+            .map(|_| "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; ");
         let mut shell = Command::new("sh");
         // The shell becomes the server: same process.
-        let exec = format!(r#"{}exec "$@"{redirection}"#, limit.unwrap_or_default());
+        let before = [limit.as_deref(), passed].into_iter().flatten().collect::<String>();
+        let exec = format!(r#"{before}exec "$@"{redirection}"#);
         shell.arg("-c").arg(exec).arg("sh").args(&self.under).arg(binaries::echo_server());
         shell
     }
