@@ -38,8 +38,7 @@ fn limits(settings: &Settings, args: &Args) -> Vec<Mistake> {
 fn places(settings: &Settings, args: &Args) -> Vec<Mistake> {
     let all = args.listen.iter().enumerate();
     let taken = all.filter_map(|(at, later)| {
-        let before = args.listen[..at].iter();
-        let what = before.filter_map(|earlier| clash(earlier, later, args)).next()?;
+        let what = args.listen[..at].iter().find_map(|earlier| clash(earlier, later, args))?;
         Some(Mistake { origin: settings.origin("listen", at), what })
     });
     taken.collect()

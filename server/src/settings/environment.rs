@@ -70,7 +70,7 @@ impl Environment {
             }
         }
         for (variable, _) in &self.0 {
-            let near = self.near_miss(definition, variable);
+            let near = near_miss(definition, variable);
             found.warnings.extend(near.map(|near| Mistake {
                 origin: Origin::Variable(variable.clone()),
                 what: format!("this variable is not known; did you mean {near}?"),
@@ -106,17 +106,6 @@ impl Environment {
             ))
         })
     }
-
-    /// What may have been meant by a variable that is not known and not of a link either.
-    fn near_miss(&self, definition: &Definition, variable: &str) -> Option<String> {
-        let rest = variable.strip_prefix(PREFIX)?;
-        let name = rest.to_ascii_lowercase().replace('_', "-");
-        let link = ["PORT_", "SERVICE_", "ENV_"].iter().any(|start| rest.starts_with(start));
-        if link || rest == "NAME" || name == "config" || definition.knows(&name) {
-            return None;
-        }
-        definition.near(&name).map(|near| self::variable(&near))
-    }
 }
 
 enum Link {
@@ -130,4 +119,15 @@ fn words(value: &OsStr) -> Vec<OsString> {
         Some(text) => text.split_whitespace().map(OsString::from).collect(),
         None => vec![value.to_owned()],
     }
+}
+
+/// What may have been meant by a variable that is not known and not of a link either.
+fn near_miss(definition: &Definition, variable: &str) -> Option<String> {
+    let rest = variable.strip_prefix(PREFIX)?;
+    let name = rest.to_ascii_lowercase().replace('_', "-");
+    let link = ["PORT_", "SERVICE_", "ENV_"].iter().any(|start| rest.starts_with(start));
+    if link || rest == "NAME" || name == "config" || definition.knows(&name) {
+        return None;
+    }
+    definition.near(&name).map(|near| self::variable(&near))
 }

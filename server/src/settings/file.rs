@@ -5,6 +5,7 @@
 use std::{ffi::OsString, ops::Range, sync::Arc};
 
 use common::escape::{Escaped, Quoted};
+use memchr::memchr_iter;
 use toml::{
     Spanned,
     de::{DeInteger, DeTable, DeValue},
@@ -154,17 +155,18 @@ impl File<'_> {
         let Range { start, end } = self.line_of(at);
         let column = self.text[start..].char_indices().take_while(|(n, _)| start + n < at.min(end));
         let column = Some(column.count() + 1);
-        let origin = Origin::File { name: Arc::clone(&self.name), line: self.number(at), column };
+        let origin =
+            Origin::File { name: Arc::clone(&self.name), line: Some(self.number(at)), column };
         self.mistakes.push((at, Mistake { origin, what: what.to_owned() }));
     }
 
     fn line(&self, at: usize) -> Origin {
-        Origin::File { name: Arc::clone(&self.name), line: self.number(at), column: None }
+        Origin::File { name: Arc::clone(&self.name), line: Some(self.number(at)), column: None }
     }
 
-    fn number(&self, at: usize) -> Option<usize> {
+    fn number(&self, at: usize) -> usize {
         let before = &self.text.as_bytes()[..self.line_of(at).start];
-        Some(before.iter().filter(|byte| **byte == b'\n').count() + 1)
+        memchr_iter(b'\n', before).count() + 1
     }
 
     /// The line of a byte. Behind the last newline there is none: what is missing there is missing from

@@ -7,7 +7,7 @@
 //! | `definition` | what clap knows of a setting by its name |
 //! | `file`, `environment` | what those sources say |
 //! | `contradictions` | what cannot hold together |
-//! | `show` | settings as a configuration file |
+//! | `show`, `template` | those that hold, and all there are, as a configuration file |
 //! | `origin` | where a value comes from, and mistakes in words that lead there |
 //!
 //! A flag is stronger than the environment, which is stronger than the file, which is stronger than the
@@ -24,6 +24,7 @@ mod file;
 mod listen;
 mod origin;
 mod show;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +46,7 @@ use self::{
 };
 pub use self::{
     origin::{Mistake, Mistakes, Origin},
-    show::template,
+    template::template,
 };
 use crate::{Config, limits, logging::Options};
 
@@ -57,7 +58,7 @@ use crate::{Config, limits, logging::Options};
 pub struct Flags {
     /// Take settings from this TOML file
     ///
-    /// Each key is a long flag without its dashes. Flags and ECHO_SERVER_... variables are stronger.
+    /// Each key is a long flag without its dashes. Flags are stronger, and so is the environment.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -172,7 +173,7 @@ impl Sources {
 /// Everything that is set, and why.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    settings: Vec<Setting>,
+    all: Vec<Setting>,
     args: Args,
     warnings: Vec<Mistake>,
 }
@@ -222,8 +223,8 @@ impl Settings {
             let what = common::cli::one_line(&error);
             Mistakes(vec![Mistake { origin: Origin::Default, what }])
         })?;
-        let settings = definition.names().map(|name| setting(definition, said, name)).collect();
-        Ok(Self { settings, args, warnings })
+        let all = definition.names().map(|name| setting(definition, said, name)).collect();
+        Ok(Self { all, args, warnings })
     }
 
     /// What all of it means to the server and to its log.
@@ -250,7 +251,7 @@ impl Settings {
     /// What is not as it is here in those that were loaded `later`, in the order of the help.
     #[must_use]
     pub fn changes(&self, later: &Self) -> Vec<Change> {
-        let pairs = self.settings.iter().zip(&later.settings);
+        let pairs = self.all.iter().zip(&later.all);
         let changed = pairs.map(|(old, new)| (old.in_words(), new.in_words(), new));
         changed
             .filter(|(from, to, _)| from != to)
@@ -263,7 +264,7 @@ impl Settings {
 
     /// Where a value of a setting was said.
     fn origin(&self, name: &str, at: usize) -> Origin {
-        let setting = self.settings.iter().find(|setting| setting.name == name);
+        let setting = self.all.iter().find(|setting| setting.name == name);
         let value = setting.and_then(|setting| setting.values.get(at));
         value.map_or(Origin::Default, |value| value.origin.clone())
     }

@@ -36,10 +36,18 @@ fn meant(settings: &Settings) -> String {
     format!("{:?}", settings.resolve())
 }
 
+/// Each of these files has one mistake, of which this is told, or begins so.
+#[track_caller]
+fn assert_told(table: &[(&str, &str)]) {
+    for (file, said) in table {
+        let told = mistakes(&[], &[], file);
+        assert!(told.starts_with(said) && !told.contains('\n'), "{file:?}:\n{told}\n{said}");
+    }
+}
+
 #[test]
-fn every_mistake_in_a_file_is_told_with_its_line() {
-    for (file, said) in [
-        // Keys.
+fn a_key_that_is_not_known_is_told_with_one_that_is() {
+    assert_told(&[
         ("\n\nprot = 7", "echo.toml:3: unknown key 'prot'; did you mean 'port'?"),
         (
             "idle_timeout = '5m'",
@@ -71,7 +79,12 @@ fn every_mistake_in_a_file_is_told_with_its_line() {
             "echo.toml:2: unknown table 'server'; settings stand in no table; \
              'echo-server config default' lists all keys",
         ),
-        // Types.
+    ]);
+}
+
+#[test]
+fn a_value_of_another_type_is_told_what_the_key_takes() {
+    assert_told(&[
         ("port = '7'", "echo.toml:1: 'port' takes a number, without quotes: port = 7"),
         ("port = 'http'", "echo.toml:1: 'port' takes a number"),
         ("port = true", "echo.toml:1: 'port' takes a number"),
@@ -96,7 +109,12 @@ fn every_mistake_in_a_file_is_told_with_its_line() {
             "echo.toml:1: 'listen' takes an array of strings: listen = [\"...\", \"...\"]",
         ),
         ("listen = []", "echo.toml:1: 'listen' is empty; leave it out for its default"),
-        // Values.
+    ]);
+}
+
+#[test]
+fn a_value_that_cannot_be_is_told_what_was_expected() {
+    assert_told(&[
         (
             "port = 65536",
             "echo.toml:1: invalid value '65536' for 'port': expected a port, from 0 to 65535",
@@ -142,7 +160,12 @@ fn every_mistake_in_a_file_is_told_with_its_line() {
             "echo.toml:1: invalid value 'tcp://h?prot=raw' for 'listen': 'prot=raw': there is no such \
              parameter; there are ",
         ),
-        // Contradictions.
+    ]);
+}
+
+#[test]
+fn what_contradicts_itself_is_told_with_the_other_place() {
+    assert_told(&[
         (
             "listen = ['tcp://h:7']\nport = 7",
             "echo.toml:2: 'port' contradicts 'listen' (echo.toml:1): keep one of them",
@@ -170,7 +193,12 @@ fn every_mistake_in_a_file_is_told_with_its_line() {
             "echo.toml:2: 'max-connections=11' of unix:///s is above 'max-connections' (10, echo.toml:1), \
              so it would never be reached",
         ),
-        // TOML.
+    ]);
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_line_and_column() {
+    assert_told(&[
         ("port = 7\nport = 8", "echo.toml:2:1: the key 'port' is there twice; keep one of them"),
         ("port 7", "echo.toml:1:6: this is no TOML: key with no value, expected `=`"),
         ("\n  host = \"é", "echo.toml:2:12: this is no TOML: invalid basic string, expected `\"`"),
@@ -178,10 +206,7 @@ fn every_mistake_in_a_file_is_told_with_its_line() {
             "a = '''\n\n",
             "echo.toml:2:1: this is no TOML: invalid multi-line literal string, expected `'`",
         ),
-    ] {
-        let told = mistakes(&[], &[], file);
-        assert!(told.starts_with(said) && !told.contains('\n'), "{file:?}:\n{told}\n{said}");
-    }
+    ]);
 }
 
 #[test]
@@ -425,6 +450,26 @@ log-format = \"text\" # default
 log-overflow = \"block\" # default
 "
     );
+}
+
+/// The page that describes them has each, with its variable and its default.
+#[test]
+fn every_setting_is_on_its_page() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CONFIGURATION.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows: Vec<_> = page.lines().filter(|line| line.contains("` | `ECHO_SERVER_")).collect();
+    let definition = Definition::new();
+    assert_eq!(rows.len(), definition.names().count());
+    for (row, name) in rows.iter().zip(definition.names()) {
+        let argument = definition.argument(name).unwrap();
+        let default = match default_value(argument) {
+            Some(value) => format!("`{}`", show::written(form(argument), value)),
+            None if name == "listen" => "`host` and `port`".to_owned(),
+            None => help_and_default(argument).1.unwrap(),
+        };
+        let start = format!("| `{name}` | `{}` | {default} | ", environment::variable(name));
+        assert!(row.starts_with(&start), "{start}\n{row}");
+    }
 }
 
 /// The template names every setting, and its values are the defaults.
