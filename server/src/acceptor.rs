@@ -15,11 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
-    frame,
-    protocol::{FULL, Protocol},
-    reason::reason,
-};
+use common::{protocol::Protocol, reason::reason};
 use log::{debug, error, warn};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -30,6 +26,7 @@ use crate::{
     open::Full,
     peer::Peer,
     phase::Phase,
+    refusal,
     reload::{Done, Order},
     shared::{Shared, WAKE},
     stream::{Socket, Stream as _},
@@ -273,7 +270,7 @@ impl<'a> Acceptor<'a> {
     }
 
     fn admit(&mut self, stream: OwnedFd, peer: Peer, terms: Arc<Terms>) {
-        match self.shared.open.acquire(&terms, peer.ip()) {
+        match self.shared.open.acquire(&terms, terms.source_of(&peer)) {
             Ok(()) => self.waiting = Some(Incoming::New(stream.into(), peer, terms)),
             Err(full) => self.refuse(stream.into(), &peer, terms.protocol, full),
         }
@@ -282,17 +279,7 @@ impl<'a> Acceptor<'a> {
     /// Tells a peer for whom there is no room why it is closed on.
     fn refuse(&mut self, mut stream: Socket, peer: &Peer, protocol: Protocol, full: Full) {
         self.shared.counters.refused.add(1);
-        let connections = |most| if most == 1 { "connection" } else { "connections" };
-        let limit = match full {
-            Full::All(most) => format!("{most} {}", connections(most)),
-            Full::Listener(most) => format!("{most} {} on this listener", connections(most)),
-            Full::Source(most) => format!("{most} {} from one address", connections(most)),
-        };
-        let line = format!("{FULL}: it serves {limit} at most. Try again later.\r\n");
-        let reply = match protocol {
-            Protocol::Text | Protocol::Raw => line.into_bytes(),
-            Protocol::Length => frame::encode(line.trim_end().as_bytes()).unwrap_or_default(),
-        };
+        let reply = refusal::reply(protocol, full);
         // A new socket has room for a line. If the peer is gone already, nobody misses it.
         let _ = stream.write(&reply).and_then(|_| stream.half_close());
         drop(stream);
@@ -303,7 +290,7 @@ impl<'a> Acceptor<'a> {
                 String::new()
             };
             warn!(event = "refused", peer:% = peer;
-                "Refused {peer}: at the limit of {limit}{more}");
+                "Refused {peer}: at the limit of {full}{more}");
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct Listener {
     pub mode: u32,
     /// Default: [`Protocol::Text`].
     pub protocol: Protocol,
+    /// Whether a proxy is in front that says for whom it connects. Default: [`Proxy::Off`].
+    pub proxy: Proxy,
     /// How many connections it has at once; over it, a peer is told so and closed on. Default: as many
     /// as the server has.
     pub max_connections: Option<usize>,
@@ -71,6 +73,22 @@ pub struct Listener {
     pub idle_timeout: Option<Duration>,
     /// How long a peer may take nothing of what is owed to it. Default: 30 s.
     pub write_timeout: Option<Duration>,
+}
+
+/// Whether connections come through a proxy that says for whom, by a PROXY header of version 1 or 2
+/// (HAProxy's `proxy-protocol.txt`).
+///
+/// There is no third way, by which a header may come or not: whoever connected without a proxy could say
+/// then that it is anybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// They do not. A header would be echoed like any bytes.
+    #[default]
+    Off,
+    /// They do, and whoever sends no header is closed on. The log names the source that the header
+    /// names, and the limit for one source counts it. Whoever can connect can name any source: only the
+    /// proxy must be able to.
+    Required,
 }
 
 impl Listener {
@@ -82,6 +100,7 @@ impl Listener {
             v6only: false,
             mode: limits::SOCKET_MODE,
             protocol: Protocol::default(),
+            proxy: Proxy::default(),
             max_connections: None,
             idle_timeout: None,
             write_timeout: Some(limits::WRITE_TIMEOUT),

@@ -13,8 +13,10 @@ use std::{io, net::IpAddr, sync::Arc, time::Instant};
 use common::message::Splitter;
 
 use crate::{
+    config::Proxy,
     journal::Journal,
     limits,
+    open::OpenConnections,
     peer::Peer,
     session::{End, Reason, Session},
     stream::Stream,
@@ -27,6 +29,8 @@ pub(crate) struct Room<'a> {
     /// Where to read. What it holds between turns means nothing.
     pub(crate) buffer: &'a mut [u8],
     pub(crate) journal: &'a Journal<'a>,
+    /// Who may come: asked when a proxy says whom it has connected for.
+    pub(crate) open: &'a OpenConnections,
     pub(crate) now: Instant,
 }
 
@@ -55,13 +59,17 @@ pub(crate) struct Readiness {
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     stream: S,
+    /// Its name in the log: that of the socket's other end until a PROXY header names another.
     peer: Box<str>,
+    /// The other end, which is a proxy; until the log has said so.
+    through: Option<Box<str>>,
     /// The address that it counts as one from, if it has one.
     ip: Option<IpAddr>,
     terms: Arc<Terms>,
     session: Session,
     splitter: Splitter,
-    /// Received, but the session wants to see more of it before it says what to do.
+    /// Received, but more of it is to be seen before anybody says what to do: of a frame, or of a PROXY
+    /// header.
     held: Vec<u8>,
     /// Owed to the peer and not yet taken by the socket. `Some` is never empty.
     tail: Option<Box<Tail>>,
@@ -69,8 +77,8 @@ pub(crate) struct Connection<S> {
     readiness: Readiness,
     /// The server is leaving: this many bytes had been received by then and are still to be served.
     draining: Option<u64>,
-    /// The log has been told that it is there: it has sent something, or has been there for a while.
-    /// Of a peer that goes before that, as a monitor's probe does every second, the log says nothing.
+    /// The log has been told that it is there: it has sent something, or has been there for a while;
+    /// behind a PROXY header if there is to be one. Of a peer that goes before that, as a monitor's probe does every second, the log says nothing.
     is_known: bool,
     /// When bytes last moved, or the stage changed: what timeouts are measured from.
     since: Instant,
@@ -79,6 +87,8 @@ pub(crate) struct Connection<S> {
 /// How far a connection's life has come. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// A PROXY header is to come.
+    Announcing,
     /// What comes in goes back.
     Serving,
     /// Nothing more will be said than the tail; then half-close.
@@ -94,13 +104,17 @@ impl<S: Stream> Connection<S> {
         Self {
             stream,
             peer: peer.to_string().into(),
-            ip: peer.ip(),
+            through: None,
+            ip: terms.source_of(peer),
             session: Session::new(terms.protocol),
             splitter: Splitter::new(terms.protocol),
+            stage: match terms.proxy {
+                Proxy::Off => Stage::Serving,
+                Proxy::Required => Stage::Announcing,
+            },
             terms,
             held: Vec::new(),
             tail: None,
-            stage: Stage::Serving,
             readiness: Readiness::default(),
             draining: None,
             is_known: false,
@@ -154,6 +168,7 @@ impl<S: Stream> Connection<S> {
             if self.is_known {
                 room.journal.lost(&self.peer, &error, self.unsent());
             }
+            self.cut_header(room.journal);
             Turn::Over
         })
     }
@@ -163,18 +178,24 @@ impl<S: Stream> Connection<S> {
         self.flush(room)?;
         while self.tail.is_none() {
             match self.stage {
+                Stage::Announcing if self.draining == Some(0) => {
+                    self.held = Vec::new();
+                    self.enter(Stage::Ending, room.now);
+                }
                 Stage::Serving if self.draining == Some(0) => {
                     self.enter(Stage::Ending, room.now);
                     self.give_back_held(room)?;
                 }
-                Stage::Serving | Stage::Lingering if self.readiness.readable => {
+                Stage::Announcing | Stage::Serving | Stage::Lingering
+                    if self.readiness.readable =>
+                {
                     if reads_left == 0 {
                         return Ok(Turn::Again);
                     }
                     let messages = self.read(room)?;
                     reads_left = reads_left.saturating_sub(1 + messages / limits::TURN_MESSAGES);
                 }
-                Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
+                Stage::Announcing | Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
                 Stage::Ending => {
                     self.stream.half_close()?;
                     self.enter(Stage::Lingering, room.now);
@@ -192,7 +213,8 @@ impl<S: Stream> Connection<S> {
 
     /// When to look at this connection again if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let known = (!self.is_known).then(|| self.since + limits::PROBE);
+        let may_be_a_probe = !self.is_known && self.stage != Stage::Announcing;
+        let known = may_be_a_probe.then(|| self.since + limits::PROBE);
         [known, self.time_is_up()].into_iter().flatten().min()
     }
 
@@ -201,6 +223,7 @@ impl<S: Stream> Connection<S> {
         let timeouts = &self.terms.timeouts;
         let limit = match self.stage {
             _ if self.tail.is_some() => timeouts.write,
+            Stage::Announcing => Some(limits::PROXY_TIMEOUT),
             Stage::Lingering => self.draining.is_none().then_some(limits::LINGER),
             Stage::Serving | Stage::Ending | Stage::Leaving => timeouts.idle,
         };
@@ -211,12 +234,17 @@ impl<S: Stream> Connection<S> {
     /// Nothing happened until `now`, and the deadline has passed: says so. The connection may be over
     /// by that.
     pub(crate) fn expire(&mut self, now: Instant, journal: &Journal<'_>) -> Turn {
-        self.make_known(journal);
+        if self.stage != Stage::Announcing {
+            self.make_known(journal);
+        }
         let Timeouts { idle, write } = self.terms.timeouts;
         if self.time_is_up().is_none_or(|up| up > now) {
             return Turn::Wait;
         }
-        if let Some(after) = write.filter(|_| self.tail.is_some()) {
+        if self.stage == Stage::Announcing {
+            self.is_known = true;
+            journal.late_header(&self.peer, limits::PROXY_TIMEOUT, &self.held);
+        } else if let Some(after) = write.filter(|_| self.tail.is_some()) {
             journal.write_timed_out(&self.peer, after, self.unsent());
         } else if self.stage == Stage::Lingering {
             journal.linger_timed_out(&self.peer);
@@ -228,13 +256,14 @@ impl<S: Stream> Connection<S> {
 
     fn make_known(&mut self, journal: &Journal<'_>) {
         if !std::mem::replace(&mut self.is_known, true) {
-            journal.connected(&self.peer);
+            journal.connected(&self.peer, self.through.take().as_deref());
         }
     }
 
     /// Bytes that are owed to the peer.
     pub(crate) fn unsent(&self) -> usize {
-        self.held.len() + self.tail.as_ref().map_or(0, |tail| tail.unsent())
+        let held = if self.stage == Stage::Announcing { 0 } else { self.held.len() };
+        held + self.tail.as_ref().map_or(0, |tail| tail.unsent())
     }
 
     /// Reads once, and deals with what came. Returns how many messages of it were logged.
@@ -247,7 +276,7 @@ impl<S: Stream> Connection<S> {
         }
         let room_left = room.buffer.len() - held;
         let most = match self.draining {
-            Some(left) if self.stage == Stage::Serving => {
+            Some(left) if self.stage != Stage::Lingering => {
                 room_left.min(usize::try_from(left).unwrap_or(usize::MAX))
             }
             _ => room_left,
@@ -259,17 +288,16 @@ impl<S: Stream> Connection<S> {
                 Ok(0)
             }
             Ok(read) => {
-                self.make_known(room.journal);
                 let all = held + read;
                 // A short read took all there was, unless we know better.
                 self.readiness.readable = read == most || self.readiness.more_behind;
                 if self.stage == Stage::Serving {
-                    self.draining = self.draining.map(|left| left - read as u64);
-                    self.readiness.readable |= self.draining.is_some_and(|left| left > 0);
+                    self.make_known(room.journal);
+                    self.count_drained(read);
                     self.since = room.now;
                     return self.receive(all, room);
                 }
-                Ok(0)
+                self.read_aside(read, all, room)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.readable = false;
@@ -280,6 +308,12 @@ impl<S: Stream> Connection<S> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(error),
         }
+    }
+
+    /// Of what a draining server still serves, this much has been read.
+    fn count_drained(&mut self, read: usize) {
+        self.draining = self.draining.map(|left| left - read as u64);
+        self.readiness.readable |= self.draining.is_some_and(|left| left > 0);
     }
 
     /// Shows the session the first `len` bytes of the buffer, and does what it says. Returns how many
@@ -322,6 +356,7 @@ impl<S: Stream> Connection<S> {
 
     /// The peer has said all that it will say.
     fn end_of_stream(&mut self, room: &mut Room<'_>) -> io::Result<()> {
+        self.cut_header(room.journal);
         let was = self.stage;
         self.enter(Stage::Leaving, room.now);
         if was == Stage::Serving {
@@ -383,6 +418,8 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 }
+
+mod announcing;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ pub struct Stats {
     pub connections: u64,
     /// Those of them that came and went without a word, as a monitor's probes do.
     pub probes: u64,
-    /// Connections that were turned away at the limit.
+    /// Connections that were turned away: at a limit, or for want of a PROXY header.
     pub refused: u64,
     /// Bytes received from peers.
     pub bytes_received: u64,
@@ -41,6 +41,8 @@ impl Counter {
 pub(crate) struct WorkerCounters {
     pub(crate) connections: Counter,
     pub(crate) probes: Counter,
+    /// Those of the connections that it did not serve, once it knew whose they were.
+    pub(crate) refused: Counter,
     pub(crate) bytes_received: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) panics: Counter,
@@ -76,13 +78,14 @@ impl Counters {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let sum = |of: fn(&WorkerCounters) -> &Counter| {
+        let sum = |of: fn(&WorkerCounters) -> &Counter| -> u64 {
             self.workers.iter().map(|worker| of(worker).get()).sum()
         };
+        let refused = sum(|worker| &worker.refused);
         Stats {
-            connections: sum(|worker| &worker.connections),
+            connections: sum(|worker| &worker.connections).saturating_sub(refused),
             probes: sum(|worker| &worker.probes),
-            refused: self.refused.get(),
+            refused: self.refused.get() + refused,
             bytes_received: sum(|worker| &worker.bytes_received),
             bytes_sent: sum(|worker| &worker.bytes_sent),
             panics: sum(|worker| &worker.panics),

@@ -9,7 +9,7 @@ use common::{escape::Quoted, message::Splitter, protocol::MAX_FRAME_PAYLOAD, rea
 use humantime::format_duration;
 use log::{Level, debug, error, info, warn};
 
-use crate::counters::WorkerCounters;
+use crate::{counters::WorkerCounters, limits, open::Full, proxy::Malformed};
 
 /// One worker's journal.
 #[derive(Debug)]
@@ -40,8 +40,46 @@ impl<'a> Journal<'a> {
         self.counters.connections.add(1);
     }
 
-    pub(crate) fn connected(&self, peer: &str) {
-        info!(event = "connected", peer; "New client connected: {peer}");
+    /// Where a proxy has connected for the peer, that is who it came through.
+    pub(crate) fn connected(&self, peer: &str, through: Option<&str>) {
+        match through {
+            None => info!(event = "connected", peer; "New client connected: {peer}"),
+            Some(through) => info!(event = "connected", peer, through;
+                "New client connected: {peer} (through {through})"),
+        }
+    }
+
+    /// There is no room for whom a proxy has connected for.
+    pub(crate) fn refused(&self, peer: &str, through: &str, full: Full) {
+        self.counters.refused.add(1);
+        warn!(event = "refused", peer, through; "Refused {peer}: at the limit of {full}");
+    }
+
+    /// These first bytes cannot become the PROXY header that was to come.
+    pub(crate) fn bad_header(&self, peer: &str, why: &Malformed, bytes: &[u8]) {
+        self.counters.refused.add(1);
+        let bytes = Began(bytes);
+        if *why == Malformed::Missing {
+            warn!(event = "no-header", peer;
+                "Client {peer} sent no PROXY header, which this listener requires{bytes}");
+        } else {
+            warn!(event = "bad-header", peer; "Client {peer} sent a wrong PROXY header: {why}{bytes}");
+        }
+    }
+
+    /// The peer has gone, or ended its stream, after these bytes of a PROXY header.
+    pub(crate) fn cut_header(&self, peer: &str, bytes: &[u8]) {
+        self.counters.refused.add(1);
+        let bytes = Began(bytes);
+        warn!(event = "cut-header", peer; "Client {peer} left before its PROXY header was whole{bytes}");
+    }
+
+    /// Only these bytes of a PROXY header have come in the time that it may take.
+    pub(crate) fn late_header(&self, peer: &str, after: Duration, bytes: &[u8]) {
+        self.counters.refused.add(1);
+        let (after, bytes) = (format_duration(after), Began(bytes));
+        warn!(event = "late-header", peer;
+            "Client {peer} sent no whole PROXY header within {after}, which this listener requires{bytes}");
     }
 
     /// Bytes have come, and the session has dealt with them. Moves `splitter` past them. Returns how
@@ -167,6 +205,18 @@ impl<'a> Journal<'a> {
 
     pub(crate) fn closed(&self, peer: &str) {
         info!(event = "closed", peer; "Connection with {peer} closed");
+    }
+}
+
+/// `; it began with 'GET / HTTP/1.1'`, or nothing.
+struct Began<'a>(&'a [u8]);
+
+impl std::fmt::Display for Began<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0[..self.0.len().min(limits::PROXY_SHOWN)] {
+            [] => Ok(()),
+            bytes => write!(f, "; it began with {}", Quoted(bytes)),
+        }
     }
 }
 

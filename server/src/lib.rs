@@ -37,7 +37,9 @@ pub mod logging;
 mod open;
 mod peer;
 mod phase;
+mod proxy;
 mod pulse;
+mod refusal;
 mod reload;
 mod server;
 mod session;
@@ -56,7 +58,7 @@ mod worker;
 
 pub use self::{
     bind::BindError,
-    config::{Config, Listener},
+    config::{Config, Listener, Proxy},
     counters::Stats,
     inherited::Inherited,
     phase::Phase,

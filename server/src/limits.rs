@@ -87,6 +87,17 @@ pub const LINGER: Duration = Duration::from_secs(5);
 /// How long a peer may take nothing of what is owed to it.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Bytes that a PROXY header of version 2 may have. The specification wants it to fit in 536, and some
+/// proxies tell more of a client than it foresaw: names out of its certificate, for one.
+pub const PROXY_HEADER: usize = 4096;
+
+/// How long a PROXY header may take to come. It is the first that a proxy sends, so this is for a packet
+/// that has to be sent again; the specification wants 3 s at least.
+pub const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of what came in place of a PROXY header that the log shows: all of a line of version 1.
+pub const PROXY_SHOWN: usize = 107;
+
 /// How long the log says nothing of a client that says nothing itself: who is gone by then was a probe.
 /// Longer than a round trip to most places, and too short for a person to miss the line.
 pub const PROBE: Duration = Duration::from_millis(200);
@@ -146,3 +157,5 @@ pub const CONFIGURATION_FILE: u64 = 1024 * 1024;
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
 // A frame that is held to see whether it is an exit must leave room in the buffer for the next read.
 const _: () = assert!((common::protocol::MAX_EXIT_PAYLOAD as usize) < READ_BUFFER / 2);
+// And so must a PROXY header that is held until it is whole.
+const _: () = assert!(PROXY_HEADER < READ_BUFFER / 2);

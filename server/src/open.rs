@@ -54,7 +54,7 @@ impl OpenConnections {
         let admitted = count_one_more(&terms.open, terms.most.unwrap_or(usize::MAX))
             .map_err(Full::Listener)
             .and_then(|()| {
-                self.acquire_source(peer).inspect_err(|_| {
+                self.admit_source(peer).inspect_err(|_| {
                     terms.open.fetch_sub(1, SeqCst);
                 })
             });
@@ -63,7 +63,9 @@ impl OpenConnections {
         })
     }
 
-    fn acquire_source(&self, peer: Option<IpAddr>) -> Result<(), Full> {
+    /// Counts one that has been acquired as one from this address, if it may come. It is released with
+    /// the address then.
+    pub(crate) fn admit_source(&self, peer: Option<IpAddr>) -> Result<(), Full> {
         match (&self.sources, peer) {
             (Some(sources), Some(peer)) => sources.acquire(source(peer)),
             _ => Ok(()),
@@ -77,6 +79,13 @@ impl OpenConnections {
         }
         terms.open.fetch_sub(1, SeqCst);
         self.now.fetch_sub(1, SeqCst);
+    }
+
+    /// Whether nobody is counted, in all or from anywhere.
+    #[cfg(test)]
+    pub(crate) fn has_forgotten_all(&self) -> bool {
+        let sources = self.sources.as_ref().map(|sources| sources.open.lock().unwrap());
+        self.now() == 0 && sources.is_none_or(|sources| sources.is_empty())
     }
 
     pub(crate) fn now(&self) -> usize {
@@ -180,7 +189,7 @@ mod tests {
         for peer in [greedy, greedy, other, None] {
             open.release(&terms, peer);
         }
-        assert!(open.sources.unwrap().open.lock().unwrap().is_empty(), "nobody is remembered");
+        assert!(open.has_forgotten_all());
     }
 
     #[test]

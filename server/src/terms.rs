@@ -1,6 +1,7 @@
 //! What whoever comes to a listener can count on. A connection keeps to the terms that it came under.
 
 use std::{
+    net::IpAddr,
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
@@ -8,12 +9,16 @@ use std::{
 use common::protocol::Protocol;
 use crossbeam::utils::CachePadded;
 
-use crate::config::Listener;
+use crate::{
+    config::{Listener, Proxy},
+    peer::Peer,
+};
 
 /// The terms of one listener.
 #[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) protocol: Protocol,
+    pub(crate) proxy: Proxy,
     pub(crate) timeouts: Timeouts,
     /// How many connections it may have at once, if that is limited.
     pub(crate) most: Option<usize>,
@@ -32,9 +37,19 @@ impl Terms {
     pub(crate) fn new(listener: &Listener) -> Self {
         Self {
             protocol: listener.protocol,
+            proxy: listener.proxy,
             timeouts: Timeouts { idle: listener.idle_timeout, write: listener.write_timeout },
             most: listener.max_connections,
             open: Arc::default(),
+        }
+    }
+
+    /// The address that a new connection counts as one from, if it has one. One through a proxy has
+    /// none before the proxy has named it.
+    pub(crate) fn source_of(&self, peer: &Peer) -> Option<IpAddr> {
+        match self.proxy {
+            Proxy::Off => peer.ip(),
+            Proxy::Required => None,
         }
     }
 
@@ -49,6 +64,11 @@ impl Terms {
     /// The usual terms for whoever speaks this protocol.
     pub(crate) fn of(protocol: Protocol) -> Self {
         Self::new(&Listener { protocol, ..Listener::tcp("127.0.0.1", 0) })
+    }
+
+    /// The same, for whoever comes through a proxy.
+    pub(crate) fn behind_proxy(self) -> Self {
+        Self { proxy: Proxy::Required, ..self }
     }
 
     /// The same, with these time limits.

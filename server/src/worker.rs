@@ -51,7 +51,7 @@ impl<S: Stream> Incoming<S> {
     /// What it counts as: one on these terms, from this address.
     pub(crate) fn counts_as(&self) -> (&Terms, Option<IpAddr>) {
         match self {
-            Self::New(_, peer, terms) => (terms, peer.ip()),
+            Self::New(_, peer, terms) => (terms, terms.source_of(peer)),
             Self::Given(connection) => (connection.terms(), connection.ip()),
         }
     }
@@ -382,7 +382,12 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         let slot = &mut self.connections[key];
         slot.queued = false;
         slot.done.turn(self.balance.looks());
-        let mut room = Room { buffer: &mut self.buffer, journal: &self.journal, now: self.now };
+        let mut room = Room {
+            buffer: &mut self.buffer,
+            journal: &self.journal,
+            open: &self.shared.open,
+            now: self.now,
+        };
         // A bug that a peer has found costs that peer its connection, and nobody else theirs. What it
         // leaves half done is dropped with it; the buffer means nothing between turns.
         let turn = catch_unwind(AssertUnwindSafe(|| slot.connection.turn(&mut room)));

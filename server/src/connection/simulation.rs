@@ -30,13 +30,20 @@ use common::{
 use fastrand::Rng;
 
 use super::*;
-use crate::counters::WorkerCounters;
+use crate::{config::Config, counters::WorkerCounters};
 
 /// Schedules of every test run.
 const SEEDS: Range<u64> = 0..200_000;
 
 const IDLE: Duration = Duration::from_secs(10);
 const WRITE: Duration = Duration::from_secs(3);
+
+/// PROXY headers: one of each version that names a source, and one that names none.
+const HEADERS: [&[u8]; 3] = [
+    b"PROXY TCP4 203.0.113.7 10.0.0.1 5000 65432\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\x0a\0\0\x01\x13\x88\xff\x98",
+    b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+];
 
 /// The poll tells of room in a socket from so many bytes on: of less only who writes finds out.
 const WORTH_TELLING: usize = 16;
@@ -206,6 +213,8 @@ struct Side {
     /// All that the peer will ever say, and how much of it has arrived.
     script: Vec<u8>,
     arrived: usize,
+    /// So many bytes of it are a PROXY header, or were to be.
+    header: usize,
     /// It was told to drain when so much had arrived.
     drained_at: Option<usize>,
     /// The poll has something to tell.
@@ -222,13 +231,56 @@ struct Side {
     cut_early: bool,
 }
 
+impl Side {
+    fn new(protocol: Protocol, open: &OpenConnections, now: Instant, rng: &mut Rng) -> Self {
+        let mut terms = Terms::of(protocol).with(Some(IDLE), Some(WRITE));
+        let mut script = script(protocol, rng);
+        let mut header = 0;
+        if rng.u8(0..3) == 0 {
+            terms = terms.behind_proxy();
+            let first = rng.choice(HEADERS).expect("there are some");
+            header = first.len();
+            script.splice(..0, first.iter().copied());
+            // The proxy dies in mid-header, or its client says nothing.
+            if rng.u8(0..8) == 0 {
+                script.truncate(rng.usize(0..=header));
+            }
+        }
+        let net = Net { room: rng.usize(0..40), ..Net::default() };
+        let peer = Peer::Remote(([127, 0, 0, 1], 54321).into());
+        open.acquire(&terms, terms.source_of(&peer)).expect("there is room for all");
+        Self {
+            connection: Some(Connection::new(net, &peer, Arc::new(terms), now)),
+            left: Net::default(),
+            script,
+            arrived: 0,
+            header,
+            drained_at: None,
+            edge: false,
+            queued: false,
+            moved_at: now,
+            faulted: false,
+            peer_ended: false,
+            cut_early: false,
+        }
+    }
+
+    /// What the session must have seen by now.
+    fn seen(&self) -> &[u8] {
+        let seen = self.drained_at.unwrap_or(self.arrived);
+        &self.script[self.header.min(seen)..seen]
+    }
+}
+
 struct Simulation {
     rng: Rng,
     protocol: Protocol,
     sides: Vec<Side>,
     counters: WorkerCounters,
+    open: OpenConnections,
     buffer: Vec<u8>,
     now: Instant,
+    began: Instant,
     draining: bool,
     trace: Option<String>,
 }
@@ -273,36 +325,23 @@ impl Simulation {
         let protocol =
             rng.choice([Protocol::Text, Protocol::Raw, Protocol::Length]).expect("one of three");
         let now = Instant::now();
-        let sides = (0..rng.usize(1..4))
-            .map(|_| Side {
-                connection: Some(Connection::new(
-                    Net { room: rng.usize(0..40), ..Net::default() },
-                    &Peer::Remote(([127, 0, 0, 1], 54321).into()),
-                    Arc::new(Terms::of(protocol).with(Some(IDLE), Some(WRITE))),
-                    now,
-                )),
-                left: Net::default(),
-                script: script(protocol, &mut rng),
-                arrived: 0,
-                drained_at: None,
-                edge: false,
-                queued: false,
-                moved_at: now,
-                faulted: false,
-                peer_ended: false,
-                cut_early: false,
-            })
-            .collect();
-        // Small, so that reads fill it; but a frame that is held must fit.
+        let open =
+            OpenConnections::new(&Config { max_connections_per_ip: Some(9), ..Config::default() });
+        let sides: Vec<Side> =
+            (0..rng.usize(1..4)).map(|_| Side::new(protocol, &open, now, &mut rng)).collect();
+        // Small, so that reads fill it; but what is held must fit: a frame, or a PROXY header.
         let held = if protocol == Protocol::Length { 64 } else { 0 };
-        let buffer = vec![0; held + rng.usize(1..48)];
+        let header = sides.iter().map(|side| side.header).max().unwrap_or_default();
+        let buffer = vec![0; held.max(header) + rng.usize(1..48)];
         Self {
             rng,
             protocol,
             sides,
             counters: WorkerCounters::default(),
+            open,
             buffer,
             now,
+            began: now,
             draining: false,
             trace: trace.then(String::new),
         }
@@ -316,7 +355,11 @@ impl Simulation {
         }
         self.settle();
         (0..self.sides.len())
-            .try_for_each(|side| self.check(side).and_then(|()| self.check_end(side)))
+            .try_for_each(|side| self.check(side).and_then(|()| self.check_end(side)))?;
+        for side in 0..self.sides.len() {
+            self.drop_connection(side);
+        }
+        if self.open.has_forgotten_all() { Ok(()) } else { Err("not all are released".into()) }
     }
 
     fn say(&mut self, side: usize, what: impl FnOnce(&Side) -> String) {
@@ -406,7 +449,8 @@ impl Simulation {
         }
         let Some(connection) = &mut one.connection else { return };
         let journal = Journal::new(&self.counters, true);
-        let mut room = Room { buffer: &mut self.buffer, journal: &journal, now: self.now };
+        let mut room =
+            Room { buffer: &mut self.buffer, journal: &journal, open: &self.open, now: self.now };
         let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut room)));
         if std::mem::take(&mut connection.stream_mut().moved) {
             one.moved_at = self.now;
@@ -427,6 +471,7 @@ impl Simulation {
     fn drop_connection(&mut self, side: usize) {
         let one = &mut self.sides[side];
         if let Some(mut connection) = one.connection.take() {
+            self.open.release(connection.terms(), connection.ip());
             one.left = std::mem::take(connection.stream_mut());
             one.faulted |= one.left.reset;
             one.peer_ended = one.left.fin;
@@ -480,8 +525,13 @@ impl Simulation {
                 // Whoever goes on talking after the end is not waited for, and that is all.
                 let half_closed =
                     one.connection.as_mut().expect("as above").stream_mut().half_closed;
-                let silent = self.now.duration_since(one.moved_at);
-                one.cut_early = !half_closed && silent < WRITE;
+                // A header has its time however it comes.
+                let (since, time) = if one.arrived < one.header {
+                    (self.began, limits::PROXY_TIMEOUT)
+                } else {
+                    (one.moved_at, WRITE)
+                };
+                one.cut_early = !half_closed && self.now.duration_since(since) < time;
                 one.faulted = true;
                 self.drop_connection(side);
                 self.say(side, |_| "timed out".into());
@@ -539,8 +589,7 @@ impl Simulation {
     fn check(&mut self, side: usize) -> Result<(), String> {
         let protocol = self.protocol;
         let one = &mut self.sides[side];
-        let seen = one.drained_at.unwrap_or(one.arrived);
-        let model = Model::new(protocol, &one.script[..seen]);
+        let model = Model::new(protocol, one.seen());
         let net = one.connection.as_mut().map_or(&one.left, |connection| connection.stream_mut());
         let problem = if one.cut_early {
             "given up early"
@@ -555,8 +604,7 @@ impl Simulation {
     /// What the peer must have got in the end: all that it is owed.
     fn check_end(&mut self, side: usize) -> Result<(), String> {
         let one = &mut self.sides[side];
-        let seen = one.drained_at.unwrap_or(one.arrived);
-        let model = Model::new(self.protocol, &one.script[..seen]);
+        let model = Model::new(self.protocol, one.seen());
         let is_over = one.connection.is_none();
         let net = one.connection.as_mut().map_or(&one.left, |connection| connection.stream_mut());
         if one.faulted || (net.reset && is_over) {

@@ -10,8 +10,10 @@ use std::{
 
 use common::protocol::Protocol;
 
+mod proxied;
+
 use super::*;
-use crate::counters::WorkerCounters;
+use crate::{config::Config, counters::WorkerCounters};
 
 /// A stream that gives and takes what its script says.
 #[derive(Default)]
@@ -113,6 +115,11 @@ fn listen() {
     HEARD.set(Some(Vec::new()));
 }
 
+/// What has been logged.
+fn lines() -> Vec<String> {
+    HEARD.with_borrow(|heard| heard.clone().unwrap_or_default())
+}
+
 /// How many lines that begin so have been logged.
 fn heard(start: &str) -> usize {
     HEARD.with_borrow(|heard| heard.iter().flatten().filter(|line| line.starts_with(start)).count())
@@ -122,6 +129,7 @@ fn heard(start: &str) -> usize {
 struct Bench {
     connection: Connection<Script>,
     counters: WorkerCounters,
+    open: OpenConnections,
     buffer: Vec<u8>,
     now: Instant,
 }
@@ -138,6 +146,7 @@ impl Bench {
         Self {
             connection: Connection::new(stream, &PEER, Arc::new(terms), now),
             counters: WorkerCounters::default(),
+            open: OpenConnections::new(&Config::default()),
             buffer: vec![0; limits::READ_BUFFER],
             now,
         }
@@ -149,7 +158,8 @@ impl Bench {
 
     fn turn(&mut self) -> Turn {
         let journal = Journal::new(&self.counters, true);
-        let mut room = Room { buffer: &mut self.buffer, journal: &journal, now: self.now };
+        let mut room =
+            Room { buffer: &mut self.buffer, journal: &journal, open: &self.open, now: self.now };
         self.connection.turn(&mut room)
     }
 

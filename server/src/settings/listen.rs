@@ -9,7 +9,7 @@ use common::{
     protocol::Protocol,
 };
 
-use crate::Listener;
+use crate::{Listener, Proxy};
 
 /// A listener as it is typed. What it does not say is as for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +18,15 @@ pub(super) struct Listen {
     v6only: Option<bool>,
     mode: Option<u32>,
     protocol: Option<Protocol>,
+    proxy: Option<Proxy>,
     max_connections: Option<usize>,
     idle_timeout: Option<TimeLimit>,
     write_timeout: Option<TimeLimit>,
 }
 
 /// What a URL may say behind its `?`.
-const PARAMETERS: &str = "protocol, v6only, mode, max-connections, idle-timeout and write-timeout";
+const PARAMETERS: &str =
+    "protocol, proxy, v6only, mode, max-connections, idle-timeout and write-timeout";
 
 impl Listen {
     fn at(endpoint: Endpoint) -> Self {
@@ -33,6 +35,7 @@ impl Listen {
             v6only: None,
             mode: None,
             protocol: None,
+            proxy: None,
             max_connections: None,
             idle_timeout: None,
             write_timeout: None,
@@ -42,6 +45,10 @@ impl Listen {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match (name, &self.endpoint) {
             ("protocol", _) => self.protocol = Some(protocol(value)?),
+            ("proxy", Endpoint::Udp(_)) => {
+                return Err("it is for TCP and for Unix sockets".to_owned());
+            }
+            ("proxy", _) => self.proxy = Some(proxy(value)?),
             ("v6only", Endpoint::Tcp(at)) if at.host.contains(':') => {
                 self.v6only = Some(switch(value)?);
             }
@@ -86,6 +93,7 @@ impl Listen {
         listener.v6only = self.v6only.unwrap_or(usual.v6only);
         listener.mode = self.mode.unwrap_or(usual.mode);
         listener.protocol = self.protocol.unwrap_or(usual.protocol);
+        listener.proxy = self.proxy.unwrap_or(usual.proxy);
         listener.max_connections = self.max_connections.or(usual.max_connections);
         listener.idle_timeout = self.idle_timeout.map_or(usual.idle_timeout, |limit| limit.0);
         listener.write_timeout = self.write_timeout.map_or(usual.write_timeout, |limit| limit.0);
@@ -111,6 +119,14 @@ impl FromStr for Listen {
 
 fn protocol(value: &str) -> Result<Protocol, String> {
     Protocol::from_str(value, false).map_err(|_| "expected text, raw or length".to_owned())
+}
+
+fn proxy(value: &str) -> Result<Proxy, String> {
+    match value {
+        "off" => Ok(Proxy::Off),
+        "required" => Ok(Proxy::Required),
+        _ => Err("expected off or required".to_owned()),
+    }
 }
 
 fn switch(value: &str) -> Result<bool, String> {
@@ -153,6 +169,9 @@ mod tests {
         (expected.idle_timeout, expected.write_timeout) = (Some(Duration::from_secs(1)), None);
         assert_eq!(all, expected);
         assert_eq!(parsed("unix:///run/echo.sock?mode=660").mode, 0o660);
+        for (value, proxy) in [("off", Proxy::Off), ("required", Proxy::Required)] {
+            assert_eq!(parsed(&format!("unix:///run/echo.sock?proxy={value}")).proxy, proxy);
+        }
     }
 
     #[test]
@@ -165,6 +184,8 @@ mod tests {
             ("tcp://127.0.0.1?v6only=yes", "'v6only=yes': it is for IPv6"),
             ("tcp://[::]?v6only=1", "expected yes or no"),
             ("tcp://h?mode=600", "it is for Unix sockets"),
+            ("tcp://h?proxy=yes", "'proxy=yes': expected off or required"),
+            ("udp://h?proxy=required", "it is for TCP and for Unix sockets"),
             ("unix:///s?mode=999", "expected permissions"),
             ("unix:///s?mode=7777", "expected permissions"),
             ("unix:///s?max-connections=0", "at least 1"),
