@@ -122,6 +122,10 @@ pub struct PingArgs {
     #[command(flatten)]
     pub url: UrlArg,
 
+    /// By datagrams instead of over a connection; the same as udp://HOST:PORT
+    #[arg(long)]
+    pub udp: bool,
+
     /// How many round trips; 0 goes on until Ctrl+C
     #[arg(long, short, default_value_t = 4)]
     pub count: u64,
@@ -131,7 +135,7 @@ pub struct PingArgs {
     #[arg(value_parser = duration)]
     pub interval: Duration,
 
-    /// Bytes to send each time, the newline at their end included
+    /// Bytes to send each time, the newline at their end included; over UDP 16 to 65507
     #[arg(long, short, value_name = "BYTES", default_value_t = ping::DEFAULT_SIZE)]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=ping::MAX_SIZE as u64))]
     pub size: usize,

@@ -14,7 +14,7 @@ use crate::{
     args::{Args, Command, PingArgs, ServerArgs},
     connect::Target,
     load::plan::{self, Job},
-    ping::PingConfig,
+    ping::{PingConfig, datagrams},
 };
 
 /// A job for the client.
@@ -55,8 +55,22 @@ pub enum Contradiction {
     #[error("the URL '{0}' cannot be used with {1}")]
     Twice(Endpoint, String),
     /// No stream where one is needed.
-    #[error("a conversation needs a connection, and '{0}' has none; 'ping' works over UDP")]
+    #[error(
+        "a conversation needs a connection, and '{0}' has none: over UDP there are 'ping' and 'load'"
+    )]
     Datagrams(Endpoint),
+    /// Two ways of getting there.
+    #[error(
+        "'--udp' cannot be used with the URL '{0}': leave one of them out, or use udp://HOST:PORT"
+    )]
+    NotUdp(Endpoint),
+    /// More than a datagram holds, or less than names one.
+    #[error(
+        "'--size {0}' cannot be used over UDP: a datagram here has {min} to {max} bytes",
+        min = datagrams::MIN_SIZE,
+        max = datagrams::MAX_SIZE
+    )]
+    DatagramSize(usize),
     /// Not possible yet.
     #[error("'load' cannot be used with '{0}': it needs tcp://HOST:PORT")]
     LoadOver(Endpoint),
@@ -75,7 +89,8 @@ impl TryFrom<Args> for Config {
             _ => None,
         };
         let timeout = args.server.timeout;
-        let endpoint = endpoint(args.url.url, behind, args.server)?;
+        let udp = matches!(&args.command, Some(Command::Ping(ping)) if ping.udp);
+        let endpoint = endpoint(args.url.url, behind, args.server, udp)?;
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
             Some(command) if !messages.is_empty() => {
@@ -98,6 +113,11 @@ impl TryFrom<Args> for Config {
             (Mode::Converse | Mode::Messages(_), at @ Endpoint::Udp(_)) => {
                 Err(Contradiction::Datagrams(at))
             }
+            (&Mode::Ping(PingConfig { size, .. }), Endpoint::Udp(_))
+                if !(datagrams::MIN_SIZE..=datagrams::MAX_SIZE).contains(&size) =>
+            {
+                Err(Contradiction::DatagramSize(size))
+            }
             (Mode::Load(_), at @ (Endpoint::Udp(_) | Endpoint::Unix(_))) => {
                 Err(Contradiction::LoadOver(at))
             }
@@ -111,6 +131,7 @@ fn endpoint(
     before: Option<Endpoint>,
     behind: Option<Endpoint>,
     short: ServerArgs,
+    udp: bool,
 ) -> Result<Endpoint, Contradiction> {
     match (before, behind, short.host, short.port) {
         (Some(one), Some(other), ..) => Err(Contradiction::Twice(one, format!("'{other}'"))),
@@ -120,13 +141,17 @@ fn endpoint(
         (Some(url), .., Some(_)) | (_, Some(url), _, Some(_)) => {
             Err(Contradiction::Twice(url, "'--port'".to_owned()))
         }
+        (Some(url), ..) | (_, Some(url), ..) if udp && !matches!(url, Endpoint::Udp(_)) => {
+            Err(Contradiction::NotUdp(url))
+        }
         (Some(url), ..) | (_, Some(url), ..) => Ok(url),
         (None, None, host, port) => {
             let host = host.unwrap_or_else(|| DEFAULT_HOST.to_owned());
             // `[::1]`, as in a URL, is meant as an address.
             let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
             let host = bare.unwrap_or(&host).to_owned();
-            Ok(Endpoint::Tcp(HostPort { host, port: port.unwrap_or(DEFAULT_PORT) }))
+            let at = HostPort { host, port: port.unwrap_or(DEFAULT_PORT) };
+            Ok(if udp { Endpoint::Udp(at) } else { Endpoint::Tcp(at) })
         }
     }
 }
@@ -216,6 +241,31 @@ mod tests {
             let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
             let error = Config::try_from(args).unwrap_err().to_string();
             assert!(error.contains("'udp://a:65432'"), "{error}");
+        }
+    }
+
+    #[test]
+    fn datagrams_are_asked_for_by_a_url_or_a_flag() {
+        let endpoint = Endpoint::Udp(HostPort { host: "::1".to_owned(), port: 7 });
+        for args in [
+            &["ping", "udp://[::1]:7"][..],
+            &["ping", "--udp", "udp://[::1]:7"],
+            &["ping", "--udp", "--host", "::1", "--port", "7", "--size", "65507"],
+        ] {
+            assert_eq!(config(args).target.endpoint, endpoint, "{args:?}");
+        }
+        for (args, named) in [
+            (
+                &["ping", "--udp", "tcp://a"][..],
+                "'--udp' cannot be used with the URL 'tcp://a:65432'",
+            ),
+            (&["ping", "--udp", "unix:///a"], "'--udp' cannot be used with the URL 'unix:///a'"),
+            (&["ping", "--udp", "--size", "65508"], "16 to 65507 bytes"),
+            (&["ping", "udp://a", "--size", "15"], "'--size 15'"),
+        ] {
+            let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
+            let error = Config::try_from(args).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
         }
     }
 

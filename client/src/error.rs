@@ -42,6 +42,10 @@ pub enum Error {
     #[error("The connection to the server was lost: {}", reason(.0))]
     Lost(io::Error),
 
+    /// A datagram did not get there, as far as the network tells.
+    #[error("{}", undelivered(.0))]
+    Undelivered(io::Error),
+
     /// Something was owed, and nothing came for this long.
     #[error("No reply from the server within {0:?}")]
     NoReply(Duration),
@@ -223,6 +227,13 @@ fn explain(unreachable: &Unreachable) -> String {
         other => format!(" ({})", other.words()),
     };
     unreachable.advice().map_or(words.clone(), |advice| format!("{words}\n{advice}"))
+}
+
+fn undelivered(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "Nobody listens: port unreachable".to_owned(),
+        _ => format!("The datagram was not delivered: {}", reason(error)),
+    }
 }
 
 fn bytes(count: usize) -> String {

@@ -28,7 +28,7 @@ pub const CHUNK: usize = 64 * 1024;
 const READABLE: PollFlags =
     PollFlags::IN.union(PollFlags::RDHUP).union(PollFlags::HUP).union(PollFlags::ERR);
 
-/// A stream socket to a server, used without blocking.
+/// A connected socket to a server, used without blocking: a stream, save where datagrams are spoken of.
 #[derive(Debug)]
 pub struct Link<'i> {
     socket: OwnedFd,

@@ -18,6 +18,34 @@ pub struct Statistics {
     /// The sum of the squared distances from the mean (Welford's method: a sum of squares would lose
     /// its small differences to rounding in a long run).
     squares: f64,
+    /// By what they are.
+    odd: [u64; Odd::ALL.len()],
+}
+
+/// What can come besides the reply that is waited for, or instead of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    /// A reply to what had been counted as lost.
+    Late,
+    /// A reply that had come before.
+    Duplicate,
+    /// A reply with a wrong byte.
+    Wrong,
+    /// No reply to anything that was sent.
+    Stray,
+}
+
+impl Odd {
+    const ALL: [Self; 4] = [Self::Late, Self::Duplicate, Self::Wrong, Self::Stray];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Wrong => "wrong",
+            Self::Stray => "stray",
+        }
+    }
 }
 
 impl Statistics {
@@ -38,13 +66,19 @@ impl Statistics {
         self.sent += 1;
     }
 
+    /// Something odd has come. One that was lost is counted as that as well.
+    pub fn record_odd(&mut self, what: Odd) {
+        self.odd[what as usize] += 1;
+    }
+
     /// Whether there was a reply, and none was lost.
     #[must_use]
     pub fn is_perfect(&self) -> bool {
         self.received > 0 && self.received == self.sent
     }
 
-    /// The summary, in two lines: counts and the time that all took; times of those that came back.
+    /// The summary, in two lines: counts, of what was odd where there was anything, and the time that all
+    /// took; times of those that came back.
     ///
     /// ```
     /// use std::time::Duration;
@@ -64,8 +98,16 @@ impl Statistics {
         let lost = 100.0 * count(sent - received) / count((*sent).max(1));
         let lost = format!("{lost:.4}");
         let lost = lost.trim_end_matches('0').trim_end_matches('.');
-        let total = total.as_millis();
-        let mut text = format!("{sent} sent, {received} received, {lost}% lost, time {total} ms");
+        let mut text = format!("{sent} sent, {received} received, {lost}% lost, ");
+        for odd in Odd::ALL {
+            match self.odd[odd as usize] {
+                0 => {}
+                count => {
+                    let _ = write!(text, "{count} {}, ", odd.name());
+                }
+            }
+        }
+        let _ = write!(text, "time {} ms", total.as_millis());
         if *received > 0 {
             let stddev = (self.squares / count(*received)).sqrt();
             let _ = write!(
@@ -101,6 +143,19 @@ mod tests {
         assert_eq!(
             statistics.summary(Duration::from_secs(1)).to_string(),
             "1 sent, 0 received, 100% lost, time 1000 ms"
+        );
+    }
+
+    #[test]
+    fn what_is_odd_is_counted_beside_what_is_lost() {
+        let mut statistics = Statistics::default();
+        statistics.record_lost();
+        for odd in [Odd::Stray, Odd::Late, Odd::Stray] {
+            statistics.record_odd(odd);
+        }
+        assert_eq!(
+            statistics.summary(Duration::from_secs(1)).to_string(),
+            "1 sent, 0 received, 100% lost, 1 late, 2 stray, time 1000 ms"
         );
     }
 

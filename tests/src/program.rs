@@ -67,6 +67,12 @@ impl Program {
         Self::start(binaries::echo_server(), args).finish()
     }
 
+    /// Runs `echo-client` with exactly these arguments, which must end by itself.
+    #[must_use]
+    pub fn run_client(args: &[&str]) -> Finished {
+        Self::start(binaries::echo_client(), args).finish()
+    }
+
     /// Starts `echo-client` against `server`: `args` come first, so they can name a subcommand.
     #[must_use]
     pub fn client(server: SocketAddr, args: &[&str]) -> Self {

@@ -2,7 +2,7 @@
 
 use std::{
     io::Read as _,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     thread,
 };
 
@@ -30,6 +30,33 @@ pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
     let mut buffer = [0; 1024];
     let len = stream.read(&mut buffer).unwrap_or(0);
     buffer[..len].to_vec()
+}
+
+/// Receives datagrams on a free port for as long as the test runs, and says where. `answer` says for each
+/// what is sent back: nothing, or one datagram, or several.
+#[must_use]
+pub fn serve_datagrams(
+    mut answer: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
+) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let address = socket.local_addr().expect("a bound socket has an address");
+    thread::spawn(move || {
+        let mut buffer = vec![0; 65_536];
+        // What cannot be received or sent is lost, as datagrams may be.
+        while let Ok((len, peer)) = socket.recv_from(&mut buffer) {
+            for datagram in answer(&buffer[..len]) {
+                let _ = socket.send_to(&datagram, peer);
+            }
+        }
+    });
+    address
+}
+
+/// An address of this machine where nobody receives datagrams.
+#[must_use]
+pub fn nobody_for_datagrams() -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    socket.local_addr().expect("a bound socket has an address")
 }
 
 /// An address of this machine where nothing listens.
