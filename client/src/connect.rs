@@ -317,6 +317,16 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_of_others_is_told_with_what_to_do() {
+        let denied = unix("/run/echo.sock".into()).reason(io::ErrorKind::PermissionDenied.into());
+        let error = unix("/run/echo.sock".into()).unreachable(denied).to_string();
+        assert!(
+            error.contains(" (permission denied)\nConnecting needs write permission"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_backlog_without_room_is_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("echo.sock");

@@ -41,6 +41,11 @@ fn wrong_usage_of_the_client_is_one_line_and_status_2() {
         &["ping", "--count", "many"],
         &["ping", "--interval", "5"],
         &["no-such-command"],
+        &["localhost:7"],
+        &["tcp://localhost:0"],
+        &["tcp://localhost:7?protocol=raw"],
+        &["tcp://localhost", "--host", "127.0.0.1"],
+        &["completions", "morse"],
     ] {
         let ended = Program::start(echo_client(), args).finish();
         assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");
@@ -48,6 +53,37 @@ fn wrong_usage_of_the_client_is_one_line_and_status_2() {
         let line = ended.error_line();
         assert!(args.iter().any(|arg| line.contains(arg)), "{args:?}: {line}");
     }
+}
+
+#[test]
+fn a_misspelled_subcommand_is_told_from_a_url() {
+    for (args, said) in [
+        (&["pnig", "--count", "1"][..], "'pnig'; tip: a similar subcommand exists: 'ping'"),
+        (&["load", "mrege", "a.json"], "'mrege'; tip: a similar subcommand exists: 'merge'"),
+        (&["localhost"], "expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH"),
+    ] {
+        let ended = Program::run_client(args);
+        assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");
+        assert!(ended.error_line().contains(said), "{args:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn completions_go_to_standard_output_and_man_pages_into_a_directory() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ended = Program::run_client(&["completions", shell]);
+        assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""), "{shell}: {ended:?}");
+        for word in ["echo-client", "ping", "timeout", "merge"] {
+            assert!(ended.stdout_text().contains(word), "{word} is missing for {shell}");
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let ended = Program::run_client(&["man", directory.path().to_str().unwrap()]);
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    for page in ["echo-client.1", "echo-client-ping.1", "echo-client-load-merge.1"] {
+        assert!(directory.path().join(page).exists(), "{page}");
+    }
+    assert!(!directory.path().join("echo-client-load-worker.1").exists());
 }
 
 /// A host that does not resolve, an address not ours, a log file in a missing directory -> one line
