@@ -41,6 +41,7 @@ pub struct Args {
     /// Standard input is not read. A TEXT that reads 'exit' is the last that is sent, and the server's
     /// goodbye is printed.
     #[arg(short, long = "message", value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(help_heading = "Conversation")]
     pub message: Vec<OsString>,
 
     /// What to do instead of a conversation.
@@ -53,12 +54,13 @@ pub struct Args {
 pub struct UrlArg {
     /// The server, as a URL.
     #[arg(value_name = "URL", value_parser = server_url, help = URL_HELP)]
-    #[arg(value_hint = ValueHint::Url)]
+    #[arg(value_hint = ValueHint::Url, help_heading = None::<&str>)]
     pub url: Option<Endpoint>,
 }
 
 /// Where the server is in short, for every way of talking to it.
 #[derive(Clone, Debug, ArgGroup)]
+#[command(next_help_heading = "Server")]
 pub struct ServerArgs {
     /// Instead of a URL: the server's name or address [default: 127.0.0.1]
     #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
@@ -83,8 +85,10 @@ pub enum Command {
     /// Measure round trips one by one, like ping(8)
     ///
     /// Each round trip sends a line and waits for exactly that line. One that is wrong, late or cut off
-    /// is lost, and the next one connects again. Ctrl+C ends it with the summary. The exit status is 1 if
-    /// anything was lost, so that it can serve as a health check.
+    /// is lost, and the next one connects again. Over UDP it is a datagram instead of a line; those that
+    /// come late, twice, wrong or from elsewhere are shown, and counted in the summary. Ctrl+C ends it with
+    /// the summary. The exit status is 1 if anything was lost, so that it can serve as a health check.
+    #[command(after_long_help = PING_EXAMPLES)]
     Ping(PingArgs),
 
     /// Load the server with many processes and connections, check every byte, and say whether to
@@ -117,6 +121,7 @@ pub enum Command {
 
 /// How to measure round trips.
 #[derive(Clone, Debug, ArgGroup)]
+#[command(next_help_heading = "Round trips")]
 pub struct PingArgs {
     /// Where the server is.
     #[command(flatten)]
@@ -144,6 +149,18 @@ pub struct PingArgs {
 const URL_HELP: &str =
     "The server: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: tcp://127.0.0.1:65432]";
 
+const PING_EXAMPLES: &str = "\
+Examples:
+  echo-client ping                                        four round trips to this machine
+  echo-client ping tcp://[::1]:7 --count 1 --timeout 1s   is the server well?
+  echo-client ping udp://echo.example.com:7 --size 1400   by datagrams
+  echo-client ping unix:///run/echo.sock --count 0        until Ctrl+C
+
+Exit status:
+  0  every echo came back
+  1  no server, or one that was wrong, late or missing
+  2  a mistake on the command line";
+
 const COMPLETIONS: &str = "\
 Examples:
   source <(echo-client completions bash)                                    for this bash
@@ -153,7 +170,8 @@ Examples:
 const EXAMPLES: &str = "\
 Examples:
   echo-client                              talk to the server on this machine
-  echo-client --host echo.example.com      talk to another
+  echo-client tcp://echo.example.com:7     talk to another
+  echo-client unix:///run/echo.sock        talk to one on this machine by way of a file
   echo-client -m 'Hello, Server!'          send one message, print its echo
   echo-client < file | cmp - file          send a file, compare what returns
   echo-client ping --count 1 --timeout 1s  is the server well?

@@ -47,6 +47,7 @@ pub enum LoadCommand {
 
 /// A load.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Load")]
 pub struct WorkArgs {
     /// Where the server is.
     #[command(flatten)]
@@ -122,6 +123,7 @@ pub struct WorkArgs {
 
 /// What becomes of the figures.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
+#[command(next_help_heading = "Report")]
 pub struct ResultArgs {
     /// Write the report to FILE, as docs/load-report.schema.json describes it
     #[arg(long, value_name = "FILE")]
