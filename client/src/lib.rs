@@ -14,7 +14,8 @@
 //! | [`error`] | what can go wrong, in the user's words |
 //!
 //! Dependencies point down this table. Bytes on the wire are checked in [`exchange`] and [`window`],
-//! and nowhere else; system calls on the socket are in [`link`] and [`connect`].
+//! and nowhere else, save for the datagrams of [`ping`]; system calls on the socket are in [`link`] and
+//! [`connect`].
 
 use std::{
     fs::File,
