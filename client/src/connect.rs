@@ -216,7 +216,12 @@ mod tests {
     use super::*;
     use crate::testing::LONG;
     use socket2::Domain;
-    use std::{io::Read as _, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        os::unix::net::{UnixListener, UnixStream},
+        path::PathBuf,
+    };
 
     fn target(host: &str, port: u16) -> Target {
         let endpoint = Endpoint::Tcp(HostPort { host: host.to_owned(), port });
@@ -336,6 +341,13 @@ mod tests {
         let waiting = unix(path.clone()).connect().unwrap();
         let late = unix(path.clone()).connect().unwrap_err().to_string();
         assert!(late.contains("no answer within 50ms"), "{late}");
+        // It waits, for it hears Ctrl+C.
+        let (interrupted, mut ctrl_c) = UnixStream::pair().unwrap();
+        ctrl_c.write_all(b"!").unwrap();
+        let (target, interrupt) = (unix(path.clone()), Interrupt::from(interrupted));
+        let address = SockAddr::unix(&path).unwrap();
+        let ended = target.connect_to(&[address], Deadline::NEVER, Some(&interrupt));
+        assert!(matches!(ended, Err(Error::Interrupted)), "{ended:?}");
         let patient = Target { timeout: LONG, ..unix(path) };
         let connected = thread::spawn(move || patient.connect().map(drop));
         drop(listener.accept().unwrap());

@@ -12,7 +12,7 @@ use tests::{binaries::echo_client, payload, program::Program, pty::Terminal, ser
 
 /// A directory, the URL of a socket in it, and a server that listens there.
 fn unix_server() -> (TempDir, String, EchoServer) {
-    let directory = tempdir().unwrap();
+    let directory = tempdir().expect("room for a directory");
     let url = url(&directory.path().join("echo.sock"));
     let server = EchoServer::start_with(&["--listen", &url, "--log-messages", "off"]);
     (directory, url, server)

@@ -1,7 +1,7 @@
 //! Round trips by datagrams (RFC 862, UDP based echo service).
 //!
 //! Owns the socket, and which of several addresses it is for. Must not know what is made of a round
-//! trip's time; what a datagram is that comes, the [sequence](super::sequence) says.
+//! trip's time; what a datagram is that comes, the sequence says.
 
 use std::{
     collections::VecDeque,
