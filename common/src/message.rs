@@ -85,7 +85,9 @@ fn frame<'a>(left: &mut u32, bytes: &'a [u8]) -> Message<'a> {
     Message { text: &text[..here], len: prefix + here }
 }
 
-fn without_newline(bytes: &[u8]) -> &[u8] {
+/// A message without the newline at its end, if it has one.
+#[must_use]
+pub fn without_newline(bytes: &[u8]) -> &[u8] {
     let Some(line) = bytes.strip_suffix(b"\n") else {
         return bytes;
     };

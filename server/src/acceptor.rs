@@ -31,7 +31,7 @@ use crate::{
     shared::{Shared, WAKE},
     stream::{Socket, Stream as _},
     terms::Terms,
-    throttle::Throttle,
+    throttle::{More, Throttle},
     worker::Incoming,
 };
 
@@ -284,13 +284,8 @@ impl<'a> Acceptor<'a> {
         let _ = stream.write(&reply).and_then(|_| stream.half_close());
         drop(stream);
         if let Some(more) = self.refusals.pass(Instant::now()) {
-            let more = if more > 0 {
-                format!(" ({more} more since the last such line)")
-            } else {
-                String::new()
-            };
             warn!(event = "refused", peer:% = peer;
-                "Refused {peer}: at the limit of {full}{more}");
+                "Refused {peer}: at the limit of {full}{}", More(more));
         }
     }
 }

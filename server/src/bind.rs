@@ -1,7 +1,7 @@
 //! From a listener as it is asked for to a socket that listens.
 
 use std::{
-    io,
+    io, iter,
     net::{SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -17,9 +17,10 @@ use thiserror::Error;
 
 use crate::{
     config::Listener,
+    datagram::{DatagramListener, DatagramSocket, Rules, UdpSocket},
     inherited::Inherited,
     limits,
-    listening::{ListenSocket, Listening, LocalSocket},
+    listening::{Bound, ListenSocket, Listening, LocalSocket},
     socket_file::SocketFile,
     terms::Terms,
 };
@@ -43,6 +44,14 @@ pub enum BindError {
         /// What the system said.
         cause: io::Error,
     },
+    /// The system does not let us receive datagrams there.
+    #[error("cannot listen on udp://{addr}: {}", advice(cause))]
+    Receive {
+        /// The last address that was tried.
+        addr: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// The system does not let us have a socket there.
     #[error("cannot listen on {}: {}", path.display(), path_advice(cause))]
     Path {
@@ -56,21 +65,30 @@ pub enum BindError {
     System(io::Error),
 }
 
-/// Makes the socket of a listener. From here on clients can connect and wait.
-pub(crate) fn bind(listener: &Listener, reuse_port: bool) -> Result<Listening, BindError> {
+/// Makes the socket of a listener, or for UDP one for each of so many workers. From here on clients can
+/// connect, or send, and wait.
+pub(crate) fn bind(
+    listener: &Listener,
+    reuse_port: bool,
+    workers: usize,
+) -> Result<Bound, BindError> {
     let (endpoint, socket) = match &listener.endpoint {
         Endpoint::Tcp(at) => {
-            let (at, socket) = tcp(at, listener.v6only, reuse_port)?;
-            (Endpoint::Tcp(at), socket)
+            let listen = |addr| listen_on(addr, listener.v6only, reuse_port);
+            let error = |addr, cause| BindError::Listen { addr, cause };
+            let (addr, socket) = first_address(at, listen, error)?;
+            (Endpoint::Tcp(addr.into()), socket)
         }
         Endpoint::Unix(path) => {
             let socket = unix(&listener.endpoint, path, listener.mode);
             let socket = socket.map_err(|cause| BindError::Path { path: path.clone(), cause })?;
             (listener.endpoint.clone(), socket)
         }
-        Endpoint::Udp(_) => return Err(BindError::System(io::ErrorKind::Unsupported.into())),
+        Endpoint::Udp(at) => {
+            return datagrams(at, listener, reuse_port, workers).map(Bound::Datagram);
+        }
     };
-    Ok(Listening { endpoint, terms: Arc::new(Terms::new(listener)), socket })
+    Ok(Bound::Stream(Listening { endpoint, terms: Arc::new(Terms::new(listener)), socket }))
 }
 
 /// Takes over a socket that listens already.
@@ -104,18 +122,18 @@ fn local(
     Ok(ListenSocket::Unix(LocalSocket { listener, name, accepted: 0, _file: file }))
 }
 
-/// The first of the host's addresses that can be listened on.
-fn tcp(
+/// The first of the host's addresses on which `listen` succeeds: what it returns.
+fn first_address<T>(
     at: &HostPort,
-    v6only: bool,
-    reuse_port: bool,
-) -> Result<(HostPort, ListenSocket), BindError> {
+    listen: impl Fn(SocketAddr) -> io::Result<T>,
+    failed: impl Fn(SocketAddr, io::Error) -> BindError,
+) -> Result<T, BindError> {
     let resolve = |cause| BindError::Resolve { host: at.host.clone(), cause };
     let mut error = resolve(io::Error::other("it has no address"));
     for addr in (&at.host[..], at.port).to_socket_addrs().map_err(resolve)? {
-        match listen_on(addr, v6only, reuse_port) {
-            Ok((addr, socket)) => return Ok((addr.into(), socket)),
-            Err(cause) => error = BindError::Listen { addr, cause },
+        match listen(addr) {
+            Ok(listening) => return Ok(listening),
+            Err(cause) => error = failed(addr, cause),
         }
     }
     Err(error)
@@ -153,6 +171,49 @@ fn remote(socket: Socket) -> io::Result<ListenSocket> {
         .with_interval(limits::KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive)?;
     Ok(ListenSocket::Tcp(mio::net::TcpListener::from_std(socket.into())))
+}
+
+fn datagrams(
+    at: &HostPort,
+    listener: &Listener,
+    reuse_port: bool,
+    workers: usize,
+) -> Result<DatagramListener, BindError> {
+    let receive = |addr| receive_on(addr, listener.v6only, reuse_port, workers);
+    let failed = |addr, cause| BindError::Receive { addr, cause };
+    let (addr, sockets) = first_address(at, receive, failed)?;
+    let endpoint = Endpoint::Udp(addr.into());
+    let rules = Arc::new(Rules::new(endpoint.to_string(), addr.port(), listener.rate));
+    Ok(DatagramListener { endpoint, rules, sockets })
+}
+
+/// So many sockets at one address. The kernel spreads those who send over them, each always to the same.
+fn receive_on(
+    addr: SocketAddr,
+    v6only: bool,
+    reuse_port: bool,
+    workers: usize,
+) -> io::Result<(SocketAddr, Vec<Box<dyn DatagramSocket>>)> {
+    let first = udp(addr, v6only, reuse_port)?;
+    // Only from now on may others be there: had it been said before, it would have joined another
+    // server's, and taken a share of what is sent to that.
+    first.set_reuse_port(true)?;
+    let addr = first.local_addr()?.as_socket().unwrap_or(addr);
+    let others = (1..workers).map(|_| udp(addr, v6only, true));
+    let sockets = iter::once(Ok(first)).chain(others);
+    let sockets = sockets.map(|socket| Ok(Box::new(UdpSocket::new(socket?)?) as Box<_>));
+    Ok((addr, sockets.collect::<io::Result<_>>()?))
+}
+
+fn udp(addr: SocketAddr, v6only: bool, reuse_port: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_port(reuse_port)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(v6only)?;
+    }
+    socket.set_recv_buffer_size(limits::DATAGRAM_BUFFER)?;
+    socket.bind(&addr.into())?;
+    Ok(socket)
 }
 
 /// What the system said, and what to do about it.

@@ -1,6 +1,10 @@
 //! What a server is told, validated: nothing here can contradict itself.
 
-use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    thread::available_parallelism,
+    time::Duration,
+};
 
 use common::{
     endpoint::{Endpoint, HostPort},
@@ -73,6 +77,9 @@ pub struct Listener {
     pub idle_timeout: Option<Duration>,
     /// How long a peer may take nothing of what is owed to it. Default: 30 s.
     pub write_timeout: Option<Duration>,
+    /// How many datagrams a second one source is answered over UDP: an IPv4 address, or an IPv6 network
+    /// of 64 bits. Default: 10,000; `None`: any number.
+    pub rate: Option<NonZeroU32>,
 }
 
 /// Whether connections come through a proxy that says for whom, by a PROXY header of version 1 or 2
@@ -104,6 +111,7 @@ impl Listener {
             max_connections: None,
             idle_timeout: None,
             write_timeout: Some(limits::WRITE_TIMEOUT),
+            rate: Some(limits::DATAGRAM_RATE),
         }
     }
 

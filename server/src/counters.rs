@@ -13,11 +13,17 @@ pub struct Stats {
     pub probes: u64,
     /// Connections that were turned away: at a limit, or for want of a PROXY header.
     pub refused: u64,
+    /// UDP datagrams received that might be answered.
+    pub datagrams: u64,
+    /// Those that must not be: from the port of a service, sent to many, or too often.
+    pub datagrams_refused: u64,
+    /// Answers to datagrams that the system would not send.
+    pub datagrams_not_sent: u64,
     /// Bytes received from peers.
     pub bytes_received: u64,
     /// Bytes sent to peers.
     pub bytes_sent: u64,
-    /// Connections that were lost to a panic in the code that served them.
+    /// Connections and datagrams that were lost to a panic in the code that served them.
     pub panics: u64,
 }
 
@@ -43,6 +49,9 @@ pub(crate) struct WorkerCounters {
     pub(crate) probes: Counter,
     /// Those of the connections that it did not serve, once it knew whose they were.
     pub(crate) refused: Counter,
+    pub(crate) datagrams: Counter,
+    pub(crate) datagrams_refused: Counter,
+    pub(crate) datagrams_not_sent: Counter,
     pub(crate) bytes_received: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) panics: Counter,
@@ -86,6 +95,9 @@ impl Counters {
             connections: sum(|worker| &worker.connections).saturating_sub(refused),
             probes: sum(|worker| &worker.probes),
             refused: self.refused.get() + refused,
+            datagrams: sum(|worker| &worker.datagrams),
+            datagrams_refused: sum(|worker| &worker.datagrams_refused),
+            datagrams_not_sent: sum(|worker| &worker.datagrams_not_sent),
             bytes_received: sum(|worker| &worker.bytes_received),
             bytes_sent: sum(|worker| &worker.bytes_sent),
             panics: sum(|worker| &worker.panics),

@@ -3,13 +3,21 @@
 //! The lines go to the `log` crate, under whatever logger the program has; what a connection's peer
 //! sent is quoted and escaped. A fault of a peer is never an ERROR: that level is for ours.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
-use common::{escape::Quoted, message::Splitter, protocol::MAX_FRAME_PAYLOAD, reason::reason};
+use common::{
+    escape::Quoted,
+    message::{Splitter, without_newline},
+    protocol::MAX_FRAME_PAYLOAD,
+    reason::reason,
+};
 use humantime::format_duration;
 use log::{Level, debug, error, info, warn};
 
-use crate::{counters::WorkerCounters, limits, open::Full, proxy::Malformed};
+use crate::{
+    counters::WorkerCounters, datagram::Refusal, limits, open::Full, peer::Peer, proxy::Malformed,
+    throttle::More,
+};
 
 /// One worker's journal.
 #[derive(Debug)]
@@ -195,6 +203,54 @@ impl<'a> Journal<'a> {
     pub(crate) fn panicked(&self, peer: &str) {
         self.counters.panics.add(1);
         error!(event = "panic", peer; "A bug ended the connection with {peer}; the others go on");
+    }
+
+    /// A datagram has come that may be answered.
+    pub(crate) fn datagram_received(&self, from: SocketAddr, bytes: &[u8]) {
+        self.counters.datagrams.add(1);
+        self.counters.bytes_received.add(bytes.len() as u64);
+        if self.logs_messages() {
+            let (peer, text) = (Peer::remote(from), Quoted(without_newline(bytes)));
+            info!(event = "received", peer:% = peer, bytes = bytes.len();
+                "Received from {peer}: {text}");
+        }
+    }
+
+    /// The socket took all of an answer.
+    pub(crate) fn datagram_echoed(&self, to: SocketAddr, bytes: &[u8]) {
+        self.sent(bytes.len());
+        if self.logs_messages() {
+            let (peer, text) = (Peer::remote(to), Quoted(without_newline(bytes)));
+            info!(event = "echoed", peer:% = peer, bytes = bytes.len();
+                "Echoed to {peer}: {text}");
+        }
+    }
+
+    /// The system would not send an answer. Only if `told` is there is it worth a line, which says how many
+    /// were not.
+    pub(crate) fn datagram_not_sent(&self, to: SocketAddr, error: &io::Error, told: Option<u64>) {
+        self.counters.datagrams_not_sent.add(1);
+        if let Some(more) = told {
+            let (peer, reason) = (Peer::remote(to), reason(error));
+            warn!(event = "datagram-not-sent", peer:% = peer;
+                "Could not answer a datagram from {peer}: {reason}{}", More(more));
+        }
+    }
+
+    /// A datagram has come that must not be answered. `told` as for one that was not sent.
+    pub(crate) fn datagram_refused(&self, from: SocketAddr, refusal: Refusal, told: Option<u64>) {
+        self.counters.datagrams_refused.add(1);
+        if let Some(more) = told {
+            let peer = Peer::remote(from);
+            warn!(event = "datagram-refused", peer:% = peer;
+                "Did not answer a datagram from {peer}: {refusal}{}", More(more));
+        }
+    }
+
+    pub(crate) fn datagram_panicked(&self, address: &str) {
+        self.counters.panics.add(1);
+        error!(event = "panic", address;
+            "A bug ended the service of a datagram on {address}; the others go on");
     }
 
     /// It has come and gone and was not worth a line.

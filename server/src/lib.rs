@@ -25,6 +25,7 @@ mod bind;
 mod config;
 mod connection;
 mod counters;
+mod datagram;
 pub mod descriptors;
 mod handoff;
 #[cfg(test)]

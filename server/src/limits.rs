@@ -3,7 +3,7 @@
 //! What a user may want to change is in [`Config`](crate::Config) with its default here; the rest is
 //! the design's own.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// Bytes that a worker reads at once, into its only read buffer.
 ///
@@ -32,6 +32,27 @@ pub const TURN_MESSAGES: usize = 256;
 
 /// Connections that a worker takes off the queue before it serves those that it has.
 pub const TURN_TAKES: usize = 64;
+
+/// Datagrams that one UDP socket gets in a row before the others of its worker have their turn.
+pub const TURN_DATAGRAMS: usize = 16;
+
+/// Bytes of datagrams, with what the kernel keeps besides, that may wait in a UDP socket; it takes the
+/// smaller of this and `net.core.rmem_max`, and then twice that (`socket(7)`). What comes beyond is lost. This
+/// is some thousand small ones: what comes at a hundred thousand a second while a worker is busy
+/// with others for ten milliseconds or more. The usual 208 KiB are less than four of the largest.
+pub const DATAGRAM_BUFFER: usize = 2 * 1024 * 1024;
+
+/// Datagrams that a UDP socket which is to be closed still answers: all that can have been there, of
+/// which the smallest takes no less than 512 bytes of the buffer. Or somebody who never pauses would keep it.
+pub const DRAIN_DATAGRAMS: usize = 2 * DATAGRAM_BUFFER / 512;
+
+/// Datagrams that one source is answered in a second, and at once. Far more than a person, a probe or a call
+/// needs, and less than two servers that answer each other on one machine exchange.
+pub const DATAGRAM_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("it is not zero");
+
+/// Buckets by which a UDP listener tells sources apart: 128 KiB for each listener, whoever sends. Of a
+/// hundred sources at their limit at a time, one more shares a bucket with one of them in one case of 160.
+pub const RATE_BUCKETS: usize = 16 * 1024;
 
 /// Readiness events that a worker collects with one `epoll_wait`.
 pub const EVENTS: usize = 1024;
@@ -127,8 +148,8 @@ pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 /// waker, the signal pipe, the log file, and some to spare for what libraries open for a moment.
 pub const OWN_DESCRIPTORS: usize = 16;
 
-/// Descriptors of each worker: its poll and its waker.
-pub const WORKER_DESCRIPTORS: usize = 2;
+/// Descriptors of each worker: its poll, its waker, and a UDP socket.
+pub const WORKER_DESCRIPTORS: usize = 3;
 
 /// Bytes of log records that a worker gathers before it hands them over in mid-turn.
 pub const LOG_BATCH: usize = 64 * 1024;
@@ -155,6 +176,8 @@ pub const CONFIGURATION_FILE: u64 = 1024 * 1024;
 
 // A batch has to fit where it is handed to, and the writer has to start before the room is gone.
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
+// A datagram is read whole: over IPv6 it has 65,527 bytes at most.
+const _: () = assert!(READ_BUFFER > 65_527);
 // A frame that is held to see whether it is an exit must leave room in the buffer for the next read.
 const _: () = assert!((common::protocol::MAX_EXIT_PAYLOAD as usize) < READ_BUFFER / 2);
 // And so must a PROXY header that is held until it is whole.

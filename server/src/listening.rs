@@ -8,7 +8,16 @@ use mio::{
     net::{TcpListener, UnixListener},
 };
 
-use crate::{peer::Peer, socket_file::SocketFile, terms::Terms};
+use crate::{datagram::DatagramListener, peer::Peer, socket_file::SocketFile, terms::Terms};
+
+/// A listener of any kind.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    /// Its connections are accepted.
+    Stream(Listening),
+    /// Its sockets are the workers'.
+    Datagram(DatagramListener),
+}
 
 /// A socket that listens, and the terms for whoever comes.
 #[derive(Debug)]
@@ -72,6 +81,24 @@ impl Listening {
         match &self.endpoint {
             Endpoint::Tcp(at) => at.to_string(),
             other => other.to_string(),
+        }
+    }
+}
+
+impl Bound {
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Stream(listening) => &listening.endpoint,
+            Self::Datagram(listener) => &listener.endpoint,
+        }
+    }
+
+    /// The address as the log names it.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Stream(listening) => listening.address(),
+            Self::Datagram(listener) => listener.rules.address.clone(),
         }
     }
 }

@@ -124,7 +124,7 @@ fn count_one_more(open: &AtomicUsize, most: usize) -> Result<(), usize> {
 
 /// What counts as one source: an IPv4 address, also where it comes as an IPv6 one; or the 64 bits of an
 /// IPv6 address that name a network, of which a single host can use all addresses (RFC 4291, 2.5.4).
-fn source(peer: IpAddr) -> IpAddr {
+pub(crate) fn source(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()

@@ -19,8 +19,9 @@ use log::{error, info};
 use crate::{
     bind::bind,
     config::{Config, Listener},
+    datagram::Rules,
     limits,
-    listening::Listening,
+    listening::{Bound, Listening},
     phase::Phase,
     shared::Shared,
     terms::Terms,
@@ -41,8 +42,16 @@ struct Open {
     listener: Listener,
     /// As the log names it.
     address: String,
-    /// Also what the acceptor knows it by.
-    terms: Arc<Terms>,
+    terms: Held,
+}
+
+/// What holds for whoever comes: also what a listener is known by.
+#[derive(Debug)]
+enum Held {
+    /// To the acceptor.
+    Stream(Arc<Terms>),
+    /// To the workers.
+    Datagram(Arc<Rules>),
 }
 
 /// What the acceptor is to do.
@@ -90,9 +99,9 @@ impl<'a, T> Orders<'a, T> {
 
 impl Told {
     /// A server was told `config`, and these are its listeners, in the configuration's order.
-    pub(crate) fn new(config: &Config, listening: &[Listening]) -> Self {
-        let listeners = config.listeners.iter().zip(listening);
-        let open = listeners.map(|(listener, listening)| Open::new(listener, listening)).collect();
+    pub(crate) fn new(config: &Config, bound: &[Bound]) -> Self {
+        let listeners = config.listeners.iter().zip(bound);
+        let open = listeners.map(|(listener, bound)| Open::new(listener, bound)).collect();
         Self { first: config.clone(), open: Mutex::new(open), orders: SegQueue::new() }
     }
 
@@ -103,12 +112,12 @@ impl Told {
 }
 
 impl Open {
-    fn new(listener: &Listener, listening: &Listening) -> Self {
-        Self {
-            listener: listener.clone(),
-            address: listening.address(),
-            terms: Arc::clone(&listening.terms),
-        }
+    fn new(listener: &Listener, bound: &Bound) -> Self {
+        let terms = match bound {
+            Bound::Stream(listening) => Held::Stream(Arc::clone(&listening.terms)),
+            Bound::Datagram(listener) => Held::Datagram(Arc::clone(&listener.rules)),
+        };
+        Self { listener: listener.clone(), address: bound.address(), terms }
     }
 }
 
@@ -141,28 +150,40 @@ fn close_all_but<T>(listeners: &[Listener], open: &mut Vec<Open>, orders: &Order
     for open in open.extract_if(.., is_gone) {
         info!(event = "closed-listener", address = open.address;
             "No longer listening on {}", open.address);
-        orders.push(Order::Close(open.terms));
+        match open.terms {
+            Held::Stream(terms) => orders.push(Order::Close(terms)),
+            Held::Datagram(rules) => orders.shared.withdraw(rules, orders.told.clone()),
+        }
     }
 }
 
 /// Listens there on these terms, if it does not yet.
 fn listen<T>(listener: &Listener, open: &mut Vec<Open>, orders: &Orders<'_, T>) {
+    let first = &orders.shared.told.first;
     match open.iter_mut().find(|open| open.listener.is_same_place(listener)) {
         Some(open) if open.listener == *listener => {}
         Some(open) => {
-            let terms = Arc::new(open.terms.renewed(listener));
-            let old = mem::replace(&mut open.terms, Arc::clone(&terms));
             open.listener = listener.clone();
             info!(event = "changed-listener", address = open.address;
                 "Who comes to {} comes on new terms", open.address);
-            orders.push(Order::Change(old, terms));
+            match &mut open.terms {
+                Held::Stream(terms) => {
+                    let renewed = Arc::new(terms.renewed(listener));
+                    let old = mem::replace(terms, Arc::clone(&renewed));
+                    orders.push(Order::Change(old, renewed));
+                }
+                Held::Datagram(rules) => rules.set_rate(listener.rate),
+            }
         }
-        None => match bind(listener, orders.shared.told.first.reuse_port) {
-            Ok(listening) => {
-                open.push(Open::new(listener, &listening));
-                let address = listening.address();
+        None => match bind(listener, first.reuse_port, first.workers.get()) {
+            Ok(bound) => {
+                open.push(Open::new(listener, &bound));
+                let address = bound.address();
                 info!(event = "started", address; "Echo server started on {address}");
-                orders.push(Order::Open(listening));
+                match bound {
+                    Bound::Stream(listening) => orders.push(Order::Open(listening)),
+                    Bound::Datagram(listener) => orders.shared.serve(listener),
+                }
             }
             Err(error) => error!(event = "not-reloaded"; "The server {error}; the others go on"),
         },

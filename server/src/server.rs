@@ -19,7 +19,7 @@ use crate::{
     counters::Stats,
     inherited::Inherited,
     journal::Journal,
-    listening::Listening,
+    listening::Bound,
     logging,
     phase::Phase,
     pulse::Pulse,
@@ -57,7 +57,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Server {
     config: Config,
-    listeners: Vec<Listening>,
+    listeners: Vec<Bound>,
     acceptor_poll: Poll,
     worker_polls: Vec<Poll>,
     shared: Arc<Shared<Incoming<Socket>>>,
@@ -98,16 +98,19 @@ impl Server {
     ///
     /// As [`bind`](Self::bind).
     pub fn bind_with(config: Config, mut inherited: Vec<Inherited>) -> Result<Self, BindError> {
+        let workers = config.workers.get();
         let listeners = config.listeners.iter().map(|listener| {
             let is_its = |socket: &mut Inherited| *socket.endpoint() == listener.endpoint;
             match inherited.extract_if(.., is_its).next() {
-                Some(socket) => adopt(listener, socket).map_err(BindError::System),
-                None => bind(listener, config.reuse_port),
+                Some(socket) => {
+                    adopt(listener, socket).map(Bound::Stream).map_err(BindError::System)
+                }
+                None => bind(listener, config.reuse_port, workers),
             }
         });
         let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
         // Polls and wakers are there before any thread, so nobody is ever handed over to nowhere.
-        let polls = 1 + config.workers.get();
+        let polls = 1 + workers;
         let mut polls = (0..polls)
             .map(|_| Poll::new())
             .collect::<io::Result<Vec<_>>>()
@@ -130,7 +133,7 @@ impl Server {
     /// was asked for.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        self.listeners.iter().map(|listener| listener.endpoint.clone()).collect()
+        self.listeners.iter().map(|listener| listener.endpoint().clone()).collect()
     }
 
     /// A hand on this server, for another thread.
@@ -159,6 +162,13 @@ impl Server {
             let address = listener.address();
             info!(event = "started", address; "Echo server started on {address}");
         }
+        let mut streams = Vec::new();
+        for listener in listeners {
+            match listener {
+                Bound::Stream(listening) => streams.push(listening),
+                Bound::Datagram(listener) => shared.serve(listener),
+            }
+        }
         rehearse(worker_polls.len()).map_err(RunError::Threads)?;
         let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
         for (seat, poll) in worker_polls.into_iter().enumerate() {
@@ -171,10 +181,11 @@ impl Server {
         }
         info!(event = "waiting"; "Waiting for client connections...");
         ready();
-        shared.keep_going(|| Acceptor::new(&shared, listeners, acceptor_poll)?.run());
+        shared.keep_going(|| Acceptor::new(&shared, streams, acceptor_poll)?.run());
         // The acceptor, and with it every listener, is gone: whoever has come is in the queue.
         shared.handoff.close();
         pool.join();
+        shared.post.clear();
         // Whoever is there still came too late for the workers.
         while let Some(incoming) = shared.handoff.take_any() {
             let (terms, ip) = incoming.counts_as();
@@ -185,9 +196,11 @@ impl Server {
                 journal.closed(connection.peer());
             }
         }
-        let Stats { connections, probes, refused, .. } = shared.counters.stats();
-        debug!(event = "totals", connections, probes, refused;
-            "Served {connections} connections, {probes} of them without a word; refused {refused}");
+        let Stats { connections, probes, refused, datagrams, datagrams_refused, .. } =
+            shared.counters.stats();
+        debug!(event = "totals", connections, probes, refused, datagrams, datagrams_refused;
+            "Served {connections} connections, {probes} of them without a word; refused {refused}. \
+             Answered {datagrams} datagrams; refused {datagrams_refused}");
         info!(event = "stopped"; "Server shutdown complete");
         if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(shared.counters.stats()) }
     }

@@ -1,11 +1,13 @@
 //! What all threads of a server look at, and nothing else do they share.
 
 use std::{
+    convert::Infallible,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc::Sender,
     },
     time::{Duration, Instant},
 };
@@ -18,6 +20,7 @@ use mio::{Token, Waker};
 use crate::{
     config::Config,
     counters::Counters,
+    datagram::{DatagramListener, Post, Rules},
     handoff::Handoff,
     limits, logging,
     open::OpenConnections,
@@ -35,6 +38,8 @@ pub(crate) struct Shared<T> {
     pub(crate) open: OpenConnections,
     pub(crate) counters: Counters,
     pub(crate) handoff: Handoff<T, Waker>,
+    /// UDP sockets on their way to workers.
+    pub(crate) post: Post,
     pub(crate) told: Told,
     /// Whether every message is logged. Workers look once a round.
     pub(crate) log_messages: AtomicBool,
@@ -49,6 +54,7 @@ impl<T> Shared<T> {
             phase: PhaseCell::default(),
             open: OpenConnections::new(config),
             counters: Counters::new(workers.len()),
+            post: Post::new(workers.len()),
             handoff: Handoff::new(limits::QUEUE, acceptor, workers),
             told,
             log_messages: AtomicBool::new(config.log_messages),
@@ -65,6 +71,19 @@ impl<T> Shared<T> {
         if self.phase.advance(phase) {
             self.handoff.wake_all();
         }
+    }
+
+    /// Has each worker serve one of the listener's sockets from now on.
+    pub(crate) fn serve(&self, listener: DatagramListener) {
+        self.post.deal(listener);
+        self.handoff.wake_all();
+    }
+
+    /// Has each worker answer what has come to the UDP listener with these rules, and close its socket.
+    /// `closed` is dropped when all have done so.
+    pub(crate) fn withdraw(&self, rules: Arc<Rules>, closed: Sender<Infallible>) {
+        self.post.withdraw(rules, closed);
+        self.handoff.wake_all();
     }
 
     /// When the drain is over: the same moment for all threads. `None`: never, or it has not begun.

@@ -34,16 +34,16 @@ pub(crate) fn sockets() -> anyhow::Result<Vec<Inherited>> {
 
 fn socket(passed: &mut ListenFd, at: usize) -> anyhow::Result<Inherited> {
     if let Ok(Some(listener)) = passed.take_tcp_listener(at) {
-        return Inherited::tcp(listener).map_err(said);
+        return Inherited::tcp(listener).map_err(|error| said(&error));
     }
     if let Ok(Some(listener)) = passed.take_unix_listener(at) {
-        return Inherited::unix(listener).map_err(said);
+        return Inherited::unix(listener).map_err(|error| said(&error));
     }
     bail!("it is none of TCP and Unix; see ListenStream= in systemd.socket(5)")
 }
 
-fn said(error: io::Error) -> anyhow::Error {
-    anyhow::anyhow!("{}; with systemd it takes Accept=no", reason(&error))
+fn said(error: &io::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}; with systemd it takes Accept=no", reason(error))
 }
 
 /// Says that clients are served, and keeps saying so as often as the service manager wants to hear it.

@@ -1,6 +1,9 @@
 //! A complaint that is worth a line, but not a line each time.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// Lets something through at most once an interval, and counts what it held back.
 #[derive(Debug)]
@@ -8,6 +11,19 @@ pub(crate) struct Throttle {
     interval: Duration,
     last: Option<Instant>,
     held_back: u64,
+}
+
+/// What a line says of those that were held back before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct More(pub(crate) u64);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            more => write!(f, " ({more} more since the last such line)"),
+        }
+    }
 }
 
 impl Throttle {

@@ -17,17 +17,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Events, Interest, Poll, Token, event::Source};
+use mio::{
+    Events, Interest, Poll, Token,
+    event::{Event, Source},
+};
 use slab::Slab;
 
 use crate::{
     balance::{Balance, Done, Surplus},
     connection::{Connection, Readiness, Room, Turn},
+    datagram::Desks,
     journal::Journal,
     limits, logging,
     peer::Peer,
     phase::Phase,
-    shared::Shared,
+    shared::{Shared, WAKE},
     spin::{Spin, Spinner},
     stream::Stream,
     sweep::Sweep,
@@ -64,7 +68,9 @@ pub(crate) struct Worker<'a, S> {
     journal: Journal<'a>,
     poll: Poll,
     connections: Slab<Slot<S>>,
-    /// Keys of connections that are to have a turn; each at most once, see [`Slot::queued`].
+    /// UDP sockets; their keys are none of a connection.
+    desks: Desks,
+    /// Keys of who is to have a turn; each at most once, see [`Slot::queued`].
     ready: Vec<usize>,
     timers: Timers,
     sweep: Sweep,
@@ -111,6 +117,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             ),
             poll,
             connections: Slab::new(),
+            desks: Desks::default(),
             ready: Vec::new(),
             timers: Timers::default(),
             sweep: Sweep::default(),
@@ -166,7 +173,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn is_done(&self) -> bool {
         let late = self.drained_by.is_some_and(|by| self.now >= by);
-        late || (self.connections.is_empty() && self.shared.handoff.is_drained())
+        let nobody = self.connections.is_empty() && self.desks.is_empty();
+        late || (nobody && self.shared.handoff.is_drained())
     }
 
     /// The first time: tells every connection that the server is leaving.
@@ -180,6 +188,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.connections[key].connection.drain();
             self.queue(key);
         }
+        // What is in the post was bound before.
+        self.look_at_post();
+        self.desks.leave(&mut self.ready);
     }
 
     fn take_connections(&mut self) {
@@ -290,7 +301,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.count_busy(self.now);
         }
         let told = heard.then(|| events.iter().count());
-        Ok(told.and_then(|told| self.sweep.heard(begun, told, self.connections.len())))
+        let sockets = self.connections.len() + self.desks.len();
+        Ok(told.and_then(|told| self.sweep.heard(begun, told, sockets)))
     }
 
     /// Polls, and sleeps for it if there is nothing else to do. `false`: it was interrupted.
@@ -353,6 +365,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             // An event may be about a connection that has gone since; or be spurious: a turn more
             // than needed does no harm.
             let Some(slot) = self.connections.get_mut(event.token().0) else {
+                self.note_other(event);
                 continue;
             };
             let more_behind = event.is_read_closed() || event.is_error() || event.is_priority();
@@ -360,6 +373,22 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             slot.connection.ready(Readiness { readable, more_behind });
             self.queue(event.token().0);
         }
+    }
+
+    /// An event that is not of a connection that is here.
+    #[cold]
+    fn note_other(&mut self, event: &Event) {
+        if event.token() == WAKE {
+            self.look_at_post();
+        } else {
+            self.desks.note(event.token(), &mut self.ready);
+        }
+    }
+
+    /// UDP sockets may have come or be to go.
+    fn look_at_post(&mut self) {
+        let (post, registry) = (&self.shared.post, self.poll.registry());
+        self.desks.collect(post, self.seat, registry, &self.journal, &mut self.ready);
     }
 
     fn queue(&mut self, key: usize) {
@@ -379,7 +408,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     }
 
     fn give_turn(&mut self, key: usize) {
-        let slot = &mut self.connections[key];
+        let Some(slot) = self.connections.get_mut(key) else {
+            return self.give_desk_turn(key);
+        };
         slot.queued = false;
         slot.done.turn(self.balance.looks());
         let mut room = Room {
@@ -403,6 +434,17 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
                 self.remove(key);
             }
         }
+    }
+
+    #[cold]
+    fn give_desk_turn(&mut self, key: usize) {
+        let mut room = Room {
+            buffer: &mut self.buffer,
+            journal: &self.journal,
+            open: &self.shared.open,
+            now: self.now,
+        };
+        self.desks.give_turn(key, &mut room, self.poll.registry(), &mut self.ready);
     }
 
     /// After a turn: asks the poll for what is newly of interest, and arms the deadline.

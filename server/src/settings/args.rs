@@ -98,14 +98,19 @@ pub(super) struct Args {
 }
 
 const LISTEN_HELP: &str = "\
-Where: tcp://HOST:PORT or unix:///PATH; may be given several times [default: --host and --port]";
+Where: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH; may be given several times [default: --host and \
+--port]";
 
 const LISTEN_LONG_HELP: &str = "\
-Where: tcp://HOST:PORT or unix:///PATH; may be given several times [default: --host and --port]
+Where: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH; may be given several times [default: --host and \
+--port]
 
 Behind a ? a listener can have terms of its own, joined by &: protocol, max-connections, idle-timeout and \
 write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may use a Unix socket. \
-Example: tcp://[::]:7?protocol=raw&v6only=yes";
+Example: tcp://[::]:7?protocol=raw&v6only=yes
+
+UDP is always raw, and of these takes v6only. rate=N limits how many datagrams a second are answered to one \
+address, or one IPv6 network of 64 bits: 10000 unless told otherwise; off is any number.";
 
 const LISTEN: &str = "Listening";
 const SERVE: &str = "Connections and workers";

@@ -1,6 +1,6 @@
 //! `--listen URL`: where to listen, and what holds for whoever comes there and for nobody else.
 
-use std::{net::Ipv4Addr, str::FromStr};
+use std::{net::Ipv4Addr, num::NonZeroU32, str::FromStr};
 
 use clap::ValueEnum as _;
 use common::{
@@ -22,11 +22,16 @@ pub(super) struct Listen {
     max_connections: Option<usize>,
     idle_timeout: Option<TimeLimit>,
     write_timeout: Option<TimeLimit>,
+    rate: Option<RateLimit>,
 }
+
+/// So many datagrams a second, or any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct RateLimit(Option<NonZeroU32>);
 
 /// What a URL may say behind its `?`.
 const PARAMETERS: &str =
-    "protocol, proxy, v6only, mode, max-connections, idle-timeout and write-timeout";
+    "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout and rate";
 
 impl Listen {
     fn at(endpoint: Endpoint) -> Self {
@@ -39,17 +44,26 @@ impl Listen {
             max_connections: None,
             idle_timeout: None,
             write_timeout: None,
+            rate: None,
         }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match (name, &self.endpoint) {
+            ("protocol", Endpoint::Udp(_)) if protocol(value)? != Protocol::Raw => {
+                return Err("UDP is always raw: every datagram comes back as it is".to_owned());
+            }
+            ("max-connections" | "idle-timeout" | "write-timeout", Endpoint::Udp(_)) => {
+                return Err("UDP has no connections; its limit is rate".to_owned());
+            }
+            ("rate", Endpoint::Udp(_)) => self.rate = Some(rate(value)?),
+            ("rate", _) => return Err("it is for UDP".to_owned()),
             ("protocol", _) => self.protocol = Some(protocol(value)?),
             ("proxy", Endpoint::Udp(_)) => {
                 return Err("it is for TCP and for Unix sockets".to_owned());
             }
             ("proxy", _) => self.proxy = Some(proxy(value)?),
-            ("v6only", Endpoint::Tcp(at)) if at.host.contains(':') => {
+            ("v6only", Endpoint::Tcp(at) | Endpoint::Udp(at)) if at.host.contains(':') => {
                 self.v6only = Some(switch(value)?);
             }
             ("v6only", _) => return Err("it is for IPv6 addresses, such as [::]".to_owned()),
@@ -88,9 +102,17 @@ impl Listen {
 
     /// The listener, where `usual` says what holds for all.
     pub(super) fn listener(self, usual: &Listener) -> Listener {
+        let v6only = self.v6only.unwrap_or(usual.v6only);
+        let rate = self.rate.map_or(usual.rate, |limit| limit.0);
+        if let Endpoint::Udp(_) = self.endpoint {
+            // Nothing that holds for connections holds here.
+            let mut listener = Listener::new(self.endpoint);
+            (listener.protocol, listener.v6only, listener.rate) = (Protocol::Raw, v6only, rate);
+            return listener;
+        }
         let mut listener = usual.clone();
         listener.endpoint = self.endpoint;
-        listener.v6only = self.v6only.unwrap_or(usual.v6only);
+        listener.v6only = v6only;
         listener.mode = self.mode.unwrap_or(usual.mode);
         listener.protocol = self.protocol.unwrap_or(usual.protocol);
         listener.proxy = self.proxy.unwrap_or(usual.proxy);
@@ -126,6 +148,16 @@ fn proxy(value: &str) -> Result<Proxy, String> {
         "off" => Ok(Proxy::Off),
         "required" => Ok(Proxy::Required),
         _ => Err("expected off or required".to_owned()),
+    }
+}
+
+fn rate(value: &str) -> Result<RateLimit, String> {
+    match value {
+        "off" => Ok(RateLimit(None)),
+        number => number.parse().map(|rate| RateLimit(Some(rate))).map_err(|_| {
+            "expected how many datagrams a second one address is answered, at least 1, or off"
+                .to_owned()
+        }),
     }
 }
 
@@ -172,6 +204,8 @@ mod tests {
         for (value, proxy) in [("off", Proxy::Off), ("required", Proxy::Required)] {
             assert_eq!(parsed(&format!("unix:///run/echo.sock?proxy={value}")).proxy, proxy);
         }
+        assert_eq!(parsed("udp://127.0.0.1:7?protocol=raw&rate=9").rate, NonZeroU32::new(9));
+        assert_eq!(parsed("udp://[::]:7?v6only=yes&rate=off").rate, None);
     }
 
     #[test]
@@ -190,6 +224,14 @@ mod tests {
             ("unix:///s?mode=7777", "expected permissions"),
             ("unix:///s?max-connections=0", "at least 1"),
             ("unix:///s?idle-timeout=5", "expected a duration"),
+            ("udp://h?protocol=text", "'protocol=text': UDP is always raw"),
+            ("udp://h?protocol=udp", "expected text, raw or length"),
+            ("udp://h?max-connections=5", "'max-connections=5': UDP has no connections"),
+            ("udp://h?idle-timeout=5s", "UDP has no connections"),
+            ("udp://h?write-timeout=off", "UDP has no connections"),
+            ("udp://h?mode=600", "it is for Unix sockets"),
+            ("udp://h?rate=0", "at least 1, or off"),
+            ("tcp://h?rate=9", "it is for UDP"),
         ] {
             assert!(mistake(typed).contains(said), "{typed}: {}", mistake(typed));
         }
