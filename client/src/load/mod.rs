@@ -29,6 +29,7 @@ pub mod tally;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod udp;
 pub mod verdict;
 pub mod wire;
 pub mod worker;

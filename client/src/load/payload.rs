@@ -14,7 +14,7 @@
 use std::ops::RangeInclusive;
 
 /// Bytes that are made at once, from one number.
-const BLOCK: usize = 32;
+pub const BLOCK: usize = 32;
 
 /// Bytes at the head of a block by which it can be told where the block belongs.
 pub const NAME: usize = 16;
@@ -100,7 +100,7 @@ impl Streams {
 
     /// Writes the bytes from `cursor` on, all of `buffer`; the cursor stays where it is.
     pub fn fill(&self, cursor: &Cursor, buffer: &mut [u8]) {
-        self.characters(cursor, buffer);
+        self.characters(cursor.connection, cursor.offset, buffer);
         // Then the newlines of the lines that end in it.
         let start = cursor.offset;
         let end = start + buffer.len() as u64;
@@ -112,10 +112,42 @@ impl Streams {
         }
     }
 
+    /// The bytes of a datagram, written to the beginning of `buffer`; says how many they are.
+    ///
+    /// Datagrams are not lines: each begins with a block of its connection's stream, and has no newline,
+    /// so that the first [`NAME`] bytes say which it is ([`Streams::identify_datagram`]).
+    ///
+    /// # Panics
+    ///
+    /// If `buffer` is shorter than the longest message.
+    pub fn datagram(&self, connection: u64, number: u64, buffer: &mut [u8]) -> usize {
+        let len = index(self.line_len(connection, number));
+        self.characters(connection, number.wrapping_mul(self.stride()), &mut buffer[..len]);
+        len
+    }
+
+    /// Whose datagram begins so, and which of its datagrams it is.
+    #[must_use]
+    pub fn identify_datagram(&self, name: &[u8; NAME]) -> Option<(u64, u64)> {
+        let Place { connection, offset } = self.identify(name)?;
+        offset.is_multiple_of(self.stride()).then(|| (connection, self.datagram_at(offset)))
+    }
+
+    /// In which of a socket's datagrams a block is.
+    #[must_use]
+    pub fn datagram_at(&self, offset: u64) -> u64 {
+        offset / self.stride()
+    }
+
+    /// From the beginning of one datagram to that of the next.
+    fn stride(&self) -> u64 {
+        u64::from(*self.sizes.end()).next_multiple_of(BLOCK as u64)
+    }
+
     /// As [`fill`](Self::fill), without newlines.
-    fn characters(&self, cursor: &Cursor, buffer: &mut [u8]) {
-        let (owner, key) = (self.owner(cursor.connection), self.key(cursor.connection));
-        let mut number = cursor.offset / BLOCK as u64;
+    fn characters(&self, connection: u64, offset: u64, buffer: &mut [u8]) {
+        let (owner, key) = (self.owner(connection), self.key(connection));
+        let mut number = offset / BLOCK as u64;
         let mut next_block = || {
             let position = spread(scatter(number ^ key));
             number += 1;
@@ -129,7 +161,7 @@ impl Streams {
             }
             block
         };
-        let skip = index(cursor.offset % BLOCK as u64);
+        let skip = index(offset % BLOCK as u64);
         let (head, rest) = buffer.split_at_mut(buffer.len().min((BLOCK - skip) % BLOCK));
         if !head.is_empty() {
             head.copy_from_slice(&next_block()[skip..skip + head.len()]);
@@ -330,6 +362,23 @@ mod tests {
         assert_eq!(bytes(&Streams::new(1, 1..=1), 0, 5), b"\n\n\n\n\n");
     }
 
+    #[test]
+    fn a_datagram_says_whose_it_is_and_which() {
+        let streams = Streams::new(7, 16..=100);
+        let mut buffer = [0; 100];
+        let mut lens = std::collections::BTreeSet::new();
+        for number in 0..1000 {
+            lens.insert(streams.datagram(3, number, &mut buffer));
+            let name = buffer.first_chunk().unwrap();
+            assert_eq!(streams.identify_datagram(name), Some((3, number)));
+            assert_eq!(Streams::new(8, 16..=100).identify_datagram(name), None);
+        }
+        assert_eq!((lens.len(), lens.first(), lens.last()), (85, Some(&16), Some(&100)));
+        // The middle of one does not pass for the beginning of another.
+        streams.characters(3, 32, &mut buffer);
+        assert_eq!(streams.identify_datagram(buffer.first_chunk().unwrap()), None);
+    }
+
     proptest! {
         /// However a stream is cut, its pieces are the same bytes.
         #[test]
@@ -365,10 +414,8 @@ mod tests {
         fn blocks_say_where_they_belong(seed: u64, connection in 0..MAX_CONNECTIONS, number in 0_u64..1 << 30, flip in 0_usize..NAME * 5) {
             let streams = Streams::new(seed, 64..=64);
             let place = Place { connection, offset: number * BLOCK as u64 };
-            let mut cursor = streams.cursor(connection);
-            cursor.offset = place.offset;
             let mut block = [0; NAME];
-            streams.characters(&cursor, &mut block);
+            streams.characters(connection, place.offset, &mut block);
             prop_assert_eq!(streams.identify(&block), Some(place));
             block[flip / 5] = FIRST_CHARACTER + ((block[flip / 5] - FIRST_CHARACTER) ^ 1 << (flip % 5));
             prop_assert_ne!(streams.identify(&block), Some(place));

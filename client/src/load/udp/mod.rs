@@ -1,0 +1,3 @@
+//! A load over datagrams: what takes the place of connections and their streams.
+
+pub mod conversation;
