@@ -71,9 +71,6 @@ pub enum Contradiction {
         max = datagrams::MAX_SIZE
     )]
     DatagramSize(usize),
-    /// Not possible yet.
-    #[error("'load' cannot be used with '{0}': it needs tcp://HOST:PORT")]
-    LoadOver(Endpoint),
     /// Of a load's own arguments.
     #[error(transparent)]
     Load(#[from] plan::Contradiction),
@@ -89,7 +86,11 @@ impl TryFrom<Args> for Config {
             _ => None,
         };
         let timeout = args.server.timeout;
-        let udp = matches!(&args.command, Some(Command::Ping(ping)) if ping.udp);
+        let udp = match &args.command {
+            Some(Command::Ping(ping)) => ping.udp,
+            Some(Command::Load(load)) => load.work.udp,
+            _ => false,
+        };
         let endpoint = endpoint(args.url.url, behind, args.server, udp)?;
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
@@ -118,8 +119,9 @@ impl TryFrom<Args> for Config {
             {
                 Err(Contradiction::DatagramSize(size))
             }
-            (Mode::Load(_), at @ (Endpoint::Udp(_) | Endpoint::Unix(_))) => {
-                Err(Contradiction::LoadOver(at))
+            (Mode::Load(job), at @ Endpoint::Udp(_)) => {
+                job.check_for_datagrams()?;
+                Ok(Self { target: Target { endpoint: at, timeout }, mode })
             }
             (_, endpoint) => Ok(Self { target: Target { endpoint, timeout }, mode }),
         }
@@ -237,7 +239,7 @@ mod tests {
 
     #[test]
     fn datagrams_are_refused_where_a_connection_is_needed() {
-        for args in [&["udp://a"][..], &["udp://a", "-m", "x"], &["load", "udp://a"]] {
+        for args in [&["udp://a"][..], &["udp://a", "-m", "x"]] {
             let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
             let error = Config::try_from(args).unwrap_err().to_string();
             assert!(error.contains("'udp://a:65432'"), "{error}");
@@ -266,6 +268,19 @@ mod tests {
             let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
             let error = Config::try_from(args).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
+        }
+        let endpoint = Endpoint::Udp(HostPort { host: "a".to_owned(), port: 7 });
+        for args in [
+            &["load", "udp://a:7"][..],
+            &["load", "--udp", "udp://a:7"],
+            &["load", "--host", "a", "--udp", "--port", "7"],
+        ] {
+            assert_eq!(config(args).target.endpoint, endpoint, "{args:?}");
+        }
+        for url in ["tcp://a:7", "unix:///a"] {
+            let args = Args::try_parse_from(["echo-client", "load", "--udp", url]).unwrap();
+            let error = Config::try_from(args).unwrap_err().to_string();
+            assert!(error.contains("'--udp'") && error.contains(url), "{error}");
         }
     }
 

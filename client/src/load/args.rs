@@ -53,6 +53,13 @@ pub struct WorkArgs {
     #[command(flatten)]
     pub url: UrlArg,
 
+    /// Load a UDP server, as udp://HOST:PORT does: each connection is a socket, each message a datagram
+    ///
+    /// What was lost, reordered, duplicated and late is counted. Loss is no failure, as the network may
+    /// lose datagrams: --assert 'lost<1%' makes it one.
+    #[arg(long)]
+    pub udp: bool,
+
     /// Processes that make the load, each with one event loop
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -73,6 +80,8 @@ pub struct WorkArgs {
     pub messages: Option<u64>,
 
     /// Bytes of a message, newline included: one size, or MIN-MAX for sizes in between
+    ///
+    /// Over UDP, a message is a datagram of 16 to 65507 bytes, without a newline.
     #[arg(long, value_name = "BYTES|MIN-MAX", default_value = "64", value_parser = Sizes::from_str)]
     pub size: Sizes,
 

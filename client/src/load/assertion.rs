@@ -75,7 +75,8 @@ impl fmt::Display for Assertion {
 impl FromStr for Assertion {
     type Err = String;
 
-    /// `METRIC OPERATOR VALUE`, with or without spaces.
+    /// `METRIC OPERATOR VALUE`, with or without spaces; what is lost, and the like, also as a percentage of
+    /// what was sent.
     fn from_str(typed: &str) -> Result<Self, String> {
         let at = typed.find(['<', '>', '=', '!']).ok_or_else(|| {
             "expected METRIC OPERATOR VALUE, as p99<5ms; operators are < <= > >= = !=".to_owned()
@@ -87,6 +88,16 @@ impl FromStr for Assertion {
             .find_map(|(sign, operator)| Some((*operator, rest.strip_prefix(sign)?)))
             .ok_or_else(|| "expected one of the operators < <= > >= = !=".to_owned())?;
         let value = value.trim();
+        let (metric, value) = match value.strip_suffix('%') {
+            None => (metric, value),
+            Some(percents) => {
+                let name = metric.to_string();
+                let share = metric.share().ok_or_else(|| {
+                    format!("'{name}' is no part of what was sent, and so has no percentage")
+                })?;
+                (share, percents.trim_end())
+            }
+        };
         let value = match metric.unit() {
             Unit::Time => time(value).ok_or_else(|| {
                 format!("'{metric}' is a time: expected a number with a unit (ns us ms s m), as 5ms or 1.5s")
@@ -118,6 +129,10 @@ fn is_same(one: f64, other: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::{
+        report::{Judged, Report},
+        testing::{self, datagrams},
+    };
 
     fn assertion(typed: &str) -> Assertion {
         typed.parse().unwrap_or_else(|mistake| panic!("{typed}: {mistake}"))
@@ -156,6 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn a_part_can_be_compared_with_what_was_sent() {
+        let report = datagrams(990, 300);
+        for (typed, holds) in
+            [("lost<1.1%", true), ("lost < 1 %", false), ("lost>=1%", true), ("reordered=0%", true)]
+        {
+            let assertion = assertion(typed);
+            assert_eq!(assertion.holds(assertion.metric.of(&report)), holds, "{typed}");
+        }
+        assert_eq!(Judged::new(&assertion("lost<1%"), &report).figure, "lost is 1.00 %");
+        // Of connections it is known as well.
+        let one_of_three = Report { lost: Some(1), ..testing::report(2, 1) };
+        let share = assertion("lost<1%").metric.of(&one_of_three).unwrap();
+        assert!((share - 33.3).abs() < 0.1, "{share}");
+    }
+
+    #[test]
     fn what_is_not_known_holds_for_nothing() {
         assert!(!assertion("lost=0").holds(None));
         assert!(!assertion("lost!=0").holds(None));
@@ -174,6 +205,8 @@ mod tests {
             ("rate!10", "< <= > >= = !="),
             ("latency<5ms", "p99.9"),
             ("p101<5ms", "p99.9"),
+            ("rate<5%", "no percentage"),
+            ("lost<x%", "is a number"),
             ("", "METRIC OPERATOR VALUE"),
             ("<5ms", "p99.9"),
         ] {

@@ -11,7 +11,12 @@ use rustix::{
     process::{Signal, set_parent_process_death_signal},
 };
 
-use super::{engine::Engine, wire::Order};
+use super::{
+    connection::Connection,
+    engine::Engine,
+    udp::socket::Socket,
+    wire::{Order, Server},
+};
 
 /// Reads an order from standard input and carries it out, reporting to standard output.
 ///
@@ -25,7 +30,13 @@ pub fn run() -> io::Result<()> {
     let mut commands = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let order: Order = serde_json::from_slice(&read_line(&mut commands)?)?;
     fcntl_setfl(&commands, fcntl_getfl(&commands)? | OFlags::NONBLOCK)?;
-    Engine::new(&order, commands, io::stdout().lock())?.run()
+    let reports = io::stdout().lock();
+    match order.server {
+        Server::Udp(_) => Engine::<Socket, _>::new(&order, commands, reports)?.run(),
+        Server::Tcp(_) | Server::Unix(_) => {
+            Engine::<Connection, _>::new(&order, commands, reports)?.run()
+        }
+    }
 }
 
 /// The first line, and not a byte more: the words behind it are read when they come.

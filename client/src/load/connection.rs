@@ -6,27 +6,23 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind as Io, Write},
-    net::{IpAddr, Shutdown, SocketAddr},
-    time::{Duration, Instant},
+    net::{IpAddr, Shutdown},
+    time::Duration,
 };
 
-use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
-use rustix::{
-    io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
-};
-use socket2::{Domain, Protocol, Socket, Type};
+use mio::{Token, event::Event};
+use rustix::io::Errno;
+use socket2::Socket;
 
 use super::{
+    bench::{Bench, CHUNK},
+    channel::Channel,
     conversation::Conversation,
     judge,
-    payload::Streams,
+    socket::{connect, receive, transmit},
     tally::{ErrorKind, Tally},
-    wire::{Order, Pace, Stop},
+    wire::{Pace, Server},
 };
-
-/// Bytes to receive, or to make, at once.
-const CHUNK: usize = 64 * 1024;
 
 /// How long to wait for more of a wrong echo before it is explained.
 const EVIDENCE_PAUSE: Duration = Duration::from_millis(200);
@@ -37,25 +33,6 @@ const HANG_UP: Duration = Duration::from_millis(500);
 
 /// Reads, and writes, that a connection gets in a row before the others have their turn.
 const TURN: usize = 8;
-
-/// What all connections of a process share.
-#[derive(Debug)]
-pub struct Bench<'a> {
-    /// What is to be done.
-    pub order: &'a Order,
-    /// What is to be sent.
-    pub streams: Streams,
-    /// What has been counted.
-    pub tally: Tally,
-    /// Nothing new is to be sent.
-    pub stopping: bool,
-    /// When a message last came back.
-    pub last_return: Duration,
-    registry: Registry,
-    start: Instant,
-    received: Box<[u8]>,
-    scratch: Box<[u8]>,
-}
 
 /// A connection.
 #[derive(Debug)]
@@ -84,65 +61,25 @@ pub struct Connection {
 
 #[derive(Debug)]
 enum State {
-    Connecting(TcpStream),
+    Connecting(Socket),
     /// There is no server at the moment; it is looked for now and then.
     Away,
-    Open(TcpStream),
+    Open(Socket),
     /// All is back and nothing more will be sent: a byte that still comes before the end is one too
     /// many.
-    Closing(TcpStream),
+    Closing(Socket),
     /// A wrong byte has come; what comes behind it says more.
-    Suspect(TcpStream, Vec<u8>),
+    Suspect(Socket, Vec<u8>),
     /// Done, or failed.
     Over,
 }
 
-impl<'a> Bench<'a> {
-    /// For one process's order.
-    #[must_use]
-    pub fn new(order: &'a Order, registry: Registry) -> Self {
-        Self {
-            order,
-            streams: Streams::new(order.seed, order.min_size..=order.max_size),
-            tally: Tally::default(),
-            stopping: false,
-            last_return: Duration::ZERO,
-            registry,
-            start: Instant::now(),
-            received: vec![0; CHUNK].into(),
-            scratch: vec![0; CHUNK].into(),
-        }
-    }
-
-    /// The clock starts.
-    pub fn start(&mut self) {
-        self.start = Instant::now();
-    }
-
-    /// The time since the start.
-    #[must_use]
-    pub fn now(&self) -> Duration {
-        self.start.elapsed()
-    }
-
-    /// How many connections the run has.
-    fn connections(&self) -> u64 {
-        u64::from(self.order.processes) * u64::from(self.order.connections)
-    }
-}
-
-impl Connection {
-    /// The `index`-th of its process, not connected yet.
-    #[must_use]
-    pub fn new(bench: &Bench<'_>, index: u32) -> Self {
-        let order = bench.order;
-        let number = u64::from(order.process) * u64::from(order.connections) + u64::from(index);
-        let source = usize::try_from(number).ok().and_then(|number| {
-            order.sources.get(number.checked_rem(order.sources.len())?).copied()
-        });
+impl Channel for Connection {
+    fn new(bench: &Bench<'_>, index: u32) -> Self {
+        let number = bench.number(index);
         Self {
             token: Token(index as usize),
-            source,
+            source: bench.source(number),
             state: State::Over,
             conversation: Conversation::new(&bench.streams, number),
             backlog: VecDeque::new(),
@@ -155,39 +92,20 @@ impl Connection {
         }
     }
 
-    /// Whether it will do nothing more.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
-    }
-
-    /// Whether it is still being made.
-    #[must_use]
-    pub fn is_connecting(&self) -> bool {
-        matches!(self.state, State::Connecting(_))
-    }
-
-    /// Begins to connect.
-    ///
-    /// # Errors
-    ///
-    /// The system has no descriptor or no port for it, or the server's address cannot be reached.
-    pub fn connect(&mut self, bench: &Bench<'_>) -> io::Result<()> {
-        let mut stream = connect(bench.order.server, self.source)?;
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        bench.registry.register(&mut stream, self.token, interest)?;
+    fn connect(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
+        let stream = connect(&bench.order.server, self.source)?;
+        bench.register(&stream, self.token)?;
         self.state = State::Connecting(stream);
         self.since = bench.now();
         self.more_behind = false;
         Ok(())
     }
 
-    /// Finishes connecting, if it is connecting and the socket says so.
-    ///
-    /// # Errors
-    ///
-    /// There is no connection to be had.
-    pub fn finish_connect(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
+    fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting(_))
+    }
+
+    fn finish_connect(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
         let State::Connecting(stream) = &self.state else {
             return Ok(());
         };
@@ -199,7 +117,9 @@ impl Connection {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => return Ok(()),
             Err(error) => return Err(error),
         }
-        stream.set_nodelay(true)?;
+        if let Server::Tcp(_) = bench.order.server {
+            stream.set_tcp_nodelay(true)?;
+        }
         bench.tally.connects += 1;
         bench.tally.connect.record(bench.now().saturating_sub(self.since));
         let State::Connecting(stream) = std::mem::replace(&mut self.state, State::Over) else {
@@ -210,42 +130,76 @@ impl Connection {
         Ok(())
     }
 
-    /// A message is due (open loop). Says whether it is the first that waits, so that this connection
-    /// must [go on](Self::go_on).
-    pub fn due(&mut self, due: Duration) -> bool {
+    fn due(&mut self, due: Duration) -> bool {
         self.backlog.push_back(due);
         self.backlog.len() == 1
     }
 
-    /// The poll has told something of the socket.
-    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[expect(clippy::inline_always, reason = "see `socket`")]
     #[inline(always)]
-    pub fn ready(&mut self, bench: &mut Bench<'_>, event: &Event) {
+    fn ready(&mut self, bench: &mut Bench<'_>, event: &Event) {
         self.more_behind |= event.is_read_closed() || event.is_error();
         self.go_on(bench);
     }
 
-    /// Whether it has to [go on](Self::go_on) without being told by the poll. Forgets it.
-    pub fn take_again(&mut self) -> bool {
-        std::mem::take(&mut self.again)
-    }
-
-    /// The socket may be ready, or there may be something new to send: goes as far as it can, and as
-    /// is fair to the others.
-    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[expect(clippy::inline_always, reason = "see `socket`")]
     #[inline(always)]
-    pub fn go_on(&mut self, bench: &mut Bench<'_>) {
+    fn go_on(&mut self, bench: &mut Bench<'_>) {
         if let Err(kind) = self.try_go_on(bench) {
             self.fail(bench, kind);
         }
     }
 
-    #[expect(clippy::inline_always, reason = "see `receive`")]
+    fn take_again(&mut self) -> bool {
+        std::mem::take(&mut self.again)
+    }
+
+    fn stop(&mut self, bench: &mut Bench<'_>) {
+        debug_assert!(bench.stopping);
+        let has_no_server = matches!(self.state, State::Connecting(_) | State::Away);
+        if has_no_server && self.backlog.is_empty() && self.conversation.under_way() == 0 {
+            self.state = State::Over;
+        } else if let Err(kind) = self.turn_over(bench) {
+            self.fail(bench, kind);
+        }
+    }
+
+    fn watch(&mut self, bench: &mut Bench<'_>, now: Duration) {
+        let waited = now.saturating_sub(self.since);
+        let late = now.saturating_sub(self.ended.unwrap_or(self.since)) > bench.order.timeout;
+        match self.state {
+            State::Away if !late => self.look_for_server(bench),
+            State::Connecting(_) | State::Away if late => self.fail(bench, ErrorKind::Connect),
+            State::Open(_) if late && self.conversation.under_way() > 0 => {
+                self.fail(bench, ErrorKind::Timeout);
+            }
+            State::Closing(_) if waited > HANG_UP.min(bench.order.timeout) => {
+                if let Err(kind) = self.leave(bench) {
+                    self.fail(bench, kind);
+                }
+            }
+            State::Suspect(..) if waited > EVIDENCE_PAUSE => {
+                self.fail(bench, ErrorKind::WrongBytes);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// What a connection has to say it says when it ends.
+    fn conclude(_: &[Self], _: &mut Bench<'_>) {}
+}
+
+impl Connection {
+    #[expect(clippy::inline_always, reason = "see `socket`")]
     #[inline(always)]
     fn try_go_on(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
         if self.is_connecting() {
-            if self.finish_connect(bench).is_err() {
-                return self.stay_away(bench);
+            if let Err(error) = self.finish_connect(bench) {
+                return self.stay_away(bench, &error);
             }
             self.reconnected = bench.now();
         }
@@ -312,15 +266,16 @@ impl Connection {
         }
     }
 
-    fn look_for_server(&mut self, bench: &Bench<'_>) {
+    fn look_for_server(&mut self, bench: &mut Bench<'_>) {
         if self.connect(bench).is_err() {
             self.state = State::Away;
         }
     }
 
-    /// There is nobody to connect to: no failure yet if that is how it is while a server is restarted.
-    fn stay_away(&mut self, bench: &Bench<'_>) -> Result<(), ErrorKind> {
-        if !bench.order.expect_restart {
+    /// There is nobody to connect to: no failure yet if that is how it is while a server is restarted, or
+    /// if there are only too many who wait for it (a Unix socket's backlog).
+    fn stay_away(&mut self, bench: &Bench<'_>, error: &io::Error) -> Result<(), ErrorKind> {
+        if !bench.order.expect_restart && error.kind() != Io::WouldBlock {
             return Err(ErrorKind::Connect);
         }
         self.ended.get_or_insert(bench.now());
@@ -349,7 +304,7 @@ impl Connection {
     }
 
     /// Allows what may be sent now, and sends what the socket takes.
-    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[expect(clippy::inline_always, reason = "see `socket`")]
     #[inline(always)]
     fn send_more(&mut self, bench: &mut Bench<'_>, now: Option<Duration>) -> io::Result<()> {
         let lines = self.may_allow(bench);
@@ -396,21 +351,12 @@ impl Connection {
         let wanted = match bench.order.pace {
             Pace::Depth(depth) => {
                 let room = u64::from(depth) - self.conversation.under_way();
-                room.min(self.wanted(bench))
+                room.min(bench.wanted(self.allowed_lines()))
             }
             Pace::Rate(_) => self.backlog.len() as u64,
         };
         let churn = bench.order.churn.unwrap_or(u64::MAX);
         wanted.min(churn - (self.allowed_lines() - self.connected_at))
-    }
-
-    /// Closed loop: how many more messages this connection is to send at all.
-    fn wanted(&self, bench: &Bench<'_>) -> u64 {
-        match bench.order.stop {
-            _ if bench.stopping => 0,
-            Stop::After(_) => u64::MAX,
-            Stop::Messages(all) => all - self.allowed_lines(),
-        }
     }
 
     fn allowed_lines(&self) -> u64 {
@@ -464,38 +410,18 @@ impl Connection {
     /// The connection is at its end: connects anew if more is wanted.
     fn leave(&mut self, bench: &mut Bench<'_>) -> Result<(), ErrorKind> {
         self.state = State::Over;
-        if bench.order.churn.is_some() && self.is_wanted(bench) && self.connect(bench).is_err() {
-            return self.stay_away(bench);
+        if bench.order.churn.is_some()
+            && self.is_wanted(bench)
+            && let Err(error) = self.connect(bench)
+        {
+            return self.stay_away(bench, &error);
         }
         Ok(())
     }
 
     /// Whether there is, or may yet be, something to send.
     fn is_wanted(&self, bench: &Bench<'_>) -> bool {
-        match bench.order.pace {
-            Pace::Depth(_) => self.wanted(bench) > 0,
-            Pace::Rate(_) => !self.backlog.is_empty() || self.may_be_due(bench),
-        }
-    }
-
-    /// Open loop: whether a message may yet become due.
-    fn may_be_due(&self, bench: &Bench<'_>) -> bool {
-        !bench.stopping
-            && match bench.order.stop {
-                Stop::After(_) => true,
-                Stop::Messages(all) => self.conversation.returned_lines() < all,
-            }
-    }
-
-    /// Nothing new is to be sent: ends if nothing is under way.
-    pub fn stop(&mut self, bench: &mut Bench<'_>) {
-        debug_assert!(bench.stopping);
-        let has_no_server = matches!(self.state, State::Connecting(_) | State::Away);
-        if has_no_server && self.backlog.is_empty() && self.conversation.under_way() == 0 {
-            self.state = State::Over;
-        } else if let Err(kind) = self.turn_over(bench) {
-            self.fail(bench, kind);
-        }
+        !self.backlog.is_empty() || bench.wanted(self.allowed_lines()) > 0
     }
 
     /// Takes what comes behind a wrong byte, until that is enough to explain it.
@@ -509,7 +435,7 @@ impl Connection {
                 Ok(0) => return Err(ErrorKind::WrongBytes),
                 Ok(read) => {
                     evidence.extend_from_slice(&bench.received[..read]);
-                    self.since = bench.start.elapsed();
+                    self.since = bench.now();
                 }
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
@@ -518,28 +444,6 @@ impl Connection {
         }
         evidence.truncate(enough);
         Err(ErrorKind::WrongBytes)
-    }
-
-    /// Fails what has taken too long. To be called now and then.
-    pub fn watch(&mut self, bench: &mut Bench<'_>, now: Duration) {
-        let waited = now.saturating_sub(self.since);
-        let late = now.saturating_sub(self.ended.unwrap_or(self.since)) > bench.order.timeout;
-        match self.state {
-            State::Away if !late => self.look_for_server(bench),
-            State::Connecting(_) | State::Away if late => self.fail(bench, ErrorKind::Connect),
-            State::Open(_) if late && self.conversation.under_way() > 0 => {
-                self.fail(bench, ErrorKind::Timeout);
-            }
-            State::Closing(_) if waited > HANG_UP.min(bench.order.timeout) => {
-                if let Err(kind) = self.leave(bench) {
-                    self.fail(bench, kind);
-                }
-            }
-            State::Suspect(..) if waited > EVIDENCE_PAUSE => {
-                self.fail(bench, ErrorKind::WrongBytes);
-            }
-            _ => {}
-        }
     }
 
     /// Counts the failure and what was lost by it, explains it if bytes were wrong, and is over.
@@ -558,47 +462,24 @@ impl Connection {
             && bench.tally.faults.len() < Tally::MAX_FAULTS
         {
             let expected = self.conversation.returned();
-            let fault = judge::explain(&bench.streams, expected, bench.connections(), &evidence);
+            let fault = judge::explain(&bench.streams, expected, bench.channels(), &evidence);
             bench.tally.faults.push(fault);
         }
     }
 }
 
-/// Receives without the C library, which in a process of several threads does more than asked for.
-///
-/// It is in line with the engine's loop, as is all that lies between, and so is sending: a function
-/// that returns behind a system call costs far more than elsewhere, because the processor has to guess
-/// where to.
-#[expect(clippy::inline_always, reason = "see above")]
-#[inline(always)]
-fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    Ok(recv(stream, buffer, RecvFlags::DONTWAIT)?.0)
-}
-
-/// As [`receive`], the other way; so many times, and then it would block.
-struct Sender<'s>(&'s TcpStream, usize);
+/// A socket to send on; so many times, and then it would block.
+struct Sender<'s>(&'s Socket, usize);
 
 impl Write for Sender<'_> {
-    #[expect(clippy::inline_always, reason = "see `receive`")]
+    #[expect(clippy::inline_always, reason = "see `socket`")]
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
-        Ok(send(self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+        transmit(self.0, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(server), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    if let Some(source) = source {
-        socket.bind(&SocketAddr::new(source, 0).into())?;
-    }
-    match socket.connect(&server.into()) {
-        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(error),
-        _ => Ok(TcpStream::from_std(socket.into())),
     }
 }

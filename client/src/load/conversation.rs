@@ -59,7 +59,7 @@ impl Conversation {
     /// # Errors
     ///
     /// The connection is lost.
-    #[expect(clippy::inline_always, reason = "see `connection::receive`")]
+    #[expect(clippy::inline_always, reason = "see `socket`")]
     #[inline(always)]
     pub fn send(
         &mut self,

@@ -1,7 +1,7 @@
-//! The loop of one process of a load: all its connections on one poll.
+//! The loop of one process of a load: all its channels on one poll, connections or sockets for datagrams.
 //!
 //! It connects, says that it is ready, waits for the word to start, and goes on until every
-//! connection is done, has failed, or the time is up and what was under way has come back.
+//! channel is done, has failed, or the time is up and what was under way has come back.
 //!
 //! An open loop is timed by a timer of the kernel's: a poll counts in milliseconds, and a message
 //! that is sent late because the client slept too long would be counted against the server.
@@ -20,7 +20,8 @@ use rustix::time::{
 };
 
 use super::{
-    connection::{Bench, Connection},
+    bench::Bench,
+    channel::Channel,
     machine::cpu_time,
     schedule::Schedule,
     tally::ErrorKind,
@@ -33,20 +34,23 @@ const TIMER: Token = Token(usize::MAX - 2);
 /// Connections that are being made at the same time; more would overrun a listener's backlog.
 const CONNECTING: usize = 128;
 
-/// How often connections that have waited too long are looked for.
+/// When to look again for room in the backlog of a Unix socket, of which nothing tells.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
+
+/// How often channels that have waited too long are looked for.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A process's loop and what it owns.
-pub struct Engine<'a, W> {
+pub struct Engine<'a, C, W> {
     bench: Bench<'a>,
     poll: Poll,
-    connections: Vec<Connection>,
-    /// Connections that are not over.
+    channels: Vec<C>,
+    /// Channels that are not over.
     active: usize,
     schedule: Option<Schedule>,
-    /// Connections that messages have become due for; kept for its room.
+    /// Channels that messages have become due for; kept for its room.
     waiting: Vec<usize>,
-    /// Connections that stopped for the sake of the others.
+    /// Channels that stopped for the sake of the others.
     again: Vec<usize>,
     timer: OwnedFd,
     commands: Commands,
@@ -61,7 +65,7 @@ struct Commands {
     stopped: bool,
 }
 
-impl<'a, W: Write> Engine<'a, W> {
+impl<'a, C: Channel, W: Write> Engine<'a, C, W> {
     /// A loop for this order; `commands` brings the parent's words, `reports` takes ours.
     ///
     /// # Errors
@@ -75,8 +79,7 @@ impl<'a, W: Write> Engine<'a, W> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
         let bench = Bench::new(order, registry.try_clone()?);
-        let connections: Vec<_> =
-            (0..order.connections).map(|index| Connection::new(&bench, index)).collect();
+        let channels: Vec<_> = (0..order.connections).map(|index| C::new(&bench, index)).collect();
         let schedule = match order.pace {
             Pace::Depth(_) => None,
             Pace::Rate(rate) => {
@@ -89,12 +92,12 @@ impl<'a, W: Write> Engine<'a, W> {
         };
         let commands =
             Commands { input: commands, text: Vec::new(), started: false, stopped: false };
-        let active = connections.len();
+        let active = channels.len();
         let (waiting, again) = (Vec::new(), Vec::new());
         Ok(Self {
             bench,
             poll,
-            connections,
+            channels,
             active,
             schedule,
             waiting,
@@ -112,7 +115,7 @@ impl<'a, W: Write> Engine<'a, W> {
     /// The parent is gone, or the poll fails.
     pub fn run(mut self) -> io::Result<()> {
         // All that there can be to hear, besides the commands and the timer.
-        let mut events = Events::with_capacity(self.connections.len() + 2);
+        let mut events = Events::with_capacity(self.channels.len() + 2);
         if let Err(error) = self.connect_all(&mut events)? {
             return self.say(&Report::Failed {
                 kind: ErrorKind::Connect,
@@ -128,31 +131,42 @@ impl<'a, W: Write> Engine<'a, W> {
         self.say(&Report::Done(summary))
     }
 
-    /// Makes all connections, so many at a time. The inner error is one that makes the run pointless.
+    /// Connects all channels, so many at a time. The inner error is one that makes the run pointless.
     fn connect_all(&mut self, events: &mut Events) -> io::Result<io::Result<()>> {
-        let mut next = 0;
-        let mut connecting = 0;
-        while next < self.connections.len() || connecting > 0 {
-            while next < self.connections.len() && connecting < CONNECTING {
-                if let Err(error) = self.connections[next].connect(&self.bench) {
-                    return Ok(Err(error));
+        let (mut next, mut connecting) = (0, 0);
+        let (timeout, mut last) = (self.bench.order.timeout, self.bench.now());
+        while next < self.channels.len() || connecting > 0 {
+            let mut is_full = false;
+            while next < self.channels.len() && connecting < CONNECTING && !is_full {
+                let channel = &mut self.channels[next];
+                match channel.connect(&mut self.bench) {
+                    Err(error) if error.kind() == Io::WouldBlock => is_full = true,
+                    Err(error) => return Ok(Err(error)),
+                    Ok(()) => {
+                        next += 1;
+                        connecting += usize::from(channel.is_connecting());
+                    }
                 }
-                next += 1;
-                connecting += 1;
             }
-            self.wait(events, Some(self.bench.order.timeout))?;
-            if events.is_empty() {
+            if connecting == 0 && !is_full {
+                continue;
+            }
+            let left = (last + timeout).saturating_sub(self.bench.now());
+            self.wait(events, Some(if is_full { left.min(BACKLOG_PAUSE) } else { left }))?;
+            if !events.is_empty() {
+                last = self.bench.now();
+            } else if left.is_zero() {
                 return Ok(Err(Io::TimedOut.into()));
             }
             for event in &*events {
-                let Some(connection) = self.connections.get_mut(event.token().0) else {
+                let Some(channel) = self.channels.get_mut(event.token().0) else {
                     continue;
                 };
-                if connection.is_connecting() {
-                    if let Err(error) = connection.finish_connect(&mut self.bench) {
+                if channel.is_connecting() {
+                    if let Err(error) = channel.finish_connect(&mut self.bench) {
                         return Ok(Err(error));
                     }
-                    connecting -= usize::from(!connection.is_connecting());
+                    connecting -= usize::from(!channel.is_connecting());
                 }
             }
         }
@@ -169,8 +183,10 @@ impl<'a, W: Write> Engine<'a, W> {
         let mut cpu_before = cpu_time();
         let mut is_warm = self.bench.order.warmup.is_zero();
         let (mut next_report, mut next_watch) = (REPORT_INTERVAL, WATCH_INTERVAL);
+        // To wait at the end for what was lost on its way is no work.
+        let mut last_work = Duration::ZERO;
         // What an event would have told before the start is not told again.
-        self.for_each(|connection, bench| connection.go_on(bench));
+        self.for_each(|channel, bench| channel.go_on(bench));
         while self.active > 0 {
             let now = self.bench.now();
             if !is_warm && now >= self.bench.order.warmup {
@@ -191,24 +207,28 @@ impl<'a, W: Write> Engine<'a, W> {
             let timeout = if sleeps { until } else { Duration::ZERO };
             let heard = self.wait(events, Some(timeout))?;
             let now = self.bench.now();
+            if !events.is_empty() || !sleeps {
+                last_work = now;
+            }
             let mut again = std::mem::take(&mut self.again);
             for event in &*events {
-                self.touch(event.token().0, |connection, bench| connection.ready(bench, event));
+                self.touch(event.token().0, |channel, bench| channel.ready(bench, event));
             }
             for index in again.drain(..) {
-                self.touch(index, Connection::go_on);
+                self.touch(index, C::go_on);
             }
             // Nobody is late whose bytes may only not have been heard of, as after a stop of this process.
             if heard && now >= next_watch {
                 next_watch = now + WATCH_INTERVAL;
-                self.for_each(|connection, bench| connection.watch(bench, now));
+                self.for_each(|channel, bench| channel.watch(bench, now));
             }
         }
+        C::conclude(&self.channels, &mut self.bench);
         Ok(Summary {
             tally: std::mem::take(&mut self.bench.tally),
             measured: self.bench.last_return.saturating_sub(self.bench.order.warmup),
             cpu: cpu_time().saturating_sub(cpu_before),
-            worked: self.bench.now().saturating_sub(self.bench.order.warmup),
+            worked: last_work.saturating_sub(self.bench.order.warmup),
         })
     }
 
@@ -217,26 +237,26 @@ impl<'a, W: Write> Engine<'a, W> {
         if let Some(schedule) = &mut self.schedule {
             schedule.stop();
         }
-        self.for_each(Connection::stop);
+        self.for_each(C::stop);
     }
 
-    /// Open loop: gives the messages that are due to their connections. Not those that become due in
+    /// Open loop: gives the messages that are due to their channels. Not those that become due in
     /// the meantime, or a process that cannot keep up would never come to see what returns.
     fn send_due(&mut self) {
         let now = self.bench.now();
-        let all = self.connections.len() as u64;
+        let all = self.channels.len() as u64;
         let mut waiting = std::mem::take(&mut self.waiting);
         while let Some((number, due)) =
             self.schedule.as_mut().and_then(|schedule| schedule.take(now))
         {
-            let index = usize::try_from(number % all).expect("the index of a connection");
-            let connection = &mut self.connections[index];
-            if !connection.is_over() && connection.due(due) {
+            let index = usize::try_from(number % all).expect("the index of a channel");
+            let channel = &mut self.channels[index];
+            if !channel.is_over() && channel.due(due) {
                 waiting.push(index);
             }
         }
         for index in waiting.drain(..) {
-            self.touch(index, Connection::go_on);
+            self.touch(index, C::go_on);
         }
         self.waiting = waiting;
     }
@@ -256,22 +276,22 @@ impl<'a, W: Write> Engine<'a, W> {
         Ok(true)
     }
 
-    fn for_each(&mut self, mut action: impl FnMut(&mut Connection, &mut Bench<'a>)) {
-        for index in 0..self.connections.len() {
+    fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Bench<'a>)) {
+        for index in 0..self.channels.len() {
             self.touch(index, &mut action);
         }
     }
 
-    /// Lets a connection do something, if there is one of that index and it is not over.
-    #[expect(clippy::inline_always, reason = "see `connection::receive`")]
+    /// Lets a channel do something, if there is one of that index and it is not over.
+    #[expect(clippy::inline_always, reason = "see `socket`")]
     #[inline(always)]
-    fn touch(&mut self, index: usize, action: impl FnOnce(&mut Connection, &mut Bench<'a>)) {
-        if let Some(connection) = self.connections.get_mut(index)
-            && !connection.is_over()
+    fn touch(&mut self, index: usize, action: impl FnOnce(&mut C, &mut Bench<'a>)) {
+        if let Some(channel) = self.channels.get_mut(index)
+            && !channel.is_over()
         {
-            action(connection, &mut self.bench);
-            self.active -= usize::from(connection.is_over());
-            if connection.take_again() {
+            action(channel, &mut self.bench);
+            self.active -= usize::from(channel.is_over());
+            if channel.take_again() {
                 self.again.push(index);
             }
         }
@@ -323,16 +343,22 @@ impl Commands {
 #[cfg(test)]
 mod tests {
     use std::{
-        net::{SocketAddr, TcpListener, TcpStream},
-        os::unix::net::UnixStream,
+        net::{TcpListener, TcpStream},
+        os::unix::net::{UnixListener, UnixStream},
         thread,
     };
 
+    use socket2::{Domain, SockAddr, Socket, Type};
+
     use super::*;
-    use crate::load::tally::{FaultKind, Tally};
+    use crate::load::{
+        connection::Connection,
+        tally::{FaultKind, Tally},
+        wire::Server,
+    };
 
     /// Serves every connection with `serve`, in threads that end with their connections.
-    fn server(serve: fn(&TcpStream)) -> SocketAddr {
+    fn server(serve: fn(&TcpStream)) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
@@ -340,7 +366,7 @@ mod tests {
                 thread::spawn(move || serve(&stream.unwrap()));
             }
         });
-        address
+        Server::Tcp(address)
     }
 
     fn echo(mut stream: &TcpStream) {
@@ -348,7 +374,7 @@ mod tests {
         let _ = io::copy(&mut reader, &mut stream);
     }
 
-    fn order(server: SocketAddr) -> Order {
+    fn order(server: Server) -> Order {
         Order {
             server,
             sources: Vec::new(),
@@ -375,7 +401,8 @@ mod tests {
             parent.write_all(line(word).as_bytes()).unwrap();
         }
         let mut reports = Vec::new();
-        Engine::new(order, OwnedFd::from(ours).into(), &mut reports).unwrap().run().unwrap();
+        let commands = OwnedFd::from(ours).into();
+        Engine::<Connection, _>::new(order, commands, &mut reports).unwrap().run().unwrap();
         let reports = String::from_utf8(reports).unwrap();
         reports.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -399,6 +426,49 @@ mod tests {
         assert_eq!((tally.messages, tally.lost, tally.all_errors()), (500, 0, 0));
         assert_eq!((tally.connects, tally.latency.len(), tally.connect.len()), (5, 500, 5));
         assert_eq!(tally.bytes_sent, tally.bytes_checked);
+    }
+
+    #[test]
+    fn a_unix_socket_is_a_server_like_any_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("echo.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || io::copy(&mut stream.try_clone().unwrap(), &mut stream));
+            }
+        });
+        for churn in [None, Some(30)] {
+            let order = Order { churn, ..order(Server::Unix(path.clone().into())) };
+            let tally = done(&carried_out(&order, &[Word::Start]));
+            assert_eq!((tally.messages, tally.lost, tally.all_errors()), (500, 0, 0));
+            assert_eq!(tally.connects, if churn.is_some() { 20 } else { 5 });
+        }
+    }
+
+    /// One in whose backlog there is room for one, asked by ten.
+    #[test]
+    fn a_full_backlog_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("echo.sock");
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        socket.listen(0).unwrap();
+        let listener = UnixListener::from(OwnedFd::from(socket));
+        thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                thread::spawn(move || io::copy(&mut stream.try_clone().unwrap(), &mut stream));
+            }
+        });
+        let order = Order {
+            connections: 10,
+            churn: Some(1),
+            stop: Stop::Messages(3),
+            ..order(Server::Unix(path.into()))
+        };
+        let tally = done(&carried_out(&order, &[Word::Start]));
+        assert_eq!((tally.messages, tally.all_errors(), tally.connects), (30, 0, 30));
     }
 
     #[test]
@@ -505,7 +575,7 @@ mod tests {
     #[test]
     fn nobody_there_is_said_before_anything_is_started() {
         let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let reports = carried_out(&order(gone), &[]);
+        let reports = carried_out(&order(Server::Tcp(gone)), &[]);
         assert!(
             matches!(
                 reports[..],

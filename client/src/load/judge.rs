@@ -29,7 +29,7 @@ const MAX_SEARCHED: u64 = 4096;
 const MAX_COUNTED: u64 = 10_000_000;
 
 /// The most bytes of either side that a sentence shows.
-const SHOWN: usize = 32;
+pub(super) const SHOWN: usize = 32;
 
 /// The most bytes of a refusal that are shown.
 const FULL_SHOWN: usize = 120;
@@ -207,7 +207,8 @@ fn is_late(streams: &Streams, expected: &Cursor, missing: u64, evidence: &[u8]) 
     missing >= IN_STEP as u64 && memchr::memmem::find(evidence, &sought).is_some()
 }
 
-fn damage(right: &[u8], wrong: &[u8]) -> String {
+/// What became of these bytes, where that is no other stream's.
+pub(super) fn damage(right: &[u8], wrong: &[u8]) -> String {
     match (right, wrong) {
         ([right], [wrong]) if (right ^ wrong).is_power_of_two() => {
             format!("one byte is damaged (bit {} of it)", (right ^ wrong).trailing_zeros())

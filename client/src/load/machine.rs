@@ -4,7 +4,7 @@
 //! not know what they are compared with.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     net::{IpAddr, SocketAddr},
     os::unix::fs::MetadataExt as _,
@@ -90,18 +90,58 @@ pub fn port_range() -> Option<(u16, u16)> {
 /// been within the last minute.
 #[must_use]
 pub fn ports_taken(server: SocketAddr) -> HashMap<IpAddr, u64> {
-    let file = if server.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-    let text = fs::read_to_string(file).unwrap_or_default();
+    let sockets = sockets("tcp", server.is_ipv4());
+    ports_of(sockets.into_iter().filter(|socket| socket.remote == server))
+}
+
+/// How many ports of which address of this machine sockets for datagrams have, to whatever server: one
+/// address gives each to one of them.
+#[must_use]
+pub fn udp_ports_taken(server: SocketAddr) -> HashMap<IpAddr, u64> {
+    ports_of(sockets("udp", server.is_ipv4()).into_iter())
+}
+
+fn ports_of(sockets: impl Iterator<Item = ProcSocket>) -> HashMap<IpAddr, u64> {
     let mut taken = HashMap::new();
-    for line in text.lines().skip(1) {
-        let mut addresses = line.split_whitespace().skip(1).map_while(proc_address);
-        if let (Some(local), Some(remote)) = (addresses.next(), addresses.next())
-            && remote == server
-        {
-            *taken.entry(local.ip()).or_default() += 1;
-        }
-    }
+    sockets.for_each(|socket| *taken.entry(socket.local.ip()).or_default() += 1);
     taken
+}
+
+/// Datagrams that the system has thrown away because these sockets had no room for them, or because they
+/// were damaged; `None` if it does not say. The sockets are known by the numbers of their inodes.
+#[must_use]
+pub fn datagrams_dropped(inodes: &HashSet<u64>, is_ipv4: bool) -> Option<u64> {
+    let all = sockets("udp", is_ipv4);
+    let ours: Vec<_> = all.iter().filter(|socket| inodes.contains(&socket.inode)).collect();
+    if ours.len() < inodes.len() {
+        return None;
+    }
+    ours.iter().map(|socket| socket.drops).sum()
+}
+
+/// What is read of a line of `/proc/net/tcp` and the like.
+#[derive(Debug)]
+struct ProcSocket {
+    local: SocketAddr,
+    remote: SocketAddr,
+    inode: u64,
+    /// Of sockets for datagrams.
+    drops: Option<u64>,
+}
+
+fn sockets(protocol: &str, is_ipv4: bool) -> Vec<ProcSocket> {
+    let version = if is_ipv4 { "" } else { "6" };
+    let text = fs::read_to_string(format!("/proc/net/{protocol}{version}")).unwrap_or_default();
+    let read = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        Some(ProcSocket {
+            local: proc_address(fields.next()?)?,
+            remote: proc_address(fields.next()?)?,
+            inode: fields.nth(6)?.parse().ok()?,
+            drops: fields.nth(2).and_then(|drops| drops.parse().ok()),
+        })
+    };
+    text.lines().skip(1).filter_map(read).collect()
 }
 
 /// An address as `/proc/net/tcp` writes it: words of four bytes in the machine's order, in hexadecimal.

@@ -14,11 +14,11 @@ use serde::Deserialize;
 use super::{
     failure::Failure,
     hlog::{self, Log},
-    report::{ClientCpu, Distribution, Part, Report, VERSION},
+    report::{ClientCpu, Datagrams, Distribution, Part, Report, VERSION},
     run::per_second,
     tally::{Tally, Times},
     text::plural,
-    verdict::{Verdict, judge},
+    verdict::{Verdict, judge, loss},
 };
 
 /// Reads the files and adds them up.
@@ -80,6 +80,7 @@ fn of_log(log: Log) -> Report {
         latency: log.latency.into(),
         connect: log.connect.map(Distribution::from),
         lag: log.lag.map(Distribution::from),
+        datagrams: None,
         errors: None,
         faults: Vec::new(),
         casualties: Vec::new(),
@@ -125,6 +126,7 @@ fn merged(reports: Vec<(String, Report)>) -> Report {
         latency: latency.into(),
         connect: added(all().map(|report| report.connect.as_ref())),
         lag: added(all().map(|report| report.lag.as_ref())),
+        datagrams: datagrams(all().map(|report| report.datagrams)),
         errors: all().try_fold(BTreeMap::new(), |mut errors, report| {
             for (kind, count) in report.errors.as_ref()? {
                 *errors.entry(*kind).or_default() += count;
@@ -158,9 +160,11 @@ fn worst(reports: &[(String, Report)]) -> (Verdict, String) {
     if worst == Verdict::Valid {
         let messages = reports.iter().map(|(_, report)| report.messages).sum();
         let came = plural(messages, "message");
+        let lost = sum(reports.iter().map(|(_, report)| report.lost));
+        let loss = loss(datagrams(reports.iter().map(|(_, report)| report.datagrams)), lost);
         return (
             worst,
-            format!("every byte of {came} came back right, and no client was the limit"),
+            format!("every byte of {came} came back right, and no client was the limit{loss}"),
         );
     }
     let those = reports.iter().filter(|(_, report)| report.verdict == worst);
@@ -193,6 +197,23 @@ fn with_files<T>(
     reports.iter().flat_map(of).take(Tally::MAX_FAULTS).collect()
 }
 
+fn datagrams(mut all: impl Iterator<Item = Option<Datagrams>>) -> Option<Datagrams> {
+    let first = all.next()??;
+    all.try_fold(first, |sum, one| {
+        let one = one?;
+        Some(Datagrams {
+            sent: sum.sent + one.sent,
+            late: sum.late + one.late,
+            reordered: sum.reordered + one.reordered,
+            duplicates: sum.duplicates + one.duplicates,
+            corrupt: sum.corrupt + one.corrupt,
+            strangers: sum.strangers + one.strangers,
+            dropped_by_client: sum.dropped_by_client + one.dropped_by_client,
+            ..sum
+        })
+    })
+}
+
 fn cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu> {
     let first = all.next()??;
     all.try_fold(first, |sum, cpu| {
@@ -218,7 +239,12 @@ fn parts(file: String, report: Report) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{args::ResultArgs, results::Files, tally::ErrorKind, testing::report};
+    use crate::load::{
+        args::ResultArgs,
+        results::Files,
+        tally::ErrorKind,
+        testing::{datagrams, report},
+    };
 
     fn merge(reports: &[Report]) -> Report {
         let names = (1..).map(|number| format!("{number}.json"));
@@ -258,6 +284,16 @@ mod tests {
         let sum = merge(&[whole, log]);
         assert_eq!((sum.messages, sum.lost, &sum.errors), (20, None, &None));
         assert_eq!((sum.verdict, sum.pacing, sum.client_cpu), (Verdict::Unknown, None, None));
+    }
+
+    #[test]
+    fn datagrams_add_up_and_loss_is_no_failure() {
+        let sum = merge(&[datagrams(99, 100), datagrams(198, 100)]);
+        assert_eq!((sum.lost, sum.datagrams.map(|all| all.sent)), (Some(3), Some(300)));
+        assert_eq!(sum.verdict, Verdict::Valid);
+        assert!(sum.reason.ends_with("3 of 300 datagrams were lost (1.00 %)"), "{}", sum.reason);
+        // Of connections nobody knows how many were sent.
+        assert_eq!(merge(&[datagrams(99, 100), report(10, 100)]).datagrams, None);
     }
 
     #[test]

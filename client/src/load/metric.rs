@@ -5,7 +5,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{
-    report::Report,
+    report::{Datagrams, Report},
     tally::{ErrorKind, Times},
     text,
 };
@@ -35,6 +35,29 @@ pub enum Metric {
     Rate,
     /// Bytes a second, each way.
     BytesPerSecond,
+    /// Of a load over UDP.
+    Datagrams(Count),
+    /// One of these as a share of all messages that were sent, in percent.
+    Share(Box<Self>),
+}
+
+/// What is counted of datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// That were sent.
+    Sent,
+    /// That came back after the time limit.
+    Late,
+    /// That came back behind a later one.
+    Reordered,
+    /// That came back again.
+    Duplicates,
+    /// That came back wrong.
+    Corrupt,
+    /// That were not of this run.
+    Strangers,
+    /// That the client had no room for.
+    Dropped,
 }
 
 /// What a histogram is of.
@@ -85,6 +108,7 @@ impl Metric {
             Self::Rate => text::rate(figure),
             Self::BytesPerSecond => text::bytes_per_second(figure),
             Self::Seconds => format!("{figure:.2}"),
+            Self::Share(_) => text::percents(figure),
             _ => text::count(whole(figure)),
         }
     }
@@ -115,6 +139,36 @@ impl Metric {
             Self::Seconds => Some(report.seconds),
             Self::Rate => Some(report.rate),
             Self::BytesPerSecond => report.bytes_per_second,
+            Self::Datagrams(of) => report.datagrams.as_ref().map(|all| count(of.of(all))),
+            Self::Share(part) => {
+                let sent = match &report.datagrams {
+                    Some(all) => all.sent,
+                    // Of streams, what has not come back is not all counted until it is.
+                    None => report.messages + report.lost?,
+                };
+                (sent > 0).then(|| Some(100.0 * part.of(report)? / count(sent)))?
+            }
+        }
+    }
+
+    /// The same as a share of what was sent, where that has a meaning.
+    #[must_use]
+    pub fn share(self) -> Option<Self> {
+        let is_part = matches!(self, Self::Lost | Self::Datagrams(_));
+        is_part.then(|| Self::Share(Box::new(self)))
+    }
+}
+
+impl Count {
+    fn of(self, all: &Datagrams) -> u64 {
+        match self {
+            Self::Sent => all.sent,
+            Self::Late => all.late,
+            Self::Reordered => all.reordered,
+            Self::Duplicates => all.duplicates,
+            Self::Corrupt => all.corrupt,
+            Self::Strangers => all.strangers,
+            Self::Dropped => all.dropped_by_client,
         }
     }
 }
@@ -133,7 +187,7 @@ impl Statistic {
 }
 
 /// The names that are not a histogram's.
-const NUMBERS: [(&str, Metric); 10] = [
+const NUMBERS: [(&str, Metric); 17] = [
     ("messages", Metric::Messages),
     ("lost", Metric::Lost),
     ("bytes-lost", Metric::BytesLost),
@@ -144,6 +198,13 @@ const NUMBERS: [(&str, Metric); 10] = [
     ("seconds", Metric::Seconds),
     ("rate", Metric::Rate),
     ("bytes/s", Metric::BytesPerSecond),
+    ("sent", Metric::Datagrams(Count::Sent)),
+    ("late", Metric::Datagrams(Count::Late)),
+    ("reordered", Metric::Datagrams(Count::Reordered)),
+    ("duplicates", Metric::Datagrams(Count::Duplicates)),
+    ("corrupt", Metric::Datagrams(Count::Corrupt)),
+    ("strangers", Metric::Datagrams(Count::Strangers)),
+    ("dropped", Metric::Datagrams(Count::Dropped)),
 ];
 
 impl fmt::Display for Metric {
@@ -166,6 +227,7 @@ impl fmt::Display for Metric {
                 }
             }
             Self::Errors(Some(kind)) => write!(f, "errors.{kind}"),
+            Self::Share(part) => part.fmt(f),
             other => {
                 let name = NUMBERS.iter().find(|(_, metric)| metric == other);
                 f.write_str(name.map_or("", |(name, _)| name))
@@ -203,7 +265,7 @@ impl FromStr for Metric {
             format!(
                 "no figure is named '{typed}'; there are p50 p90 p99 p99.9 (any percentile) min mean \
                  max, connect.p99 and lag.p99 (and so on), messages lost bytes-lost drains resent errors errors.KIND connects \
-                 seconds rate bytes/s"
+                 seconds rate bytes/s; over UDP also sent late reordered duplicates corrupt strangers dropped"
             )
         })
     }
@@ -256,6 +318,8 @@ mod tests {
             "seconds",
             "rate",
             "bytes/s",
+            "sent",
+            "reordered",
         ] {
             let metric: Metric = name.parse().unwrap();
             assert_eq!(metric.to_string(), name);
@@ -269,6 +333,9 @@ mod tests {
             assert!(mistake.contains("p99.9") && mistake.contains("bytes/s"), "{mistake}");
         }
         let mistake = "errors.oops".parse::<Metric>().unwrap_err();
-        assert!(mistake.contains("connect reset closed timeout wrong-bytes"), "{mistake}");
+        assert!(
+            mistake.contains("connect reset closed timeout wrong-bytes unreachable"),
+            "{mistake}"
+        );
     }
 }

@@ -3,6 +3,8 @@
 pub mod args;
 pub mod asked;
 pub mod assertion;
+pub mod bench;
+pub mod channel;
 pub mod child;
 pub mod connection;
 pub mod conversation;
@@ -24,6 +26,7 @@ pub mod results;
 pub mod run;
 pub mod schedule;
 pub mod search;
+pub mod socket;
 pub mod table;
 pub mod tally;
 #[cfg(test)]

@@ -4,15 +4,16 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     time::Duration,
 };
 
 use super::{
     args::{LoadArgs, LoadCommand, ResultArgs, Sizes, WorkArgs},
     assertion::Assertion,
-    payload::MAX_CONNECTIONS,
-    wire::{Order, Pace, Stop},
+    bench::CHUNK,
+    payload::{MAX_CONNECTIONS, NAME},
+    wire::{Order, Pace, Server, Stop},
 };
 
 /// How long a load is measured unless told otherwise.
@@ -79,6 +80,46 @@ pub enum Contradiction {
         "'--processes <N>' times '--connections <N>' is {0}; {MAX_CONNECTIONS} is the most that can be told apart"
     )]
     TooManyConnections(u64),
+    /// Something of streams, over datagrams.
+    #[error("the argument '{0}' cannot be used over UDP: {1}")]
+    OverUdp(&'static str, &'static str),
+    /// A datagram that cannot be.
+    #[error(
+        "the argument '--size <BYTES|MIN-MAX>' is {} to {}, and a datagram of a load has from {}, to say which it is, to {}, the most that UDP carries",
+        .0.min, .0.max, DATAGRAMS.min, DATAGRAMS.max
+    )]
+    DatagramSize(Sizes),
+}
+
+/// The sizes that datagrams may have: from the name that each begins with, to what fits behind the
+/// headers in an IPv4 packet of 65,535 bytes (RFC 791, RFC 768).
+pub const DATAGRAMS: Sizes = Sizes { min: 16, max: 65_507 };
+
+const _: () = assert!(DATAGRAMS.min as usize == NAME && DATAGRAMS.max as usize <= CHUNK);
+
+impl Job {
+    /// Whether it can be done over datagrams.
+    ///
+    /// # Errors
+    ///
+    /// What cannot.
+    pub fn check_for_datagrams(&self) -> Result<(), Contradiction> {
+        let (Self::Run(plan, _) | Self::FindRate(plan, ..)) = self else { return Ok(()) };
+        if plan.churn.is_some() {
+            let reason = "there is no connection to be made anew";
+            return Err(Contradiction::OverUdp("--churn <MESSAGES>", reason));
+        }
+        if plan.expect_restart {
+            let reason =
+                "a server that leaves says nothing; what it misses is lost, and is counted";
+            return Err(Contradiction::OverUdp("--expect-restart", reason));
+        }
+        let Sizes { min, max } = plan.sizes;
+        if min < DATAGRAMS.min || DATAGRAMS.max < max {
+            return Err(Contradiction::DatagramSize(plan.sizes));
+        }
+        Ok(())
+    }
 }
 
 impl TryFrom<LoadArgs> for Job {
@@ -178,7 +219,7 @@ impl Plan {
     pub fn order(
         &self,
         process: u32,
-        server: SocketAddr,
+        server: Server,
         sources: &[IpAddr],
         timeout: Duration,
     ) -> Order {
@@ -259,6 +300,21 @@ mod tests {
     fn random_seeds_differ() {
         assert_ne!(plan(&[]).seed, plan(&[]).seed);
         assert_eq!(plan(&["--seed", "7"]).seed, 7);
+    }
+
+    #[test]
+    fn what_datagrams_cannot_do_is_refused_by_name() {
+        let check = |args: &[&str]| job(args).unwrap().check_for_datagrams();
+        assert_eq!(check(&["--size", "16-65507", "--pipeline", "8"]), Ok(()));
+        for (args, named) in [
+            (["--churn", "5"], "'--churn <MESSAGES>' cannot be used over UDP"),
+            (["--expect-restart", "--quiet"], "'--expect-restart' cannot be used over UDP"),
+            (["--size", "15-64"], "is 15 to 64, and a datagram of a load has from 16"),
+            (["--size", "65508"], "to 65507"),
+        ] {
+            let error = check(&args).unwrap_err().to_string();
+            assert!(error.contains(named) && !error.contains('\n'), "{error}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    tally::Tally,
+    tally::{Datagrams, Tally},
     text::{count, rate, time},
 };
 
@@ -45,12 +45,17 @@ impl Progress {
         }
         let per_second = per_second(tally.messages - counted, now.duration_since(before));
         let p99 = u64::try_from(tally.latency.quantile(0.99).as_nanos()).unwrap_or(u64::MAX);
+        let lost = match &tally.datagrams {
+            Datagrams { sent: 0, .. } => String::new(),
+            of => format!("lost {}   ", count(of.given_up - of.late)),
+        };
         self.line.set_message(format!(
-            "{}{:.1} s   {}   p99 {}   errors {}",
+            "{}{:.1} s   {}   p99 {}   {}errors {}",
             self.name,
             now.duration_since(self.start).as_secs_f64(),
             rate(per_second),
             time(p99),
+            lost,
             count(tally.all_errors())
         ));
         self.line.tick();

@@ -38,7 +38,7 @@ pub struct Report {
     pub pacing: Option<Pacing>,
     /// Messages that came back whole, every byte of them right; without those of the warm-up.
     pub messages: u64,
-    /// Messages that did not come back.
+    /// Messages that did not come back; over UDP, not by the end.
     pub lost: Option<u64>,
     /// Bytes of them that the server had been sent.
     pub bytes_lost: Option<u64>,
@@ -67,6 +67,9 @@ pub struct Report {
     pub connect: Option<Distribution>,
     /// Open loop: how late after the moment at which they were due messages were sent.
     pub lag: Option<Distribution>,
+    /// What became of datagrams, of a load over UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datagrams: Option<Datagrams>,
     /// How many errors there were, by kind.
     pub errors: Option<BTreeMap<ErrorKind, u64>>,
     /// The first differences between what was sent and what came back.
@@ -83,6 +86,31 @@ pub struct Report {
     /// What was merged; empty in a report that was not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+}
+
+/// What became of datagrams. Those of the warm-up are not counted where one that comes says when it was
+/// sent. Every datagram that was sent has come back and is one of the `messages`, or is `lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Datagrams {
+    /// That were sent.
+    pub sent: u64,
+    /// That came back, but not within the time limit: they had been counted as lost until then.
+    pub late: u64,
+    /// That came back behind one that the same socket had sent later (RFC 4737, Type-P-Reordered).
+    pub reordered: u64,
+    /// Copies of one that had come back.
+    pub duplicates: u64,
+    /// That came with wrong bytes, or at a socket that had not sent them. One whose right bytes never
+    /// come is lost as well.
+    pub corrupt: u64,
+    /// That came and were nothing of this run.
+    pub strangers: u64,
+    /// That the system of the client has thrown away, as the socket's buffer was full.
+    pub dropped_by_client: u64,
+    /// Bytes that each socket's receive buffer was to hold; of several machines, the first one's.
+    pub receive_buffer_asked: u64,
+    /// Bytes that the system gave it.
+    pub receive_buffer_given: u64,
 }
 
 /// When messages were sent.

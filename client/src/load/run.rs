@@ -9,7 +9,9 @@ use std::{
     process::Command,
 };
 
+use common::endpoint::Endpoint;
 use rustix::io::Errno;
+use socket2::SockAddr;
 
 use super::{
     asked::Asked,
@@ -19,9 +21,12 @@ use super::{
     plan::Plan,
     preflight::{self, Ports, Room, Shortage},
     progress::Progress,
-    report::{ClientCpu, Distribution, Pacing, Report, VERSION},
+    report::{self, ClientCpu, Distribution, Pacing, Report, VERSION},
+    socket::RECEIVE_BUFFER,
+    tally::{Datagrams, ErrorKind, Tally},
+    udp::probe::Probe,
     verdict::{Verdict, judge},
-    wire::Stop,
+    wire::{Server, Stop},
 };
 use crate::{
     connect::Target,
@@ -33,8 +38,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Site<'s> {
     target: &'s Target,
-    server: SocketAddr,
+    server: Server,
     interrupt: &'s Interrupt,
+    /// Over UDP: bytes that the receive buffer of a socket holds.
+    buffer: Option<usize>,
 }
 
 impl<'s> Site<'s> {
@@ -50,15 +57,23 @@ impl<'s> Site<'s> {
         };
         preflight::check(plan, &room).map_err(Failure::from)?;
         let deadline = Deadline::after(target.timeout);
-        let server = match &target.resolve(deadline)?[..] {
-            [server] => server.clone(),
+        let addresses = target.resolve(deadline)?;
+        let mut buffer = None;
+        let server = match (&target.endpoint, &addresses[..]) {
+            (Endpoint::Unix(path), _) => Server::Unix(path.clone().into()),
+            (Endpoint::Udp(_), several) => {
+                let probe = Probe { seed: plan.seed, size: plan.sizes.min, deadline, interrupt };
+                let found = probe.first_of(several, target)?;
+                buffer = Some(found.receive_buffer);
+                Server::Udp(ip(found.address, target)?)
+            }
+            (Endpoint::Tcp(_), [one]) => Server::Tcp(ip(one.clone(), target)?),
             // Of several addresses the one is taken that answers.
-            several => target.connect_to(several, deadline, Some(interrupt))?.1,
+            (Endpoint::Tcp(_), several) => {
+                Server::Tcp(ip(target.connect_to(several, deadline, Some(interrupt))?.1, target)?)
+            }
         };
-        // The configuration lets nothing but TCP through.
-        let no_tcp = || target.unreachable(Unreachable::Io(io::ErrorKind::Unsupported.into()));
-        let server = server.as_socket().ok_or_else(no_tcp)?;
-        Ok(Self { target, server, interrupt })
+        Ok(Self { target, server, interrupt, buffer })
     }
 
     /// Runs a load.
@@ -68,7 +83,8 @@ impl<'s> Site<'s> {
     /// It did not begin, or was interrupted twice. What goes wrong behind that is in the report.
     pub fn run(&self, plan: &Plan, mut progress: Progress) -> Result<Report, Error> {
         let sources = self.sources(plan).map_err(Failure::from)?;
-        let order = |process| plan.order(process, self.server, &sources, self.target.timeout);
+        let order =
+            |process| plan.order(process, self.server.clone(), &sources, self.target.timeout);
         let program = std::env::current_exe()
             .map_err(|error| Error::System { what: "find its own program", error })?;
         let task = Task {
@@ -85,18 +101,23 @@ impl<'s> Site<'s> {
         };
         let outcome = crew::run(&task, &mut |tally| progress.show(tally))
             .map_err(|failure| self.explain(failure))?;
-        Ok(report(Asked::new(self.target, plan), plan, outcome))
+        Ok(report(Asked::new(self.target, plan), plan, outcome, self.buffer))
     }
 
     fn sources(&self, plan: &Plan) -> Result<Vec<IpAddr>, Shortage> {
+        let (server, taken) = match &self.server {
+            Server::Unix(_) => return Ok(Vec::new()),
+            Server::Tcp(server) => (*server, machine::ports_taken(*server)),
+            Server::Udp(server) => (*server, machine::udp_ports_taken(*server)),
+        };
         // A machine that does not tell its range is taken at its word when it comes to connecting.
         let Some((first, last)) = machine::port_range() else { return Ok(Vec::new()) };
         let ports = Ports {
             each: 1 + u64::from(last.saturating_sub(first)),
-            taken: machine::ports_taken(self.server),
-            are_reused: machine::reuses_ports(self.server.ip().is_loopback()),
+            taken,
+            are_reused: machine::reuses_ports(server.ip().is_loopback()),
         };
-        preflight::sources(plan, self.server, &ports)
+        preflight::sources(plan, server, &ports)
     }
 
     /// A connection that could not be made is said as the other ways of the client say it.
@@ -114,12 +135,20 @@ impl<'s> Site<'s> {
     }
 }
 
+/// An address of a host, as those of TCP and UDP are.
+fn ip(address: SockAddr, target: &Target) -> Result<SocketAddr, Error> {
+    let no_host = || target.unreachable(Unreachable::Io(io::ErrorKind::Unsupported.into()));
+    address.as_socket().ok_or_else(no_host)
+}
+
 /// The name of the hidden command that a process of a load is started with.
 pub const WORKER: &str = "load-worker";
 
-fn report(asked: Asked, plan: &Plan, outcome: Outcome) -> Report {
+fn report(asked: Asked, plan: &Plan, outcome: Outcome, buffer: Option<usize>) -> Report {
     let Outcome { tally, measured, cpu, busiest, casualties, stopped_early } = outcome;
     let is_whole = !stopped_early && tally.errors.is_empty() && casualties.is_empty();
+    let Datagrams { given_up, late, .. } = tally.datagrams;
+    let datagrams = buffer.map(|given| datagrams(&tally, given));
     let seconds = match plan.stop {
         // It was measured to the end, even if the last message came back before.
         Stop::After(time) if is_whole => measured.max(time),
@@ -128,6 +157,7 @@ fn report(asked: Asked, plan: &Plan, outcome: Outcome) -> Report {
     .as_secs_f64();
     let (cpu, whole) = (cpu.as_secs_f64(), seconds + asked.warmup_seconds);
     let is_open = plan.rate().is_some();
+    let connect = datagrams.is_none().then(|| Distribution::from(tally.connect));
     let mut report = Report {
         version: VERSION,
         verdict: Verdict::Unknown,
@@ -136,7 +166,7 @@ fn report(asked: Asked, plan: &Plan, outcome: Outcome) -> Report {
         plan: Some(asked),
         pacing: Some(if is_open { Pacing::OpenLoop } else { Pacing::ClosedLoop }),
         messages: tally.messages,
-        lost: Some(tally.lost),
+        lost: Some(if datagrams.is_some() { given_up - late } else { tally.lost }),
         bytes_lost: Some(tally.bytes_lost),
         drains: Some(tally.drains),
         resent: Some(tally.resent),
@@ -148,8 +178,9 @@ fn report(asked: Asked, plan: &Plan, outcome: Outcome) -> Report {
         bytes_per_second: Some(per_second(tally.bytes_checked, whole)),
         connects: Some(tally.connects),
         latency: tally.latency.into(),
-        connect: Some(tally.connect.into()),
+        connect,
         lag: is_open.then(|| Distribution::from(tally.lag)),
+        datagrams,
         errors: Some(tally.errors),
         faults: tally.faults,
         casualties,
@@ -165,6 +196,22 @@ fn report(asked: Asked, plan: &Plan, outcome: Outcome) -> Report {
     };
     (report.verdict, report.reason) = judge(&report);
     report
+}
+
+/// What became of datagrams, at sockets whose buffers hold so many bytes.
+fn datagrams(tally: &Tally, buffer: usize) -> report::Datagrams {
+    let Datagrams { sent, late, reordered, duplicates, strangers, dropped, .. } = tally.datagrams;
+    report::Datagrams {
+        sent,
+        late,
+        reordered,
+        duplicates,
+        corrupt: tally.errors.get(&ErrorKind::WrongBytes).copied().unwrap_or(0),
+        strangers,
+        dropped_by_client: dropped,
+        receive_buffer_asked: RECEIVE_BUFFER as u64,
+        receive_buffer_given: buffer as u64,
+    }
 }
 
 /// Zero if nothing was measured.

@@ -8,9 +8,9 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{
     asked::Asked,
-    report::{Curve, Distribution, Pacing, Report},
+    report::{Curve, Datagrams, Distribution, Pacing, Report},
     tally::Times,
-    text::{bytes_per_second, count, percent, plural, rate, time},
+    text::{bytes_per_second, count, percent, plural, rate, share, time},
 };
 
 /// The widest bar of the histogram, in characters.
@@ -70,7 +70,10 @@ pub fn closing(report: &Report) -> String {
 fn headline(asked: &Asked) -> String {
     let Asked { server, min_size, max_size, seed, .. } = asked;
     let processes = plural(asked.processes.into(), "process");
-    let connections = plural(asked.connections.into(), "connection");
+    let is_udp = server.starts_with("udp:");
+    let connections =
+        plural(asked.connections.into(), if is_udp { "socket" } else { "connection" });
+    let messages = if is_udp { "datagrams" } else { "messages" };
     let size = match (min_size, max_size) {
         (1, 1) => "1 byte".to_owned(),
         (min, max) if min == max => format!("{min} bytes"),
@@ -84,15 +87,18 @@ fn headline(asked: &Asked) -> String {
         .churn
         .map_or_else(String::new, |churn| format!(", anew after {}", plural(churn, "message")));
     format!(
-        "{server}: {processes} of {connections}{churn}, messages of {size}, {pace}, seed {seed}"
+        "{server}: {processes} of {connections}{churn}, {messages} of {size}, {pace}, seed {seed}"
     )
 }
 
 fn figures(report: &Report) -> Table {
     let unknown = || "unknown".to_owned();
-    let mut rows = vec![
-        ("messages", count(report.messages)),
-        ("lost", report.lost.map_or_else(unknown, count)),
+    let mut rows = vec![("messages", count(report.messages))];
+    match (&report.datagrams, report.lost) {
+        (Some(of), Some(lost)) => rows.extend(datagrams(of, lost)),
+        (_, lost) => rows.push(("lost", lost.map_or_else(unknown, count))),
+    }
+    rows.extend([
         ("errors", errors(report)),
         ("rate", rate(report.rate)),
         (
@@ -102,8 +108,11 @@ fn figures(report: &Report) -> Table {
                 .map_or_else(unknown, |each| format!("{} each way", bytes_per_second(each))),
         ),
         ("measured", format!("{:.2} s", report.seconds)),
-        ("connections made", report.connects.map_or_else(unknown, count)),
-    ];
+        (
+            if report.datagrams.is_some() { "sockets" } else { "connections made" },
+            report.connects.map_or_else(unknown, count),
+        ),
+    ]);
     if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
         let drains = report.drains.map_or_else(unknown, |drains| plural(drains, "connection"));
         let resent = report.resent.map_or_else(unknown, |resent| plural(resent, "message"));
@@ -128,6 +137,26 @@ fn figures(report: &Report) -> Table {
         table.add_row([name.to_owned(), value]);
     }
     table
+}
+
+fn datagrams(of: &Datagrams, lost: u64) -> Vec<(&'static str, String)> {
+    let of_sent = |part| match part {
+        0 => "0".to_owned(),
+        part => format!("{} ({})", count(part), share(part, of.sent)),
+    };
+    let mut rows = vec![
+        ("sent", count(of.sent)),
+        ("lost", of_sent(lost)),
+        ("late", of_sent(of.late)),
+        ("reordered", of_sent(of.reordered)),
+        ("duplicates", of_sent(of.duplicates)),
+        ("corrupt", of_sent(of.corrupt)),
+        ("strangers", count(of.strangers)),
+    ];
+    if of.dropped_by_client > 0 {
+        rows.push(("dropped here", count(of.dropped_by_client)));
+    }
+    rows
 }
 
 fn errors(report: &Report) -> String {
@@ -194,9 +223,9 @@ fn bars(times: &Times) -> Table {
     let mut from = 0;
     for to in steps() {
         if to > shortest {
-            let share = share(histogram.count_between(from, to - 1), times.len());
-            let bar = "#".repeat(length(share));
-            table.add_row([format!("< {}", time(to)), percent(share), bar]);
+            let part = part(histogram.count_between(from, to - 1), times.len());
+            let bar = "#".repeat(length(part));
+            table.add_row([format!("< {}", time(to)), percent(part), bar]);
         }
         from = to;
         if to > longest {
@@ -233,7 +262,7 @@ fn nanos(time: std::time::Duration) -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share is shown to three digits")]
-fn share(part: u64, all: u64) -> f64 {
+fn part(part: u64, all: u64) -> f64 {
     part as f64 / all as f64
 }
 
@@ -242,6 +271,6 @@ fn share(part: u64, all: u64) -> f64 {
     clippy::cast_sign_loss,
     reason = "0 to the width of a bar"
 )]
-fn length(share: f64) -> usize {
-    (share * BAR).ceil() as usize
+fn length(part: f64) -> usize {
+    (part * BAR).ceil() as usize
 }

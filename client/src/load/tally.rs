@@ -32,8 +32,11 @@ pub struct Tally {
     pub bytes_sent: u64,
     /// Bytes that came back right, warm-up included.
     pub bytes_checked: u64,
-    /// Connections that were made.
+    /// Connections that were made; sockets for datagrams.
     pub connects: u64,
+    /// What became of datagrams.
+    #[serde(skip_serializing_if = "Datagrams::is_empty")]
+    pub datagrams: Datagrams,
     /// What went wrong, by kind.
     pub errors: BTreeMap<ErrorKind, u64>,
     /// The first differences between what was sent and what came back, explained; a few of each
@@ -49,6 +52,44 @@ pub struct Tally {
     /// Open loop: how long after the moment at which it was due a message was sent.
     #[serde(skip_serializing_if = "Times::is_empty")]
     pub lag: Times,
+}
+
+/// What became of datagrams, besides those that came back in time. Without those of the warm-up, but for
+/// what cannot be told of one that comes: when it was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Datagrams {
+    /// That were given to the sockets.
+    pub sent: u64,
+    /// That were not back within the time limit. One that came later is among those that are late too.
+    pub given_up: u64,
+    /// That came back when they had been given up.
+    pub late: u64,
+    /// That came back behind one with a higher number of the same socket (RFC 4737).
+    pub reordered: u64,
+    /// Copies of one that had come back; warm-up included.
+    pub duplicates: u64,
+    /// That came, and were nothing of this run; warm-up included.
+    pub strangers: u64,
+    /// That reached this machine, and were thrown away for want of room in the receiving socket; warm-up
+    /// included.
+    pub dropped: u64,
+}
+
+impl Datagrams {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.given_up += other.given_up;
+        self.late += other.late;
+        self.reordered += other.reordered;
+        self.duplicates += other.duplicates;
+        self.strangers += other.strangers;
+        self.dropped += other.dropped;
+    }
 }
 
 /// What can go wrong with a connection of the load.
@@ -67,12 +108,20 @@ pub enum ErrorKind {
     Timeout,
     /// Other bytes came back than were sent.
     WrongBytes,
+    /// Datagrams cannot get there: nobody listens, or there is no way (ICMP, RFC 792).
+    Unreachable,
 }
 
 impl ErrorKind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Connect, Self::Reset, Self::Closed, Self::Timeout, Self::WrongBytes];
+    pub const ALL: [Self; 6] = [
+        Self::Connect,
+        Self::Reset,
+        Self::Closed,
+        Self::Timeout,
+        Self::WrongBytes,
+        Self::Unreachable,
+    ];
 }
 
 impl fmt::Display for ErrorKind {
@@ -84,6 +133,7 @@ impl fmt::Display for ErrorKind {
             Self::Closed => "closed",
             Self::Timeout => "timeout",
             Self::WrongBytes => "wrong-bytes",
+            Self::Unreachable => "unreachable",
         })
     }
 }
@@ -93,7 +143,8 @@ impl fmt::Display for ErrorKind {
 pub struct Fault {
     /// The connection's number in the run; the first is 0.
     pub connection: u64,
-    /// The offset in its stream at which the difference begins; the first byte's is 0.
+    /// The offset in its stream, or in its datagram, at which the difference begins; the first byte's is
+    /// 0.
     pub offset: u64,
     /// What it is.
     pub kind: FaultKind,
@@ -145,6 +196,7 @@ impl Tally {
         self.bytes_sent += other.bytes_sent;
         self.bytes_checked += other.bytes_checked;
         self.connects += other.connects;
+        self.datagrams.add(&other.datagrams);
         for (kind, count) in &other.errors {
             *self.errors.entry(*kind).or_default() += count;
         }

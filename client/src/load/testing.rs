@@ -3,10 +3,22 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    report::{ClientCpu, Pacing, Report, VERSION},
+    report::{ClientCpu, Datagrams, Pacing, Report, VERSION},
     tally::Times,
     verdict::{Verdict, judge},
 };
+
+/// The same over datagrams, one in a hundred of which was lost.
+pub(crate) fn datagrams(messages: u32, latency_us: u64) -> Report {
+    let sent = u64::from(messages) * 100 / 99;
+    let mut report = Report {
+        lost: Some(sent - u64::from(messages)),
+        datagrams: Some(Datagrams { sent, ..Datagrams::default() }),
+        ..report(messages, latency_us)
+    };
+    (report.verdict, report.reason) = judge(&report);
+    report
+}
 
 /// Of an open loop that went well for a second: so many messages, each of which took this long.
 pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
@@ -34,6 +46,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         latency: latency.into(),
         connect: Some(Times::default().into()),
         lag: Some(Times::default().into()),
+        datagrams: None,
         errors: Some(BTreeMap::new()),
         faults: Vec::new(),
         casualties: Vec::new(),

@@ -105,6 +105,27 @@ pub fn percent(share: f64) -> String {
     if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
+/// A part of a whole in percent, to three digits.
+///
+/// ```
+/// assert_eq!(client::load::text::share(1, 3), "33.3 %");
+/// assert_eq!(client::load::text::share(5, 10_000), "0.05 %");
+/// ```
+#[must_use]
+pub fn share(part: u64, whole: u64) -> String {
+    percents(100.0 * float(part) / float(whole.max(1)))
+}
+
+/// Percents, to three digits.
+///
+/// ```
+/// assert_eq!(client::load::text::percents(0.054), "0.05 %");
+/// ```
+#[must_use]
+pub fn percents(percents: f64) -> String {
+    format!("{} %", three_digits(percents))
+}
+
 fn three_digits(number: f64) -> String {
     if number < 9.995 {
         format!("{number:.2}")

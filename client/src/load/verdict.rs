@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    report::{Distribution, Report},
-    text::{percent, plural, time},
+    report::{Datagrams, Distribution, Report},
+    text::{count, percent, plural, share, time},
 };
 
 /// Whether a load's figures are to be believed; the worst is the greatest.
@@ -56,9 +56,28 @@ pub fn judge(report: &Report) -> (Verdict, String) {
         return (Verdict::Unknown, reason);
     }
     let stopped = if report.stopped_early { ", until it was stopped" } else { "" };
-    let reason =
-        format!("every byte of {came} came back right, and the client was not the limit{stopped}");
+    let loss = loss(report.datagrams, report.lost);
+    let reason = format!(
+        "every byte of {came} came back right, and the client was not the limit{stopped}{loss}"
+    );
     (Verdict::Valid, reason)
+}
+
+/// What of a load over datagrams is to be known besides: no failure, as the network may lose them.
+#[must_use]
+pub fn loss(datagrams: Option<Datagrams>, lost: Option<u64>) -> String {
+    match (datagrams, lost) {
+        (Some(Datagrams { sent, .. }), Some(lost @ 1..)) => {
+            let datagrams = plural(sent, "datagram");
+            let share = share(lost, sent);
+            format!("; {} of {datagrams} {} lost ({share})", count(lost), was(lost))
+        }
+        _ => String::new(),
+    }
+}
+
+fn was(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
 }
 
 fn failure(report: &Report) -> Option<String> {
@@ -74,7 +93,9 @@ fn failure(report: &Report) -> Option<String> {
             reasons.push(format!("{all} ({})", kinds.join(", ")));
         }
     }
-    if let Some(lost @ 1..) = report.lost {
+    if report.datagrams.is_none()
+        && let Some(lost @ 1..) = report.lost
+    {
         reasons.push(format!("{} lost", plural(lost, "message")));
     }
     if reasons.is_empty() && !report.faults.is_empty() {
@@ -103,6 +124,26 @@ fn limit(report: &Report) -> Option<String> {
                 cpu.cores
             ));
         }
+    }
+    if let Some(Datagrams {
+        dropped_by_client: dropped @ 1..,
+        receive_buffer_asked: asked,
+        receive_buffer_given: given,
+        ..
+    }) = report.datagrams
+    {
+        let more =
+            if given < asked { ", or allow larger buffers (sysctl net.core.rmem_max)" } else { "" };
+        let loss = loss(report.datagrams, report.lost);
+        return Some(format!(
+            "{} came back, and the client's own system threw {} away, as the receive buffers of its \
+             sockets were full ({} bytes each, of {} asked for): use more --processes or \
+             --connections, or a lower --rate or --pipeline{more}{loss}",
+            plural(dropped, "datagram"),
+            if dropped == 1 { "it" } else { "them" },
+            count(given),
+            count(asked),
+        ));
     }
     let p99 = |times: &Distribution| times.p99_ns;
     let lag = report.lag.as_ref().and_then(p99).filter(|&lag| lag > LAG_FLOOR_NS)?;
@@ -146,7 +187,7 @@ mod tests {
     use crate::load::{
         report::ClientCpu,
         tally::{ErrorKind, Fault, FaultKind, Times},
-        testing::report,
+        testing::{datagrams, report},
     };
     use std::time::Duration;
 
@@ -184,6 +225,28 @@ mod tests {
         }
         let one = Report { lost: Some(1), ..report(1000, 300) };
         assert_eq!(judge(&one), (Verdict::Failed, "1 message lost".to_owned()));
+    }
+
+    #[test]
+    fn lost_datagrams_are_said_and_no_failure() {
+        let (verdict, reason) = judge(&datagrams(990, 300));
+        assert_eq!(verdict, Verdict::Valid);
+        assert!(reason.ends_with("; 10 of 1,000 datagrams were lost (1.00 %)"), "{reason}");
+        let all = Report { messages: 0, lost: Some(1000), ..datagrams(990, 300) };
+        assert_eq!(judge(&all).0, Verdict::Failed);
+    }
+
+    #[test]
+    fn what_the_client_throws_away_is_its_limit() {
+        let mut report = datagrams(990, 300);
+        let counts = report.datagrams.as_mut().unwrap();
+        counts.dropped_by_client = 4;
+        (counts.receive_buffer_asked, counts.receive_buffer_given) = (4_194_304, 212_992);
+        let (verdict, reason) = judge(&report);
+        assert_eq!(verdict, Verdict::ClientLimited);
+        for part in ["4 datagrams", "212,992 bytes each, of 4,194,304", "rmem_max", "10 of 1,000"] {
+            assert!(reason.contains(part), "{reason}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! output: [`Report`]s.
 
 use std::{
+    ffi::OsString,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use super::tally::{ErrorKind, Tally};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// Where the server is.
-    pub server: SocketAddr,
+    pub server: Server,
     /// Addresses of this machine to connect from, in turn; none leaves it to the system.
     pub sources: Vec<IpAddr>,
     /// This process's number; the first is 0.
@@ -45,6 +46,18 @@ pub struct Order {
     pub expect_restart: bool,
     /// How long connecting may take, and how long bytes that are owed may stay away.
     pub timeout: Duration,
+}
+
+/// Where a server is, and so how it is talked to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Server {
+    /// By streams.
+    Tcp(SocketAddr),
+    /// By streams. A path, which need not be text: JSON has it as bytes.
+    Unix(OsString),
+    /// By datagrams.
+    Udp(SocketAddr),
 }
 
 /// When messages are sent.
@@ -129,6 +142,13 @@ pub fn line(said: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    #[test]
+    fn a_path_that_is_no_text_survives_the_pipe() {
+        let server = Server::Unix(OsString::from_vec(b"/run/\xff\n".to_vec()));
+        assert_eq!(serde_json::from_str::<Server>(&line(&server)).unwrap(), server);
+    }
 
     #[test]
     fn what_is_said_fits_in_a_line() {

@@ -5,12 +5,12 @@ use std::{io::Write as _, net::SocketAddr, os::unix::net::UnixStream, sync::mpsc
 use super::*;
 use crate::load::{
     tally::ErrorKind,
-    wire::{Pace, Stop, Summary, line},
+    wire::{Pace, Server, Stop, Summary, line},
 };
 
 fn order(process: u32) -> Order {
     Order {
-        server: SocketAddr::from(([127, 0, 0, 1], 9)),
+        server: Server::Tcp(SocketAddr::from(([127, 0, 0, 1], 9))),
         sources: Vec::new(),
         process,
         processes: 2,
