@@ -9,6 +9,7 @@
 //! | [`peer`] | a TCP client that says exactly what it expects |
 //! | [`load`] | a run of `echo-client load`, its processes and its report |
 //! | [`liar`] | an echo server inside the test that tells one lie, where the test says |
+//! | [`datagrams`] | an echo server for datagrams inside the test, and what a network does to them |
 //! | [`standin`] | a server inside the test that answers as the test says |
 //! | [`output`] | what a program writes, collected and waited for |
 //! | [`log`] | log lines compared by pattern |
@@ -33,6 +34,7 @@
 use std::time::Duration;
 
 pub mod binaries;
+pub mod datagrams;
 pub mod liar;
 pub mod load;
 pub mod log;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    log,
+    binaries, log,
     process::Handle,
     procfs,
     program::{Finished, Program},
@@ -42,16 +42,31 @@ impl Load {
         Self::start_by(Program::client_apart, server, args)
     }
 
+    /// As [`Load::start`], against a server that has a URL.
+    #[must_use]
+    pub fn at(url: &str, args: &str) -> Self {
+        Self::start_with(
+            |load| {
+                Program::start(binaries::echo_client(), &[&load[..1], &[url], &load[1..]].concat())
+            },
+            args,
+        )
+    }
+
     fn start_by(
         client: impl FnOnce(SocketAddr, &[&str]) -> Program,
         server: SocketAddr,
         args: &str,
     ) -> Self {
+        Self::start_with(|load| client(server, load), args)
+    }
+
+    fn start_with(client: impl FnOnce(&[&str]) -> Program, args: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory for temporary files");
         let json = json_file(&directory);
         let json = json.to_str().expect("its name is ours");
         let args: Vec<&str> = args.split_whitespace().collect();
-        let program = client(server, &[&["load", "--json", json], &args[..]].concat());
+        let program = client(&[&["load", "--json", json], &args[..]].concat());
         Self { program, directory }
     }
 
@@ -81,6 +96,12 @@ impl Report {
     #[must_use]
     pub fn of(server: SocketAddr, args: &str) -> Self {
         Load::start(server, args).finish()
+    }
+
+    /// The same against a server that has a URL.
+    #[must_use]
+    pub fn at(url: &str, args: &str) -> Self {
+        Load::at(url, args).finish()
     }
 
     /// Expects that every byte came back.

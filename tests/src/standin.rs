@@ -1,8 +1,10 @@
 //! A server inside the test that answers as the test says: the hostile, the silent, the broken.
 
 use std::{
-    io::Read as _,
+    io::{self, Read as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    os::unix::net::UnixListener,
+    path::Path,
     thread,
 };
 
@@ -22,6 +24,18 @@ pub fn serve(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
         }
     });
     address
+}
+
+/// Echoes on a Unix socket at this path, every byte on every connection, for as long as the test runs.
+pub fn echo_at(path: &Path) {
+    let listener = UnixListener::bind(path).expect("the path is free");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut reader = stream.try_clone().expect("a descriptor is left");
+            // A client that has gone away is its own business.
+            thread::spawn(move || io::copy(&mut reader, &mut stream));
+        }
+    });
 }
 
 /// What has arrived, at most 1,024 bytes of it as in the original server; empty at the end.

@@ -78,6 +78,32 @@ fn messages_of_any_size_and_depth_are_right() {
     }
 }
 
+/// All that goes over TCP; of ports there need be none.
+#[test]
+fn a_unix_socket_is_loaded_like_any_server() {
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let path = directory.path().join("echo.sock");
+    standin::echo_at(&path);
+    let url = format!("unix://{}", path.display());
+    for more in ["", "--churn 20", "--rate 2000", "--size 1-100000", "--expect-restart"] {
+        let args = format!("--processes 2 --connections 5 --messages 100 --pipeline 4 {more}");
+        let report = Report::at(&url, &args);
+        report.expect_well();
+        assert_eq!(report.messages(), 2 * 5 * 100, "{report:?}");
+        assert_eq!(report.json("/plan/server"), &url[..]);
+        let churn = if more.contains("churn") { 5 } else { 1 };
+        assert_eq!(report.json("/connects"), 2 * 5 * churn, "{report:?}");
+    }
+}
+
+#[test]
+fn a_unix_socket_where_nobody_listens_is_said_once_with_status_1() {
+    let ended = Program::start(echo_client(), &["load", "unix:///nowhere/echo.sock"]).finish();
+    assert_eq!((ended.code(), ended.stdout_text()), (1, ""));
+    let line = "Error: Could not connect to server at unix:///nowhere/echo.sock";
+    assert!(ended.stderr.starts_with(line), "{ended:?}");
+}
+
 #[test]
 fn a_duration_ends_it() {
     let server = quiet_server();

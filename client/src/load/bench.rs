@@ -33,8 +33,8 @@ pub struct Bench<'a> {
     pub tally: Tally,
     /// Nothing new is to be sent.
     pub stopping: bool,
-    /// When a message last came back.
-    pub last_return: Duration,
+    /// When a message last came back; or was sent, where that may be the last that is known of it.
+    pub last_progress: Duration,
     /// For what has been received: [`CHUNK`] bytes.
     pub received: Box<[u8]>,
     /// For what is to be sent, or is compared: as many.
@@ -52,7 +52,7 @@ impl<'a> Bench<'a> {
             streams: Streams::new(order.seed, order.min_size..=order.max_size),
             tally: Tally::default(),
             stopping: false,
-            last_return: Duration::ZERO,
+            last_progress: Duration::ZERO,
             received: vec![0; CHUNK].into(),
             scratch: vec![0; CHUNK].into(),
             registry,

@@ -285,7 +285,7 @@ impl Connection {
 
     /// Checks the first `read` bytes of the buffer against what was sent.
     fn check(&mut self, bench: &mut Bench<'_>, read: usize, now: Duration) {
-        let Bench { streams, tally, received, scratch, order, last_return, .. } = bench;
+        let Bench { streams, tally, received, scratch, order, last_progress, .. } = bench;
         let received = &received[..read];
         let before = self.conversation.returned().offset();
         let checked = self.conversation.receive(streams, received, scratch, |since, lines| {
@@ -293,7 +293,7 @@ impl Connection {
                 tally.messages += lines;
                 tally.latency.record_n(now.saturating_sub(since), lines);
             }
-            *last_return = now;
+            *last_progress = now;
         });
         tally.bytes_checked += self.conversation.returned().offset() - before;
         if let Err(difference) = checked

@@ -183,8 +183,9 @@ impl<'a, C: Channel, W: Write> Engine<'a, C, W> {
         let mut cpu_before = cpu_time();
         let mut is_warm = self.bench.order.warmup.is_zero();
         let (mut next_report, mut next_watch) = (REPORT_INTERVAL, WATCH_INTERVAL);
-        // To wait at the end for what was lost on its way is no work.
-        let mut last_work = Duration::ZERO;
+        // What is lost on its way is waited for at the end, and that is no work: since when there has been
+        // none, and what had been used by then.
+        let mut idle = None;
         // What an event would have told before the start is not told again.
         self.for_each(|channel, bench| channel.go_on(bench));
         while self.active > 0 {
@@ -207,8 +208,10 @@ impl<'a, C: Channel, W: Write> Engine<'a, C, W> {
             let timeout = if sleeps { until } else { Duration::ZERO };
             let heard = self.wait(events, Some(timeout))?;
             let now = self.bench.now();
-            if !events.is_empty() || !sleeps {
-                last_work = now;
+            if events.is_empty() && sleeps {
+                idle.get_or_insert_with(|| (now, cpu_time()));
+            } else {
+                idle = None;
             }
             let mut again = std::mem::take(&mut self.again);
             for event in &*events {
@@ -223,12 +226,13 @@ impl<'a, C: Channel, W: Write> Engine<'a, C, W> {
                 self.for_each(|channel, bench| channel.watch(bench, now));
             }
         }
+        let (worked, cpu) = idle.unwrap_or_else(|| (self.bench.now(), cpu_time()));
         C::conclude(&self.channels, &mut self.bench);
         Ok(Summary {
             tally: std::mem::take(&mut self.bench.tally),
-            measured: self.bench.last_return.saturating_sub(self.bench.order.warmup),
-            cpu: cpu_time().saturating_sub(cpu_before),
-            worked: last_work.saturating_sub(self.bench.order.warmup),
+            measured: self.bench.last_progress.saturating_sub(self.bench.order.warmup),
+            cpu: cpu.saturating_sub(cpu_before),
+            worked: worked.saturating_sub(self.bench.order.warmup),
         })
     }
 

@@ -48,7 +48,8 @@ pub struct Report {
     pub resent: Option<u64>,
     /// Bytes of them that the server had been sent, and had not returned when it ended the connection.
     pub bytes_resent: Option<u64>,
-    /// How long it was measured: from the end of the warm-up to the last message that came back.
+    /// How long it was measured: from the end of the warm-up to the last message that came back, or, over
+    /// UDP, was sent.
     pub seconds: f64,
     /// Messages a second that came back.
     pub rate: f64,

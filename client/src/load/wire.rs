@@ -117,9 +117,10 @@ pub enum Report {
 pub struct Summary {
     /// What has been counted since the last report.
     pub tally: Tally,
-    /// From the end of the warm-up to the last message that came back.
+    /// From the end of the warm-up to the last message that came back; over UDP, or was sent.
     pub measured: Duration,
-    /// From the end of the warm-up to the end of all work.
+    /// From the end of the warm-up to the end of all work: without the time at the end in which it only
+    /// waited.
     pub worked: Duration,
     /// CPU time that this process used while it worked, user and system.
     pub cpu: Duration,

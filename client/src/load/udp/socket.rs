@@ -220,6 +220,7 @@ impl Socket {
         let due = self.backlog.pop_front();
         let since = due.unwrap_or(now);
         bench.tally.bytes_sent += len as u64;
+        bench.last_progress = now;
         if since >= bench.order.warmup {
             bench.tally.datagrams.sent += 1;
             if due.is_some() {
@@ -231,12 +232,12 @@ impl Socket {
 
     /// Counts the datagram that is in the first `len` bytes of the buffer.
     fn take(&mut self, bench: &mut Bench<'_>, len: usize, now: Duration) {
-        let Bench { streams, tally, received, scratch, order, last_return, .. } = bench;
+        let Bench { streams, tally, received, scratch, order, last_progress, .. } = bench;
         let received = &received[..len];
         match self.conversation.receive(streams, received, scratch) {
             Came::Back(Back { since, is_late, is_reordered }) => {
                 tally.bytes_checked += len as u64;
-                *last_return = now;
+                *last_progress = now;
                 if since >= order.warmup {
                     tally.messages += 1;
                     tally.latency.record(now.saturating_sub(since));
