@@ -56,7 +56,8 @@ pub struct WorkArgs {
     /// Load a UDP server, as udp://HOST:PORT does: each connection is a socket, each message a datagram
     ///
     /// What was lost, reordered, duplicated and late is counted. Loss is no failure, as the network may
-    /// lose datagrams: --assert 'lost<1%' makes it one.
+    /// lose datagrams: --assert 'lost<1%' makes it one. A datagram is lost when it is not back within
+    /// --timeout; in a closed loop it keeps its place until then.
     #[arg(long)]
     pub udp: bool,
 
@@ -187,16 +188,20 @@ Examples:
   echo-client load --processes 4 --connections 25       as fast as the server answers, for 10 s
   echo-client load --rate 20000 --assert 'p99<5ms'      20,000 messages a second, on schedule
   echo-client load --find-rate 'p99<5ms'                how many are too many?
+  echo-client load unix:///run/echo.sock                over a Unix socket
+  echo-client load --udp --rate 1000 --assert 'lost<1%' datagrams, of which some may be lost
   echo-client load merge a.json b.json                  one report of two machines
 
 Metrics of EXPR:
   p50 p90 p99 p99.9 (any percentile) min mean max        latency; after connect. or lag. of those
   messages lost errors connects seconds rate bytes/s     errors.KIND: connect reset closed timeout
-  bytes-lost drains resent                               wrong-bytes
+  bytes-lost drains resent                               wrong-bytes unreachable
+  sent late reordered duplicates corrupt strangers       over UDP; dropped: by the client's own sockets
+  lost<1% and the like are shares of what was sent
   operators < <= > >= = !=; times need a unit: ns us ms s m
 
 Exit status (the first that applies):
-  1  FAILED: no server, or errors, lost messages, wrong bytes, a process that died
+  1  FAILED: no server, or errors, lost messages (but over UDP), wrong bytes, a process that died
   3  an assertion does not hold, or no rate was found
   4  CLIENT-LIMITED: the figures say more about this client than about the server
   0  VALID

@@ -184,7 +184,10 @@ pub fn cpu_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    use rustix::fs::fstat;
+    use socket2::SockRef;
 
     #[test]
     fn connections_to_a_server_are_counted() {
@@ -194,6 +197,26 @@ mod tests {
         let _connections =
             [TcpStream::connect(server).unwrap(), TcpStream::connect(server).unwrap()];
         assert_eq!(ports_taken(server), [(server.ip(), 2)].into());
+    }
+
+    #[test]
+    fn what_a_socket_had_no_room_for_is_counted() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(server.local_addr().unwrap()).unwrap();
+        let inodes = [&server, &client].map(|socket| fstat(socket).unwrap().st_ino);
+        let dropped = |at: usize| datagrams_dropped(&[inodes[at]].into(), true);
+        assert_eq!((dropped(0), dropped(1)), (Some(0), Some(0)));
+        SockRef::from(&server).set_recv_buffer_size(4096).unwrap();
+        for _ in 0..100 {
+            client.send(&[0; 1000]).unwrap();
+        }
+        assert!(dropped(0) > Some(50), "{:?}", dropped(0));
+        assert_eq!(dropped(1), Some(0));
+        assert_eq!(datagrams_dropped(&[0].into(), true), None);
+        assert!(
+            udp_ports_taken(server.local_addr().unwrap())[&server.local_addr().unwrap().ip()] >= 2
+        );
     }
 
     #[test]
