@@ -128,7 +128,9 @@ impl Target {
         address.as_socket().map_or_else(|| self.to_string(), |address| address.to_string())
     }
 
-    fn reason(&self, error: io::Error) -> Unreachable {
+    /// Why the endpoint cannot be reached, where the system says this.
+    #[must_use]
+    pub fn reason(&self, error: io::Error) -> Unreachable {
         let is_file = matches!(self.endpoint, Endpoint::Unix(_));
         match error.kind() {
             io::ErrorKind::ConnectionRefused if is_file => Unreachable::NoListener,

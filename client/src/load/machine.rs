@@ -4,7 +4,7 @@
 //! not know what they are compared with.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     fs,
     net::{IpAddr, SocketAddr},
     os::unix::fs::MetadataExt as _,
@@ -110,7 +110,7 @@ fn ports_of(sockets: impl Iterator<Item = ProcSocket>) -> HashMap<IpAddr, u64> {
 /// Datagrams that the system has thrown away because these sockets had no room for them, or because they
 /// were damaged; `None` if it does not say. The sockets are known by the numbers of their inodes.
 #[must_use]
-pub fn datagrams_dropped(inodes: &HashSet<u64>, is_ipv4: bool) -> Option<u64> {
+pub fn datagrams_dropped(inodes: &BTreeSet<u64>, is_ipv4: bool) -> Option<u64> {
     let all = sockets("udp", is_ipv4);
     let ours: Vec<_> = all.iter().filter(|socket| inodes.contains(&socket.inode)).collect();
     if ours.len() < inodes.len() {

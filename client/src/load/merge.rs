@@ -161,10 +161,13 @@ fn worst(reports: &[(String, Report)]) -> (Verdict, String) {
         let messages = reports.iter().map(|(_, report)| report.messages).sum();
         let came = plural(messages, "message");
         let lost = sum(reports.iter().map(|(_, report)| report.lost));
-        let loss = loss(datagrams(reports.iter().map(|(_, report)| report.datagrams)), lost);
+        let datagrams = datagrams(reports.iter().map(|(_, report)| report.datagrams));
         return (
             worst,
-            format!("every byte of {came} came back right, and no client was the limit{loss}"),
+            format!(
+                "every byte of {came} came back right, and no client was the limit{}",
+                loss(datagrams, lost)
+            ),
         );
     }
     let those = reports.iter().filter(|(_, report)| report.verdict == worst);

@@ -3,15 +3,10 @@
 //! Owns the order of things: room, server, processes, figures, verdict. Must not know how a report is
 //! shown.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    process::Command,
-};
+use std::{io, net::IpAddr, process::Command};
 
 use common::endpoint::Endpoint;
 use rustix::io::Errno;
-use socket2::SockAddr;
 
 use super::{
     asked::Asked,
@@ -58,21 +53,23 @@ impl<'s> Site<'s> {
         preflight::check(plan, &room).map_err(Failure::from)?;
         let deadline = Deadline::after(target.timeout);
         let addresses = target.resolve(deadline)?;
-        let mut buffer = None;
-        let server = match (&target.endpoint, &addresses[..]) {
-            (Endpoint::Unix(path), _) => Server::Unix(path.clone().into()),
+        let (server, buffer) = match (&target.endpoint, &addresses[..]) {
+            (Endpoint::Unix(path), _) => (Some(Server::Unix(path.clone().into())), None),
+            (Endpoint::Tcp(_), [one]) => (one.as_socket().map(Server::Tcp), None),
+            // Of several addresses the one is taken that answers.
+            (Endpoint::Tcp(_), several) => {
+                let (_, address) = target.connect_to(several, deadline, Some(interrupt))?;
+                (address.as_socket().map(Server::Tcp), None)
+            }
             (Endpoint::Udp(_), several) => {
                 let probe = Probe { seed: plan.seed, size: plan.sizes.min, deadline, interrupt };
                 let found = probe.first_of(several, target)?;
-                buffer = Some(found.receive_buffer);
-                Server::Udp(ip(found.address, target)?)
-            }
-            (Endpoint::Tcp(_), [one]) => Server::Tcp(ip(one.clone(), target)?),
-            // Of several addresses the one is taken that answers.
-            (Endpoint::Tcp(_), several) => {
-                Server::Tcp(ip(target.connect_to(several, deadline, Some(interrupt))?.1, target)?)
+                (found.address.as_socket().map(Server::Udp), Some(found.receive_buffer))
             }
         };
+        // Every host has addresses of IP.
+        let no_host = || target.unreachable(Unreachable::UnknownHost);
+        let server = server.ok_or_else(no_host)?;
         Ok(Self { target, server, interrupt, buffer })
     }
 
@@ -123,22 +120,16 @@ impl<'s> Site<'s> {
     /// A connection that could not be made is said as the other ways of the client say it.
     fn explain(&self, failure: Failure) -> Error {
         let Failure::Connect { errno, .. } = failure else { return failure.into() };
-        let errno = errno.map(Errno::from_raw_os_error);
-        let reason = match errno {
-            Some(Errno::CONNREFUSED) => Unreachable::Refused,
-            Some(Errno::TIMEDOUT) | None => Unreachable::NoAnswer(self.target.timeout),
-            Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => return Failure::NoPort.into(),
-            Some(Errno::MFILE | Errno::NFILE) => return Failure::NoDescriptor.into(),
-            Some(errno) => Unreachable::Io(io::Error::from(errno)),
-        };
-        Error::Connect { target: self.target.to_string(), reason }
+        Error::from(match errno.map(Errno::from_raw_os_error) {
+            Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Failure::NoPort,
+            Some(Errno::MFILE | Errno::NFILE) => Failure::NoDescriptor,
+            errno => {
+                // Without a number it was the time limit.
+                let error = errno.map_or(io::ErrorKind::TimedOut.into(), io::Error::from);
+                return self.target.unreachable(self.target.reason(error));
+            }
+        })
     }
-}
-
-/// An address of a host, as those of TCP and UDP are.
-fn ip(address: SockAddr, target: &Target) -> Result<SocketAddr, Error> {
-    let no_host = || target.unreachable(Unreachable::Io(io::ErrorKind::Unsupported.into()));
-    address.as_socket().ok_or_else(no_host)
 }
 
 /// The name of the hidden command that a process of a load is started with.

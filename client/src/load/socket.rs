@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags, recv, send},
 };
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Protocol, SockAddr, Socket, Type};
 
 use super::wire::Server;
 
@@ -34,7 +34,7 @@ pub fn connect(server: &Server, source: Option<IpAddr>) -> io::Result<Socket> {
         Server::Unix(path) => (SockAddr::unix(path)?, Type::STREAM, None),
         Server::Udp(address) => (SockAddr::from(*address), Type::DGRAM, Some(Protocol::UDP)),
     };
-    let socket = Socket::new(Domain::from(i32::from(address.family())), kind, protocol)?;
+    let socket = Socket::new(address.domain(), kind, protocol)?;
     socket.set_nonblocking(true)?;
     if let Server::Udp(_) = server {
         // What the system gives instead is in the report.

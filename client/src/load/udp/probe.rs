@@ -49,9 +49,9 @@ impl Probe<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Connect`] with what the last address said, [`Error::Interrupted`].
+    /// [`Error::Connect`] with what each address said, [`Error::Interrupted`].
     pub fn first_of(&self, addresses: &[SockAddr], target: &Target) -> Result<Found, Error> {
-        let mut reason = Unreachable::UnknownHost;
+        let mut reasons = Vec::new();
         for (at, address) in addresses.iter().enumerate() {
             // As with connections: an address that never answers leaves the others their share.
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
@@ -62,16 +62,10 @@ impl Probe<'_> {
                     return Ok(Found { address: address.clone(), receive_buffer });
                 }
                 Ok(None) => return Err(Error::Interrupted),
-                Err(error) => {
-                    reason = match error.kind() {
-                        io::ErrorKind::ConnectionRefused => Unreachable::Refused,
-                        io::ErrorKind::TimedOut => Unreachable::NoAnswer(target.timeout),
-                        _ => Unreachable::Io(error),
-                    }
-                }
+                Err(error) => reasons.push((target.show(address), target.reason(error))),
             }
         }
-        Err(target.unreachable(reason))
+        Err(target.unreachable(Unreachable::all(reasons)))
     }
 
     /// Asks at one address until something comes back; `None` if it was interrupted.

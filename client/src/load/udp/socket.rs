@@ -37,7 +37,7 @@ pub struct Socket {
     token: Token,
     number: u64,
     /// Kept to the end of the run: the system's counts are gone with it.
-    socket: Option<socket2::Socket>,
+    inner: Option<socket2::Socket>,
     state: State,
     conversation: Conversation,
     /// Datagrams that are due and that the socket has not taken.
@@ -63,7 +63,7 @@ impl Channel for Socket {
         Self {
             token: Token(index as usize),
             number,
-            socket: None,
+            inner: None,
             state: State::Open,
             conversation: Conversation::new(number, bench.channels()),
             backlog: VecDeque::new(),
@@ -76,7 +76,7 @@ impl Channel for Socket {
     fn connect(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
         let socket = connect(&bench.order.server, bench.source(self.number))?;
         bench.register(&socket, self.token)?;
-        self.socket = Some(socket);
+        self.inner = Some(socket);
         bench.tally.connects += 1;
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Channel for Socket {
     }
 
     fn conclude(all: &[Self], bench: &mut Bench<'_>) {
-        let sockets = all.iter().filter_map(|one| one.socket.as_ref());
+        let sockets = all.iter().filter_map(|one| one.inner.as_ref());
         let inodes = sockets.filter_map(|socket| Some(fstat(socket).ok()?.st_ino)).collect();
         let is_ipv4 = matches!(bench.order.server, Server::Udp(address) if address.is_ipv4());
         bench.tally.datagrams.dropped = machine::datagrams_dropped(&inodes, is_ipv4).unwrap_or(0);
@@ -156,7 +156,7 @@ impl Socket {
     fn try_go_on(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
         self.send_more(bench, None)?;
         for _ in 0..TURN {
-            let Some(socket) = &self.socket else { return Ok(()) };
+            let Some(socket) = &self.inner else { return Ok(()) };
             match receive(socket, &mut bench.received) {
                 Ok(len) => {
                     let now = bench.now();
@@ -187,7 +187,7 @@ impl Socket {
     #[inline(always)]
     fn send_more(&mut self, bench: &mut Bench<'_>, mut now: Option<Duration>) -> io::Result<()> {
         for _ in 0..TURN {
-            let Some(socket) = self.socket.as_ref().filter(|_| self.may_send(bench)) else {
+            let Some(socket) = self.inner.as_ref().filter(|_| self.may_send(bench)) else {
                 return Ok(());
             };
             let len = self.conversation.next(&bench.streams, &mut bench.scratch);
