@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
 };
@@ -19,16 +19,19 @@ use crate::{config::Config, terms::Terms};
 #[derive(Debug)]
 pub(crate) struct OpenConnections {
     now: CachePadded<AtomicUsize>,
-    most: usize,
-    /// Only if there is a limit: its lock is taken at the beginning and the end of every connection.
-    sources: Option<Sources>,
+    most: AtomicUsize,
+    most_per_source: AtomicUsize,
+    /// Only if there has been a limit: its lock is taken at the beginning and the end of every connection.
+    sources: OnceLock<Sources>,
 }
 
-#[derive(Debug)]
-struct Sources {
-    open: Mutex<HashMap<IpAddr, usize>>,
-    most: usize,
-}
+/// How many are open from each source. Who came while there was no limit is not counted, and may end as one
+/// who is: as long as such are there, a limit that is new may let in so many more of their source.
+#[derive(Debug, Default)]
+struct Sources(Mutex<HashMap<IpAddr, usize>>);
+
+/// A limit that nobody reaches.
+const NONE: usize = usize::MAX;
 
 /// Why another connection may not come, with the limit that it would exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,15 +46,29 @@ pub(crate) enum Full {
 
 impl OpenConnections {
     pub(crate) fn new(config: &Config) -> Self {
-        let sources =
-            config.max_connections_per_ip.map(|most| Sources { open: Mutex::default(), most });
-        Self { now: CachePadded::default(), most: config.max_connections, sources }
+        let open = Self {
+            now: CachePadded::default(),
+            most: AtomicUsize::new(0),
+            most_per_source: AtomicUsize::new(NONE),
+            sources: OnceLock::new(),
+        };
+        open.limit(config);
+        open
+    }
+
+    /// Sets the limits for those who come from now on.
+    pub(crate) fn limit(&self, config: &Config) {
+        self.most.store(config.max_connections, SeqCst);
+        self.most_per_source.store(config.max_connections_per_ip.unwrap_or(NONE), SeqCst);
+        if config.max_connections_per_ip.is_some() {
+            self.sources.get_or_init(Sources::default);
+        }
     }
 
     /// Counts one more on these terms and, if it has one, from this address, if it may come.
     pub(crate) fn acquire(&self, terms: &Terms, peer: Option<IpAddr>) -> Result<(), Full> {
-        count_one_more(&self.now, self.most).map_err(Full::All)?;
-        let admitted = count_one_more(&terms.open, terms.most.unwrap_or(usize::MAX))
+        count_one_more(&self.now, self.most.load(SeqCst)).map_err(Full::All)?;
+        let admitted = count_one_more(&terms.open, terms.most.unwrap_or(NONE))
             .map_err(Full::Listener)
             .and_then(|()| {
                 self.admit_source(peer).inspect_err(|_| {
@@ -66,15 +83,17 @@ impl OpenConnections {
     /// Counts one that has been acquired as one from this address, if it may come. It is released with
     /// the address then.
     pub(crate) fn admit_source(&self, peer: Option<IpAddr>) -> Result<(), Full> {
-        match (&self.sources, peer) {
-            (Some(sources), Some(peer)) => sources.acquire(source(peer)),
+        match (self.sources.get(), peer) {
+            (Some(sources), Some(peer)) => {
+                sources.acquire(source(peer), self.most_per_source.load(SeqCst))
+            }
             _ => Ok(()),
         }
     }
 
     /// One on these terms, from there, is gone.
     pub(crate) fn release(&self, terms: &Terms, peer: Option<IpAddr>) {
-        if let (Some(sources), Some(peer)) = (&self.sources, peer) {
+        if let (Some(sources), Some(peer)) = (self.sources.get(), peer) {
             sources.release(source(peer));
         }
         terms.open.fetch_sub(1, SeqCst);
@@ -84,7 +103,7 @@ impl OpenConnections {
     /// Whether nobody is counted, in all or from anywhere.
     #[cfg(test)]
     pub(crate) fn has_forgotten_all(&self) -> bool {
-        let sources = self.sources.as_ref().map(|sources| sources.open.lock().unwrap());
+        let sources = self.sources.get().map(|sources| sources.0.lock().unwrap());
         self.now() == 0 && sources.is_none_or(|sources| sources.is_empty())
     }
 
@@ -94,18 +113,18 @@ impl OpenConnections {
 }
 
 impl Sources {
-    fn acquire(&self, source: IpAddr) -> Result<(), Full> {
-        let mut sources = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+    fn acquire(&self, source: IpAddr, most: usize) -> Result<(), Full> {
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = sources.entry(source).or_default();
-        if *open >= self.most {
-            return Err(Full::Source(self.most));
+        if *open >= most {
+            return Err(Full::Source(most));
         }
         *open += 1;
         Ok(())
     }
 
     fn release(&self, source: IpAddr) {
-        let mut sources = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = sources.get_mut(&source) {
             *open -= 1;
             // Who is not here is not remembered, or the table would grow with everyone who ever was.
@@ -187,6 +206,30 @@ mod tests {
         open.release(&terms, greedy);
         assert_eq!(acquire(greedy), Ok(()));
         for peer in [greedy, greedy, other, None] {
+            open.release(&terms, peer);
+        }
+        assert!(open.has_forgotten_all());
+    }
+
+    #[test]
+    fn limits_can_change_while_some_are_there() {
+        let (open, terms) = (limits(9, None), terms(None));
+        let (peer, acquire) = (Some(ip("10.0.0.1")), |peer| open.acquire(&terms, peer));
+        let limit = |most, per_ip| {
+            open.limit(&Config {
+                max_connections: most,
+                max_connections_per_ip: per_ip,
+                ..Config::default()
+            });
+        };
+        assert_eq!([peer, peer].map(acquire), [Ok(()), Ok(())]);
+        limit(2, None);
+        assert_eq!(acquire(peer), Err(Full::All(2)));
+        limit(9, Some(1));
+        assert_eq!([peer, peer].map(acquire), [Ok(()), Err(Full::Source(1))]);
+        limit(9, None);
+        assert_eq!(acquire(peer), Ok(()));
+        for _ in 0..4 {
             open.release(&terms, peer);
         }
         assert!(open.has_forgotten_all());

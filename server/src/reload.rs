@@ -131,6 +131,7 @@ pub(crate) fn reload<T>(shared: &Shared<T>, config: &Config) -> Vec<&'static str
     let mut open = told.open.lock().unwrap_or_else(PoisonError::into_inner);
     shared.log_messages.store(config.log_messages, Relaxed);
     shared.drain_timeout.store(config.drain_timeout);
+    shared.open.limit(config);
     // First, so that others can have their addresses.
     let orders = Orders::to(shared);
     close_all_but(&config.listeners, &mut open, &orders);
