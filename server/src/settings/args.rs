@@ -106,7 +106,8 @@ Where: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH; may be given several ti
 --port]
 
 Behind a ? a listener can have terms of its own, joined by &: protocol, max-connections, idle-timeout and \
-write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may use a Unix socket. \
+write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may use a Unix socket; proxy=required for \
+listeners behind a proxy that says in a PROXY header who the client is. \
 Example: tcp://[::]:7?protocol=raw&v6only=yes
 
 UDP is always raw, and of these takes v6only. rate=N limits how many datagrams a second are answered to one \
