@@ -10,6 +10,10 @@ use server::{
 
 use crate::systemd;
 
+/// Settings that a server and its log keep as they were started.
+const TAKE_A_RESTART: [&str; 6] =
+    ["reuse-port", "workers", "spin", "log-file", "log-format", "log-overflow"];
+
 /// What is done anew, and with what.
 pub(crate) struct Hangup<Reopen> {
     pub(crate) handle: Handle,
@@ -51,19 +55,21 @@ impl<Reopen: Fn()> Hangup<Reopen> {
             warn!("{warning}");
         }
         let (config, log_options) = settings.resolve_with(&self.passed);
-        logging::set_level(log_options.level);
-        let log_differs = self.log_options.fixed_differences(&log_options);
-        let fixed: Vec<_> = self.handle.reload(&config).into_iter().chain(log_differs).collect();
+        let different = self.handle.reload(&config);
+        let different_log = self.log_options.fixed_differences(&log_options);
         for change in self.settings.changes(&settings) {
-            if !fixed.contains(&&change.name[..]) {
+            if !TAKE_A_RESTART.contains(&&change.name[..]) {
                 info!(event = "reloaded", setting = change.name; "Changed {change}");
             }
         }
-        for setting in fixed {
+        for setting in different.into_iter().chain(different_log) {
+            debug_assert!(TAKE_A_RESTART.contains(&setting));
             warn!(event = "not-reloaded", setting;
                 "'{setting}' is not what the server was started with; to change it takes a restart");
         }
         self.settings = settings;
         info!(event = "reloaded"; "Configuration reloaded");
+        // Last: what has changed is told to whoever listened until now.
+        logging::set_level(log_options.level);
     }
 }

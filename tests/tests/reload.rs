@@ -1,0 +1,134 @@
+//! SIGHUP: the settings are read anew while the server runs.
+
+use std::{fs, os::unix::net::UnixStream, path::PathBuf};
+
+use rustix::process::Signal;
+use tempfile::{TempDir, tempdir};
+use tests::{
+    load::Load,
+    peer::Peer,
+    server::{EchoServer, Launch},
+};
+
+/// A server with a configuration file that can be written anew.
+struct Configured {
+    server: EchoServer,
+    dir: TempDir,
+}
+
+impl Configured {
+    fn start(settings: &str) -> Self {
+        let dir = tempdir().expect("room for a directory");
+        let file = dir.path().join("echo.toml");
+        fs::write(&file, settings).expect("room for a file");
+        let file = file.to_str().expect("a temporary directory has a name in UTF-8");
+        let server = Launch::new(&["--config", file]).listening().start();
+        Self { server, dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn reload(&self, settings: &str) {
+        fs::write(self.path("echo.toml"), settings).expect("room for a file");
+        self.server.signal(Signal::HUP);
+    }
+}
+
+#[test]
+fn a_reload_under_load_loses_nothing() {
+    let configured = Configured::start("listen = ['tcp://127.0.0.1:0']\nlog-messages = false");
+    let server = &configured.server;
+    let load =
+        Load::start(server.address(), "--processes 2 --connections 20 --warmup 0s --duration 3s");
+    server.wait_for_log("New client connected");
+    for round in 0..20 {
+        let socket = configured.path(&format!("echo-{round}.sock"));
+        let terms = if round % 2 == 0 { "?protocol=raw&idle-timeout=1h" } else { "" };
+        configured.reload(&format!(
+            "listen = ['tcp://127.0.0.1:0{terms}', 'unix://{}']
+             log-messages = false
+             max-connections = {}
+             drain-timeout = '{round}s'",
+            socket.display(),
+            100 + round,
+        ));
+        server.wait_for_log(&format!(r"Echo server started on unix://.*/echo-{round}\.sock$"));
+        // Until the acceptor has obeyed, which it has when the change of limits is told.
+        server.wait_for_log(&format!("Changed max-connections: .* -> {}", 100 + round));
+        drop(UnixStream::connect(&socket).expect("it listens"));
+    }
+    let report = load.finish();
+    report.expect_well();
+    assert!(!configured.path("echo-0.sock").exists(), "it went with its listener");
+}
+
+#[test]
+fn what_changes_takes_effect_and_what_cannot_is_said() {
+    let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
+    let server = &configured.server;
+    let mut peer = server.connect();
+    peer.exchange(b"before\n");
+    server.wait_for_log("Received from .*: 'before'");
+
+    configured.reload(
+        "listen = ['tcp://127.0.0.1:0?max-connections=1']
+         log-messages = false
+         workers = 7
+         log-format = 'json'",
+    );
+    server.wait_for_log("WARNING - 'workers' is not what the server was started with");
+    server.wait_for_log("WARNING - 'log-format' is not what the server was started with");
+    server.wait_for_log("INFO - Changed log-messages: true -> false \\(.*echo.toml:2\\)$");
+    server.wait_for_log("INFO - Configuration reloaded$");
+    let told = String::from_utf8(Peer::connect(server.address()).rest()).expect("text");
+    assert!(told.contains("1 connection on this listener"), "{told}");
+    peer.exchange(b"after\n");
+
+    configured.reload("listen = ['tcp://127.0.0.1:0']\nlog-level = 'error'\n");
+    server.wait_for_log("INFO - Changed log-level: \"info\" -> \"error\"");
+    // What is told of this one is told after the level has changed.
+    configured.reload("nonsense");
+    server.wait_for_log("ERROR - Configuration not reloaded");
+    assert!(!server.log().text().contains("Changed workers"), "{}", server.log().text());
+    drop(peer);
+    let mut peer = server.connect();
+    peer.exchange(b"unheard\n");
+    let (status, log) = configured.server.terminate();
+    assert!(status.success(), "{log}");
+    assert!(!log.contains("after") && !log.contains("unheard"), "{log}");
+}
+
+#[test]
+fn a_mistake_leaves_everything_as_it_is() {
+    let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
+    let server = &configured.server;
+    let mut peer = server.connect();
+    peer.exchange(b"before\n");
+    configured.reload("listen = ['tcp://127.0.0.1:0']\nlog-messages = false\nprot = 7\n");
+    server.wait_for_log(r"ERROR - .*echo\.toml:3: unknown key 'prot'; did you mean 'port'\?$");
+    server.wait_for_log("ERROR - Configuration not reloaded; going on as before$");
+    peer.exchange(b"as before\n");
+    server.wait_for_log("Received from .*: 'as before'");
+    server.connect().exchange(b"and here\n");
+
+    fs::remove_file(configured.path("echo.toml")).expect("it is there");
+    server.signal(Signal::HUP);
+    server.wait_for_log(
+        r"ERROR - --config: the configuration file '.*' cannot be read: no such file",
+    );
+    peer.exchange(b"still here\n");
+}
+
+#[test]
+fn a_listener_that_cannot_be_had_costs_no_other() {
+    let other = EchoServer::start(&[]);
+    let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
+    let server = &configured.server;
+    configured.reload(&format!("listen = ['tcp://127.0.0.1:0', 'tcp://{}']", other.address()));
+    server.wait_for_log(&format!("ERROR - The server cannot listen on {}", other.address()));
+    server.wait_for_log("Configuration reloaded$");
+    server.connect().exchange(b"here\n");
+    other.connect().exchange(b"there\n");
+}
