@@ -81,7 +81,8 @@ impl EchoServer {
     /// see [`log::lines_of`].
     #[must_use]
     pub fn session_log(&self, peer: SocketAddr) -> Vec<String> {
-        let _ = self.log.wait_for_line(&format!(r"Connection with {peer} closed$"));
+        let name = regex::escape(&peer.to_string());
+        let _ = self.log.wait_for_line(&format!("Connection with {name} closed$"));
         log::lines_of(&self.log.text(), peer)
     }
 
