@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 use tempfile::tempdir;
-use tests::{log, peer::Peer, server::EchoServer};
+use tests::{log, procfs::look_until, server::EchoServer, tcp};
 
 const LISTEN: &str = "tcp://127.0.0.1:0?proxy=required";
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -277,7 +277,8 @@ fn a_reset_in_mid_header_ends_its_own_connection_only() {
     let mut peer = server.connect();
     peer.send(b"PROXY");
     let address = peer.address();
-    Peer::reset(peer);
+    look_until("the server has read it", || tcp::socket(server.address(), address).unread == 0);
+    peer.reset();
     server.wait_for_log(&format!("Connection with {address} closed$"));
     other.exchange(b"after\n");
 }
