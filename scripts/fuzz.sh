@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 what=${1:?usage: fuzz.sh SECONDS|merge [TARGET]...}
 shift
-[ $# -gt 0 ] || set -- text raw length exit escape cli configuration
+[ $# -gt 0 ] || set -- text raw length proxy exit escape cli configuration
 
 if ! command -v "${CXX:-c++}" >/dev/null; then
     echo "SKIPPED: fuzzing: no C++ compiler"

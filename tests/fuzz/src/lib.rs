@@ -3,6 +3,7 @@
 //! | module | what it checks |
 //! |---|---|
 //! | [`text`], [`raw`], [`length`] | a conversation: what goes back, how it ends, which messages the log has |
+//! | [`proxy`] | what a PROXY header says, and where it ends |
 //! | [`exit`] | what reads as an exit, whole and in pieces |
 //! | [`escape`] | what is shown of a peer's bytes |
 //! | [`cli`] | what is typed on a command line |
@@ -17,6 +18,10 @@ mod conversation;
 pub mod escape;
 pub mod exit;
 pub mod length;
+pub mod proxy;
+// As the session below: all that it knows is bytes.
+#[path = "../../../server/src/proxy/mod.rs"]
+mod proxy_header;
 pub mod raw;
 mod reads;
 // A session knows no socket, so its source is enough: the server need not show its sessions to anyone
@@ -29,12 +34,13 @@ pub mod text;
 pub type Property = fn(&[u8]);
 
 /// All of them, by the names of their targets and corpora.
-pub const PROPERTIES: [(&str, Property); 7] = [
+pub const PROPERTIES: [(&str, Property); 8] = [
     ("cli", cli::check),
     ("configuration", configuration::check),
     ("escape", escape::check),
     ("exit", exit::check),
     ("length", length::check),
+    ("proxy", proxy::check),
     ("raw", raw::check),
     ("text", text::check),
 ];

@@ -1,0 +1,121 @@
+//! A PROXY header is found at its last byte, however what comes is split, and nowhere else.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
+
+use crate::proxy_header::{Header, Source, parse};
+
+/// The most bytes of a binary header: fewer than inputs may have.
+const LONGEST: usize = 1024;
+
+/// A connection's first bytes, as they come.
+///
+/// # Panics
+///
+/// If a header is missed, is none, or says something else.
+pub fn check(input: &[u8]) {
+    let expected = line(input).or_else(|| binary(input));
+    let mut is_refused = false;
+    for len in 0..=input.len() {
+        let shown = input[..len].escape_ascii();
+        let parsed = parse(&input[..len], LONGEST);
+        assert!(parsed.is_err() || !is_refused, "{shown} was refused before");
+        is_refused = parsed.is_err();
+        assert!(expected.is_none() || !is_refused, "{shown} may become a header");
+        let whole = expected.clone().filter(|header| header.len <= len);
+        assert_eq!(parsed.unwrap_or_default(), whole, "{shown}");
+    }
+    assert!(expected.is_some() || is_refused || input.len() < LONGEST, "what is waited for?");
+
+    if let Some(source) = expected.and_then(|header| header.source) {
+        let shown = source.to_string();
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        assert_eq!(source.ip().is_none(), shown.starts_with("unix:"), "{shown}");
+    }
+}
+
+/// Version 1: words on a line.
+fn line(input: &[u8]) -> Option<Header> {
+    let end = input.windows(2).position(|pair| pair == b"\r\n")?;
+    let line = String::from_utf8_lossy(&input[..end]);
+    let source = match line.split(' ').collect::<Vec<_>>()[..] {
+        ["PROXY", "UNKNOWN", ..] => None,
+        ["PROXY", "TCP4", from, to, port, other] => {
+            Some((ip::<Ipv4Addr>(from)?, ip::<Ipv4Addr>(to)?, number(port)?, number(other)?))
+        }
+        ["PROXY", "TCP6", from, to, port, other] => {
+            Some((ip::<Ipv6Addr>(from)?, ip::<Ipv6Addr>(to)?, number(port)?, number(other)?))
+        }
+        _ => return None,
+    };
+    let source = source.map(|(from, _, port, _)| Source::Inet(SocketAddr::new(from, port)));
+    let len = end + 2;
+    (len <= 107).then_some(Header { len, source })
+}
+
+fn ip<Ip: FromStr + Into<IpAddr>>(text: &str) -> Option<IpAddr> {
+    let ip: Ip = text.parse().ok()?;
+    Some(ip.into().to_canonical())
+}
+
+fn number(text: &str) -> Option<u16> {
+    (0..=u16::MAX).find(|number| number.to_string() == text)
+}
+
+/// Version 2: 16 bytes, the last two of which say how many follow.
+fn binary(input: &[u8]) -> Option<Header> {
+    let rest = input.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n")?;
+    let [command, family, high, low, rest @ ..] = rest else { return None };
+    let announced = usize::from(*high) * 256 + usize::from(*low);
+    let len = 16 + announced;
+    let block = rest.get(..announced).filter(|_| len <= LONGEST)?;
+    let (source, addresses) = match (command, family) {
+        (0x20, _) | (0x21, 0 | 1 | 2 | 0x10 | 0x20 | 0x30) => {
+            return Some(Header { len, source: None });
+        }
+        (0x21, 0x11 | 0x12) => (Some(inet(Ipv4Addr::from(*block.first_chunk()?), block, 8)?), 12),
+        (0x21, 0x21 | 0x22) => (Some(inet(Ipv6Addr::from(*block.first_chunk()?), block, 32)?), 36),
+        (0x21, 0x31 | 0x32) => (unix(block.first_chunk()?), 216),
+        _ => return None,
+    };
+    fields_are_whole(&input[..len], 16 + addresses).then_some(Header { len, source })
+}
+
+fn inet(ip: impl Into<IpAddr>, block: &[u8], port: usize) -> Option<Source> {
+    let port = u16::from_be_bytes(*block.get(port..)?.first_chunk()?);
+    Some(Source::Inet(SocketAddr::new(ip.into().to_canonical(), port)))
+}
+
+fn unix(name: &[u8; 108]) -> Option<Source> {
+    let start = usize::from(name[0] == 0);
+    let text = name[start..].split(|&byte| byte == 0).next().unwrap_or_default();
+    (!text.is_empty()).then(|| Source::Unix(name[..start + text.len()].into()))
+}
+
+/// Each is a type, a length and a value; a checksum is that of the header with zeros in its place.
+fn fields_are_whole(header: &[u8], at: usize) -> bool {
+    if at == header.len() {
+        return true;
+    }
+    let Some([kind, high, low]) = header.get(at..).and_then(<[u8]>::first_chunk) else {
+        return false;
+    };
+    let (start, next) = (at + 3, at + 3 + usize::from(*high) * 256 + usize::from(*low));
+    let is_right = header.get(start..next).is_some_and(|value| {
+        let mut zeroed = header.to_vec();
+        zeroed[start..next].fill(0);
+        *kind != 3 || value == crc32c(&zeroed).to_be_bytes()
+    });
+    is_right && fields_are_whole(header, next)
+}
+
+/// Bit by bit, as in RFC 3720, B.4.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0x82F6_3B78 } else { 0 }
+        })
+    })
+}
