@@ -106,8 +106,8 @@ Where: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH; may be given several ti
 --port]
 
 Behind a ? a listener can have terms of its own, joined by &: protocol, max-connections, idle-timeout and \
-write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may use a Unix socket; proxy=required for \
-listeners behind a proxy that says in a PROXY header who the client is. \
+write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may use a Unix socket; \
+proxy=required behind a proxy that sends a PROXY header, where only that proxy can connect. \
 Example: tcp://[::]:7?protocol=raw&v6only=yes
 
 UDP is always raw, and of these takes v6only. rate=N limits how many datagrams a second are answered to one \

@@ -7,4 +7,5 @@
 
 mod crowds;
 mod process;
+mod proxies;
 mod system_calls;
