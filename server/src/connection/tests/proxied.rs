@@ -147,6 +147,7 @@ fn a_header_that_takes_too_long_is_not_waited_for_however_it_trickles() {
             bench.now += limits::PROXY_TIMEOUT / 4;
             assert_eq!(bench.readable(), Turn::Wait);
         }
+        assert_eq!(bench.connection.unsent(), 0, "a header is no echo that is owed");
         assert_eq!(bench.connection.deadline(), Some(start + limits::PROXY_TIMEOUT));
         bench.now = start;
         assert_eq!(expire(&mut bench, limits::PROXY_TIMEOUT / 2), Turn::Wait);
