@@ -4,9 +4,11 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::TcpStream,
+    net::{TcpStream, UdpSocket},
+    num::NonZeroU32,
     os::unix::net::UnixStream,
     thread,
+    time::Duration,
 };
 
 use common::{
@@ -27,6 +29,11 @@ impl Running {
     fn start() -> Self {
         let mut config = Config::default();
         config.listeners = vec![Listener::tcp("127.0.0.1", 0)];
+        Self::start_with(config)
+    }
+
+    /// With one listener for TCP.
+    fn start_with(config: Config) -> Self {
         let server = Server::bind(config.clone()).unwrap();
         let [Endpoint::Tcp(at)] = &server.endpoints()[..] else { panic!("one was asked for") };
         let (at, handle) = (at.clone(), server.handle());
@@ -110,4 +117,49 @@ fn what_cannot_be_listened_on_leaves_the_rest_as_it_is() {
     server.handle.reload(&config);
     assert_eq!(echo(TcpStream::connect((&at.host[..], at.port)).unwrap(), b"there"), b"there");
     assert_eq!(server.end().connections, 2);
+}
+
+#[test]
+fn udp_comes_and_goes_on_the_port_that_tcp_has() {
+    // An address that nobody else has, so that the same port is free for both.
+    let mut config = Config::default();
+    config.listeners = vec![Listener::tcp("127.77.0.1", 0)];
+    let server = Running::start_with(config);
+    let udp = Endpoint::Udp(server.at.clone());
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.connect((&server.at.host[..], server.at.port)).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let echo = |text: &[u8]| {
+        peer.send(text).unwrap();
+        let mut back = [0; 64];
+        peer.recv(&mut back).map(|len| back[..len].to_vec())
+    };
+
+    let mut config = server.config.clone();
+    config.listeners[0].endpoint = Endpoint::Tcp(server.at.clone());
+    server.handle.reload(&config);
+    config.listeners.push(Listener::new(udp));
+    server.handle.reload(&config);
+    assert_eq!(echo(b"here").unwrap(), b"here");
+
+    // The same listener, at another rate: one that it has used up.
+    config.listeners[1].rate = NonZeroU32::new(1);
+    server.handle.reload(&config);
+    while server.handle.stats().datagrams_refused == 0 {
+        peer.send(b"too often").unwrap();
+    }
+    config.listeners[1].rate = None;
+    server.handle.reload(&config);
+
+    config.listeners.pop();
+    server.handle.reload(&config);
+    // Behind the answers that it still had to give.
+    let error = loop {
+        match echo(b"gone?") {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    server.end();
 }

@@ -316,10 +316,11 @@ fn listeners_come_and_go_while_workers_run() {
         shared.serve(gone);
         shared.serve(stays);
         // From many ports, so that both sockets have had somebody.
-        let peers: Vec<_> = (0..16).map(|_| peer_of(at)).collect();
+        let peers: Vec<_> = (0..64).map(|_| peer_of(at)).collect();
         for peer in &peers {
             assert_eq!(echo(peer, b"here"), b"here");
         }
+        assert!(shared.counters.workers.iter().all(|worker| worker.datagrams.get() > 0));
         let in_use = bind(&Listener::new(endpoint.clone()), false, WORKERS).unwrap_err();
         assert!(in_use.to_string().contains("in use"), "{in_use}");
 
@@ -341,5 +342,5 @@ fn listeners_come_and_go_while_workers_run() {
         shared.serve(listener(&endpoint));
         assert_eq!(echo(&peers[0], b"again"), b"again");
     });
-    assert_eq!(stats.datagrams, 16 + 16 + 1 + 1);
+    assert_eq!(stats.datagrams, 64 + 64 + 1 + 1);
 }
