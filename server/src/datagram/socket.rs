@@ -78,10 +78,10 @@ pub(crate) struct UdpSocket {
 impl Arrival {
     /// The way back. `None`: its answer would get nowhere.
     ///
-    /// The answer may go one router less far than the datagram could still have gone. Two servers that
-    /// both do so cannot pass a datagram to and fro for ever, whatever their ports and their distance;
-    /// and who is asking is not affected who is less than half of what he began with away: with the usual
-    /// 64, or more, that is anywhere.
+    /// The answer may go one router less far than the datagram could still have gone. So two servers that
+    /// both do this cannot pass a datagram to and fro for ever, whatever their ports and their distance. An
+    /// answer arrives if its way is no longer than half of what the datagram began with: of the usual 64, or
+    /// more, that is nearly anywhere.
     pub(crate) fn route_back(&self) -> Option<Route> {
         let hops = self.hops.checked_sub(1).filter(|&hops| hops > 0)?;
         Some(Route { peer: self.from, from: self.to, hops })
@@ -114,7 +114,7 @@ impl DatagramSocket for UdpSocket {
         let message = recvmsg::<SockaddrStorage>(fd, &mut buffers, Some(&mut self.control), flags)?;
         let from = message.address.as_ref().and_then(socket_addr);
         let from = from.ok_or(io::ErrorKind::InvalidData)?;
-        // Who does not say so is taken for near: the default of every system is no less.
+        // Of each it is said; if it were not, it would have what most systems begin with.
         let (mut to, mut hops) = (To::Any, 64);
         for control in message.cmsgs()? {
             match control {
