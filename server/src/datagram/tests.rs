@@ -79,13 +79,11 @@ impl DatagramSocket for Scripted {
 
     fn send(&mut self, bytes: &[u8], _: &Route) -> io::Result<()> {
         let mut script = self.0.lock().unwrap();
-        match script.refusals.pop_front() {
-            Some(error) => Err(error.into()),
-            None => {
-                script.sent.push(bytes.to_vec());
-                Ok(())
-            }
+        if let Some(error) = script.refusals.pop_front() {
+            return Err(error.into());
         }
+        script.sent.push(bytes.to_vec());
+        Ok(())
     }
 }
 
