@@ -47,7 +47,7 @@ pub fn judge(report: &Report) -> (Verdict, String) {
         return (Verdict::Failed, reason);
     }
     if let Some(reason) = limit(report) {
-        return (Verdict::ClientLimited, reason);
+        return (Verdict::ClientLimited, reason + &loss(report.datagrams, report.lost));
     }
     let came = plural(report.messages, "message");
     if report.lost.is_none() || report.errors.is_none() {
@@ -134,11 +134,10 @@ fn limit(report: &Report) -> Option<String> {
     {
         let more =
             if given < asked { ", or allow larger buffers (sysctl net.core.rmem_max)" } else { "" };
-        let loss = loss(report.datagrams, report.lost);
         return Some(format!(
             "{} came back, and the client's own system threw {} away, as the receive buffers of its \
              sockets were full ({} bytes each, of {} asked for): use more --processes or \
-             --connections, or a lower --rate or --pipeline{more}{loss}",
+             --connections, or a lower --rate or --pipeline{more}",
             plural(dropped, "datagram"),
             if dropped == 1 { "it" } else { "them" },
             count(given),
@@ -231,7 +230,11 @@ mod tests {
     fn lost_datagrams_are_said_and_no_failure() {
         let (verdict, reason) = judge(&datagrams(990, 300));
         assert_eq!(verdict, Verdict::Valid);
-        assert!(reason.ends_with("; 10 of 1,000 datagrams were lost (1.00 %)"), "{reason}");
+        let said = "; 10 of 1,000 datagrams were lost (1.00 %)";
+        assert!(reason.ends_with(said), "{reason}");
+        let (verdict, reason) = judge(&with_cpu(datagrams(990, 300), 0.95, 1.0));
+        assert_eq!(verdict, Verdict::ClientLimited);
+        assert!(reason.ends_with(said), "{reason}");
         let all = Report { messages: 0, lost: Some(1000), ..datagrams(990, 300) };
         assert_eq!(judge(&all).0, Verdict::Failed);
     }

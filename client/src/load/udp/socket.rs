@@ -1,7 +1,7 @@
 //! One socket of a load over datagrams: from the first that is sent to the last that may come back.
 //!
-//! As a connection does, it knows nothing of the loop that drives it. A datagram that does not come back
-//! is waited for as long as the time limit says, and not a moment longer is its place taken.
+//! As a connection does, it knows nothing of the loop that drives it. A datagram that is not back within the
+//! time limit is given up, and its place is free for another.
 
 use std::{
     collections::VecDeque,
