@@ -42,14 +42,34 @@ fn build() -> PathBuf {
         Some(named) => named,
     };
 
+    cargo_build(target, &["--profile", profile]);
+    directory.to_owned()
+}
+
+/// For programs that are linked with musl, and need no file but their own.
+#[must_use]
+pub fn static_target() -> String {
+    format!("{}-unknown-linux-musl", env::consts::ARCH)
+}
+
+/// Builds both programs for [`static_target`], not optimised, and returns the directory that they are in.
+#[must_use]
+pub fn linked_statically() -> PathBuf {
+    let directory = echo_server();
+    let target = directory.ancestors().nth(2).expect("TARGET/PROFILE/PROGRAM");
+    cargo_build(target, &["--profile", "dev", "--target", &static_target()]);
+    target.join(static_target()).join("debug")
+}
+
+fn cargo_build(target: &Path, args: &[&str]) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--package", "server", "--package", "client"])
-        .args(["--profile", profile, "--target-dir"])
+        .args(args)
+        .arg("--target-dir")
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .status()
         .expect("cargo runs: it is what runs this test");
     assert!(status.success(), "the programs under test do not build: {status}");
-    directory.to_owned()
 }

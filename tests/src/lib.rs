@@ -7,6 +7,7 @@
 //! | [`program`] | a program that is fed, read and waited for through pipes |
 //! | [`pty`] | a program in a pseudo-terminal, and its screen |
 //! | [`peer`] | a TCP client that says exactly what it expects |
+//! | [`deployment`] | the files that docs/DEPLOY.md shows |
 //! | [`load`] | a run of `echo-client load`, its processes and its report |
 //! | [`liar`] | an echo server inside the test that tells one lie, where the test says |
 //! | [`datagrams`] | an echo server for datagrams inside the test, and what a network does to them |
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 pub mod binaries;
 pub mod datagrams;
+pub mod deployment;
 pub mod liar;
 pub mod load;
 pub mod log;

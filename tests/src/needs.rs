@@ -1,9 +1,12 @@
 //! What a test needs of the machine besides the programs, and what is said of a test that lacks it.
 
 use std::{
+    path::Path,
     process::{Command, Stdio},
     thread,
 };
+
+use crate::binaries;
 
 /// What a machine may lack, and why it is taken to.
 pub type Need = Result<(), String>;
@@ -48,4 +51,21 @@ pub fn program(name: &str, args: &[&str]) -> Need {
 /// Why it is lacking.
 pub fn strace() -> Need {
     program("strace", &["-e", "inject=getppid:error=ENOSYS", "-o", "/dev/null", "true"])
+}
+
+/// The standard library for programs that need no other: see [`binaries::linked_statically`].
+///
+/// # Errors
+///
+/// Why it is lacking.
+pub fn static_target() -> Need {
+    let target = binaries::static_target();
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", &target]);
+    let libraries = rustc.output().map_err(|error| format!("rustc cannot be run ({error})"))?;
+    if Path::new(String::from_utf8_lossy(&libraries.stdout).trim()).is_dir() {
+        Ok(())
+    } else {
+        Err(format!("rustup target add {target} has not been run"))
+    }
 }

@@ -6,6 +6,7 @@
 //! on a connection that says nothing.
 
 mod crowds;
+mod deployment;
 mod process;
 mod proxies;
 mod system_calls;

@@ -1,0 +1,307 @@
+//! The files of `docs/deploy/`: each checked by the tool that will read it, where that is at hand, and all
+//! of them for what must agree between them.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    process::Command,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::{TempDir, tempdir};
+use tests::{
+    binaries,
+    deployment::{command, find, names, path, text, time},
+    needs::{self, lacks},
+    program::{Finished, Program},
+    server::EchoServer,
+};
+
+/// Runs a tool that ends by itself.
+fn run(tool: &str, args: &[&str]) -> Finished {
+    let mut command = Command::new(tool);
+    command.args(args);
+    Program::spawn(command).finish()
+}
+
+const SERVICE: &str = "echo-server.service";
+const SOCKET: &str = "echo-server.socket";
+
+/// The units with the server that was just built, since a unit is checked along with what it starts; and
+/// the service with these drop-ins.
+fn units(drop_ins: &[&str]) -> TempDir {
+    let directory = tempdir().expect("room for a directory");
+    let beside = directory.path().join(format!("{SERVICE}.d"));
+    fs::create_dir(&beside).expect("room for a directory");
+    let server = binaries::echo_server();
+    let server = server.to_str().expect("a path that can stand in a unit");
+    for unit in [SERVICE, SOCKET] {
+        let text = text(unit).replace("/usr/local/bin/echo-server", server);
+        fs::write(directory.path().join(unit), text).expect("room for a file");
+    }
+    for drop_in in drop_ins {
+        fs::copy(path(drop_in), beside.join(drop_in)).expect("room for a file");
+    }
+    directory
+}
+
+fn in_directory(directory: &TempDir, name: &str) -> String {
+    directory.path().join(name).to_str().expect("its name is ours").to_owned()
+}
+
+/// `echo-server config show` of the file.
+fn shown() -> String {
+    let file = path("echo-server.toml");
+    let shown = Program::run_server(&["config", "show", "--config", file.to_str().expect("ours")]);
+    assert_eq!(shown.code(), 0, "{shown:?}");
+    shown.stdout_text().to_owned()
+}
+
+/// The documents of the manifest, by their kind.
+fn manifest(kind: &str) -> Value {
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple(&text("kubernetes.yaml")).expect("it is YAML");
+    let found = documents.into_iter().find(|document| document["kind"] == kind);
+    found.unwrap_or_else(|| panic!("there is no {kind}"))
+}
+
+fn container() -> Value {
+    manifest("Deployment")["spec"]["template"]["spec"]["containers"][0].clone()
+}
+
+fn words(list: &Value) -> Vec<String> {
+    serde_json::from_value(list.clone()).unwrap_or_else(|error| panic!("{error}: {list}"))
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("no number: {value}"))
+}
+
+#[test]
+fn the_page_links_every_file() {
+    let page = fs::read_to_string(path("../DEPLOY.md")).expect("the page is there");
+    for name in names() {
+        assert!(page.contains(&format!("](deploy/{name})")), "{name} is not linked");
+    }
+}
+
+#[test]
+fn systemd_takes_the_units() {
+    if lacks(&[needs::program("systemd-analyze", &["--version"])]) {
+        return;
+    }
+    for drop_ins in [&[][..], &["low-ports.conf"]] {
+        let units = units(drop_ins);
+        let [service, socket] = [SERVICE, SOCKET].map(|unit| in_directory(&units, unit));
+        for asked in [&[&service[..]][..], &[&service, &socket]] {
+            let verified = run("systemd-analyze", &[&["verify", "--man=no"], asked].concat());
+            let said = (verified.code(), &verified.stderr[..]);
+            assert_eq!(said, (0, ""), "{drop_ins:?}: {asked:?}");
+        }
+    }
+}
+
+/// On systemd's scale of 0 to 100, on which it calls 20 "OK".
+#[test]
+fn systemd_finds_the_service_little_exposed() {
+    let unit = path(SERVICE);
+    let unit = unit.to_str().expect("its name is ours");
+    let offline = ["security", "--offline=yes", "--threshold=100", unit];
+    if lacks(&[needs::program("systemd-analyze", &offline)]) {
+        return;
+    }
+    for (drop_ins, most) in [(&[][..], 15), (&["low-ports.conf"], 20)] {
+        let units = units(drop_ins);
+        let (most, unit) = (format!("--threshold={most}"), in_directory(&units, SERVICE));
+        let judged = run("systemd-analyze", &["security", "--offline=yes", &most, &unit]);
+        assert_eq!(judged.code(), 0, "{drop_ins:?}: {judged:?}");
+    }
+}
+
+#[test]
+fn the_server_takes_the_configuration() {
+    let file = path("echo-server.toml");
+    let checked =
+        Program::run_server(&["config", "check", "--config", file.to_str().expect("ours")]);
+    assert_eq!(checked.code(), 0, "{checked:?}");
+}
+
+#[test]
+fn a_stop_by_systemd_leaves_time_for_the_drain() {
+    let (unit, shown) = (text("echo-server.service"), shown());
+    let drain = time(&shown, r#"^drain-timeout = "(.*)""#);
+    assert!(drain < time(&unit, "^TimeoutStopSec=(.*)$"));
+    let descriptors: u64 = find(&unit, "^LimitNOFILE=(.*)$").parse().expect("a number");
+    let connections: u64 = find(&shown, r"^max-connections = (\d+)").parse().expect("a number");
+    assert!(
+        descriptors > connections + 100,
+        "{descriptors} descriptors, {connections} connections"
+    );
+}
+
+/// Otherwise it would not have the terms that stand there.
+#[test]
+fn the_socket_that_systemd_passes_is_one_of_the_configuration() {
+    let address = text("echo-server.socket");
+    let address = find(&address, "^ListenStream=(.*)$");
+    assert!(shown().contains(&format!(r#""tcp://{address}""#)), "{address}");
+}
+
+#[test]
+fn haproxy_takes_its_configuration() {
+    if lacks(&[needs::program("haproxy", &["-v"])]) {
+        return;
+    }
+    let checked = run("haproxy", &["-c", "-f", path("haproxy.cfg").to_str().expect("ours")]);
+    assert_eq!(checked.code(), 0, "{checked:?}");
+    assert!(!checked.stderr.contains("WARNING"), "{checked:?}");
+}
+
+#[test]
+fn an_idle_connection_is_ended_by_the_server_and_not_by_the_proxy() {
+    let (proxy, shown) = (text("haproxy.cfg"), shown());
+    let idle = time(&shown, r#"^idle-timeout = "(.*)""#);
+    for side in ["client", "server", "tunnel"] {
+        assert!(idle < time(&proxy, &format!(r"^ *timeout {side} (.*)$")), "{side}");
+    }
+    let write = time(&shown, r#"^write-timeout = "(.*?)""#);
+    for side in ["client-fin", "server-fin"] {
+        assert!(write < time(&proxy, &format!(r"^ *timeout {side} (.*)$")), "{side}");
+    }
+    let port = find(&proxy, r"^ *server echo-1 \S+:(\d+)$");
+    assert!(find(&shown, r#""(tcp://.*proxy=required)""#).contains(&format!(":{port}?")), "{port}");
+}
+
+#[test]
+fn the_containers_command_line_is_one_that_the_server_takes() {
+    let file = text("Containerfile");
+    assert_eq!(command(&file, "^ENTRYPOINT (.*)$"), ["/echo-server"]);
+    for args in [command(&file, "^CMD (.*)$"), words(&container()["args"])] {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let checked = Program::run_server(&[&["config", "check"], &args[..]].concat());
+        assert_eq!(checked.code(), 0, "{args:?}: {checked:?}");
+    }
+}
+
+#[test]
+fn a_probe_is_a_round_trip() {
+    let check = command(&text("Containerfile"), r"(?s)^HEALTHCHECK [^\[]*?CMD (\[.*?\])$");
+    let container = container();
+    let probes = ["startupProbe", "readinessProbe", "livenessProbe"];
+    let probes = probes.map(|probe| words(&container[probe]["exec"]["command"]));
+    let server = EchoServer::start(&[]);
+    let there = server.address().to_string();
+    for probe in probes.into_iter().chain([check]) {
+        let [program, args @ ..] = &probe[..] else { panic!("a command has a word at least") };
+        assert_eq!(program, "/echo-client");
+        let probe = |address: &str| {
+            let args: Vec<_> =
+                args.iter().map(|arg| arg.replace("127.0.0.1:65432", address)).collect();
+            Program::start(binaries::echo_client(), &args).finish()
+        };
+        assert_eq!(probe(&there).code(), 0, "{args:?}");
+        // Nobody listens on the lowest port.
+        assert_eq!(probe("127.0.0.1:1").code(), 1, "{args:?}");
+    }
+}
+
+#[test]
+fn hadolint_finds_nothing_in_the_containerfile() {
+    if lacks(&[needs::program("hadolint", &["--version"])]) {
+        return;
+    }
+    let linted = run("hadolint", &[path("Containerfile").to_str().expect("ours")]);
+    assert_eq!(linted.code(), 0, "{linted:?}");
+}
+
+#[test]
+fn the_manifests_follow_the_schema_of_kubernetes() {
+    if lacks(&[needs::program("kubernetes-validate", &["--version"])]) {
+        return;
+    }
+    let file = path("kubernetes.yaml");
+    let checked = run("kubernetes-validate", &["--strict", file.to_str().expect("ours")]);
+    assert_eq!(checked.code(), 0, "{checked:?}");
+}
+
+#[test]
+fn kubernetes_leaves_time_for_the_drain() {
+    let deployment = manifest("Deployment");
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = container();
+    let before =
+        Duration::from_secs(number(&container["lifecycle"]["preStop"]["sleep"]["seconds"]));
+    let drain = time(&words(&container["args"]).join("\n"), "^--drain-timeout=(.*)$");
+    let grace = Duration::from_secs(number(&pod["terminationGracePeriodSeconds"]));
+    assert!(grace > before + drain, "{grace:?} is not more than {before:?} and {drain:?}");
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        let own = time(&words(&container[probe]["exec"]["command"]).join("\n"), "^--timeout=(.*)$");
+        let most = Duration::from_secs(number(&container[probe]["timeoutSeconds"]));
+        assert!(own < most, "{probe} is to say itself what is wrong");
+    }
+}
+
+#[test]
+fn the_manifests_agree_with_each_other_and_with_the_container() {
+    let (deployment, service) = (manifest("Deployment"), manifest("Service"));
+    let budget = manifest("PodDisruptionBudget");
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    assert!(labels.is_object());
+    for selector in [
+        &deployment["spec"]["selector"]["matchLabels"],
+        &service["spec"]["selector"],
+        &budget["spec"]["selector"]["matchLabels"],
+    ] {
+        assert_eq!(selector, labels);
+    }
+    let container = container();
+    let port = &container["ports"][0];
+    assert_eq!(service["spec"]["ports"][0]["targetPort"], port["name"]);
+    let file = text("Containerfile");
+    assert_eq!(find(&file, "^EXPOSE (.*)$"), port["containerPort"].to_string());
+    let user = &deployment["spec"]["template"]["spec"]["securityContext"]["runAsUser"];
+    assert_eq!(find(&file, r"^USER (\d+):"), user.to_string());
+    let replicas = number(&deployment["spec"]["replicas"]);
+    assert!(replicas > number(&budget["spec"]["maxUnavailable"]), "one is always there");
+}
+
+/// A Service called echo-server would set `ECHO_SERVER_PORT`.
+#[test]
+fn a_service_of_the_same_name_configures_nothing() {
+    let pod = &manifest("Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["enableServiceLinks"], false);
+    let mut with_links = Command::new(binaries::echo_server());
+    with_links.args(["config", "check"]).env("ECHO_SERVER_PORT", "tcp://10.0.0.1:65432");
+    let checked = Program::spawn(with_links).finish();
+    assert_eq!(checked.code(), 2, "then the setting may go: {checked:?}");
+}
+
+/// systemd's own tool listens, and starts the server for the first client.
+#[test]
+fn the_first_client_starts_the_server_and_is_served() {
+    if lacks(&[needs::program("systemd-socket-activate", &["--version"])]) {
+        return;
+    }
+    let directory = tempdir().expect("room for a directory");
+    // For TCP the tool would have to be told a port.
+    let path = directory.path().join("echo.sock");
+    let mut command = Command::new("systemd-socket-activate");
+    command.arg("--listen").arg(&path).arg(binaries::echo_server());
+    let server = Program::spawn(command);
+    let _ = server.stderr.wait_for_line("Listening on .*echo.sock");
+    let mut client = UnixStream::connect(&path).expect("systemd listens");
+    client.write_all(b"first\nexit\n").expect("the server takes what is sent");
+    let mut reply = String::new();
+    client.read_to_string(&mut reply).expect("the server replies");
+    assert_eq!(reply, "first\nGoodbye!\n");
+    drop(client);
+    server.signal(Signal::TERM);
+    let ended = server.finish();
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    let started: Vec<_> =
+        ended.stderr.lines().filter(|line| line.contains("Echo server started")).collect();
+    assert!(matches!(started[..], [only] if only.ends_with("echo.sock")), "{started:?}");
+}
