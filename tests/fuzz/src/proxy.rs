@@ -61,7 +61,8 @@ fn ip<Ip: FromStr + Into<IpAddr>>(text: &str) -> Option<IpAddr> {
 }
 
 fn number(text: &str) -> Option<u16> {
-    (0..=u16::MAX).find(|number| number.to_string() == text)
+    let is_canonical = text == "0" || !text.starts_with(['0', '+']);
+    text.parse().ok().filter(|_| is_canonical)
 }
 
 /// Version 2: 16 bytes, the last two of which say how many follow.
