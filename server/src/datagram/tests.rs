@@ -31,7 +31,7 @@ use crate::{
     reload::Told,
     shared::{Shared, WAKE},
     stream::Socket,
-    worker::Worker,
+    worker::{Incoming, Worker},
 };
 
 /// What a scripted socket is to receive, what it says to each attempt to send, and what it was sent.
@@ -240,13 +240,22 @@ impl Source for Trap {
 const WORKERS: usize = 2;
 
 /// Has `test` talk to running workers that serve nobody yet, then drains them.
-fn with_workers(test: impl FnOnce(&Shared<crate::worker::Incoming<Socket>>)) -> Stats {
+fn with_workers(test: impl FnOnce(&Shared<Incoming<Socket>>)) -> Stats {
+    with_workers_after(|_| {}, test)
+}
+
+/// The same, with what is to be so before they begin.
+fn with_workers_after(
+    before: impl FnOnce(&Shared<Incoming<Socket>>),
+    test: impl FnOnce(&Shared<Incoming<Socket>>),
+) -> Stats {
     let acceptor = Poll::new().unwrap();
     let polls = [(); WORKERS].map(|()| Poll::new().unwrap());
     let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
     let config = Config::default().with_workers(NonZeroUsize::new(WORKERS).unwrap());
     let told = Told::new(&config, &[]);
     let shared = Shared::new(&config, told, waker(&acceptor), polls.iter().map(waker).collect());
+    before(&shared);
     thread::scope(|scope| {
         let (spin, shared) = (config.spin, &shared);
         let run = |(seat, poll)| scope.spawn(move || Worker::new(seat, spin, shared, poll).run());
@@ -327,7 +336,9 @@ fn listeners_come_and_go_while_workers_run() {
         }
         let (closed, wait) = mpsc::channel();
         shared.withdraw(rules, closed);
-        assert!(wait.recv().is_err(), "nothing is sent; the end says that all are closed");
+        // Nothing is sent: the end says that all are closed.
+        let closed = wait.recv_timeout(Duration::from_secs(30));
+        assert_eq!(closed, Err(mpsc::RecvTimeoutError::Disconnected));
         for peer in &peers {
             let mut back = [0; 8];
             assert_eq!(peer.recv(&mut back).unwrap(), 4, "what had come was answered");
@@ -341,4 +352,25 @@ fn listeners_come_and_go_while_workers_run() {
         assert_eq!(echo(&peers[0], b"again"), b"again");
     });
     assert_eq!(stats.datagrams, 64 + 64 + 1 + 1);
+}
+
+#[test]
+fn what_had_come_before_the_drain_is_answered() {
+    let listener = listener(&anywhere());
+    let peers: Vec<_> = (0..64).map(|_| peer_of(address(&listener))).collect();
+    let stats = with_workers_after(
+        |shared| {
+            for peer in &peers {
+                peer.send(b"early").unwrap();
+            }
+            shared.serve(listener);
+            shared.enter(Phase::Draining);
+        },
+        |_| {
+            for peer in &peers {
+                assert_eq!(peer.recv(&mut [0; 8]).unwrap(), 5);
+            }
+        },
+    );
+    assert_eq!(stats.datagrams, 64);
 }
