@@ -96,13 +96,19 @@ pub(crate) fn bind(
 /// # Errors
 ///
 /// If the system does not let us use it as we need to.
-pub(crate) fn adopt(listener: &Listener, inherited: Inherited) -> io::Result<Listening> {
-    let socket = match &listener.endpoint {
-        Endpoint::Unix(_) => local(&listener.endpoint, inherited.socket, None)?,
-        _ => remote(inherited.socket)?,
+pub(crate) fn adopt(listener: &Listener, inherited: Inherited) -> io::Result<Bound> {
+    let endpoint = listener.endpoint.clone();
+    let socket = match &endpoint {
+        Endpoint::Tcp(_) => remote(inherited.socket)?,
+        Endpoint::Unix(_) => local(&endpoint, inherited.socket, None)?,
+        Endpoint::Udp(at) => {
+            let rules = Arc::new(Rules::new(endpoint.to_string(), at.port, listener.rate));
+            // There is the one; the first worker will have it.
+            let sockets = vec![Box::new(UdpSocket::new(inherited.socket)?) as Box<_>];
+            return Ok(Bound::Datagram(DatagramListener { endpoint, rules, sockets }));
+        }
     };
-    let terms = Arc::new(Terms::new(listener));
-    Ok(Listening { endpoint: listener.endpoint.clone(), terms, socket })
+    Ok(Bound::Stream(Listening { endpoint, terms: Arc::new(Terms::new(listener)), socket }))
 }
 
 fn unix(endpoint: &Endpoint, path: &Path, mode: u32) -> io::Result<ListenSocket> {

@@ -197,13 +197,24 @@ impl<S: Stream> Connection<S> {
                 }
                 Stage::Announcing | Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
                 Stage::Ending => {
-                    self.stream.half_close()?;
+                    self.half_close()?;
                     self.enter(Stage::Lingering, room.now);
                 }
                 Stage::Leaving => return Ok(Turn::Over),
             }
         }
         Ok(Turn::Wait)
+    }
+
+    fn half_close(&mut self) -> io::Result<()> {
+        match self.stream.half_close() {
+            // The peer has reset the connection, and reading says so in better words.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                self.readiness.readable = true;
+                Ok(())
+            }
+            closed => closed,
+        }
     }
 
     fn enter(&mut self, stage: Stage, now: Instant) {

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     os::{fd::OwnedFd, unix::net::UnixListener},
 };
 
@@ -39,6 +39,16 @@ impl Inherited {
         Self::new(Endpoint::Unix(path.to_owned()), listener.into())
     }
 
+    /// A socket for UDP. One worker serves it, since there is only one.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say where it receives.
+    pub fn udp(socket: UdpSocket) -> io::Result<Self> {
+        let endpoint = Endpoint::Udp(socket.local_addr()?.into());
+        Ok(Self { endpoint, socket: socket.into() })
+    }
+
     fn new(endpoint: Endpoint, socket: OwnedFd) -> io::Result<Self> {
         let socket = Socket::from(socket);
         if socket.is_listener()? {
@@ -69,6 +79,8 @@ mod tests {
         let path = dir.path().join("echo.sock");
         let unix = Inherited::unix(UnixListener::bind(&path).unwrap()).unwrap();
         assert_eq!(unix.endpoint(), &Endpoint::Unix(path));
+        let udp = Inherited::udp(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+        assert!(matches!(udp.endpoint(), Endpoint::Udp(at) if at.host == "127.0.0.1"));
     }
 
     #[test]

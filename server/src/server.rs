@@ -102,9 +102,7 @@ impl Server {
         let listeners = config.listeners.iter().map(|listener| {
             let is_its = |socket: &mut Inherited| *socket.endpoint() == listener.endpoint;
             match inherited.extract_if(.., is_its).next() {
-                Some(socket) => {
-                    adopt(listener, socket).map(Bound::Stream).map_err(BindError::System)
-                }
+                Some(socket) => adopt(listener, socket).map_err(BindError::System),
                 None => bind(listener, config.reuse_port, workers),
             }
         });

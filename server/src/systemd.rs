@@ -39,7 +39,13 @@ fn socket(passed: &mut ListenFd, at: usize) -> anyhow::Result<Inherited> {
     if let Ok(Some(listener)) = passed.take_unix_listener(at) {
         return Inherited::unix(listener).map_err(|error| said(&error));
     }
-    bail!("it is none of TCP and Unix; see ListenStream= in systemd.socket(5)")
+    if let Ok(Some(socket)) = passed.take_udp_socket(at) {
+        return Inherited::udp(socket).map_err(|error| said(&error));
+    }
+    bail!(
+        "it is none of TCP, UDP and a Unix stream; see ListenStream= and ListenDatagram= in \
+         systemd.socket(5)"
+    )
 }
 
 fn said(error: &io::Error) -> anyhow::Error {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     os::unix::net::{UnixDatagram, UnixListener, UnixStream},
     path::PathBuf,
 };
@@ -60,6 +60,22 @@ fn a_passed_socket_is_the_listener() {
 }
 
 #[test]
+fn a_passed_socket_for_datagrams_is_served() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("it is bound");
+    let server = Launch::new::<&str>(&[]).passing(socket).start();
+    assert_eq!(server.addresses(), [format!("udp://{address}")]);
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    client.set_read_timeout(Some(DEADLINE)).expect("more than no time");
+    client.send_to(b"hello", address).expect("room for a datagram");
+    let mut back = [0; 8];
+    let (len, from) = client.recv_from(&mut back).expect("an echo");
+    assert_eq!((&back[..len], from), (&b"hello"[..], address));
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
 fn a_passed_socket_has_the_terms_of_its_listener_and_others_are_made() {
     let dir = tempdir().expect("room for a directory");
     let path = dir.path().join("echo.sock");
@@ -81,11 +97,11 @@ fn a_passed_socket_has_the_terms_of_its_listener_and_others_are_made() {
 
 #[test]
 fn what_is_passed_and_cannot_be_served_is_refused() {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let socket = UnixDatagram::unbound().expect("descriptors are left");
     let connection = UnixStream::pair().expect("descriptors are left").0;
     for (passed, why) in [
         (std::os::fd::OwnedFd::from(connection), "it has no path; with systemd it takes Accept=no"),
-        (socket.into(), "it is none of TCP and Unix"),
+        (socket.into(), "it is none of TCP, UDP and a Unix stream"),
     ] {
         let mut command = std::process::Command::new("sh");
         command.arg("-c").arg(

@@ -30,6 +30,8 @@ struct Script {
     broken: bool,
     outgoing: Vec<u8>,
     half_closed: bool,
+    /// It has been reset, which only reads say as it is.
+    is_reset: bool,
 }
 
 impl Read for Script {
@@ -76,7 +78,7 @@ impl Write for Script {
 impl Stream for Script {
     fn half_close(&mut self) -> io::Result<()> {
         self.half_closed = true;
-        Ok(())
+        if self.is_reset { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
     }
 
     fn received(&self) -> io::Result<u64> {
@@ -443,6 +445,18 @@ fn timeouts_are_measured_from_the_last_byte_that_moved() {
     assert_eq!(bench.connection.deadline(), Some(start + 5 * second), "a byte was taken");
     bench.turn();
     assert_eq!(bench.connection.deadline(), Some(start + 12 * second), "nothing is owed");
+}
+
+#[test]
+fn a_reset_behind_an_exit_is_called_a_reset() {
+    listen();
+    let mut bench = Bench::new(Protocol::Text, &[b"exit\n"]);
+    bench.stream().incoming.push_back(Err(io::ErrorKind::ConnectionReset.into()));
+    bench.stream().is_reset = true;
+    assert_eq!(bench.readable(), Turn::Over);
+    assert_eq!(bench.stream().outgoing, b"Goodbye!\n");
+    let lost = lines().into_iter().find(|line| line.contains("disconnected")).unwrap();
+    assert!(lost.contains("connection reset"), "{lost}");
 }
 
 #[test]

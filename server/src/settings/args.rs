@@ -166,8 +166,7 @@ impl Args {
         }
         for endpoint in passed {
             if !config.listeners.iter().any(|listener| listener.endpoint == *endpoint) {
-                let endpoint = endpoint.clone();
-                config.listeners.push(Listener { endpoint, ..usual.clone() });
+                config.listeners.push(Listen::at(endpoint.clone()).listener(&usual));
             }
         }
         if let Some(most) = self.max_connections {

@@ -34,7 +34,8 @@ const PARAMETERS: &str =
     "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout and rate";
 
 impl Listen {
-    fn at(endpoint: Endpoint) -> Self {
+    /// As for all.
+    pub(super) fn at(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             v6only: None,
