@@ -1,4 +1,13 @@
 //! `SIGHUP`: the log file is opened anew, and the settings are read anew.
+//!
+//! In a thread of its own: a name in the settings may take its time to resolve, and the next signal may be
+//! the one to leave.
+
+use std::{
+    io,
+    sync::mpsc::{self, Sender},
+    thread,
+};
 
 use common::endpoint::Endpoint;
 use log::{error, info, warn};
@@ -28,14 +37,31 @@ pub(crate) struct Hangup<Reopen> {
     pub(crate) reopen: Option<Reopen>,
 }
 
-impl<Reopen: Fn()> Hangup<Reopen> {
+impl<Reopen: Fn() + Send + 'static> Hangup<Reopen> {
+    /// Starts the thread, which does it for each word that it is sent. It ends with the process.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for a thread.
+    pub(crate) fn start(mut self) -> io::Result<Sender<()>> {
+        let (again, asked) = mpsc::channel();
+        thread::Builder::new().name("reload".into()).spawn(move || {
+            while asked.recv().is_ok() {
+                // Who has asked several times by now has asked for the same.
+                while asked.try_recv().is_ok() {}
+                self.reload();
+            }
+        })?;
+        Ok(again)
+    }
+
     /// Whether there is anything to do anew. If not, a hangup keeps its meaning, the end of the terminal.
     pub(crate) fn means_something(&self) -> bool {
         self.reopen.is_some() || self.sources.file().is_some() || systemd::is_there()
     }
 
     /// Does it; the log says what came of it.
-    pub(crate) fn reload(&mut self) {
+    fn reload(&mut self) {
         systemd::reloading();
         self.reopen.iter().for_each(|reopen| reopen());
         match self.sources.load() {

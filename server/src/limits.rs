@@ -141,6 +141,13 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// accepting who is in their backlogs.
 pub const ORDERS: Duration = Duration::from_secs(1);
 
+/// How long a server that makes a Unix socket waits for another one that does so in the same directory, which
+/// takes that one no time to speak of.
+pub const LOCK: Duration = Duration::from_secs(1);
+
+/// How often it looks.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// A line about the same trouble is logged at most this often.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 

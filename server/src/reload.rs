@@ -105,6 +105,11 @@ impl Told {
         Self { first: config.clone(), open: Mutex::new(open), orders: SegQueue::new() }
     }
 
+    /// Drops the orders that came too late, and with them the sockets that were to be listened on.
+    pub(crate) fn clear(&self) {
+        while self.orders.pop().is_some() {}
+    }
+
     /// What the acceptor has to do next.
     pub(crate) fn next_order(&self) -> Option<(Order, Done)> {
         self.orders.pop()

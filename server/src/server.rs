@@ -184,6 +184,7 @@ impl Server {
         shared.handoff.close();
         pool.join();
         shared.post.clear();
+        shared.told.clear();
         // Whoever is there still came too late for the workers.
         while let Some(incoming) = shared.handoff.take_any() {
             let (terms, ip) = incoming.counts_as();

@@ -30,9 +30,10 @@ impl Ended {
 /// Listens for signals in a thread of its own, which ends with the process.
 pub(crate) fn listen(
     handle: Handle,
-    mut hangup: Hangup<impl Fn() + Send + 'static>,
+    hangup: Hangup<impl Fn() + Send + 'static>,
 ) -> io::Result<Ended> {
     let wanted = hangup.means_something().then_some(SIGHUP);
+    let again = hangup.start()?;
     let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(wanted))?;
     let ended = Ended::default();
     let by = ended.clone();
@@ -40,7 +41,8 @@ pub(crate) fn listen(
         let mut asked = 0;
         for signal in signals.forever() {
             if signal == SIGHUP {
-                hangup.reload();
+                // Its thread ends only with the process.
+                let _ = again.send(());
                 continue;
             }
             asked += 1;

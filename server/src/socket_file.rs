@@ -8,6 +8,7 @@ use std::{
         unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
+    thread,
 };
 
 use rustix::{
@@ -15,6 +16,8 @@ use rustix::{
     io::Errno,
 };
 use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::limits;
 
 /// A socket's file, which is removed when this is dropped, if it is still that socket's.
 #[derive(Debug)]
@@ -92,8 +95,16 @@ fn lock_directory(path: &Path) -> Option<OwnedFd> {
     };
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(directory, flags, Mode::empty()).ok()?;
-    flock(&directory, FlockOperation::LockExclusive).ok()?;
-    Some(directory)
+    // Whoever has it for longer is no server that starts, and must not keep us.
+    let attempts = limits::LOCK.as_millis() / limits::LOCK_PAUSE.as_millis();
+    for _ in 0..attempts {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(directory),
+            Err(Errno::WOULDBLOCK) => thread::sleep(limits::LOCK_PAUSE),
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ struct Script {
     broken: bool,
     outgoing: Vec<u8>,
     half_closed: bool,
-    /// It has been reset, which only reads say as it is.
-    is_reset: bool,
+    /// What the half-close says instead of nothing.
+    complaint: Option<io::ErrorKind>,
 }
 
 impl Read for Script {
@@ -78,7 +78,7 @@ impl Write for Script {
 impl Stream for Script {
     fn half_close(&mut self) -> io::Result<()> {
         self.half_closed = true;
-        if self.is_reset { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
+        self.complaint.map_or(Ok(()), |complaint| Err(complaint.into()))
     }
 
     fn received(&self) -> io::Result<u64> {
@@ -452,7 +452,7 @@ fn a_reset_behind_an_exit_is_called_a_reset() {
     listen();
     let mut bench = Bench::new(Protocol::Text, &[b"exit\n"]);
     bench.stream().incoming.push_back(Err(io::ErrorKind::ConnectionReset.into()));
-    bench.stream().is_reset = true;
+    bench.stream().complaint = Some(io::ErrorKind::NotConnected);
     assert_eq!(bench.readable(), Turn::Over);
     assert_eq!(bench.stream().outgoing, b"Goodbye!\n");
     let lost = lines().into_iter().find(|line| line.contains("disconnected")).unwrap();
