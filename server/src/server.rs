@@ -183,7 +183,7 @@ impl Server {
         // The acceptor, and with it every listener, is gone: whoever has come is in the queue.
         shared.handoff.close();
         pool.join();
-        shared.post.clear();
+        shared.mailboxes.clear();
         shared.told.clear();
         // Whoever is there still came too late for the workers.
         while let Some(incoming) = shared.handoff.take_any() {

@@ -20,7 +20,7 @@ use mio::{Token, Waker};
 use crate::{
     config::Config,
     counters::Counters,
-    datagram::{DatagramListener, Post, Rules},
+    datagram::{DatagramListener, Mailboxes, Rules},
     handoff::Handoff,
     limits, logging,
     open::OpenConnections,
@@ -39,7 +39,7 @@ pub(crate) struct Shared<T> {
     pub(crate) counters: Counters,
     pub(crate) handoff: Handoff<T, Waker>,
     /// UDP sockets on their way to workers.
-    pub(crate) post: Post,
+    pub(crate) mailboxes: Mailboxes,
     pub(crate) told: Told,
     /// Whether every message is logged. Workers look once a round.
     pub(crate) log_messages: AtomicBool,
@@ -54,7 +54,7 @@ impl<T> Shared<T> {
             phase: PhaseCell::default(),
             open: OpenConnections::new(config),
             counters: Counters::new(workers.len()),
-            post: Post::new(workers.len()),
+            mailboxes: Mailboxes::new(workers.len()),
             handoff: Handoff::new(limits::QUEUE, acceptor, workers),
             told,
             log_messages: AtomicBool::new(config.log_messages),
@@ -75,14 +75,14 @@ impl<T> Shared<T> {
 
     /// Has each worker serve one of the listener's sockets from now on.
     pub(crate) fn serve(&self, listener: DatagramListener) {
-        self.post.deal(listener);
+        self.mailboxes.deal(listener);
         self.handoff.wake_all();
     }
 
     /// Has each worker answer what has come to the UDP listener with these rules, and close its socket.
     /// `closed` is dropped when all have done so.
     pub(crate) fn withdraw(&self, rules: Arc<Rules>, closed: Sender<Infallible>) {
-        self.post.withdraw(rules, closed);
+        self.mailboxes.withdraw(rules, closed);
         self.handoff.wake_all();
     }
 

@@ -26,7 +26,7 @@ use slab::Slab;
 use crate::{
     balance::{Balance, Done, Surplus},
     connection::{Connection, Readiness, Room, Turn},
-    datagram::Desks,
+    datagram::Responders,
     journal::Journal,
     limits, logging,
     peer::Peer,
@@ -69,7 +69,7 @@ pub(crate) struct Worker<'a, S> {
     poll: Poll,
     connections: Slab<Slot<S>>,
     /// UDP sockets; their keys are none of a connection.
-    desks: Desks,
+    responders: Responders,
     /// Keys of who is to have a turn; each at most once, see [`Slot::queued`].
     ready: Vec<usize>,
     timers: Timers,
@@ -117,7 +117,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             ),
             poll,
             connections: Slab::new(),
-            desks: Desks::default(),
+            responders: Responders::default(),
             ready: Vec::new(),
             timers: Timers::default(),
             sweep: Sweep::default(),
@@ -173,7 +173,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn is_done(&self) -> bool {
         let late = self.drained_by.is_some_and(|by| self.now >= by);
-        let nobody = self.connections.is_empty() && self.desks.is_empty();
+        let nobody = self.connections.is_empty() && self.responders.is_empty();
         late || (nobody && self.shared.handoff.is_drained())
     }
 
@@ -188,9 +188,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.connections[key].connection.drain();
             self.queue(key);
         }
-        // What is in the post was bound before.
-        self.look_at_post();
-        self.desks.leave(&mut self.ready);
+        // What is in the mailbox was bound before.
+        self.look_into_mailbox();
+        self.responders.leave(&mut self.ready);
     }
 
     fn take_connections(&mut self) {
@@ -301,7 +301,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.count_busy(self.now);
         }
         let told = heard.then(|| events.iter().count());
-        let sockets = self.connections.len() + self.desks.len();
+        let sockets = self.connections.len() + self.responders.len();
         Ok(told.and_then(|told| self.sweep.heard(begun, told, sockets)))
     }
 
@@ -379,16 +379,16 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     #[cold]
     fn note_other(&mut self, event: &Event) {
         if event.token() == WAKE {
-            self.look_at_post();
+            self.look_into_mailbox();
         } else {
-            self.desks.note(event.token(), &mut self.ready);
+            self.responders.note(event.token(), &mut self.ready);
         }
     }
 
     /// UDP sockets may have come or be to go.
-    fn look_at_post(&mut self) {
-        let (post, registry) = (&self.shared.post, self.poll.registry());
-        self.desks.collect(post, self.seat, registry, &self.journal, &mut self.ready);
+    fn look_into_mailbox(&mut self) {
+        let (mailboxes, registry) = (&self.shared.mailboxes, self.poll.registry());
+        self.responders.collect(mailboxes, self.seat, registry, &self.journal, &mut self.ready);
     }
 
     fn queue(&mut self, key: usize) {
@@ -409,7 +409,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
 
     fn give_turn(&mut self, key: usize) {
         let Some(slot) = self.connections.get_mut(key) else {
-            return self.give_desk_turn(key);
+            return self.give_responder_turn(key);
         };
         slot.queued = false;
         slot.done.turn(self.balance.looks());
@@ -437,14 +437,14 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     }
 
     #[cold]
-    fn give_desk_turn(&mut self, key: usize) {
+    fn give_responder_turn(&mut self, key: usize) {
         let mut room = Room {
             buffer: &mut self.buffer,
             journal: &self.journal,
             open: &self.shared.open,
             now: self.now,
         };
-        self.desks.give_turn(key, &mut room, self.poll.registry(), &mut self.ready);
+        self.responders.give_turn(key, &mut room, self.poll.registry(), &mut self.ready);
     }
 
     /// After a turn: asks the poll for what is newly of interest, and arms the deadline.

@@ -3,11 +3,11 @@
 //! ```text
 //! bind ──> listener: one socket for each worker, and the rules for all of them
 //!             ▼
-//!          post: how a socket gets to its worker, and word that its listener is withdrawn
+//!          mailboxes: how a socket gets to its worker, and word that its listener is withdrawn
 //!             ▼
-//!          desks: the sockets of one worker, and where their events go
+//!          responders: the sockets of one worker, and where their events go
 //!             ▼
-//!          desk: one socket's turn ──> rules: who is answered ──> rate: how often
+//!          responder: one socket's turn ──> rules: who is answered ──> rate: how often
 //!             ▼
 //!          socket: a datagram with where it came from, where it was sent to, and how far it has been
 //! ```
@@ -15,10 +15,10 @@
 //! It knows nothing of connections, and polls only by name: when a socket has its turn is the worker's
 //! to say.
 
-mod desk;
-mod desks;
-mod post;
+mod mailboxes;
 mod rate;
+mod responder;
+mod responders;
 mod rules;
 mod socket;
 #[cfg(test)]
@@ -29,8 +29,8 @@ use std::sync::Arc;
 use common::endpoint::Endpoint;
 
 pub(crate) use self::{
-    desks::Desks,
-    post::Post,
+    mailboxes::Mailboxes,
+    responders::Responders,
     rules::{Refusal, Rules},
     socket::{DatagramSocket, UdpSocket},
 };

@@ -1,4 +1,4 @@
-//! A desk over a scripted socket; and workers with real sockets, which come, go, and have a bug.
+//! A responder over a scripted socket; and workers with real sockets, which come, go, and have a bug.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use mio::{Interest, Poll, Registry, Token, Waker, event::Source};
 
 use super::{
     DatagramListener, DatagramSocket, Rules,
-    desk::Desk,
+    responder::Responder,
     socket::{Arrival, Route},
 };
 use crate::{
@@ -99,10 +99,10 @@ impl Source for Scripted {
     }
 }
 
-/// A desk, and what it counts.
+/// A responder, and what it counts.
 struct Bench {
     script: Scripted,
-    desk: Desk,
+    responder: Responder,
     counters: WorkerCounters,
     buffer: Vec<u8>,
 }
@@ -111,8 +111,13 @@ impl Bench {
     fn new() -> Self {
         let script = Scripted::default();
         let rules = Rules::new("udp://127.0.0.1:7000".to_owned(), 7000, None);
-        let desk = Desk::new(Box::new(script.clone()), Arc::new(rules));
-        Self { script, desk, counters: WorkerCounters::default(), buffer: vec![0; READ_BUFFER] }
+        let responder = Responder::new(Box::new(script.clone()), Arc::new(rules));
+        Self {
+            script,
+            responder,
+            counters: WorkerCounters::default(),
+            buffer: vec![0; READ_BUFFER],
+        }
     }
 
     fn turn(&mut self) -> Turn {
@@ -120,7 +125,7 @@ impl Bench {
         let open = OpenConnections::new(&Config::default());
         let now = Instant::now();
         let mut room = Room { buffer: &mut self.buffer, journal: &journal, open: &open, now };
-        self.desk.turn(&mut room, &[7000])
+        self.responder.turn(&mut room, &[7000])
     }
 }
 
@@ -151,11 +156,11 @@ fn what_the_socket_has_no_room_for_is_kept_and_nothing_read_meanwhile() {
     bench.script.refuses(&[ErrorKind::WouldBlock, ErrorKind::WouldBlock]);
     for _ in 0..2 {
         assert_eq!(bench.turn(), Turn::Wait);
-        assert!(bench.desk.wants_write());
+        assert!(bench.responder.wants_write());
         assert_eq!((bench.script.sent().len(), bench.script.waiting()), (0, 1));
     }
     assert_eq!(bench.turn(), Turn::Wait);
-    assert!(!bench.desk.wants_write());
+    assert!(!bench.responder.wants_write());
     assert_eq!(bench.script.sent(), ["one", "two"]);
 }
 
@@ -189,13 +194,13 @@ fn who_leaves_answers_what_is_there_and_not_for_ever() {
     let mut bench = Bench::new();
     bench.script.receives(&["one", "two"]);
     bench.script.refuses(&[ErrorKind::WouldBlock]);
-    bench.desk.leave();
+    bench.responder.leave();
     assert_eq!(bench.turn(), Turn::Wait, "it owes an answer");
     assert_eq!(bench.turn(), Turn::Over);
     assert_eq!(bench.script.sent(), ["one", "two"]);
 
     let mut bench = Bench::new();
-    bench.desk.leave();
+    bench.responder.leave();
     let mut answered = 0;
     loop {
         bench.script.receives(&["x"; TURN_DATAGRAMS]);
@@ -205,7 +210,7 @@ fn who_leaves_answers_what_is_there_and_not_for_ever() {
             break;
         }
         assert!(answered <= DRAIN_DATAGRAMS, "it never ends");
-        bench.desk.leave();
+        bench.responder.leave();
     }
     assert_eq!(answered, DRAIN_DATAGRAMS);
 }

@@ -13,11 +13,11 @@ use std::{
     },
 };
 
-use super::{DatagramListener, Rules, desk::Desk};
+use super::{DatagramListener, Rules, responder::Responder};
 
 /// What has been posted to the workers.
 #[derive(Debug)]
-pub(crate) struct Post {
+pub(crate) struct Mailboxes {
     /// How often there was something new.
     news: AtomicUsize,
     inside: Mutex<Inside>,
@@ -26,12 +26,12 @@ pub(crate) struct Post {
 #[derive(Debug)]
 struct Inside {
     /// A box for each worker.
-    boxes: Box<[Vec<Desk>]>,
+    boxes: Box<[Vec<Responder>]>,
     /// Where the server listens; a port as often as there are listeners on it.
     ports: Vec<u16>,
 }
 
-impl Post {
+impl Mailboxes {
     pub(crate) fn new(workers: usize) -> Self {
         let inside =
             Inside { boxes: (0..workers).map(|_| Vec::new()).collect(), ports: Vec::new() };
@@ -43,7 +43,7 @@ impl Post {
         let mut inside = self.open();
         inside.ports.push(listener.rules.port);
         for (mailbox, socket) in inside.boxes.iter_mut().zip(listener.sockets) {
-            mailbox.push(Desk::new(socket, Arc::clone(&listener.rules)));
+            mailbox.push(Responder::new(socket, Arc::clone(&listener.rules)));
         }
         self.news.fetch_add(1, SeqCst);
     }
@@ -61,7 +61,11 @@ impl Post {
 
     /// What is new to the worker at `seat`, which has `seen` so much: its new sockets, and where the
     /// server listens now.
-    pub(super) fn collect(&self, seat: usize, seen: &mut usize) -> Option<(Vec<Desk>, Box<[u16]>)> {
+    pub(super) fn collect(
+        &self,
+        seat: usize,
+        seen: &mut usize,
+    ) -> Option<(Vec<Responder>, Box<[u16]>)> {
         // Nearly always there is nothing.
         if self.news.load(SeqCst) == *seen {
             return None;

@@ -10,7 +10,7 @@ use std::{
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::{Post, desk::Desk};
+use super::{Mailboxes, responder::Responder};
 use crate::{
     connection::{Room, Turn},
     journal::Journal,
@@ -19,18 +19,18 @@ use crate::{
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(crate) struct Desks {
+pub(crate) struct Responders {
     slots: Slab<Slot>,
     /// Where the server listens.
     ports: Box<[u16]>,
-    /// How much of the post has been seen.
+    /// How much of the mailbox has been seen.
     seen: usize,
     leaving: bool,
 }
 
 #[derive(Debug)]
 struct Slot {
-    desk: Desk,
+    responder: Responder,
     /// It is among those who are to have a turn.
     queued: bool,
     /// The poll has been asked to say when the socket takes datagrams again: only while one waits for
@@ -43,7 +43,7 @@ fn mirrored(key: usize) -> usize {
     WAKE.0 - 1 - key
 }
 
-impl Desks {
+impl Responders {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
@@ -56,19 +56,19 @@ impl Desks {
     /// Takes what has been posted to the worker at `seat`. Adds to `ready` who is to have a turn now.
     pub(crate) fn collect(
         &mut self,
-        post: &Post,
+        mailboxes: &Mailboxes,
         seat: usize,
         registry: &Registry,
         journal: &Journal<'_>,
         ready: &mut Vec<usize>,
     ) {
-        let Some((desks, ports)) = post.collect(seat, &mut self.seen) else {
+        let Some((responders, ports)) = mailboxes.collect(seat, &mut self.seen) else {
             return;
         };
         self.ports = ports;
-        for desk in desks {
-            let key = self.slots.insert(Slot { desk, queued: false, watches_write: false });
-            let Desk { socket, rules, .. } = &mut self.slots[key].desk;
+        for responder in responders {
+            let key = self.slots.insert(Slot { responder, queued: false, watches_write: false });
+            let Responder { socket, rules, .. } = &mut self.slots[key].responder;
             if let Err(error) = socket.register(registry, Token(mirrored(key)), Interest::READABLE)
             {
                 journal.not_registered(&rules.address, &error);
@@ -86,8 +86,8 @@ impl Desks {
 
     fn dismiss(&mut self, ready: &mut Vec<usize>) {
         for (key, slot) in &mut self.slots {
-            if self.leaving || slot.desk.rules.is_withdrawn() {
-                slot.desk.leave();
+            if self.leaving || slot.responder.rules.is_withdrawn() {
+                slot.responder.leave();
                 queue(slot, key, ready);
             }
         }
@@ -115,9 +115,9 @@ impl Desks {
         };
         slot.queued = false;
         // A bug that a datagram has found costs that datagram, which has been taken out of the socket.
-        let turn = catch_unwind(AssertUnwindSafe(|| slot.desk.turn(room, &self.ports)));
+        let turn = catch_unwind(AssertUnwindSafe(|| slot.responder.turn(room, &self.ports)));
         let turn = turn.unwrap_or_else(|_| {
-            room.journal.datagram_panicked(&slot.desk.rules.address);
+            room.journal.datagram_panicked(&slot.responder.rules.address);
             Turn::Again
         });
         let settled = match turn {
@@ -132,7 +132,7 @@ impl Desks {
             }
         };
         if let Err(error) = settled {
-            room.journal.not_registered(&slot.desk.rules.address, &error);
+            room.journal.not_registered(&slot.responder.rules.address, &error);
             self.slots.remove(key);
         }
     }
@@ -146,12 +146,12 @@ fn queue(slot: &mut Slot, key: usize, ready: &mut Vec<usize>) {
 
 /// Asks the poll for what is of interest now.
 fn settle(slot: &mut Slot, token: Token, registry: &Registry) -> io::Result<()> {
-    let wants_write = slot.desk.wants_write();
+    let wants_write = slot.responder.wants_write();
     if slot.watches_write == wants_write {
         return Ok(());
     }
     slot.watches_write = wants_write;
     let interest =
         if wants_write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-    slot.desk.socket.reregister(registry, token, interest)
+    slot.responder.socket.reregister(registry, token, interest)
 }

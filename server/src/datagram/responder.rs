@@ -19,7 +19,7 @@ use crate::{
 
 /// A socket, and what is known of it.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct Responder {
     pub(super) socket: Box<dyn DatagramSocket>,
     pub(super) rules: Arc<Rules>,
     unsent: Option<Unsent>,
@@ -33,7 +33,7 @@ struct Unsent {
     route: Route,
 }
 
-impl Desk {
+impl Responder {
     pub(super) fn new(socket: Box<dyn DatagramSocket>, rules: Arc<Rules>) -> Self {
         Self { socket, rules, unsent: None, left: None }
     }
