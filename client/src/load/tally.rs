@@ -23,7 +23,7 @@ pub struct Tally {
     pub bytes_lost: u64,
     /// Connections that the server ended cleanly, and that were made anew.
     pub drains: u64,
-    /// Messages that had been under way then, which the server had not taken any more, and that were sent
+    /// Messages that had been under way then, nothing of whose echo came any more, and that were sent
     /// again.
     pub resent: u64,
     /// Bytes of them that the server had been sent.
