@@ -70,6 +70,8 @@ enum Pause {
     BacklogEmpty,
     /// Whoever was in the backlog has been taken; where they came from there may be more.
     BacklogEmptied,
+    /// So many have been taken that it is time to look around.
+    TurnOver,
     /// The workers have enough in the queue; they wake us.
     QueueFull,
     /// The system is short of something; only time helps.
@@ -99,7 +101,9 @@ impl<'a> Acceptor<'a> {
         let key = self.listeners.insert(Slot { listening, had_somebody: false, closing: None });
         debug_assert_ne!(Token(key), WAKE);
         let source = self.listeners[key].listening.socket.source();
-        self.poll.registry().register(source, Token(key), Interest::READABLE)
+        self.poll.registry().register(source, Token(key), Interest::READABLE).inspect_err(|_| {
+            self.listeners.remove(key);
+        })
     }
 
     /// Accepts until the server drains. Whoever was connected by then is handed over before the
@@ -121,6 +125,11 @@ impl<'a> Acceptor<'a> {
                     // it costs no sleep and no wake. Where many connections live for one message, and
                     // the cores are busy, this is a tenth of what each of them costs.
                     thread::yield_now();
+                    self.hear_of_others(&mut events)?;
+                    continue;
+                }
+                Pause::TurnOver => {
+                    self.hear_of_others(&mut events)?;
                     continue;
                 }
                 Pause::BacklogEmpty | Pause::QueueFull => None,
@@ -169,11 +178,14 @@ impl<'a> Acceptor<'a> {
     /// Accepts whoever was in the backlog when the drain began, for as long as it may take.
     fn accept_the_rest(&mut self, events: &mut Events) -> io::Result<()> {
         let by = self.shared.drained_by();
+        // Who has not been listened to yet will not be.
+        self.shared.told.clear();
         // The poll may not have said yet where somebody is.
         self.ready = self.listeners.iter().map(|(key, _)| key).collect();
         while self.shared.phase.get() == Phase::Draining {
             let pause = match self.accept_all() {
                 Pause::BacklogEmpty | Pause::BacklogEmptied => break,
+                Pause::TurnOver => Some(Duration::ZERO),
                 Pause::QueueFull => None,
                 Pause::Shortage => Some(limits::ACCEPT_PAUSE),
             };
@@ -190,6 +202,11 @@ impl<'a> Acceptor<'a> {
         Ok(())
     }
 
+    /// Where one listener always has somebody, the others are not to wait until it has not.
+    fn hear_of_others(&mut self, events: &mut Events) -> io::Result<()> {
+        if self.listeners.len() > 1 { self.sleep(events, Some(Duration::ZERO)) } else { Ok(()) }
+    }
+
     fn sleep(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -204,10 +221,10 @@ impl<'a> Acceptor<'a> {
         Ok(())
     }
 
-    /// Accepts whoever waits, one from each listener in turn.
+    /// Accepts whoever waits at the listeners that are ready, one from each in turn, and not for ever.
     fn accept_all(&mut self) -> Pause {
         let mut emptied = VecDeque::new();
-        loop {
+        for _ in 0..limits::TURN_ACCEPTS {
             if let Some(waiting) = self.waiting.take()
                 && let Err(waiting) = self.shared.handoff.push(waiting)
             {
@@ -253,6 +270,8 @@ impl<'a> Acceptor<'a> {
                 }
             }
         }
+        self.ready.append(&mut emptied);
+        Pause::TurnOver
     }
 
     /// Closing the socket takes it out of the poll as well.

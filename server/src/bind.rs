@@ -112,8 +112,7 @@ pub(crate) fn adopt(listener: &Listener, inherited: Inherited) -> io::Result<Bou
 }
 
 fn unix(endpoint: &Endpoint, path: &Path, mode: u32) -> io::Result<ListenSocket> {
-    let (socket, file) = SocketFile::bind(path, mode)?;
-    socket.listen(limits::BACKLOG)?;
+    let (socket, file) = SocketFile::listen(path, mode)?;
     local(endpoint, socket, Some(file))
 }
 

@@ -11,7 +11,7 @@ use common::{
     protocol::{DEFAULT_HOST, DEFAULT_PORT, Protocol},
 };
 
-use crate::{descriptors, limits, spin::Spin};
+use crate::{limits, spin::Spin};
 
 /// What a [`Server`](crate::Server) is told.
 ///
@@ -31,7 +31,7 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// How many connections are served at once; over it, a peer is told so and closed on.
     /// Default: as many as the process's soft limit on descriptors leaves room for.
-    pub max_connections: usize,
+    pub max_connections: Option<usize>,
     /// How many of them may come from one source: an IPv4 address, or an IPv6 network of 64 bits.
     /// Default: any number.
     pub max_connections_per_ip: Option<usize>,
@@ -115,9 +115,9 @@ impl Listener {
         }
     }
 
-    /// Whether two could not both be bound, being one.
+    /// Whether both are the same to whoever binds them.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
-        self.endpoint == other.endpoint && self.v6only == other.v6only && self.mode == other.mode
+        self.endpoint == other.endpoint && self.v6only == other.v6only
     }
 
     /// On the usual terms, for TCP; port 0 takes any free one.
@@ -133,7 +133,7 @@ impl Default for Config {
         Self {
             listeners: vec![Listener::tcp(DEFAULT_HOST, DEFAULT_PORT)],
             workers,
-            max_connections: descriptors::room_for_connections(workers),
+            max_connections: None,
             max_connections_per_ip: None,
             reuse_port: false,
             drain_timeout: limits::DRAIN_TIMEOUT,
@@ -144,20 +144,16 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same with this many workers. They need descriptors of their own, so the default of
-    /// [`max_connections`](Self::max_connections) changes with them.
-    #[must_use]
-    pub fn with_workers(self, workers: NonZeroUsize) -> Self {
-        Self { workers, max_connections: descriptors::room_for_connections(workers), ..self }
-    }
+    /// The names of what cannot change while a server runs.
+    pub const FIXED: [&str; 3] = ["workers", "spin", "reuse-port"];
 
-    /// The names of what differs and cannot change while a server runs.
+    /// Those of [`FIXED`](Self::FIXED) that differ.
     pub(crate) fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
-        let fixed = [
-            ("workers", self.workers != other.workers),
-            ("spin", self.spin != other.spin),
-            ("reuse-port", self.reuse_port != other.reuse_port),
+        let differ = [
+            self.workers != other.workers,
+            self.spin != other.spin,
+            self.reuse_port != other.reuse_port,
         ];
-        fixed.into_iter().filter_map(|(name, differs)| differs.then_some(name))
+        Self::FIXED.into_iter().zip(differ).filter_map(|(name, differs)| differs.then_some(name))
     }
 }

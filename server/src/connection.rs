@@ -248,7 +248,7 @@ impl<S: Stream> Connection<S> {
         if self.stage != Stage::Announcing {
             self.make_known(journal);
         }
-        let Timeouts { idle, write } = self.terms.timeouts;
+        let Timeouts { idle, write } = *self.terms.timeouts;
         if self.time_is_up().is_none_or(|up| up > now) {
             return Turn::Wait;
         }

@@ -12,16 +12,12 @@ use std::{
 use common::endpoint::Endpoint;
 use log::{error, info, warn};
 use server::{
-    Handle,
+    Config, Handle,
     logging::{self, Options},
     settings::{Settings, Sources},
 };
 
 use crate::systemd;
-
-/// Settings that a server and its log keep as they were started.
-const TAKE_A_RESTART: [&str; 6] =
-    ["reuse-port", "workers", "spin", "log-file", "log-format", "log-overflow"];
 
 /// What is done anew, and with what.
 pub(crate) struct Hangup<Reopen> {
@@ -84,12 +80,12 @@ impl<Reopen: Fn() + Send + 'static> Hangup<Reopen> {
         let different = self.handle.reload(&config);
         let different_log = self.log_options.fixed_differences(&log_options);
         for change in self.settings.changes(&settings) {
-            if !TAKE_A_RESTART.contains(&&change.name[..]) {
+            let name = &&change.name[..];
+            if !Config::FIXED.contains(name) && !Options::FIXED.contains(name) {
                 info!(event = "reloaded", setting = change.name; "Changed {change}");
             }
         }
         for setting in different.into_iter().chain(different_log) {
-            debug_assert!(TAKE_A_RESTART.contains(&setting));
             warn!(event = "not-reloaded", setting;
                 "'{setting}' is not what the server was started with; to change it takes a restart");
         }

@@ -54,6 +54,10 @@ pub const DATAGRAM_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("it is not 
 /// hundred sources at their limit at a time, one more shares a bucket with one of them in one case of 160.
 pub const RATE_BUCKETS: usize = 16 * 1024;
 
+/// Attempts to accept that the acceptor makes before it looks whether it is wanted elsewhere: by another
+/// listener, or by a server that is to leave.
+pub const TURN_ACCEPTS: usize = 256;
+
 /// Readiness events that a worker collects with one `epoll_wait`.
 pub const EVENTS: usize = 1024;
 
@@ -151,12 +155,11 @@ pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// A line about the same trouble is logged at most this often.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Descriptors that are not connections: the standard three, the listener, the acceptor's poll and
-/// waker, the signal pipe, the log file, and some to spare for what libraries open for a moment.
+/// Descriptors that are neither connections nor listeners: the standard three, the acceptor's poll and waker, the signal pipe, the log file, and some to spare for what libraries open for a moment.
 pub const OWN_DESCRIPTORS: usize = 16;
 
-/// Descriptors of each worker: its poll, its waker, and a UDP socket.
-pub const WORKER_DESCRIPTORS: usize = 3;
+/// Descriptors of each worker: its poll and its waker.
+pub const WORKER_DESCRIPTORS: usize = 2;
 
 /// Bytes of log records that a worker gathers before it hands them over in mid-turn.
 pub const LOG_BATCH: usize = 64 * 1024;

@@ -38,12 +38,12 @@ pub(crate) enum ListenSocket {
 /// A Unix socket, and who has come through it.
 #[derive(Debug)]
 pub(crate) struct LocalSocket {
+    /// Goes with the socket, if it is ours, and before it.
+    pub(crate) _file: Option<SocketFile>,
     pub(crate) listener: UnixListener,
     /// Peers have no names of their own: they are numbered after it.
     pub(crate) name: Arc<str>,
     pub(crate) accepted: u64,
-    /// Goes with the socket, if it is ours.
-    pub(crate) _file: Option<SocketFile>,
 }
 
 impl ListenSocket {

@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam::utils::CachePadded;
 
-use crate::{config::Config, terms::Terms};
+use crate::{config::Config, descriptors, terms::Terms};
 
 /// Connections from the accept to the close.
 #[derive(Debug)]
@@ -58,7 +58,9 @@ impl OpenConnections {
 
     /// Sets the limits for those who come from now on.
     pub(crate) fn limit(&self, config: &Config) {
-        self.most.store(config.max_connections, SeqCst);
+        let most =
+            config.max_connections.unwrap_or_else(|| descriptors::room_for_connections(config));
+        self.most.store(most, SeqCst);
         self.most_per_source.store(config.max_connections_per_ip.unwrap_or(NONE), SeqCst);
         if config.max_connections_per_ip.is_some() {
             self.sources.get_or_init(Sources::default);
@@ -159,7 +161,7 @@ mod tests {
 
     fn limits(most: usize, per_ip: Option<usize>) -> OpenConnections {
         OpenConnections::new(&Config {
-            max_connections: most,
+            max_connections: Some(most),
             max_connections_per_ip: per_ip,
             ..Config::default()
         })
@@ -217,7 +219,7 @@ mod tests {
         let (peer, acquire) = (Some(ip("10.0.0.1")), |peer| open.acquire(&terms, peer));
         let limit = |most, per_ip| {
             open.limit(&Config {
-                max_connections: most,
+                max_connections: Some(most),
                 max_connections_per_ip: per_ip,
                 ..Config::default()
             });

@@ -42,7 +42,7 @@ mod tests {
         let (acceptor, worker) = (Poll::new().unwrap(), Poll::new().unwrap());
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
         let config = Config::default();
-        let told = Told::new(&config, &[]);
+        let told = Told::new(&config, &[], &[]);
         let shared = Arc::new(Shared::new(&config, told, waker(&acceptor), vec![waker(&worker)]));
         let mut pulse = Pulse::new(Arc::clone(&shared));
         let (acceptor, worker) = (&shared.counters.rounds, &shared.counters.workers[0].rounds);

@@ -5,7 +5,9 @@
 
 use std::{
     convert::Infallible,
+    fs::{self, Permissions},
     mem,
+    os::unix::fs::PermissionsExt as _,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::Ordering::Relaxed,
@@ -13,6 +15,7 @@ use std::{
     },
 };
 
+use common::{endpoint::Endpoint, reason::reason};
 use crossbeam::queue::SegQueue;
 use log::{error, info};
 
@@ -43,6 +46,8 @@ struct Open {
     /// As the log names it.
     address: String,
     terms: Held,
+    /// Its socket is somebody else's: nothing can be changed about it, and it cannot be bound anew.
+    is_passed: bool,
 }
 
 /// What holds for whoever comes: also what a listener is known by.
@@ -98,10 +103,15 @@ impl<'a, T> Orders<'a, T> {
 }
 
 impl Told {
-    /// A server was told `config`, and these are its listeners, in the configuration's order.
-    pub(crate) fn new(config: &Config, bound: &[Bound]) -> Self {
+    /// A server was told `config`, and these are its listeners, in the configuration's order; those at
+    /// `passed` have the sockets that it was passed.
+    pub(crate) fn new(config: &Config, bound: &[Bound], passed: &[Endpoint]) -> Self {
         let listeners = config.listeners.iter().zip(bound);
-        let open = listeners.map(|(listener, bound)| Open::new(listener, bound)).collect();
+        let open = listeners.map(|(listener, bound)| Open {
+            is_passed: passed.contains(&listener.endpoint),
+            ..Open::new(listener, bound)
+        });
+        let open = open.collect();
         Self { first: config.clone(), open: Mutex::new(open), orders: SegQueue::new() }
     }
 
@@ -122,7 +132,16 @@ impl Open {
             Bound::Stream(listening) => Held::Stream(Arc::clone(&listening.terms)),
             Bound::Datagram(listener) => Held::Datagram(Arc::clone(&listener.rules)),
         };
-        Self { listener: listener.clone(), address: bound.address(), terms }
+        Self { listener: listener.clone(), address: bound.address(), terms, is_passed: false }
+    }
+
+    /// Whether this is what is asked for, apart from its terms.
+    fn is_at(&self, listener: &Listener) -> bool {
+        if self.is_passed {
+            self.listener.endpoint == listener.endpoint
+        } else {
+            self.listener.is_same_place(listener)
+        }
     }
 }
 
@@ -137,61 +156,85 @@ pub(crate) fn reload<T>(shared: &Shared<T>, config: &Config) -> Vec<&'static str
     shared.log_messages.store(config.log_messages, Relaxed);
     shared.drain_timeout.store(config.drain_timeout);
     shared.open.limit(config);
+    // Each goes on with the socket that it has, if it has one; no two with the same.
+    let mut gone = mem::take(&mut *open);
+    let kept = |listener: &Listener| {
+        let at = gone.iter().position(|open| open.is_at(listener))?;
+        Some(gone.remove(at))
+    };
+    let kept: Vec<_> = config.listeners.iter().map(kept).collect();
     // First, so that others can have their addresses.
     let orders = Orders::to(shared);
-    close_all_but(&config.listeners, &mut open, &orders);
+    for open in gone {
+        close(open, &orders);
+    }
     orders.wait();
     let orders = Orders::to(shared);
-    for listener in &config.listeners {
-        listen(listener, &mut open, &orders);
+    for (listener, kept) in config.listeners.iter().zip(kept) {
+        open.extend(match kept {
+            Some(open) => Some(change(open, listener, &orders)),
+            None => listen(listener, &orders),
+        });
     }
     orders.wait();
     told.first.fixed_differences(config).collect()
 }
 
-/// Closes the listeners that are not among these.
-fn close_all_but<T>(listeners: &[Listener], open: &mut Vec<Open>, orders: &Orders<'_, T>) {
-    let is_gone =
-        |open: &mut Open| !listeners.iter().any(|kept| kept.is_same_place(&open.listener));
-    for open in open.extract_if(.., is_gone) {
-        info!(event = "closed-listener", address = open.address;
-            "No longer listening on {}", open.address);
-        match open.terms {
-            Held::Stream(terms) => orders.push(Order::Close(terms)),
-            Held::Datagram(rules) => orders.shared.withdraw(rules, orders.told.clone()),
-        }
+fn close<T>(open: Open, orders: &Orders<'_, T>) {
+    info!(event = "closed-listener", address = open.address;
+        "No longer listening on {}", open.address);
+    match open.terms {
+        Held::Stream(terms) => orders.push(Order::Close(terms)),
+        Held::Datagram(rules) => orders.shared.withdraw(rules, orders.told.clone()),
     }
 }
 
-/// Listens there on these terms, if it does not yet.
-fn listen<T>(listener: &Listener, open: &mut Vec<Open>, orders: &Orders<'_, T>) {
-    let first = &orders.shared.told.first;
-    match open.iter_mut().find(|open| open.listener.is_same_place(listener)) {
-        Some(open) if open.listener == *listener => {}
-        Some(open) => {
-            open.listener = listener.clone();
-            info!(event = "changed-listener", address = open.address;
-                "Who comes to {} comes on new terms", open.address);
-            match &mut open.terms {
-                Held::Stream(terms) => {
-                    let renewed = Arc::new(terms.renewed(listener));
-                    let old = mem::replace(terms, Arc::clone(&renewed));
-                    orders.push(Order::Change(old, renewed));
-                }
-                Held::Datagram(rules) => rules.set_rate(listener.rate),
-            }
+/// Has those who come from now on come on these terms.
+fn change<T>(open: Open, listener: &Listener, orders: &Orders<'_, T>) -> Open {
+    if open.listener == *listener {
+        return open;
+    }
+    info!(event = "changed-listener", address = open.address;
+        "Who comes to {} comes on new terms", open.address);
+    if let Endpoint::Unix(path) = &listener.endpoint
+        && listener.mode != open.listener.mode
+        && !open.is_passed
+        && let Err(error) = fs::set_permissions(path, Permissions::from_mode(listener.mode))
+    {
+        error!(event = "not-reloaded";
+            "Cannot change who may use {}: {}", open.address, reason(&error));
+    }
+    let terms = match open.terms {
+        Held::Stream(old) => {
+            let new = Arc::new(old.renewed(listener));
+            orders.push(Order::Change(old, Arc::clone(&new)));
+            Held::Stream(new)
         }
-        None => match bind(listener, first.reuse_port, first.workers.get()) {
-            Ok(bound) => {
-                open.push(Open::new(listener, &bound));
-                let address = bound.address();
-                info!(event = "started", address; "Echo server started on {address}");
-                match bound {
-                    Bound::Stream(listening) => orders.push(Order::Open(listening)),
-                    Bound::Datagram(listener) => orders.shared.serve(listener),
-                }
+        Held::Datagram(rules) => {
+            rules.set_rate(listener.rate);
+            Held::Datagram(rules)
+        }
+    };
+    Open { listener: listener.clone(), terms, ..open }
+}
+
+/// Listens there as well, if the system lets us.
+fn listen<T>(listener: &Listener, orders: &Orders<'_, T>) -> Option<Open> {
+    let first = &orders.shared.told.first;
+    match bind(listener, first.reuse_port, first.workers.get()) {
+        Ok(bound) => {
+            let open = Open::new(listener, &bound);
+            info!(event = "started", address = open.address;
+                "Echo server started on {}", open.address);
+            match bound {
+                Bound::Stream(listening) => orders.push(Order::Open(listening)),
+                Bound::Datagram(listener) => orders.shared.serve(listener),
             }
-            Err(error) => error!(event = "not-reloaded"; "The server {error}; the others go on"),
-        },
+            Some(open)
+        }
+        Err(error) => {
+            error!(event = "not-reloaded"; "The server {error}; the others go on");
+            None
+        }
     }
 }

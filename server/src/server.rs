@@ -99,6 +99,7 @@ impl Server {
     /// As [`bind`](Self::bind).
     pub fn bind_with(config: Config, mut inherited: Vec<Inherited>) -> Result<Self, BindError> {
         let workers = config.workers.get();
+        let passed: Vec<_> = inherited.iter().map(|socket| socket.endpoint().clone()).collect();
         let listeners = config.listeners.iter().map(|listener| {
             let is_its = |socket: &mut Inherited| *socket.endpoint() == listener.endpoint;
             match inherited.extract_if(.., is_its).next() {
@@ -122,7 +123,7 @@ impl Server {
         let (Some(acceptor_poll), acceptor_waker) = (polls.pop(), wakers.remove(0)) else {
             unreachable!("the first of at least two polls")
         };
-        let told = Told::new(&config, &listeners);
+        let told = Told::new(&config, &listeners, &passed);
         let shared = Shared::new(&config, told, acceptor_waker, wakers);
         Ok(Self { config, listeners, acceptor_poll, worker_polls, shared: Arc::new(shared) })
     }

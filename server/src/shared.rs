@@ -125,7 +125,7 @@ mod tests {
             let acceptor = Poll::new().unwrap();
             Shared::<()>::new(
                 &Config::default(),
-                Told::new(&Config::default(), &[]),
+                Told::new(&Config::default(), &[], &[]),
                 Waker::new(acceptor.registry(), WAKE).unwrap(),
                 Vec::new(),
             )

@@ -48,8 +48,8 @@ pub(crate) fn listen(
             asked += 1;
             match asked {
                 1 => {
-                    systemd::stopping();
                     handle.shutdown();
+                    systemd::stopping();
                 }
                 2 => {
                     by.0.store(signal, SeqCst);

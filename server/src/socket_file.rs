@@ -9,6 +9,7 @@ use std::{
     },
     path::{Path, PathBuf},
     thread,
+    time::Duration,
 };
 
 use rustix::{
@@ -19,25 +20,25 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::limits;
 
-/// A socket's file, which is removed when this is dropped, if it is still that socket's.
+/// A socket's file, which is removed when this is dropped, if it is still that socket's. As long as the
+/// socket is open nobody else's file can have its inode, so this is to be dropped first.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    id: Id,
+    /// Device and inode.
+    id: (u64, u64),
 }
 
-/// Device, inode, and when it was made: the number of an inode is soon used again.
-type Id = (u64, u64, i64, i64);
-
 impl SocketFile {
-    /// Makes a socket that is bound to `path`, with these permissions from its first moment.
+    /// Makes a socket that listens at `path`, with these permissions from its first moment.
     ///
     /// # Errors
     ///
     /// `AddrInUse` if somebody listens there, `AlreadyExists` if what is there is no socket; else as
     /// `bind(2)`.
-    pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(Socket, Self)> {
-        let _lock = lock_directory(path);
+    pub(crate) fn listen(path: &Path, mode: u32) -> io::Result<(Socket, Self)> {
+        // Until it listens: who is bound only looks like one that was left behind.
+        let _lock = lock_directory(path, limits::LOCK);
         remove_stale(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // Linux makes the file with the permissions of the socket, less the umask; nobody else has time to
@@ -45,14 +46,15 @@ impl SocketFile {
         fchmod(&socket, Mode::from_raw_mode(mode))?;
         socket.bind(&SockAddr::unix(path)?)?;
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-        let id = id(path)?;
-        Ok((socket, Self { path: path.to_owned(), id }))
+        let file = Self { path: path.to_owned(), id: id(path)? };
+        socket.listen(limits::BACKLOG)?;
+        Ok((socket, file))
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _lock = lock_directory(&self.path);
+        let _lock = lock_directory(&self.path, Duration::ZERO);
         // Another server may have its own there by now.
         if id(&self.path).is_ok_and(|id| id == self.id) {
             // If it cannot be removed, the next server will find that nobody listens there.
@@ -61,8 +63,8 @@ impl Drop for SocketFile {
     }
 }
 
-fn id(path: &Path) -> io::Result<Id> {
-    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec()))
+fn id(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// Removes a socket that its server has left behind.
@@ -88,7 +90,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// Between the look and the replacement nobody else is to look: two servers that start at once would
 /// both find the place free. If the directory cannot be locked, there is only that to lose.
-fn lock_directory(path: &Path) -> Option<OwnedFd> {
+fn lock_directory(path: &Path, patience: Duration) -> Option<OwnedFd> {
     let directory = match path.parent()? {
         empty if empty.as_os_str().is_empty() => Path::new("."),
         directory => directory,
@@ -96,8 +98,7 @@ fn lock_directory(path: &Path) -> Option<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(directory, flags, Mode::empty()).ok()?;
     // Whoever has it for longer is no server that starts, and must not keep us.
-    let attempts = limits::LOCK.as_millis() / limits::LOCK_PAUSE.as_millis();
-    for _ in 0..attempts {
+    for _ in 0..=patience.as_millis() / limits::LOCK_PAUSE.as_millis() {
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Some(directory),
             Err(Errno::WOULDBLOCK) => thread::sleep(limits::LOCK_PAUSE),
@@ -118,7 +119,7 @@ mod tests {
     }
 
     fn refusal(path: &Path) -> io::ErrorKind {
-        SocketFile::bind(path, 0o600).unwrap_err().kind()
+        SocketFile::listen(path, 0o600).unwrap_err().kind()
     }
 
     #[test]
@@ -126,9 +127,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("echo.sock");
         for asked in [0o600, 0o666] {
-            let (socket, file) = SocketFile::bind(&path, asked).unwrap();
+            let (_socket, file) = SocketFile::listen(&path, asked).unwrap();
             assert_eq!(mode(&path), asked);
-            socket.listen(1).unwrap();
             UnixStream::connect(&path).unwrap();
             drop(file);
             assert!(!path.exists());
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(refusal(&path), io::ErrorKind::AddrInUse);
         UnixStream::connect(&path).unwrap();
         drop(listener);
-        let (_, file) = SocketFile::bind(&path, 0o600).unwrap();
+        let (_socket, file) = SocketFile::listen(&path, 0o600).unwrap();
         // Somebody else's by now.
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();

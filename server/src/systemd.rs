@@ -3,7 +3,7 @@
 //!
 //! Without one, nothing of this does anything.
 
-use std::{io, thread};
+use std::{io, thread, time::Duration};
 
 use anyhow::{Context as _, bail};
 use common::reason::reason;
@@ -54,17 +54,27 @@ fn said(error: &io::Error) -> anyhow::Error {
 
 /// Says that clients are served, and keeps saying so as often as the service manager wants to hear it.
 pub(crate) fn ready(pulse: Pulse) {
-    notify(&[NotifyState::Ready]);
-    let Some(limit) = sd_notify::watchdog_enabled() else { return };
-    let watch = thread::Builder::new().name("watchdog".into()).spawn(move || watch(pulse, limit));
-    if let Err(error) = watch {
-        error!("Cannot start the watchdog's thread: {}", reason(&error));
+    aside("watchdog", move || {
+        notify(&[NotifyState::Ready]);
+        if let Some(limit) = sd_notify::watchdog_enabled() {
+            watch(pulse, limit);
+        }
+    });
+}
+
+/// In a thread of its own: a service manager that does not listen makes whoever tells it something wait.
+fn aside(name: &str, tell: impl FnOnce() + Send + 'static) {
+    if !is_there() {
+        return;
+    }
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(tell) {
+        error!("Cannot start a thread for the service manager: {}", reason(&error));
     }
 }
 
 /// Twice in the time in which it must be heard, as the manual advises. Who is stuck is not heard, and then
 /// the service manager ends the process; this thread ends with it.
-fn watch(mut pulse: Pulse, limit: std::time::Duration) {
+fn watch(mut pulse: Pulse, limit: Duration) {
     loop {
         if pulse.beats() {
             notify(&[NotifyState::Watchdog]);
@@ -77,7 +87,7 @@ fn watch(mut pulse: Pulse, limit: std::time::Duration) {
 
 /// Says that the server has been asked to leave.
 pub(crate) fn stopping() {
-    notify(&[NotifyState::Stopping]);
+    aside("stopping", || notify(&[NotifyState::Stopping]));
 }
 
 /// Says that the configuration is read anew; [`reloaded`] must follow.

@@ -19,7 +19,9 @@ use crate::{
 pub(crate) struct Terms {
     pub(crate) protocol: Protocol,
     pub(crate) proxy: Proxy,
-    pub(crate) timeouts: Timeouts,
+    /// Looked at after each turn: not beside what every accept and close writes to, which is the count of
+    /// those who hold these terms.
+    pub(crate) timeouts: CachePadded<Timeouts>,
     /// How many connections it may have at once, if that is limited.
     pub(crate) most: Option<usize>,
     /// How many it has: one count, however often its terms change.
@@ -38,7 +40,8 @@ impl Terms {
         Self {
             protocol: listener.protocol,
             proxy: listener.proxy,
-            timeouts: Timeouts { idle: listener.idle_timeout, write: listener.write_timeout },
+            timeouts: Timeouts { idle: listener.idle_timeout, write: listener.write_timeout }
+                .into(),
             most: listener.max_connections,
             open: Arc::default(),
         }
@@ -73,6 +76,6 @@ impl Terms {
 
     /// The same, with these time limits.
     pub(crate) fn with(self, idle: Option<Duration>, write: Option<Duration>) -> Self {
-        Self { timeouts: Timeouts { idle, write }, ..self }
+        Self { timeouts: Timeouts { idle, write }.into(), ..self }
     }
 }

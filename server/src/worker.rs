@@ -636,7 +636,7 @@ mod tests {
         let (acceptor, poll) = (Poll::new().unwrap(), Poll::new().unwrap());
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
         let config = Config::default();
-        let told = Told::new(&config, &[]);
+        let told = Told::new(&config, &[], &[]);
         let shared = Shared::new(&config, told, waker(&acceptor), vec![waker(&poll)]);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         thread::scope(|scope| {

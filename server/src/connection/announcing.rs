@@ -53,7 +53,9 @@ impl<S: Stream> Connection<S> {
                     if let Err(full) = room.open.admit_source(source.ip()) {
                         self.is_known = true;
                         room.journal.refused(&self.peer, &proxy, full);
-                        self.enter(Stage::Ending, room.now);
+                        // Not waited for, as nobody is who is refused: or those for whom there is no room
+                        // would take it from others.
+                        self.enter(Stage::Leaving, room.now);
                         let reply = refusal::reply(self.terms.protocol, full);
                         let mut splitter = self.splitter;
                         self.send(&[], &reply, &mut splitter, room)?;

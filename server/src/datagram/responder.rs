@@ -58,20 +58,19 @@ impl Responder {
             return Turn::Wait;
         }
         let nobody_there = if self.left.is_some() { Turn::Over } else { Turn::Wait };
-        let mut failed = false;
+        let mut received = 0;
         for _ in 0..limits::TURN_DATAGRAMS {
             match self.socket.receive(room.buffer) {
                 Ok(arrival) => {
+                    received += 1;
                     if !self.answer(&arrival, room, own) {
                         return Turn::Wait;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return nobody_there,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Word of an earlier answer that did not get through: it says nothing of who comes next. What
-                // is said twice would be said for ever; the next datagram is an event of its own.
-                Err(_) if failed => return nobody_there,
-                Err(_) => failed = true,
+                // Word of an earlier answer that did not get through: it says nothing of who comes next.
+                Err(_) => {}
             }
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(1);
@@ -80,7 +79,9 @@ impl Responder {
                 }
             }
         }
-        Turn::Again
+        // What is said so often and brings nobody would be said for ever; whoever comes next is an event of
+        // their own.
+        if received > 0 { Turn::Again } else { nobody_there }
     }
 
     /// `false`: the answer has to wait for the socket.

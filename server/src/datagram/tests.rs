@@ -257,8 +257,9 @@ fn with_workers_after(
     let acceptor = Poll::new().unwrap();
     let polls = [(); WORKERS].map(|()| Poll::new().unwrap());
     let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
-    let config = Config::default().with_workers(NonZeroUsize::new(WORKERS).unwrap());
-    let told = Told::new(&config, &[]);
+    let workers = NonZeroUsize::new(WORKERS).unwrap();
+    let config = Config { workers, ..Config::default() };
+    let told = Told::new(&config, &[], &[]);
     let shared = Shared::new(&config, told, waker(&acceptor), polls.iter().map(waker).collect());
     before(&shared);
     thread::scope(|scope| {

@@ -65,14 +65,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// The names of what differs and cannot change while a log runs.
+    /// The names of what cannot change while a log runs.
+    pub const FIXED: [&str; 3] = ["log-file", "log-format", "log-overflow"];
+
+    /// Those of [`FIXED`](Self::FIXED) that differ.
     pub fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> + use<> {
-        let fixed = [
-            ("log-file", self.file != other.file),
-            ("log-format", self.format != other.format),
-            ("log-overflow", self.overflow != other.overflow),
-        ];
-        fixed.into_iter().filter_map(|(name, differs)| differs.then_some(name))
+        let differ =
+            [self.file != other.file, self.format != other.format, self.overflow != other.overflow];
+        Self::FIXED.into_iter().zip(differ).filter_map(|(name, differs)| differs.then_some(name))
     }
 }
 

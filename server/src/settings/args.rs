@@ -154,7 +154,7 @@ impl Args {
     pub(super) fn resolve(self, passed: &[Endpoint], says_where: bool) -> (Config, Options) {
         let mut config = Config::default();
         if let Some(workers) = self.workers {
-            config = config.with_workers(workers);
+            config.workers = workers;
         }
         let mut usual = Listener::tcp(&self.host, self.port);
         usual.protocol = self.protocol;
@@ -169,9 +169,7 @@ impl Args {
                 config.listeners.push(Listen::at(endpoint.clone()).listener(&usual));
             }
         }
-        if let Some(most) = self.max_connections {
-            config.max_connections = most.get();
-        }
+        config.max_connections = self.max_connections.map(NonZeroUsize::get);
         config.max_connections_per_ip = self.max_connections_per_ip.map(NonZeroUsize::get);
         config.reuse_port = self.reuse_port == Switch::On;
         config.drain_timeout = self.drain_timeout;

@@ -382,7 +382,7 @@ fn a_whole_file_means_what_it_says() {
     assert_eq!(listener.idle_timeout, Some(Duration::from_mins(5)));
     assert_eq!(listener.write_timeout, None);
     assert!(config.reuse_port && !config.log_messages);
-    assert_eq!((config.max_connections, config.max_connections_per_ip), (1000, Some(10)));
+    assert_eq!((config.max_connections, config.max_connections_per_ip), (Some(1000), Some(10)));
     assert_eq!(config.drain_timeout, Duration::from_secs(2));
     assert_eq!(config.workers.get(), 3);
     assert_eq!(config.spin, Spin::For(Duration::from_micros(50)));
