@@ -65,6 +65,18 @@ pub enum BindError {
     System(io::Error),
 }
 
+impl BindError {
+    /// Whether somebody else has the address.
+    pub(crate) fn is_in_use(&self) -> bool {
+        match self {
+            Self::Listen { cause, .. } | Self::Receive { cause, .. } | Self::Path { cause, .. } => {
+                cause.kind() == io::ErrorKind::AddrInUse
+            }
+            Self::Resolve { .. } | Self::System(_) => false,
+        }
+    }
+}
+
 /// Makes the socket of a listener, or for UDP one for each of so many workers. From here on clients can
 /// connect, or send, and wait.
 pub(crate) fn bind(

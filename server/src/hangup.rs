@@ -51,7 +51,7 @@ impl<Reopen: Fn() + Send + 'static> Hangup<Reopen> {
         Ok(again)
     }
 
-    /// Whether there is anything to do anew. If not, a hangup keeps its meaning, the end of the terminal.
+    /// Whether there is anything to do anew.
     pub(crate) fn means_something(&self) -> bool {
         self.reopen.is_some() || self.sources.file().is_some() || systemd::is_there()
     }
@@ -77,7 +77,12 @@ impl<Reopen: Fn() + Send + 'static> Hangup<Reopen> {
             warn!("{warning}");
         }
         let (config, log_options) = settings.resolve_with(&self.passed);
-        let different = self.handle.reload(&config);
+        let different = match self.handle.reload(&config) {
+            Ok(different) => different,
+            Err(error) => {
+                return error!(event = "not-reloaded"; "Configuration not reloaded: {error}");
+            }
+        };
         let different_log = self.log_options.fixed_differences(&log_options);
         for change in self.settings.changes(&settings) {
             let name = &&change.name[..];

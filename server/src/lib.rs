@@ -64,6 +64,7 @@ pub use self::{
     inherited::Inherited,
     phase::Phase,
     pulse::Pulse,
+    reload::ReloadError,
     server::{Handle, RunError, Server},
     spin::Spin,
 };

@@ -42,6 +42,9 @@ fn serve(sources: Sources) -> anyhow::Result<u8> {
 
 fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     descriptors::raise_limit();
+    if sources.file().is_some() {
+        signals::survive_hangup().context("cannot listen for signals")?;
+    }
     let inherited = systemd::sockets()?;
     let passed: Vec<_> = inherited.iter().map(|socket| socket.endpoint().clone()).collect();
     let (config, log_options) = settings.resolve_with(&passed);

@@ -5,9 +5,7 @@
 
 use std::{
     convert::Infallible,
-    fs::{self, Permissions},
     mem,
-    os::unix::fs::PermissionsExt as _,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::Ordering::Relaxed,
@@ -18,15 +16,17 @@ use std::{
 use common::{endpoint::Endpoint, reason::reason};
 use crossbeam::queue::SegQueue;
 use log::{error, info};
+use thiserror::Error;
 
 use crate::{
-    bind::bind,
+    bind::{BindError, bind},
     config::{Config, Listener},
     datagram::Rules,
     limits,
     listening::{Bound, Listening},
     phase::Phase,
     shared::Shared,
+    socket_file::set_mode,
     terms::Terms,
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Told {
 #[derive(Debug)]
 struct Open {
     listener: Listener,
+    /// Where it listens: with the port that it has.
+    endpoint: Endpoint,
     /// As the log names it.
     address: String,
     terms: Held,
@@ -120,6 +122,10 @@ impl Told {
         while self.orders.pop().is_some() {}
     }
 
+    fn bind(&self, listener: &Listener) -> Result<Bound, BindError> {
+        bind(listener, self.first.reuse_port, self.first.workers.get())
+    }
+
     /// What the acceptor has to do next.
     pub(crate) fn next_order(&self) -> Option<(Order, Done)> {
         self.orders.pop()
@@ -132,7 +138,13 @@ impl Open {
             Bound::Stream(listening) => Held::Stream(Arc::clone(&listening.terms)),
             Bound::Datagram(listener) => Held::Datagram(Arc::clone(&listener.rules)),
         };
-        Self { listener: listener.clone(), address: bound.address(), terms, is_passed: false }
+        Self {
+            listener: listener.clone(),
+            endpoint: bound.endpoint().clone(),
+            address: bound.address(),
+            terms,
+            is_passed: false,
+        }
     }
 
     /// Whether this is what is asked for, apart from its terms.
@@ -143,41 +155,119 @@ impl Open {
             self.listener.is_same_place(listener)
         }
     }
+
+    /// Whether both cannot be had at once, it may be.
+    fn shares_port(&self, listener: &Listener) -> bool {
+        match (&self.endpoint, &listener.endpoint) {
+            (Endpoint::Tcp(one), Endpoint::Tcp(other))
+            | (Endpoint::Udp(one), Endpoint::Udp(other)) => one.port == other.port,
+            _ => false,
+        }
+    }
+}
+
+/// Why a server is not as it was asked to be.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    /// A listener cannot be had, so nothing has changed.
+    #[error("{0}; everything stays as it is")]
+    Unchanged(BindError),
+    /// One that another had to be closed for cannot be had. Everything else has changed.
+    #[error("{0}; the listener in whose place it was to be is closed, the rest is as asked")]
+    Partly(BindError),
+}
+
+/// What becomes of a listener.
+enum Next {
+    /// It goes on with the socket that it has.
+    Keep(Open),
+    /// It has a new one.
+    Open(Bound),
+    /// One that is to go has to go first.
+    Postpone,
 }
 
 /// Has a server be as `config` says, as far as it can while it runs, and returns the names of what it
 /// cannot change.
-pub(crate) fn reload<T>(shared: &Shared<T>, config: &Config) -> Vec<&'static str> {
+///
+/// # Errors
+///
+/// A listener cannot be had.
+pub(crate) fn reload<T>(
+    shared: &Shared<T>,
+    config: &Config,
+) -> Result<Vec<&'static str>, ReloadError> {
     if shared.phase.get() != Phase::Running {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let told = &shared.told;
     let mut open = told.open.lock().unwrap_or_else(PoisonError::into_inner);
+    // First what can fail, so that all or nothing changes.
+    let (next, gone) = plan(told, &mut open, &config.listeners)?;
     shared.log_messages.store(config.log_messages, Relaxed);
     shared.drain_timeout.store(config.drain_timeout);
     shared.open.limit(config);
-    // Each goes on with the socket that it has, if it has one; no two with the same.
-    let mut gone = mem::take(&mut *open);
-    let kept = |listener: &Listener| {
-        let at = gone.iter().position(|open| open.is_at(listener))?;
-        Some(gone.remove(at))
-    };
-    let kept: Vec<_> = config.listeners.iter().map(kept).collect();
-    // First, so that others can have their addresses.
     let orders = Orders::to(shared);
     for open in gone {
         close(open, &orders);
     }
     orders.wait();
     let orders = Orders::to(shared);
-    for (listener, kept) in config.listeners.iter().zip(kept) {
-        open.extend(match kept {
-            Some(open) => Some(change(open, listener, &orders)),
-            None => listen(listener, &orders),
-        });
+    let mut failed = None;
+    for (listener, next) in config.listeners.iter().zip(next) {
+        let bound = match next {
+            Next::Keep(kept) => {
+                open.push(change(kept, listener, &orders));
+                continue;
+            }
+            Next::Open(bound) => Ok(bound),
+            Next::Postpone => told.bind(listener),
+        };
+        match bound {
+            Ok(bound) => open.push(begin(listener, bound, &orders)),
+            Err(error) => failed = Some(error),
+        }
     }
     orders.wait();
-    told.first.fixed_differences(config).collect()
+    failed.map_or_else(
+        || Ok(told.first.fixed_differences(config).collect()),
+        |error| Err(ReloadError::Partly(error)),
+    )
+}
+
+/// What becomes of each listener, and which of those that are open go; those are taken out of `open`.
+fn plan(
+    told: &Told,
+    open: &mut Vec<Open>,
+    listeners: &[Listener],
+) -> Result<(Vec<Next>, Vec<Open>), ReloadError> {
+    // Of those that are open, whose each is: no two have the same.
+    let mut left: Vec<_> = (0..open.len()).collect();
+    let kept = |listener: &Listener| {
+        let at = left.iter().position(|&at| open[at].is_at(listener))?;
+        Some(left.remove(at))
+    };
+    let kept: Vec<_> = listeners.iter().map(kept).collect();
+    let is_in_the_way = |listener: &Listener| left.iter().any(|&at| open[at].shares_port(listener));
+    let bound = listeners.iter().zip(&kept).map(|(listener, kept)| match kept {
+        Some(_) => Ok(None),
+        None => match told.bind(listener) {
+            Ok(bound) => Ok(Some(bound)),
+            Err(error) if error.is_in_use() && is_in_the_way(listener) => Ok(None),
+            Err(error) => Err(ReloadError::Unchanged(error)),
+        },
+    });
+    let bound = bound.collect::<Result<Vec<_>, _>>()?;
+    let mut open: Vec<_> = mem::take(open).into_iter().map(Some).collect();
+    let mut next = Vec::with_capacity(listeners.len());
+    for (kept, bound) in kept.into_iter().zip(bound) {
+        next.push(match (kept.and_then(|at| open[at].take()), bound) {
+            (Some(open), _) => Next::Keep(open),
+            (None, Some(bound)) => Next::Open(bound),
+            (None, None) => Next::Postpone,
+        });
+    }
+    Ok((next, open.into_iter().flatten().collect()))
 }
 
 fn close<T>(open: Open, orders: &Orders<'_, T>) {
@@ -199,7 +289,7 @@ fn change<T>(open: Open, listener: &Listener, orders: &Orders<'_, T>) -> Open {
     if let Endpoint::Unix(path) = &listener.endpoint
         && listener.mode != open.listener.mode
         && !open.is_passed
-        && let Err(error) = fs::set_permissions(path, Permissions::from_mode(listener.mode))
+        && let Err(error) = set_mode(path, listener.mode)
     {
         error!(event = "not-reloaded";
             "Cannot change who may use {}: {}", open.address, reason(&error));
@@ -218,23 +308,14 @@ fn change<T>(open: Open, listener: &Listener, orders: &Orders<'_, T>) -> Open {
     Open { listener: listener.clone(), terms, ..open }
 }
 
-/// Listens there as well, if the system lets us.
-fn listen<T>(listener: &Listener, orders: &Orders<'_, T>) -> Option<Open> {
-    let first = &orders.shared.told.first;
-    match bind(listener, first.reuse_port, first.workers.get()) {
-        Ok(bound) => {
-            let open = Open::new(listener, &bound);
-            info!(event = "started", address = open.address;
-                "Echo server started on {}", open.address);
-            match bound {
-                Bound::Stream(listening) => orders.push(Order::Open(listening)),
-                Bound::Datagram(listener) => orders.shared.serve(listener),
-            }
-            Some(open)
-        }
-        Err(error) => {
-            error!(event = "not-reloaded"; "The server {error}; the others go on");
-            None
-        }
+/// Has whoever comes there served.
+fn begin<T>(listener: &Listener, bound: Bound, orders: &Orders<'_, T>) -> Open {
+    let open = Open::new(listener, &bound);
+    info!(event = "started", address = open.address;
+        "Echo server started on {}", open.address);
+    match bound {
+        Bound::Stream(listening) => orders.push(Order::Open(listening)),
+        Bound::Datagram(listener) => orders.shared.serve(listener),
     }
+    open
 }

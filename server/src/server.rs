@@ -23,7 +23,7 @@ use crate::{
     logging,
     phase::Phase,
     pulse::Pulse,
-    reload::{Told, reload},
+    reload::{ReloadError, Told, reload},
     shared::{Shared, WAKE},
     stream::Socket,
     worker::{Incoming, Worker},
@@ -224,8 +224,11 @@ impl Handle {
     ///
     /// Returns the names of the settings that differ from those the server was started with and take a
     /// restart. A server that drains changes nothing.
-    #[expect(clippy::must_use_candidate, reason = "it has been done, whatever is said of it")]
-    pub fn reload(&self, config: &Config) -> Vec<&'static str> {
+    ///
+    /// # Errors
+    ///
+    /// If a listener cannot be had; then nothing has changed, or all but that one.
+    pub fn reload(&self, config: &Config) -> Result<Vec<&'static str>, ReloadError> {
         reload(&self.shared, config)
     }
 

@@ -27,20 +27,30 @@ impl Ended {
     }
 }
 
-/// Listens for signals in a thread of its own, which ends with the process.
+/// From now on `SIGHUP` does not end the process: whoever has it read its settings anew need not know that
+/// it has only just begun to read them.
+///
+/// # Errors
+///
+/// If the system does not let us.
+pub(crate) fn survive_hangup() -> io::Result<()> {
+    signal_hook::flag::register(SIGHUP, Arc::default()).map(drop)
+}
+
+/// Listens for signals in a thread of its own, which ends with the process. If a hangup means nothing to the
+/// settings, it means the end of the terminal, and the server leaves as it does for `SIGTERM`.
 pub(crate) fn listen(
     handle: Handle,
     hangup: Hangup<impl Fn() + Send + 'static>,
 ) -> io::Result<Ended> {
-    let wanted = hangup.means_something().then_some(SIGHUP);
-    let again = hangup.start()?;
-    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(wanted))?;
+    let again = hangup.means_something().then(|| hangup.start()).transpose()?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let ended = Ended::default();
     let by = ended.clone();
     thread::Builder::new().name("signals".into()).spawn(move || {
         let mut asked = 0;
         for signal in signals.forever() {
-            if signal == SIGHUP {
+            if let (SIGHUP, Some(again)) = (signal, &again) {
                 // Its thread ends only with the process.
                 let _ = again.send(());
                 continue;

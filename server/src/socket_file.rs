@@ -4,7 +4,7 @@
 use std::{
     fs, io,
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd as _, OwnedFd},
         unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags, fchmod, flock},
+    fs::{FileType, FlockOperation, Mode, OFlags, fchmod, flock, fstat},
     io::Errno,
 };
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -45,8 +45,8 @@ impl SocketFile {
         // connect before they are as asked.
         fchmod(&socket, Mode::from_raw_mode(mode))?;
         socket.bind(&SockAddr::unix(path)?)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
         let file = Self { path: path.to_owned(), id: id(path)? };
+        set_mode(path, mode)?;
         socket.listen(limits::BACKLOG)?;
         Ok((socket, file))
     }
@@ -61,6 +61,27 @@ impl Drop for SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Sets the permissions of a socket's file, and of nothing else: whoever can write the directory could have put
+/// a link to a file that is none of theirs in its place.
+///
+/// # Errors
+///
+/// If there is no socket, or the system does not let us.
+pub(crate) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    let found = fstat(&file)?.st_mode;
+    if !FileType::from_raw_mode(found).is_socket() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    if Mode::from_raw_mode(found) == Mode::from_raw_mode(mode) {
+        return Ok(());
+    }
+    // What is open by its path only can be changed only so (`open(2)`, O_PATH).
+    let file = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fs::set_permissions(file, fs::Permissions::from_mode(mode))
 }
 
 fn id(path: &Path) -> io::Result<(u64, u64)> {
@@ -149,6 +170,22 @@ mod tests {
         let _other = UnixListener::bind(&path).unwrap();
         drop(file);
         assert!(path.exists());
+    }
+
+    #[test]
+    fn permissions_are_set_of_a_socket_and_of_nothing_that_a_link_leads_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (precious, path) = (dir.path().join("precious"), dir.path().join("echo.sock"));
+        fs::write(&precious, "data").unwrap();
+        let before = mode(&precious);
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        assert!(set_mode(&path, 0o666).is_err());
+        assert_eq!(mode(&precious), before);
+
+        fs::remove_file(&path).unwrap();
+        let _listener = UnixListener::bind(&path).unwrap();
+        set_mode(&path, 0o612).unwrap();
+        assert_eq!(mode(&path), 0o612);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use common::{
     endpoint::{Endpoint, HostPort},
     protocol::Protocol,
 };
-use server::{Config, Handle, Listener, RunError, Server, Stats};
+use server::{Config, Handle, Listener, ReloadError, RunError, Server, Stats};
 
 struct Running {
     config: Config,
@@ -67,14 +67,14 @@ fn listeners_come_and_go_and_nobody_is_disconnected() {
 
     let mut config = server.config.clone();
     config.listeners = vec![Listener::new(Endpoint::Unix(path.clone()))];
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     let gone = TcpStream::connect((&server.at.host[..], server.at.port));
     assert_eq!(gone.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     assert_eq!(echo(UnixStream::connect(&path).unwrap(), b"here now"), b"here now");
     assert_eq!(echo(&before, b"still here"), b"still here");
 
     config.listeners = vec![Listener::new(Endpoint::Tcp(server.at.clone()))];
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     assert!(!path.exists(), "its file goes with the listener");
     assert_eq!(echo(server.connect(), b"back again"), b"back again");
     drop(before);
@@ -90,7 +90,7 @@ fn new_terms_are_for_those_who_come_later() {
     let mut config = server.config.clone();
     config.listeners[0].protocol = Protocol::Raw;
     config.listeners[0].max_connections = Some(2);
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     let raw = server.connect();
     assert_eq!(echo(&raw, b"exit\n"), b"exit\n");
     text.write_all(b"exit\n").unwrap();
@@ -103,18 +103,33 @@ fn new_terms_are_for_those_who_come_later() {
 }
 
 #[test]
+fn a_port_is_taken_over_from_a_listener_that_goes() {
+    let server = Running::start();
+    let before = server.connect();
+    let mut config = server.config.clone();
+    config.listeners = vec![Listener::tcp("0.0.0.0", server.at.port)];
+    server.handle.reload(&config).unwrap();
+    assert_eq!(echo(server.connect(), b"everywhere"), b"everywhere");
+    assert_eq!(echo(&before, b"still here"), b"still here");
+    drop(before);
+    assert_eq!(server.end().connections, 2);
+}
+
+#[test]
 fn what_cannot_be_listened_on_leaves_the_rest_as_it_is() {
     let server = Running::start();
     let other = Running::start();
     let mut config = server.config.clone();
-    config.listeners.push(Listener::new(Endpoint::Tcp(other.at.clone())));
-    server.handle.reload(&config);
+    config.listeners = vec![Listener::new(Endpoint::Tcp(other.at.clone()))];
+    config.listeners.push(Listener::tcp("127.0.0.1", 0));
+    let error = server.handle.reload(&config).unwrap_err();
+    assert!(matches!(error, ReloadError::Unchanged(_)), "{error}");
     assert_eq!(echo(server.connect(), b"here"), b"here");
     assert_eq!(echo(other.connect(), b"there"), b"there");
     // It is tried again each time.
     let at = other.at.clone();
     assert_eq!(other.end().connections, 1);
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     assert_eq!(echo(TcpStream::connect((&at.host[..], at.port)).unwrap(), b"there"), b"there");
     assert_eq!(server.end().connections, 2);
 }
@@ -137,14 +152,14 @@ fn udp_comes_and_goes_on_the_port_that_tcp_has() {
 
     let mut config = server.config.clone();
     config.listeners[0].endpoint = Endpoint::Tcp(server.at.clone());
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     config.listeners.push(Listener::new(udp));
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     assert_eq!(echo(b"here").unwrap(), b"here");
 
     // The same listener, at another rate: one that it has used up.
     config.listeners[1].rate = NonZeroU32::new(1);
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     let refused = || server.handle.stats().datagrams_refused > 0;
     let is_refused = (0..1_000_000).any(|_| {
         peer.send(b"too often").unwrap();
@@ -152,10 +167,10 @@ fn udp_comes_and_goes_on_the_port_that_tcp_has() {
     });
     assert!(is_refused, "there is no limit");
     config.listeners[1].rate = None;
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
 
     config.listeners.pop();
-    server.handle.reload(&config);
+    server.handle.reload(&config).unwrap();
     // Behind the answers that it still had to give.
     let error = loop {
         match echo(b"gone?") {

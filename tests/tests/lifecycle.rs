@@ -234,3 +234,15 @@ fn clients_that_reset_before_they_are_accepted_do_no_harm() {
     witness.exchange(b"after\n");
     assert!(!server.log().text().contains("ERROR"), "a peer's fault is not the server's");
 }
+
+/// The terminal is gone, and there is nothing to read anew: the server leaves as it does when it is asked to.
+#[test]
+fn a_hangup_without_settings_to_read_is_the_end() {
+    let mut server = EchoServer::start(&[]);
+    let mut peer = server.connect();
+    peer.exchange(b"hello\n");
+    server.signal(Signal::HUP);
+    peer.expect_rest(b"");
+    drop(peer);
+    assert!(server.wait().success());
+}

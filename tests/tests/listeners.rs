@@ -3,12 +3,17 @@
 use std::{
     fs,
     io::{ErrorKind, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
 };
 
-use rustix::process::Signal;
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::Signal,
+};
 use tempfile::tempdir;
 use tests::{peer::Peer, program::Program, server::EchoServer};
 
@@ -148,4 +153,85 @@ fn who_cannot_listen_everywhere_listens_nowhere() {
     assert_eq!(status, 1);
     assert!(said.starts_with(&format!("Error: cannot listen on {}", other.address())), "{said}");
     assert!(!path.exists(), "what was there already is taken back");
+}
+
+#[test]
+fn a_socket_goes_with_the_server_whoever_may_use_it_by_then() {
+    let dir = tempdir().expect("room for a directory");
+    let path = dir.path().join("echo.sock");
+    let server = EchoServer::start_with(&["--listen", &unix_url(&path)]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).expect("it is ours");
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn whoever_locks_the_directory_keeps_no_server_from_starting_or_leaving() {
+    let dir = tempdir().expect("room for a directory");
+    let path = dir.path().join("echo.sock");
+    let foreign = fs::File::open(dir.path()).expect("it is ours");
+    flock(&foreign, FlockOperation::LockShared).expect("nobody has locked it");
+    let server = EchoServer::start_with(&["--listen", &unix_url(&path)]);
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
+fn of_servers_that_start_at_once_one_has_the_socket() {
+    let dir = tempdir().expect("room for a directory");
+    let path = dir.path().join("echo.sock");
+    let url = unix_url(&path);
+    for _ in 0..5 {
+        // One that was left behind is there for all of them to find.
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("room for a socket"));
+        let start = || Program::start(tests::binaries::echo_server(), &["--listen", &url]);
+        let servers: Vec<Program> = (0..4).map(|_| start()).collect();
+        let (mut serving, mut refused) = (0, 0);
+        for server in &servers {
+            let line = server.stderr.wait_for_line("Waiting for client connections|Error: ");
+            *(if line.starts_with("Error: ") { &mut refused } else { &mut serving }) += 1;
+        }
+        assert_eq!((serving, refused), (1, 3));
+        exchange(UnixStream::connect(&path).expect("one listens"), b"hello\n", b"hello\n");
+        drop(servers);
+        fs::remove_file(&path).expect("who was killed has left it");
+    }
+}
+
+/// The acceptor takes from each in turn, and looks for the others while one always has somebody.
+#[test]
+fn a_listener_that_always_has_somebody_starves_no_other() {
+    let server = EchoServer::start_with(&[
+        "--log-messages",
+        "off",
+        "--max-connections",
+        "2",
+        "--listen",
+        "tcp://127.0.0.1:0",
+        "--listen",
+        "tcp://127.0.0.1:0",
+    ]);
+    let [flooded, quiet] = server.addresses() else { panic!("two were asked for") };
+    let (flooded, quiet): (SocketAddr, SocketAddr) =
+        (flooded.parse().expect("TCP"), quiet.parse().expect("TCP"));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Relaxed) {
+                    drop(TcpStream::connect(flooded));
+                }
+            });
+        }
+        for _ in 0..100 {
+            // Served or refused: it is looked at.
+            let mut peer = Peer::connect(quiet);
+            peer.send_regardless(b"exit\n");
+            let _ = peer.rest();
+        }
+        done.store(true, Relaxed);
+    });
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
 }

@@ -7,6 +7,7 @@ use tempfile::{TempDir, tempdir};
 use tests::{
     load::Load,
     peer::Peer,
+    procfs::look_until,
     server::{EchoServer, Launch},
 };
 
@@ -127,8 +128,38 @@ fn a_listener_that_cannot_be_had_costs_no_other() {
     let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
     let server = &configured.server;
     configured.reload(&format!("listen = ['tcp://127.0.0.1:0', 'tcp://{}']", other.address()));
-    server.wait_for_log(&format!("ERROR - The server cannot listen on {}", other.address()));
-    server.wait_for_log("Configuration reloaded$");
+    let cannot = format!(
+        "ERROR - Configuration not reloaded: cannot listen on {}: .*; everything stays as it is$",
+        other.address()
+    );
+    server.wait_for_log(&cannot);
     server.connect().exchange(b"here\n");
     other.connect().exchange(b"there\n");
+}
+
+#[test]
+fn a_listener_that_goes_takes_nobody_with_it_and_one_that_stays_loses_nothing() {
+    let configured =
+        Configured::start("listen = ['tcp://127.0.0.1:0', 'udp://127.0.0.1:0?rate=off']");
+    let server = &configured.server;
+    let [tcp, udp] = server.addresses() else { panic!("two were asked for") };
+    let stream = Load::at(&format!("tcp://{tcp}"), "--connections 20 --warmup 0s --duration 3s");
+    let datagrams = Load::at(udp, "--connections 4 --warmup 0s --duration 3s");
+    server.wait_for_log("Received from .*");
+    // Those of the load that have come are there; it opens no others.
+    look_until("all are connected", || {
+        server.log().text().matches("New client connected").count() >= 20
+    });
+    for round in 1..=5 {
+        configured.reload(&format!(
+            "listen = ['unix://{}', 'udp://127.0.0.1:0?rate={}']",
+            configured.path(&format!("echo-{round}.sock")).display(),
+            1_000_000 + round
+        ));
+        server.wait_for_log(&format!(r"Echo server started on unix://.*/echo-{round}\.sock$"));
+        let _ = server.log().wait_for_lines("Configuration reloaded$", round);
+    }
+    assert!(std::net::TcpStream::connect(tcp).is_err(), "its listener is gone");
+    stream.finish().expect_well();
+    datagrams.finish().expect_well();
 }

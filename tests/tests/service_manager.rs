@@ -157,3 +157,41 @@ fn sockets_that_were_passed_to_another_process_are_not_taken() {
         Launch::new::<&str>(&[]).variable("LISTEN_PID", "1").variable("LISTEN_FDS", "1").start();
     exchange(&server);
 }
+
+#[test]
+fn a_service_manager_that_does_not_listen_holds_nothing_up() {
+    let manager = Manager::new();
+    let deaf = UnixDatagram::unbound().expect("descriptors are left");
+    deaf.connect(manager.path()).expect("it is bound");
+    deaf.set_nonblocking(true).expect("a socket");
+    while deaf.send(b"nobody reads this").is_ok() {}
+    let server = Launch::new::<&str>(&[])
+        .variable("NOTIFY_SOCKET", manager.path())
+        .variable("WATCHDOG_USEC", "1000")
+        .start();
+    exchange(&server);
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
+fn a_reload_leaves_a_passed_socket_as_it_is() {
+    let dir = tempdir().expect("room for a directory");
+    let (path, file) = (dir.path().join("echo.sock"), dir.path().join("echo.toml"));
+    let listener = UnixListener::bind(&path).expect("room for a socket");
+    let settings = |query: &str| format!("listen = ['unix://{}{query}']", path.display());
+    fs::write(&file, settings("")).expect("room for a file");
+    let config = file.to_str().expect("the directory has a name in UTF-8");
+    let server = Launch::new(&["--config", config]).passing(listener).start();
+    for query in ["?mode=660&max-connections=1", ""] {
+        fs::write(&file, settings(query)).expect("room for a file");
+        server.signal(Signal::HUP);
+        let _ = server
+            .log()
+            .wait_for_lines("Configuration reloaded$", 1 + usize::from(query.is_empty()));
+        let stream = UnixStream::connect(&path).expect("it listens");
+        drop(stream);
+    }
+    let (status, log) = server.terminate();
+    assert!(status.success() && !log.contains("ERROR"), "{log}");
+}
