@@ -299,16 +299,20 @@ impl<S: Stream> Connection<S> {
                 Ok(0)
             }
             Ok(read) => {
-                let all = held + read;
+                let mut all = held + read;
                 // A short read took all there was, unless we know better.
                 self.readiness.readable = read == most || self.readiness.more_behind;
                 if self.stage == Stage::Serving {
-                    self.make_known(room.journal);
                     self.count_drained(read);
-                    self.since = room.now;
-                    return self.receive(all, room);
+                } else {
+                    match self.read_aside(read, all, room)? {
+                        0 => return Ok(0),
+                        clients => all = clients,
+                    }
                 }
-                self.read_aside(read, all, room)
+                self.make_known(room.journal);
+                self.since = room.now;
+                self.receive(all, room)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.readable = false;

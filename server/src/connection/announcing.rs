@@ -15,7 +15,7 @@ use crate::{
 
 impl<S: Stream> Connection<S> {
     /// Deals with what is not the session's, or not all: a PROXY header, or what nobody waits for any
-    /// longer. As [`read`](Self::read) otherwise.
+    /// longer. Returns how many bytes are the session's: they are the first of the buffer then.
     #[cold]
     pub(super) fn read_aside(
         &mut self,
@@ -25,13 +25,7 @@ impl<S: Stream> Connection<S> {
     ) -> io::Result<usize> {
         if self.stage == Stage::Announcing {
             self.count_drained(read);
-            match self.announce(all, room)? {
-                0 => return Ok(0),
-                rest => {
-                    self.make_known(room.journal);
-                    return self.receive(rest, room);
-                }
-            }
+            return self.announce(all, room);
         }
         self.make_known(room.journal);
         Ok(0)
