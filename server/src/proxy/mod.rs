@@ -6,7 +6,7 @@
 //! is told.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
@@ -51,15 +51,17 @@ pub(crate) enum Malformed {
     Address(String),
     #[error("'{0}' is no port")]
     Port(String),
-    #[error("its version is {0}, and there is none but 1 and 2")]
+    #[error("it is binary, and its version is {0}; that of a binary header has to be 2")]
     Version(u8),
     #[error("its command is {0}, and there is none but 0 and 1")]
     Command(u8),
     #[error("its family and protocol are {0:#04x}, which mean nothing")]
     Family(u8),
-    #[error("it announces {0} bytes, over the limit of {1}")]
+    #[error(
+        "its length field says {0} bytes, which with the {FIXED} before are over the limit of {1}"
+    )]
     TooLong(usize, usize),
-    #[error("it announces {0} bytes, and its addresses alone have {1}")]
+    #[error("its length field says {0} bytes, and its addresses alone have {1}")]
     TooShort(usize, usize),
     #[error("one of its fields goes on beyond its end")]
     Field,
@@ -188,7 +190,7 @@ fn binary(bytes: &[u8], longest: usize) -> Result<Option<Header>, Malformed> {
     let announced = usize::from(u16::from_be_bytes([high, low]));
     let len = FIXED + announced;
     if len > longest {
-        return Err(Malformed::TooLong(len, longest));
+        return Err(Malformed::TooLong(announced, longest));
     }
     let addresses = family.addresses();
     if announced < addresses {
@@ -295,10 +297,27 @@ impl fmt::Display for Source {
             Self::Inet(address) => address.fmt(f),
             // Spelled with an `@` in place of the NUL, as `ss` and systemd do.
             Self::Unix(name) => match &name[..] {
-                [0, name @ ..] => write!(f, "unix:@{}", Escaped(name)),
-                path => write!(f, "unix://{}", Escaped(path)),
+                [0, name @ ..] => write!(f, "unix:@{}", Word(name)),
+                path => write!(f, "unix://{}", Word(path)),
             },
         }
+    }
+}
+
+/// A name that stays one word: behind a blank or in parentheses a log line says what the server knows, and
+/// a name must not look like that.
+struct Word<'a>(&'a [u8]);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for char in Escaped(self.0).to_string().chars() {
+            match char {
+                ' ' | '(' | ')' => write!(f, "\\x{:02x}", u32::from(char))?,
+                blank if blank.is_whitespace() => write!(f, "{}", blank.escape_unicode())?,
+                other => f.write_char(other)?,
+            }
+        }
+        Ok(())
     }
 }
 

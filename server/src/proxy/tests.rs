@@ -229,7 +229,7 @@ fn a_binary_header_is_as_the_specification_has_it() {
         (version_2(0x21, 0x11, &inet()[1..]), TooShort(11, 12)),
         (version_2(0x21, 0x21, &inet()), TooShort(12, 36)),
         (version_2(0x21, 0x31, &inet()), TooShort(12, 216)),
-        (version_2(0x20, 0x00, &[0; 1009]), TooLong(1025, 1024)),
+        (version_2(0x20, 0x00, &[0; 1009]), TooLong(1009, 1024)),
         (with(&[0]), Field),
         (with(&[0xee, 0, 2, 1]), Field),
         (with(&[CHECKSUM, 0, 0]), Checksum),
@@ -239,7 +239,7 @@ fn a_binary_header_is_as_the_specification_has_it() {
     }
     assert_eq!(source(&version_2(0x20, 0x00, &[0; 1008])), None);
     // What can be said without the rest is said at once.
-    assert_eq!(mistake(&version_2(0x20, 0x00, &[0; 1009])[..16]), TooLong(1025, 1024));
+    assert_eq!(mistake(&version_2(0x20, 0x00, &[0; 1009])[..16]), TooLong(1009, 1024));
 }
 
 #[test]
@@ -262,6 +262,9 @@ fn a_source_is_shown_in_one_printable_word_or_path() {
         (&b"/run/app.sock"[..], Some("unix:///run/app.sock")),
         (b"\0app", Some("unix:@app")),
         (b"/tmp/\n\x1b[2J", Some(r"unix:///tmp/\n\x1b[2J")),
+        (b"/a (through 10.0.0.1:5)", Some(r"unix:///a\x20\x28through\x2010.0.0.1:5\x29")),
+        (b"\0a (b)", Some(r"unix:@a\x20\x28b\x29")),
+        ("/a\u{a0}\u{3000}é".as_bytes(), Some(r"unix:///a\u{a0}\u{3000}é")),
         (b"", None),
     ] {
         let source = source(&version_2(0x21, 0x31, &unix(name)));

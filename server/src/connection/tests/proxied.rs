@@ -117,7 +117,7 @@ fn what_is_no_header_is_refused_at_the_byte_that_shows_it() {
         ),
         (
             &[b"\r\n\r\n\0\r\nQUIT\n\x31"],
-            "sent a wrong PROXY header: its version is 3, and there is none but 1 and 2; it began with '\\r\\n\\r\\n\\x00\\r\\nQUIT\\n1'",
+            "sent a wrong PROXY header: it is binary, and its version is 3; that of a binary header has to be 2; it began with '\\r\\n\\r\\n\\x00\\r\\nQUIT\\n1'",
         ),
     ] {
         let mut bench = proxied(Protocol::Text, pieces);
@@ -247,7 +247,7 @@ fn a_unix_socket_as_the_source_is_named_and_not_counted() {
     let mut bench = limited(1, &[&[&header[..], b"hello\n"].concat()]);
     bench.readable();
     assert_eq!(bench.stream().outgoing, b"hello\n");
-    let connected = format!(r"New client connected: unix:///tmp/\na b (through {PEER})");
+    let connected = format!(r"New client connected: unix:///tmp/\na\x20b (through {PEER})");
     assert_eq!(lines()[0], connected);
     assert_eq!(bench.connection.ip(), None);
 }
