@@ -52,7 +52,9 @@ impl File<'_> {
             let there = Quoted(self.text.get(span.clone()).unwrap_or_default().as_bytes());
             let what = match error.message() {
                 "duplicate key" => format!("the key {there} is there twice; keep one of them"),
-                message => format!("this is no TOML: {}", Escaped(message.as_bytes())),
+                message => self
+                    .unquoted(span.start, message)
+                    .unwrap_or_else(|| format!("this is no TOML: {}", Escaped(message.as_bytes()))),
             };
             self.syntax(span.start, &what);
         }
@@ -62,6 +64,30 @@ impl File<'_> {
                 self.key(key.get_ref(), key.span().start, value);
             }
         }
+    }
+
+    /// What to write instead of a text without quotes, such as `log-level = info`, of which the parser says
+    /// what else it could be: a float, since `inf` is one.
+    fn unquoted(&self, at: usize, message: &str) -> Option<String> {
+        let begins =
+            ["string values must be quoted", "invalid boolean", "invalid float", "`_` may"];
+        if !begins.iter().any(|it| message.starts_with(it)) {
+            return None;
+        }
+        let line = &self.text[self.line_of(at)];
+        let of_keys = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let named = line.split_once('=').map(|(key, value)| (key.trim(), value));
+        let Some((key, value)) = named.filter(|(key, _)| key.bytes().all(of_keys)) else {
+            return Some("this is no TOML: a text stands in quotes: \"...\"".to_owned());
+        };
+        let value = value.split('#').next().unwrap_or_default().trim();
+        Some(match self.definition.argument(key).map(form) {
+            Some(form @ (Form::Text | Form::Word)) if is_plain(value) => {
+                takes(key, form).replace("...", value)
+            }
+            Some(form) => takes(key, form),
+            None => format!("this is no TOML: a text stands in quotes: {key} = \"...\""),
+        })
     }
 
     fn key(&mut self, key: &str, at: usize, value: &Spanned<DeValue<'_>>) {
@@ -187,6 +213,12 @@ fn takes(key: &str, form: Form) -> String {
         Form::Switch => format!("'{key}' takes true or false"),
         Form::List => format!("'{key}' takes an array of strings: {key} = [\"...\", \"...\"]"),
     }
+}
+
+/// Whether it is short and would mean itself in quotes.
+fn is_plain(text: &str) -> bool {
+    let means_itself = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\"'\\".contains(&byte);
+    (1..=40).contains(&text.len()) && text.bytes().all(means_itself)
 }
 
 /// As it would be typed: `0x10` is 16.

@@ -210,6 +210,40 @@ fn what_is_no_toml_is_told_with_line_and_column() {
 }
 
 #[test]
+fn a_text_without_quotes_is_told_how_it_is_written() {
+    assert_told(&[
+        (
+            "log-level=info",
+            "echo.toml:1:11: 'log-level' takes a string, in quotes: log-level = \"info\"",
+        ),
+        (
+            "host = 10.0.0.1",
+            "echo.toml:1:12: 'host' takes a string, in quotes: host = \"10.0.0.1\"",
+        ),
+        (
+            "\nidle-timeout = 5m # minutes",
+            "echo.toml:2:16: 'idle-timeout' takes a string, in quotes: idle-timeout = \"5m\"",
+        ),
+        (
+            "log-file = C:\\x",
+            "echo.toml:1:12: 'log-file' takes a string, in quotes: log-file = \"...\"",
+        ),
+        ("protocol = ", "echo.toml:1:12: 'protocol' takes a string, in quotes: protocol = \"...\""),
+        ("broken = ", "echo.toml:1:10: this is no TOML: a text stands in quotes: broken = \"...\""),
+        ("port = http", "echo.toml:1:8: 'port' takes a number"),
+        ("log-messages = yes", "echo.toml:1:16: 'log-messages' takes true or false"),
+        (
+            "listen = [tcp://h:7]",
+            "echo.toml:1:11: 'listen' takes an array of strings: listen = [\"...\", \"...\"]",
+        ),
+        (
+            "listen = [\n  tcp://h:7,\n]",
+            "echo.toml:2:3: this is no TOML: a text stands in quotes: \"...\"",
+        ),
+    ]);
+}
+
+#[test]
 fn what_is_not_text_is_no_file() {
     for (file, position) in [(&b"port = 7\nhost = '\xff'\n"[..], "2:9"), (b"port = 7\n\xff", "2:1")]
     {
