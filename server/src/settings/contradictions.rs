@@ -1,11 +1,13 @@
 //! Settings that are each well said and cannot hold together.
 
-use common::endpoint::{Endpoint, HostPort};
+use std::path::{Component, Path, PathBuf};
+
+use common::endpoint::Endpoint;
 
 use super::{
     Settings,
     args::{Args, Switch},
-    listen::Listen,
+    listen::{Listen, Taken},
     origin::Mistake,
 };
 
@@ -46,21 +48,46 @@ fn places(settings: &Settings, args: &Args) -> Vec<Mistake> {
 
 fn clash(earlier: &Listen, later: &Listen, args: &Args) -> Option<String> {
     let (one, other) = (earlier.endpoint(), later.endpoint());
-    let port = |endpoint: &Endpoint| match endpoint {
-        Endpoint::Tcp(HostPort { port, .. }) | Endpoint::Udp(HostPort { port, .. }) => Some(*port),
-        Endpoint::Unix(_) => None,
-    };
-    if port(one) == Some(0) || port(other) == Some(0) {
-        None
-    } else if one == other {
-        Some(format!("{other} is listened on twice"))
-    } else if args.reuse_port == Switch::On {
-        None
-    } else {
-        let (six, four) = [(earlier, other), (later, one)]
-            .into_iter()
-            .find(|(six, four)| six.takes_ipv4_of(four))?;
-        let six = six.endpoint();
-        Some(format!("{six} takes IPv4 as well, and so {four}; say {six}?v6only=yes to have both"))
+    match (one, other) {
+        // Any free one, each its own.
+        (Endpoint::Tcp(at) | Endpoint::Udp(at), _) if at.port == 0 => None,
+        _ if one == other => Some(format!("{other} is listened on twice")),
+        (Endpoint::Unix(path), Endpoint::Unix(same)) if normal(path) == normal(same) => {
+            Some(format!("{other} is listened on twice, as {one} as well"))
+        }
+        _ if args.reuse_port == Switch::On => None,
+        _ => taken(earlier, later).or_else(|| taken(later, earlier)),
     }
+}
+
+/// What to do if one of these takes the address of the other.
+fn taken(wide: &Listen, narrow: &Listen) -> Option<String> {
+    let (all, one) = (wide.endpoint(), narrow.endpoint());
+    Some(match wide.takes(one)? {
+        Taken::OfIpv4 => {
+            format!("{all} takes every IPv4 address, and so {one}; keep one of them")
+        }
+        Taken::OfIpv6 => {
+            format!("{all} takes every IPv6 address, and so {one}; keep one of them")
+        }
+        Taken::Ipv4OfIpv6 => {
+            format!("{all} takes IPv4 as well, and so {one}; say {all}?v6only=yes to have both")
+        }
+    })
+}
+
+/// The path without detours. Links are not followed: where they lead may change.
+fn normal(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut normal, component| {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => match normal.components().next_back() {
+                Some(Component::Normal(_)) => _ = normal.pop(),
+                Some(Component::RootDir) => {}
+                _ => normal.push(component),
+            },
+            _ => normal.push(component),
+        }
+        normal
+    })
 }

@@ -1,6 +1,6 @@
 //! `--listen URL`: where to listen, and what holds for whoever comes there and for nobody else.
 
-use std::{net::Ipv4Addr, num::NonZeroU32, str::FromStr};
+use std::{net::IpAddr, num::NonZeroU32, str::FromStr};
 
 use clap::ValueEnum as _;
 use common::{
@@ -28,6 +28,20 @@ pub(super) struct Listen {
 /// So many datagrams a second, or any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RateLimit(Option<NonZeroU32>);
+
+/// How a wildcard address takes another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// `0.0.0.0` takes those of IPv4.
+    OfIpv4,
+    /// `[::]` takes those of IPv6,
+    OfIpv6,
+    /// and those of IPv4 unless it is told not to.
+    Ipv4OfIpv6,
+}
+
+/// The most bytes of a socket's path (`unix(7)`).
+const LONGEST_PATH: usize = 107;
 
 /// What a URL may say behind its `?`.
 const PARAMETERS: &str =
@@ -83,17 +97,21 @@ impl Listen {
         &self.endpoint
     }
 
-    /// Whether it takes every IPv4 address of the port, one of which `other` is: `[::]` does, unless it is
-    /// told not to.
-    pub(super) fn takes_ipv4_of(&self, other: &Endpoint) -> bool {
-        let same = match (&self.endpoint, other) {
-            (Endpoint::Tcp(six), Endpoint::Tcp(four))
-            | (Endpoint::Udp(six), Endpoint::Udp(four)) => {
-                six.port == four.port && six.host == "::" && four.host.parse::<Ipv4Addr>().is_ok()
-            }
-            _ => false,
+    /// Whether it takes every address of its port, one of which `other` is.
+    pub(super) fn takes(&self, other: &Endpoint) -> Option<Taken> {
+        let (wide, narrow) = match (&self.endpoint, other) {
+            (Endpoint::Tcp(wide), Endpoint::Tcp(narrow))
+            | (Endpoint::Udp(wide), Endpoint::Udp(narrow)) => (wide, narrow),
+            _ => return None,
         };
-        same && self.v6only != Some(true)
+        let [all, one] = [wide, narrow].map(|at| at.host.parse::<IpAddr>());
+        match (all.ok()?, one.ok()?.to_canonical()) {
+            (all, _) if wide.port != narrow.port || !all.is_unspecified() => None,
+            (IpAddr::V4(_), IpAddr::V4(_)) => Some(Taken::OfIpv4),
+            (IpAddr::V6(_), IpAddr::V6(_)) => Some(Taken::OfIpv6),
+            (IpAddr::V6(_), IpAddr::V4(_)) if self.v6only != Some(true) => Some(Taken::Ipv4OfIpv6),
+            _ => None,
+        }
     }
 
     /// The most connections that it is to have at once, if it says.
@@ -129,6 +147,14 @@ impl FromStr for Listen {
 
     fn from_str(typed: &str) -> Result<Self, String> {
         let Url { endpoint, query } = typed.parse().map_err(|error| format!("{error}"))?;
+        if let Endpoint::Unix(path) = &endpoint
+            && path.as_os_str().len() > LONGEST_PATH
+        {
+            let len = path.as_os_str().len();
+            return Err(format!(
+                "the path is too long for a socket: it has {len} bytes, and {LONGEST_PATH} is the most"
+            ));
+        }
         let mut listen = Self::at(endpoint);
         for (at, (name, value)) in query.iter().enumerate() {
             if query[..at].iter().any(|(earlier, _)| earlier == name) {
@@ -207,6 +233,15 @@ mod tests {
         }
         assert_eq!(parsed("udp://127.0.0.1:7?protocol=raw&rate=9").rate, NonZeroU32::new(9));
         assert_eq!(parsed("udp://[::]:7?v6only=yes&rate=off").rate, None);
+    }
+
+    #[test]
+    fn a_path_is_no_longer_than_a_socket_may_have() {
+        let url = |len: usize| format!("unix:/{}", "x".repeat(len - 1));
+        parsed(&url(107));
+        assert!(mistake(&url(108)).contains("it has 108 bytes, and 107 is the most"));
+        // It is the bytes that count, not how they are written.
+        parsed(&format!("unix:/{}", "%20".repeat(106)));
     }
 
     #[test]

@@ -179,6 +179,28 @@ fn what_contradicts_itself_is_told_with_the_other_place() {
             "echo.toml:4: tcp://h:7 is listened on twice",
         ),
         (
+            "listen = ['unix:///tmp/a', 'unix:///run/.././tmp//a']",
+            "echo.toml:1: unix:///run/.././tmp//a is listened on twice, as unix:///tmp/a as well",
+        ),
+        (
+            "reuse-port = true\nlisten = ['unix:a', 'unix:./b/../a']",
+            "echo.toml:2: unix:./b/../a is listened on twice, as unix:a as well",
+        ),
+        (
+            "listen = ['tcp://0.0.0.0:7', 'tcp://127.0.0.1:7']",
+            "echo.toml:1: tcp://0.0.0.0:7 takes every IPv4 address, and so tcp://127.0.0.1:7; keep one of \
+             them",
+        ),
+        (
+            "listen = [\n'udp://10.0.0.1:7',\n'udp://0.0.0.0:7']",
+            "echo.toml:3: udp://0.0.0.0:7 takes every IPv4 address, and so udp://10.0.0.1:7; keep one of \
+             them",
+        ),
+        (
+            "listen = ['tcp://[::]:7?v6only=yes', 'tcp://[::1]:7']",
+            "echo.toml:1: tcp://[::]:7 takes every IPv6 address, and so tcp://[::1]:7; keep one of them",
+        ),
+        (
             "listen = ['tcp://0.0.0.0:7', 'tcp://[::]:7']",
             "echo.toml:1: tcp://[::]:7 takes IPv4 as well, and so tcp://0.0.0.0:7; say \
              tcp://[::]:7?v6only=yes to have both",
@@ -194,6 +216,23 @@ fn what_contradicts_itself_is_told_with_the_other_place() {
              so it would never be reached",
         ),
     ]);
+}
+
+#[test]
+fn what_has_a_place_of_its_own_is_listened_on_beside_the_others() {
+    for listen in [
+        "'tcp://0.0.0.0:7', 'udp://127.0.0.1:7'",
+        "'tcp://0.0.0.0:7', 'tcp://127.0.0.1:8'",
+        "'tcp://0.0.0.0:0', 'tcp://127.0.0.1:0', 'tcp://0.0.0.0:0'",
+        "'tcp://127.0.0.1:7', 'tcp://127.0.0.2:7', 'tcp://[::1]:7'",
+        "'tcp://[::]:7?v6only=yes', 'tcp://0.0.0.0:7'",
+        "'tcp://0.0.0.0:7', 'tcp://[::1]:7'",
+        "'unix:a', 'unix:../a', 'unix:/a'",
+    ] {
+        loaded(&[], &[], &format!("listen = [{listen}]"));
+    }
+    let shared = "'tcp://0.0.0.0:7', 'tcp://127.0.0.1:7', 'tcp://[::]:7', 'tcp://[::1]:7'";
+    loaded(&[], &[], &format!("reuse-port = true\nlisten = [{shared}]"));
 }
 
 #[test]
