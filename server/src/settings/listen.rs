@@ -99,10 +99,10 @@ impl Listen {
 
     /// Whether it takes every address of its port, one of which `other` is.
     pub(super) fn takes(&self, other: &Endpoint) -> Option<Taken> {
-        let (wide, narrow) = match (&self.endpoint, other) {
-            (Endpoint::Tcp(wide), Endpoint::Tcp(narrow))
-            | (Endpoint::Udp(wide), Endpoint::Udp(narrow)) => (wide, narrow),
-            _ => return None,
+        let ((Endpoint::Tcp(wide), Endpoint::Tcp(narrow))
+        | (Endpoint::Udp(wide), Endpoint::Udp(narrow))) = (&self.endpoint, other)
+        else {
+            return None;
         };
         let [all, one] = [wide, narrow].map(|at| at.host.parse::<IpAddr>());
         match (all.ok()?, one.ok()?.to_canonical()) {
