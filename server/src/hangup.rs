@@ -12,7 +12,7 @@ use std::{
 use common::endpoint::Endpoint;
 use log::{error, info, warn};
 use server::{
-    Config, Handle,
+    Config, Handle, ReloadError,
     logging::{self, Options},
     settings::{Settings, Sources},
 };
@@ -80,7 +80,11 @@ impl<Reopen: Fn() + Send + 'static> Hangup<Reopen> {
         let different = match self.handle.reload(&config) {
             Ok(different) => different,
             Err(error) => {
-                return error!(event = "not-reloaded"; "Configuration not reloaded: {error}");
+                error!(event = "not-reloaded"; "Configuration not reloaded: {error}");
+                match error {
+                    ReloadError::Unchanged(_) => return,
+                    ReloadError::Partly(_) => Vec::new(),
+                }
             }
         };
         let different_log = self.log_options.fixed_differences(&log_options);
