@@ -27,7 +27,7 @@ use crate::{
     peer::Peer,
     phase::Phase,
     refusal,
-    reload::{Done, Order},
+    reload::{Ack, Command},
     shared::{Shared, WAKE},
     stream::{Socket, Stream as _},
     terms::Terms,
@@ -60,7 +60,7 @@ struct Slot {
 struct Closing {
     /// So many at most: no more are in any backlog.
     left: usize,
-    _done: Done,
+    _ack: Ack,
 }
 
 /// Why the acceptor stopped accepting for now.
@@ -116,8 +116,8 @@ impl<'a> Acceptor<'a> {
         let mut events = Events::with_capacity(8);
         while self.shared.phase.get() == Phase::Running {
             self.shared.counters.rounds.add(1);
-            while let Some((order, done)) = self.shared.told.next_order() {
-                self.obey(order, done);
+            while let Some((command, ack)) = self.shared.control.next_command() {
+                self.execute(command, ack);
             }
             let timeout = match self.accept_all() {
                 Pause::BacklogEmptied => {
@@ -141,27 +141,27 @@ impl<'a> Acceptor<'a> {
         self.accept_the_rest(&mut events)
     }
 
-    fn obey(&mut self, order: Order, done: Done) {
+    fn execute(&mut self, command: Command, ack: Ack) {
         let find = |listeners: &Slab<Slot>, terms: &Arc<Terms>| {
             let is = |slot: &Slot| Arc::ptr_eq(&slot.listening.terms, terms);
             listeners.iter().find(|(_, slot)| is(slot)).map(|(key, _)| key)
         };
-        match order {
-            Order::Open(listening) => {
+        match command {
+            Command::Open(listening) => {
                 let address = listening.address();
                 if let Err(error) = self.add(listening) {
                     error!(event = "not-reloaded"; "Cannot listen on {address}: {}", reason(&error));
                 }
             }
-            Order::Change(old, new) => {
+            Command::Change(old, new) => {
                 if let Some(key) = find(&self.listeners, &old) {
                     self.listeners[key].listening.terms = new;
                 }
             }
-            Order::Close(terms) => {
+            Command::Close(terms) => {
                 if let Some(key) = find(&self.listeners, &terms) {
                     let left = usize::try_from(limits::BACKLOG).unwrap_or(usize::MAX);
-                    self.listeners[key].closing = Some(Closing { left, _done: done });
+                    self.listeners[key].closing = Some(Closing { left, _ack: ack });
                     self.look_at(key);
                 }
             }
@@ -179,7 +179,7 @@ impl<'a> Acceptor<'a> {
     fn accept_the_rest(&mut self, events: &mut Events) -> io::Result<()> {
         let by = self.shared.drained_by();
         // Who has not been listened to yet will not be.
-        self.shared.told.clear();
+        self.shared.control.clear();
         // The poll may not have said yet where somebody is.
         self.ready = self.listeners.iter().map(|(key, _)| key).collect();
         while self.shared.phase.get() == Phase::Draining {

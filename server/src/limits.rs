@@ -143,7 +143,7 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a reload waits for the acceptor to open and close listeners, which takes it no longer than
 /// accepting who is in their backlogs.
-pub const ORDERS: Duration = Duration::from_secs(1);
+pub const COMMANDS: Duration = Duration::from_secs(1);
 
 /// How long a server that makes a Unix socket waits for another one that does so in the same directory, which
 /// takes that one no time to speak of.

@@ -35,15 +35,16 @@ mod tests {
     use mio::{Poll, Waker};
 
     use super::*;
-    use crate::{config::Config, reload::Told, shared::WAKE};
+    use crate::{config::Config, reload::Control, shared::WAKE};
 
     #[test]
     fn a_thread_that_does_not_go_round_is_noticed() {
         let (acceptor, worker) = (Poll::new().unwrap(), Poll::new().unwrap());
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
         let config = Config::default();
-        let told = Told::new(&config, &[], &[]);
-        let shared = Arc::new(Shared::new(&config, told, waker(&acceptor), vec![waker(&worker)]));
+        let control = Control::new(&config, &[], &[]);
+        let shared =
+            Arc::new(Shared::new(&config, control, waker(&acceptor), vec![waker(&worker)]));
         let mut pulse = Pulse::new(Arc::clone(&shared));
         let (acceptor, worker) = (&shared.counters.rounds, &shared.counters.workers[0].rounds);
 

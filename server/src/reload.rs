@@ -1,7 +1,7 @@
 //! Another configuration for a server that runs: what can change does, and nobody who is connected
 //! notices.
 //!
-//! What threads look at is changed where they look. Listeners are the acceptor's, which is sent orders.
+//! What threads look at is changed where they look. Listeners are the acceptor's, which is sent commands.
 
 use std::{
     convert::Infallible,
@@ -32,11 +32,11 @@ use crate::{
 
 /// What a server was told, and what the acceptor has yet to hear of it.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Control {
     /// Of this, what cannot change is still so.
     first: Config,
     open: Mutex<Vec<Open>>,
-    orders: SegQueue<(Order, Done)>,
+    commands: SegQueue<(Command, Ack)>,
 }
 
 /// A listener that is open.
@@ -63,7 +63,7 @@ enum Held {
 
 /// What the acceptor is to do.
 #[derive(Debug)]
-pub(crate) enum Order {
+pub(crate) enum Command {
     /// Accept from this one as well.
     Open(Listening),
     /// Who comes to the listener with the first terms comes on the second from now on.
@@ -72,39 +72,39 @@ pub(crate) enum Order {
     Close(Arc<Terms>),
 }
 
-/// Dropped when an order has been obeyed, for whoever waits for that.
+/// Dropped when a command has been executed, for whoever waits for that.
 #[derive(Debug)]
-pub(crate) struct Done {
-    _told: Sender<Infallible>,
+pub(crate) struct Ack {
+    _sender: Sender<Infallible>,
 }
 
-/// Orders that are to be obeyed before anything else is done.
-struct Orders<'a, T> {
+/// Commands that are to be executed before anything else is done.
+struct Commands<'a, T> {
     shared: &'a Shared<T>,
-    told: Sender<Infallible>,
-    obeyed: Receiver<Infallible>,
+    ack: Sender<Infallible>,
+    acked: Receiver<Infallible>,
 }
 
-impl<'a, T> Orders<'a, T> {
+impl<'a, T> Commands<'a, T> {
     fn to(shared: &'a Shared<T>) -> Self {
-        let (told, obeyed) = mpsc::channel();
-        Self { shared, told, obeyed }
+        let (ack, acked) = mpsc::channel();
+        Self { shared, ack, acked }
     }
 
-    fn push(&self, order: Order) {
-        self.shared.told.orders.push((order, Done { _told: self.told.clone() }));
+    fn push(&self, command: Command) {
+        self.shared.control.commands.push((command, Ack { _sender: self.ack.clone() }));
     }
 
-    /// Waits until all are obeyed. An acceptor that cannot do that in time is short of everything; what
+    /// Waits until all are executed. An acceptor that cannot do that in time is short of everything; what
     /// comes of it then, the log will say.
     fn wait(self) {
-        drop(self.told);
+        drop(self.ack);
         self.shared.handoff.wake_all();
-        let _ = self.obeyed.recv_timeout(limits::ORDERS);
+        let _ = self.acked.recv_timeout(limits::COMMANDS);
     }
 }
 
-impl Told {
+impl Control {
     /// A server was told `config`, and these are its listeners, in the configuration's order; those at
     /// `passed` have the sockets that it was passed.
     pub(crate) fn new(config: &Config, bound: &[Bound], passed: &[Endpoint]) -> Self {
@@ -114,12 +114,12 @@ impl Told {
             ..Open::new(listener, bound)
         });
         let open = open.collect();
-        Self { first: config.clone(), open: Mutex::new(open), orders: SegQueue::new() }
+        Self { first: config.clone(), open: Mutex::new(open), commands: SegQueue::new() }
     }
 
-    /// Drops the orders that came too late, and with them the sockets that were to be listened on.
+    /// Drops the commands that came too late, and with them the sockets that were to be listened on.
     pub(crate) fn clear(&self) {
-        while self.orders.pop().is_some() {}
+        while self.commands.pop().is_some() {}
     }
 
     fn bind(&self, listener: &Listener) -> Result<Bound, BindError> {
@@ -127,8 +127,8 @@ impl Told {
     }
 
     /// What the acceptor has to do next.
-    pub(crate) fn next_order(&self) -> Option<(Order, Done)> {
-        self.orders.pop()
+    pub(crate) fn next_command(&self) -> Option<(Command, Ack)> {
+        self.commands.pop()
     }
 }
 
@@ -200,44 +200,44 @@ pub(crate) fn reload<T>(
     if shared.phase.get() != Phase::Running {
         return Ok(Vec::new());
     }
-    let told = &shared.told;
-    let mut open = told.open.lock().unwrap_or_else(PoisonError::into_inner);
+    let control = &shared.control;
+    let mut open = control.open.lock().unwrap_or_else(PoisonError::into_inner);
     // First what can fail, so that all or nothing changes.
-    let (next, gone) = plan(told, &mut open, &config.listeners)?;
+    let (next, gone) = plan(control, &mut open, &config.listeners)?;
     shared.log_messages.store(config.log_messages, Relaxed);
     shared.drain_timeout.store(config.drain_timeout);
     shared.open.limit(config);
-    let orders = Orders::to(shared);
+    let commands = Commands::to(shared);
     for open in gone {
-        close(open, &orders);
+        close(open, &commands);
     }
-    orders.wait();
-    let orders = Orders::to(shared);
+    commands.wait();
+    let commands = Commands::to(shared);
     let mut failed = None;
     for (listener, next) in config.listeners.iter().zip(next) {
         let bound = match next {
             Next::Keep(kept) => {
-                open.push(change(kept, listener, &orders));
+                open.push(change(kept, listener, &commands));
                 continue;
             }
             Next::Open(bound) => Ok(bound),
-            Next::Postpone => told.bind(listener),
+            Next::Postpone => control.bind(listener),
         };
         match bound {
-            Ok(bound) => open.push(begin(listener, bound, &orders)),
+            Ok(bound) => open.push(begin(listener, bound, &commands)),
             Err(error) => failed = Some(error),
         }
     }
-    orders.wait();
+    commands.wait();
     failed.map_or_else(
-        || Ok(told.first.fixed_differences(config).collect()),
+        || Ok(control.first.fixed_differences(config).collect()),
         |error| Err(ReloadError::Partly(error)),
     )
 }
 
 /// What becomes of each listener, and which of those that are open go; those are taken out of `open`.
 fn plan(
-    told: &Told,
+    control: &Control,
     open: &mut Vec<Open>,
     listeners: &[Listener],
 ) -> Result<(Vec<Next>, Vec<Open>), ReloadError> {
@@ -251,7 +251,7 @@ fn plan(
     let is_in_the_way = |listener: &Listener| left.iter().any(|&at| open[at].shares_port(listener));
     let bound = listeners.iter().zip(&kept).map(|(listener, kept)| match kept {
         Some(_) => Ok(None),
-        None => match told.bind(listener) {
+        None => match control.bind(listener) {
             Ok(bound) => Ok(Some(bound)),
             Err(error) if error.is_in_use() && is_in_the_way(listener) => Ok(None),
             Err(error) => Err(ReloadError::Unchanged(error)),
@@ -270,17 +270,17 @@ fn plan(
     Ok((next, open.into_iter().flatten().collect()))
 }
 
-fn close<T>(open: Open, orders: &Orders<'_, T>) {
+fn close<T>(open: Open, commands: &Commands<'_, T>) {
     info!(event = "closed-listener", address = open.address;
         "No longer listening on {}", open.address);
     match open.terms {
-        Held::Stream(terms) => orders.push(Order::Close(terms)),
-        Held::Datagram(rules) => orders.shared.withdraw(rules, orders.told.clone()),
+        Held::Stream(terms) => commands.push(Command::Close(terms)),
+        Held::Datagram(rules) => commands.shared.withdraw(rules, commands.ack.clone()),
     }
 }
 
 /// Has those who come from now on come on these terms.
-fn change<T>(open: Open, listener: &Listener, orders: &Orders<'_, T>) -> Open {
+fn change<T>(open: Open, listener: &Listener, commands: &Commands<'_, T>) -> Open {
     if open.listener == *listener {
         return open;
     }
@@ -297,7 +297,7 @@ fn change<T>(open: Open, listener: &Listener, orders: &Orders<'_, T>) -> Open {
     let terms = match open.terms {
         Held::Stream(old) => {
             let new = Arc::new(old.renewed(listener));
-            orders.push(Order::Change(old, Arc::clone(&new)));
+            commands.push(Command::Change(old, Arc::clone(&new)));
             Held::Stream(new)
         }
         Held::Datagram(rules) => {
@@ -309,13 +309,13 @@ fn change<T>(open: Open, listener: &Listener, orders: &Orders<'_, T>) -> Open {
 }
 
 /// Has whoever comes there served.
-fn begin<T>(listener: &Listener, bound: Bound, orders: &Orders<'_, T>) -> Open {
+fn begin<T>(listener: &Listener, bound: Bound, commands: &Commands<'_, T>) -> Open {
     let open = Open::new(listener, &bound);
     info!(event = "started", address = open.address;
         "Echo server started on {}", open.address);
     match bound {
-        Bound::Stream(listening) => orders.push(Order::Open(listening)),
-        Bound::Datagram(listener) => orders.shared.serve(listener),
+        Bound::Stream(listening) => commands.push(Command::Open(listening)),
+        Bound::Datagram(listener) => commands.shared.serve(listener),
     }
     open
 }

@@ -23,7 +23,7 @@ use crate::{
     logging,
     phase::Phase,
     pulse::Pulse,
-    reload::{ReloadError, Told, reload},
+    reload::{Control, ReloadError, reload},
     shared::{Shared, WAKE},
     stream::Socket,
     worker::{Incoming, Worker},
@@ -123,8 +123,8 @@ impl Server {
         let (Some(acceptor_poll), acceptor_waker) = (polls.pop(), wakers.remove(0)) else {
             unreachable!("the first of at least two polls")
         };
-        let told = Told::new(&config, &listeners, &passed);
-        let shared = Shared::new(&config, told, acceptor_waker, wakers);
+        let control = Control::new(&config, &listeners, &passed);
+        let shared = Shared::new(&config, control, acceptor_waker, wakers);
         Ok(Self { config, listeners, acceptor_poll, worker_polls, shared: Arc::new(shared) })
     }
 
@@ -185,7 +185,7 @@ impl Server {
         shared.handoff.close();
         pool.join();
         shared.mailboxes.clear();
-        shared.told.clear();
+        shared.control.clear();
         // Whoever is there still came too late for the workers.
         while let Some(incoming) = shared.handoff.take_any() {
             let (terms, ip) = incoming.counts_as();

@@ -25,7 +25,7 @@ use crate::{
     limits, logging,
     open::OpenConnections,
     phase::{Phase, PhaseCell},
-    reload::Told,
+    reload::Control,
 };
 
 /// The token of a thread's waker in its own poll.
@@ -40,7 +40,7 @@ pub(crate) struct Shared<T> {
     pub(crate) handoff: Handoff<T, Waker>,
     /// UDP sockets on their way to workers.
     pub(crate) mailboxes: Mailboxes,
-    pub(crate) told: Told,
+    pub(crate) control: Control,
     /// Whether every message is logged. Workers look once a round.
     pub(crate) log_messages: AtomicBool,
     pub(crate) drain_timeout: AtomicCell<Duration>,
@@ -49,14 +49,19 @@ pub(crate) struct Shared<T> {
 }
 
 impl<T> Shared<T> {
-    pub(crate) fn new(config: &Config, told: Told, acceptor: Waker, workers: Vec<Waker>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        control: Control,
+        acceptor: Waker,
+        workers: Vec<Waker>,
+    ) -> Self {
         Self {
             phase: PhaseCell::default(),
             open: OpenConnections::new(config),
             counters: Counters::new(workers.len()),
             mailboxes: Mailboxes::new(workers.len()),
             handoff: Handoff::new(limits::QUEUE, acceptor, workers),
-            told,
+            control,
             log_messages: AtomicBool::new(config.log_messages),
             drain_timeout: AtomicCell::new(config.drain_timeout),
             drained_by: OnceLock::new(),
@@ -125,7 +130,7 @@ mod tests {
             let acceptor = Poll::new().unwrap();
             Shared::<()>::new(
                 &Config::default(),
-                Told::new(&Config::default(), &[], &[]),
+                Control::new(&Config::default(), &[], &[]),
                 Waker::new(acceptor.registry(), WAKE).unwrap(),
                 Vec::new(),
             )

@@ -555,7 +555,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Config, Listener},
-        reload::Told,
+        reload::Control,
         shared::WAKE,
         stream::Socket,
     };
@@ -636,8 +636,8 @@ mod tests {
         let (acceptor, poll) = (Poll::new().unwrap(), Poll::new().unwrap());
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
         let config = Config::default();
-        let told = Told::new(&config, &[], &[]);
-        let shared = Shared::new(&config, told, waker(&acceptor), vec![waker(&poll)]);
+        let control = Control::new(&config, &[], &[]);
+        let shared = Shared::new(&config, control, waker(&acceptor), vec![waker(&poll)]);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         thread::scope(|scope| {
             let worker = scope.spawn(|| Worker::new(0, config.spin, &shared, poll).run());

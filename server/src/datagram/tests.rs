@@ -28,7 +28,7 @@ use crate::{
     listening::Bound,
     open::OpenConnections,
     phase::Phase,
-    reload::Told,
+    reload::Control,
     shared::{Shared, WAKE},
     stream::Socket,
     worker::{Incoming, Worker},
@@ -259,8 +259,8 @@ fn with_workers_after(
     let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
     let workers = NonZeroUsize::new(WORKERS).unwrap();
     let config = Config { workers, ..Config::default() };
-    let told = Told::new(&config, &[], &[]);
-    let shared = Shared::new(&config, told, waker(&acceptor), polls.iter().map(waker).collect());
+    let control = Control::new(&config, &[], &[]);
+    let shared = Shared::new(&config, control, waker(&acceptor), polls.iter().map(waker).collect());
     before(&shared);
     thread::scope(|scope| {
         let (spin, shared) = (config.spin, &shared);
