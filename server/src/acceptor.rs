@@ -142,10 +142,6 @@ impl<'a> Acceptor<'a> {
     }
 
     fn execute(&mut self, command: Command, ack: Ack) {
-        let find = |listeners: &Slab<Slot>, terms: &Arc<Terms>| {
-            let is = |slot: &Slot| Arc::ptr_eq(&slot.listening.terms, terms);
-            listeners.iter().find(|(_, slot)| is(slot)).map(|(key, _)| key)
-        };
         match command {
             Command::Open(listening) => {
                 let address = listening.address();
@@ -154,18 +150,24 @@ impl<'a> Acceptor<'a> {
                 }
             }
             Command::Change(old, new) => {
-                if let Some(key) = find(&self.listeners, &old) {
+                if let Some(key) = self.find(&old) {
                     self.listeners[key].listening.terms = new;
                 }
             }
             Command::Close(terms) => {
-                if let Some(key) = find(&self.listeners, &terms) {
+                if let Some(key) = self.find(&terms) {
                     let left = usize::try_from(limits::BACKLOG).unwrap_or(usize::MAX);
                     self.listeners[key].closing = Some(Closing { left, _ack: ack });
                     self.look_at(key);
                 }
             }
         }
+    }
+
+    /// The listener with these terms.
+    fn find(&self, terms: &Arc<Terms>) -> Option<usize> {
+        let is_its = |slot: &Slot| Arc::ptr_eq(&slot.listening.terms, terms);
+        self.listeners.iter().find(|(_, slot)| is_its(slot)).map(|(key, _)| key)
     }
 
     /// There may be somebody in this listener's backlog.

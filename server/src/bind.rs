@@ -257,7 +257,8 @@ fn path_advice(error: &io::Error) -> String {
         }
         io::ErrorKind::NotFound => "its directory is missing; make it first",
         io::ErrorKind::InvalidInput => {
-            return "the path is too long for a socket; 107 bytes is the most".to_owned();
+            let most = limits::SOCKET_PATH;
+            return format!("the path is too long for a socket; {most} bytes is the most");
         }
         _ => return reason(error),
     };

@@ -101,6 +101,9 @@ pub const QUEUE: usize = 1024;
 /// this and `net.core.somaxconn` (4,096 on Linux).
 pub const BACKLOG: i32 = 4096;
 
+/// The most bytes of a Unix socket's path (`unix(7)`): the kernel has room for no more.
+pub const SOCKET_PATH: usize = 107;
+
 /// The permissions of a Unix socket unless told otherwise: only its owner may connect, since who else may
 /// is not ours to guess.
 pub const SOCKET_MODE: u32 = 0o600;

@@ -157,12 +157,10 @@ impl Server {
     /// As [`run`](Self::run).
     pub fn run_with(self, ready: impl FnOnce()) -> Result<Stats, RunError> {
         let Self { config, listeners, acceptor_poll, worker_polls, shared } = self;
-        for listener in &listeners {
-            let address = listener.address();
-            info!(event = "started", address; "Echo server started on {address}");
-        }
         let mut streams = Vec::new();
         for listener in listeners {
+            let address = listener.address();
+            info!(event = "started", address; "Echo server started on {address}");
             match listener {
                 Bound::Stream(listening) => streams.push(listening),
                 Bound::Datagram(listener) => shared.serve(listener),

@@ -69,8 +69,8 @@ impl Responders {
         for responder in responders {
             let key = self.slots.insert(Slot { responder, queued: false, watches_write: false });
             let Responder { socket, rules, .. } = &mut self.slots[key].responder;
-            if let Err(error) = socket.register(registry, Token(mirrored(key)), Interest::READABLE)
-            {
+            let token = Token(mirrored(key));
+            if let Err(error) = registry.register(socket.source(), token, Interest::READABLE) {
                 journal.not_registered(&rules.address, &error);
                 self.slots.remove(key);
             }
@@ -153,5 +153,5 @@ fn settle(slot: &mut Slot, token: Token, registry: &Registry) -> io::Result<()> 
     slot.watches_write = wants_write;
     let interest =
         if wants_write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-    slot.responder.socket.reregister(registry, token, interest)
+    registry.reregister(slot.responder.socket.source(), token, interest)
 }

@@ -7,10 +7,10 @@ use std::{
     fmt::Debug,
     io::{self, IoSlice, IoSliceMut},
     net::{Ipv6Addr, SocketAddr},
-    os::fd::{AsRawFd as _, OwnedFd},
+    os::fd::AsRawFd as _,
 };
 
-use mio::{Interest, Registry, Token, event::Source, unix::SourceFd};
+use mio::event::Source;
 use nix::{
     cmsg_space, libc,
     sys::socket::{
@@ -51,7 +51,10 @@ enum To {
 }
 
 /// Datagrams in and out, without waiting.
-pub(crate) trait DatagramSocket: Source + Debug + Send {
+pub(crate) trait DatagramSocket: Debug + Send {
+    /// For the poll.
+    fn source(&mut self) -> &mut dyn Source;
+
     /// Takes the next datagram, which fits if the buffer takes 64 KiB.
     ///
     /// # Errors
@@ -70,7 +73,7 @@ pub(crate) trait DatagramSocket: Source + Debug + Send {
 /// A socket of the system.
 #[derive(Debug)]
 pub(crate) struct UdpSocket {
-    socket: OwnedFd,
+    socket: mio::net::UdpSocket,
     /// What the kernel says of a datagram besides its bytes.
     control: Vec<u8>,
 }
@@ -103,11 +106,15 @@ impl UdpSocket {
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
         let control = cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo, libc::c_int, libc::c_int);
-        Ok(Self { socket: socket.into(), control })
+        Ok(Self { socket: mio::net::UdpSocket::from_std(socket.into()), control })
     }
 }
 
 impl DatagramSocket for UdpSocket {
+    fn source(&mut self) -> &mut dyn Source {
+        &mut self.socket
+    }
+
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Arrival> {
         let mut buffers = [IoSliceMut::new(buffer)];
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
@@ -176,30 +183,6 @@ fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
         return Some(address.into());
     }
     address.as_sockaddr_in6().map(|&address| address.into())
-}
-
-impl Source for UdpSocket {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.socket.as_raw_fd()).register(registry, token, interest)
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.socket.as_raw_fd()).reregister(registry, token, interest)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.socket.as_raw_fd()).deregister(registry)
-    }
 }
 
 #[cfg(test)]

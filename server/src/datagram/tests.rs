@@ -70,6 +70,10 @@ impl Scripted {
 }
 
 impl DatagramSocket for Scripted {
+    fn source(&mut self) -> &mut dyn Source {
+        self
+    }
+
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Arrival> {
         let next = self.0.lock().unwrap().arrivals.pop_front();
         let bytes = next.unwrap_or(Err(ErrorKind::WouldBlock.into()))?;
@@ -220,6 +224,10 @@ fn who_leaves_answers_what_is_there_and_not_for_ever() {
 struct Trap(Box<dyn DatagramSocket>);
 
 impl DatagramSocket for Trap {
+    fn source(&mut self) -> &mut dyn Source {
+        self.0.source()
+    }
+
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Arrival> {
         let arrival = self.0.receive(buffer)?;
         assert!(!buffer.starts_with(b"panic"), "the bug");
@@ -227,18 +235,6 @@ impl DatagramSocket for Trap {
     }
     fn send(&mut self, bytes: &[u8], route: &Route) -> io::Result<()> {
         self.0.send(bytes, route)
-    }
-}
-
-impl Source for Trap {
-    fn register(&mut self, to: &Registry, token: Token, what: Interest) -> io::Result<()> {
-        self.0.register(to, token, what)
-    }
-    fn reregister(&mut self, to: &Registry, token: Token, what: Interest) -> io::Result<()> {
-        self.0.reregister(to, token, what)
-    }
-    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
-        self.0.deregister(from)
     }
 }
 

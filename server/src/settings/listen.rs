@@ -9,7 +9,7 @@ use common::{
     protocol::Protocol,
 };
 
-use crate::{Listener, Proxy};
+use crate::{Listener, Proxy, limits::SOCKET_PATH};
 
 /// A listener as it is typed. What it does not say is as for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +39,6 @@ pub(super) enum Taken {
     /// and those of IPv4 unless it is told not to.
     Ipv4OfIpv6,
 }
-
-/// The most bytes of a socket's path (`unix(7)`).
-const LONGEST_PATH: usize = 107;
 
 /// What a URL may say behind its `?`.
 const PARAMETERS: &str =
@@ -148,11 +145,11 @@ impl FromStr for Listen {
     fn from_str(typed: &str) -> Result<Self, String> {
         let Url { endpoint, query } = typed.parse().map_err(|error| format!("{error}"))?;
         if let Endpoint::Unix(path) = &endpoint
-            && path.as_os_str().len() > LONGEST_PATH
+            && path.as_os_str().len() > SOCKET_PATH
         {
             let len = path.as_os_str().len();
             return Err(format!(
-                "the path is too long for a socket: it has {len} bytes, and {LONGEST_PATH} is the most"
+                "the path is too long for a socket: it has {len} bytes, and {SOCKET_PATH} is the most"
             ));
         }
         let mut listen = Self::at(endpoint);
