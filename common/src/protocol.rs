@@ -27,6 +27,10 @@ pub const MAX_FRAME_PAYLOAD: u32 = 16 * 1024 * 1024;
 /// 1,024 is the original's message buffer: no exit that it understood was longer.
 pub const MAX_EXIT_PAYLOAD: u32 = 1024;
 
+/// The most bytes of a UDP datagram over IPv4: a packet of 65,535 (RFC 791) less the headers of both (RFC
+/// 768).
+pub const MAX_DATAGRAM: u16 = 65_507;
+
 // What clients count on.
 const _: () = assert!(MAX_FRAME_PAYLOAD == 16_777_216);
 // A payload that is held has to be one that is allowed.

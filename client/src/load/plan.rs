@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use common::protocol::MAX_DATAGRAM;
+
 use super::{
     args::{LoadArgs, LoadCommand, ResultArgs, Sizes, WorkArgs},
     assertion::Assertion,
@@ -91,9 +93,8 @@ pub enum Contradiction {
     DatagramSize(Sizes),
 }
 
-/// The sizes that datagrams may have: from the name that each begins with, to what fits behind the
-/// headers in an IPv4 packet of 65,535 bytes (RFC 791, RFC 768).
-pub const DATAGRAMS: Sizes = Sizes { min: 16, max: 65_507 };
+/// The sizes that datagrams may have: from the name that each begins with, to the longest there is.
+pub const DATAGRAMS: Sizes = Sizes { min: 16, max: MAX_DATAGRAM as u32 };
 
 const _: () = assert!(DATAGRAMS.min as usize == NAME && DATAGRAMS.max as usize <= CHUNK);
 

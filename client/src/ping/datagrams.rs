@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::protocol::MAX_DATAGRAM;
 use socket2::{SockAddr, SockRef, Socket, Type};
 
 use super::{
@@ -26,8 +27,8 @@ use crate::{
 /// The fewest bytes of a round trip: those that name a datagram.
 pub const MIN_SIZE: usize = HEAD;
 
-/// The most bytes of a round trip: a UDP datagram over IPv4 holds no more (65,535 less both headers).
-pub const MAX_SIZE: usize = 65_507;
+/// The most bytes of a round trip.
+pub const MAX_SIZE: usize = MAX_DATAGRAM as usize;
 
 /// More than any datagram holds, so that none is cut where it is received.
 const BUFFER: usize = 65_536;
