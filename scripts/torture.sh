@@ -20,8 +20,8 @@ part() {
 part simulation env SIMULATION_SEEDS="$SEEDS" \
     "$cargo" test --release --package server --lib -- --nocapture simulation
 if [[ $SEEDS == *..* ]]; then
-    part hand-over env HANDOFF_SCHEDULES=200000 \
-        "$cargo" test --release --package server --test handoff_model
+    part dispatch-queue env DISPATCH_SCHEDULES=200000 \
+        "$cargo" test --release --package server --test dispatch_queue_model
     part fuzzing scripts/fuzz.sh "$FUZZ_SECONDS"
     # Alone, one after the other: they take all descriptors, and count what they cost.
     part processes "$cargo" test --release --package tests --test torture -- \

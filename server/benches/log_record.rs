@@ -7,7 +7,7 @@ use std::hint::black_box;
 use common::escape::Quoted;
 use criterion::{Criterion, criterion_group, criterion_main};
 use log::LevelFilter;
-use server::logging::{Format, Options, Overflow, defer, hand_over, start};
+use server::logging::{Format, Options, Overflow, defer, flush, start};
 
 /// The environment variable that names the format, `text` or `json`: a process has one logger.
 const FORMAT: &str = "LOG_FORMAT";
@@ -35,7 +35,7 @@ fn record(criterion: &mut Criterion) {
                 log::info!(event = "received", peer, bytes = 64; "Received from {peer}: {text}");
                 records += 1;
                 if records % ROUND == 0 {
-                    hand_over();
+                    flush();
                 }
             });
         },

@@ -1,70 +1,60 @@
-//! An echo server with a fixed pool of workers, for programs that want one inside.
+//! An echo server with a fixed pool of worker threads, for programs that embed it.
 //!
 //! ```text
 //! Handle ──> phase (Running -> Draining -> Stopped)
 //!                │
-//! listener ──> acceptor ──> handoff (bounded queue + wakers)
-//!                              │  the only way a connection changes hands
+//! listener ──> acceptor ──> dispatch queue (bounded, with wakeups)
+//!                              │  the only way by which a connection changes threads
 //!              ┌───────────────┼───────────────┐
 //!           worker 1        worker 2   ...  worker N        (threadpool)
 //!           poll + connections
 //!              │ readable bytes (one read buffer per worker)
 //!              ▼
-//!           connection: socket, unsent tail, deadlines, turn budget
+//!           connection: socket, send buffer, deadlines, turn budget
 //!              ▼
 //!           session: the protocol, without I/O
 //!              ▼
-//!           journal: log records, counters
+//!           telemetry: log records, counters
 //! ```
 //!
 //! A connection belongs to exactly one worker at a time. [`Server`] has an example.
+//!
+//! The modules, from top to bottom; imports only point down:
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`settings`] | flags, environment and file, and the configuration that they make |
+//! | `server` | bind, run, drain, reload; the handle |
+//! | `listener` | from an endpoint to a listening socket, and the acceptor |
+//! | `worker` | the event loop of one thread |
+//! | `shared` | the state that threads share: the phase and the dispatch queue |
+//! | `udp` | datagrams |
+//! | `connection` | one peer's bytes, from the socket to the session and back |
+//! | `session` | the protocols, without I/O |
+//! | `telemetry` | log lines and counters |
+//! | `admission` | limits, and the refusal of what exceeds them |
+//! | `proxy_protocol` | the PROXY header |
+//! | [`logging`] | the program's log: format, queue, writer |
+//! | `config` | the configuration of a server, and every [limit](limits) |
 
-mod acceptor;
-mod balance;
-mod bind;
+mod admission;
 mod config;
 mod connection;
-mod counters;
-mod datagram;
-pub mod descriptors;
-mod handoff;
-#[cfg(test)]
-mod handoff_tests;
-mod inherited;
-mod journal;
-pub mod limits;
-mod listening;
+mod listener;
 pub mod logging;
-mod open;
-mod peer;
-mod phase;
-mod proxy;
-mod pulse;
-mod refusal;
-mod reload;
+mod proxy_protocol;
 mod server;
 mod session;
 pub mod settings;
 mod shared;
-mod socket_file;
-mod spin;
-mod stream;
-mod sweep;
-mod sync;
-mod tail;
-mod terms;
-mod throttle;
-mod timers;
+mod telemetry;
+mod udp;
 mod worker;
 
 pub use self::{
-    bind::BindError,
-    config::{Config, Listener, Proxy},
-    counters::Stats,
-    inherited::Inherited,
-    phase::Phase,
-    pulse::Pulse,
-    reload::ReloadError,
-    server::{Handle, RunError, Server},
-    spin::Spin,
+    config::{Config, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
+    listener::{BindError, InheritedSocket},
+    server::{Handle, Liveness, ReloadError, RunError, Server},
+    shared::Phase,
+    telemetry::Stats,
 };

@@ -1,32 +1,28 @@
 //! `echo-server`: settings, log, bind, run, exit status.
 
-mod command_line;
-mod hangup;
-mod signals;
-mod systemd;
-mod task;
+mod cli;
 
 use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use common::status;
 use server::{
-    Server, descriptors, logging,
+    Server, logging, rlimit,
     settings::{Settings, Sources},
 };
 
-use crate::hangup::Hangup;
+use crate::cli::{args, commands, reload_signal::ReloadSignal, signals, systemd};
 
 fn main() -> ExitCode {
-    let (task, typed) = command_line::parse();
-    let ended = match task {
-        Some(task) => task::run(&task, &typed),
-        None => serve(command_line::sources(&typed)),
+    let (command, matches) = args::parse();
+    let result = match command {
+        Some(command) => commands::run(&command, &matches),
+        None => serve(args::sources(&matches)),
     };
-    match ended {
+    match result {
         Ok(status) => status.into(),
         Err(error) => {
-            // Where standard error is closed there is nobody to tell; the status says it as well.
+            // If standard error is closed, the exit status still reports the failure.
             let _ = writeln!(std::io::stderr(), "Error: {error:#}");
             status::FAILED.into()
         }
@@ -36,18 +32,18 @@ fn main() -> ExitCode {
 fn serve(sources: Sources) -> anyhow::Result<u8> {
     match sources.load() {
         Ok(settings) => run(sources, settings),
-        Err(mistakes) => Ok(task::refuse("error: ", &mistakes)),
+        Err(diagnostics) => Ok(commands::reject("error: ", &diagnostics)),
     }
 }
 
 fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
-    descriptors::raise_limit();
+    rlimit::raise_limit();
     if sources.file().is_some() {
-        signals::survive_hangup().context("cannot listen for signals")?;
+        signals::ignore_reload_until_ready().context("cannot listen for signals")?;
     }
     let inherited = systemd::sockets()?;
-    let passed: Vec<_> = inherited.iter().map(|socket| socket.endpoint().clone()).collect();
-    let (config, log_options) = settings.resolve_with(&passed);
+    let inherited_at: Vec<_> = inherited.iter().map(|socket| socket.endpoint().clone()).collect();
+    let (config, log_options) = settings.resolve_with(&inherited_at);
     let log = logging::start(&log_options)?;
     logging::record_panics();
     for warning in settings.warnings() {
@@ -55,11 +51,18 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     }
     let server = Server::bind_with(config, inherited)?;
     let handle = server.handle();
-    let pulse = handle.pulse();
-    let reopen = log_options.file.is_some().then(|| log.reopen());
-    let hangup = Hangup { handle: handle.clone(), sources, settings, log_options, passed, reopen };
-    let ended = signals::listen(handle, hangup).context("cannot listen for signals")?;
-    server.run_with(|| systemd::ready(pulse))?;
+    let liveness = handle.liveness();
+    let reopen_log = log_options.file.is_some().then(|| log.reopen());
+    let reload = ReloadSignal {
+        handle: handle.clone(),
+        sources,
+        settings,
+        log_options,
+        inherited_at,
+        reopen_log,
+    };
+    let stop_signal = signals::listen(handle, reload).context("cannot listen for signals")?;
+    server.run_with(|| systemd::notify_ready(liveness))?;
     drop(log);
-    Ok(ended.by().map_or(status::SUCCESS, status::signalled))
+    Ok(stop_signal.get().map_or(status::SUCCESS, status::signalled))
 }

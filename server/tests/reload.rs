@@ -88,8 +88,8 @@ fn new_terms_are_for_those_who_come_later() {
     assert_eq!(echo(&text, b"hello\n"), b"hello\n");
 
     let mut config = server.config.clone();
-    config.listeners[0].protocol = Protocol::Raw;
-    config.listeners[0].max_connections = Some(2);
+    config.listeners[0].options.protocol = Protocol::Raw;
+    config.listeners[0].options.max_connections = Some(2);
     server.handle.reload(&config).unwrap();
     let raw = server.connect();
     assert_eq!(echo(&raw, b"exit\n"), b"exit\n");
@@ -158,7 +158,7 @@ fn udp_comes_and_goes_on_the_port_that_tcp_has() {
     assert_eq!(echo(b"here").unwrap(), b"here");
 
     // The same listener, at another rate: one that it has used up.
-    config.listeners[1].rate = NonZeroU32::new(1);
+    config.listeners[1].options.rate = NonZeroU32::new(1);
     server.handle.reload(&config).unwrap();
     let refused = || server.handle.stats().datagrams_refused > 0;
     let is_refused = (0..1_000_000).any(|_| {
@@ -166,7 +166,7 @@ fn udp_comes_and_goes_on_the_port_that_tcp_has() {
         refused()
     });
     assert!(is_refused, "there is no limit");
-    config.listeners[1].rate = None;
+    config.listeners[1].options.rate = None;
     server.handle.reload(&config).unwrap();
 
     config.listeners.pop();

@@ -14,12 +14,13 @@
 use std::{
     env,
     fmt::Write as _,
-    io::{Read, Write},
+    io::{self, Read, Write},
     num::NonZero,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use common::{
@@ -29,8 +30,16 @@ use common::{
 };
 use fastrand::Rng;
 
-use super::*;
-use crate::{config::Config, counters::WorkerCounters};
+use super::{
+    connection::Connection,
+    stream::Stream,
+    turn::{Readiness, Turn, TurnContext},
+};
+use crate::{
+    admission::{ConnectionLimits, ConnectionPolicy, Peer},
+    config::{Config, limits},
+    telemetry::{ConnectionEvents, WorkerCounters},
+};
 
 /// Schedules of every test run.
 const SEEDS: Range<u64> = 0..200_000;
@@ -232,12 +241,12 @@ struct Side {
 }
 
 impl Side {
-    fn new(protocol: Protocol, open: &OpenConnections, now: Instant, rng: &mut Rng) -> Self {
-        let mut terms = Terms::of(protocol).with(Some(IDLE), Some(WRITE));
+    fn new(protocol: Protocol, open: &ConnectionLimits, now: Instant, rng: &mut Rng) -> Self {
+        let mut policy = ConnectionPolicy::of(protocol).with(Some(IDLE), Some(WRITE));
         let mut script = script(protocol, rng);
         let mut header = 0;
         if rng.u8(0..3) == 0 {
-            terms = terms.behind_proxy();
+            policy = policy.behind_proxy();
             let first = rng.choice(HEADERS).expect("there are some");
             header = first.len();
             script.splice(..0, first.iter().copied());
@@ -248,9 +257,9 @@ impl Side {
         }
         let net = Net { room: rng.usize(0..40), ..Net::default() };
         let peer = Peer::Remote(([127, 0, 0, 1], 54321).into());
-        open.acquire(&terms, terms.source_of(&peer)).expect("there is room for all");
+        open.acquire(&policy, policy.source_of(&peer)).expect("there is room for all");
         Self {
-            connection: Some(Connection::new(net, &peer, Arc::new(terms), now)),
+            connection: Some(Connection::new(net, &peer, Arc::new(policy), now)),
             left: Net::default(),
             script,
             arrived: 0,
@@ -277,7 +286,7 @@ struct Simulation {
     protocol: Protocol,
     sides: Vec<Side>,
     counters: WorkerCounters,
-    open: OpenConnections,
+    open: ConnectionLimits,
     buffer: Vec<u8>,
     now: Instant,
     began: Instant,
@@ -326,7 +335,7 @@ impl Simulation {
             rng.choice([Protocol::Text, Protocol::Raw, Protocol::Length]).expect("one of three");
         let now = Instant::now();
         let open =
-            OpenConnections::new(&Config { max_connections_per_ip: Some(9), ..Config::default() });
+            ConnectionLimits::new(&Config { max_connections_per_ip: Some(9), ..Config::default() });
         let sides: Vec<Side> =
             (0..rng.usize(1..4)).map(|_| Side::new(protocol, &open, now, &mut rng)).collect();
         // Small, so that reads fill it; but what is held must fit: a frame, or a PROXY header.
@@ -359,7 +368,7 @@ impl Simulation {
         for side in 0..self.sides.len() {
             self.drop_connection(side);
         }
-        if self.open.has_forgotten_all() { Ok(()) } else { Err("not all are released".into()) }
+        if self.open.is_empty() { Ok(()) } else { Err("not all are released".into()) }
     }
 
     fn say(&mut self, side: usize, what: impl FnOnce(&Side) -> String) {
@@ -379,7 +388,7 @@ impl Simulation {
             14..19 => self.poll(side),
             19..27 => self.turn(side),
             27 => self.end_or_reset(side),
-            28 => self.hand_over(side),
+            28 => self.flush(side),
             29 => self.pass_time(),
             30 if self.rng.u8(0..4) == 0 => self.drain(),
             31 if self.rng.u8(0..8) == 0 => {
@@ -433,10 +442,9 @@ impl Simulation {
         let Some(connection) = &mut one.connection else { return };
         if std::mem::take(&mut one.edge) {
             let net = connection.stream_mut();
-            let more_behind = net.fin || net.reset;
-            let readiness =
-                Readiness { readable: more_behind || !net.arrived.is_empty(), more_behind };
-            connection.ready(readiness);
+            let has_more = net.fin || net.reset;
+            let readiness = Readiness { readable: has_more || !net.arrived.is_empty(), has_more };
+            connection.set_ready(readiness);
             one.queued = true;
             self.say(side, |_| format!("{readiness:?}"));
         }
@@ -448,10 +456,14 @@ impl Simulation {
             return;
         }
         let Some(connection) = &mut one.connection else { return };
-        let journal = Journal::new(&self.counters, true);
-        let mut room =
-            Room { buffer: &mut self.buffer, journal: &journal, open: &self.open, now: self.now };
-        let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut room)));
+        let telemetry = ConnectionEvents::new(&self.counters, true);
+        let mut context = TurnContext {
+            buffer: &mut self.buffer,
+            telemetry: &telemetry,
+            limits: &self.open,
+            now: self.now,
+        };
+        let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut context)));
         if std::mem::take(&mut connection.stream_mut().moved) {
             one.moved_at = self.now;
         }
@@ -471,7 +483,7 @@ impl Simulation {
     fn drop_connection(&mut self, side: usize) {
         let one = &mut self.sides[side];
         if let Some(mut connection) = one.connection.take() {
-            self.open.release(connection.terms(), connection.ip());
+            self.open.release(connection.policy(), connection.ip());
             one.left = std::mem::take(connection.stream_mut());
             one.faulted |= one.left.reset;
             one.peer_ended = one.left.fin;
@@ -494,7 +506,7 @@ impl Simulation {
     }
 
     /// Another worker's poll tells anew what there is, and the connection gets a turn.
-    fn hand_over(&mut self, side: usize) {
+    fn flush(&mut self, side: usize) {
         let Some(net) = self.net(side) else { return };
         let edge = !net.arrived.is_empty() || net.fin || net.reset;
         self.sides[side].edge |= edge;
@@ -517,9 +529,9 @@ impl Simulation {
             }
             if self.is_late(side).is_some() {
                 let one = &mut self.sides[side];
-                let journal = Journal::new(&self.counters, true);
+                let telemetry = ConnectionEvents::new(&self.counters, true);
                 let connection = one.connection.as_mut().expect("it is late");
-                if connection.expire(self.now, &journal) != Turn::Over {
+                if connection.expire(self.now, &telemetry) != Turn::Over {
                     continue;
                 }
                 // Whoever goes on talking after the end is not waited for, and that is all.

@@ -3,17 +3,26 @@
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
+    io::{self, Read, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use common::protocol::Protocol;
 
 mod proxied;
 
-use super::*;
-use crate::{config::Config, counters::WorkerCounters};
+use super::{
+    connection::Connection,
+    stream::Stream,
+    turn::{Readiness, Turn, TurnContext},
+};
+use crate::{
+    admission::{ConnectionLimits, ConnectionPolicy, Peer},
+    config::{Config, limits},
+    telemetry::{ConnectionEvents, WorkerCounters},
+};
 
 /// A stream that gives and takes what its script says.
 #[derive(Default)]
@@ -131,24 +140,24 @@ fn heard(start: &str) -> usize {
 struct Bench {
     connection: Connection<Script>,
     counters: WorkerCounters,
-    open: OpenConnections,
+    open: ConnectionLimits,
     buffer: Vec<u8>,
     now: Instant,
 }
 
 impl Bench {
     fn new(protocol: Protocol, incoming: &[&[u8]]) -> Self {
-        Self::on(Terms::of(protocol), incoming)
+        Self::on(ConnectionPolicy::of(protocol), incoming)
     }
 
-    fn on(terms: Terms, incoming: &[&[u8]]) -> Self {
+    fn on(policy: ConnectionPolicy, incoming: &[&[u8]]) -> Self {
         let now = Instant::now();
         let incoming = incoming.iter().map(|piece| Ok(piece.to_vec())).collect();
         let stream = Script { incoming, ..Script::default() };
         Self {
-            connection: Connection::new(stream, &PEER, Arc::new(terms), now),
+            connection: Connection::new(stream, &PEER, Arc::new(policy), now),
             counters: WorkerCounters::default(),
-            open: OpenConnections::new(&Config::default()),
+            open: ConnectionLimits::new(&Config::default()),
             buffer: vec![0; limits::READ_BUFFER],
             now,
         }
@@ -159,14 +168,18 @@ impl Bench {
     }
 
     fn turn(&mut self) -> Turn {
-        let journal = Journal::new(&self.counters, true);
-        let mut room =
-            Room { buffer: &mut self.buffer, journal: &journal, open: &self.open, now: self.now };
-        self.connection.turn(&mut room)
+        let telemetry = ConnectionEvents::new(&self.counters, true);
+        let mut context = TurnContext {
+            buffer: &mut self.buffer,
+            telemetry: &telemetry,
+            limits: &self.open,
+            now: self.now,
+        };
+        self.connection.turn(&mut context)
     }
 
     fn readable(&mut self) -> Turn {
-        self.connection.ready(Readiness { readable: true, more_behind: false });
+        self.connection.set_ready(Readiness { readable: true, has_more: false });
         self.turn()
     }
 
@@ -197,7 +210,7 @@ fn a_small_message_is_one_read_and_one_write() {
 #[test]
 fn data_and_the_end_in_one_wakeup_come_in_that_order() {
     let mut bench = Bench::new(Protocol::Text, &[b"hello", END]);
-    bench.connection.ready(Readiness { readable: true, more_behind: true });
+    bench.connection.set_ready(Readiness { readable: true, has_more: true });
     assert_eq!(bench.turn(), Turn::Over);
     assert_eq!(bench.stream().outgoing, b"hello");
 }
@@ -205,7 +218,7 @@ fn data_and_the_end_in_one_wakeup_come_in_that_order() {
 #[test]
 fn urgent_data_splits_reads_and_stalls_nothing() {
     let mut bench = Bench::new(Protocol::Text, &[b"ab\n", b"!cd\n"]);
-    bench.connection.ready(Readiness { readable: true, more_behind: true });
+    bench.connection.set_ready(Readiness { readable: true, has_more: true });
     assert_eq!(bench.turn(), Turn::Wait);
     assert_eq!(bench.stream().outgoing, b"ab\n!cd\n");
 }
@@ -221,8 +234,9 @@ fn draining_serves_all_that_was_received_in_however_many_reads() {
 
 #[test]
 fn a_time_limit_too_long_for_the_clock_never_comes() {
-    let mut bench = Bench::on(Terms::of(Protocol::Text).with(Some(Duration::MAX), None), &[]);
-    bench.connection.is_known = true;
+    let mut bench =
+        Bench::on(ConnectionPolicy::of(Protocol::Text).with(Some(Duration::MAX), None), &[]);
+    bench.connection.is_logged = true;
     assert_eq!(bench.connection.deadline(), None);
 }
 
@@ -348,7 +362,8 @@ fn after_an_exit_the_rest_is_discarded_until_the_peer_leaves() {
 
 #[test]
 fn a_peer_that_never_stops_talking_after_its_exit_is_not_waited_for() {
-    let mut bench = Bench::on(Terms::of(Protocol::Text).with(None, None), &[b"exit\n", b"more"]);
+    let mut bench =
+        Bench::on(ConnectionPolicy::of(Protocol::Text).with(None, None), &[b"exit\n", b"more"]);
     bench.run();
     assert_eq!(bench.connection.deadline(), Some(bench.now + limits::LINGER));
 }
@@ -429,10 +444,12 @@ fn a_frame_split_at_every_byte_is_held_and_then_echoed() {
 #[test]
 fn timeouts_are_measured_from_the_last_byte_that_moved() {
     let second = Duration::from_secs(1);
-    let mut bench =
-        Bench::on(Terms::of(Protocol::Raw).with(Some(10 * second), Some(3 * second)), &[b"hello"]);
+    let mut bench = Bench::on(
+        ConnectionPolicy::of(Protocol::Raw).with(Some(10 * second), Some(3 * second)),
+        &[b"hello"],
+    );
     let start = bench.now;
-    bench.connection.is_known = true;
+    bench.connection.is_logged = true;
     assert_eq!(bench.connection.deadline(), Some(start + 10 * second));
     bench.now = start + second;
     bench.stream().takes = [2, 0, 0, 1, 0].into();
@@ -463,22 +480,23 @@ fn a_reset_behind_an_exit_is_called_a_reset() {
 fn who_comes_and_goes_without_a_word_is_not_known() {
     let mut bench = Bench::new(Protocol::Text, &[END]);
     assert_eq!(bench.run(), Turn::Over);
-    assert!(!bench.connection.is_known());
+    assert!(!bench.connection.is_logged());
 }
 
 #[test]
 fn who_talks_or_stays_is_known() {
     let mut talks = Bench::new(Protocol::Text, &[b"x", END]);
     talks.run();
-    assert!(talks.connection.is_known());
+    assert!(talks.connection.is_logged());
 
-    let mut stays = Bench::on(Terms::of(Protocol::Text).with(Some(2 * limits::PROBE), None), &[]);
+    let mut stays =
+        Bench::on(ConnectionPolicy::of(Protocol::Text).with(Some(2 * limits::PROBE), None), &[]);
     for (deadline, turn) in [(limits::PROBE, Turn::Wait), (2 * limits::PROBE, Turn::Over)] {
         let deadline = stays.now + deadline;
         assert_eq!(stays.connection.deadline(), Some(deadline));
-        let journal = Journal::new(&stays.counters, true);
-        assert_eq!(stays.connection.expire(deadline, &journal), turn);
-        assert!(stays.connection.is_known());
+        let telemetry = ConnectionEvents::new(&stays.counters, true);
+        assert_eq!(stays.connection.expire(deadline, &telemetry), turn);
+        assert!(stays.connection.is_logged());
     }
 }
 
@@ -493,8 +511,10 @@ fn every_byte_is_counted() {
 #[test]
 fn what_goes_back_at_the_end_has_a_time_of_its_own() {
     let second = Duration::from_secs(1);
-    let mut bench =
-        Bench::on(Terms::of(Protocol::Length).with(None, Some(3 * second)), &[b"\0\0\0"]);
+    let mut bench = Bench::on(
+        ConnectionPolicy::of(Protocol::Length).with(None, Some(3 * second)),
+        &[b"\0\0\0"],
+    );
     bench.readable();
     bench.now += 10 * second;
     bench.stream().incoming.push_back(Ok(END.to_vec()));

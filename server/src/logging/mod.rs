@@ -5,13 +5,13 @@
 //! only one that makes system calls for the log.
 //!
 //! ```text
-//! log::info! ──> fern (level, format) ──> sink (batch per thread) ──> backlog (bounded) ──> writer ──> file
+//! log::info! ──> fern (level, format) ──> sink (batch per thread) ──> queue (bounded) ──> writer ──> file
 //! ```
 //!
 //! A program that embeds the server and has a logger of its own needs nothing of this.
 
-mod backlog;
 mod format;
+mod queue;
 mod sink;
 mod writer;
 
@@ -28,8 +28,8 @@ use log::LevelFilter;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use thiserror::Error;
 
-pub use self::sink::{defer, hand_over};
-use self::{backlog::Backlog, sink::Sink, writer::Writer};
+pub use self::sink::{defer, flush};
+use self::{queue::LogQueue, sink::Sink, writer::Writer};
 
 /// How a record is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -98,7 +98,7 @@ pub enum LogError {
 /// A log that runs; what has been logged is written, at the latest, when this is dropped.
 #[derive(Debug)]
 pub struct Log {
-    backlog: Arc<Backlog>,
+    queue: Arc<LogQueue>,
     writer: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -115,14 +115,14 @@ pub fn start(options: &Options) -> Result<Log, LogError> {
         },
         None => writer::Target::Stderr,
     };
-    let backlog = Arc::new(Backlog::new(options.overflow));
-    let writer = Writer::new(Arc::clone(&backlog), target);
+    let queue = Arc::new(LogQueue::new(options.overflow));
+    let writer = Writer::new(Arc::clone(&queue), target);
     let writer = std::thread::Builder::new()
         .name("log-writer".into())
         .spawn(|| writer.run())
         .map_err(LogError::Thread)?;
-    let log = Log { backlog: Arc::clone(&backlog), writer: Some(writer) };
-    let sink: Box<dyn log::Log> = Box::new(Sink::new(backlog));
+    let log = Log { queue: Arc::clone(&queue), writer: Some(writer) };
+    let sink: Box<dyn log::Log> = Box::new(Sink::new(queue));
     fern::Dispatch::new()
         .level(LevelFilter::Trace)
         .format(match options.format {
@@ -155,15 +155,15 @@ pub fn record_panics() {
 impl Log {
     /// Opens the log file anew, for a rotation that has moved the old one away.
     pub fn reopen(&self) -> impl Fn() + Send + use<> {
-        let backlog = Arc::clone(&self.backlog);
-        move || backlog.ask_to_reopen()
+        let queue = Arc::clone(&self.queue);
+        move || queue.ask_to_reopen()
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        hand_over();
-        if self.backlog.close()
+        flush();
+        if self.queue.close()
             && let Some(writer) = self.writer.take()
         {
             // It has nothing to report: it does not panic, and its errors are counted.

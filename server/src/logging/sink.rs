@@ -5,8 +5,8 @@
 
 use std::{cell::RefCell, fmt::Write as _, mem, sync::Arc};
 
-use super::backlog::Backlog;
-use crate::limits;
+use super::queue::LogQueue;
+use crate::config::limits;
 
 /// Records of one thread on their way to the writer.
 #[derive(Default)]
@@ -14,21 +14,21 @@ struct Batch {
     text: String,
     records: u64,
     deferred: bool,
-    backlog: Option<Arc<Backlog>>,
+    queue: Option<Arc<LogQueue>>,
 }
 
 thread_local! {
     static BATCH: RefCell<Batch> = RefCell::default();
 }
 
-/// From now on this thread's records wait for [`hand_over`], or for a full batch.
+/// From now on this thread's records wait for [`flush`], or for a full batch.
 pub fn defer() {
     BATCH.with_borrow_mut(|batch| batch.deferred = true);
 }
 
 /// Gives what this thread has logged to the writer. Costs nothing if that is nothing.
-pub fn hand_over() {
-    BATCH.with_borrow_mut(Batch::hand_over);
+pub fn flush() {
+    BATCH.with_borrow_mut(Batch::flush);
 }
 
 /// Takes what this thread has logged, for the writer's own thread: it must not wait for itself.
@@ -40,11 +40,11 @@ pub(super) fn take() -> String {
 }
 
 impl Batch {
-    fn hand_over(&mut self) {
+    fn flush(&mut self) {
         if self.records > 0
-            && let Some(backlog) = &self.backlog
+            && let Some(queue) = &self.queue
         {
-            backlog.push(&self.text, self.records);
+            queue.push(&self.text, self.records);
             self.text.clear();
             self.records = 0;
         }
@@ -52,11 +52,11 @@ impl Batch {
 }
 
 /// What fern logs to.
-pub(super) struct Sink(Arc<Backlog>);
+pub(super) struct Sink(Arc<LogQueue>);
 
 impl Sink {
-    pub(super) fn new(backlog: Arc<Backlog>) -> Self {
-        Self(backlog)
+    pub(super) fn new(queue: Arc<LogQueue>) -> Self {
+        Self(queue)
     }
 }
 
@@ -78,23 +78,23 @@ impl log::Log for Sink {
                 return self.0.count_dropped(1);
             }
             batch.records += 1;
-            if batch.backlog.is_none() {
-                batch.backlog = Some(Arc::clone(&self.0));
+            if batch.queue.is_none() {
+                batch.queue = Some(Arc::clone(&self.0));
             }
             if !batch.deferred || batch.text.len() >= limits::LOG_BATCH {
-                batch.hand_over();
+                batch.flush();
             }
         });
     }
 
     fn flush(&self) {
-        hand_over();
+        flush();
     }
 }
 
 impl Drop for Batch {
     /// The thread ends: nothing of what it logged is lost.
     fn drop(&mut self) {
-        self.hand_over();
+        self.flush();
     }
 }

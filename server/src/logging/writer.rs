@@ -16,8 +16,8 @@ use common::reason::reason;
 use log::{error, warn};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{append, backlog::Backlog, sink};
-use crate::limits;
+use super::{append, queue::LogQueue, sink};
+use crate::config::limits;
 
 /// Where the log goes.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) enum Target {
 
 /// The writer and its sink.
 pub(super) struct Writer {
-    backlog: Arc<Backlog>,
+    queue: Arc<LogQueue>,
     /// `None`: there is nothing to write to, not even a standard error.
     sink: Option<Sink>,
     /// Where to open it anew.
@@ -54,14 +54,14 @@ impl From<File> for Sink {
 }
 
 impl Writer {
-    pub(super) fn new(backlog: Arc<Backlog>, target: Target) -> Self {
+    pub(super) fn new(queue: Arc<LogQueue>, target: Target) -> Self {
         let (file, path) = match target {
             Target::File { file, path } => (Some(file), Some(path)),
             Target::Stderr => {
                 (io::stderr().as_fd().try_clone_to_owned().ok().map(File::from), None)
             }
         };
-        Self { backlog, sink: file.map(Sink::from), path, between_records: true }
+        Self { queue, sink: file.map(Sink::from), path, between_records: true }
     }
 
     pub(super) fn run(mut self) {
@@ -69,7 +69,7 @@ impl Writer {
         sink::defer();
         let mut lines = String::new();
         loop {
-            let job = self.backlog.next(&mut lines);
+            let job = self.queue.next(&mut lines);
             if job.reopen {
                 self.reopen();
             }
@@ -80,7 +80,7 @@ impl Writer {
             }
             lines.clear();
             if job.last {
-                return self.backlog.finish();
+                return self.queue.finish();
             }
         }
     }
@@ -113,18 +113,18 @@ impl Writer {
 
     /// Now that the sink takes something: says how many records it did not take before.
     fn tell_dropped(&mut self) {
-        let dropped = self.backlog.take_dropped();
+        let dropped = self.queue.take_dropped();
         if dropped > 0 {
             warn!(event = "log-dropped", records = dropped;
                 "{dropped} log records could not be written and are lost");
             if !self.write_records(&sink::take()) {
-                self.backlog.count_dropped(dropped);
+                self.queue.count_dropped(dropped);
             }
         }
     }
 
     fn drop_records(&self, lines: &[u8]) {
-        self.backlog.count_dropped(memchr::memchr_iter(b'\n', lines).count() as u64);
+        self.queue.count_dropped(memchr::memchr_iter(b'\n', lines).count() as u64);
     }
 
     /// Moves `bytes` past what the sink took.
@@ -138,7 +138,7 @@ impl Writer {
                 Ok(taken) => {
                     self.between_records = bytes[taken - 1] == b'\n';
                     *bytes = &bytes[taken..];
-                    self.backlog.moved();
+                    self.queue.moved();
                 }
                 // Somebody who shares our standard error has made it non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

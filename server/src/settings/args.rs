@@ -105,7 +105,7 @@ const LISTEN_LONG_HELP: &str = "\
 Where: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH; may be given several times [default: --host and \
 --port]
 
-Behind a ? a listener can have terms of its own, joined by &: protocol, max-connections, idle-timeout and \
+Behind a ? a listener can have policy of its own, joined by &: protocol, max-connections, idle-timeout and \
 write-timeout, as for all; v6only=yes for IPv6 without IPv4; mode=660 for who may use a Unix socket; \
 proxy=required behind a proxy that sends a PROXY header, where only that proxy can connect. \
 Example: tcp://[::]:7?protocol=raw&v6only=yes
@@ -157,9 +157,9 @@ impl Args {
             config.workers = workers;
         }
         let mut usual = Listener::tcp(&self.host, self.port);
-        usual.protocol = self.protocol;
-        usual.idle_timeout = self.idle_timeout.0;
-        usual.write_timeout = self.write_timeout.0;
+        usual.options.protocol = self.protocol;
+        usual.options.idle_timeout = self.idle_timeout.0;
+        usual.options.write_timeout = self.write_timeout.0;
         config.listeners = self.listen.into_iter().map(|listen| listen.listener(&usual)).collect();
         if config.listeners.is_empty() && (says_where || passed.is_empty()) {
             config.listeners.push(usual.clone());

@@ -10,8 +10,8 @@ use std::ffi::{OsStr, OsString};
 use common::escape::Quoted;
 
 use super::{
-    definition::{Definition, Form, form},
     origin::{Mistake, Origin, Said, Value},
+    schema::{Definition, Form, form},
 };
 
 /// How every variable begins that is meant for the server.

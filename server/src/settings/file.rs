@@ -12,8 +12,8 @@ use toml::{
 };
 
 use super::{
-    definition::{Definition, Form, form},
     origin::{Mistake, Origin, Said, Value},
+    schema::{Definition, Form, form},
 };
 
 /// A file that is read.

@@ -9,7 +9,7 @@ use common::{
     protocol::Protocol,
 };
 
-use crate::{Listener, Proxy, limits::SOCKET_PATH};
+use crate::{Listener, Proxy, config::limits::SOCKET_PATH};
 
 /// A listener as it is typed. What it does not say is as for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,23 +118,26 @@ impl Listen {
 
     /// The listener, where `usual` says what holds for all.
     pub(super) fn listener(self, usual: &Listener) -> Listener {
-        let v6only = self.v6only.unwrap_or(usual.v6only);
-        let rate = self.rate.map_or(usual.rate, |limit| limit.0);
+        let v6only = self.v6only.unwrap_or(usual.options.v6only);
+        let rate = self.rate.map_or(usual.options.rate, |limit| limit.0);
         if let Endpoint::Udp(_) = self.endpoint {
             // Nothing that holds for connections holds here.
             let mut listener = Listener::new(self.endpoint);
-            (listener.protocol, listener.v6only, listener.rate) = (Protocol::Raw, v6only, rate);
+            (listener.options.protocol, listener.options.v6only, listener.options.rate) =
+                (Protocol::Raw, v6only, rate);
             return listener;
         }
         let mut listener = usual.clone();
         listener.endpoint = self.endpoint;
-        listener.v6only = v6only;
-        listener.mode = self.mode.unwrap_or(usual.mode);
-        listener.protocol = self.protocol.unwrap_or(usual.protocol);
-        listener.proxy = self.proxy.unwrap_or(usual.proxy);
-        listener.max_connections = self.max_connections.or(usual.max_connections);
-        listener.idle_timeout = self.idle_timeout.map_or(usual.idle_timeout, |limit| limit.0);
-        listener.write_timeout = self.write_timeout.map_or(usual.write_timeout, |limit| limit.0);
+        listener.options.v6only = v6only;
+        listener.options.mode = self.mode.unwrap_or(usual.options.mode);
+        listener.options.protocol = self.protocol.unwrap_or(usual.options.protocol);
+        listener.options.proxy = self.proxy.unwrap_or(usual.options.proxy);
+        listener.options.max_connections = self.max_connections.or(usual.options.max_connections);
+        listener.options.idle_timeout =
+            self.idle_timeout.map_or(usual.options.idle_timeout, |limit| limit.0);
+        listener.options.write_timeout =
+            self.write_timeout.map_or(usual.options.write_timeout, |limit| limit.0);
         listener
     }
 }
@@ -220,16 +223,23 @@ mod tests {
             "tcp://[::]:7?protocol=raw&v6only=yes&max-connections=3&idle-timeout=1s&write-timeout=off",
         );
         let mut expected = Listener::tcp("::", 7);
-        (expected.v6only, expected.protocol) = (true, Protocol::Raw);
-        expected.max_connections = Some(3);
-        (expected.idle_timeout, expected.write_timeout) = (Some(Duration::from_secs(1)), None);
+        (expected.options.v6only, expected.options.protocol) = (true, Protocol::Raw);
+        expected.options.max_connections = Some(3);
+        (expected.options.idle_timeout, expected.options.write_timeout) =
+            (Some(Duration::from_secs(1)), None);
         assert_eq!(all, expected);
-        assert_eq!(parsed("unix:///run/echo.sock?mode=660").mode, 0o660);
+        assert_eq!(parsed("unix:///run/echo.sock?mode=660").options.mode, 0o660);
         for (value, proxy) in [("off", Proxy::Off), ("required", Proxy::Required)] {
-            assert_eq!(parsed(&format!("unix:///run/echo.sock?proxy={value}")).proxy, proxy);
+            assert_eq!(
+                parsed(&format!("unix:///run/echo.sock?proxy={value}")).options.proxy,
+                proxy
+            );
         }
-        assert_eq!(parsed("udp://127.0.0.1:7?protocol=raw&rate=9").rate, NonZeroU32::new(9));
-        assert_eq!(parsed("udp://[::]:7?v6only=yes&rate=off").rate, None);
+        assert_eq!(
+            parsed("udp://127.0.0.1:7?protocol=raw&rate=9").options.rate,
+            NonZeroU32::new(9)
+        );
+        assert_eq!(parsed("udp://[::]:7?v6only=yes&rate=off").options.rate, None);
     }
 
     #[test]

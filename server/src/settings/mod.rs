@@ -18,24 +18,24 @@
 //! A program that embeds the server needs nothing of this: it fills in a [`Config`].
 
 mod args;
-mod contradictions;
-mod definition;
 mod environment;
 mod file;
 mod listen;
 mod origin;
+mod schema;
 mod show;
 mod sources;
 mod template;
 #[cfg(test)]
 mod tests;
+mod validate;
 
 use common::endpoint::Endpoint;
 
 use self::{
     args::Args,
-    definition::{Definition, Form, argument, default_value, form, help_and_default},
     origin::{Said, Value},
+    schema::{Definition, Form, argument, default_value, form, help_and_default},
 };
 pub use self::{
     origin::{Mistake, Mistakes, Origin},

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, fmt};
 
-use super::{Setting, Settings, definition::Form};
+use super::{Setting, Settings, schema::Form};
 
 impl fmt::Display for Settings {
     /// As a configuration file that says the same, with a comment for where each value comes from.

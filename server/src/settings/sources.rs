@@ -15,13 +15,13 @@ use common::{escape::Quoted, reason::reason};
 use super::{
     Settings,
     args::Args,
-    contradictions::contradictions,
-    definition::Definition,
     environment::{Environment, variable},
     file,
     origin::{Mistake, Mistakes, Origin, Said, Value},
+    schema::Definition,
+    validate::contradictions,
 };
-use crate::limits;
+use crate::config::limits;
 
 /// What the command line may say: the settings, and where the file with more of them is.
 ///

@@ -3,8 +3,8 @@
 use clap::{Arg, builder::PossibleValue};
 
 use super::{
-    definition::{Definition, Form, default_value, form, help_and_default},
     environment::variable,
+    schema::{Definition, Form, default_value, form, help_and_default},
     show::written,
 };
 

@@ -451,9 +451,9 @@ fn a_whole_file_means_what_it_says() {
     let (config, log) = loaded(&[], &[], file).resolve();
     let [listener] = &config.listeners[..] else { panic!("{config:?}") };
     assert_eq!(listener.endpoint.to_string(), "tcp://[::1]:7");
-    assert_eq!(listener.protocol, Protocol::Raw);
-    assert_eq!(listener.idle_timeout, Some(Duration::from_mins(5)));
-    assert_eq!(listener.write_timeout, None);
+    assert_eq!(listener.options.protocol, Protocol::Raw);
+    assert_eq!(listener.options.idle_timeout, Some(Duration::from_mins(5)));
+    assert_eq!(listener.options.write_timeout, None);
     assert!(config.reuse_port && !config.log_messages);
     assert_eq!((config.max_connections, config.max_connections_per_ip), (Some(1000), Some(10)));
     assert_eq!(config.drain_timeout, Duration::from_secs(2));

@@ -11,22 +11,22 @@ const SOURCE: &str = "203.0.113.7:5000";
 /// Through a proxy, with its log lines kept.
 fn proxied(protocol: Protocol, incoming: &[&[u8]]) -> Bench {
     listen();
-    Bench::on(Terms::of(protocol).behind_proxy(), incoming)
+    Bench::on(ConnectionPolicy::of(protocol).behind_proxy(), incoming)
 }
 
 /// The same, where one source may have so many connections.
 fn limited(most: usize, incoming: &[&[u8]]) -> Bench {
     let mut bench = proxied(Protocol::Text, incoming);
     bench.open =
-        OpenConnections::new(&Config { max_connections_per_ip: Some(most), ..Config::default() });
-    let terms = bench.connection.terms();
-    bench.open.acquire(terms, bench.connection.ip()).unwrap();
+        ConnectionLimits::new(&Config { max_connections_per_ip: Some(most), ..Config::default() });
+    let policy = bench.connection.policy();
+    bench.open.acquire(policy, bench.connection.ip()).unwrap();
     bench
 }
 
 fn expire(bench: &mut Bench, after: Duration) -> Turn {
-    let journal = Journal::new(&bench.counters, true);
-    bench.connection.expire(bench.now + after, &journal)
+    let telemetry = ConnectionEvents::new(&bench.counters, true);
+    bench.connection.expire(bench.now + after, &telemetry)
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_client_is_known_when_it_speaks_or_stays_and_a_probe_of_the_proxy_is_not() {
     for header in [LINE, LOCAL] {
         let mut bench = proxied(Protocol::Text, &[header, END]);
         assert_eq!(bench.run(), Turn::Over);
-        assert!(!bench.connection.is_known());
+        assert!(!bench.connection.is_logged());
         assert_eq!(lines(), Vec::<String>::new());
     }
     let mut bench = proxied(Protocol::Text, &[LINE]);
@@ -105,19 +105,19 @@ fn what_is_no_header_is_refused_at_the_byte_that_shows_it() {
     for (pieces, says) in [
         (
             &[&b"GET / HTTP/1.1\r\n"[..]][..],
-            "sent no PROXY header, which this listener requires; it began with 'GET / HTTP/1.1\\r\\n'",
+            "sent no PROXY header, which this listener requires; the received bytes begin with 'GET / HTTP/1.1\\r\\n'",
         ),
         (
             &[b"P", b"RO", b"B"],
-            "sent no PROXY header, which this listener requires; it began with 'PROB'",
+            "sent no PROXY header, which this listener requires; the received bytes begin with 'PROB'",
         ),
         (
             &[b"PROXY TCP4 1.2.3.4 5.6.7.8 1 070\r\nhello"],
-            "sent a wrong PROXY header: '070' is no port; it began with 'PROXY TCP4 1.2.3.4 5.6.7.8 1 070\\r\\nhello'",
+            "sent an invalid PROXY header: '070' is not a port; the received bytes begin with 'PROXY TCP4 1.2.3.4 5.6.7.8 1 070\\r\\nhello'",
         ),
         (
             &[b"\r\n\r\n\0\r\nQUIT\n\x31"],
-            "sent a wrong PROXY header: it is binary, and its version is 3; that of a binary header has to be 2; it began with '\\r\\n\\r\\n\\x00\\r\\nQUIT\\n1'",
+            "sent an invalid PROXY header: it is binary and its version is 3; the only binary version is 2; the received bytes begin with '\\r\\n\\r\\n\\x00\\r\\nQUIT\\n1'",
         ),
     ] {
         let mut bench = proxied(Protocol::Text, pieces);
@@ -140,7 +140,9 @@ fn of_much_that_is_no_header_little_is_logged() {
 
 #[test]
 fn a_header_that_takes_too_long_is_not_waited_for_however_it_trickles() {
-    for (pieces, began) in [(&[][..], ""), (&[&b"PRO"[..], b"XY"], "; it began with 'PROXY'")] {
+    for (pieces, began) in
+        [(&[][..], ""), (&[&b"PRO"[..], b"XY"], "; the received bytes begin with 'PROXY'")]
+    {
         let mut bench = proxied(Protocol::Text, pieces);
         let start = bench.now;
         for _ in pieces {
@@ -154,7 +156,7 @@ fn a_header_that_takes_too_long_is_not_waited_for_however_it_trickles() {
         assert_eq!(lines(), Vec::<String>::new(), "whose it is nobody knows");
         assert_eq!(expire(&mut bench, limits::PROXY_TIMEOUT), Turn::Over);
         let said = format!(
-            "Client {PEER} sent no whole PROXY header within 5s, which this listener requires{began}"
+            "Client {PEER} sent no complete PROXY header within 5s, which this listener requires{began}"
         );
         assert_eq!(lines(), [said]);
     }
@@ -169,14 +171,15 @@ fn an_end_within_the_header_is_told_and_one_before_it_is_a_probe() {
             bench.stream().incoming.push_back(end());
             assert_eq!(bench.run(), Turn::Over);
             assert_eq!(bench.stream().outgoing, b"");
-            let cut =
-                format!("Client {PEER} left before its PROXY header was whole; it began with");
+            let cut = format!(
+                "Client {PEER} disconnected before its PROXY header was complete; the received bytes begin with"
+            );
             assert_eq!((heard(&cut), lines().len()), (1, 1), "{:?}", lines());
         }
         let mut bench = proxied(Protocol::Text, &[]);
         bench.stream().incoming.push_back(end());
         assert_eq!(bench.run(), Turn::Over);
-        assert!(!bench.connection.is_known());
+        assert!(!bench.connection.is_logged());
         assert_eq!(lines(), Vec::<String>::new());
     }
 }
@@ -213,8 +216,8 @@ fn the_source_is_counted_when_it_is_known_and_not_the_proxy() {
     let ip = Some([203, 0, 113, 7].into());
     assert_eq!(first.connection.ip(), ip);
     assert!(first.open.admit_source(ip).is_err(), "it is counted");
-    first.open.release(first.connection.terms(), first.connection.ip());
-    assert!(first.open.has_forgotten_all());
+    first.open.release(first.connection.policy(), first.connection.ip());
+    assert!(first.open.is_empty());
 }
 
 #[test]

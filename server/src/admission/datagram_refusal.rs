@@ -1,0 +1,53 @@
+//! Why a datagram is not answered.
+
+use std::{fmt, num::NonZeroU32};
+
+/// The reason why a datagram is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DatagramRefusal {
+    /// It was sent to a broadcast or multicast address: every receiver would answer.
+    NotUnicast,
+    /// It comes from the port of a service that answers datagrams.
+    ServicePort(u16),
+    /// It comes from a port on which this server listens.
+    OwnPort(u16),
+    /// It has no hop left for its answer.
+    HopLimitExhausted,
+    /// Its source has exceeded this many answers per second.
+    RateLimited(NonZeroU32),
+}
+
+impl DatagramRefusal {
+    /// Number of kinds.
+    pub(crate) const KINDS: usize = 5;
+
+    /// Returns the index of the kind, below [`KINDS`](Self::KINDS).
+    pub(crate) fn kind(self) -> usize {
+        match self {
+            Self::NotUnicast => 0,
+            Self::ServicePort(_) => 1,
+            Self::OwnPort(_) => 2,
+            Self::HopLimitExhausted => 3,
+            Self::RateLimited(_) => 4,
+        }
+    }
+}
+
+impl fmt::Display for DatagramRefusal {
+    /// Writes the reason, as the log has it after the peer.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUnicast => f.write_str("it was sent to a broadcast or multicast address"),
+            Self::ServicePort(port) => {
+                write!(f, "port {port} belongs to a service that would answer the answer")
+            }
+            Self::OwnPort(port) => write!(f, "this server listens on port {port} itself"),
+            Self::HopLimitExhausted => {
+                f.write_str("its hop limit is exhausted, as when two servers answer each other")
+            }
+            Self::RateLimited(rate) => {
+                write!(f, "its source has reached {rate} answers per second (?rate=)")
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Admission: which connections and datagrams the server serves, and how it refuses the others.
+//!
+//! Owns the limits by server, listener and source, the policy that a connection takes from its listener,
+//! and the reasons for a refusal. Must not know sockets, event loops or the log.
+//!
+//! Read [`connection_limits`] first: every connection passes through it. [`rejection`] has the text that a
+//! refused client receives.
+
+mod connection_limits;
+mod datagram_refusal;
+mod peer;
+mod policy;
+mod rejection;
+mod source;
+
+pub(crate) use self::{
+    connection_limits::ConnectionLimits,
+    datagram_refusal::DatagramRefusal,
+    peer::Peer,
+    policy::ConnectionPolicy,
+    rejection::{LimitReached, rejection_reply},
+    source::source,
+};

@@ -1,0 +1,67 @@
+//! The policy of a listener. A connection keeps the policy under which it was accepted.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicUsize},
+};
+
+use crossbeam::utils::CachePadded;
+
+use super::peer::Peer;
+use crate::config::{Listener, ListenerOptions, Proxy};
+
+/// The options of one listener and the number of its connections.
+#[derive(Debug)]
+pub(crate) struct ConnectionPolicy {
+    /// Padded: read after each turn, while every accept and close writes to the reference count of this
+    /// policy.
+    pub(crate) options: CachePadded<ListenerOptions>,
+    /// Open connections of the listener; the same counter after a change of the options.
+    pub(crate) open: Arc<CachePadded<AtomicUsize>>,
+}
+
+impl ConnectionPolicy {
+    pub(crate) fn new(listener: &Listener) -> Self {
+        Self { options: CachePadded::new(listener.options.clone()), open: Arc::default() }
+    }
+
+    /// Returns the address that counts for a new connection. A connection through a proxy has none until
+    /// the PROXY header names it.
+    pub(crate) fn source_of(&self, peer: &Peer) -> Option<IpAddr> {
+        match self.options.proxy {
+            Proxy::Off => peer.ip(),
+            Proxy::Required => None,
+        }
+    }
+
+    /// Returns the policy of the same listener with other options.
+    pub(crate) fn changed_to(&self, listener: &Listener) -> Self {
+        Self { open: Arc::clone(&self.open), ..Self::new(listener) }
+    }
+}
+
+#[cfg(test)]
+impl ConnectionPolicy {
+    /// Returns the default policy with this protocol.
+    pub(crate) fn of(protocol: common::protocol::Protocol) -> Self {
+        let mut listener = Listener::tcp("127.0.0.1", 0);
+        listener.options.protocol = protocol;
+        Self::new(&listener)
+    }
+
+    /// Returns the same policy behind a proxy.
+    pub(crate) fn behind_proxy(mut self) -> Self {
+        self.options.proxy = Proxy::Required;
+        self
+    }
+
+    /// Returns the same policy with these timeouts.
+    pub(crate) fn with(
+        mut self,
+        idle: Option<std::time::Duration>,
+        write: Option<std::time::Duration>,
+    ) -> Self {
+        (self.options.idle_timeout, self.options.write_timeout) = (idle, write);
+        self
+    }
+}

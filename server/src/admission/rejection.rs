@@ -1,0 +1,60 @@
+//! The limit that refuses a connection, and the reply that its client receives.
+
+use std::fmt;
+
+use common::{
+    frame,
+    protocol::{FULL, Protocol},
+};
+
+/// The limit that refuses a connection, with its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LimitReached {
+    /// Connections of the server.
+    Server(usize),
+    /// Connections of the listener.
+    Listener(usize),
+    /// Connections of the source.
+    Source(usize),
+}
+
+/// Returns the bytes that a refused client receives before its connection is closed.
+pub(crate) fn rejection_reply(protocol: Protocol, limit: LimitReached) -> Vec<u8> {
+    let line = format!("{FULL}: it serves {limit} at most. Try again later.\r\n");
+    match protocol {
+        Protocol::Text | Protocol::Raw => line.into_bytes(),
+        Protocol::Length => frame::encode(line.trim_end().as_bytes()).unwrap_or_default(),
+    }
+}
+
+impl fmt::Display for LimitReached {
+    /// Writes the limit, as in `2 connections from one address`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (max, scope) = match self {
+            Self::Server(max) => (max, ""),
+            Self::Listener(max) => (max, " on this listener"),
+            Self::Source(max) => (max, " from one address"),
+        };
+        let connections = if *max == 1 { "connection" } else { "connections" };
+        write!(f, "{max} {connections}{scope}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reply_names_the_limit_in_the_format_of_the_protocol() {
+        let line =
+            "Server is full: it serves 1 connection from one address at most. Try again later.";
+        let limit = LimitReached::Source(1);
+        assert_eq!(rejection_reply(Protocol::Text, limit), format!("{line}\r\n").into_bytes());
+        assert_eq!(
+            rejection_reply(Protocol::Length, limit),
+            frame::encode(line.as_bytes()).unwrap()
+        );
+        assert_eq!(LimitReached::Listener(2).to_string(), "2 connections on this listener");
+        assert_eq!(LimitReached::Server(3).to_string(), "3 connections");
+    }
+}

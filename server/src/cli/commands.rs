@@ -1,0 +1,76 @@
+//! The subcommands, which run instead of the server.
+
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+};
+
+use anyhow::Context as _;
+use clap::ArgMatches;
+use common::{completions, manual, status};
+use server::settings::{self, Mistakes, Settings, Sources};
+
+use super::args::{self, Command, ConfigCommand};
+
+/// Runs a subcommand and returns the exit status.
+pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8> {
+    match command {
+        Command::Config(ConfigCommand::Default) => print(settings::template().as_bytes()),
+        Command::Config(ConfigCommand::Check(_)) => {
+            with_settings(matches, |sources, _| valid(sources))
+        }
+        Command::Config(ConfigCommand::Show(_)) => {
+            with_settings(matches, |_, settings| settings.to_string())
+        }
+        Command::Completions { shell } => print(&completions::script(*shell, args::definition())),
+        Command::Man { directory } => {
+            let written = manual::write(args::definition(), directory);
+            written.context("cannot write man pages").map(|()| status::SUCCESS)
+        }
+    }
+}
+
+/// Prints the diagnostics of invalid settings, a line each, and returns the exit status.
+pub(crate) fn reject(prefix: &str, diagnostics: &Mistakes) -> u8 {
+    for diagnostic in &diagnostics.0 {
+        print_error(&format!("{prefix}{diagnostic}"));
+    }
+    status::USAGE
+}
+
+fn with_settings(
+    matches: &ArgMatches,
+    text: impl FnOnce(&Sources, &Settings) -> String,
+) -> anyhow::Result<u8> {
+    let sources = args::sources(matches);
+    match sources.load() {
+        Ok(settings) => {
+            for warning in settings.warnings() {
+                print_error(&format!("warning: {warning}"));
+            }
+            print(text(&sources, &settings).as_bytes())
+        }
+        // Without a prefix, as compilers print errors, so that editors find the line.
+        Err(diagnostics) => Ok(reject("", &diagnostics)),
+    }
+}
+
+fn valid(sources: &Sources) -> String {
+    match sources.file() {
+        Some(path) => format!("{}: ok\n", path.display()),
+        None => "ok; there is no configuration file (--config FILE)\n".to_owned(),
+    }
+}
+
+fn print(text: &[u8]) -> anyhow::Result<u8> {
+    match io::stdout().write_all(text) {
+        // The reader has closed the pipe after it read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status::SUCCESS),
+        written => written.context("cannot write to standard output").map(|()| status::SUCCESS),
+    }
+}
+
+fn print_error(line: &dyn Display) {
+    // If standard error is closed, the exit status still reports the failure.
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,11 @@
+//! The command line of `echo-server`: arguments, subcommands, signals, the service manager.
+//!
+//! Owns the program around the server. Must not know how a connection is served.
+//!
+//! Read [`args`] first.
+
+pub(crate) mod args;
+pub(crate) mod commands;
+pub(crate) mod reload_signal;
+pub(crate) mod signals;
+pub(crate) mod systemd;

@@ -1,0 +1,105 @@
+//! `SIGHUP`: reopens the log file and reloads the settings.
+//!
+//! A separate thread does it: resolving a host name takes time, and the next signal may be a shutdown.
+
+use std::{
+    io,
+    sync::mpsc::{self, Sender},
+    thread,
+};
+
+use common::endpoint::Endpoint;
+use log::{error, info, warn};
+use server::{
+    Config, Handle, ReloadError,
+    logging::{self, Options},
+    settings::{Settings, Sources},
+};
+
+use super::systemd;
+
+/// The state that a reload replaces.
+pub(crate) struct ReloadSignal<Reopen> {
+    pub(crate) handle: Handle,
+    pub(crate) sources: Sources,
+    /// The settings in force.
+    pub(crate) settings: Settings,
+    /// The log options at the start.
+    pub(crate) log_options: Options,
+    /// Endpoints of the inherited sockets, which stay open.
+    pub(crate) inherited_at: Vec<Endpoint>,
+    /// Reopens the log file, if there is one.
+    pub(crate) reopen_log: Option<Reopen>,
+}
+
+impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
+    /// Starts the thread, which reloads for each message that it receives. It ends with the process.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses a thread.
+    pub(crate) fn start(mut self) -> io::Result<Sender<()>> {
+        let (sender, requests) = mpsc::channel();
+        thread::Builder::new().name("reload".into()).spawn(move || {
+            while requests.recv().is_ok() {
+                // One reload serves all requests that have accumulated.
+                while requests.try_recv().is_ok() {}
+                self.reload();
+            }
+        })?;
+        Ok(sender)
+    }
+
+    /// Returns whether there is anything to reopen or reload.
+    pub(crate) fn is_useful(&self) -> bool {
+        self.reopen_log.is_some() || self.sources.file().is_some() || systemd::is_present()
+    }
+
+    fn reload(&mut self) {
+        systemd::notify_reloading();
+        self.reopen_log.iter().for_each(|reopen| reopen());
+        match self.sources.load() {
+            Ok(settings) => self.apply(settings),
+            Err(diagnostics) => {
+                for diagnostic in &diagnostics.0 {
+                    error!(event = "not-reloaded"; "{diagnostic}");
+                }
+                error!(event = "not-reloaded";
+                    "Configuration not reloaded; the previous one stays in force");
+            }
+        }
+        systemd::notify_reloaded();
+    }
+
+    fn apply(&mut self, settings: Settings) {
+        for warning in settings.warnings() {
+            warn!("{warning}");
+        }
+        let (config, log_options) = settings.resolve_with(&self.inherited_at);
+        let need_restart = match self.handle.reload(&config) {
+            Ok(need_restart) => need_restart,
+            Err(error) => {
+                error!(event = "not-reloaded"; "Configuration not reloaded: {error}");
+                match error {
+                    ReloadError::Unchanged(_) => return,
+                    ReloadError::Partly(_) => Vec::new(),
+                }
+            }
+        };
+        let log_needs_restart = self.log_options.fixed_differences(&log_options);
+        for change in self.settings.changes(&settings) {
+            let name = &&change.name[..];
+            if !Config::FIXED.contains(name) && !Options::FIXED.contains(name) {
+                info!(event = "reloaded", setting = change.name; "Changed {change}");
+            }
+        }
+        for setting in need_restart.into_iter().chain(log_needs_restart) {
+            warn!(event = "not-reloaded", setting;
+                "'{setting}' differs from its value at the start; restart the server to change it");
+        }
+        self.settings = settings;
+        info!(event = "reloaded"; "Configuration reloaded");
+        // Last, so that the lines above are logged at the previous level.
+        logging::set_level(log_options.level);
+    }
+}

@@ -1,0 +1,71 @@
+//! The configuration of a server.
+
+use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
+
+use common::protocol::{DEFAULT_HOST, DEFAULT_PORT};
+
+use super::{limits, listener::Listener, spin::Spin};
+
+/// Configuration of a [`Server`](crate::Server).
+///
+/// ```
+/// use server::{Config, Listener};
+///
+/// let mut config = Config::default();
+/// config.listeners = vec![Listener::tcp("127.0.0.1", 0)]; // any free port
+/// config.log_messages = false;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Listeners of the server. Default: `tcp://127.0.0.1:65432`.
+    pub listeners: Vec<Listener>,
+    /// Worker threads, each of which serves any number of connections. Default: one per core.
+    pub workers: NonZeroUsize,
+    /// Limit on open connections. A client over the limit receives one line and is closed.
+    /// Default: as many as the process's soft limit on descriptors allows.
+    pub max_connections: Option<usize>,
+    /// Limit on open connections from one source: an IPv4 address, or an IPv6 network of 64 bits.
+    /// Default: unlimited.
+    pub max_connections_per_ip: Option<usize>,
+    /// Whether another server with the same setting may listen on the same address at the same time
+    /// (`SO_REUSEPORT`, `socket(7)`), to take over while this one drains. Default: no.
+    pub reuse_port: bool,
+    /// Limit on the time that a draining server waits for its peers to close. Default: 5 s.
+    pub drain_timeout: Duration,
+    /// Whether every message is logged, when received and when echoed. Default: yes.
+    pub log_messages: bool,
+    /// Whether a worker busy-polls before it sleeps. Default: [`Spin::Auto`].
+    pub spin: Spin,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let workers = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self {
+            listeners: vec![Listener::tcp(DEFAULT_HOST, DEFAULT_PORT)],
+            workers,
+            max_connections: None,
+            max_connections_per_ip: None,
+            reuse_port: false,
+            drain_timeout: limits::DRAIN_TIMEOUT,
+            log_messages: true,
+            spin: Spin::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Names of the settings that a running server cannot change.
+    pub const FIXED: [&str; 3] = ["workers", "spin", "reuse-port"];
+
+    /// Returns the names in [`FIXED`](Self::FIXED) whose settings differ.
+    pub(crate) fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+        let differ = [
+            self.workers != other.workers,
+            self.spin != other.spin,
+            self.reuse_port != other.reuse_port,
+        ];
+        Self::FIXED.into_iter().zip(differ).filter_map(|(name, differs)| differs.then_some(name))
+    }
+}

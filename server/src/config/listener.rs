@@ -1,0 +1,102 @@
+//! The configuration of one listener.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use common::{
+    endpoint::{Endpoint, HostPort},
+    protocol::Protocol,
+};
+
+use super::limits;
+
+/// An endpoint to listen on, and the options for its clients.
+///
+/// ```
+/// use common::{endpoint::Endpoint, protocol::Protocol};
+/// use server::Listener;
+///
+/// let mut listener = Listener::new(Endpoint::Unix("/run/echo.sock".into()));
+/// listener.options.protocol = Protocol::Raw;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Where the server listens. Port 0 takes any free port.
+    pub endpoint: Endpoint,
+    /// Options of this listener.
+    pub options: ListenerOptions,
+}
+
+/// Options of a listener. Its connections keep the options under which they were accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListenerOptions {
+    /// Whether an IPv6 address accepts IPv6 only (`IPV6_V6ONLY`, RFC 3493, section 5.3). Otherwise `[::]`
+    /// accepts IPv4 as well. Default: no.
+    pub v6only: bool,
+    /// Permissions of a Unix socket, as for `chmod(2)`; a client needs write permission to connect. Default:
+    /// 600, its owner.
+    pub mode: u32,
+    /// Default: [`Protocol::Text`].
+    pub protocol: Protocol,
+    /// Whether a proxy in front names the client. Default: [`Proxy::Off`].
+    pub proxy: Proxy,
+    /// Limit on open connections of this listener. A client over the limit receives one line and is closed.
+    /// Default: the limit of the server.
+    pub max_connections: Option<usize>,
+    /// Limit on the time without received bytes. Default: unlimited.
+    pub idle_timeout: Option<Duration>,
+    /// Limit on the time in which nothing can be written to a peer that has bytes to receive. Default: 30 s.
+    pub write_timeout: Option<Duration>,
+    /// Limit on the datagrams per second that are answered to one source over UDP: an IPv4 address, or an
+    /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited.
+    pub rate: Option<NonZeroU32>,
+}
+
+/// Whether connections come through a proxy that names the client in a PROXY header of version 1 or 2
+/// (HAProxy's `proxy-protocol.txt`).
+///
+/// There is no optional header: a client that connects without a proxy could then claim any address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// Connections come from clients. A PROXY header is echoed like any bytes.
+    #[default]
+    Off,
+    /// Connections come from a proxy, and one without a valid header is closed. The log names the source in
+    /// the header, and the limit per source counts it. Any client that can connect can claim any source, so only
+    /// the proxy may be able to connect.
+    Required,
+}
+
+impl Listener {
+    /// Creates a listener with the default options.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, options: ListenerOptions::default() }
+    }
+
+    /// Creates a TCP listener with the default options. Port 0 takes any free port.
+    #[must_use]
+    pub fn tcp(host: &str, port: u16) -> Self {
+        Self::new(Endpoint::Tcp(HostPort { host: host.to_owned(), port }))
+    }
+
+    /// Returns whether both are bound in the same way.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint && self.options.v6only == other.options.v6only
+    }
+}
+
+impl Default for ListenerOptions {
+    fn default() -> Self {
+        Self {
+            v6only: false,
+            mode: limits::SOCKET_MODE,
+            protocol: Protocol::default(),
+            proxy: Proxy::default(),
+            max_connections: None,
+            idle_timeout: None,
+            write_timeout: Some(limits::WRITE_TIMEOUT),
+            rate: Some(limits::DATAGRAM_RATE),
+        }
+    }
+}

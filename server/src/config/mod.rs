@@ -1,0 +1,20 @@
+//! Configuration: the validated settings of a server, and every limit of the design.
+//!
+//! Owns [`Config`] and [`Listener`] (what an embedding program fills in), [`limits`] (each constant with its
+//! unit and reason) and the process's descriptor limit. Must not know where a setting comes from: flags,
+//! environment and file belong to `settings`.
+//!
+//! Read `config.rs` first.
+
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
+mod config;
+pub mod limits;
+mod listener;
+pub mod rlimit;
+mod spin;
+
+pub use self::{
+    config::Config,
+    listener::{Listener, ListenerOptions, Proxy},
+    spin::Spin,
+};

@@ -1,0 +1,30 @@
+//! The process's limit on descriptors, and the number of connections that it allows.
+
+use common::endpoint::Endpoint;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::{config::Config, limits};
+
+/// Raises the process's soft limit on descriptors to the hard limit, as a program may that does not
+/// use `select(2)`. Leaves it unchanged if the system refuses.
+pub fn raise_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Returns the number of connections that the soft limit on descriptors allows beside the server's own
+/// descriptors; at least one.
+#[must_use]
+pub fn max_connections(config: &Config) -> usize {
+    let limit = getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let workers = config.workers.get();
+    let listeners = config.listeners.iter().map(|listener| match listener.endpoint {
+        Endpoint::Tcp(_) | Endpoint::Unix(_) => 1,
+        Endpoint::Udp(_) => workers,
+    });
+    let own = limits::OWN_DESCRIPTORS + limits::WORKER_DESCRIPTORS * workers;
+    let own = own + listeners.sum::<usize>();
+    limit.saturating_sub(own).max(1)
+}

@@ -1,0 +1,29 @@
+//! One connection: its bytes from the socket to the session and back.
+//!
+//! Owns a peer's socket, its stage, its deadlines and its unsent bytes. Must not know polls, other
+//! connections, or the meaning of the bytes.
+//!
+//! Read `connection.rs` first, then [`receive`]: the path of a message. `simulation.rs` runs
+//! connections under random schedules from a seed.
+
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
+mod connection;
+mod deadline;
+mod incoming;
+mod proxy_header;
+mod receive;
+mod send_buffer;
+#[cfg(test)]
+mod simulation;
+mod stage;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+pub(crate) use self::{
+    connection::Connection,
+    incoming::Incoming,
+    stream::{Socket, Stream},
+    turn::{Readiness, Turn, TurnContext},
+};

@@ -1,0 +1,93 @@
+//! The stage before the session: the connection waits for a PROXY header, which names its source.
+//!
+//! Bytes are held until the header is complete. Bytes after it belong to the session.
+
+use std::io;
+
+use super::{connection::Connection, stage::Stage, stream::Stream, turn::TurnContext};
+use crate::{
+    admission::rejection_reply,
+    config::limits,
+    proxy_protocol::{self, Header, Source},
+    telemetry::ConnectionEvents,
+};
+
+impl<S: Stream> Connection<S> {
+    /// Handles a read outside of the session: `read` bytes, with which the buffer holds `len`. Returns the
+    /// number of bytes for the session, which are then the first of the buffer. After the session all
+    /// bytes are discarded.
+    #[cold]
+    pub(super) fn read_outside_session(
+        &mut self,
+        read: usize,
+        len: usize,
+        context: &mut TurnContext<'_>,
+    ) -> io::Result<usize> {
+        if self.stage == Stage::ProxyHeader {
+            self.count_drained(read);
+            return self.parse_proxy_header(len, context);
+        }
+        self.log_connected(context.telemetry);
+        Ok(0)
+    }
+
+    /// Parses the first `len` bytes of the buffer. Returns the number of bytes after a complete header,
+    /// which are then the first of the buffer.
+    fn parse_proxy_header(
+        &mut self,
+        len: usize,
+        context: &mut TurnContext<'_>,
+    ) -> io::Result<usize> {
+        match proxy_protocol::parse(&context.buffer[..len], limits::PROXY_HEADER) {
+            Ok(None) => {
+                self.held = context.buffer[..len].to_vec();
+                Ok(0)
+            }
+            Ok(Some(Header { len: header, source })) => {
+                self.held = Vec::new();
+                self.enter(Stage::Serving, context.now);
+                if let Some(source) = source
+                    && !self.admit_source(&source, context)?
+                {
+                    return Ok(0);
+                }
+                context.buffer.copy_within(header..len, 0);
+                Ok(len - header)
+            }
+            Err(error) => {
+                self.is_logged = true;
+                let bytes = &context.buffer[..len];
+                context.telemetry.proxy_header_invalid(&self.peer, &error, bytes);
+                self.held = Vec::new();
+                self.enter(Stage::Closing, context.now);
+                Ok(0)
+            }
+        }
+    }
+
+    /// Makes `source` the peer of this connection. Returns false if the limit per source refuses it.
+    fn admit_source(&mut self, source: &Source, context: &TurnContext<'_>) -> io::Result<bool> {
+        let proxy = std::mem::replace(&mut self.peer, source.to_string().into());
+        if let Err(limit) = context.limits.admit_source(source.ip()) {
+            self.is_logged = true;
+            context.telemetry.refused(&self.peer, &proxy, limit);
+            // A refused client is not lingered for: it would occupy a place that another client needs.
+            self.enter(Stage::Closing, context.now);
+            let reply = rejection_reply(self.policy.options.protocol, limit);
+            let mut splitter = self.splitter;
+            self.send(&[], &reply, &mut splitter, context)?;
+            return Ok(false);
+        }
+        self.ip = source.ip();
+        self.proxy = Some(proxy);
+        Ok(true)
+    }
+
+    /// Logs that the peer is gone, if that was in the middle of a PROXY header.
+    pub(super) fn log_incomplete_header(&mut self, telemetry: &ConnectionEvents<'_>) {
+        if self.stage == Stage::ProxyHeader && !self.held.is_empty() {
+            self.is_logged = true;
+            telemetry.proxy_header_incomplete(&self.peer, &self.held);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The byte stream under a connection: a trait, and the socket that implements it.
+
+use std::{
+    io::{self, Read, Write},
+    os::fd::{AsRawFd as _, OwnedFd},
+};
+
+use mio::{Interest, Registry, Token, event::Source, unix::SourceFd};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+
+/// A non-blocking byte stream whose two directions close separately.
+pub(crate) trait Stream: Read + Write {
+    /// Ends the sending direction. Bytes written before still arrive, followed by the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As `shutdown(2)`, above all if the peer is gone.
+    fn half_close(&mut self) -> io::Result<()>;
+
+    /// Returns the number of bytes that were received and not yet read.
+    ///
+    /// # Errors
+    ///
+    /// None that a working socket returns.
+    fn received(&self) -> io::Result<u64>;
+}
+
+/// A connected stream socket of any address family.
+///
+/// It makes its system calls without the C library, whose `send` and `recv` do extra work for threads that
+/// may be cancelled.
+///
+/// The calls are inlined: the code between them and the worker's loop is one function. The processor predicts
+/// the target of a return from the matching call, and a kernel entry seems to clear that prediction: two
+/// returns after a system call made a message a sixth more expensive than in a bare loop; without them it
+/// costs the same.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+impl<Stream: Into<OwnedFd>> From<Stream> for Socket {
+    fn from(stream: Stream) -> Self {
+        Self(stream.into())
+    }
+}
+
+impl Read for Socket {
+    #[expect(clippy::inline_always, reason = "see above")]
+    #[inline(always)]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(recv(&self.0, buffer, RecvFlags::DONTWAIT)?.0)
+    }
+}
+
+impl Write for Socket {
+    #[expect(clippy::inline_always, reason = "see above")]
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Socket {
+    fn half_close(&mut self) -> io::Result<()> {
+        Ok(shutdown(&self.0, Shutdown::Write)?)
+    }
+
+    fn received(&self) -> io::Result<u64> {
+        Ok(rustix::io::ioctl_fionread(&self.0)?)
+    }
+}
+
+impl Source for Socket {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).register(registry, token, interest)
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).reregister(registry, token, interest)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).deregister(registry)
+    }
+}

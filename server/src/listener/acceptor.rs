@@ -1,0 +1,268 @@
+//! The acceptor: accepts connections from the kernel and pushes them onto the dispatch queue.
+//!
+//! It survives every error of `accept(2)`. A connection that was aborted before it was accepted is skipped.
+//! When the system is out of descriptors or memory, the acceptor pauses and retries by the clock, because
+//! the poll does not report the same readiness twice.
+//!
+//! It does not know how a connection is served.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, Write as _},
+    os::fd::OwnedFd,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::reason::reason;
+use log::{debug, error, info, warn};
+use mio::{Events, Poll};
+
+use super::{
+    accept_error::concerns_one_peer,
+    control::{AcceptorControl, Ack, Command},
+    listener_set::ListenerSet,
+    listening_socket::StreamListener,
+};
+use crate::{
+    admission::{ConnectionPolicy, LimitReached, Peer, rejection_reply},
+    config::limits,
+    connection::{Incoming, Socket, Stream as _},
+    shared::{Phase, SharedState},
+    telemetry::LogThrottle,
+};
+
+/// The acceptor and the listeners that it owns.
+pub(crate) struct Acceptor<'a> {
+    shared: &'a SharedState<Incoming<Socket>>,
+    control: &'a AcceptorControl,
+    listeners: ListenerSet,
+    poll: Poll,
+    /// An accepted connection for which the queue had no room.
+    waiting: Option<Incoming<Socket>>,
+    rejections: LogThrottle,
+    failures: LogThrottle,
+}
+
+/// Why the acceptor stopped accepting for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    /// The backlogs are empty; the poll reports the next connection.
+    BacklogEmpty,
+    /// The backlogs have just been emptied; more connections may follow.
+    BacklogEmptied,
+    /// The budget of one turn is used up.
+    TurnOver,
+    /// The queue is full; the workers wake the acceptor when it has room.
+    QueueFull,
+    /// The system is out of a resource; only time helps.
+    Shortage,
+}
+
+impl<'a> Acceptor<'a> {
+    pub(crate) fn new(
+        shared: &'a SharedState<Incoming<Socket>>,
+        control: &'a AcceptorControl,
+        listeners: Vec<StreamListener>,
+        poll: Poll,
+    ) -> io::Result<Self> {
+        let mut set = ListenerSet::default();
+        listeners.into_iter().try_for_each(|listener| set.add(listener, &poll))?;
+        Ok(Self {
+            shared,
+            control,
+            listeners: set,
+            poll,
+            waiting: None,
+            rejections: LogThrottle::new(limits::LOG_THROTTLE),
+            failures: LogThrottle::new(limits::LOG_THROTTLE),
+        })
+    }
+
+    /// Accepts until the server drains. The connections in the backlog are dispatched before the listeners
+    /// close: closing a listener resets them.
+    ///
+    /// # Errors
+    ///
+    /// Only if the poll itself fails, which takes a bug or a broken system.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(8);
+        while self.shared.phase.get() == Phase::Running {
+            self.shared.counters.iterations.add(1);
+            while let Some((command, ack)) = self.control.next() {
+                self.execute(command, ack);
+            }
+            let timeout = match self.accept_all() {
+                Pause::BacklogEmptied => {
+                    // Yield the core; if the next client connects meanwhile, it costs no sleep and no wakeup.
+                    // Where many connections live for one message and the cores are busy, this saves a
+                    // tenth of the cost of each.
+                    thread::yield_now();
+                    self.poll_other_listeners(&mut events)?;
+                    continue;
+                }
+                Pause::TurnOver => {
+                    self.poll_other_listeners(&mut events)?;
+                    continue;
+                }
+                Pause::BacklogEmpty | Pause::QueueFull => None,
+                Pause::Shortage => Some(limits::ACCEPT_PAUSE),
+            };
+            self.poll(&mut events, timeout)?;
+        }
+        info!("Shutting down server...");
+        self.accept_backlogs(&mut events)
+    }
+
+    fn execute(&mut self, command: Command, ack: Ack) {
+        match command {
+            Command::Open(listener) => {
+                let address = listener.address();
+                if let Err(error) = self.listeners.add(listener, &self.poll) {
+                    error!(event = "not-reloaded"; "Cannot listen on {address}: {}", reason(&error));
+                }
+            }
+            Command::Change(old, new) => self.listeners.change(&old, new),
+            Command::Close(policy) => self.listeners.begin_close(&policy, ack),
+        }
+    }
+
+    /// Accepts the connections that were in a backlog when the drain began, within the drain timeout.
+    fn accept_backlogs(&mut self, events: &mut Events) -> io::Result<()> {
+        let deadline = self.shared.drain_deadline();
+        // Listeners that a reload was about to open stay closed.
+        self.control.clear();
+        self.listeners.mark_all_ready();
+        while self.shared.phase.get() == Phase::Draining {
+            let pause = match self.accept_all() {
+                Pause::BacklogEmpty | Pause::BacklogEmptied => break,
+                Pause::TurnOver => Some(Duration::ZERO),
+                Pause::QueueFull => None,
+                Pause::Shortage => Some(limits::ACCEPT_PAUSE),
+            };
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            self.poll(events, [pause, left].into_iter().flatten().min())?;
+        }
+        if let Some(waiting) = self.waiting.take() {
+            let (policy, ip) = waiting.admitted_as();
+            self.shared.limits.release(policy, ip);
+        }
+        Ok(())
+    }
+
+    /// Polls without waiting, so that a listener that is always busy does not delay the others.
+    fn poll_other_listeners(&mut self, events: &mut Events) -> io::Result<()> {
+        if self.listeners.len() > 1 { self.poll(events, Some(Duration::ZERO)) } else { Ok(()) }
+    }
+
+    fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        for event in events.iter() {
+            self.listeners.mark_ready(event.token().0);
+        }
+        Ok(())
+    }
+
+    /// Accepts from the ready listeners, one connection from each in turn, up to the budget of a turn.
+    fn accept_all(&mut self) -> Pause {
+        let mut emptied = VecDeque::new();
+        for _ in 0..limits::TURN_ACCEPTS {
+            if let Some(waiting) = self.waiting.take()
+                && let Err(waiting) = self.shared.dispatch.push(waiting)
+            {
+                self.waiting = Some(waiting);
+                return Pause::QueueFull;
+            }
+            let Some(&key) = self.listeners.ready.front() else {
+                if emptied.is_empty() {
+                    return Pause::BacklogEmpty;
+                }
+                self.listeners.ready = emptied;
+                return Pause::BacklogEmptied;
+            };
+            if let Some(pause) = self.accept_one(key, &mut emptied) {
+                return pause;
+            }
+        }
+        self.listeners.ready.append(&mut emptied);
+        Pause::TurnOver
+    }
+
+    /// Accepts one connection from the first ready listener, or adds the listener to `emptied`.
+    fn accept_one(&mut self, key: usize, emptied: &mut VecDeque<usize>) -> Option<Pause> {
+        let slot = self.listeners.slot_mut(key);
+        if slot.closing.as_ref().is_some_and(|closing| closing.left == 0) {
+            self.listeners.close(key);
+            return None;
+        }
+        match slot.listener.socket.accept() {
+            Ok((stream, peer)) => {
+                slot.has_accepted = true;
+                slot.closing.iter_mut().for_each(|closing| closing.left -= 1);
+                let policy = Arc::clone(&slot.listener.policy);
+                self.listeners.ready.rotate_left(1);
+                self.admit(stream, peer, policy);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if slot.closing.is_some() {
+                    self.listeners.close(key);
+                    return None;
+                }
+                let has_accepted = std::mem::take(&mut slot.has_accepted);
+                self.listeners.ready.pop_front();
+                if has_accepted {
+                    emptied.push_back(key);
+                }
+            }
+            Err(error) if concerns_one_peer(&error) => {
+                debug!("Cannot accept a connection: {}", reason(&error));
+            }
+            Err(error) => {
+                self.log_failure(&error);
+                return Some(Pause::Shortage);
+            }
+        }
+        None
+    }
+
+    fn log_failure(&mut self, error: &io::Error) {
+        if let Some(suppressed) = self.failures.allow(Instant::now()) {
+            warn!(event = "accept-failed";
+                "Cannot accept connections: {}; they wait in the backlog until it is possible{suppressed}",
+                reason(error));
+        }
+    }
+
+    fn admit(&mut self, stream: OwnedFd, peer: Peer, policy: Arc<ConnectionPolicy>) {
+        match self.shared.limits.acquire(&policy, policy.source_of(&peer)) {
+            Ok(()) => self.waiting = Some(Incoming::New(stream.into(), peer, policy)),
+            Err(limit) => self.reject(stream.into(), &peer, &policy, limit),
+        }
+    }
+
+    /// Sends a peer the reason for its rejection and closes the connection.
+    fn reject(
+        &mut self,
+        mut stream: Socket,
+        peer: &Peer,
+        policy: &ConnectionPolicy,
+        limit: LimitReached,
+    ) {
+        self.shared.counters.refused.add(1);
+        let reply = rejection_reply(policy.options.protocol, limit);
+        // A new socket has room for a line. An error means that the peer is gone already.
+        let _ = stream.write(&reply).and_then(|_| stream.half_close());
+        drop(stream);
+        if let Some(suppressed) = self.rejections.allow(Instant::now()) {
+            warn!(event = "refused", peer:% = peer;
+                "Refused {peer}: at the limit of {limit}{suppressed}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Bound listeners and their listening sockets, of every kind.
+
+use std::{io, os::fd::OwnedFd, sync::Arc};
+
+use common::endpoint::Endpoint;
+use mio::{
+    event::Source,
+    net::{TcpListener, UnixListener},
+};
+
+use super::socket_file::SocketFile;
+use crate::{
+    admission::{ConnectionPolicy, Peer},
+    udp::UdpListener,
+};
+
+/// A bound listener.
+#[derive(Debug)]
+pub(crate) enum BoundListener {
+    /// The acceptor accepts its connections.
+    Stream(StreamListener),
+    /// Each worker serves one of its sockets.
+    Udp(UdpListener),
+}
+
+/// A listening socket and the policy of its connections.
+#[derive(Debug)]
+pub(crate) struct StreamListener {
+    /// The endpoint with its actual port.
+    pub(crate) endpoint: Endpoint,
+    pub(crate) policy: Arc<ConnectionPolicy>,
+    pub(crate) socket: ListeningSocket,
+}
+
+/// A socket that connections are accepted from.
+#[derive(Debug)]
+pub(crate) enum ListeningSocket {
+    Tcp(TcpListener),
+    Unix(UnixListeningSocket),
+}
+
+/// A listening Unix socket.
+#[derive(Debug)]
+pub(crate) struct UnixListeningSocket {
+    /// Removed with the socket, unless the socket is inherited; dropped before it.
+    pub(crate) _file: Option<SocketFile>,
+    pub(crate) listener: UnixListener,
+    /// Name of the socket. Its clients have no names and are numbered.
+    pub(crate) name: Arc<str>,
+    pub(crate) accepted: u64,
+}
+
+impl ListeningSocket {
+    /// Accepts the next connection from the backlog.
+    ///
+    /// # Errors
+    ///
+    /// As `accept(2)`.
+    pub(crate) fn accept(&mut self) -> io::Result<(OwnedFd, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                Ok((stream.into(), Peer::remote(peer)))
+            }
+            Self::Unix(local) => {
+                let (stream, _) = local.listener.accept()?;
+                local.accepted += 1;
+                Ok((stream.into(), Peer::Local(Arc::clone(&local.name), local.accepted)))
+            }
+        }
+    }
+
+    /// Returns the event source for the poll.
+    pub(crate) fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(listener) => listener,
+            Self::Unix(local) => &mut local.listener,
+        }
+    }
+}
+
+impl StreamListener {
+    /// Returns the address as the log names it: for TCP without the scheme.
+    pub(crate) fn address(&self) -> String {
+        match &self.endpoint {
+            Endpoint::Tcp(at) => at.to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl BoundListener {
+    /// Returns the endpoint with its actual port.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Stream(listener) => &listener.endpoint,
+            Self::Udp(listener) => &listener.endpoint,
+        }
+    }
+
+    /// Returns the address as the log names it.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Stream(listener) => listener.address(),
+            Self::Udp(listener) => listener.policy.address.clone(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Listeners: from a configured endpoint to a bound socket, and from its backlog to the dispatch queue.
+//!
+//! Owns binding, inherited sockets, the files of Unix sockets, and the acceptor thread. Must not know how a
+//! connection is served, nor that workers do more than drain a queue.
+//!
+//! Read [`acceptor`] first, then [`bind`].
+
+mod accept_error;
+mod acceptor;
+mod bind;
+mod bind_error;
+mod bind_udp;
+mod control;
+mod inherited;
+mod listener_set;
+mod listening_socket;
+mod socket_file;
+
+pub(crate) use self::{
+    acceptor::Acceptor,
+    bind::{adopt, bind},
+    control::{AcceptorControl, Command, CommandBatch},
+    listening_socket::{BoundListener, StreamListener},
+    socket_file::set_mode,
+};
+pub use self::{bind_error::BindError, inherited::InheritedSocket};

@@ -1,0 +1,72 @@
+//! The handle by which other threads control a server.
+
+use std::sync::Arc;
+
+use super::{
+    liveness::Liveness,
+    reload::{ReloadError, Reloader},
+};
+use crate::{
+    config::Config,
+    connection::{Incoming, Socket},
+    shared::{Phase, SharedState},
+    telemetry::Stats,
+};
+
+/// Controls a server from any thread.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) shared: Arc<SharedState<Incoming<Socket>>>,
+    pub(super) reloader: Arc<Reloader>,
+}
+
+impl Handle {
+    /// Starts a graceful shutdown: the server stops accepting, serves what it has received, half-closes its
+    /// connections, and waits for its peers to close, for at most the drain timeout.
+    pub fn shutdown(&self) {
+        self.shared.advance(Phase::Draining);
+    }
+
+    /// Stops the server immediately; open connections are dropped.
+    pub fn stop(&self) {
+        self.shared.advance(Phase::Stopped);
+    }
+
+    /// Applies `config` to the running server as far as possible: listeners open, close, and get a new
+    /// policy for new connections; limits change. No connection is closed. The log says which listeners
+    /// changed.
+    ///
+    /// Returns the names of the settings that differ from those at the start and need a restart. A server
+    /// that drains changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If a listener cannot be opened; then nothing has changed, or everything but that listener.
+    pub fn reload(&self, config: &Config) -> Result<Vec<&'static str>, ReloadError> {
+        self.reloader.reload(&self.shared, config)
+    }
+
+    /// Returns the phase of the server.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.shared.phase.get()
+    }
+
+    /// Returns a check that detects stalled threads of the server.
+    #[must_use]
+    pub fn liveness(&self) -> Liveness {
+        Liveness::new(Arc::clone(&self.shared))
+    }
+
+    /// Returns the counters since the server was bound.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.stats()
+    }
+
+    /// Returns the number of open connections.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.shared.limits.open()
+    }
+}

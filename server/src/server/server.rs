@@ -1,0 +1,216 @@
+//! The server: bind its listeners, run its threads, drain.
+
+use std::{io, sync::Arc};
+
+use common::{endpoint::Endpoint, reason::reason};
+use log::{debug, info};
+use mio::{Poll, Waker};
+use thiserror::Error;
+use threadpool::ThreadPool;
+
+use super::{
+    handle::Handle,
+    reload::Reloader,
+    threads::{check_thread_limit, name_worker},
+};
+use crate::{
+    config::Config,
+    connection::{Incoming, Socket},
+    listener::{
+        Acceptor, AcceptorControl, BindError, BoundListener, InheritedSocket, StreamListener,
+        adopt, bind,
+    },
+    logging,
+    shared::{SharedState, WAKE},
+    telemetry::{ConnectionEvents, Stats},
+    worker::Worker,
+};
+
+/// An echo server that is bound to its addresses and ready to run.
+///
+/// ```
+/// use std::{io::{Read, Write}, net::TcpStream, thread};
+/// use common::endpoint::Endpoint;
+///
+/// let mut config = server::Config::default();
+/// config.listeners = vec![server::Listener::tcp("127.0.0.1", 0)];
+/// let server = server::Server::bind(config)?;
+/// let (endpoints, handle) = (server.endpoints(), server.handle());
+/// let running = thread::spawn(|| server.run());
+///
+/// let Endpoint::Tcp(at) = &endpoints[0] else { panic!("the only listener is a TCP listener") };
+/// let mut client = TcpStream::connect((&at.host[..], at.port))?;
+/// client.write_all(b"hello\nexit\n")?;
+/// let mut reply = String::new();
+/// client.read_to_string(&mut reply)?;
+/// assert_eq!(reply, "hello\nGoodbye!\n");
+/// drop(client); // a draining server waits for its clients to close
+///
+/// handle.shutdown();
+/// let stats = running.join().expect("the server does not panic")?;
+/// assert_eq!(stats.connections, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    listeners: Vec<BoundListener>,
+    acceptor_poll: Poll,
+    worker_polls: Vec<Poll>,
+    control: Arc<AcceptorControl>,
+    handle: Handle,
+}
+
+/// Why a running server ended with a failure.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A thread of the server failed, so the server stopped. The log has the cause.
+    #[error("the server stopped because one of its threads failed; see the log for the cause")]
+    ThreadFailed,
+    /// The system refuses that many threads.
+    #[error("cannot start the workers: {}; choose fewer workers", reason(.0))]
+    Threads(io::Error),
+}
+
+impl Server {
+    /// Binds a server to its addresses. Clients can connect from now on; they are served once
+    /// [`run`](Self::run) is called.
+    ///
+    /// # Errors
+    ///
+    /// If a host does not resolve, or the system refuses to listen. See [`BindError`].
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        Self::bind_with(config, Vec::new())
+    }
+
+    /// Like [`bind`](Self::bind), but a listener whose endpoint is that of an inherited socket uses that socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub fn bind_with(config: Config, inherited: Vec<InheritedSocket>) -> Result<Self, BindError> {
+        let inherited_at: Vec<_> =
+            inherited.iter().map(|socket| socket.endpoint().clone()).collect();
+        let listeners = bind_all(&config, inherited)?;
+        // Polls and wakers exist before any thread does, so no connection is dispatched to a missing worker.
+        let acceptor_poll = Poll::new().map_err(BindError::System)?;
+        let worker_polls = (0..config.workers.get()).map(|_| Poll::new());
+        let worker_polls =
+            worker_polls.collect::<io::Result<Vec<_>>>().map_err(BindError::System)?;
+        let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).map_err(BindError::System);
+        let worker_wakers = worker_polls.iter().map(waker).collect::<Result<_, _>>()?;
+        let shared = SharedState::new(&config, waker(&acceptor_poll)?, worker_wakers);
+        let control = Arc::new(AcceptorControl::default());
+        let reloader = Reloader::new(&config, &listeners, &inherited_at, Arc::clone(&control));
+        let handle = Handle { shared: Arc::new(shared), reloader: Arc::new(reloader) };
+        Ok(Self { config, listeners, acceptor_poll, worker_polls, control, handle })
+    }
+
+    /// Returns the endpoints of the listeners, in the order of the configuration, with the actual port
+    /// where the configuration says port 0.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.listeners.iter().map(|listener| listener.endpoint().clone()).collect()
+    }
+
+    /// Returns a handle to this server, for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until a [`Handle`] shuts the server down and its connections are closed.
+    ///
+    /// # Errors
+    ///
+    /// If a thread of the server failed. See [`RunError`].
+    pub fn run(self) -> Result<Stats, RunError> {
+        self.run_with(|| {})
+    }
+
+    /// Like [`run`](Self::run), and calls `ready` when its threads serve.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_with(self, ready: impl FnOnce()) -> Result<Stats, RunError> {
+        let Self { config, listeners, acceptor_poll, worker_polls, control, handle } = self;
+        let shared = handle.shared;
+        let streams = open_all(listeners, &shared);
+        check_thread_limit(worker_polls.len()).map_err(RunError::Threads)?;
+        let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
+        for (index, poll) in worker_polls.into_iter().enumerate() {
+            let (spin, shared) = (config.spin, Arc::clone(&shared));
+            pool.execute(move || {
+                name_worker(index);
+                logging::defer();
+                shared.run_supervised(|| Worker::new(index, spin, &shared, poll).run());
+            });
+        }
+        info!(event = "waiting"; "Waiting for client connections...");
+        ready();
+        shared.run_supervised(|| Acceptor::new(&shared, &control, streams, acceptor_poll)?.run());
+        // The acceptor has closed every listener: all accepted connections are in the queue.
+        shared.dispatch.close();
+        pool.join();
+        shared.mailboxes.clear();
+        control.clear();
+        close_undispatched(&shared);
+        let stats = shared.counters.stats();
+        log_totals(&stats);
+        info!(event = "stopped"; "Server shutdown complete");
+        if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(stats) }
+    }
+}
+
+/// Binds the listeners of a configuration, with the inherited sockets where the endpoints are the same.
+fn bind_all(
+    config: &Config,
+    mut inherited: Vec<InheritedSocket>,
+) -> Result<Vec<BoundListener>, BindError> {
+    let listeners = config.listeners.iter().map(|listener| {
+        let is_its = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
+        match inherited.extract_if(.., is_its).next() {
+            Some(socket) => adopt(listener, socket).map_err(BindError::System),
+            None => bind(listener, config.reuse_port, config.workers.get()),
+        }
+    });
+    listeners.collect()
+}
+
+/// Logs the listeners, gives the UDP sockets to the workers, and returns the others for the acceptor.
+fn open_all(
+    listeners: Vec<BoundListener>,
+    shared: &SharedState<Incoming<Socket>>,
+) -> Vec<StreamListener> {
+    let mut streams = Vec::new();
+    for listener in listeners {
+        let address = listener.address();
+        info!(event = "started", address; "Echo server started on {address}");
+        match listener {
+            BoundListener::Stream(listener) => streams.push(listener),
+            BoundListener::Udp(listener) => shared.open_udp(listener),
+        }
+    }
+    streams
+}
+
+/// Closes the connections that no worker took before the workers ended.
+fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
+    while let Some(incoming) = shared.dispatch.pop() {
+        let (policy, ip) = incoming.admitted_as();
+        shared.limits.release(policy, ip);
+        if let Incoming::Migrated(connection) = incoming {
+            let telemetry = ConnectionEvents::new(&shared.counters.workers[0], false);
+            telemetry.drain_timed_out(connection.peer(), connection.unsent());
+            telemetry.closed(connection.peer());
+        }
+    }
+}
+
+fn log_totals(stats: &Stats) {
+    let Stats { connections, probes, refused, datagrams, datagrams_refused, .. } = stats;
+    debug!(event = "totals", connections, probes, refused, datagrams, datagrams_refused;
+        "Served {connections} connections, {probes} of them closed without sending data; refused \
+         {refused}. Answered {datagrams} datagrams; refused {datagrams_refused}");
+}

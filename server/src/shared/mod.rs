@@ -1,0 +1,18 @@
+//! State that the acceptor and the workers of one server share, and nothing else.
+//!
+//! Owns the [`Phase`] of the server, the dispatch queue through which a connection changes threads, and
+//! [`Shared`], which holds these with the limits and counters. Must not know what is done with them.
+//!
+//! Read [`dispatch_queue`] first: it explains why no wakeup is lost.
+
+mod dispatch_queue;
+#[cfg(test)]
+mod dispatch_queue_tests;
+mod phase;
+mod state;
+mod sync;
+
+pub use self::phase::Phase;
+#[cfg(test)]
+pub(crate) use self::state::fixture;
+pub(crate) use self::state::{SharedState, WAKE};

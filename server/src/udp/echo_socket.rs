@@ -1,0 +1,126 @@
+//! A turn of one UDP socket: receive datagrams, check the policy, answer.
+//!
+//! An answer that the socket does not take is kept, and nothing more is received until it is sent: meanwhile
+//! datagrams wait in the kernel, or are dropped there, as UDP permits.
+
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+};
+
+use super::{
+    policy::UdpPolicy,
+    socket::{Arrival, DatagramSocket, Route},
+};
+use crate::{
+    config::limits,
+    connection::{Turn, TurnContext},
+};
+
+/// A UDP socket and its unsent answer.
+#[derive(Debug)]
+pub(crate) struct UdpEchoSocket {
+    pub(super) socket: Box<dyn DatagramSocket>,
+    pub(super) policy: Arc<UdpPolicy>,
+    unsent: Option<Unsent>,
+    /// The socket closes when it is empty, after this many more datagrams at most.
+    draining: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Unsent {
+    bytes: Box<[u8]>,
+    route: Route,
+}
+
+impl UdpEchoSocket {
+    pub(super) fn new(socket: Box<dyn DatagramSocket>, policy: Arc<UdpPolicy>) -> Self {
+        Self { socket, policy, unsent: None, draining: None }
+    }
+
+    /// Makes the socket close when the received datagrams are answered.
+    pub(super) fn drain(&mut self) {
+        self.draining.get_or_insert(limits::DRAIN_DATAGRAMS);
+    }
+
+    /// Returns whether the socket waits until it is writable.
+    pub(super) fn wants_write(&self) -> bool {
+        self.unsent.is_some()
+    }
+
+    /// Answers the waiting datagrams, within the budget of a turn. `own_ports` are the ports on which the
+    /// server listens.
+    pub(super) fn turn(&mut self, context: &mut TurnContext<'_>, own_ports: &[u16]) -> Turn {
+        if let Some(unsent) = self.unsent.take()
+            && !self.send(&unsent.bytes, &unsent.route, context)
+        {
+            self.unsent = Some(unsent);
+            return Turn::Wait;
+        }
+        let empty = if self.draining.is_some() { Turn::Over } else { Turn::Wait };
+        let mut received = 0;
+        for _ in 0..limits::TURN_DATAGRAMS {
+            match self.socket.receive(context.buffer) {
+                Ok(arrival) => {
+                    received += 1;
+                    if !self.answer(&arrival, context, own_ports) {
+                        return Turn::Wait;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return empty,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // An earlier answer did not arrive; that does not concern the next datagram.
+                Err(_) => {}
+            }
+            if let Some(left) = &mut self.draining {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    return Turn::Over;
+                }
+            }
+        }
+        // A socket that only returns errors would return them forever; the next datagram is a new event.
+        if received > 0 { Turn::Again } else { empty }
+    }
+
+    /// Answers a datagram. Returns false if the answer has to wait for the socket.
+    fn answer(&mut self, arrival: &Arrival, context: &TurnContext<'_>, own_ports: &[u16]) -> bool {
+        let bytes = &context.buffer[..arrival.len];
+        let route = match self.policy.check(arrival, own_ports, context.now) {
+            Ok(route) => route,
+            Err(refusal) => {
+                let allowed = self.policy.allow_log(refusal, context.now);
+                context.telemetry.datagram_refused(arrival.from, refusal, allowed);
+                return true;
+            }
+        };
+        context.telemetry.datagram_received(arrival.from, bytes);
+        let sent = self.send(bytes, &route, context);
+        if !sent {
+            self.unsent = Some(Unsent { bytes: bytes.into(), route });
+        }
+        sent
+    }
+
+    /// Sends an answer. Returns false if the socket has no room for it.
+    fn send(&mut self, bytes: &[u8], route: &Route, context: &TurnContext<'_>) -> bool {
+        match self.try_send(bytes, route) {
+            Ok(()) => context.telemetry.datagram_echoed(route.peer, bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) => {
+                let allowed = self.policy.allow_failure_log(context.now);
+                context.telemetry.datagram_not_sent(route.peer, &error, allowed);
+            }
+        }
+        true
+    }
+
+    fn try_send(&mut self, bytes: &[u8], route: &Route) -> io::Result<()> {
+        loop {
+            match self.socket.send(bytes, route) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                sent => return sent,
+            }
+        }
+    }
+}

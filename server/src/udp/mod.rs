@@ -1,0 +1,36 @@
+//! UDP echo (RFC 862): datagrams that are answered one by one, without connections.
+//!
+//! ```text
+//! bind ──> listener: one socket for each worker, and the policy for all of them
+//!             ▼
+//!          mailboxes: how a socket reaches its worker, and the notice that its listener is closed
+//!             ▼
+//!          socket set: the sockets of one worker, and the dispatch of their events
+//!             ▼
+//!          echo socket: one socket's turn ──> policy: which datagrams are answered ──> rate limit
+//!             ▼
+//!          socket: a datagram with its source, its destination and its hop limit
+//! ```
+//!
+//! Owns everything about datagrams. Must not know connections, nor when a socket has its turn: the worker
+//! decides that.
+//!
+//! Read [`policy`] first: it says which datagrams are never answered, and why.
+
+mod echo_socket;
+mod listener;
+mod mailboxes;
+mod policy;
+mod rate_limit;
+mod socket;
+mod socket_set;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    listener::UdpListener,
+    mailboxes::UdpMailboxes,
+    policy::UdpPolicy,
+    socket::{DatagramSocket, UdpSocket},
+    socket_set::{LAST_TOKEN, UdpSocketSet},
+};

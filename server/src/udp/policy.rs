@@ -1,0 +1,252 @@
+//! The policy for datagrams: which of them are answered. The source address of a datagram can be forged.
+//!
+//! An echo server answers every datagram with one of the same size, so a forged source could use it to start
+//! an endless exchange between two services (CA-1996-01), or to send chosen bytes in its name to a service
+//! that accepts commands. RFC 862 does not mention this.
+//!
+//! The policy knows neither sockets nor clocks: it receives datagrams and the time.
+
+use std::{
+    convert::Infallible,
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc::Sender,
+    },
+    time::Instant,
+};
+
+use super::{
+    rate_limit::RateLimit,
+    socket::{Arrival, Route},
+};
+use crate::{
+    admission::{DatagramRefusal, source},
+    config::limits::LOG_THROTTLE,
+    telemetry::{LogThrottle, Suppressed},
+};
+
+/// Ports of services that answer datagrams, so that a datagram from there is an answer itself: never
+/// answered. Services that answer any datagram would continue forever (echo, qotd, daytime, chargen, time);
+/// the others are known targets of requests with forged sources (CISA alert TA14-017A).
+const SERVICES: [u16; 30] = [
+    0,     // no return path (RFC 768)
+    7,     // echo (RFC 862)
+    13,    // daytime (RFC 867)
+    17,    // quote of the day (RFC 865)
+    19,    // character generator (RFC 864)
+    37,    // time (RFC 868)
+    53,    // DNS
+    67,    // DHCP server
+    69,    // TFTP
+    88,    // Kerberos
+    111,   // portmapper
+    123,   // NTP
+    137,   // NetBIOS names
+    138,   // NetBIOS datagrams
+    161,   // SNMP
+    177,   // XDMCP
+    389,   // CLDAP
+    427,   // SLP
+    500,   // IKE
+    520,   // RIP
+    623,   // IPMI
+    1434,  // SQL Server browser
+    1900,  // SSDP
+    3283,  // Apple Remote Desktop
+    3478,  // STUN
+    3702,  // WS-Discovery
+    5060,  // SIP
+    5353,  // multicast DNS
+    5683,  // CoAP
+    11211, // memcached
+];
+
+/// The policy of one UDP listener, for all its workers.
+#[derive(Debug)]
+pub(crate) struct UdpPolicy {
+    /// The address as the log names it.
+    pub(crate) address: String,
+    pub(crate) port: u16,
+    rate_limit: RateLimit,
+    refusals: [Mutex<LogThrottle>; DatagramRefusal::KINDS],
+    failures: Mutex<LogThrottle>,
+    is_closing: AtomicBool,
+    /// Dropped with the last reference to this policy, when every worker has closed its socket.
+    closed: OnceLock<Sender<Infallible>>,
+}
+
+impl UdpPolicy {
+    pub(crate) fn new(address: String, port: u16, rate: Option<NonZeroU32>) -> Self {
+        let throttle = || Mutex::new(LogThrottle::new(LOG_THROTTLE));
+        Self {
+            address,
+            port,
+            rate_limit: RateLimit::new(rate, Instant::now()),
+            refusals: std::array::from_fn(|_| throttle()),
+            failures: throttle(),
+            is_closing: AtomicBool::new(false),
+            closed: OnceLock::new(),
+        }
+    }
+
+    /// Returns the route of the answer to a datagram. `own_ports` are the ports on which the server listens.
+    ///
+    /// # Errors
+    ///
+    /// If the datagram must not be answered.
+    pub(crate) fn check(
+        &self,
+        arrival: &Arrival,
+        own_ports: &[u16],
+        now: Instant,
+    ) -> Result<Route, DatagramRefusal> {
+        let port = arrival.from.port();
+        if !arrival.is_unicast {
+            return Err(DatagramRefusal::NotUnicast);
+        }
+        if SERVICES.contains(&port) {
+            return Err(DatagramRefusal::ServicePort(port));
+        }
+        if own_ports.contains(&port) {
+            return Err(DatagramRefusal::OwnPort(port));
+        }
+        let route = arrival.route_back().ok_or(DatagramRefusal::HopLimitExhausted)?;
+        let source = source(arrival.from.ip());
+        self.rate_limit.take(source, now).map_err(DatagramRefusal::RateLimited)?;
+        Ok(route)
+    }
+
+    /// Sets the limit on answers per second and source. `None`: unlimited.
+    pub(crate) fn set_rate(&self, rate: Option<NonZeroU32>) {
+        self.rate_limit.set(rate);
+    }
+
+    /// Returns the number of suppressed lines if a refusal may be logged now.
+    pub(crate) fn allow_log(&self, refusal: DatagramRefusal, now: Instant) -> Option<Suppressed> {
+        allow(&self.refusals[refusal.kind()], now)
+    }
+
+    /// Returns the number of suppressed lines if a failed answer may be logged now.
+    pub(crate) fn allow_failure_log(&self, now: Instant) -> Option<Suppressed> {
+        allow(&self.failures, now)
+    }
+
+    /// Asks the workers to close their sockets. `closed` is dropped when all have.
+    pub(super) fn close(self: Arc<Self>, closed: Sender<Infallible>) {
+        // A second close changes nothing.
+        let _ = self.closed.set(closed);
+        self.is_closing.store(true, SeqCst);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.load(SeqCst)
+    }
+}
+
+fn allow(throttle: &Mutex<LogThrottle>, now: Instant) -> Option<Suppressed> {
+    throttle.lock().unwrap_or_else(PoisonError::into_inner).allow(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: [u16; 2] = [65432, 7007];
+
+    fn policy(rate: u32) -> UdpPolicy {
+        UdpPolicy::new("udp://127.0.0.1:65432".to_owned(), 65432, NonZeroU32::new(rate))
+    }
+
+    fn refusal(policy: &UdpPolicy, arrival: &Arrival) -> Option<DatagramRefusal> {
+        policy.check(arrival, &OWN, Instant::now()).err()
+    }
+
+    fn from(address: &str) -> Arrival {
+        Arrival::one(address.parse().unwrap(), 1)
+    }
+
+    #[test]
+    fn a_datagram_from_an_ordinary_port_is_answered() {
+        let policy = policy(0);
+        for address in ["127.0.0.1:5000", "10.1.2.3:65535", "[::1]:49152", "10.1.2.3:1024"] {
+            assert_eq!(refusal(&policy, &from(address)), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_datagram_from_a_service_port_is_never_answered() {
+        let policy = policy(0);
+        for port in [0, 7, 13, 17, 19, 37, 53, 69, 111, 123, 137, 161, 389, 1900, 5353, 11211] {
+            for ip in ["10.1.2.3", "[2001:db8::1]"] {
+                let refused = refusal(&policy, &from(&format!("{ip}:{port}")));
+                assert_eq!(refused, Some(DatagramRefusal::ServicePort(port)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_with_the_same_configuration_is_not_answered() {
+        let policy = policy(0);
+        assert_eq!(refusal(&policy, &from("127.0.0.1:7007")), Some(DatagramRefusal::OwnPort(7007)));
+        assert_eq!(
+            refusal(&policy, &from("192.0.2.1:65432")),
+            Some(DatagramRefusal::OwnPort(65432))
+        );
+    }
+
+    #[test]
+    fn a_datagram_that_is_not_unicast_is_not_answered() {
+        let mut arrival = from("10.1.2.3:5000");
+        arrival.is_unicast = false;
+        assert_eq!(refusal(&policy(0), &arrival), Some(DatagramRefusal::NotUnicast));
+    }
+
+    /// Two servers that answer each other: each answer has fewer hops left, so the exchange ends.
+    #[test]
+    fn an_exchange_between_two_servers_ends() {
+        let policy = policy(0);
+        let mut arrival = from("10.1.2.3:5000");
+        arrival.hops = u8::MAX;
+        let mut rounds = 0;
+        while let Ok(route) = policy.check(&arrival, &OWN, Instant::now()) {
+            arrival.hops = route.hops;
+            rounds += 1;
+            assert!(rounds < 1000, "the exchange never ends");
+        }
+        assert_eq!(refusal(&policy, &arrival), Some(DatagramRefusal::HopLimitExhausted));
+        assert_eq!(rounds, 254);
+    }
+
+    #[test]
+    fn the_rate_limit_counts_an_address_whatever_its_ports_or_an_ipv6_network() {
+        let policy = policy(1);
+        let is_refused = |address| refusal(&policy, &from(address)).is_some();
+        assert!(!is_refused("10.0.0.1:5000"));
+        assert!(is_refused("10.0.0.1:5001"));
+        assert!(!is_refused("[2001:db8::1]:5000"));
+        assert!(is_refused("[2001:db8::2]:5000"));
+        policy.set_rate(None);
+        assert!(!is_refused("[2001:db8::2]:5000"));
+    }
+
+    #[test]
+    fn a_datagram_refused_for_another_reason_does_not_count_for_the_rate_limit() {
+        let policy = policy(1);
+        assert!(refusal(&policy, &from("10.0.0.1:7")).is_some());
+        assert_eq!(refusal(&policy, &from("10.0.0.1:5000")), None);
+    }
+
+    #[test]
+    fn each_kind_of_refusal_is_logged_once_per_interval() {
+        let (policy, now) = (policy(0), Instant::now());
+        let (service, own) = (DatagramRefusal::ServicePort(7), DatagramRefusal::OwnPort(1));
+        let allowed = |refusal, at| policy.allow_log(refusal, at).map(|line| line.to_string());
+        assert_eq!(allowed(service, now), Some(String::new()));
+        assert_eq!(allowed(service, now), None);
+        assert_eq!(allowed(own, now), Some(String::new()));
+        let later = " (1 more since the last such line)".to_owned();
+        assert_eq!(allowed(service, now + LOG_THROTTLE), Some(later));
+    }
+}

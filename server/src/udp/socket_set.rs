@@ -1,0 +1,161 @@
+//! The UDP sockets of one worker, among the tokens of its poll and the keys of its ready list.
+//!
+//! Connections use the tokens from zero up; UDP sockets use those from [`LAST_TOKEN`] down.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use mio::{Interest, Registry, Token};
+use slab::Slab;
+
+use super::{echo_socket::UdpEchoSocket, mailboxes::UdpMailboxes};
+use crate::{
+    connection::{Turn, TurnContext},
+    telemetry::ConnectionEvents,
+};
+
+/// The highest token of a UDP socket; the one above it belongs to the worker's waker.
+pub(crate) const LAST_TOKEN: usize = usize::MAX - 1;
+
+/// The UDP sockets of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct UdpSocketSet {
+    slots: Slab<Slot>,
+    /// Ports on which the server listens.
+    own_ports: Box<[u16]>,
+    /// Version of the mailboxes at the last collection.
+    seen: usize,
+    draining: bool,
+}
+
+#[derive(Debug)]
+struct Slot {
+    echo_socket: UdpEchoSocket,
+    /// The socket is in the ready list.
+    queued: bool,
+    /// The poll reports when the socket is writable: only while an answer waits, because every sent datagram
+    /// makes room and would cause an event.
+    watches_write: bool,
+}
+
+/// Converts a key to a token or an entry of the ready list, and back.
+fn mirrored(key: usize) -> usize {
+    LAST_TOKEN - key
+}
+
+impl UdpSocketSet {
+    /// Returns the number of sockets.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Collects new sockets from the mailbox of a worker, and drains those whose listener closes. Adds the
+    /// sockets that need a turn to `ready`.
+    pub(crate) fn collect(
+        &mut self,
+        mailboxes: &UdpMailboxes,
+        worker: usize,
+        registry: &Registry,
+        telemetry: &ConnectionEvents<'_>,
+        ready: &mut Vec<usize>,
+    ) {
+        let Some((sockets, own_ports)) = mailboxes.collect(worker, &mut self.seen) else {
+            return;
+        };
+        self.own_ports = own_ports;
+        for echo_socket in sockets {
+            let key = self.slots.insert(Slot { echo_socket, queued: false, watches_write: false });
+            let UdpEchoSocket { socket, policy, .. } = &mut self.slots[key].echo_socket;
+            let token = Token(mirrored(key));
+            if let Err(error) = registry.register(socket.source(), token, Interest::READABLE) {
+                telemetry.registration_failed(&policy.address, &error);
+                self.slots.remove(key);
+            }
+        }
+        self.drain_closing(ready);
+    }
+
+    /// Makes all sockets, present and future, close when the received datagrams are answered.
+    pub(crate) fn drain(&mut self, ready: &mut Vec<usize>) {
+        self.draining = true;
+        self.drain_closing(ready);
+    }
+
+    fn drain_closing(&mut self, ready: &mut Vec<usize>) {
+        for (key, slot) in &mut self.slots {
+            if self.draining || slot.echo_socket.policy.is_closing() {
+                slot.echo_socket.drain();
+                queue(slot, key, ready);
+            }
+        }
+    }
+
+    /// Handles an event that does not belong to a connection: the socket gets a turn, whatever the event.
+    pub(crate) fn handle_event(&mut self, token: Token, ready: &mut Vec<usize>) {
+        let key = mirrored(token.0);
+        if let Some(slot) = self.slots.get_mut(key) {
+            queue(slot, key, ready);
+        }
+    }
+
+    /// Gives a turn to the socket of this entry of `ready`, if it is still open.
+    pub(crate) fn give_turn(
+        &mut self,
+        entry: usize,
+        context: &mut TurnContext<'_>,
+        registry: &Registry,
+        ready: &mut Vec<usize>,
+    ) {
+        let key = mirrored(entry);
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        slot.queued = false;
+        // A bug that a datagram triggers costs that datagram, which was removed from the socket.
+        let turn =
+            catch_unwind(AssertUnwindSafe(|| slot.echo_socket.turn(context, &self.own_ports)));
+        let turn = turn.unwrap_or_else(|_| {
+            context.telemetry.datagram_panicked(&slot.echo_socket.policy.address);
+            Turn::Again
+        });
+        let registered = match turn {
+            Turn::Wait => update_interest(slot, Token(entry), registry),
+            Turn::Again => {
+                queue(slot, key, ready);
+                Ok(())
+            }
+            Turn::Over => {
+                self.slots.remove(key);
+                return;
+            }
+        };
+        if let Err(error) = registered {
+            context.telemetry.registration_failed(&slot.echo_socket.policy.address, &error);
+            self.slots.remove(key);
+        }
+    }
+}
+
+fn queue(slot: &mut Slot, key: usize, ready: &mut Vec<usize>) {
+    if !std::mem::replace(&mut slot.queued, true) {
+        ready.push(mirrored(key));
+    }
+}
+
+/// Registers the present interest of a socket with the poll.
+fn update_interest(slot: &mut Slot, token: Token, registry: &Registry) -> io::Result<()> {
+    let wants_write = slot.echo_socket.wants_write();
+    if slot.watches_write == wants_write {
+        return Ok(());
+    }
+    slot.watches_write = wants_write;
+    let interest =
+        if wants_write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+    registry.reregister(slot.echo_socket.socket.source(), token, interest)
+}

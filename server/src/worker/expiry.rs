@@ -1,0 +1,55 @@
+//! Expiry: deadlines of connections.
+
+use std::time::Instant;
+
+use mio::event::Source;
+
+use super::worker::Worker;
+use crate::{
+    config::limits,
+    connection::{Stream, Turn},
+};
+
+impl<S: Stream + Source> Worker<'_, S> {
+    /// Arms the timer of a connection for its present deadline.
+    pub(super) fn arm(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        let Some(deadline) = slot.connection.deadline() else {
+            return;
+        };
+        self.timers.arm(key, &mut slot.armed, deadline);
+        // Closed connections leave their entries behind.
+        if self.timers.len() > limits::TIMERS + 2 * self.connections.len() {
+            let slots = &self.connections;
+            self.timers.retain(|key, at| slots.get(key).is_some_and(|slot| slot.armed.is(at)));
+        }
+    }
+
+    /// Closes the connections whose deadline passed before `until`.
+    pub(super) fn expire(&mut self, until: Instant) {
+        while let Some((key, at)) = self.timers.pop_due(until) {
+            if !self.connections.get_mut(key).is_some_and(|slot| slot.armed.fires(at)) {
+                continue;
+            }
+            // The poll reports a socket as writable when a third of its buffer is free. A slow reader may need
+            // longer for that than the write timeout, so the socket is tried first.
+            if self.is_late(key, until) && self.connections[key].connection.wants_write() {
+                self.give_turn(key);
+            }
+            let is_over = self.is_late(key, until)
+                && self.connections[key].connection.expire(until, &self.telemetry) == Turn::Over;
+            if is_over {
+                self.remove(key);
+            } else if self.connections.contains(key) {
+                self.arm(key);
+            }
+        }
+    }
+
+    /// Returns whether a connection is open and its deadline passed before `until`.
+    fn is_late(&self, key: usize, until: Instant) -> bool {
+        let slot = self.connections.get(key);
+        let deadline = slot.and_then(|slot| slot.connection.deadline());
+        deadline.is_some_and(|deadline| deadline <= until)
+    }
+}

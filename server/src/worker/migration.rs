@@ -1,0 +1,63 @@
+//! Moving connections from an overloaded worker to less busy ones, through the dispatch queue.
+
+use std::time::{Duration, Instant};
+
+use mio::event::Source;
+
+use super::{rebalance::Excess, slot::Slot, worker::Worker};
+use crate::{
+    connection::{Incoming, Stream},
+    logging,
+};
+
+impl<S: Stream + Source> Worker<'_, S> {
+    /// Checks whether another worker is less busy, and moves part of the load to it.
+    pub(super) fn rebalance(&mut self) {
+        let counters = &self.shared.counters.workers;
+        let busy = counters.iter().map(|worker| Duration::from_nanos(worker.busy_ns.get()));
+        let share = self.rebalancer.check(self.now, self.index, busy);
+        let share = share.filter(|_| !self.draining);
+        // Otherwise this worker would take back the connections that it moves.
+        self.overloaded = share.is_some();
+        self.shared.dispatch.set_overloaded(self.index, self.overloaded);
+        let Some(share) = share else { return };
+        let checks = self.rebalancer.checks();
+        let load = |slot: &Slot<S>| slot.load.before(checks);
+        let mut excess = Excess::new(share, self.connections.iter().map(|(_, slot)| load(slot)));
+        let moving = self.connections.iter().filter(|(_, slot)| excess.takes(load(slot)));
+        let moving: Vec<usize> = moving.map(|(key, _)| key).collect();
+        // Records of this worker precede those of the new worker.
+        logging::flush();
+        let moved = moving.into_iter().filter(|&key| self.migrate(key)).count();
+        if moved > 0 {
+            self.telemetry.migrated(moved);
+        }
+    }
+
+    /// Puts a connection back into the dispatch queue. Returns false if that fails or the queue is full.
+    fn migrate(&mut self, key: usize) -> bool {
+        let stream = self.connections[key].connection.stream_mut();
+        if let Err(error) = self.poll.registry().deregister(stream) {
+            self.telemetry.registration_failed(self.connections[key].connection.peer(), &error);
+            self.remove(key);
+            return false;
+        }
+        let connection = Box::new(self.take_out(key).connection);
+        match self.shared.dispatch.requeue(self.index, Incoming::Migrated(connection)) {
+            Ok(()) => true,
+            Err(Incoming::Migrated(connection)) => {
+                self.add(*connection, true);
+                false
+            }
+            Err(Incoming::New(..)) => unreachable!("the queue returns the item that it was given"),
+        }
+    }
+
+    /// Counts the time until `now` as busy.
+    pub(super) fn count_busy(&mut self, now: Instant) {
+        let busy = now.saturating_duration_since(self.busy_since).as_nanos();
+        self.busy_since = now;
+        let counter = &self.shared.counters.workers[self.index].busy_ns;
+        counter.add(u64::try_from(busy).unwrap_or(u64::MAX));
+    }
+}

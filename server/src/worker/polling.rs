@@ -1,0 +1,130 @@
+//! Polling: the worker waits for events and records the readiness of its connections.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use mio::{
+    Events,
+    event::{Event, Source},
+};
+
+use super::worker::Worker;
+use crate::{
+    connection::{Readiness, Stream},
+    shared::WAKE,
+};
+
+impl<S: Stream + Source> Worker<'_, S> {
+    /// Polls, and sleeps until there is something to do. Returns the latest time before which all events
+    /// have been seen, if it is known. It is unknown if the sleep was interrupted, as it is when the process
+    /// was stopped and continues (`signal(7)`).
+    pub(super) fn wait(&mut self, events: &mut Events) -> io::Result<Option<Instant>> {
+        let idle = self.ready.is_empty();
+        self.busy_poll.begin_iteration();
+        // Taken before the poll: if the process is stopped after the poll, bytes that arrive meanwhile must
+        // not be late.
+        let mut begun = self.now;
+        if idle {
+            begun = Instant::now();
+            self.count_busy(begun);
+        }
+        let polled = (idle && self.busy_poll(events)?) || self.sleep(events, idle)?;
+        self.now = Instant::now();
+        if idle {
+            self.busy_since = self.now;
+        } else {
+            self.count_busy(self.now);
+        }
+        let reported = polled.then(|| events.iter().count());
+        let sockets = self.connections.len() + self.udp_sockets.len();
+        Ok(reported.and_then(|reported| self.poll_coverage.record(begun, reported, sockets)))
+    }
+
+    /// Polls, and sleeps in the poll if the worker is idle. Returns false if the poll was interrupted.
+    fn sleep(&mut self, events: &mut Events, idle: bool) -> io::Result<bool> {
+        let sleeps = idle && self.shared.dispatch.prepare_park(self.index);
+        let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
+        let polled = self.poll.poll(events, timeout);
+        if sleeps {
+            self.shared.dispatch.unpark(self.index);
+        }
+        match polled {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Busy-polls for a moment, if that is likely to succeed. Returns whether it found events.
+    fn busy_poll(&mut self, events: &mut Events) -> io::Result<bool> {
+        let Some(budget) = self.busy_poll.budget() else {
+            return Ok(false);
+        };
+        let budget = self.until_next_deadline().map_or(budget, |left| left.min(budget));
+        let start = Instant::now();
+        let mut before = start;
+        let mut elapsed = Duration::ZERO;
+        while !self.shared.dispatch.has_work_for(self.index) {
+            match self.poll.poll(events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                polled => polled?,
+            }
+            if !events.is_empty() {
+                self.busy_poll.record_hit();
+                return Ok(true);
+            }
+            // If another thread had the core meanwhile, it has not used it to send bytes to this worker.
+            if self.busy_poll.was_preempted(elapsed) || before.duration_since(start) >= budget {
+                self.busy_poll.record_miss();
+                break;
+            }
+            // Another thread that needs this core gets it now, which the clock will show.
+            std::thread::yield_now();
+            let now = Instant::now();
+            elapsed = now.duration_since(std::mem::replace(&mut before, now));
+        }
+        Ok(false)
+    }
+
+    /// Returns the time until the next deadline. `None`: only an event ends the sleep.
+    fn until_next_deadline(&self) -> Option<Duration> {
+        // A worker that sleeps is not overloaded: it must not count as overloaded after the next check.
+        let check = self.overloaded.then(|| self.rebalancer.next());
+        let next = [self.timers.next(), self.drain_deadline, check].into_iter().flatten().min()?;
+        // `self.now` is from before the last turns.
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    pub(super) fn record_readiness(&mut self, events: &Events) {
+        for event in events {
+            // An event may belong to a connection that is closed, or be spurious: an extra turn is harmless.
+            let Some(slot) = self.connections.get_mut(event.token().0) else {
+                self.handle_other_event(event);
+                continue;
+            };
+            let has_more = event.is_read_closed() || event.is_error() || event.is_priority();
+            let readable = event.is_readable() || has_more;
+            slot.connection.set_ready(Readiness { readable, has_more });
+            self.queue(event.token().0);
+        }
+    }
+
+    /// Handles an event that does not belong to an open connection.
+    #[cold]
+    fn handle_other_event(&mut self, event: &Event) {
+        if event.token() == WAKE {
+            self.check_mailbox();
+        } else {
+            self.udp_sockets.handle_event(event.token(), &mut self.ready);
+        }
+    }
+
+    /// Collects UDP sockets from the mailbox, and drains those whose listener closes.
+    pub(super) fn check_mailbox(&mut self) {
+        let (mailboxes, registry) = (&self.shared.mailboxes, self.poll.registry());
+        let (telemetry, ready) = (&self.telemetry, &mut self.ready);
+        self.udp_sockets.collect(mailboxes, self.index, registry, telemetry, ready);
+    }
+}

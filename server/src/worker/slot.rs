@@ -1,0 +1,28 @@
+//! A connection and the worker's state for it.
+
+use super::{rebalance::Load, timers::Armed};
+use crate::connection::Connection;
+
+/// A connection and the worker's state for it.
+pub(super) struct Slot<S> {
+    pub(super) connection: Connection<S>,
+    pub(super) armed: Armed,
+    /// The connection is in the ready list.
+    pub(super) queued: bool,
+    pub(super) load: Load,
+    /// The poll reports when the socket is writable. Most connections never need it, so it is registered when
+    /// the socket first takes less than it was given, and then stays registered.
+    pub(super) watches_write: bool,
+}
+
+impl<S> Slot<S> {
+    pub(super) fn new(connection: Connection<S>) -> Self {
+        Self {
+            connection,
+            armed: Armed::default(),
+            queued: false,
+            load: Load::default(),
+            watches_write: false,
+        }
+    }
+}

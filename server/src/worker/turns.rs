@@ -1,0 +1,82 @@
+//! Turns: each ready connection makes progress within its budget.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mio::{Interest, Token, event::Source};
+
+use super::{intake::READ, worker::Worker};
+use crate::connection::{Stream, Turn, TurnContext};
+
+impl<S: Stream + Source> Worker<'_, S> {
+    /// Adds a connection to the ready list, unless it is in it.
+    pub(super) fn queue(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        if !std::mem::replace(&mut slot.queued, true) {
+            self.ready.push(key);
+        }
+    }
+
+    /// Gives one turn to each connection that is ready at the beginning.
+    pub(super) fn give_turns(&mut self) {
+        let turns = self.ready.len();
+        for at in 0..turns {
+            self.give_turn(self.ready[at]);
+        }
+        self.ready.drain(..turns);
+    }
+
+    pub(super) fn give_turn(&mut self, key: usize) {
+        let Some(slot) = self.connections.get_mut(key) else {
+            return self.give_udp_turn(key);
+        };
+        slot.queued = false;
+        slot.load.add_turn(self.rebalancer.checks());
+        let mut context = TurnContext {
+            buffer: &mut self.buffer,
+            telemetry: &self.telemetry,
+            limits: &self.shared.limits,
+            now: self.now,
+        };
+        // A bug that a peer triggers costs that peer its connection and no other. The half-changed connection
+        // is dropped; the buffer has no meaning between turns.
+        let turn = catch_unwind(AssertUnwindSafe(|| slot.connection.turn(&mut context)));
+        match turn {
+            Ok(Turn::Wait) => self.finish_turn(key),
+            Ok(Turn::Again) => {
+                self.queue(key);
+                self.arm(key);
+            }
+            Ok(Turn::Over) => self.remove(key),
+            Err(_) => {
+                self.telemetry.panicked(slot.connection.peer());
+                self.remove(key);
+            }
+        }
+    }
+
+    #[cold]
+    fn give_udp_turn(&mut self, key: usize) {
+        let mut context = TurnContext {
+            buffer: &mut self.buffer,
+            telemetry: &self.telemetry,
+            limits: &self.shared.limits,
+            now: self.now,
+        };
+        self.udp_sockets.give_turn(key, &mut context, self.poll.registry(), &mut self.ready);
+    }
+
+    /// Registers interest in writing if the connection needs it, and arms its deadline.
+    fn finish_turn(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        if slot.connection.wants_write() && !slot.watches_write {
+            let interest = READ | Interest::WRITABLE;
+            let stream = slot.connection.stream_mut();
+            if let Err(error) = self.poll.registry().reregister(stream, Token(key), interest) {
+                self.telemetry.registration_failed(slot.connection.peer(), &error);
+                return self.remove(key);
+            }
+            slot.watches_write = true;
+        }
+        self.arm(key);
+    }
+}

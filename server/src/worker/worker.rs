@@ -1,0 +1,168 @@
+//! The worker: its state and the loop.
+//!
+//! An iteration of the loop: take connections from the dispatch queue, poll (and sleep if there is nothing to
+//! do), mark the ready connections, give each of them one turn, expire deadlines. A connection that used up
+//! its turn is ready again in the next iteration, after the others.
+//!
+//! | file | part of the loop |
+//! |---|---|
+//! | `intake.rs` | connections that come and go |
+//! | `polling.rs` | poll, busy-poll, sleep, readiness |
+//! | `turns.rs` | turns of the ready connections |
+//! | `expiry.rs` | deadlines |
+//! | `migration.rs` | moving connections to less busy workers |
+
+use std::{io, sync::atomic::Ordering::Relaxed, time::Instant};
+
+use mio::{Events, Poll, event::Source};
+use slab::Slab;
+
+use super::{
+    busy_poll::BusyPoll, poll_coverage::PollCoverage, rebalance::Rebalancer, slot::Slot,
+    timers::Timers,
+};
+use crate::{
+    config::{Spin, limits},
+    connection::{Incoming, Stream},
+    logging,
+    shared::{Phase, SharedState, WAKE},
+    telemetry::ConnectionEvents,
+    udp::{self, UdpSocketSet},
+};
+
+// Tokens of UDP sockets must not collide with that of the waker.
+const _: () = assert!(udp::LAST_TOKEN < WAKE.0);
+
+/// An event loop and its connections.
+pub(crate) struct Worker<'a, S> {
+    pub(super) index: usize,
+    pub(super) shared: &'a SharedState<Incoming<S>>,
+    pub(super) telemetry: ConnectionEvents<'a>,
+    pub(super) poll: Poll,
+    pub(super) connections: Slab<Slot<S>>,
+    /// UDP sockets, whose keys differ from those of connections.
+    pub(super) udp_sockets: UdpSocketSet,
+    /// Keys of the connections and UDP sockets that need a turn, each at most once; see [`Slot::queued`].
+    pub(super) ready: Vec<usize>,
+    pub(super) timers: Timers,
+    pub(super) poll_coverage: PollCoverage,
+    pub(super) busy_poll: BusyPoll,
+    pub(super) rebalancer: Rebalancer,
+    /// The worker has recently moved connections away, and takes none.
+    pub(super) overloaded: bool,
+    /// Start of the time not yet counted as busy.
+    pub(super) busy_since: Instant,
+    /// The connections have been drained.
+    pub(super) draining: bool,
+    /// The end of the drain. `None`: unlimited, or not draining.
+    pub(super) drain_deadline: Option<Instant>,
+    pub(super) buffer: Box<[u8]>,
+    pub(super) now: Instant,
+}
+
+impl<'a, S: Stream + Source> Worker<'a, S> {
+    pub(crate) fn new(
+        index: usize,
+        spin: Spin,
+        shared: &'a SharedState<Incoming<S>>,
+        poll: Poll,
+    ) -> Self {
+        let now = Instant::now();
+        let counters = &shared.counters.workers;
+        Self {
+            index,
+            shared,
+            telemetry: ConnectionEvents::new(&counters[index], shared.log_messages.load(Relaxed)),
+            poll,
+            connections: Slab::new(),
+            udp_sockets: UdpSocketSet::default(),
+            ready: Vec::new(),
+            timers: Timers::default(),
+            poll_coverage: PollCoverage::default(),
+            busy_poll: BusyPoll::new(spin),
+            rebalancer: Rebalancer::new(counters.len(), now),
+            overloaded: false,
+            busy_since: now,
+            draining: false,
+            drain_deadline: None,
+            buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
+            now,
+        }
+    }
+
+    /// Serves until the server has stopped, or has drained and all connections are closed.
+    ///
+    /// # Errors
+    ///
+    /// Only if the poll itself fails, which takes a bug or a broken system.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(limits::EVENTS);
+        loop {
+            match self.shared.phase.get() {
+                Phase::Running => {}
+                Phase::Draining => {
+                    self.begin_drain();
+                    if self.is_done() {
+                        break;
+                    }
+                }
+                Phase::Stopped => break,
+            }
+            self.shared.counters.workers[self.index].iterations.add(1);
+            self.telemetry.set_log_messages(self.shared.log_messages.load(Relaxed));
+            self.take_connections();
+            // Log records are handed over after their echo has been sent.
+            logging::flush();
+            let covered_until = self.wait(&mut events)?;
+            self.record_readiness(&events);
+            self.give_turns();
+            // A deadline expires only if every event before it has been seen.
+            if let Some(until) = covered_until {
+                self.expire(until);
+            }
+            if self.rebalancer.is_due(self.now) {
+                self.rebalance();
+            }
+        }
+        self.drop_connections();
+        logging::flush();
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        let is_late = self.drain_deadline.is_some_and(|deadline| self.now >= deadline);
+        let is_idle = self.connections.is_empty() && self.udp_sockets.is_empty();
+        is_late || (is_idle && self.shared.dispatch.is_drained())
+    }
+
+    /// Drains all connections and UDP sockets, the first time that it is called.
+    fn begin_drain(&mut self) {
+        if std::mem::replace(&mut self.draining, true) {
+            return;
+        }
+        self.drain_deadline = self.shared.drain_deadline();
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.connections[key].connection.drain();
+            self.queue(key);
+        }
+        // UDP sockets in the mailbox were bound before the drain.
+        self.check_mailbox();
+        self.udp_sockets.drain(&mut self.ready);
+    }
+
+    /// Drops all connections: the drain timeout has passed, or the server stops.
+    fn drop_connections(&mut self) {
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let connection = &self.connections[key].connection;
+            let (peer, unsent) = (connection.peer(), connection.unsent());
+            if self.shared.phase.get() == Phase::Stopped {
+                self.telemetry.aborted(peer, unsent);
+            } else {
+                self.telemetry.drain_timed_out(peer, unsent);
+            }
+            self.remove(key);
+        }
+    }
+}
