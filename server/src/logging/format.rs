@@ -1,4 +1,4 @@
-//! How a record reads, as text and as JSON.
+//! The formats of a record: text and JSON.
 
 use std::{cell::RefCell, fmt};
 
@@ -30,7 +30,7 @@ pub(super) fn json(out: FormatCallback<'_>, message: &fmt::Arguments<'_>, record
     });
 }
 
-/// The name of a level as Python's `logging` has it.
+/// Returns the name of a level in Python's `logging`, which the original server uses.
 fn level(level: Level) -> &'static str {
     match level {
         Level::Error => "ERROR",
@@ -40,7 +40,7 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-/// A second of local time, written out; a busy server logs many records in one.
+/// The local time of one second, formatted once for all records of that second.
 struct Second {
     unix: i64,
     text: String,
@@ -53,15 +53,15 @@ thread_local! {
 }
 
 impl Second {
-    /// Calls `write` with the present second and the milliseconds that have passed of it.
+    /// Calls `write` with the present second and its milliseconds.
     fn with_now(write: impl FnOnce(&Self, i32)) {
-        #[expect(clippy::disallowed_methods, reason = "a log says what the clock on the wall says")]
+        #[expect(clippy::disallowed_methods, reason = "a log shows the wall clock")]
         let now = Timestamp::now();
         SECOND.with_borrow_mut(|second| {
             if second.as_ref().is_none_or(|second| second.unix != now.as_second()) {
                 *second = Some(Self::new(now, TimeZone::system()));
             }
-            let second = second.as_ref().expect("it was just set");
+            let second = second.as_ref().expect("the second was just set");
             write(second, now.subsec_millisecond());
         });
     }
@@ -88,7 +88,7 @@ impl fmt::Display for JsonString<'_> {
     }
 }
 
-/// The record's own fields, each behind a comma.
+/// The fields of the record, each preceded by a comma.
 struct Fields<'a>(&'a Record<'a>);
 
 impl fmt::Display for Fields<'_> {
@@ -106,7 +106,7 @@ impl<'kvs> VisitSource<'kvs> for JsonFields<'_, '_> {
     }
 }
 
-/// Numbers as numbers, everything else as a string.
+/// A number as a number, anything else as a string.
 struct JsonValue<'a, 'f>(&'a mut fmt::Formatter<'f>);
 
 impl VisitValue<'_> for JsonValue<'_, '_> {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_reads_as_the_original_wrote_it() {
+    fn a_second_is_formatted_like_the_original() {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let second = Second::new("2024-01-15T09:30:45.123Z".parse().unwrap(), zone);
         assert_eq!(second.text, "2024-01-15 10:30:45");
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_json_whatever_is_in_them() {
+    fn field_values_are_escaped_as_json() {
         let fields = [("bytes", Value::from(12_u64)), ("peer", Value::from("a\"b\n"))];
         let record = Record::builder().key_values(&fields).build();
         assert_eq!(Fields(&record).to_string(), r#","bytes":12,"peer":"a\"b\n""#);

@@ -1,4 +1,5 @@
-//! The records that wait for the writer: bounded, and who waits when there is no more room.
+//! The log queue: records that wait for the writer. It is bounded, and decides whether a thread that logs waits
+//! for room.
 
 use std::{
     mem,
@@ -6,24 +7,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Overflow;
+use super::options::Overflow;
 use crate::config::limits::{LOG_EAGER, LOG_GATHER, LOG_PENDING, LOG_STUCK};
 
-/// What stands between the threads that log and the one that writes.
+/// The queue between the threads that log and the writer.
 #[derive(Debug)]
 pub(super) struct LogQueue {
     overflow: Overflow,
     state: Mutex<State>,
-    /// The writer waits here for something to write.
-    for_writer: Condvar,
-    /// The others wait here for room, or for the writer's end.
-    for_others: Condvar,
+    /// The writer waits for records.
+    records_pending: Condvar,
+    /// Other threads wait for room, or for the end of the writer.
+    progress: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
     pending: String,
-    /// Records that were not written, for want of room or of a sink that takes them.
+    /// Records that were not written, because the queue was full or the sink refused them.
     dropped: u64,
     writer: Activity,
     reopen: bool,
@@ -32,27 +33,27 @@ struct State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Activity {
-    /// Asleep until it is called.
+    /// Asleep until it is notified.
     Idle,
-    /// Called; it lets more gather for a moment.
+    /// Notified; it lets more records accumulate for a moment.
     Gathering,
-    /// Writing; the sink last took something, or was first offered it, at this time.
+    /// Writing; the time at which the sink last took bytes, or at which the write began.
     Writing(Instant),
-    /// Closed, and everything is written.
+    /// Closed, and all records are written.
     Finished,
 }
 
-/// What the writer is to do next.
+/// The next job of the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Job {
-    /// Open the file anew before writing.
+    /// Reopen the file before writing.
     pub(super) reopen: bool,
-    /// Nothing will follow.
+    /// This is the last job.
     pub(super) last: bool,
 }
 
 impl State {
-    /// How much longer to wait for the sink to move; `None` for one that is stuck.
+    /// Returns how much longer to wait for progress. `None`: the sink is stuck.
     fn budget(&self) -> Option<Duration> {
         match self.writer {
             Activity::Writing(since) => {
@@ -79,13 +80,13 @@ impl LogQueue {
         Self {
             overflow,
             state: Mutex::new(state),
-            for_writer: Condvar::new(),
-            for_others: Condvar::new(),
+            records_pending: Condvar::new(),
+            progress: Condvar::new(),
         }
     }
 
-    /// Adds records, each a line. Waits for room as long as the sink is merely slow; if it is stuck,
-    /// or waiting was ruled out, they are dropped and counted.
+    /// Adds records, a line each. Waits for room while the sink is slow; if it is stuck, or the overflow
+    /// behaviour forbids waiting, the records are dropped and counted.
     pub(super) fn push(&self, lines: &str, records: u64) {
         let mut state = self.lock();
         while state.pending.len() + lines.len() > LOG_PENDING && !state.pending.is_empty() {
@@ -97,7 +98,7 @@ impl LogQueue {
                 state.dropped += records;
                 return;
             };
-            state = wait_at_most(&self.for_others, state, budget);
+            state = wait_timeout(&self.progress, state, budget);
         }
         state.pending.push_str(lines);
         match state.writer {
@@ -105,86 +106,87 @@ impl LogQueue {
             Activity::Gathering if state.is_urgent() => {}
             _ => return,
         }
-        // Unlocked first, or the writer would wake only to wait for the lock.
+        // Unlock first, so that the writer does not wake up only to wait for the lock.
         drop(state);
-        self.for_writer.notify_one();
+        self.records_pending.notify_one();
     }
 
     pub(super) fn count_dropped(&self, records: u64) {
         self.lock().dropped += records;
     }
 
-    /// For the writer, when it has just written: how many records were dropped, as yet unsaid.
+    /// Returns the number of dropped records that has not been logged, and resets it.
     pub(super) fn take_dropped(&self) -> u64 {
         mem::take(&mut self.lock().dropped)
     }
 
-    pub(super) fn ask_to_reopen(&self) {
+    pub(super) fn request_reopen(&self) {
         self.lock().reopen = true;
-        self.for_writer.notify_one();
+        self.records_pending.notify_one();
     }
 
-    /// Has everything written. Says whether that is done; it is not if the sink is stuck.
+    /// Waits until all records are written. Returns false if the sink is stuck.
     pub(super) fn close(&self) -> bool {
         let mut state = self.lock();
         state.closing = true;
-        self.for_writer.notify_one();
+        self.records_pending.notify_one();
         while state.writer != Activity::Finished {
             let Some(budget) = state.budget() else {
                 return false;
             };
-            state = wait_at_most(&self.for_others, state, budget);
+            state = wait_timeout(&self.progress, state, budget);
         }
         true
     }
 
-    /// For the writer: waits for something to write, lets it gather, and swaps it for `written`,
-    /// which must be empty.
+    /// Waits for records, lets them accumulate, and swaps them into `written`, which must be empty. Called by the
+    /// writer only.
     pub(super) fn next(&self, written: &mut String) -> Job {
         debug_assert!(written.is_empty());
         let mut state = self.lock();
         if state.pending.is_empty() && !state.is_urgent() {
             state.writer = Activity::Idle;
-            // Whatever calls the writer makes one of these true; until then it uses no CPU at all.
+            // Every notification makes one of these true; until then the writer uses no CPU time.
             while state.pending.is_empty() && !state.is_urgent() {
-                state = self.for_writer.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.records_pending.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
         if !state.is_urgent() {
             state.writer = Activity::Gathering;
-            let gathered =
-                self.for_writer.wait_timeout_while(state, LOG_GATHER, |state| !state.is_urgent());
-            state = gathered.unwrap_or_else(PoisonError::into_inner).0;
+            let accumulated = self
+                .records_pending
+                .wait_timeout_while(state, LOG_GATHER, |state| !state.is_urgent());
+            state = accumulated.unwrap_or_else(PoisonError::into_inner).0;
         }
         mem::swap(&mut state.pending, written);
         state.writer = Activity::Writing(Instant::now());
-        self.for_others.notify_all();
+        self.progress.notify_all();
         Job { reopen: mem::take(&mut state.reopen), last: state.closing }
     }
 
-    /// For the writer: the sink has taken something.
-    pub(super) fn moved(&self) {
+    /// Records that the sink has taken bytes. Called by the writer only.
+    pub(super) fn record_progress(&self) {
         self.lock().writer = Activity::Writing(Instant::now());
     }
 
-    /// For the writer: after its last job.
+    /// Ends the queue after the last job. Called by the writer only.
     pub(super) fn finish(&self) {
         self.lock().writer = Activity::Finished;
-        self.for_others.notify_all();
+        self.progress.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock can leave the state half changed.
+        // No holder of the lock can leave the state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wait_at_most<'a>(
-    bell: &Condvar,
+fn wait_timeout<'a>(
+    condvar: &Condvar,
     state: MutexGuard<'a, State>,
-    most: Duration,
+    timeout: Duration,
 ) -> MutexGuard<'a, State> {
-    bell.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
+    condvar.wait_timeout(state, timeout).unwrap_or_else(PoisonError::into_inner).0
 }
 
 #[cfg(test)]
@@ -193,8 +195,8 @@ mod tests {
 
     use super::*;
 
-    /// A line so long that one more does not fit behind it.
-    fn half_and_a_bit() -> String {
+    /// A line of which only one fits into the queue.
+    fn more_than_half() -> String {
         "x".repeat(LOG_PENDING / 2 + 1)
     }
 
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pushed_is_what_the_writer_gets() {
+    fn the_writer_receives_the_pushed_records() {
         let queue = LogQueue::new(Overflow::Block);
         queue.push("one\n", 1);
         queue.push("two\nthree\n", 2);
@@ -222,33 +224,33 @@ mod tests {
     #[test]
     fn a_stuck_sink_costs_records_and_no_time() {
         let queue = in_state(Overflow::Block, Activity::Writing(long_ago()));
-        queue.push(&half_and_a_bit(), 1);
-        queue.push(&half_and_a_bit(), 7);
+        queue.push(&more_than_half(), 1);
+        queue.push(&more_than_half(), 7);
         assert_eq!((queue.take_dropped(), queue.take_dropped()), (7, 0));
-        assert!(!queue.close(), "nobody waits for it at the end either");
+        assert!(!queue.close(), "close does not wait for a stuck sink");
     }
 
     #[test]
-    fn with_drop_nobody_waits_even_for_a_sink_that_moves() {
+    fn with_drop_no_thread_waits_even_for_a_slow_sink() {
         let queue = in_state(Overflow::Drop, Activity::Writing(Instant::now()));
-        queue.push(&half_and_a_bit(), 1);
-        queue.push(&half_and_a_bit(), 7);
+        queue.push(&more_than_half(), 1);
+        queue.push(&more_than_half(), 7);
         assert_eq!(queue.take_dropped(), 7);
     }
 
     #[test]
-    fn a_slow_sink_is_waited_for() {
+    fn a_full_queue_waits_for_a_slow_sink() {
         let queue = Arc::new(in_state(Overflow::Block, Activity::Writing(Instant::now())));
-        queue.push(&half_and_a_bit(), 1);
-        let pusher = thread::spawn({
+        queue.push(&more_than_half(), 1);
+        let push = thread::spawn({
             let queue = Arc::clone(&queue);
-            move || queue.push(&half_and_a_bit(), 1)
+            move || queue.push(&more_than_half(), 1)
         });
-        // Whether the pusher waits already or comes later, its lines are in the second job.
+        // Whether the push waits already or happens later, its lines are in the second job.
         let mut lines = String::new();
         queue.next(&mut lines);
         assert_eq!(lines.len(), LOG_PENDING / 2 + 1);
-        pusher.join().unwrap();
+        push.join().unwrap();
         lines.clear();
         queue.next(&mut lines);
         assert_eq!(lines.len(), LOG_PENDING / 2 + 1);
@@ -256,9 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn closing_waits_until_everything_is_written() {
+    fn close_waits_until_all_records_are_written() {
         let queue = Arc::new(LogQueue::new(Overflow::Block));
-        queue.push("last words\n", 1);
+        queue.push("last record\n", 1);
         let writer = thread::spawn({
             let queue = Arc::clone(&queue);
             move || {
@@ -272,6 +274,6 @@ mod tests {
             }
         });
         assert!(queue.close());
-        assert_eq!(writer.join().unwrap(), "last words\n");
+        assert_eq!(writer.join().unwrap(), "last record\n");
     }
 }

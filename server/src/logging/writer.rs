@@ -1,8 +1,8 @@
 //! The writer: the only thread that makes system calls for the log.
 //!
-//! It writes what has gathered in as few calls as the sink allows. What a sink refuses is dropped
-//! and counted, and the count is the first thing that is written when the sink takes something
-//! again. A record that was cut off by a refusal is ended before the next one begins.
+//! It writes the queued records in as few calls as possible. Records that the sink refuses are dropped and
+//! counted; the count is written as soon as the sink takes bytes again. A record that was cut off by an error
+//! is ended before the next one begins.
 
 use std::{
     fs::File,
@@ -16,38 +16,38 @@ use common::reason::reason;
 use log::{error, warn};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{append, queue::LogQueue, sink};
+use super::{batch, file::open_append, queue::LogQueue};
 use crate::config::limits;
 
-/// Where the log goes.
+/// Destination of the log.
 #[derive(Debug)]
 pub(super) enum Target {
     Stderr,
     File { file: File, path: PathBuf },
 }
 
-/// The writer and its sink.
+/// The writer and its output.
 pub(super) struct Writer {
     queue: Arc<LogQueue>,
-    /// `None`: there is nothing to write to, not even a standard error.
-    sink: Option<Sink>,
-    /// Where to open it anew.
+    /// `None`: standard error is closed.
+    output: Option<Output>,
+    /// The path to reopen.
     path: Option<PathBuf>,
-    /// The last byte that the sink took ended a record, or it has not taken any.
+    /// The last byte written ended a record, or no byte has been written.
     between_records: bool,
 }
 
-/// Something that takes bytes.
-struct Sink {
+/// A file, pipe or terminal.
+struct Output {
     file: File,
-    /// How many bytes to offer it at once.
+    /// Maximum bytes per write.
     chunk: usize,
 }
 
-impl From<File> for Sink {
+impl From<File> for Output {
     fn from(file: File) -> Self {
-        // A file takes all at once. What has a reader takes what the reader leaves room for, and a
-        // bigger write would not return while a slow one is reading: it would look like a dead one.
+        // A regular file takes a write of any size. A larger write to a pipe does not return while a slow reader
+        // reads, so the reader would look like a dead one.
         let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
         Self { file, chunk: if is_file { usize::MAX } else { limits::LOG_CHUNK } }
     }
@@ -61,22 +61,22 @@ impl Writer {
                 (io::stderr().as_fd().try_clone_to_owned().ok().map(File::from), None)
             }
         };
-        Self { queue, sink: file.map(Sink::from), path, between_records: true }
+        Self { queue, output: file.map(Output::from), path, between_records: true }
     }
 
     pub(super) fn run(mut self) {
-        // This thread's own records must not wait for it.
-        sink::defer();
+        // This thread must not wait for itself.
+        batch::defer();
         let mut lines = String::new();
         loop {
             let job = self.queue.next(&mut lines);
             if job.reopen {
                 self.reopen();
             }
-            // Our own lines come behind: those of a reopening, and how many records were lost.
-            lines.push_str(&sink::take());
+            // Records of this thread follow: errors of reopening, and the number of lost records.
+            lines.push_str(&batch::take());
             if self.write_records(&lines) {
-                self.tell_dropped();
+                self.log_dropped();
             }
             lines.clear();
             if job.last {
@@ -87,19 +87,19 @@ impl Writer {
 
     fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
-        match append(path) {
-            Ok(file) => self.sink = Some(file.into()),
+        match open_append(path) {
+            Ok(file) => self.output = Some(file.into()),
             Err(error) => {
                 let path = path.display();
                 error!(
-                    "Cannot reopen the log file {path}: {}; writing to the old one",
+                    "Cannot reopen the log file {path}: {}; the old file stays in use",
                     reason(&error)
                 );
             }
         }
     }
 
-    /// Writes whole records; says whether the sink took them all. The rest counts as dropped.
+    /// Writes whole records and returns whether all were written. The others count as dropped.
     fn write_records(&mut self, lines: &str) -> bool {
         let mut rest = lines.as_bytes();
         let separator: &[u8] = if self.between_records { b"" } else { b"\n" };
@@ -111,13 +111,13 @@ impl Writer {
         written
     }
 
-    /// Now that the sink takes something: says how many records it did not take before.
-    fn tell_dropped(&mut self) {
+    /// Logs the number of dropped records.
+    fn log_dropped(&mut self) {
         let dropped = self.queue.take_dropped();
         if dropped > 0 {
             warn!(event = "log-dropped", records = dropped;
                 "{dropped} log records could not be written and are lost");
-            if !self.write_records(&sink::take()) {
+            if !self.write_records(&batch::take()) {
                 self.queue.count_dropped(dropped);
             }
         }
@@ -127,9 +127,9 @@ impl Writer {
         self.queue.count_dropped(memchr::memchr_iter(b'\n', lines).count() as u64);
     }
 
-    /// Moves `bytes` past what the sink took.
+    /// Writes `bytes` and advances it past the written ones.
     fn write_all(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
-        let Some(Sink { file, chunk }) = &mut self.sink else {
+        let Some(Output { file, chunk }) = &mut self.output else {
             return Err(io::ErrorKind::NotFound.into());
         };
         while !bytes.is_empty() {
@@ -138,9 +138,9 @@ impl Writer {
                 Ok(taken) => {
                     self.between_records = bytes[taken - 1] == b'\n';
                     *bytes = &bytes[taken..];
-                    self.queue.moved();
+                    self.queue.record_progress();
                 }
-                // Somebody who shares our standard error has made it non-blocking.
+                // Another process that shares standard error has made it non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let _ = poll(&mut [PollFd::new(&*file, PollFlags::OUT)], None);
                 }

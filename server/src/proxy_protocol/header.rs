@@ -1,8 +1,15 @@
-//! The header of either version.
+//! A header of either version, and the errors of both.
 
 use thiserror::Error;
 
-use super::{source::Source, v1, v2};
+use super::source::Source;
+
+/// Maximum length in bytes of version 1: the longest line with all fields, and its line end.
+pub(super) const MAX_LINE: usize = 107;
+
+/// Length in bytes of the fixed part of version 2: the signature, version and command, family and protocol,
+/// and the length field.
+pub(super) const FIXED: usize = 16;
 
 /// A complete header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub(crate) enum Malformed {
     Protocol,
     #[error("it contains a byte that no address has, or does not end with CR LF")]
     Character,
-    #[error("its line is longer than {max} bytes", max = v1::MAX_LINE)]
+    #[error("its line is longer than {MAX_LINE} bytes")]
     Line,
     #[error("it does not have two addresses and two ports, each after one space")]
     Fields,
@@ -37,8 +44,7 @@ pub(crate) enum Malformed {
     #[error("its family and protocol byte is {0:#04x}, which is not assigned")]
     Family(u8),
     #[error(
-        "its length field is {0}, which with the {fixed} bytes before is over the limit of {1}",
-        fixed = v2::FIXED
+        "its length field is {0}, which with the {FIXED} bytes before is over the limit of {1}"
     )]
     TooLong(usize, usize),
     #[error("its length field is {0}, but its addresses need {1} bytes")]
@@ -47,25 +53,6 @@ pub(crate) enum Malformed {
     Field,
     #[error("its checksum is wrong")]
     Checksum,
-}
-
-/// Parses the header at the beginning of `bytes`. `None`: it is not complete yet. `max_len` limits a header of
-/// version 2, in bytes.
-///
-/// More bytes never change the result for the present ones, so the result does not depend on how a header is
-/// split.
-///
-/// # Errors
-///
-/// At the first invalid byte; for an address or a port, at the end of its line.
-pub(crate) fn parse(bytes: &[u8], max_len: usize) -> Result<Option<Header>, Malformed> {
-    if may_begin_with(bytes, v2::SIGNATURE) {
-        v2::parse(bytes, max_len)
-    } else if may_begin_with(bytes, b"PROXY ") {
-        v1::parse(bytes)
-    } else {
-        Err(Malformed::Missing)
-    }
 }
 
 /// Returns whether `bytes` begin with `prefix`, or are the beginning of it.

@@ -7,6 +7,7 @@
 //! specification forbids, or refuse a header that is split before its last port.
 
 mod header;
+mod parse;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod v1;
 mod v2;
 
 pub(crate) use self::{
-    header::{Header, Malformed, parse},
+    header::{Header, Malformed},
+    parse::parse,
     source::Source,
 };

@@ -5,9 +5,10 @@ use std::net::Ipv6Addr;
 use proptest::prelude::*;
 
 use super::{
-    header::{Malformed, parse},
+    header::{FIXED, Malformed},
+    parse::parse,
     source::Source,
-    v2::{CHECKSUM, CRC32C, FIXED, SIGNATURE},
+    v2::{CHECKSUM, CRC32C, SIGNATURE},
 };
 
 const MAX_LEN: usize = 1024;

@@ -6,12 +6,9 @@ use std::{
 };
 
 use super::{
-    header::{Header, Malformed, may_begin_with},
+    header::{Header, MAX_LINE, Malformed, may_begin_with},
     source::Source,
 };
-
-/// Maximum length in bytes: the longest line with all fields, and its line end.
-pub(super) const MAX_LINE: usize = 107;
 
 const TCP4: &[u8] = b"PROXY TCP4 ";
 const TCP6: &[u8] = b"PROXY TCP6 ";

@@ -3,14 +3,11 @@
 use crc::{CRC_32_ISCSI, Crc};
 
 use super::{
-    header::{Header, Malformed},
+    header::{FIXED, Header, Malformed},
     source::Source,
 };
 
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-
-/// Length in bytes of the signature, version and command, family and protocol, and the length field.
-pub(super) const FIXED: usize = 16;
 
 /// Type of the field that holds the CRC32c of the whole header.
 pub(super) const CHECKSUM: u8 = 3;

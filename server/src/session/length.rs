@@ -1,7 +1,7 @@
-//! The `length` protocol: frames of a 4-byte length and a payload, echoed as they came.
+//! The `length` protocol: frames of a 4-byte length and a payload, which are echoed unchanged.
 //!
-//! A payload short enough to be an exit is held until it is whole, by not consuming it. A longer one
-//! streams through, so a frame of any length costs no memory.
+//! A payload that is short enough for an exit is held until it is complete, by not consuming it. A longer
+//! payload streams through, so the length of a frame costs no memory.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ use common::{
     protocol::{MAX_EXIT_PAYLOAD, MAX_FRAME_PAYLOAD},
 };
 
-use super::{End, Outcome, Reason};
+use super::outcome::{End, Outcome, Reason};
 
-/// What has to be remembered from one read to the next.
+/// State between two reads.
 #[derive(Debug, Default)]
 pub(crate) struct Length {
-    /// Bytes of a payload, already begun, that are still to stream through.
+    /// Remaining bytes of a payload that streams through.
     streaming: u32,
 }
 
@@ -45,7 +45,7 @@ impl Length {
         Outcome::echo(at)
     }
 
-    /// Lets bytes of a streaming payload pass; says how many.
+    /// Passes bytes of a streaming payload, and returns their number.
     fn stream(&mut self, input: &[u8]) -> usize {
         let passing = input.len().min(self.streaming as usize);
         self.streaming -= u32::try_from(passing).expect("at most `streaming`, a u32");
@@ -79,9 +79,9 @@ mod tests {
         len.to_be_bytes().to_vec()
     }
 
-    /// The conversation is the same however the stream is split in two.
+    /// The replies are the same at every split of the stream into two reads.
     #[track_caller]
-    fn at_every_split(stream: &[u8], replies: &[u8], reason: Option<Reason>) {
+    fn assert_at_every_split(stream: &[u8], replies: &[u8], reason: Option<Reason>) {
         for at in 0..=stream.len() {
             let reads = [&stream[..at], &stream[at..]];
             assert_eq!(
@@ -93,17 +93,17 @@ mod tests {
     }
 
     #[test]
-    fn whole_frames_go_back_as_they_came() {
+    fn complete_frames_are_echoed_unchanged() {
         let stream =
             [frame(b"hello"), frame(b""), frame(b"exit stage left"), frame(&[0xff; 300])].concat();
-        at_every_split(&stream, &stream, None);
+        assert_at_every_split(&stream, &stream, None);
     }
 
     #[test]
     fn an_exit_is_answered_by_a_frame_and_nothing_after_it_is_echoed() {
         for exit in [&b"exit"[..], b"EXIT", b" exit\r\n"] {
             let stream = [frame(b"hello"), frame(exit), frame(b"more")].concat();
-            at_every_split(
+            assert_at_every_split(
                 &stream,
                 &[frame(b"hello"), frame(b"Goodbye!")].concat(),
                 Some(Reason::Exit),
@@ -122,21 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_frame_is_allowed_and_one_more_is_not() {
+    fn a_frame_over_the_maximum_length_is_refused() {
         let longest = prefix(MAX_FRAME_PAYLOAD);
-        at_every_split(&longest, &longest, None);
+        assert_at_every_split(&longest, &longest, None);
         for over in [MAX_FRAME_PAYLOAD + 1, u32::MAX] {
             let stream = [frame(b"ok"), prefix(over), b"whatever".to_vec()].concat();
             let replies = [frame(b"ok"), too_long(over)].concat();
-            at_every_split(&stream, &replies, Some(Reason::FrameTooLong(over)));
+            assert_at_every_split(&stream, &replies, Some(Reason::FrameTooLong(over)));
         }
-        let says = b"\0\0\0\x40Error: a frame of 4294967295 bytes is over the limit of 16777216";
-        assert_eq!(too_long(u32::MAX), says);
+        let expected =
+            b"\0\0\0\x40Error: a frame of 4294967295 bytes is over the limit of 16777216";
+        assert_eq!(too_long(u32::MAX), expected);
     }
 
     #[test]
-    fn a_stream_cut_off_in_a_frame_goes_back_as_far_as_it_came() {
-        at_every_split(b"\0\0\0", b"\0\0\0", None);
-        at_every_split(b"\0\0\0\x05hel", b"\0\0\0\x05hel", None);
+    fn an_incomplete_frame_is_echoed_at_the_end_of_the_stream() {
+        assert_at_every_split(b"\0\0\0", b"\0\0\0", None);
+        assert_at_every_split(b"\0\0\0\x05hel", b"\0\0\0\x05hel", None);
     }
 }

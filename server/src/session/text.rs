@@ -1,20 +1,20 @@
-//! The `text` protocol: every byte goes back as it comes; a line that reads `exit` is the end.
+//! The `text` protocol: every byte is echoed; a line that reads `exit` ends the session.
 
 use std::borrow::Cow;
 
 use common::exit::{ExitMatcher, Newline, goodbye, is_exit, may_hold_exit};
 use memchr::{memchr, memrchr};
 
-use super::{End, Outcome, Reason};
+use super::outcome::{End, Outcome, Reason};
 
-/// What has to be remembered from one read to the next.
+/// State between two reads.
 #[derive(Debug, Default)]
 pub(crate) struct Text {
-    /// The line that has begun and not ended.
+    /// The incomplete line.
     line: ExitMatcher,
-    /// Whether the peer has ever sent a newline. Then an `exit` is a line; until then the peer may
-    /// be one that sends its messages bare, as the original's clients do.
-    line_client: bool,
+    /// The peer has sent a newline, so an `exit` is a line. A peer that has not may send messages without
+    /// newlines, as the original Python client does.
+    sends_lines: bool,
 }
 
 impl Text {
@@ -26,8 +26,8 @@ impl Text {
             if let Some(ended_by) = self.line.end_line() {
                 return exit(start, newline + 1, ended_by);
             }
-            // The first line may have begun in an earlier read, the last may end in a later one; those
-            // between them need not be looked at one by one if none can be an exit.
+            // The first line may begin in an earlier read, and the last may end in a later one; the lines between
+            // are skipped if none of them can be an exit.
             let is_first = start == 0;
             start = newline + 1;
             if start == input.len() {
@@ -38,8 +38,8 @@ impl Text {
                 break;
             }
         }
-        self.line_client |= start > 0;
-        if !self.line_client && is_exit(input) {
+        self.sends_lines |= start > 0;
+        if !self.sends_lines && is_exit(input) {
             return exit(0, input.len(), Newline::None);
         }
         self.line.feed(&input[start..]);
@@ -60,7 +60,7 @@ mod tests {
     use crate::session::tests::converse;
 
     #[track_caller]
-    fn leaves(reads: &[&[u8]], replies: &[u8]) {
+    fn assert_exit(reads: &[&[u8]], replies: &[u8]) {
         assert_eq!(
             converse(Protocol::Text, reads),
             (replies.to_vec(), Some(Reason::Exit)),
@@ -69,70 +69,70 @@ mod tests {
     }
 
     #[track_caller]
-    fn stays(reads: &[&[u8]]) {
+    fn assert_echo(reads: &[&[u8]]) {
         assert_eq!(converse(Protocol::Text, reads), (reads.concat(), None), "{reads:?}");
     }
 
     #[test]
-    fn a_line_that_reads_exit_is_answered_as_it_ended() {
-        leaves(&[b"exit\n"], b"Goodbye!\n");
-        leaves(&[b"EXIT\r\n"], b"Goodbye!\r\n");
-        leaves(&[b" \tExIt \n"], b"Goodbye!\n");
-        leaves(&[b"hello\nexit\nnot echoed\n"], b"hello\nGoodbye!\n");
+    fn an_exit_line_is_answered_with_its_line_end() {
+        assert_exit(&[b"exit\n"], b"Goodbye!\n");
+        assert_exit(&[b"EXIT\r\n"], b"Goodbye!\r\n");
+        assert_exit(&[b" \tExIt \n"], b"Goodbye!\n");
+        assert_exit(&[b"hello\nexit\nnot echoed\n"], b"hello\nGoodbye!\n");
     }
 
     #[test]
     fn a_bare_exit_ends_a_client_that_never_sent_a_newline() {
-        leaves(&[b"exit"], b"Goodbye!");
-        leaves(&[b"Hello, Server!", b" Exit\r"], b"Hello, Server!Goodbye!");
+        assert_exit(&[b"exit"], b"Goodbye!");
+        assert_exit(&[b"Hello, Server!", b" Exit\r"], b"Hello, Server!Goodbye!");
     }
 
     #[test]
     fn a_bare_exit_does_not_end_a_line_client() {
-        stays(&[b"hello\n", b"exit"]);
-        stays(&[b"hello\nexit"]);
-        leaves(&[b"hello\n", b"exit", b"\n"], b"hello\nexitGoodbye!\n");
+        assert_echo(&[b"hello\n", b"exit"]);
+        assert_echo(&[b"hello\nexit"]);
+        assert_exit(&[b"hello\n", b"exit", b"\n"], b"hello\nexitGoodbye!\n");
     }
 
     #[test]
-    fn an_exit_line_is_found_however_it_is_split() {
+    fn an_exit_line_is_found_at_every_split() {
         let line = b" exit\r\nrest";
         let newline = 6;
         for first in 0..=line.len() {
             for second in first..=line.len() {
                 let reads = [b"a\n", &line[..first], &line[first..second], &line[second..]];
-                // What had gone back before the newline came is not taken back.
+                // Bytes that were echoed before the newline stay echoed.
                 let early = [second, first].into_iter().find(|&at| at <= newline).unwrap_or(0);
-                leaves(&reads, &[b"a\n", &line[..early], b"Goodbye!\r\n"].concat());
+                assert_exit(&reads, &[b"a\n", &line[..early], b"Goodbye!\r\n"].concat());
             }
         }
     }
 
     #[test]
-    fn a_read_with_a_newline_in_it_holds_no_bare_exit() {
-        stays(&[b"\nexit"]);
-        stays(&[b"not ", b"exit\n"]);
-        leaves(&[b"not ", b"exit"], b"not Goodbye!");
+    fn a_read_with_a_newline_has_no_bare_exit() {
+        assert_echo(&[b"\nexit"]);
+        assert_echo(&[b"not ", b"exit\n"]);
+        assert_exit(&[b"not ", b"exit"], b"not Goodbye!");
     }
 
     #[test]
-    fn a_bare_exit_is_one_read_not_two() {
-        stays(&[b"ex", b"it"]);
-        leaves(&[b"ex", b"it", b"\n"], b"exitGoodbye!\n");
+    fn a_bare_exit_is_a_single_read() {
+        assert_echo(&[b"ex", b"it"]);
+        assert_exit(&[b"ex", b"it", b"\n"], b"exitGoodbye!\n");
     }
 
     #[test]
-    fn a_longer_line_is_no_exit() {
-        stays(&[b"exit now\n"]);
-        stays(&[b"no exit\n"]);
-        stays(&[b"exitexit\n"]);
-        stays(&[b"please", b"exit\n"]);
-        stays(&[b"exit exit"]);
+    fn a_longer_line_is_not_an_exit() {
+        assert_echo(&[b"exit now\n"]);
+        assert_echo(&[b"no exit\n"]);
+        assert_echo(&[b"exitexit\n"]);
+        assert_echo(&[b"please", b"exit\n"]);
+        assert_echo(&[b"exit exit"]);
     }
 
     #[test]
-    fn lone_carriage_returns_end_no_line() {
-        stays(&[b"a\rexit\rb\n"]);
-        leaves(&[b"a\r", b"exit\r"], b"a\rGoodbye!");
+    fn a_lone_carriage_return_does_not_end_a_line() {
+        assert_echo(&[b"a\rexit\rb\n"]);
+        assert_exit(&[b"a\r", b"exit\r"], b"a\rGoodbye!");
     }
 }
