@@ -9,8 +9,7 @@ use clap::{
     builder::{NonEmptyStringValueParser, RangedU64ValueParser},
 };
 use common::{
-    cli::{duration, positive_duration},
-    completions::Shell,
+    cli::{completions::Shell, duration, positive_duration},
     endpoint::Endpoint,
 };
 

@@ -5,7 +5,7 @@
 use std::{os::unix::ffi::OsStringExt, path::PathBuf};
 
 use common::{
-    completions::Shell,
+    cli::completions::Shell,
     endpoint::{Endpoint, HostPort},
     protocol::{DEFAULT_HOST, DEFAULT_PORT},
 };

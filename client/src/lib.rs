@@ -48,7 +48,7 @@ pub mod window;
 
 use args::Args;
 use clap::CommandFactory as _;
-use common::{
+use common::cli::{
     completions, manual,
     status::{FAILED, SUCCESS},
 };

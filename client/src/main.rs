@@ -3,9 +3,10 @@
 use std::{io::Write as _, process::ExitCode};
 
 use client::{args::Args, config::Config, error::Error};
-use common::{
-    cli::{parse_args, usage_error},
+use common::cli::{
+    parse_args,
     status::{FAILED, SUCCESS},
+    usage_error,
 };
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! What the protocol costs without sockets: splitting into messages, looking for an exit, escaping.
+//! Micro-benchmarks of the protocol without sockets: splitting into messages, finding an exit, escaping.
 
 use std::hint::black_box;
 
@@ -10,14 +10,14 @@ use common::{
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-/// A read of 64 bytes lines, as many as fit into a worker's buffer.
+/// Returns one full read buffer of 64-byte lines.
 fn lines() -> Vec<u8> {
     let mut line = vec![b'x'; 63];
     line.push(b'\n');
     line.repeat(1024)
 }
 
-/// The same bytes as frames of the `length` protocol.
+/// Returns the same amount of bytes as frames of the `length` protocol.
 fn frames() -> Vec<u8> {
     let mut frame = 60_u32.to_be_bytes().to_vec();
     frame.extend([b'x'; 60]);

@@ -1,7 +1,7 @@
-//! A place to listen on or to connect to, and how it is written: as a URL.
+//! Address of a listener or a server, as a URL (RFC 3986).
 //!
-//! It knows the form (RFC 3986) and no meaning of a query: which parameters there are is for whoever
-//! listens or connects to say. Nothing is resolved here.
+//! Parses the query into names and values. The server's listeners define their meaning; no name is resolved
+//! here.
 
 use std::{
     ffi::OsString, fmt, net::SocketAddr, os::unix::ffi::OsStringExt as _, path::PathBuf,
@@ -17,27 +17,27 @@ use thiserror::Error;
 
 use crate::protocol::DEFAULT_PORT;
 
-/// A place to listen on or to connect to.
+/// Address to listen on or to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `tcp://HOST:PORT`
     Tcp(HostPort),
     /// `udp://HOST:PORT`
     Udp(HostPort),
-    /// `unix:///PATH`: a stream socket in the file system.
+    /// `unix:///PATH`, a stream socket in the file system.
     Unix(PathBuf),
 }
 
-/// A name or an address, and a port.
+/// Host and port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {
-    /// A name or an address; an IPv6 address without brackets.
+    /// Name or address; an IPv6 address has no brackets.
     pub host: String,
-    /// The port; zero is for whoever listens and takes any free one.
+    /// Port; for a listener, zero means any free port.
     pub port: u16,
 }
 
-/// An endpoint, and what else the URL says.
+/// Endpoint and query of a URL.
 ///
 /// ```
 /// use common::endpoint::{Endpoint, HostPort, Url};
@@ -50,17 +50,16 @@ pub struct HostPort {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    /// Where.
+    /// Address.
     pub endpoint: Endpoint,
-    /// What stands behind the `?`, in its order: names and values. A name without `=` has the value
-    /// "".
+    /// Names and values of the query, in their order. A name without `=` has an empty value.
     pub query: Vec<(String, String)>,
 }
 
-/// Why a URL names no endpoint: a sentence for whoever wrote it.
+/// Error in a URL, with a message for its author.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UrlError {
-    /// It is no URL, or one of something else.
+    /// The text is no URL, or its scheme is unknown.
     #[error("expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH")]
     Form,
     /// `tcp://:7`
@@ -69,18 +68,18 @@ pub enum UrlError {
     )]
     NoHost,
     /// `tcp://host:99999`
-    #[error("'{0}' is no port: they go from 0 to 65535")]
+    #[error("invalid port '{0}': expected a number from 0 to 65535")]
     Port(String),
     /// `tcp://host:7/path`
-    #[error("there is nothing to name behind the port, and '{0}' stands there")]
+    #[error("unexpected '{0}' after the port")]
     Path(String),
     /// `unix://run/echo.sock`
-    #[error("a path stands behind three slashes: unix:///{0}")]
+    #[error("the path needs three slashes before it: unix:///{0}")]
     Slashes(String),
     /// `unix://`
     #[error("the path of the socket is missing, as in unix:///run/echo.sock")]
     NoPath,
-    /// `%ff` where text must be.
+    /// `tcp://host?name=%ff`
     #[error("'{0}' is not UTF-8")]
     Utf8(String),
 }
@@ -92,7 +91,7 @@ impl From<SocketAddr> for HostPort {
 }
 
 impl fmt::Display for HostPort {
-    /// `HOST:PORT`; an IPv6 address in brackets, without which the port could be a part of it.
+    /// Writes `HOST:PORT`, with brackets around an IPv6 address to separate it from the port.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -103,7 +102,7 @@ impl fmt::Display for HostPort {
 }
 
 impl fmt::Display for Endpoint {
-    /// As a URL. A path is shown as it is, not encoded.
+    /// Writes the URL, with an unencoded path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(at) => write!(f, "tcp://{at}"),
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_endpoint_has_a_url() {
+    fn parses_and_prints_every_kind_of_endpoint() {
         for (url, endpoint) in [
             ("tcp://127.0.0.1:65432", Endpoint::Tcp(at("127.0.0.1", 65432))),
             ("TCP://echo.example.com:7/", Endpoint::Tcp(at("echo.example.com", 7))),
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named() {
+    fn names_the_error_in_a_url() {
         for (url, error) in [
             ("", UrlError::Form),
             ("localhost:7", UrlError::Form),
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_names_and_values_in_their_order() {
+    fn parses_a_query_into_names_and_values_in_order() {
         let url: Url = "tcp://localhost?b=1&a=%32&flag&c=d=e&".parse().unwrap();
         let query: Vec<_> = url.query.iter().map(|(name, value)| (&name[..], &value[..])).collect();
         assert_eq!(query, [("b", "1"), ("a", "2"), ("flag", ""), ("c", "d=e")]);

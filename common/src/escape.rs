@@ -1,17 +1,17 @@
-//! A peer's bytes made safe to show.
+//! Bytes of a peer, made safe for a log line or a terminal.
 //!
-//! Whatever a peer sends, what is shown of it is one line of printable text: no control character
-//! (C0, DEL, C1), no byte that is not UTF-8, no mark that changes the direction or the order in which
-//! a terminal shows its neighbours, no character that is blank or invisible on its own. (Joiners and
-//! variation selectors are shown: they are part of how words and pictures are written.) So nobody can
-//! forge a log line, or reach the terminal of whoever reads it.
+//! The result is one line of printable text, so that a peer can neither forge a log line nor control the
+//! terminal of its reader. Escaped are control characters (C0, DEL, C1), invalid UTF-8, marks that change the
+//! direction or the order of text, and invisible characters. Joiners and variation selectors are not: words
+//! and emoji need them.
 
 use std::fmt::{self, Write as _};
 
-/// The most bytes of one message that a log line shows.
+/// Maximum length of a message in a log line, in bytes.
 pub const MAX_SHOWN: usize = 1024;
 
-/// Bytes for a terminal: printable text as it is, the rest as `\n`, `\x1b`, `\u{202e}`, `\xff`.
+/// Bytes for a terminal. `Display` writes printable text unchanged, and escapes the rest as `\n`, `\x1b`,
+/// `\u{202e}` or `\xff`.
 ///
 /// ```
 /// use common::escape::Escaped;
@@ -20,10 +20,10 @@ pub const MAX_SHOWN: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
 
-/// A message for a log line: in quotes, at most [`MAX_SHOWN`] bytes of it and then how many more.
+/// Message for a log line. `Display` writes at most [`MAX_SHOWN`] bytes in quotes, then the number of bytes
+/// that it left out.
 ///
-/// As [`Escaped`], and a backslash is doubled: a reader can tell an escape from a peer that typed
-/// one, and recover the bytes that are shown.
+/// It escapes as [`Escaped`] does, and doubles backslashes, so that a reader can recover the bytes.
 ///
 /// ```
 /// use common::escape::Quoted;
@@ -43,7 +43,7 @@ impl fmt::Display for Escaped<'_> {
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = cut(self.0, MAX_SHOWN);
+        let shown = truncate(self.0, MAX_SHOWN);
         f.write_char('\'')?;
         write_escaped(f, shown, true)?;
         f.write_char('\'')?;
@@ -55,25 +55,25 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// At most the first `most` bytes, without cutting a character in two.
-fn cut(bytes: &[u8], most: usize) -> &[u8] {
-    if bytes.len() <= most {
+/// Returns at most the first `max` bytes, without a part of a character at the end.
+fn truncate(bytes: &[u8], max: usize) -> &[u8] {
+    if bytes.len() <= max {
         return bytes;
     }
-    // A UTF-8 character has at most three continuation bytes; more in a row are no character.
+    // A UTF-8 character has at most three continuation bytes; a longer run of them is invalid.
     let continues = |at: usize| bytes[at] & 0b1100_0000 == 0b1000_0000;
-    let end = (most - 3..=most).rev().find(|&at| !continues(at)).unwrap_or(most);
+    let end = (max - 3..=max).rev().find(|&at| !continues(at)).unwrap_or(max);
     &bytes[..end]
 }
 
-fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8], double: bool) -> fmt::Result {
-    // Nearly every message is plain ASCII: one look at each byte, one write.
-    let plain = |&byte: &u8| (b' '..=b'~').contains(&byte) && !(double && byte == b'\\');
+fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8], double_backslash: bool) -> fmt::Result {
+    // Nearly every message is plain ASCII, and needs one test of each byte and one write.
+    let plain = |&byte: &u8| (b' '..=b'~').contains(&byte) && !(double_backslash && byte == b'\\');
     if bytes.iter().all(plain) {
         return f.write_str(str::from_utf8(bytes).expect("printable ASCII is UTF-8"));
     }
     for chunk in bytes.utf8_chunks() {
-        write_text(f, chunk.valid(), double)?;
+        write_text(f, chunk.valid(), double_backslash)?;
         for byte in chunk.invalid() {
             write_hex(f, *byte)?;
         }
@@ -81,14 +81,14 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8], double: bool) -> fmt:
     Ok(())
 }
 
-/// Writes runs of what may be shown at once, and escapes between them.
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str, double: bool) -> fmt::Result {
-    let mut shown = 0;
+/// Writes each run of printable text with one call, and the escapes between the runs.
+fn write_text(f: &mut fmt::Formatter<'_>, text: &str, double_backslash: bool) -> fmt::Result {
+    let mut written = 0;
     for (at, char) in text.char_indices() {
-        if !(needs_escape(char) || (double && char == '\\')) {
+        if !(needs_escape(char) || (double_backslash && char == '\\')) {
             continue;
         }
-        f.write_str(&text[shown..at])?;
+        f.write_str(&text[written..at])?;
         match char {
             '\n' => f.write_str("\\n")?,
             '\r' => f.write_str("\\r")?,
@@ -99,12 +99,12 @@ fn write_text(f: &mut fmt::Formatter<'_>, text: &str, double: bool) -> fmt::Resu
                 _ => write!(f, "\\u{{{:x}}}", u32::from(other))?,
             },
         }
-        shown = at + char.len_utf8();
+        written = at + char.len_utf8();
     }
-    f.write_str(&text[shown..])
+    f.write_str(&text[written..])
 }
 
-/// `\x1b`. By hand: where there is one such byte there are often many, and formatting is slow.
+/// Writes a byte as `\x1b`. Not by `write!`, which is slow for a message of many such bytes.
 fn write_hex(f: &mut fmt::Formatter<'_>, byte: u8) -> fmt::Result {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
     f.write_str("\\x")?;
@@ -112,7 +112,7 @@ fn write_hex(f: &mut fmt::Formatter<'_>, byte: u8) -> fmt::Result {
     f.write_char(digit(byte & 0xf))
 }
 
-/// Whether a character could do anything but stand where it was written.
+/// Returns true for a character that is invisible, or that changes how a terminal shows its neighbours.
 fn needs_escape(char: char) -> bool {
     char.is_control()
         || matches!(char,
@@ -120,9 +120,9 @@ fn needs_escape(char: char) -> bool {
             | '\u{2028}' | '\u{2029}' // line and paragraph separators
             | '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{3164}' // invisible
             | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{ffa0}' // invisible
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // of shorthand, of music
-            | '\u{fff0}'..='\u{fffb}' // annotations, and reserved for more that is invisible
-            | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}' // tags, and as much
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // shorthand and music controls
+            | '\u{fff0}'..='\u{fffb}' // annotations, and code points reserved for invisible characters
+            | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}' // tags, and code points reserved for more of them
         )
 }
 
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Reads a quoted message back, as the documentation says one can.
+    /// Recovers the bytes of a quoted message, as the documentation promises.
     fn unescape(quoted: &str) -> Vec<u8> {
         let mut rest = quoted.strip_prefix('\'').and_then(|q| q.strip_suffix('\'')).unwrap();
         let mut bytes = Vec::new();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_forge_or_reach_the_terminal_is_escaped() {
+    fn escapes_bytes_that_forge_a_line_or_control_the_terminal() {
         for (bytes, shown) in [
             (&b"a\r\n2024 - INFO - forged"[..], r"'a\r\n2024 - INFO - forged'"),
             (b"\x1b]0;title\x07", r"'\x1b]0;title\x07'"),
@@ -180,9 +180,9 @@ mod tests {
         }
     }
 
-    /// Every character there is, against what Unicode says of it.
+    /// Compares every character with its properties in Unicode.
     #[test]
-    fn what_unicode_calls_invisible_or_directing_is_escaped() {
+    fn escapes_every_character_that_unicode_calls_invisible_or_directional() {
         let harmful = regex::Regex::new(
             r"[\p{Control}\p{Zl}\p{Zp}\p{Bidi_Control}[\p{Default_Ignorable_Code_Point}--[\p{Join_Control}\u{34f}\p{Variation_Selector}]]]",
         )
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_never_halves_a_character() {
+    fn truncates_at_the_end_of_a_character() {
         for ascii in MAX_SHOWN - 4..=MAX_SHOWN {
             let mut text = "x".repeat(ascii);
             text.push_str("\u{1f600}\u{1f600}");
@@ -203,7 +203,7 @@ mod tests {
         }
         let quoted = Quoted(&[0x80; MAX_SHOWN + 1]).to_string();
         assert!(quoted.ends_with("' (1 more byte)"), "{quoted}");
-        // A byte that is no character is none that could be halved.
+        // Invalid UTF-8 has no characters that a cut could split.
         let mixed = [vec![b'x'; MAX_SHOWN - 24], vec![0x80; 100]].concat();
         let quoted = Quoted(&mixed).to_string();
         assert!(quoted.ends_with("' (76 more bytes)"), "{quoted}");
@@ -211,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shown_text_is_one_printable_line_and_reads_back(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn quoted_bytes_are_one_printable_line_and_can_be_recovered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let quoted = Quoted(&bytes).to_string();
             prop_assert!(!quoted.chars().any(needs_escape));
             prop_assert!(!Escaped(&bytes).to_string().chars().any(needs_escape));
@@ -219,7 +219,7 @@ mod tests {
         }
 
         #[test]
-        fn so_is_any_unicode(text in "\\PC{0,40}|\\p{C}{0,40}|[\\\\'\"]{0,10}") {
+        fn quoted_unicode_is_printable_and_can_be_recovered(text in "\\PC{0,40}|\\p{C}{0,40}|[\\\\'\"]{0,10}") {
             let quoted = Quoted(text.as_bytes()).to_string();
             prop_assert!(!quoted.chars().any(needs_escape));
             prop_assert_eq!(unescape(&quoted), text.as_bytes());

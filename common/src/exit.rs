@@ -1,16 +1,16 @@
-//! What reads as `exit`, and the goodbye that answers it.
+//! The rule that recognizes `exit`, and the goodbye that answers it.
 //!
-//! An exit is the word in any case with any ASCII white space around it: as a whole line of a
-//! stream that comes in pieces ([`ExitMatcher`]), or as one run of bytes ([`is_exit`]).
+//! An exit is the word `exit` in any case, with any ASCII white space around it. [`ExitMatcher`] recognizes
+//! it as a line of a stream that arrives in pieces, [`is_exit`] as a complete slice.
 
 use memchr::memchr2;
 
 use crate::protocol::EXIT;
 
-/// The newline that ended a line; a goodbye ends as the exit did.
+/// Newline at the end of an exit. The goodbye ends with the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newline {
-    /// The bytes ended without one.
+    /// No newline.
     None,
     /// `\n`
     Lf,
@@ -18,7 +18,7 @@ pub enum Newline {
     CrLf,
 }
 
-/// The goodbye for an exit that ended with `newline`.
+/// Returns the goodbye for an exit that ended with `newline`.
 ///
 /// ```
 /// use common::exit::{Newline, goodbye};
@@ -33,7 +33,7 @@ pub const fn goodbye(newline: Newline) -> &'static [u8] {
     }
 }
 
-/// Whether these bytes, all of them, read as an exit.
+/// Returns true if the whole slice is an exit.
 ///
 /// ```
 /// use common::exit::is_exit;
@@ -46,8 +46,8 @@ pub fn is_exit(bytes: &[u8]) -> bool {
     bytes.trim_ascii().eq_ignore_ascii_case(EXIT.as_bytes())
 }
 
-/// Whether these bytes may have an exit, a whole one, somewhere in them. `false` is certain, `true` is
-/// not: this is for passing over what holds none, at far less cost than looking at every line.
+/// Returns false if no part of the slice can be a complete exit. A result of true proves nothing: this test
+/// skips most input at far less cost than a check of every line.
 ///
 /// ```
 /// use common::exit::may_hold_exit;
@@ -57,14 +57,14 @@ pub fn is_exit(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn may_hold_exit(bytes: &[u8]) -> bool {
     let has = |letter: u8| memchr2(letter, letter.to_ascii_uppercase(), bytes).is_some();
-    // The rarer two letters of the word.
+    // These two letters of the word are the rarest in text.
     has(b'x') && has(b'i')
 }
 
-/// Recognises a line that reads as an exit, however it is split over reads.
+/// Recognizes a line that is an exit, in any number of pieces.
 ///
-/// Feed it the bytes of a line as they come, without the `\n`; ask it when the `\n` has come.
-/// It keeps one byte of state, whatever the length of the line.
+/// Call [`feed`](Self::feed) with the bytes of a line, without the `\n`, and [`end_line`](Self::end_line) at
+/// the `\n`. The state has a fixed size, whatever the length of the line.
 ///
 /// ```
 /// use common::exit::{ExitMatcher, Newline};
@@ -80,19 +80,19 @@ pub struct ExitMatcher(State);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// Nothing but white space so far.
+    /// The line is empty, or only white space so far.
     #[default]
     Blank,
-    /// The first letters of the word, this many.
+    /// The line holds this many of the first letters of the word.
     Word(u8),
-    /// The whole word, then nothing but white space; whether the last byte was a `\r`.
+    /// The line holds the word, and only white space after it. `cr`: the last byte is a `\r`.
     Exit { cr: bool },
-    /// Not an exit, whatever else comes on this line.
+    /// The line is not an exit.
     Other,
 }
 
 impl ExitMatcher {
-    /// Takes more bytes of the current line; there must be no `\n` among them.
+    /// Consumes bytes of the current line. They must not contain `\n`.
     pub fn feed(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if self.0 == State::Other {
@@ -102,8 +102,8 @@ impl ExitMatcher {
         }
     }
 
-    /// The line's `\n` has come: if the line was an exit, says what newline it ended with.
-    /// Whatever it was, the next byte fed begins a new line.
+    /// Ends the current line at its `\n`, and starts the next one. Returns the newline of the ended line if it
+    /// is an exit.
     pub fn end_line(&mut self) -> Option<Newline> {
         match std::mem::take(&mut self.0) {
             State::Exit { cr: true } => Some(Newline::CrLf),
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Feeds `line` (without its `\n`) in the two pieces that a split at `at` makes.
+    /// Feeds `line`, without its `\n`, in two pieces that are split at `at`.
     fn matched(line: &[u8], at: usize) -> Option<Newline> {
         let mut matcher = ExitMatcher::default();
         matcher.feed(&line[..at]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_case_of_the_word_at_every_split() {
+    fn recognizes_the_word_in_every_case_at_every_split() {
         for mask in 0..16_u8 {
             let word: Vec<u8> = EXIT
                 .bytes()
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_it_and_the_newline_it_had() {
+    fn allows_white_space_around_the_word_and_returns_the_newline() {
         for (line, newline) in [
             (&b" exit"[..], Newline::Lf),
             (b"\t exit \x0c", Newline::Lf),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_contains_it_is_not_one() {
+    fn rejects_a_line_that_only_contains_the_word() {
         for line in [
             &b""[..],
             b" ",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_does_not_colour_the_next() {
+    fn starts_every_line_with_a_clean_state() {
         let mut matcher = ExitMatcher::default();
         matcher.feed(b"no");
         assert_eq!(matcher.end_line(), None);
@@ -209,9 +209,9 @@ mod tests {
     }
 
     proptest! {
-        /// The piecewise matcher and the whole-slice test are one rule.
+        /// Both functions implement the same rule.
         #[test]
-        fn matcher_agrees_with_is_exit(line in "[ \t\r]{0,3}([exitEXIT ]{0,6}|[eE][xX][iI][tT])[ \t\r]{0,3}", at in 0_usize..12) {
+        fn the_matcher_agrees_with_is_exit(line in "[ \t\r]{0,3}([exitEXIT ]{0,6}|[eE][xX][iI][tT])[ \t\r]{0,3}", at in 0_usize..12) {
             let line = line.as_bytes();
             prop_assert_eq!(matched(line, at.min(line.len())).is_some(), is_exit(line));
         }

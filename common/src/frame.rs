@@ -1,11 +1,12 @@
-//! The prefix of the `length` protocol: a payload's length, four bytes, big-endian.
+//! Frames of the `length` protocol: a prefix of four bytes, the big-endian length of the payload, and the
+//! payload.
 
 use std::io;
 
-/// How many bytes a frame's prefix has.
+/// Length of a frame's prefix, in bytes.
 pub const PREFIX_LEN: usize = 4;
 
-/// The payload length that `bytes` begin with, or `None` while the prefix is not whole.
+/// Returns the payload length at the start of `bytes`, or `None` if the prefix is incomplete.
 ///
 /// ```
 /// use common::frame::payload_len;
@@ -17,11 +18,11 @@ pub fn payload_len(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().map(|prefix| u32::from_be_bytes(*prefix))
 }
 
-/// One whole frame with this payload.
+/// Returns a complete frame with this payload.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::InvalidInput`] if the payload is too long for the prefix to say.
+/// [`io::ErrorKind::InvalidInput`] if the payload is 4 GiB or longer: the prefix cannot hold its length.
 ///
 /// ```
 /// assert_eq!(common::frame::encode(b"hi")?, b"\0\0\0\x02hi");
@@ -31,7 +32,7 @@ pub fn encode(payload: &[u8]) -> io::Result<Vec<u8>> {
     let len = u32::try_from(payload.len()).map_err(|_| {
         io::Error::new(
             io::ErrorKind::InvalidInput,
-            "the payload is over 4 GiB, more than a frame's prefix can say",
+            "the payload is 4 GiB or longer, more than a frame can hold",
         )
     })?;
     Ok([&len.to_be_bytes()[..], payload].concat())

@@ -1,28 +1,24 @@
-//! What the echo server and its client agree on.
+//! Protocol that the echo server and its client share.
 //!
-//! | module | what it owns |
+//! | module | contents |
 //! |---|---|
-//! | [`protocol`] | the names and constants of the three protocols |
-//! | [`endpoint`] | a place to listen on or to connect to, as a URL |
-//! | [`exit`] | what reads as `exit`, and the goodbye that answers it |
-//! | [`frame`] | the prefix of the `length` protocol |
-//! | [`message`] | where one message ends and the next begins |
-//! | [`escape`] | a peer's bytes made safe for a log line or a terminal |
-//! | [`cli`] | habits of both command lines: durations, one-line errors |
-//! | [`completions`], [`manual`] | scripts for shells and man pages, from the definition of a command line |
-//! | [`reason`] | what the system said, as a person reads it |
-//! | [`status`] | the exit statuses of both programs |
+//! | [`protocol`] | names, defaults and limits of the three protocols: read this first |
+//! | [`endpoint`] | address of a listener or a server, as a URL |
+//! | [`exit`] | the rule that recognizes `exit`, and the goodbye that answers it |
+//! | [`frame`] | prefix of the `length` protocol |
+//! | [`message`] | splitter of a byte stream into messages, for the log |
+//! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
+//! | [`reason`] | text of a system error, as part of a sentence |
+//! | `cli` | items that both command lines share; with the feature `cli` only |
 //!
-//! Nothing here does I/O on a socket, knows a clock, or holds a connection.
+//! Nothing in this crate does network I/O, reads a clock, or holds a connection.
 
+#[cfg(feature = "cli")]
 pub mod cli;
-pub mod completions;
 pub mod endpoint;
 pub mod escape;
 pub mod exit;
 pub mod frame;
-pub mod manual;
 pub mod message;
 pub mod protocol;
 pub mod reason;
-pub mod status;

@@ -1,9 +1,9 @@
-//! Where one message ends and the next begins, for the log.
+//! Message boundaries, for the log.
 //!
-//! Echoing does not wait for messages, so a message is what a *read* holds of it: a line that came
-//! in two reads is two messages to the log. The same bytes are split twice, when they have been
-//! received and when they have been sent, and must fall apart the same way both times: a splitter is
-//! a small value that can be copied at the first and run again at the second.
+//! The server echoes without waiting for complete messages, so a message never spans two reads: a line that
+//! arrives in two reads is two messages in the log. The server splits the same bytes twice, when it has
+//! received them and when it has sent them, and both results must agree. So a splitter is a small value: the
+//! server copies it when it receives, and runs the copy when it has sent.
 
 use memchr::memchr;
 
@@ -25,25 +25,25 @@ pub struct Splitter(Kind);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Up to a newline, or to the end of the read.
+    /// A message ends at a newline, or at the end of the read.
     Lines,
-    /// All of the read.
+    /// A message is a whole read.
     Reads,
-    /// Frames; `left` bytes of a payload that began in an earlier read are still to come.
+    /// A message is a frame, or the part of it in this read; `left` bytes of the current payload are missing.
     Frames { left: u32 },
 }
 
-/// One message, or as much of it as the read held.
+/// Message, or the part of it in one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// What to show of it: without its newline, without its prefix.
+    /// Content, without the newline or the prefix.
     pub text: &'a [u8],
-    /// How many bytes it has on the wire.
+    /// Length on the wire, in bytes.
     pub len: usize,
 }
 
 impl Splitter {
-    /// For the first byte of a connection that speaks `protocol`.
+    /// Creates the splitter of a new connection that speaks `protocol`.
     #[must_use]
     pub fn new(protocol: Protocol) -> Self {
         Self(match protocol {
@@ -53,7 +53,7 @@ impl Splitter {
         })
     }
 
-    /// The message at the head of `bytes`; `None` if there are none.
+    /// Returns the first message in `bytes`, or `None` if `bytes` is empty.
     pub fn next<'a>(&mut self, bytes: &'a [u8]) -> Option<Message<'a>> {
         if bytes.is_empty() {
             return None;
@@ -76,7 +76,7 @@ fn frame<'a>(left: &mut u32, bytes: &'a [u8]) -> Message<'a> {
         *left = payload;
         &bytes[PREFIX_LEN..]
     } else {
-        // A prefix cut off by the end of the stream: no frame, but it is shown.
+        // The stream ended inside a prefix. The bytes are no frame, but the log shows them.
         return Message { text: bytes, len: bytes.len() };
     };
     let prefix = bytes.len() - text.len();
@@ -85,7 +85,7 @@ fn frame<'a>(left: &mut u32, bytes: &'a [u8]) -> Message<'a> {
     Message { text: &text[..here], len: prefix + here }
 }
 
-/// A message without the newline at its end, if it has one.
+/// Returns a message without the newline (`\n` or `\r\n`) at its end.
 #[must_use]
 pub fn without_newline(bytes: &[u8]) -> &[u8] {
     let Some(line) = bytes.strip_suffix(b"\n") else {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_split_at_newlines_and_at_the_end_of_a_read() {
+    fn splits_text_at_newlines_and_at_the_end_of_a_read() {
         assert_eq!(
             texts(Protocol::Text, &[b"a\nb\r\n\nlone\rcr\nre", b"st\n"]),
             [&b"a"[..], b"b", b"", b"lone\rcr", b"re", b"st"]
@@ -121,12 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn raw_is_one_message_a_read() {
+    fn takes_a_raw_read_as_one_message() {
         assert_eq!(texts(Protocol::Raw, &[b"a\nb\n", b"c"]), [&b"a\nb"[..], b"c"]);
     }
 
     #[test]
-    fn frames_show_their_payload_and_go_on_over_reads() {
+    fn returns_the_payload_of_frames_and_continues_them_in_later_reads() {
         assert_eq!(
             texts(
                 Protocol::Length,
@@ -137,7 +137,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the bytes, the messages cover them without gap or overlap.
+        /// The messages cover any bytes without gap or overlap.
         #[test]
         fn messages_cover_the_bytes(bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(0), any::<u8>()], 0..200)) {
             for protocol in [Protocol::Text, Protocol::Raw, Protocol::Length] {

@@ -1,49 +1,50 @@
-//! The names and constants of the protocols; how they behave is the server's session.
+//! Names, defaults and limits of the protocols. The server's sessions implement their behaviour.
 
-/// Where the server listens and the client connects unless told otherwise.
+/// Default host of both programs: the server listens on it, the client connects to it.
 pub const DEFAULT_HOST: &str = "127.0.0.1";
 
-/// The TCP port of both ends unless told otherwise.
+/// Default port of both programs.
 pub const DEFAULT_PORT: u16 = 65432;
 
-/// The message that ends a session, in any case and with any ASCII white space around it.
+/// Message that ends a session, in any case and with any ASCII white space around it.
 pub const EXIT: &str = "exit";
 
-/// The answer to [`EXIT`], before whatever newline the exit had.
+/// Answer to [`EXIT`]. The newline of the exit, if it had one, follows.
 pub const GOODBYE: &str = "Goodbye!";
 
-/// How the line begins that a server says to a peer for whom it has no room.
+/// Start of the line that the server sends to a peer over a connection limit, before it closes.
 pub const FULL: &str = "Server is full";
 
-/// The longest payload of a `length` frame, in bytes (16 MiB).
+/// Maximum payload of a `length` frame, in bytes (16 MiB).
 ///
-/// Frames stream through, so this costs no memory: it is there to tell a peer that speaks something
-/// else (an HTTP request read as a prefix asks for 1.2 GB) from one that means it.
+/// The server streams frames, so the limit does not protect memory. It detects peers that speak another
+/// protocol: the first bytes of an HTTP request, read as a prefix, announce 1.2 GB.
 pub const MAX_FRAME_PAYLOAD: u32 = 16 * 1024 * 1024;
 
-/// A `length` payload of at most this many bytes is held until it is whole, because it may be an
-/// exit; a longer one cannot be, and streams through.
+/// Maximum payload of a `length` frame that can be an exit, in bytes.
 ///
-/// 1,024 is the original's message buffer: no exit that it understood was longer.
+/// The server buffers such a payload until it is complete, and streams a longer one. 1,024 is the message
+/// buffer of the Python echo server that this project re-implements: it understood no longer exit.
 pub const MAX_EXIT_PAYLOAD: u32 = 1024;
 
-/// The most bytes of a UDP datagram over IPv4: a packet of 65,535 (RFC 791) less the headers of both (RFC
-/// 768).
+/// Maximum payload of a UDP datagram over IPv4, in bytes: a packet of 65,535 (RFC 791) without the IP and
+/// UDP headers (RFC 768).
 pub const MAX_DATAGRAM: u16 = 65_507;
 
-// What clients count on.
+// Clients depend on this value.
 const _: () = assert!(MAX_FRAME_PAYLOAD == 16_777_216);
-// A payload that is held has to be one that is allowed.
+// A buffered payload must be an allowed one.
 const _: () = assert!(MAX_EXIT_PAYLOAD <= MAX_FRAME_PAYLOAD);
 
-/// How a server reads the bytes that it sends back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// Protocol of a listener: how the server interprets the bytes that it echoes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Protocol {
-    /// Every byte comes back at once; a line that reads `exit` ends the session.
+    /// Echo every byte immediately; a line that reads `exit` ends the session.
     #[default]
     Text,
-    /// Every byte comes back, and there is no exit (RFC 862).
+    /// Echo every byte; there is no exit (RFC 862).
     Raw,
-    /// Messages of a 4-byte big-endian length and that many bytes.
+    /// Echo frames: a 4-byte big-endian length and a payload of that length.
     Length,
 }

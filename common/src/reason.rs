@@ -1,8 +1,9 @@
-//! What the system said, as a person reads it.
+//! Text of a system error.
 
 use std::io;
 
-/// The words of a system error, without the number that Rust appends, as part of a sentence.
+/// Returns the text of a system error as part of a sentence: in lower case, without the error number that
+/// Rust appends.
 ///
 /// ```
 /// use std::io::Error;

@@ -5,7 +5,7 @@ mod cli;
 use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
-use common::status;
+use common::cli::status;
 use server::{
     Server, logging, rlimit,
     settings::{Settings, Sources},

@@ -39,7 +39,7 @@ pub mod worker;
 
 use std::{io::Write, path::PathBuf};
 
-use common::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
+use common::cli::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use self::{

@@ -6,7 +6,7 @@ use clap::{
     ArgMatches, Command as ClapCommand, CommandFactory as _, FromArgMatches as _, Parser,
     Subcommand,
 };
-use common::{cli, completions::Shell};
+use common::cli::{self, completions::Shell};
 use server::settings::{Flags, Sources};
 
 /// An echo server: it returns every byte that it receives

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::ArgMatches;
-use common::{completions, manual, status};
+use common::cli::{completions, manual, status};
 use server::settings::{self, Mistakes, Settings, Sources};
 
 use super::args::{self, Command, ConfigCommand};

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use common::status;
+use common::cli::status;
 use server::Handle;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},

@@ -40,8 +40,8 @@ use std::{
 };
 
 use clap::Parser;
-use common::{
-    cli::{duration, positive_duration},
+use common::cli::{
+    duration, positive_duration,
     status::{FAILED, SUCCESS},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

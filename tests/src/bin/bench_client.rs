@@ -18,8 +18,8 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::Parser;
-use common::{
-    cli::positive_duration,
+use common::cli::{
+    positive_duration,
     status::{FAILED, SUCCESS},
 };
 use serde_json::Value;

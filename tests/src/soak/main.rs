@@ -28,8 +28,8 @@ mod watch;
 use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
-use common::{
-    cli::{self, positive_duration},
+use common::cli::{
+    self, positive_duration,
     status::{FAILED, SUCCESS},
 };
 use tests::process::raise_descriptor_limit;

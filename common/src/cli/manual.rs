@@ -1,6 +1,4 @@
-//! Man pages, from the same definition as the command line and its help.
-//!
-//! Must not know what a program does.
+//! Man pages, generated from the definition of a command line.
 
 use std::{fs, io, path::Path};
 
@@ -10,12 +8,12 @@ use clap_mangen::{
     roff::{Roff, roman},
 };
 
-/// Writes a page for a program and for each of its subcommands into a directory, which is made if need
-/// be: `echo-client.1`, `echo-client-ping.1`, ... Hidden subcommands have none.
+/// Writes one page for a program and one for each subcommand that is not hidden (`echo-client.1`,
+/// `echo-client-ping.1`, ...) to a directory, which it creates if necessary.
 ///
 /// # Errors
 ///
-/// A file cannot be written.
+/// The directory cannot be created, or a file cannot be written.
 pub fn write(mut program: Command, directory: &Path) -> io::Result<()> {
     let source = format!("{} {}", program.get_name(), program.get_version().unwrap_or_default());
     program = program.disable_help_subcommand(true);
@@ -25,8 +23,8 @@ pub fn write(mut program: Command, directory: &Path) -> io::Result<()> {
 }
 
 fn write_pages(command: &Command, source: &str, directory: &Path) -> io::Result<()> {
-    // No date, so that the same source makes the same page; an empty one would be left out, and
-    // what comes behind it take its place.
+    // The date is a space: a real date would change the page with every build, and an empty one would shift
+    // the fields after it.
     let man = Man::new(command.clone()).date(" ").source(source).manual("User Commands");
     fs::write(directory.join(man.get_filename()), page(&man, command)?)?;
     for subcommand in command.get_subcommands().filter(|command| !command.is_hide_set()) {
@@ -50,7 +48,7 @@ fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// What stands below the options: `Title:` and indented lines, which stay as they are.
+/// Renders the help after the options: a `Title:` becomes a heading, the lines below it stay unfilled.
 fn sections(text: &str) -> Roff {
     let mut roff = Roff::new();
     for line in text.lines() {
@@ -71,7 +69,7 @@ mod tests {
     use clap::Arg;
 
     #[test]
-    fn every_command_that_is_shown_has_a_page() {
+    fn writes_a_page_for_every_command_that_is_not_hidden() {
         let program = Command::new("echo-x")
             .version("1.2")
             .after_long_help("Examples:\n  echo-x -a   do it\n\nExit status:\n  0  done")

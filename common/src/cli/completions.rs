@@ -1,14 +1,12 @@
-//! Completions for shells, from the same definition as the command line and its help.
-//!
-//! Must not know what a program does.
+//! Completion scripts for shells, generated from the definition of a command line.
 
 use clap::Command;
 pub use clap_complete::Shell;
 
-/// The script that makes a shell complete the arguments of `program`. Hidden subcommands are not in it.
+/// Returns the script that completes the arguments of `program` in a shell, without hidden subcommands.
 ///
 /// ```
-/// use common::completions::{Shell, script};
+/// use common::cli::completions::{Shell, script};
 /// let script = script(Shell::Bash, clap::Command::new("echo-client"));
 /// assert!(String::from_utf8_lossy(&script).contains("echo-client"));
 /// ```
@@ -22,8 +20,8 @@ pub fn script(shell: Shell, program: Command) -> Vec<u8> {
     script
 }
 
-/// A definition whose subcommands are all shown. A subcommand cannot be taken out of a definition, so it
-/// is made anew, of what scripts are made from.
+/// Copies a definition without its hidden subcommands: clap cannot remove a subcommand, so the copy takes
+/// over only the parts that a script depends on.
 fn without_hidden(command: Command) -> Command {
     if !command.get_subcommands().any(Command::is_hide_set) {
         return command.mut_subcommands(without_hidden);
@@ -42,12 +40,12 @@ fn without_hidden(command: Command) -> Command {
         .subcommands(shown.cloned().map(without_hidden))
 }
 
-/// Where a program's name has a `-`, `clap_complete` 4.6 spells it in two ways, one where it notes the
-/// subcommand (`echo__server__subcmd__config`) and one where it looks for it
-/// (`echo__subcmd__server__subcmd__config`), and behind a subcommand nothing would be completed.
+/// Corrects the labels in a script for bash. For a program with a `-` in its name, `clap_complete` 4.6 sets
+/// a label (`echo__server__subcmd__config`) that differs from the one it compares with
+/// (`echo__subcmd__server__subcmd__config`), so that bash completes nothing after a subcommand.
 fn with_matching_labels(program: &str, script: &str) -> String {
-    let [noted, looked_for] = ["__", "__subcmd__"].map(|hyphen| program.replace('-', hyphen));
-    script.replace(&format!("{looked_for}__subcmd__"), &format!("{noted}__subcmd__"))
+    let [set, compared] = ["__", "__subcmd__"].map(|hyphen| program.replace('-', hyphen));
+    script.replace(&format!("{compared}__subcmd__"), &format!("{set}__subcmd__"))
 }
 
 #[cfg(test)]
@@ -71,22 +69,22 @@ mod tests {
     }
 
     fn text(shell: Shell) -> String {
-        String::from_utf8(script(shell, program())).expect("a script is text")
+        String::from_utf8(script(shell, program())).expect("a script is UTF-8")
     }
 
     #[test]
-    fn every_subcommand_that_bash_notes_is_one_that_it_looks_for() {
+    fn every_label_that_the_bash_script_sets_has_a_case() {
         let script = text(Shell::Bash);
-        let noted = regex::Regex::new(r#"cmd="(\w+)""#).unwrap();
-        let noted: Vec<_> = noted.captures_iter(&script).map(|found| found[1].to_owned()).collect();
-        assert!(noted.len() > 4, "{noted:?}");
-        for name in noted {
-            assert!(script.contains(&format!("\n        {name})\n")), "{name}: {script}");
+        let set = regex::Regex::new(r#"cmd="(\w+)""#).unwrap();
+        let labels: Vec<_> = set.captures_iter(&script).map(|found| found[1].to_owned()).collect();
+        assert!(labels.len() > 4, "{labels:?}");
+        for label in labels {
+            assert!(script.contains(&format!("\n        {label})\n")), "{label}: {script}");
         }
     }
 
     #[test]
-    fn bash_completes_behind_subcommands() {
+    fn bash_completes_after_a_subcommand() {
         for (typed, completed) in [
             ("lo", "load"),
             ("ping --co", "--count"),
@@ -94,26 +92,26 @@ mod tests {
             ("load merge-all --j", "--json"),
         ] {
             let last = typed.split(' ').count();
-            let tried = format!(
+            let commands = format!(
                 "{}\nCOMP_WORDS=(an-echo-client {typed}); COMP_CWORD={last}\n\
                  _an__echo__client an-echo-client \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"\n\
                  echo \"${{COMPREPLY[@]}}\"",
                 text(Shell::Bash)
             );
-            let ended = Process::new("bash").args(["--norc", "-c", &tried]).output().unwrap();
-            assert_eq!(String::from_utf8_lossy(&ended.stdout).trim(), completed, "{ended:?}");
+            let output = Process::new("bash").args(["--norc", "-c", &commands]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), completed, "{output:?}");
         }
     }
 
     #[test]
-    fn what_is_hidden_is_in_no_script() {
+    fn no_script_contains_a_hidden_subcommand() {
         for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
             let script = text(shell);
             for word in ["host", "version", "rate", "merge-all", "json", "count"] {
                 assert!(script.contains(word), "{word} is missing for {shell}: {script}");
             }
             for word in ["secret", "man-pages", "load-worker"] {
-                assert!(!script.contains(word), "{word} is there for {shell}: {script}");
+                assert!(!script.contains(word), "{word} is present for {shell}: {script}");
             }
         }
     }

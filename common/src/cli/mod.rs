@@ -1,0 +1,14 @@
+//! Items that the command lines of both programs share. Enabled by the feature `cli`.
+//!
+//! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages.
+//! Must not know: what a program does, or the protocol.
+//! Read first: `usage.rs`, which parses a command line and reports its errors.
+
+pub mod completions;
+pub mod manual;
+pub mod status;
+mod usage;
+mod values;
+
+pub use usage::{one_line, parse_args, parse_matches, usage_error};
+pub use values::{TimeLimit, at_least_one, duration, positive_duration, time_limit};

@@ -1,0 +1,185 @@
+//! Parses a command line and reports its errors, each as one line.
+
+use std::{ffi::OsString, fmt::Write as _};
+
+use clap::{
+    Arg, ArgMatches, Command, Parser,
+    error::{ContextKind, ErrorKind},
+};
+
+use super::status;
+
+/// Parses the arguments of the process. Exits for `--help`, `--version` and an invalid command line.
+///
+/// An invalid command line gives one line on standard error and status 2, where clap prints a paragraph.
+#[must_use]
+pub fn parse_args<Args: Parser>() -> Args {
+    Args::try_parse().unwrap_or_else(|error| exit_with::<Args>(&error))
+}
+
+/// Parses the arguments as [`parse_args`] does, but returns clap's matches, which tell a typed value from a
+/// default.
+#[must_use]
+pub fn parse_matches<Args: Parser>() -> ArgMatches {
+    Args::command().try_get_matches().unwrap_or_else(|error| exit_with::<Args>(&error))
+}
+
+fn exit_with<Args: Parser>(error: &clap::Error) -> ! {
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        _ => usage_error(&describe::<Args>(error, std::env::args_os())),
+    }
+}
+
+/// Describes an error in one line. Where a command accepts both an argument and a subcommand, clap takes a
+/// misspelled subcommand for the argument; so the line is parsed again without positional arguments.
+fn describe<Args: Parser>(
+    error: &clap::Error,
+    typed: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> String {
+    let reparsed = without_positionals(Args::command()).try_get_matches_from(typed);
+    let misspelled = reparsed.err().filter(|it| it.get(ContextKind::SuggestedSubcommand).is_some());
+    one_line(misspelled.as_ref().unwrap_or(error))
+}
+
+/// Replaces `[NAME]` by `--name VALUE` in every command that has subcommands.
+fn without_positionals(command: Command) -> Command {
+    if !command.has_subcommands() {
+        return command;
+    }
+    let as_flag = |arg: Arg| {
+        let name = arg.get_id().clone();
+        if arg.is_positional() { arg.long(name) } else { arg }
+    };
+    command.mut_args(as_flag).mut_subcommands(without_positionals)
+}
+
+/// Prints `error: MESSAGE (see --help)` and exits with status 2.
+pub fn usage_error(message: &str) -> ! {
+    // A closed standard error must not turn a usage error into a panic: the status is enough.
+    let _ = std::io::Write::write_fmt(
+        &mut std::io::stderr(),
+        format_args!("error: {message} (see --help)\n"),
+    );
+    std::process::exit(status::USAGE.into())
+}
+
+/// Joins the lines of clap's error, without its usage and its hint, into one line.
+#[must_use]
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let mut line = String::new();
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if part.starts_with("Usage:") || part.starts_with("For more information") {
+            break;
+        }
+        let separator = match line.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some(_) if part.starts_with('[') => " ",
+            Some(_) => "; ",
+        };
+        let _ = write!(line, "{separator}{part}");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::str::FromStr as _;
+
+    #[derive(Parser, Debug)]
+    struct Args {
+        #[arg(long)]
+        port: Option<u16>,
+        #[arg(long, required = true)]
+        name: String,
+        #[arg(long, value_enum)]
+        protocol: Option<crate::protocol::Protocol>,
+    }
+
+    fn error_of<Args: Parser + std::fmt::Debug>(args: &[&str]) -> String {
+        describe::<Args>(&Args::try_parse_from(args).unwrap_err(), args)
+    }
+
+    #[test]
+    fn joins_a_usage_error_into_one_line() {
+        assert_eq!(
+            error_of::<Args>(&["x", "--port", "99999"]),
+            "invalid value '99999' for '--port <PORT>': 99999 is not in 0..=65535"
+        );
+        assert_eq!(
+            error_of::<Args>(&["x"]),
+            "the following required arguments were not provided: --name <NAME>"
+        );
+        assert_eq!(
+            error_of::<Args>(&["x", "--porte", "1"]),
+            "unexpected argument '--porte' found; tip: a similar argument exists: '--port'"
+        );
+        assert_eq!(
+            error_of::<Args>(&["x", "--protocol", "udp"]),
+            "invalid value 'udp' for '--protocol <PROTOCOL>' [possible values: text, raw, length]"
+        );
+    }
+
+    #[derive(Parser, Debug)]
+    struct Program {
+        #[arg(value_parser = crate::endpoint::Url::from_str)]
+        url: Option<crate::endpoint::Url>,
+        #[command(subcommand)]
+        command: Option<Subcommand>,
+    }
+
+    #[derive(clap::Subcommand, Debug)]
+    enum Subcommand {
+        Ping {
+            #[arg(long)]
+            count: Option<u64>,
+        },
+        #[command(args_conflicts_with_subcommands = true)]
+        Load {
+            #[arg(value_parser = crate::endpoint::Url::from_str)]
+            url: Option<crate::endpoint::Url>,
+            #[command(subcommand)]
+            command: Option<Merge>,
+        },
+    }
+
+    #[derive(clap::Subcommand, Debug)]
+    enum Merge {
+        Merge { files: Vec<String> },
+    }
+
+    #[test]
+    fn tells_a_misspelled_subcommand_from_an_argument() {
+        for (args, text) in [
+            (
+                &["x", "pnig"][..],
+                "unrecognized subcommand 'pnig'; tip: a similar subcommand exists: 'ping'",
+            ),
+            (
+                &["x", "pnig", "--count", "3"],
+                "unrecognized subcommand 'pnig'; tip: a similar subcommand exists: 'ping'",
+            ),
+            (
+                &["x", "load", "mrege", "a", "b"],
+                "unrecognized subcommand 'mrege'; tip: a similar subcommand exists: 'merge'",
+            ),
+            (
+                &["x", "localhost"],
+                "invalid value 'localhost' for '[URL]': expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH",
+            ),
+            (&["x", "tcp://localhost", "tcp://b"], "unexpected argument 'tcp://b' found"),
+            (
+                &["x", "ping", "--cuont", "3"],
+                "unexpected argument '--cuont' found; tip: a similar argument exists: '--count'",
+            ),
+        ] {
+            assert_eq!(error_of::<Program>(args), text, "{args:?}");
+        }
+    }
+}
