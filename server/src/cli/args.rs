@@ -18,7 +18,7 @@ use server::settings::{Flags, Sources};
 #[command(subcommand_help_heading = "Commands, instead of serving")]
 #[command(after_help = "For all flags and examples: echo-server --help")]
 #[command(after_long_help = EXAMPLES)]
-struct Args {
+struct Cli {
     #[command(flatten)]
     flags: Flags,
     #[command(subcommand)]
@@ -112,8 +112,8 @@ Examples:
 
 /// Parses the command line. Help, version and usage errors end the process.
 pub(crate) fn parse() -> (Option<Command>, ArgMatches) {
-    let matches = cli::parse_matches::<Args>();
-    match Args::from_arg_matches(&matches) {
+    let matches = cli::parse_matches::<Cli>();
+    match Cli::from_arg_matches(&matches) {
         Ok(args) => (args.command, matches),
         Err(error) => cli::usage_error(&cli::one_line(&error)),
     }
@@ -121,7 +121,7 @@ pub(crate) fn parse() -> (Option<Command>, ArgMatches) {
 
 /// Returns the definition of the command line.
 pub(crate) fn definition() -> ClapCommand {
-    Args::command()
+    Cli::command()
 }
 
 /// Returns the sources of the settings; the innermost subcommand has the flags.

@@ -20,7 +20,8 @@ pub mod exit;
 pub mod length;
 pub mod proxy;
 // As the session below: all that it knows is bytes.
-#[path = "../../../server/src/proxy/mod.rs"]
+#[expect(unused_imports, reason = "only the server names its errors")]
+#[path = "../../../server/src/proxy_protocol/mod.rs"]
 mod proxy_header;
 pub mod raw;
 mod reads;
