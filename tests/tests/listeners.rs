@@ -136,7 +136,7 @@ fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not() {
     fs::write(dir.path().join("file"), "precious").expect("room for a file");
     let (_, said) = refusal(&["--listen", &unix_url(&dir.path().join("file"))]);
     assert!(
-        said.ends_with("what is there is not a socket; remove it, or choose another path"),
+        said.ends_with("the file there is not a socket; remove it, or choose another path"),
         "{said}"
     );
     let (_, said) = refusal(&["--listen", &unix_url(&dir.path().join("no/echo.sock"))]);

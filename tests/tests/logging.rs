@@ -228,7 +228,7 @@ fn probes_are_counted_and_told_at_debug_only() {
         client.exchange(b"hello\n");
         says_goodbye(client);
         let (_, log) = server.terminate();
-        assert_eq!(log.matches("came and went without a word").count(), lines, "{log}");
+        assert_eq!(log.matches("disconnected without sending data").count(), lines, "{log}");
         assert_eq!(log.contains("Served 21 connections, 20 of them"), lines > 0, "{log}");
         assert_eq!(log.matches("New client connected").count(), 1, "{log}");
         assert_eq!(log.matches("closed").count(), 1, "{log}");

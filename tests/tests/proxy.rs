@@ -142,19 +142,19 @@ fn what_is_no_header_is_refused_in_the_log_and_not_echoed() {
     for (sent, said) in [
         (
             &b"GET / HTTP/1.1\r\n\r\n"[..],
-            r"sent no PROXY header, which this listener requires; it began with 'GET / HTTP/1\.1\\r\\n\\r\\n'$",
+            r"sent no PROXY header, which this listener requires; the received bytes begin with 'GET / HTTP/1\.1\\r\\n\\r\\n'$",
         ),
         (
             b"hello\n",
-            r"sent no PROXY header, which this listener requires; it began with 'hello\\n'$",
+            r"sent no PROXY header, which this listener requires; the received bytes begin with 'hello\\n'$",
         ),
         (
             b"PROXY TCP4 203.0.113.256 10.0.0.1 5000 65432\r\n",
-            r"sent a wrong PROXY header: '203\.0\.113\.256' is no address of its family; it began with 'PROXY TCP4 ",
+            r"sent an invalid PROXY header: '203\.0\.113\.256' is not an address of its family; the received bytes begin with 'PROXY TCP4 ",
         ),
         (
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
-            r"sent a wrong PROXY header: its length field says 65535 bytes, which with the 16 before are over the limit of 4096; it began with '\\r\\n",
+            r"sent an invalid PROXY header: its length field is 65535, which with the 16 bytes before is over the limit of 4096; the received bytes begin with '\\r\\n",
         ),
     ] {
         let mut peer = server.connect();
@@ -176,11 +176,13 @@ fn a_header_that_does_not_come_in_time_is_refused_in_the_log() {
     let mut silent = server.connect();
     let mut slow = server.connect();
     slow.send(b"PROXY TCP4 203.0.113.7 ");
-    for (peer, began) in [(&mut silent, ""), (&mut slow, "; it began with 'PROXY TCP4 .*'")] {
+    for (peer, began) in
+        [(&mut silent, ""), (&mut slow, "; the received bytes begin with 'PROXY TCP4 .*'")]
+    {
         peer.expect_end();
         let address = peer.address();
         server.wait_for_log(&format!(
-            "WARNING - Client {address} sent no whole PROXY header within 5s, which this listener requires{began}$"
+            "WARNING - Client {address} sent no complete PROXY header within 5s, which this listener requires{began}$"
         ));
         server.wait_for_log(&format!("Connection with {address} closed$"));
     }
@@ -195,7 +197,7 @@ fn a_header_that_is_cut_off_is_told() {
     peer.expect_end();
     let address = peer.address();
     server.wait_for_log(&format!(
-        r"WARNING - Client {address} left before its PROXY header was whole; it began with 'PROXY TCP4 203\.0'$"
+        r"WARNING - Client {address} disconnected before its PROXY header was complete; the received bytes begin with 'PROXY TCP4 203\.0'$"
     ));
 }
 

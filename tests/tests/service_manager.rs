@@ -100,8 +100,8 @@ fn what_is_passed_and_cannot_be_served_is_refused() {
     let socket = UnixDatagram::unbound().expect("descriptors are left");
     let connection = UnixStream::pair().expect("descriptors are left").0;
     for (passed, why) in [
-        (std::os::fd::OwnedFd::from(connection), "it has no path; with systemd it takes Accept=no"),
-        (socket.into(), "it is none of TCP, UDP and a Unix stream"),
+        (std::os::fd::OwnedFd::from(connection), "it has no path; with systemd, set Accept=no"),
+        (socket.into(), "it is not a TCP, UDP or Unix stream socket"),
     ] {
         let mut command = std::process::Command::new("sh");
         command.arg("-c").arg(
@@ -111,10 +111,7 @@ fn what_is_passed_and_cannot_be_served_is_refused() {
         let ended = command.output().expect("a shell");
         assert_eq!(ended.status.code(), Some(1));
         let said = String::from_utf8_lossy(&ended.stdout);
-        assert!(
-            said.starts_with("Error: cannot use socket 1 of those that were passed: "),
-            "{said}"
-        );
+        assert!(said.starts_with("Error: cannot use inherited socket 1: "), "{said}");
         assert!(said.contains(why), "{said}");
     }
 }

@@ -22,7 +22,7 @@ fn impatient_server() -> EchoServer {
 
 fn wait_for_timeout(server: &EchoServer, peer: &str) {
     let said = format!(
-        "WARNING - Client {peer} timed out: it took nothing for 1s; \\d+ bytes of its echo were not sent$"
+        "WARNING - Client {peer} timed out: nothing could be written for 1s; \\d+ bytes of its echo were not sent$"
     );
     server.wait_for_log(&said);
 }

@@ -238,7 +238,7 @@ fn a_port_of_a_service_is_never_answered() {
     // Whatever came before it has been looked at: by another worker, it may not, but that one ends as well.
     exchange(&client(), address(&server), b"hello");
     server.wait_for_log(
-        r"WARNING - Did not answer a datagram from 127\.0\.0\.1:\d+: port \d+ is that of a service",
+        r"WARNING - Did not answer a datagram from 127\.0\.0\.1:\d+: port \d+ belongs to a service",
     );
     let log = server.terminate().1;
     assert!(log.contains("Answered 1 datagrams; refused 6"), "{log}");
@@ -285,7 +285,7 @@ fn a_source_is_answered_so_often_and_others_are_still() {
         greedy.send_to(b"x", to).expect("it can be sent");
     }
     server.wait_for_log(
-        r"WARNING - Did not answer a datagram from 127\.0\.0\.1:\d+: its source may be answered 5 times",
+        r"WARNING - Did not answer a datagram from 127\.0\.0\.1:\d+: its source has reached 5 answers",
     );
     for last in 2..5 {
         let other = bind(&format!("127.0.0.{last}:0"));
@@ -314,7 +314,7 @@ fn a_loop_ends_at_the_rate_limit() {
             }
             unreachable!("it goes on")
         });
-        server.wait_for_log("Did not answer .*: its source may be answered 100 times a second");
+        server.wait_for_log("Did not answer .*: its source has reached 100 answers per second");
         // The only datagram there was has gone; the relay waits.
         let relay = relay.local_addr().expect("it has one");
         end.send_to(b"end", relay).expect("it can be sent");
@@ -334,7 +334,7 @@ fn two_servers_that_answer_each_other_stop() {
     let servers = [(); 2].map(|()| start("udp://127.0.0.1:0?rate=off", &[]));
     let [one, other] = [&servers[0], &servers[1]].map(address);
     forge(&raw, other.port(), one, b"round");
-    let worn = "Did not answer .*: its hop limit is used up";
+    let worn = "Did not answer .*: its hop limit is exhausted";
     procfs::look_until("the end of the loop", || {
         servers.iter().any(|server| log::pattern(worn).is_match(&server.log().text()))
     });

@@ -211,6 +211,6 @@ fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
 fn log_totals(stats: &Stats) {
     let Stats { connections, probes, refused, datagrams, datagrams_refused, .. } = stats;
     debug!(event = "totals", connections, probes, refused, datagrams, datagrams_refused;
-        "Served {connections} connections, {probes} of them closed without sending data; refused \
+        "Served {connections} connections, {probes} of them without data; refused \
          {refused}. Answered {datagrams} datagrams; refused {datagrams_refused}");
 }

@@ -211,7 +211,7 @@ impl<'a> ConnectionEvents<'a> {
     /// A connection that was never logged is closed.
     pub(crate) fn probe_closed(&self, peer: &str) {
         self.counters.probes.add(1);
-        debug!(event = "probe", peer; "{peer} connected and closed without sending data");
+        debug!(event = "probe", peer; "{peer} disconnected without sending data");
     }
 
     pub(crate) fn closed(&self, peer: &str) {

@@ -74,7 +74,7 @@ fn haproxy_says_whom_it_has_connected_for() {
             );
             assert_eq!(lines.len(), 6, "{lines:?}");
             // Its health checks, which say nothing more.
-            server.wait_for_log(r"DEBUG - 127\.0\.0\.1:\d+ came and went without a word$");
+            server.wait_for_log(r"DEBUG - 127\.0\.0\.1:\d+ disconnected without sending data$");
             let log = server.log().text();
             assert!(!log.contains("WARNING"), "{log}");
         }

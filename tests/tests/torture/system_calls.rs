@@ -57,7 +57,7 @@ fn a_shortage_at_accept_is_waited_for() {
         for peer in &mut waiting {
             peer.send(b"let me in\n");
         }
-        let complaint = "WARNING - Cannot accept connections for now: ";
+        let complaint = "WARNING - Cannot accept connections: ";
         let complaints = server.log().wait_for_lines(complaint, 3);
         witness.exchange(b"meanwhile\n");
         let seen = strace.detach();
@@ -233,7 +233,7 @@ fn a_thread_whose_poll_fails_ends_the_server_with_status_1() {
         let (status, log) = server.wait_with_log();
         drop(strace);
         assert_eq!(status.code(), Some(1), "{log}");
-        assert!(log.contains(" - ERROR - The server cannot go on: invalid argument"), "{log}");
+        assert!(log.contains(" - ERROR - The server stops: invalid argument"), "{log}");
         assert!(log.trim_end().ends_with("the log says how"), "{log}");
         for mut peer in peers {
             // With or without a reset: its connection is over.
