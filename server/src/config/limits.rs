@@ -1,19 +1,20 @@
 //! Every limit of the server in one place, each with its unit and the reason for its value.
 //!
-//! What a user may want to change is in [`Config`](crate::Config) with its default here; the rest is
-//! the design's own.
+//! A setting that a user can change is in [`Config`](crate::Config), with its default here. The other limits
+//! are fixed by the design.
 
 use std::{num::NonZeroU32, time::Duration};
 
-/// Bytes that a worker reads at once, into its only read buffer.
+/// Size of a worker's only read buffer, in bytes.
 ///
-/// Also the most that a peer which does not read can make the server keep for it.
+/// A peer that does not read can make the server keep this many bytes for it, and no more.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-/// Reads that one connection gets in a row before the others of its worker have their turn.
+/// Maximum reads of one connection in one turn, after which the other connections of its worker have theirs.
 ///
-/// The p99 of 50 interactive clients beside one that streams for each of two workers, and what was
-/// streamed (medians of nine interleaved rounds on two cores; a bare epoll loop: 7.0 ms, 1.05 GB/s):
+/// Measured: the p99 of 50 interactive clients while one client streams to each of two workers, and the
+/// throughput of the streams (medians of nine interleaved rounds on two cores; a bare epoll loop: 7.0 ms,
+/// 1.05 GB/s):
 ///
 /// | reads | p99, ms | streamed, GB/s |
 /// |------:|--------:|---------------:|
@@ -23,175 +24,176 @@ pub const READ_BUFFER: usize = 64 * 1024;
 /// |     8 |     5.0 |           1.23 |
 /// |    16 |     5.6 |           1.17 |
 ///
-/// From two to eight there is nothing to choose; one costs a round each, and sixteen hold others up.
+/// Values from two to eight are equally good. One read costs an iteration of the loop per read, and sixteen
+/// delay the other connections.
 pub const TURN_READS: usize = 4;
 
-/// Logged messages that are as much of a turn as one more read. A read of short lines is cheap, and
-/// the records of its messages are not: by then they have taken about as long as some reads.
+/// Number of logged messages that count as one more read of a turn. A read of short lines is cheap, but
+/// logging this many messages takes about as long as a few reads.
 pub const TURN_MESSAGES: usize = 256;
 
-/// Connections that a worker takes off the queue before it serves those that it has.
+/// Maximum connections that a worker takes from the dispatch queue before it serves those that it has.
 pub const TURN_TAKES: usize = 64;
 
-/// Datagrams that one UDP socket gets in a row before the others of its worker have their turn.
+/// Maximum datagrams of one UDP socket in one turn, after which the other sockets of its worker have theirs.
 pub const TURN_DATAGRAMS: usize = 16;
 
-/// Bytes of datagrams, with what the kernel keeps besides, that may wait in a UDP socket; it takes the
-/// smaller of this and `net.core.rmem_max`, and then twice that (`socket(7)`). What comes beyond is lost. This
-/// is some thousand small ones: what comes at a hundred thousand a second while a worker is busy
-/// with others for ten milliseconds or more. The usual 208 KiB are less than four of the largest.
+/// Size of a UDP socket's receive buffer, in bytes, including the kernel's overhead per datagram. The kernel
+/// takes the smaller of this and `net.core.rmem_max` and doubles it (`socket(7)`); datagrams beyond it are
+/// lost. It holds some thousand small datagrams: at a hundred thousand per second, those that arrive while a
+/// worker is busy for ten milliseconds or more. The usual 208 KiB hold less than four of the largest.
 pub const DATAGRAM_BUFFER: usize = 2 * 1024 * 1024;
 
-/// Datagrams that a UDP socket which is to be closed still answers: all that can have been there, of
-/// which the smallest takes no less than 512 bytes of the buffer. Or somebody who never pauses would keep it.
+/// Maximum datagrams that a closing UDP socket still answers: all that its receive buffer can hold, in which
+/// the smallest takes at least 512 bytes. Without this limit a peer that never pauses would keep it open.
 pub const DRAIN_DATAGRAMS: usize = 2 * DATAGRAM_BUFFER / 512;
 
-/// Datagrams that one source is answered in a second, and at once. Far more than a person, a probe or a call
-/// needs, and less than two servers that answer each other on one machine exchange.
-pub const DATAGRAM_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("it is not zero");
+/// Answers per second to one source, and the size of a burst. Far more than a person, a probe or a call
+/// needs, and less than two servers on one machine exchange when they answer each other.
+pub const DATAGRAM_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("the rate is not zero");
 
-/// Buckets by which a UDP listener tells sources apart: 128 KiB for each listener, whoever sends. Of a
-/// hundred sources at their limit at a time, one more shares a bucket with one of them in one case of 160.
+/// Number of token buckets of a UDP listener, which take 128 KiB whatever the number of sources. If a hundred
+/// sources are at their limit at the same time, the chance that another source shares a bucket with one of
+/// them is one in 160.
 pub const RATE_BUCKETS: usize = 16 * 1024;
 
-/// Attempts to accept that the acceptor makes before it looks whether it is wanted elsewhere: by another
-/// listener, or by a server that is to leave.
+/// Maximum calls of `accept` in one turn, after which the acceptor checks its other listeners and the phase of
+/// the server.
 pub const TURN_ACCEPTS: usize = 256;
 
-/// Readiness events that a worker collects with one `epoll_wait`.
+/// Maximum readiness events that one `epoll_wait` returns to a worker.
 pub const EVENTS: usize = 1024;
 
-/// How long a worker looks for more to do before it sleeps, where that pays: longer than a lone
-/// client takes to answer a reply over loopback, and far shorter than anybody would notice.
+/// Duration of a busy-poll: longer than a single client takes to answer a reply over loopback, and too short
+/// for a person to notice.
 pub const SPIN: Duration = Duration::from_micros(50);
 
-/// A look at a poll takes about a microsecond. One that took this long was not running meanwhile:
-/// somebody else wanted the core.
+/// Duration of a poll from which it counts as preempted. A poll takes about a microsecond; one that took
+/// this long was interrupted by another thread that needs the core.
 pub const SPIN_PREEMPTED: Duration = Duration::from_micros(20);
 
-/// Rounds for which a worker that has looked in vain does not look again: at least so many, and twice
-/// as many after every further time.
+/// Minimum iterations without a busy-poll after one that found no event. Each further miss doubles them.
 pub const SPIN_REST: u32 = 16;
 
-/// The most that become of [`SPIN_REST`]: a vain look in so many rounds costs each of them about ten
+/// Maximum that [`SPIN_REST`] grows to. A miss every so many iterations costs each of them about ten
 /// nanoseconds.
 pub const SPIN_LONGEST_REST: u32 = 4096;
 
-/// How often a busy worker looks whether others have less to do. Short enough for a load that lasts
-/// to be spread before a person notices, long enough for what it saw to be more than a burst.
+/// Interval of the checks by which a worker compares its load with that of the others. Short enough to spread
+/// a lasting load before a person notices, long enough to ignore a burst.
 pub const BALANCE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The share of the time from which on a busy worker has too much to do: what comes in bursts waits
-/// by then.
+/// Share of busy time from which a worker counts as saturated: bursts wait from there on.
 pub const SATURATED: f64 = 0.7;
 
-/// The share of the time by which another worker must have been less busy to be given connections:
-/// for less, they would soon come back.
+/// Minimum difference between the busy time of a saturated worker and that of another, as a share of the time,
+/// for connections to move. With a smaller difference they would soon move back.
 pub const SKEW: f64 = 0.3;
 
-/// Timer entries that a worker keeps besides two for each connection, before it throws away those
-/// of connections that have gone.
+/// Timer entries that a worker keeps in addition to two per connection, before it removes the stale entries.
 pub const TIMERS: usize = 1024;
 
-/// Accepted connections that wait for a worker. When this many wait, the acceptor leaves further
-/// ones in the kernel's backlog, which is what a backlog is for.
+/// Capacity of the dispatch queue, in connections. When it is full, the acceptor leaves further connections
+/// in the kernel's backlog.
 pub const QUEUE: usize = 1024;
 
-/// Connections that the kernel completes for us before they are accepted; it takes the smaller of
-/// this and `net.core.somaxconn` (4,096 on Linux).
+/// Size of a listening socket's backlog, in connections. The kernel takes the smaller of this and
+/// `net.core.somaxconn` (4,096 on Linux).
 pub const BACKLOG: i32 = 4096;
 
-/// The most bytes of a Unix socket's path (`unix(7)`): the kernel has room for no more.
+/// Maximum length of a Unix socket's path, in bytes: the size of the kernel's field for it (`unix(7)`).
 pub const SOCKET_PATH: usize = 107;
 
-/// The permissions of a Unix socket unless told otherwise: only its owner may connect, since who else may
-/// is not ours to guess.
+/// Default permissions of a Unix socket: only its owner may connect. Access for others is for the user to
+/// grant.
 pub const SOCKET_MODE: u32 = 0o600;
 
-/// How long a session that the server ended goes on taking (and discarding) what its peer still
-/// sends. Closing earlier would answer those bytes with a reset, and a reset can overtake the goodbye.
+/// Maximum time for which the server still reads, and discards, the bytes of a peer whose session has ended.
+/// An earlier close would answer those bytes with a reset, and a reset can overtake the goodbye.
 pub const LINGER: Duration = Duration::from_secs(5);
 
-/// How long a peer may take nothing of what is owed to it.
+/// Default limit on the time in which nothing can be written to a peer that has bytes to receive.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Bytes that a PROXY header of version 2 may have. The specification wants it to fit in 536, and some
-/// proxies tell more of a client than it foresaw: names out of its certificate, for one.
+/// Maximum length of a PROXY header of version 2, in bytes. The specification recommends at most 536, but some proxies
+/// add fields that it did not foresee, such as names from the client's certificate.
 pub const PROXY_HEADER: usize = 4096;
 
-/// How long a PROXY header may take to come. It is the first that a proxy sends, so this is for a packet
-/// that has to be sent again; the specification wants 3 s at least.
+/// Maximum time until a PROXY header is complete. A proxy sends it first, so the time is for a retransmission;
+/// the specification asks for at least 3 s.
 pub const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes of what came in place of a PROXY header that the log shows: all of a line of version 1.
+/// Maximum bytes that the log shows of input that is not a PROXY header: the longest line of version 1.
 pub const PROXY_SHOWN: usize = 107;
 
-/// How long the log says nothing of a client that says nothing itself: who is gone by then was a probe.
+/// Time after which a connection without received bytes is logged; one that closes earlier was a probe.
 /// Longer than a round trip to most places, and too short for a person to miss the line.
-pub const PROBE: Duration = Duration::from_millis(200);
+pub const PROBE_TIME: Duration = Duration::from_millis(200);
 
-/// How long a draining server waits for its peers to leave.
+/// Default limit on the time for which a draining server waits for its peers to close.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a silent connection is left alone before the kernel asks whether its peer is there, and
-/// how long it waits between the questions. A peer that vanished without a word is noticed after
-/// this long and nine unanswered questions more (`tcp(7)`, `tcp_keepalive_probes`).
+/// Idle time after which the kernel sends the first keepalive probe. A peer that vanished is detected after
+/// this time and nine unanswered probes (`tcp(7)`, `tcp_keepalive_probes`).
 pub const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
-/// See [`KEEPALIVE_IDLE`].
+
+/// Interval between two keepalive probes.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long the acceptor rests when the system has no descriptor or memory for another connection.
-/// Long enough not to spin, short enough that nobody in the backlog gives up.
+/// Pause of the acceptor when the system has no descriptor or memory for another connection. Long enough not
+/// to spin, short enough that no client in the backlog gives up.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a reload waits for the acceptor to open and close listeners, which takes it no longer than
-/// accepting who is in their backlogs.
-pub const COMMANDS: Duration = Duration::from_secs(1);
+/// Maximum time for which a reload waits for the acceptor to open and close listeners. The acceptor only has
+/// to accept the connections in their backlogs.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a server that makes a Unix socket waits for another one that does so in the same directory, which
-/// takes that one no time to speak of.
-pub const LOCK: Duration = Duration::from_secs(1);
+/// Maximum time for which a server waits for the lock on the directory of a Unix socket. Another server that
+/// starts holds the lock for far less.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often it looks.
-pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// Interval of the attempts to take that lock.
+pub const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A line about the same trouble is logged at most this often.
+/// Minimum interval between two log lines about the same problem.
 pub const LOG_THROTTLE: Duration = Duration::from_secs(1);
 
-/// Descriptors that are neither connections nor listeners: the standard three, the acceptor's poll and waker, the signal pipe, the log file, and some to spare for what libraries open for a moment.
+/// Descriptors of a server that are neither connections nor listeners nor those of workers: the standard three,
+/// the acceptor's poll and waker, the signal pipe, the log file, and a reserve for files that libraries open.
 pub const OWN_DESCRIPTORS: usize = 16;
 
 /// Descriptors of each worker: its poll and its waker.
 pub const WORKER_DESCRIPTORS: usize = 2;
 
-/// Bytes of log records that a worker gathers before it hands them over in mid-turn.
+/// Bytes of log records from which a worker hands over its batch in the middle of a turn.
 pub const LOG_BATCH: usize = 64 * 1024;
 
-/// Bytes of log records that may wait for the writer. Then whoever logs waits, or drops.
+/// Capacity of the log queue, in bytes. When it is full, a thread that logs waits or drops its records.
 pub const LOG_PENDING: usize = 8 * 1024 * 1024;
 
-/// Bytes of waiting log records that make the writer begin before [`LOG_GATHER`] is over.
+/// Bytes of queued log records from which the writer begins before [`LOG_GATHER`] has passed.
 pub const LOG_EAGER: usize = 1024 * 1024;
 
-/// How long the log writer lets records gather, so that a busy server writes rarely and an idle one
-/// soon: half of the 100 ms within which a record is promised to be in the file.
+/// Time for which the log writer lets records accumulate, so that a busy server makes few writes. Half of the
+/// 100 ms within which a record must be in the file.
 pub const LOG_GATHER: Duration = Duration::from_millis(50);
 
-/// Bytes that the log writer writes at once to what is not a file. A pipe with room for anything
-/// has room for this much (`pipe(7)`), so what a slow reader takes is seen as it takes it.
+/// Maximum bytes per write to a log sink that is not a file. A pipe that polls as writable takes this many
+/// bytes (`pipe(7)`), so the writer records the progress of a slow reader at each of its reads.
 pub const LOG_CHUNK: usize = 4096;
 
-/// A log sink that has taken nothing for this long is stuck: records are dropped and counted.
+/// Time without progress after which a log sink counts as stuck: records are then dropped and counted.
 pub const LOG_STUCK: Duration = Duration::from_secs(1);
 
-/// Bytes of a configuration file. Every setting takes a few lines; what is larger is some other file.
+/// Maximum size of a configuration file, in bytes. Every setting takes a few lines, so a larger file is not a
+/// configuration file.
 pub const CONFIGURATION_FILE: u64 = 1024 * 1024;
 
-// A batch has to fit where it is handed to, and the writer has to start before the room is gone.
+// A batch must fit into the queue, and the writer must begin before the queue is full.
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
-// A datagram is read whole: over IPv6 it has 65,527 bytes at most.
+// A datagram is received whole; over IPv6 it has at most 65,527 bytes.
 const _: () = assert!(READ_BUFFER > 65_527);
-// A frame that is held to see whether it is an exit must leave room in the buffer for the next read.
+// A frame that is held until it is complete, because it may be an exit, leaves room for the next read.
 const _: () = assert!((common::protocol::MAX_EXIT_PAYLOAD as usize) < READ_BUFFER / 2);
-// And so must a PROXY header that is held until it is whole.
+// A PROXY header that is held until it is complete leaves room for the next read.
 const _: () = assert!(PROXY_HEADER < READ_BUFFER / 2);

@@ -9,7 +9,7 @@ impl<S: Stream> Connection<S> {
     /// Returns when the connection needs a call of [`expire`](Self::expire) if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let may_be_a_probe = !self.is_logged && self.stage != Stage::ProxyHeader;
-        let log_at = may_be_a_probe.then(|| self.last_activity + limits::PROBE);
+        let log_at = may_be_a_probe.then(|| self.last_activity + limits::PROBE_TIME);
         [log_at, self.timeout_at()].into_iter().flatten().min()
     }
 

@@ -489,9 +489,12 @@ fn who_talks_or_stays_is_known() {
     talks.run();
     assert!(talks.connection.is_logged());
 
-    let mut stays =
-        Bench::on(ConnectionPolicy::of(Protocol::Text).with(Some(2 * limits::PROBE), None), &[]);
-    for (deadline, turn) in [(limits::PROBE, Turn::Wait), (2 * limits::PROBE, Turn::Over)] {
+    let mut stays = Bench::on(
+        ConnectionPolicy::of(Protocol::Text).with(Some(2 * limits::PROBE_TIME), None),
+        &[],
+    );
+    for (deadline, turn) in [(limits::PROBE_TIME, Turn::Wait), (2 * limits::PROBE_TIME, Turn::Over)]
+    {
         let deadline = stays.now + deadline;
         assert_eq!(stays.connection.deadline(), Some(deadline));
         let telemetry = ConnectionEvents::new(&stays.counters, true);

@@ -73,10 +73,10 @@ impl CommandBatch<'_> {
     }
 
     /// Wakes the threads and waits until all commands are executed, or the acceptor has not managed it within
-    /// [`limits::COMMANDS`]: then the system is short of resources, and the log says what fails.
+    /// [`limits::COMMAND_TIMEOUT`]: then the system is short of resources, and the log says what fails.
     pub(crate) fn wait<T>(self, shared: &SharedState<T>) {
         drop(self.ack);
         shared.dispatch.wake_all();
-        let _ = self.acked.recv_timeout(limits::COMMANDS);
+        let _ = self.acked.recv_timeout(limits::COMMAND_TIMEOUT);
     }
 }

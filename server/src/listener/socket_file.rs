@@ -38,7 +38,7 @@ impl SocketFile {
     /// `bind(2)`.
     pub(crate) fn listen(path: &Path, mode: u32) -> io::Result<(Socket, Self)> {
         // Held until the socket listens: a socket that is only bound looks like a stale one.
-        let _lock = lock_directory(path, limits::LOCK);
+        let _lock = lock_directory(path, limits::LOCK_TIMEOUT);
         remove_stale(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // Linux creates the file with the permissions of the socket, less the umask, so no other user can
@@ -119,10 +119,10 @@ fn lock_directory(path: &Path, timeout: Duration) -> Option<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(directory, flags, Mode::empty()).ok()?;
     // A process that holds the lock for longer is not a starting server; do not wait for it.
-    for _ in 0..=timeout.as_millis() / limits::LOCK_PAUSE.as_millis() {
+    for _ in 0..=timeout.as_millis() / limits::LOCK_INTERVAL.as_millis() {
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Some(directory),
-            Err(Errno::WOULDBLOCK) => thread::sleep(limits::LOCK_PAUSE),
+            Err(Errno::WOULDBLOCK) => thread::sleep(limits::LOCK_INTERVAL),
             Err(_) => return None,
         }
     }

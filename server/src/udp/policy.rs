@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn from(address: &str) -> Arrival {
-        Arrival::one(address.parse().unwrap(), 1)
+        Arrival::unicast(address.parse().unwrap(), 1)
     }
 
     #[test]

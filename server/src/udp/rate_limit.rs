@@ -1,11 +1,11 @@
-//! How often each source is answered, in memory that does not grow with the number of sources.
+//! The limit on answers per second and source, in memory that does not grow with the number of sources.
 //!
-//! A token bucket for each source, kept as one number: the moment at which it will be full again (the
-//! "virtual scheduling" of the generic cell rate algorithm, ITU-T I.371). It holds what may come in a
-//! second. The sender of a datagram can claim any source, so there is a fixed number of buckets, and
-//! sources that fall into the same one share it; which do, nobody outside can know or choose.
+//! Each source has a token bucket that holds the tokens of one second. It is stored as one number: the time at
+//! which it will be full again ("virtual scheduling", the generic cell rate algorithm of ITU-T I.371). The
+//! sender of a datagram can claim any source, so the number of buckets is fixed, and sources with the same
+//! hash share a bucket. The hash has a random key: a sender can neither know nor choose its bucket.
 //!
-//! It reads no clock: it is told the time.
+//! This module reads no clock; its caller passes the time.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -22,20 +22,20 @@ use crate::config::limits::RATE_BUCKETS;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// The buckets of one listener. All its workers share them: who sends from several ports comes to
-/// several workers.
+/// The buckets of one listener, shared by all workers: a peer that sends from several ports reaches several
+/// workers.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
-    /// Zero: any.
+    /// Tokens per second for each source. Zero: unlimited.
     per_second: AtomicU32,
     start: Instant,
     key: RandomState,
-    /// When each is full again, in nanoseconds from `start`.
+    /// The time at which each bucket is full again, in nanoseconds after `start`.
     full_at_ns: Box<[AtomicU64]>,
 }
 
 impl RateLimit {
-    /// So many a second for each source, and as many at once; `None`: any number.
+    /// Creates full buckets for this rate, which is also the maximum burst. `None`: unlimited.
     pub(crate) fn new(per_second: Option<NonZeroU32>, start: Instant) -> Self {
         Self {
             per_second: AtomicU32::new(per_second.map_or(0, NonZeroU32::get)),
@@ -45,16 +45,16 @@ impl RateLimit {
         }
     }
 
-    /// From now on, so many.
+    /// Changes the rate.
     pub(crate) fn set(&self, per_second: Option<NonZeroU32>) {
         self.per_second.store(per_second.map_or(0, NonZeroU32::get), SeqCst);
     }
 
-    /// Takes a token of this source.
+    /// Takes a token from the bucket of this source.
     ///
     /// # Errors
     ///
-    /// If it has none left: how many it has a second.
+    /// If the bucket is empty. The error is the rate.
     pub(crate) fn take(&self, source: IpAddr, now: Instant) -> Result<(), NonZeroU32> {
         let Some(per_second) = NonZeroU32::new(self.per_second.load(Relaxed)) else {
             return Ok(());
@@ -72,7 +72,8 @@ impl RateLimit {
 
     fn bucket(&self, source: IpAddr) -> usize {
         let buckets = self.full_at_ns.len() as u64;
-        usize::try_from(self.key.hash_one(source) % buckets).expect("less than their number")
+        usize::try_from(self.key.hash_one(source) % buckets)
+            .expect("the index is below the number of buckets")
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_s_worth_at_once_and_then_as_time_goes_by() {
+    fn a_source_has_a_burst_of_one_second_and_then_the_rate() {
         let (start, ms) = (Instant::now(), Duration::from_millis(1));
         let rate = RateLimit::new(NonZeroU32::new(100), start);
         let source = ip("10.0.0.1");
@@ -99,11 +100,15 @@ mod tests {
         assert_eq!(rate.take(source, start).unwrap_err().get(), 100);
         assert_eq!(admitted(&rate, source, 1000, start + 9 * ms), 0);
         assert_eq!(admitted(&rate, source, 1000, start + 30 * ms), 3);
-        assert_eq!(admitted(&rate, source, 1000, start + 60_000 * ms), 100, "never more");
+        assert_eq!(
+            admitted(&rate, source, 1000, start + 60_000 * ms),
+            100,
+            "the burst is the maximum"
+        );
     }
 
     #[test]
-    fn the_lowest_and_the_highest_rate_and_none() {
+    fn accepts_the_lowest_rate_the_highest_rate_and_no_limit() {
         let start = Instant::now();
         let source = ip("::1");
         let lowest = RateLimit::new(NonZeroU32::new(1), start);
@@ -111,24 +116,25 @@ mod tests {
         assert_eq!(admitted(&lowest, source, 9, start + Duration::from_secs(1)), 1);
         let highest = RateLimit::new(Some(NonZeroU32::MAX), start);
         assert_eq!(admitted(&highest, source, 9, start), 9);
-        let none = RateLimit::new(None, start);
-        assert_eq!(admitted(&none, source, 1000, start), 1000);
-        none.set(NonZeroU32::new(2));
-        assert_eq!(admitted(&none, source, 1000, start), 2);
+        let unlimited = RateLimit::new(None, start);
+        assert_eq!(admitted(&unlimited, source, 1000, start), 1000);
+        unlimited.set(NonZeroU32::new(2));
+        assert_eq!(admitted(&unlimited, source, 1000, start), 2);
     }
 
     #[test]
-    fn one_source_leaves_another_its_own() {
+    fn a_source_at_its_limit_does_not_affect_another() {
         let start = Instant::now();
         let rate = RateLimit::new(NonZeroU32::new(10), start);
         let one = ip("10.0.0.1");
-        let apart = |other: &IpAddr| rate.bucket(*other) != rate.bucket(one);
-        let other = (2..=9).map(|last| IpAddr::from([10, 0, 0, last])).find(apart).unwrap();
+        let has_other_bucket = |other: &IpAddr| rate.bucket(*other) != rate.bucket(one);
+        let other =
+            (2..=9).map(|last| IpAddr::from([10, 0, 0, last])).find(has_other_bucket).unwrap();
         assert_eq!(admitted(&rate, one, 100, start), 10);
         assert_eq!(admitted(&rate, other, 100, start), 10);
     }
 
-    /// A million sources that nobody has: what there is for all together is bounded, and so is the memory.
+    /// A million forged sources: their answers are bounded in total, and so is the memory.
     #[test]
     fn any_number_of_sources_share_a_fixed_number_of_buckets() {
         let start = Instant::now();

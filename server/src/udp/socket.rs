@@ -1,7 +1,8 @@
-//! A UDP socket that tells where a datagram was sent to, and answers from there.
+//! A UDP socket that reports the destination address of a datagram, and answers from it.
 //!
-//! A socket for every address of a machine would otherwise answer from whichever one the route back
-//! has, and who had asked another would not know the answer for one (RFC 1122, 4.1.3.5).
+//! A socket that is bound to a wildcard address would otherwise answer from the address of the outgoing
+//! interface. A peer that sent its datagram to another address would not recognize the answer (RFC 1122,
+//! section 4.1.3.5).
 
 use std::{
     fmt::Debug,
@@ -19,72 +20,71 @@ use nix::{
     },
 };
 
-/// A datagram that has been received.
+/// A received datagram, without its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    /// How many bytes it has.
+    /// Number of its bytes.
     pub(crate) len: usize,
     pub(crate) from: SocketAddr,
-    /// It was sent to this machine and to no other.
+    /// It was sent to this machine only, not to a broadcast or multicast address.
     pub(crate) is_unicast: bool,
-    /// How many routers it could still have passed, and itself: the TTL (RFC 791), or hop limit (RFC
-    /// 8200).
+    /// Hops that it had left on arrival: the TTL (RFC 791) or hop limit (RFC 8200).
     pub(crate) hops: u8,
-    to: To,
+    to: LocalAddress,
 }
 
-/// Where an answer goes, and where it seems to come from.
+/// The route of an answer: its destination, its source address, and its hop limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
     pub(crate) peer: SocketAddr,
-    from: To,
+    from: LocalAddress,
     pub(super) hops: u8,
 }
 
-/// An address of ours, as the kernel takes it.
+/// A local address in the form that the kernel reports and accepts.
 #[derive(Clone, Copy, Debug)]
-enum To {
+enum LocalAddress {
     V4(libc::in_pktinfo),
     V6(libc::in6_pktinfo),
-    /// The kernel did not say, so it may choose.
-    Any,
+    /// The kernel did not report it, and chooses the source address of the answer.
+    Unknown,
 }
 
-/// Datagrams in and out, without waiting.
+/// A non-blocking datagram socket.
 pub(crate) trait DatagramSocket: Debug + Send {
-    /// For the poll.
+    /// Returns the event source for the poll.
     fn source(&mut self) -> &mut dyn Source;
 
-    /// Takes the next datagram, which fits if the buffer takes 64 KiB.
+    /// Receives the next datagram. A buffer of 64 KiB holds every datagram.
     ///
     /// # Errors
     ///
-    /// As `recv(2)`; "would block" if there is none.
+    /// As `recv(2)`; `WouldBlock` if no datagram waits.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Arrival>;
 
     /// Sends a datagram.
     ///
     /// # Errors
     ///
-    /// As `send(2)`; "would block" if there is no room for it now.
+    /// As `send(2)`; `WouldBlock` if the send buffer has no room for it.
     fn send(&mut self, bytes: &[u8], route: &Route) -> io::Result<()>;
 }
 
-/// A socket of the system.
+/// A UDP socket of the system.
 #[derive(Debug)]
 pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
-    /// What the kernel says of a datagram besides its bytes.
+    /// Buffer for the control messages of a datagram (`cmsg(3)`).
     control: Vec<u8>,
 }
 
 impl Arrival {
-    /// The way back. `None`: its answer would get nowhere.
+    /// Returns the route of the answer. `None`: the datagram has no hop left for it.
     ///
-    /// The answer may go one router less far than the datagram could still have gone. So two servers that
-    /// both do this cannot pass a datagram to and fro for ever, whatever their ports and their distance. An
-    /// answer arrives if its way is no longer than half of what the datagram began with: of the usual 64, or
-    /// more, that is nearly anywhere.
+    /// The hop limit of the answer is one less than the hops that the datagram had left. So an exchange between
+    /// two servers that both do this ends, whatever their ports and their distance. An answer arrives if its
+    /// route has at most half of the hops that the datagram started with; most systems start with 64 or more,
+    /// which is enough for nearly every route.
     pub(crate) fn route_back(&self) -> Option<Route> {
         let hops = self.hops.checked_sub(1).filter(|&hops| hops > 0)?;
         Some(Route { peer: self.from, from: self.to, hops })
@@ -92,17 +92,17 @@ impl Arrival {
 }
 
 impl UdpSocket {
-    /// A bound socket.
+    /// Prepares a bound socket.
     ///
     /// # Errors
     ///
-    /// If the system cannot say where a datagram was sent to.
+    /// If the system cannot report the destination or the hop limit of datagrams.
     pub(crate) fn new(socket: socket2::Socket) -> io::Result<Self> {
         if socket.local_addr()?.is_ipv6() {
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
             setsockopt(&socket, sockopt::Ipv6RecvHopLimit, &true)?;
         }
-        // One for both families takes both.
+        // An IPv6 socket that also receives IPv4 needs the options of both.
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
         let control = cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo, libc::c_int, libc::c_int);
@@ -121,33 +121,35 @@ impl DatagramSocket for UdpSocket {
         let message = recvmsg::<SockaddrStorage>(fd, &mut buffers, Some(&mut self.control), flags)?;
         let from = message.address.as_ref().and_then(socket_addr);
         let from = from.ok_or(io::ErrorKind::InvalidData)?;
-        // Of each it is said; if it were not, it would have what most systems begin with.
-        let (mut to, mut hops) = (To::Any, 64);
+        // The kernel reports both for every datagram. The defaults are safe: 64 is the usual initial hop limit.
+        let (mut to, mut hops) = (LocalAddress::Unknown, 64);
         for control in message.cmsgs()? {
             match control {
-                ControlMessageOwned::Ipv4PacketInfo(info) => to = To::V4(info),
-                // A socket for both says both of an IPv4 datagram, and of these the other says more.
-                ControlMessageOwned::Ipv6PacketInfo(info) if !matches!(to, To::V4(_)) => {
-                    to = To::V6(info);
+                ControlMessageOwned::Ipv4PacketInfo(info) => to = LocalAddress::V4(info),
+                // An IPv6 socket reports both for an IPv4 datagram; the IPv4 one has more information.
+                ControlMessageOwned::Ipv6PacketInfo(info) if !matches!(to, LocalAddress::V4(_)) => {
+                    to = LocalAddress::V6(info);
                 }
-                ControlMessageOwned::Ipv4Ttl(left) | ControlMessageOwned::Ipv6HopLimit(left) => {
-                    hops = u8::try_from(left).unwrap_or(u8::MAX);
+                ControlMessageOwned::Ipv4Ttl(limit) | ControlMessageOwned::Ipv6HopLimit(limit) => {
+                    hops = u8::try_from(limit).unwrap_or(u8::MAX);
                 }
                 _ => {}
             }
         }
-        let (is_unicast, to) = to.answered_from();
+        let (is_unicast, to) = to.into_source();
         Ok(Arrival { len: message.bytes, from, is_unicast, hops, to })
     }
 
     fn send(&mut self, bytes: &[u8], route: &Route) -> io::Result<()> {
         let hops = libc::c_int::from(route.hops);
         let controls: &[_] = match &route.from {
-            To::V4(info) => &[ControlMessage::Ipv4PacketInfo(info), ControlMessage::Ipv4Ttl(&hops)],
-            To::V6(info) => {
+            LocalAddress::V4(info) => {
+                &[ControlMessage::Ipv4PacketInfo(info), ControlMessage::Ipv4Ttl(&hops)]
+            }
+            LocalAddress::V6(info) => {
                 &[ControlMessage::Ipv6PacketInfo(info), ControlMessage::Ipv6HopLimit(&hops)]
             }
-            To::Any => &[],
+            LocalAddress::Unknown => &[],
         };
         let (fd, peer) = (self.socket.as_raw_fd(), SockaddrStorage::from(route.peer));
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
@@ -156,24 +158,24 @@ impl DatagramSocket for UdpSocket {
     }
 }
 
-impl To {
-    /// Whether a datagram that was sent there was for nobody else, and how its answer names the place.
-    fn answered_from(self) -> (bool, Self) {
+impl LocalAddress {
+    /// Returns whether this destination is unicast, and the source address of an answer.
+    fn into_source(self) -> (bool, Self) {
         match self {
             Self::V4(info) => {
-                // Of a broadcast or a multicast, the kernel says besides which address of ours it took it for.
+                // For a broadcast or multicast, the kernel reports a different local address in `ipi_spec_dst`.
                 let is_unicast = info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
-                // The way back need not be the way that it came.
+                // Without the interface index, the kernel routes the answer as usual.
                 (is_unicast, Self::V4(libc::in_pktinfo { ipi_ifindex: 0, ..info }))
             }
             Self::V6(info) => {
                 let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-                // A link-local address means nothing without its link (RFC 4007, 4).
+                // A link-local address is ambiguous without its link (RFC 4007, section 4).
                 let link = if address.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
                 let info = libc::in6_pktinfo { ipi6_ifindex: link, ..info };
                 (!address.is_multicast(), Self::V6(info))
             }
-            Self::Any => (true, self),
+            Self::Unknown => (true, self),
         }
     }
 }
@@ -187,8 +189,8 @@ fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
 
 #[cfg(test)]
 impl Arrival {
-    /// One that came from there, to us and nobody else.
-    pub(crate) fn one(from: SocketAddr, len: usize) -> Self {
-        Self { len, from, is_unicast: true, hops: 64, to: To::Any }
+    /// Creates a unicast datagram from this address.
+    pub(crate) fn unicast(from: SocketAddr, len: usize) -> Self {
+        Self { len, from, is_unicast: true, hops: 64, to: LocalAddress::Unknown }
     }
 }

@@ -75,7 +75,7 @@ impl DatagramSocket for Scripted {
         let next = self.0.lock().unwrap().arrivals.pop_front();
         let bytes = next.unwrap_or(Err(ErrorKind::WouldBlock.into()))?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
-        Ok(Arrival::one("127.0.0.1:5000".parse().unwrap(), bytes.len()))
+        Ok(Arrival::unicast("127.0.0.1:5000".parse().unwrap(), bytes.len()))
     }
 
     fn send(&mut self, bytes: &[u8], _: &Route) -> io::Result<()> {

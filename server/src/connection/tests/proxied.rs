@@ -93,10 +93,10 @@ fn a_client_is_known_when_it_speaks_or_stays_and_a_probe_of_the_proxy_is_not() {
         assert_eq!(lines(), Vec::<String>::new());
     }
     let mut bench = proxied(Protocol::Text, &[LINE]);
-    bench.now += 2 * limits::PROBE;
+    bench.now += 2 * limits::PROBE_TIME;
     bench.readable();
-    assert_eq!(bench.connection.deadline(), Some(bench.now + limits::PROBE));
-    assert_eq!(expire(&mut bench, limits::PROBE), Turn::Wait);
+    assert_eq!(bench.connection.deadline(), Some(bench.now + limits::PROBE_TIME));
+    assert_eq!(expire(&mut bench, limits::PROBE_TIME), Turn::Wait);
     assert_eq!(lines(), [format!("New client connected: {SOURCE} (through {PEER})")]);
 }
 
