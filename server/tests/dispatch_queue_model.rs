@@ -1,15 +1,12 @@
-//! The hand-over's sleep and wake protocol, in every order that its steps can come in.
+//! Model check of the dispatch queue: its park and wake protocol in every order of its steps.
 //!
-//! The very source of the hand-over runs here on atomics and a queue that hand control to the checker
-//! at each step. A lost wake shows as a deadlock, an item that is lost or taken twice as a wrong count.
-//! A push beside a worker that falls asleep is tried in all orders there are (`make torture`; `make test`
-//! tries the first fifty thousand). With more of them there are more orders than anyone can try, and a
-//! great many are picked at random, and others with few switches (PCT): `DISPATCH_SCHEDULES` says how many.
+//! The source of the dispatch queue is compiled here with atomics and a queue that return control to the checker
+//! at each step. A lost wakeup shows as a deadlock, an item that is lost or taken twice as a wrong count. A push
+//! beside a worker that parks runs in all orders (`make torture`; `make test` runs the first fifty thousand).
+//! With more threads there are too many orders, so the checker runs random ones, and random ones with few
+//! switches (PCT). `DISPATCH_SCHEDULES` sets their number.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a poisoned lock or a worker's panic ends a test as it should"
-)]
+#![expect(clippy::unwrap_used, reason = "a poisoned lock or a worker's panic fails the test")]
 
 use std::{collections::VecDeque, env};
 
@@ -26,10 +23,10 @@ mod sync {
 
     use super::VecDeque;
 
-    /// A bounded queue, each of whose operations is one step: what a lock-free one promises.
+    /// A bounded queue whose operations are one step each, as those of a lock-free queue appear.
     #[derive(Debug)]
     pub(crate) struct ArrayQueue<T> {
-        /// The step: the checker may switch before it, and not within what follows.
+        /// Loaded at each step: the checker may switch threads before the load, and not after it.
         step: AtomicUsize,
         items: Mutex<VecDeque<T>>,
         capacity: usize,
@@ -64,51 +61,51 @@ mod sync {
 }
 
 #[path = "../src/shared/dispatch_queue.rs"]
-#[expect(dead_code, reason = "not all of it is needed to check the protocol")]
+#[expect(dead_code, reason = "the check does not use every function")]
 mod dispatch_queue;
 
 use dispatch_queue::{DispatchQueue, Wake};
 
-/// A sleep that a wake ends, once.
+/// Parks a thread until it is woken; one wake ends one park.
 #[derive(Clone, Debug)]
-struct Bed(Arc<(Mutex<bool>, Condvar)>);
+struct Parker(Arc<(Mutex<bool>, Condvar)>);
 
-impl Bed {
+impl Parker {
     fn new() -> Self {
         Self(Arc::new((Mutex::new(false), Condvar::new())))
     }
 
-    fn sleep(&self) {
-        let (woken, bell) = &*self.0;
+    fn park(&self) {
+        let (woken, condvar) = &*self.0;
         let mut woken = woken.lock().unwrap();
         while !*woken {
-            woken = bell.wait(woken).unwrap();
+            woken = condvar.wait(woken).unwrap();
         }
         *woken = false;
     }
 }
 
-impl Wake for Bed {
+impl Wake for Parker {
     fn wake(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_one();
     }
 }
 
-type Queue = DispatchQueue<usize, Bed>;
+type Queue = DispatchQueue<usize, Parker>;
 
-/// What a worker does with the items that it takes.
+/// Behaviour of a worker with the items that it takes.
 #[derive(Clone, Copy)]
-enum Habit {
-    /// It has done with each at once.
-    Finishes,
-    /// It keeps all.
+enum Behaviour {
+    /// Releases each immediately.
+    Releases,
+    /// Keeps all.
     Keeps,
-    /// It keeps all, but finds at its second that it has too much to do, and hands that one back.
-    HandsBack,
+    /// Becomes overloaded by its second item and requeues it; keeps the others.
+    Requeues,
 }
 
-/// How many items have been taken, and not handed back.
+/// Number of items that have been taken and not requeued.
 struct Taken(Mutex<usize>, Condvar);
 
 impl Taken {
@@ -117,7 +114,8 @@ impl Taken {
         self.1.notify_all();
     }
 
-    /// Waits until all are. The end wakes everyone, and would hide that someone slept beside an item.
+    /// Waits until this many items are taken. The close comes later, because it wakes every worker and would
+    /// hide that one was parked beside an item.
     fn wait_for(&self, items: usize) {
         let mut taken = self.0.lock().unwrap();
         while *taken < items {
@@ -126,56 +124,56 @@ impl Taken {
     }
 }
 
-fn work(dispatch: &Queue, seat: usize, bed: &Bed, habit: Habit, taken: &Taken) {
-    let mut seen = 0;
+fn work(dispatch: &Queue, worker: usize, parker: &Parker, behaviour: Behaviour, taken: &Taken) {
+    let mut count = 0;
     loop {
-        while let Some(item) = dispatch.take(seat) {
-            seen += 1;
+        while let Some(item) = dispatch.take(worker) {
+            count += 1;
             taken.change(|taken| *taken += 1);
-            match habit {
-                Habit::Finishes => dispatch.release(seat),
-                Habit::HandsBack if seen == 2 => {
-                    dispatch.set_overloaded(seat, true);
-                    // First, or it is counted twice for a moment.
+            match behaviour {
+                Behaviour::Releases => dispatch.release(worker),
+                Behaviour::Requeues if count == 2 => {
+                    dispatch.set_overloaded(worker, true);
+                    // Before the requeue, or the item would be counted twice for a moment.
                     taken.change(|taken| *taken -= 1);
-                    if dispatch.requeue(seat, item).is_err() {
+                    if dispatch.requeue(worker, item).is_err() {
                         taken.change(|taken| *taken += 1);
                     }
                 }
-                Habit::Keeps | Habit::HandsBack => {}
+                Behaviour::Keeps | Behaviour::Requeues => {}
             }
         }
-        // As the worker does: its next look at the others' load.
-        dispatch.set_overloaded(seat, false);
+        // As at the next check of a worker's rebalancer.
+        dispatch.set_overloaded(worker, false);
         if dispatch.is_drained() {
             return;
         }
-        if dispatch.prepare_park(seat) {
-            bed.sleep();
-            dispatch.unpark(seat);
+        if dispatch.prepare_park(worker) {
+            parker.park();
+            dispatch.unpark(worker);
         }
     }
 }
 
-/// One pusher, and a worker for each habit: every item is taken once, and nobody sleeps for ever.
-fn scenario(items: usize, capacity: usize, habits: &'static [Habit]) {
-    let pusher = Bed::new();
-    let beds: Vec<_> = habits.iter().map(|_| Bed::new()).collect();
-    let dispatch = Arc::new(DispatchQueue::new(capacity, pusher.clone(), beds.clone()));
+/// Runs one producer and a worker for each behaviour: every item is taken once, and no thread parks forever.
+fn scenario(items: usize, capacity: usize, behaviours: &'static [Behaviour]) {
+    let producer = Parker::new();
+    let parkers: Vec<_> = behaviours.iter().map(|_| Parker::new()).collect();
+    let dispatch = Arc::new(DispatchQueue::new(capacity, producer.clone(), parkers.clone()));
     let taken = Arc::new(Taken(Mutex::new(0), Condvar::new()));
-    let workers: Vec<_> = beds
+    let workers: Vec<_> = parkers
         .into_iter()
-        .zip(habits)
+        .zip(behaviours)
         .enumerate()
-        .map(|(seat, (bed, habit))| {
+        .map(|(worker, (parker, behaviour))| {
             let (dispatch, taken) = (Arc::clone(&dispatch), Arc::clone(&taken));
-            thread::spawn(move || work(&dispatch, seat, &bed, *habit, &taken))
+            thread::spawn(move || work(&dispatch, worker, &parker, *behaviour, &taken))
         })
         .collect();
     for mut item in 0..items {
-        while let Err(back) = dispatch.push(item) {
-            item = back;
-            pusher.sleep();
+        while let Err(returned) = dispatch.push(item) {
+            item = returned;
+            producer.park();
         }
     }
     taken.wait_for(items);
@@ -186,60 +184,61 @@ fn scenario(items: usize, capacity: usize, habits: &'static [Habit]) {
     taken.change(|taken| assert_eq!(*taken, items));
 }
 
-/// Of the orders of one push and one sleep, so many are enough for every test run; all of them are
-/// tried where more schedules are asked for.
+/// Maximum orders of one push and one park in every test run. With `DISPATCH_SCHEDULES` all orders run.
 const QUICK_ORDERS: usize = 50_000;
 
-fn asked_schedules() -> Option<usize> {
-    env::var("DISPATCH_SCHEDULES").ok().map(|asked| asked.parse().expect("a number"))
+fn requested_schedules() -> Option<usize> {
+    let requested = env::var("DISPATCH_SCHEDULES").ok()?;
+    Some(requested.parse().expect("DISPATCH_SCHEDULES is a number"))
 }
 
 fn schedules() -> usize {
-    asked_schedules().unwrap_or(2_000)
+    requested_schedules().unwrap_or(2_000)
 }
 
-/// At random, and with few switches at the worst moments.
-fn in_many_orders(scenario: fn()) {
+/// Checks random orders, and random orders with few switches (PCT).
+fn check_many_orders(scenario: fn()) {
     check_random(scenario, schedules());
     check_pct(scenario, schedules(), 4);
 }
 
-/// The heart of it: a push beside a worker that falls asleep.
 #[test]
-fn a_push_beside_a_worker_that_falls_asleep() {
-    let push_and_sleep = || {
-        let bed = Bed::new();
-        let dispatch = Arc::new(DispatchQueue::new(1, Bed::new(), [bed.clone()]));
-        let pusher = {
+fn a_push_beside_a_worker_that_parks_loses_no_wakeup() {
+    let push_and_park = || {
+        let parker = Parker::new();
+        let dispatch = Arc::new(DispatchQueue::new(1, Parker::new(), [parker.clone()]));
+        let producer = {
             let dispatch = Arc::clone(&dispatch);
             thread::spawn(move || dispatch.push(7))
         };
-        // It has just found nothing to take.
+        // The worker has just found nothing to take.
         while dispatch.prepare_park(0) {
-            bed.sleep();
+            parker.park();
             dispatch.unpark(0);
         }
         assert_eq!(dispatch.take(0), Some(7));
-        pusher.join().unwrap().unwrap();
+        producer.join().unwrap().unwrap();
     };
-    check_dfs(push_and_sleep, asked_schedules().is_none().then_some(QUICK_ORDERS));
+    check_dfs(push_and_park, requested_schedules().is_none().then_some(QUICK_ORDERS));
 }
 
 #[test]
-fn the_pusher_is_woken_when_a_full_queue_has_room() {
-    in_many_orders(|| scenario(4, 1, &[Habit::Finishes]));
-    in_many_orders(|| scenario(5, 2, &[Habit::Finishes, Habit::Finishes]));
+fn the_producer_is_woken_when_a_full_queue_has_room() {
+    check_many_orders(|| scenario(4, 1, &[Behaviour::Releases]));
+    check_many_orders(|| scenario(5, 2, &[Behaviour::Releases, Behaviour::Releases]));
 }
 
 #[test]
-fn workers_that_keep_what_they_take_share_it() {
-    in_many_orders(|| scenario(4, 4, &[Habit::Keeps, Habit::Keeps]));
-    in_many_orders(|| scenario(5, 2, &[Habit::Keeps, Habit::Keeps, Habit::Keeps]));
+fn workers_that_keep_their_items_share_them() {
+    check_many_orders(|| scenario(4, 4, &[Behaviour::Keeps, Behaviour::Keeps]));
+    check_many_orders(|| scenario(5, 2, &[Behaviour::Keeps, Behaviour::Keeps, Behaviour::Keeps]));
 }
 
 #[test]
-fn what_is_handed_back_is_taken_again() {
-    in_many_orders(|| scenario(4, 4, &[Habit::HandsBack, Habit::Keeps]));
-    in_many_orders(|| scenario(4, 2, &[Habit::HandsBack, Habit::HandsBack]));
-    in_many_orders(|| scenario(5, 1, &[Habit::HandsBack, Habit::Finishes, Habit::Keeps]));
+fn a_requeued_item_is_taken_again() {
+    check_many_orders(|| scenario(4, 4, &[Behaviour::Requeues, Behaviour::Keeps]));
+    check_many_orders(|| scenario(4, 2, &[Behaviour::Requeues, Behaviour::Requeues]));
+    check_many_orders(|| {
+        scenario(5, 1, &[Behaviour::Requeues, Behaviour::Releases, Behaviour::Keeps]);
+    });
 }
