@@ -1,4 +1,4 @@
-//! Connections through a proxy: until the header is whole, and from then on.
+//! Connections through a proxy, until the PROXY header is complete and after it.
 
 use super::*;
 
@@ -8,25 +8,25 @@ const BINARY: &[u8] =
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 const SOURCE: &str = "203.0.113.7:5000";
 
-/// Through a proxy, with its log lines kept.
-fn proxied(protocol: Protocol, incoming: &[&[u8]]) -> Bench {
-    listen();
-    Bench::on(ConnectionPolicy::of(protocol).behind_proxy(), incoming)
+/// Returns a connection through a proxy, and captures its log lines.
+fn proxied(protocol: Protocol, incoming: &[&[u8]]) -> Harness {
+    capture_log();
+    Harness::with_policy(ConnectionPolicy::of(protocol).behind_proxy(), incoming)
 }
 
-/// The same, where one source may have so many connections.
-fn limited(most: usize, incoming: &[&[u8]]) -> Bench {
-    let mut bench = proxied(Protocol::Text, incoming);
-    bench.open =
-        ConnectionLimits::new(&Config { max_connections_per_ip: Some(most), ..Config::default() });
-    let policy = bench.connection.policy();
-    bench.open.acquire(policy, bench.connection.ip()).unwrap();
-    bench
+/// Returns a connection through a proxy with a limit on connections per source.
+fn limited(max: usize, incoming: &[&[u8]]) -> Harness {
+    let mut harness = proxied(Protocol::Text, incoming);
+    harness.limits =
+        ConnectionLimits::new(&Config { max_connections_per_ip: Some(max), ..Config::default() });
+    let policy = harness.connection.policy();
+    harness.limits.acquire(policy, harness.connection.ip()).unwrap();
+    harness
 }
 
-fn expire(bench: &mut Bench, after: Duration) -> Turn {
-    let telemetry = ConnectionEvents::new(&bench.counters, true);
-    bench.connection.expire(bench.now + after, &telemetry)
+fn expire(harness: &mut Harness, after: Duration) -> Turn {
+    let telemetry = ConnectionEvents::new(&harness.counters, true);
+    harness.connection.expire(harness.now + after, &telemetry)
 }
 
 #[test]
@@ -34,75 +34,76 @@ fn a_header_split_at_every_byte_is_followed_by_the_same_session() {
     for header in [LINE, BINARY] {
         let all = [header, b"hello\n"].concat();
         for at in 1..all.len() {
-            let mut bench = proxied(Protocol::Text, &[&all[..at], &all[at..], END]);
-            assert_eq!(bench.run(), Turn::Over);
-            assert_eq!(bench.stream().outgoing, b"hello\n", "split at {at}");
+            let mut harness = proxied(Protocol::Text, &[&all[..at], &all[at..], END]);
+            assert_eq!(harness.run(), Turn::Over);
+            assert_eq!(harness.stream().outgoing, b"hello\n", "split at {at}");
             assert_eq!(lines()[0], format!("New client connected: {SOURCE} (through {PEER})"));
             assert!(
                 lines()[1].starts_with(&format!("Received from {SOURCE}: 'h")),
                 "{:?}",
                 lines()
             );
-            assert_eq!(bench.connection.peer(), SOURCE);
+            assert_eq!(harness.connection.peer(), SOURCE);
         }
         let bytes: Vec<&[u8]> = all.chunks(1).collect();
-        let mut bench = proxied(Protocol::Text, &bytes);
-        bench.run();
-        assert_eq!(bench.stream().outgoing, b"hello\n");
+        let mut harness = proxied(Protocol::Text, &bytes);
+        harness.run();
+        assert_eq!(harness.stream().outgoing, b"hello\n");
     }
 }
 
 #[test]
-fn what_comes_behind_the_header_in_one_read_is_served_as_if_it_came_alone() {
+fn bytes_after_the_header_in_one_read_are_served_like_a_read_of_their_own() {
     // An exit without a newline is one only as a read of its own.
-    let mut bench = proxied(Protocol::Text, &[&[LINE, b"exit"].concat()]);
-    assert_eq!(bench.readable(), Turn::Wait);
-    assert_eq!(bench.stream().outgoing, b"Goodbye!");
-    assert_eq!(bench.counters.bytes_received.get(), 4);
+    let mut harness = proxied(Protocol::Text, &[&[LINE, b"exit"].concat()]);
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(harness.stream().outgoing, b"Goodbye!");
+    assert_eq!(harness.counters.bytes_received.get(), 4);
 
-    let mut bench = proxied(Protocol::Length, &[&[BINARY, b"\0\0\0\x05he"].concat(), b"llo", END]);
-    assert_eq!(bench.run(), Turn::Over);
-    assert_eq!(bench.stream().outgoing, b"\0\0\0\x05hello");
+    let mut harness =
+        proxied(Protocol::Length, &[&[BINARY, b"\0\0\0\x05he"].concat(), b"llo", END]);
+    assert_eq!(harness.run(), Turn::Over);
+    assert_eq!(harness.stream().outgoing, b"\0\0\0\x05hello");
 }
 
 #[test]
-fn a_header_is_echoed_where_none_is_asked_for() {
-    let mut bench = Bench::new(Protocol::Raw, &[LINE, END]);
-    assert_eq!(bench.run(), Turn::Over);
-    assert_eq!(bench.stream().outgoing, LINE);
+fn a_header_is_echoed_by_a_listener_that_requires_none() {
+    let mut harness = Harness::new(Protocol::Raw, &[LINE, END]);
+    assert_eq!(harness.run(), Turn::Over);
+    assert_eq!(harness.stream().outgoing, LINE);
 }
 
 #[test]
-fn whom_the_proxy_speaks_for_itself_is_the_proxy() {
+fn a_header_without_a_source_leaves_the_proxy_as_the_peer() {
     for header in [LOCAL, b"PROXY UNKNOWN\r\n"] {
-        let mut bench = limited(1, &[&[header, b"hello\n"].concat(), END]);
-        assert_eq!(bench.connection.ip(), None);
-        bench.run();
-        assert_eq!(bench.stream().outgoing, b"hello\n");
+        let mut harness = limited(1, &[&[header, b"hello\n"].concat(), END]);
+        assert_eq!(harness.connection.ip(), None);
+        harness.run();
+        assert_eq!(harness.stream().outgoing, b"hello\n");
         assert_eq!(lines()[0], format!("New client connected: {PEER}"));
-        assert_eq!(bench.connection.ip(), None);
+        assert_eq!(harness.connection.ip(), None);
     }
 }
 
 #[test]
-fn a_client_is_known_when_it_speaks_or_stays_and_a_probe_of_the_proxy_is_not() {
+fn a_client_that_sends_or_stays_is_logged_and_a_probe_of_the_proxy_is_not() {
     for header in [LINE, LOCAL] {
-        let mut bench = proxied(Protocol::Text, &[header, END]);
-        assert_eq!(bench.run(), Turn::Over);
-        assert!(!bench.connection.is_logged());
+        let mut harness = proxied(Protocol::Text, &[header, END]);
+        assert_eq!(harness.run(), Turn::Over);
+        assert!(!harness.connection.is_logged());
         assert_eq!(lines(), Vec::<String>::new());
     }
-    let mut bench = proxied(Protocol::Text, &[LINE]);
-    bench.now += 2 * limits::PROBE_TIME;
-    bench.readable();
-    assert_eq!(bench.connection.deadline(), Some(bench.now + limits::PROBE_TIME));
-    assert_eq!(expire(&mut bench, limits::PROBE_TIME), Turn::Wait);
+    let mut harness = proxied(Protocol::Text, &[LINE]);
+    harness.now += 2 * limits::PROBE_TIME;
+    harness.readable();
+    assert_eq!(harness.connection.deadline(), Some(harness.now + limits::PROBE_TIME));
+    assert_eq!(expire(&mut harness, limits::PROBE_TIME), Turn::Wait);
     assert_eq!(lines(), [format!("New client connected: {SOURCE} (through {PEER})")]);
 }
 
 #[test]
-fn what_is_no_header_is_refused_at_the_byte_that_shows_it() {
-    for (pieces, says) in [
+fn bytes_that_are_not_a_header_are_refused_at_the_first_wrong_byte() {
+    for (chunks, message) in [
         (
             &[&b"GET / HTTP/1.1\r\n"[..]][..],
             "sent no PROXY header, which this listener requires; the received bytes begin with 'GET / HTTP/1.1\\r\\n'",
@@ -120,137 +121,137 @@ fn what_is_no_header_is_refused_at_the_byte_that_shows_it() {
             "sent an invalid PROXY header: it is binary and its version is 3; the only binary version is 2; the received bytes begin with '\\r\\n\\r\\n\\x00\\r\\nQUIT\\n1'",
         ),
     ] {
-        let mut bench = proxied(Protocol::Text, pieces);
-        for _ in 1..pieces.len() {
-            assert_eq!(bench.readable(), Turn::Wait);
+        let mut harness = proxied(Protocol::Text, chunks);
+        for _ in 1..chunks.len() {
+            assert_eq!(harness.readable(), Turn::Wait);
         }
-        assert_eq!(bench.readable(), Turn::Over);
-        assert_eq!(bench.stream().outgoing, b"", "nothing is echoed");
-        assert_eq!(lines(), [format!("Client {PEER} {says}")]);
-        assert_eq!(bench.counters.refused.get(), 1);
+        assert_eq!(harness.readable(), Turn::Over);
+        assert_eq!(harness.stream().outgoing, b"", "nothing is echoed");
+        assert_eq!(lines(), [format!("Client {PEER} {message}")]);
+        assert_eq!(harness.counters.refused.get(), 1);
     }
 }
 
 #[test]
-fn of_much_that_is_no_header_little_is_logged() {
-    let mut bench = proxied(Protocol::Text, &[&vec![b'x'; limits::READ_BUFFER]]);
-    assert_eq!(bench.readable(), Turn::Over);
+fn the_log_shows_only_the_beginning_of_bytes_that_are_not_a_header() {
+    let mut harness = proxied(Protocol::Text, &[&vec![b'x'; limits::READ_BUFFER]]);
+    assert_eq!(harness.readable(), Turn::Over);
     assert!(lines()[0].ends_with(&format!("'{}'", "x".repeat(limits::PROXY_SHOWN))));
 }
 
 #[test]
-fn a_header_that_takes_too_long_is_not_waited_for_however_it_trickles() {
-    for (pieces, began) in
+fn an_incomplete_header_is_refused_at_the_timeout_however_slowly_it_arrives() {
+    for (chunks, beginning) in
         [(&[][..], ""), (&[&b"PRO"[..], b"XY"], "; the received bytes begin with 'PROXY'")]
     {
-        let mut bench = proxied(Protocol::Text, pieces);
-        let start = bench.now;
-        for _ in pieces {
-            bench.now += limits::PROXY_TIMEOUT / 4;
-            assert_eq!(bench.readable(), Turn::Wait);
+        let mut harness = proxied(Protocol::Text, chunks);
+        let start = harness.now;
+        for _ in chunks {
+            harness.now += limits::PROXY_TIMEOUT / 4;
+            assert_eq!(harness.readable(), Turn::Wait);
         }
-        assert_eq!(bench.connection.unsent(), 0, "a header is no echo that is owed");
-        assert_eq!(bench.connection.deadline(), Some(start + limits::PROXY_TIMEOUT));
-        bench.now = start;
-        assert_eq!(expire(&mut bench, limits::PROXY_TIMEOUT / 2), Turn::Wait);
-        assert_eq!(lines(), Vec::<String>::new(), "whose it is nobody knows");
-        assert_eq!(expire(&mut bench, limits::PROXY_TIMEOUT), Turn::Over);
-        let said = format!(
-            "Client {PEER} sent no complete PROXY header within 5s, which this listener requires{began}"
+        assert_eq!(harness.connection.unsent(), 0, "a header is not echoed");
+        assert_eq!(harness.connection.deadline(), Some(start + limits::PROXY_TIMEOUT));
+        harness.now = start;
+        assert_eq!(expire(&mut harness, limits::PROXY_TIMEOUT / 2), Turn::Wait);
+        assert_eq!(lines(), Vec::<String>::new(), "the client is still unknown");
+        assert_eq!(expire(&mut harness, limits::PROXY_TIMEOUT), Turn::Over);
+        let message = format!(
+            "Client {PEER} sent no complete PROXY header within 5s, which this listener requires{beginning}"
         );
-        assert_eq!(lines(), [said]);
+        assert_eq!(lines(), [message]);
     }
 }
 
 #[test]
-fn an_end_within_the_header_is_told_and_one_before_it_is_a_probe() {
+fn an_end_within_the_header_is_logged_and_one_before_it_is_a_probe() {
     let reset = || Err(io::ErrorKind::ConnectionReset.into());
     for end in [|| Ok(END.to_vec()), reset] {
         for at in 1..LINE.len() {
-            let mut bench = proxied(Protocol::Text, &[&LINE[..at]]);
-            bench.stream().incoming.push_back(end());
-            assert_eq!(bench.run(), Turn::Over);
-            assert_eq!(bench.stream().outgoing, b"");
-            let cut = format!(
+            let mut harness = proxied(Protocol::Text, &[&LINE[..at]]);
+            harness.stream().incoming.push_back(end());
+            assert_eq!(harness.run(), Turn::Over);
+            assert_eq!(harness.stream().outgoing, b"");
+            let incomplete = format!(
                 "Client {PEER} disconnected before its PROXY header was complete; the received bytes begin with"
             );
-            assert_eq!((heard(&cut), lines().len()), (1, 1), "{:?}", lines());
+            assert_eq!((count_lines(&incomplete), lines().len()), (1, 1), "{:?}", lines());
         }
-        let mut bench = proxied(Protocol::Text, &[]);
-        bench.stream().incoming.push_back(end());
-        assert_eq!(bench.run(), Turn::Over);
-        assert!(!bench.connection.is_logged());
+        let mut harness = proxied(Protocol::Text, &[]);
+        harness.stream().incoming.push_back(end());
+        assert_eq!(harness.run(), Turn::Over);
+        assert!(!harness.connection.is_logged());
         assert_eq!(lines(), Vec::<String>::new());
     }
 }
 
 #[test]
-fn a_drain_counts_the_header_among_what_was_received() {
+fn a_drain_counts_the_header_as_received_bytes() {
     let all = [LINE, b"hello\n"].concat();
     for at in 0..=all.len() {
         for read_before in [false, true] {
-            let mut bench = proxied(Protocol::Raw, &[&all[..at]]);
+            let mut harness = proxied(Protocol::Raw, &[&all[..at]]);
             if read_before && at > 0 {
-                bench.readable();
+                harness.readable();
             }
-            bench.connection.drain();
-            bench.stream().incoming.push_back(Ok(all[at..].to_vec()));
-            bench
+            harness.connection.drain();
+            harness.stream().incoming.push_back(Ok(all[at..].to_vec()));
+            harness
                 .stream()
                 .incoming
-                .retain(|piece| piece.as_ref().is_ok_and(|piece| !piece.is_empty()));
-            assert_eq!(bench.turn(), Turn::Wait);
+                .retain(|chunk| chunk.as_ref().is_ok_and(|chunk| !chunk.is_empty()));
+            assert_eq!(harness.turn(), Turn::Wait);
             let served = &all[LINE.len().min(at)..at];
-            assert_eq!(bench.stream().outgoing, served, "drained when {at} bytes had come");
-            assert!(bench.stream().half_closed);
-            assert_eq!(bench.connection.unsent(), 0);
+            assert_eq!(harness.stream().outgoing, served, "drained with {at} bytes received");
+            assert!(harness.stream().half_closed);
+            assert_eq!(harness.connection.unsent(), 0);
         }
     }
 }
 
 #[test]
-fn the_source_is_counted_when_it_is_known_and_not_the_proxy() {
+fn the_limit_per_source_counts_the_client_and_not_the_proxy() {
     let mut first = limited(1, &[LINE]);
     assert_eq!(first.connection.ip(), None);
     first.readable();
     let ip = Some([203, 0, 113, 7].into());
     assert_eq!(first.connection.ip(), ip);
-    assert!(first.open.admit_source(ip).is_err(), "it is counted");
-    first.open.release(first.connection.policy(), first.connection.ip());
-    assert!(first.open.is_empty());
+    assert!(first.limits.admit_source(ip).is_err(), "the client is counted");
+    first.limits.release(first.connection.policy(), first.connection.ip());
+    assert!(first.limits.is_empty());
 }
 
 #[test]
-fn a_source_over_the_limit_is_told_and_not_served() {
-    let said =
+fn a_source_over_the_limit_receives_the_reason_and_is_not_served() {
+    let reply =
         b"Server is full: it serves 1 connection from one address at most. Try again later.\r\n";
-    for taken in [said.len(), 5] {
-        let mut bench = limited(1, &[&[LINE, b"hello\n"].concat(), b"more\n", END]);
-        bench.open.admit_source(Some([203, 0, 113, 7].into())).unwrap();
-        bench.stream().takes = [taken, 0].into();
-        while bench.readable() != Turn::Over {}
-        assert_eq!(bench.stream().outgoing, said);
-        assert!(!bench.stream().incoming.is_empty(), "it is not waited for");
+    for taken in [reply.len(), 5] {
+        let mut harness = limited(1, &[&[LINE, b"hello\n"].concat(), b"more\n", END]);
+        harness.limits.admit_source(Some([203, 0, 113, 7].into())).unwrap();
+        harness.stream().write_sizes = [taken, 0].into();
+        while harness.readable() != Turn::Over {}
+        assert_eq!(harness.stream().outgoing, reply);
+        assert!(!harness.stream().incoming.is_empty(), "the rest is not read");
         let refused = format!("Refused {SOURCE}: at the limit of 1 connection from one address");
         assert_eq!(lines(), [refused]);
         assert_eq!(
-            bench.connection.ip(),
+            harness.connection.ip(),
             None,
-            "it is not released for what it was not counted for"
+            "a refused source is not counted, so it must not be released"
         );
-        assert_eq!(bench.counters.refused.get(), 1);
+        assert_eq!(harness.counters.refused.get(), 1);
     }
 }
 
 #[test]
-fn a_unix_socket_as_the_source_is_named_and_not_counted() {
+fn a_unix_socket_as_the_source_is_logged_and_not_counted() {
     let mut addresses = [0; 216];
     addresses[..9].copy_from_slice(b"/tmp/\na b");
     let header = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8"[..], &addresses].concat();
-    let mut bench = limited(1, &[&[&header[..], b"hello\n"].concat()]);
-    bench.readable();
-    assert_eq!(bench.stream().outgoing, b"hello\n");
+    let mut harness = limited(1, &[&[&header[..], b"hello\n"].concat()]);
+    harness.readable();
+    assert_eq!(harness.stream().outgoing, b"hello\n");
     let connected = format!(r"New client connected: unix:///tmp/\na\x20b (through {PEER})");
     assert_eq!(lines()[0], connected);
-    assert_eq!(bench.connection.ip(), None);
+    assert_eq!(harness.connection.ip(), None);
 }
