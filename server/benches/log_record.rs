@@ -1,6 +1,6 @@
-//! What one log record costs the thread that logs it: through fern, its format and the sink, and handed
-//! over in batches as a worker does. The writer's thread takes them meanwhile, and writes them where
-//! nothing is kept; were it too slow, nothing would be lost, and the record would take as long.
+//! The cost of one log record for the thread that logs it: fern, format, sink, and the hand-over of batches as
+//! a worker does it. The writer writes them to `/dev/null` at the same time. A slow writer would show as a
+//! higher cost, because a slow sink drops no records.
 
 use std::hint::black_box;
 
@@ -9,10 +9,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use log::LevelFilter;
 use server::logging::{Format, Options, Overflow, defer, flush, start};
 
-/// The environment variable that names the format, `text` or `json`: a process has one logger.
+/// Environment variable with the format, `text` or `json`. A process has one logger, so one run measures one.
 const FORMAT: &str = "LOG_FORMAT";
 
-/// Records that a worker makes before it hands them over, with 50 connections and a message each.
+/// Records per batch: those of a worker with 50 connections and a message each.
 const ROUND: u32 = 100;
 
 fn record(criterion: &mut Criterion) {
@@ -23,7 +23,7 @@ fn record(criterion: &mut Criterion) {
         overflow: Overflow::Block,
         file: Some("/dev/null".into()),
     };
-    let log = start(&options).expect("the only logger of this process");
+    let log = start(&options).expect("no other logger is installed");
     let message = [b'x'; 64];
     defer();
     let mut records = 0;

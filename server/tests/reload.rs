@@ -1,6 +1,6 @@
-//! A server is told something else while it runs.
+//! Reload: a running server receives another configuration.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -17,34 +17,37 @@ use common::{
 };
 use server::{Config, Handle, Listener, ReloadError, RunError, Server, Stats};
 
-struct Running {
+/// A server that runs in a thread.
+struct RunningServer {
     config: Config,
-    at: HostPort,
+    addr: HostPort,
     handle: Handle,
     thread: thread::JoinHandle<Result<Stats, RunError>>,
 }
 
-impl Running {
-    /// On one port of 127.0.0.1.
+impl RunningServer {
+    /// Starts a server with one TCP listener on a free port of 127.0.0.1.
     fn start() -> Self {
         let mut config = Config::default();
         config.listeners = vec![Listener::tcp("127.0.0.1", 0)];
         Self::start_with(config)
     }
 
-    /// With one listener for TCP.
+    /// Starts a server whose only listener is a TCP listener.
     fn start_with(config: Config) -> Self {
         let server = Server::bind(config.clone()).unwrap();
-        let [Endpoint::Tcp(at)] = &server.endpoints()[..] else { panic!("one was asked for") };
-        let (at, handle) = (at.clone(), server.handle());
-        Self { config, at, handle, thread: thread::spawn(|| server.run()) }
+        let [Endpoint::Tcp(addr)] = &server.endpoints()[..] else {
+            panic!("the server has one TCP listener")
+        };
+        let (addr, handle) = (addr.clone(), server.handle());
+        Self { config, addr, handle, thread: thread::spawn(|| server.run()) }
     }
 
     fn connect(&self) -> TcpStream {
-        TcpStream::connect((&self.at.host[..], self.at.port)).unwrap()
+        TcpStream::connect((&self.addr.host[..], self.addr.port)).unwrap()
     }
 
-    fn end(self) -> Stats {
+    fn shut_down(self) -> Stats {
         self.handle.shutdown();
         self.thread.join().unwrap().unwrap()
     }
@@ -52,38 +55,38 @@ impl Running {
 
 fn echo(mut stream: impl Read + Write, text: &[u8]) -> Vec<u8> {
     stream.write_all(text).unwrap();
-    let mut back = vec![0; text.len()];
-    stream.read_exact(&mut back).unwrap();
-    back
+    let mut reply = vec![0; text.len()];
+    stream.read_exact(&mut reply).unwrap();
+    reply
 }
 
 #[test]
-fn listeners_come_and_go_and_nobody_is_disconnected() {
+fn a_reload_opens_and_closes_listeners_and_disconnects_no_client() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("echo.sock");
-    let server = Running::start();
+    let server = RunningServer::start();
     let before = server.connect();
     assert_eq!(echo(&before, b"before"), b"before");
 
     let mut config = server.config.clone();
     config.listeners = vec![Listener::new(Endpoint::Unix(path.clone()))];
     server.handle.reload(&config).unwrap();
-    let gone = TcpStream::connect((&server.at.host[..], server.at.port));
-    assert_eq!(gone.unwrap_err().kind(), ErrorKind::ConnectionRefused);
-    assert_eq!(echo(UnixStream::connect(&path).unwrap(), b"here now"), b"here now");
-    assert_eq!(echo(&before, b"still here"), b"still here");
+    let refused = TcpStream::connect((&server.addr.host[..], server.addr.port));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(echo(UnixStream::connect(&path).unwrap(), b"new listener"), b"new listener");
+    assert_eq!(echo(&before, b"still connected"), b"still connected");
 
-    config.listeners = vec![Listener::new(Endpoint::Tcp(server.at.clone()))];
+    config.listeners = vec![Listener::new(Endpoint::Tcp(server.addr.clone()))];
     server.handle.reload(&config).unwrap();
-    assert!(!path.exists(), "its file goes with the listener");
-    assert_eq!(echo(server.connect(), b"back again"), b"back again");
+    assert!(!path.exists(), "the file of a closed listener is removed");
+    assert_eq!(echo(server.connect(), b"open again"), b"open again");
     drop(before);
-    assert_eq!(server.end().connections, 3);
+    assert_eq!(server.shut_down().connections, 3);
 }
 
 #[test]
-fn new_terms_are_for_those_who_come_later() {
-    let server = Running::start();
+fn changed_options_apply_to_new_connections() {
+    let server = RunningServer::start();
     let mut text = server.connect();
     assert_eq!(echo(&text, b"hello\n"), b"hello\n");
 
@@ -99,65 +102,68 @@ fn new_terms_are_for_those_who_come_later() {
     assert_eq!(&reply, b"Goodbye!\n");
 
     drop((text, raw));
-    assert_eq!(server.end().connections, 2);
+    assert_eq!(server.shut_down().connections, 2);
 }
 
 #[test]
-fn a_port_is_taken_over_from_a_listener_that_goes() {
-    let server = Running::start();
+fn a_new_listener_takes_over_the_port_of_a_closed_one() {
+    let server = RunningServer::start();
     let before = server.connect();
     let mut config = server.config.clone();
-    config.listeners = vec![Listener::tcp("0.0.0.0", server.at.port)];
+    config.listeners = vec![Listener::tcp("0.0.0.0", server.addr.port)];
     server.handle.reload(&config).unwrap();
-    assert_eq!(echo(server.connect(), b"everywhere"), b"everywhere");
-    assert_eq!(echo(&before, b"still here"), b"still here");
+    assert_eq!(echo(server.connect(), b"wildcard"), b"wildcard");
+    assert_eq!(echo(&before, b"still connected"), b"still connected");
     drop(before);
-    assert_eq!(server.end().connections, 2);
+    assert_eq!(server.shut_down().connections, 2);
 }
 
 #[test]
-fn what_cannot_be_listened_on_leaves_the_rest_as_it_is() {
-    let server = Running::start();
-    let other = Running::start();
+fn a_listener_that_cannot_be_bound_leaves_everything_unchanged() {
+    let server = RunningServer::start();
+    let other = RunningServer::start();
     let mut config = server.config.clone();
-    config.listeners = vec![Listener::new(Endpoint::Tcp(other.at.clone()))];
+    config.listeners = vec![Listener::new(Endpoint::Tcp(other.addr.clone()))];
     config.listeners.push(Listener::tcp("127.0.0.1", 0));
     let error = server.handle.reload(&config).unwrap_err();
     assert!(matches!(error, ReloadError::Unchanged(_)), "{error}");
-    assert_eq!(echo(server.connect(), b"here"), b"here");
-    assert_eq!(echo(other.connect(), b"there"), b"there");
-    // It is tried again each time.
-    let at = other.at.clone();
-    assert_eq!(other.end().connections, 1);
+    assert_eq!(echo(server.connect(), b"first server"), b"first server");
+    assert_eq!(echo(other.connect(), b"second server"), b"second server");
+    // Each reload tries again.
+    let addr = other.addr.clone();
+    assert_eq!(other.shut_down().connections, 1);
     server.handle.reload(&config).unwrap();
-    assert_eq!(echo(TcpStream::connect((&at.host[..], at.port)).unwrap(), b"there"), b"there");
-    assert_eq!(server.end().connections, 2);
+    assert_eq!(
+        echo(TcpStream::connect((&addr.host[..], addr.port)).unwrap(), b"taken over"),
+        b"taken over"
+    );
+    assert_eq!(server.shut_down().connections, 2);
 }
 
 #[test]
-fn udp_comes_and_goes_on_the_port_that_tcp_has() {
-    // An address that nobody else has, so that the same port is free for both.
+fn a_udp_listener_opens_and_closes_on_the_port_of_a_tcp_listener() {
+    // No other program uses this address, so the same port is free for both.
     let mut config = Config::default();
     config.listeners = vec![Listener::tcp("127.77.0.1", 0)];
-    let server = Running::start_with(config);
-    let udp = Endpoint::Udp(server.at.clone());
+    let server = RunningServer::start_with(config);
+    let udp = Endpoint::Udp(server.addr.clone());
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    peer.connect((&server.at.host[..], server.at.port)).unwrap();
+    peer.connect((&server.addr.host[..], server.addr.port)).unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let echo = |text: &[u8]| {
         peer.send(text).unwrap();
-        let mut back = [0; 64];
-        peer.recv(&mut back).map(|len| back[..len].to_vec())
+        let mut reply = [0; 64];
+        peer.recv(&mut reply).map(|len| reply[..len].to_vec())
     };
 
     let mut config = server.config.clone();
-    config.listeners[0].endpoint = Endpoint::Tcp(server.at.clone());
+    config.listeners[0].endpoint = Endpoint::Tcp(server.addr.clone());
     server.handle.reload(&config).unwrap();
     config.listeners.push(Listener::new(udp));
     server.handle.reload(&config).unwrap();
-    assert_eq!(echo(b"here").unwrap(), b"here");
+    assert_eq!(echo(b"open").unwrap(), b"open");
 
-    // The same listener, at another rate: one that it has used up.
+    // A lower rate applies to the open listener: the peer exceeds it.
     config.listeners[1].options.rate = NonZeroU32::new(1);
     server.handle.reload(&config).unwrap();
     let refused = || server.handle.stats().datagrams_refused > 0;
@@ -165,19 +171,19 @@ fn udp_comes_and_goes_on_the_port_that_tcp_has() {
         peer.send(b"too often").unwrap();
         refused()
     });
-    assert!(is_refused, "there is no limit");
+    assert!(is_refused, "the rate is not limited");
     config.listeners[1].options.rate = None;
     server.handle.reload(&config).unwrap();
 
     config.listeners.pop();
     server.handle.reload(&config).unwrap();
-    // Behind the answers that it still had to give.
+    // Answers to earlier datagrams may precede the error.
     let error = loop {
-        match echo(b"gone?") {
+        match echo(b"closed?") {
             Ok(_) => {}
             Err(error) => break error,
         }
     };
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
-    server.end();
+    server.shut_down();
 }

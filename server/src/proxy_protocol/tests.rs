@@ -72,15 +72,15 @@ fn valid() -> Vec<Vec<u8>> {
 }
 
 fn source(bytes: &[u8]) -> Option<Source> {
-    parse(bytes, MAX_LEN).unwrap().expect("it is whole").source
+    parse(bytes, MAX_LEN).unwrap().expect("the header is complete").source
 }
 
 fn error(bytes: &[u8]) -> Malformed {
     parse(bytes, MAX_LEN).unwrap_err()
 }
 
-/// The same text, one part of it another.
-fn changed(text: &str, part: &str, other: &str) -> Vec<u8> {
+/// Returns `text` with the first `part` replaced.
+fn replaced(text: &str, part: &str, other: &str) -> Vec<u8> {
     assert!(text.contains(part));
     text.replacen(part, other, 1).into_bytes()
 }
@@ -123,14 +123,14 @@ fn a_header_is_incomplete_until_its_last_byte_and_ends_there() {
                 header[..len].escape_ascii()
             );
         }
-        for behind in [&b""[..], b"exit\n", &header] {
-            let parsed = parse(&[&header, behind].concat(), MAX_LEN).unwrap().unwrap();
+        for rest in [&b""[..], b"exit\n", &header] {
+            let parsed = parse(&[&header, rest].concat(), MAX_LEN).unwrap().unwrap();
             assert_eq!(parsed.len, header.len(), "{}", header.escape_ascii());
         }
     }
 }
 
-/// Addresses, ports and what is to be ignored apart, a byte is what it must be.
+/// Every byte but those of addresses, ports and ignored text is fixed.
 #[test]
 fn a_wrong_fixed_byte_is_found_at_that_byte() {
     let fixed: [(Vec<u8>, &[u8]); 5] = [
@@ -146,8 +146,8 @@ fn a_wrong_fixed_byte_is_found_at_that_byte() {
             for byte in (0..=255).filter(|&byte| byte != header[at]) {
                 let mut other = header[..=at].to_vec();
                 other[at] = byte;
-                // These begin another header.
-                let others = [
+                // These are the beginning of another valid header.
+                let valid_beginnings = [
                     &b"\r"[..],
                     b"P",
                     b"PROXY T",
@@ -156,13 +156,13 @@ fn a_wrong_fixed_byte_is_found_at_that_byte() {
                     b"PROXY TCP6",
                     b"PROXY UNKNOWN ",
                 ];
-                let begins_another = others.contains(&&other[..]);
-                let is_found = parse(&other, MAX_LEN).is_err();
-                assert!(is_found != begins_another, "{}", other.escape_ascii());
+                let is_valid = valid_beginnings.contains(&&other[..]);
+                let is_refused = parse(&other, MAX_LEN).is_err();
+                assert!(is_refused != is_valid, "{}", other.escape_ascii());
             }
         }
     }
-    // The line end: what else may stand there is part of a port.
+    // The line end: a digit in its place is part of a port.
     for (line, at) in [LINES[0], LINES[3]].iter().flat_map(|line| [(line, 2), (line, 1)]) {
         for byte in (0..=255).filter(|byte| !b"\r\n".contains(byte)) {
             let mut other = line.as_bytes().to_vec();
@@ -178,7 +178,7 @@ fn a_wrong_fixed_byte_is_found_at_that_byte() {
 fn an_invalid_line_is_refused() {
     use Malformed::{Address, Character, Fields, Line, Missing, Port, Protocol};
     let line = LINES[0];
-    for (part, other, why) in [
+    for (part, other, reason) in [
         ("PROXY", "proxy", Missing),
         ("PROXY ", "PROXY  ", Protocol),
         ("TCP4", "tcp4", Protocol),
@@ -206,16 +206,16 @@ fn an_invalid_line_is_refused() {
         ("65432", "0xff", Character),
         ("65432", "ff", Port("ff".into())),
     ] {
-        // Behind a line end that is none there is more, or there could be one to come.
-        let other = [changed(line, part, other), b"hello".to_vec()].concat();
-        assert_eq!(error(&other), why, "{}", other.escape_ascii());
+        // More bytes follow, since an incomplete line end could still become a valid one.
+        let other = [replaced(line, part, other), b"hello".to_vec()].concat();
+        assert_eq!(error(&other), reason, "{}", other.escape_ascii());
     }
     for (part, other) in
         [("db8::7", "db8:::7"), ("db8::7", "db80g::7"), ("db8::7", "db8::7::"), ("::7", "::00007")]
     {
-        assert!(parse(&changed(LINES[3], part, other), MAX_LEN).is_err(), "{other}");
+        assert!(parse(&replaced(LINES[3], part, other), MAX_LEN).is_err(), "{other}");
     }
-    let longer = changed(LINES[8], "UNKNOWN", "UNKNOWN ");
+    let longer = replaced(LINES[8], "UNKNOWN", "UNKNOWN ");
     assert_eq!(error(&longer), Line);
     assert_eq!(error(&longer[..107]), Line);
     assert_eq!(parse(&longer[..106], MAX_LEN), Ok(None));
@@ -225,7 +225,7 @@ fn an_invalid_line_is_refused() {
 fn an_invalid_binary_header_is_refused() {
     use Malformed::{Checksum, Command, Family, Field, TooLong, TooShort, Version};
     let with = |more: &[u8]| v2(0x21, 0x11, &[&inet(), more].concat());
-    for (bytes, why) in [
+    for (bytes, reason) in [
         (v2(0x11, 0x11, &inet()), Version(1)),
         (v2(0x31, 0x11, &inet()), Version(3)),
         (v2(0x22, 0x11, &inet()), Command(2)),
@@ -241,10 +241,10 @@ fn an_invalid_binary_header_is_refused() {
         (with(&[CHECKSUM, 0, 0]), Checksum),
         (with(&[CHECKSUM, 0, 4, 0, 0, 0, 0]), Checksum),
     ] {
-        assert_eq!(error(&bytes), why, "{}", bytes.escape_ascii());
+        assert_eq!(error(&bytes), reason, "{}", bytes.escape_ascii());
     }
     assert_eq!(source(&v2(0x20, 0x00, &[0; 1008])), None);
-    // What can be said without the rest is said at once.
+    // A length over the limit is refused before the rest arrives.
     assert_eq!(error(&v2(0x20, 0x00, &[0; 1009])[..16]), TooLong(1009, 1024));
 }
 
@@ -255,7 +255,7 @@ fn the_checksum_covers_every_byte() {
         for bit in 0..8 {
             let mut other = header.clone();
             other[at] ^= 1 << bit;
-            // A type or a length that is another may hide the checksum, or what it stands for.
+            // A changed type or length of the checksum field may hide the checksum.
             let is_checked = !(FIXED + 12..FIXED + 15).contains(&at);
             assert!(!is_checked || parse(&other, MAX_LEN).is_err(), "bit {bit} of byte {at}");
         }
@@ -263,7 +263,7 @@ fn the_checksum_covers_every_byte() {
 }
 
 #[test]
-fn a_source_is_shown_as_one_printable_word() {
+fn a_source_is_displayed_as_a_single_printable_word() {
     for (name, shown) in [
         (&b"/run/app.sock"[..], Some("unix:///run/app.sock")),
         (b"\0app", Some("unix:@app")),
@@ -281,29 +281,29 @@ fn a_source_is_shown_as_one_printable_word() {
 }
 
 proptest! {
-    /// However the bytes are split: what is found is found at one byte, and more bytes do not change it.
+    /// The result is reached at one byte, and more bytes do not change it.
     #[test]
     fn the_result_does_not_depend_on_the_split(
         header in proptest::sample::select(valid()),
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
-        behind in proptest::collection::vec(any::<u8>(), 0..40),
+        rest in proptest::collection::vec(any::<u8>(), 0..40),
     ) {
-        let mut bytes = [header, behind].concat();
+        let mut bytes = [header, rest].concat();
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        let mut found = None;
+        let mut result = None;
         for len in 0..=bytes.len() {
-            let here = parse(&bytes[..len], MAX_LEN);
-            match &found {
-                None if here == Ok(None) => {}
+            let parsed = parse(&bytes[..len], MAX_LEN);
+            match &result {
+                None if parsed == Ok(None) => {}
                 None => {
-                    prop_assert!(!matches!(&here, Ok(Some(header)) if header.len != len));
-                    found = Some(here);
+                    prop_assert!(!matches!(&parsed, Ok(Some(header)) if header.len != len));
+                    result = Some(parsed);
                 }
-                Some(Ok(header)) => prop_assert_eq!(&here, &Ok(header.clone())),
-                Some(Err(_)) => prop_assert!(here.is_err()),
+                Some(Ok(header)) => prop_assert_eq!(&parsed, &Ok(header.clone())),
+                Some(Err(_)) => prop_assert!(parsed.is_err()),
             }
         }
     }

@@ -73,7 +73,7 @@ mod tests {
     use common::protocol::Protocol;
 
     use super::*;
-    use crate::session::tests::converse;
+    use crate::session::tests::run_session;
 
     fn prefix(len: u32) -> Vec<u8> {
         len.to_be_bytes().to_vec()
@@ -85,7 +85,7 @@ mod tests {
         for at in 0..=stream.len() {
             let reads = [&stream[..at], &stream[at..]];
             assert_eq!(
-                converse(Protocol::Length, &reads),
+                run_session(Protocol::Length, &reads),
                 (replies.to_vec(), reason),
                 "split at {at}"
             );

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{outcome::Reason, session::Session};
 
 /// Returns the bytes that a peer receives for these reads, and why its session ended.
-pub(crate) fn converse(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Option<Reason>) {
+pub(crate) fn run_session(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Option<Reason>) {
     let mut session = Session::new(protocol);
     let (mut held, mut replies) = (Vec::new(), Vec::new());
     for read in reads {
@@ -28,7 +28,7 @@ pub(crate) fn converse(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Option<
 #[test]
 fn raw_echoes_an_exit() {
     let reads: [&[u8]; 3] = [b"exit", b"exit\n", b"\0\xff"];
-    assert_eq!(converse(Protocol::Raw, &reads), (b"exitexit\n\0\xff".to_vec(), None));
+    assert_eq!(run_session(Protocol::Raw, &reads), (b"exitexit\n\0\xff".to_vec(), None));
 }
 
 proptest! {
@@ -40,7 +40,7 @@ proptest! {
         let sent = reads.concat();
         let reads: Vec<&[u8]> = reads.iter().map(Vec::as_slice).collect();
         for protocol in [Protocol::Text, Protocol::Raw, Protocol::Length] {
-            let (replies, end) = converse(protocol, &reads);
+            let (replies, end) = run_session(protocol, &reads);
             if end.is_none() {
                 prop_assert_eq!(&replies, &sent);
             } else {

@@ -57,12 +57,12 @@ mod tests {
     use common::protocol::Protocol;
 
     use super::*;
-    use crate::session::tests::converse;
+    use crate::session::tests::run_session;
 
     #[track_caller]
     fn assert_exit(reads: &[&[u8]], replies: &[u8]) {
         assert_eq!(
-            converse(Protocol::Text, reads),
+            run_session(Protocol::Text, reads),
             (replies.to_vec(), Some(Reason::Exit)),
             "{reads:?}"
         );
@@ -70,7 +70,7 @@ mod tests {
 
     #[track_caller]
     fn assert_echo(reads: &[&[u8]]) {
-        assert_eq!(converse(Protocol::Text, reads), (reads.concat(), None), "{reads:?}");
+        assert_eq!(run_session(Protocol::Text, reads), (reads.concat(), None), "{reads:?}");
     }
 
     #[test]

@@ -31,42 +31,45 @@ use crate::{
     worker::Worker,
 };
 
-/// The datagrams that a scripted socket receives, its errors for each send, and the sent datagrams.
+/// Datagrams that a scripted socket will receive, errors of its next sends, and sent datagrams.
 #[derive(Debug, Default)]
 struct Script {
     arrivals: VecDeque<io::Result<Vec<u8>>>,
-    refusals: VecDeque<ErrorKind>,
+    send_errors: VecDeque<ErrorKind>,
     sent: Vec<Vec<u8>>,
 }
 
+/// A socket that receives and sends by a script.
 #[derive(Clone, Debug, Default)]
-struct Scripted(Arc<Mutex<Script>>);
+struct ScriptedSocket(Arc<Mutex<Script>>);
 
-impl Scripted {
-    fn receives(&self, datagrams: &[&str]) {
+impl ScriptedSocket {
+    fn will_receive(&self, datagrams: &[&str]) {
         let arrivals = datagrams.iter().map(|text| Ok(text.as_bytes().to_vec()));
         self.0.lock().unwrap().arrivals.extend(arrivals);
     }
 
-    fn fails_to_receive(&self, error: ErrorKind) {
+    fn will_fail_to_receive(&self, error: ErrorKind) {
         self.0.lock().unwrap().arrivals.push_back(Err(error.into()));
     }
 
-    fn refuses(&self, errors: &[ErrorKind]) {
-        self.0.lock().unwrap().refusals.extend(errors);
+    fn will_refuse(&self, errors: &[ErrorKind]) {
+        self.0.lock().unwrap().send_errors.extend(errors);
     }
 
-    fn sent(&self) -> Vec<String> {
+    /// Removes and returns the sent datagrams.
+    fn take_sent(&self) -> Vec<String> {
         let sent = std::mem::take(&mut self.0.lock().unwrap().sent);
         sent.into_iter().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
     }
 
+    /// Returns the number of datagrams and errors that wait to be received.
     fn waiting(&self) -> usize {
         self.0.lock().unwrap().arrivals.len()
     }
 }
 
-impl DatagramSocket for Scripted {
+impl DatagramSocket for ScriptedSocket {
     fn source(&mut self) -> &mut dyn Source {
         self
     }
@@ -80,7 +83,7 @@ impl DatagramSocket for Scripted {
 
     fn send(&mut self, bytes: &[u8], _: &Route) -> io::Result<()> {
         let mut script = self.0.lock().unwrap();
-        if let Some(error) = script.refusals.pop_front() {
+        if let Some(error) = script.send_errors.pop_front() {
             return Err(error.into());
         }
         script.sent.push(bytes.to_vec());
@@ -88,7 +91,7 @@ impl DatagramSocket for Scripted {
     }
 }
 
-impl Source for Scripted {
+impl Source for ScriptedSocket {
     fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
         Ok(())
     }
@@ -101,20 +104,20 @@ impl Source for Scripted {
 }
 
 /// An echo socket and its counters.
-struct Bench {
-    script: Scripted,
+struct Harness {
+    socket: ScriptedSocket,
     echo_socket: UdpEchoSocket,
     counters: WorkerCounters,
     buffer: Vec<u8>,
 }
 
-impl Bench {
+impl Harness {
     fn new() -> Self {
-        let script = Scripted::default();
+        let socket = ScriptedSocket::default();
         let policy = UdpPolicy::new("udp://127.0.0.1:7000".to_owned(), 7000, None);
-        let echo_socket = UdpEchoSocket::new(Box::new(script.clone()), Arc::new(policy));
+        let echo_socket = UdpEchoSocket::new(Box::new(socket.clone()), Arc::new(policy));
         Self {
-            script,
+            socket,
             echo_socket,
             counters: WorkerCounters::default(),
             buffer: vec![0; READ_BUFFER],
@@ -132,103 +135,103 @@ impl Bench {
 }
 
 #[test]
-fn answers_every_waiting_datagram() {
-    let mut bench = Bench::new();
-    bench.script.receives(&["one", "", "three"]);
-    assert_eq!(bench.turn(), Turn::Wait);
-    assert_eq!(bench.script.sent(), ["one", "", "three"]);
-    assert_eq!(bench.counters.datagrams.get(), 3);
-    assert_eq!((bench.counters.bytes_received.get(), bench.counters.bytes_sent.get()), (8, 8));
+fn a_turn_answers_every_waiting_datagram() {
+    let mut harness = Harness::new();
+    harness.socket.will_receive(&["one", "", "three"]);
+    assert_eq!(harness.turn(), Turn::Wait);
+    assert_eq!(harness.socket.take_sent(), ["one", "", "three"]);
+    assert_eq!(harness.counters.datagrams.get(), 3);
+    assert_eq!((harness.counters.bytes_received.get(), harness.counters.bytes_sent.get()), (8, 8));
 }
 
 #[test]
 fn a_turn_ends_at_its_budget_of_datagrams() {
-    let mut bench = Bench::new();
-    bench.script.receives(&["x"; TURN_DATAGRAMS + 1]);
-    assert_eq!(bench.turn(), Turn::Again);
-    assert_eq!((bench.script.sent().len(), bench.script.waiting()), (TURN_DATAGRAMS, 1));
-    assert_eq!(bench.turn(), Turn::Wait);
-    assert_eq!(bench.script.sent().len(), 1);
+    let mut harness = Harness::new();
+    harness.socket.will_receive(&["x"; TURN_DATAGRAMS + 1]);
+    assert_eq!(harness.turn(), Turn::Again);
+    assert_eq!((harness.socket.take_sent().len(), harness.socket.waiting()), (TURN_DATAGRAMS, 1));
+    assert_eq!(harness.turn(), Turn::Wait);
+    assert_eq!(harness.socket.take_sent().len(), 1);
 }
 
 #[test]
 fn an_answer_without_room_is_kept_and_nothing_is_received_meanwhile() {
-    let mut bench = Bench::new();
-    bench.script.receives(&["one", "two"]);
-    bench.script.refuses(&[ErrorKind::WouldBlock, ErrorKind::WouldBlock]);
+    let mut harness = Harness::new();
+    harness.socket.will_receive(&["one", "two"]);
+    harness.socket.will_refuse(&[ErrorKind::WouldBlock, ErrorKind::WouldBlock]);
     for _ in 0..2 {
-        assert_eq!(bench.turn(), Turn::Wait);
-        assert!(bench.echo_socket.wants_write());
-        assert_eq!((bench.script.sent().len(), bench.script.waiting()), (0, 1));
+        assert_eq!(harness.turn(), Turn::Wait);
+        assert!(harness.echo_socket.wants_write());
+        assert_eq!((harness.socket.take_sent().len(), harness.socket.waiting()), (0, 1));
     }
-    assert_eq!(bench.turn(), Turn::Wait);
-    assert!(!bench.echo_socket.wants_write());
-    assert_eq!(bench.script.sent(), ["one", "two"]);
+    assert_eq!(harness.turn(), Turn::Wait);
+    assert!(!harness.echo_socket.wants_write());
+    assert_eq!(harness.socket.take_sent(), ["one", "two"]);
 }
 
 #[test]
 fn an_answer_that_fails_does_not_affect_the_next_one() {
-    let mut bench = Bench::new();
-    bench.script.receives(&["too long", "interrupted", "short"]);
-    bench.script.refuses(&[ErrorKind::NetworkUnreachable, ErrorKind::Interrupted]);
-    assert_eq!(bench.turn(), Turn::Wait);
-    assert_eq!(bench.script.sent(), ["interrupted", "short"]);
-    assert_eq!(bench.counters.datagrams_not_sent.get(), 1);
+    let mut harness = Harness::new();
+    harness.socket.will_receive(&["too long", "interrupted", "short"]);
+    harness.socket.will_refuse(&[ErrorKind::NetworkUnreachable, ErrorKind::Interrupted]);
+    assert_eq!(harness.turn(), Turn::Wait);
+    assert_eq!(harness.socket.take_sent(), ["interrupted", "short"]);
+    assert_eq!(harness.counters.datagrams_not_sent.get(), 1);
 }
 
 #[test]
 fn an_error_of_an_earlier_answer_does_not_affect_the_next_datagram() {
-    let mut bench = Bench::new();
-    bench.script.fails_to_receive(ErrorKind::ConnectionRefused);
-    bench.script.fails_to_receive(ErrorKind::Interrupted);
-    bench.script.receives(&["here"]);
-    assert_eq!(bench.turn(), Turn::Wait);
-    assert_eq!(bench.script.sent(), ["here"]);
+    let mut harness = Harness::new();
+    harness.socket.will_fail_to_receive(ErrorKind::ConnectionRefused);
+    harness.socket.will_fail_to_receive(ErrorKind::Interrupted);
+    harness.socket.will_receive(&["here"]);
+    assert_eq!(harness.turn(), Turn::Wait);
+    assert_eq!(harness.socket.take_sent(), ["here"]);
     // A socket that only returns errors does not keep its worker busy.
     for _ in 0..2 * TURN_DATAGRAMS {
-        bench.script.fails_to_receive(ErrorKind::ConnectionRefused);
+        harness.socket.will_fail_to_receive(ErrorKind::ConnectionRefused);
     }
-    assert_eq!(bench.turn(), Turn::Wait);
+    assert_eq!(harness.turn(), Turn::Wait);
 }
 
 #[test]
 fn a_draining_socket_answers_what_it_has_received_up_to_a_limit() {
-    let mut bench = Bench::new();
-    bench.script.receives(&["one", "two"]);
-    bench.script.refuses(&[ErrorKind::WouldBlock]);
-    bench.echo_socket.drain();
-    assert_eq!(bench.turn(), Turn::Wait, "an answer waits");
-    assert_eq!(bench.turn(), Turn::Over);
-    assert_eq!(bench.script.sent(), ["one", "two"]);
+    let mut harness = Harness::new();
+    harness.socket.will_receive(&["one", "two"]);
+    harness.socket.will_refuse(&[ErrorKind::WouldBlock]);
+    harness.echo_socket.drain();
+    assert_eq!(harness.turn(), Turn::Wait, "an answer waits");
+    assert_eq!(harness.turn(), Turn::Over);
+    assert_eq!(harness.socket.take_sent(), ["one", "two"]);
 
-    let mut bench = Bench::new();
-    bench.echo_socket.drain();
+    let mut harness = Harness::new();
+    harness.echo_socket.drain();
     let mut answered = 0;
     loop {
-        bench.script.receives(&["x"; TURN_DATAGRAMS]);
-        let turn = bench.turn();
-        answered += bench.script.sent().len();
+        harness.socket.will_receive(&["x"; TURN_DATAGRAMS]);
+        let turn = harness.turn();
+        answered += harness.socket.take_sent().len();
         if turn == Turn::Over {
             break;
         }
         assert!(answered <= DRAIN_DATAGRAMS, "the drain never ends");
-        bench.echo_socket.drain();
+        harness.echo_socket.drain();
     }
     assert_eq!(answered, DRAIN_DATAGRAMS);
 }
 
-/// A real socket that panics at a datagram which reads `panic`.
+/// A real socket that panics when it receives a datagram that begins with `panic`.
 #[derive(Debug)]
-struct Trap(Box<dyn DatagramSocket>);
+struct PanickingSocket(Box<dyn DatagramSocket>);
 
-impl DatagramSocket for Trap {
+impl DatagramSocket for PanickingSocket {
     fn source(&mut self) -> &mut dyn Source {
         self.0.source()
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Arrival> {
         let arrival = self.0.receive(buffer)?;
-        assert!(!buffer.starts_with(b"panic"), "the bug");
+        assert!(!buffer.starts_with(b"panic"), "the injected bug");
         Ok(arrival)
     }
     fn send(&mut self, bytes: &[u8], route: &Route) -> io::Result<()> {
@@ -270,7 +273,7 @@ fn listener(endpoint: &Endpoint) -> UdpListener {
     listener
 }
 
-fn anywhere() -> Endpoint {
+fn any_port() -> Endpoint {
     Endpoint::Udp(HostPort { host: "127.0.0.1".to_owned(), port: 0 })
 }
 
@@ -287,17 +290,18 @@ fn peer_of(server: SocketAddr) -> Peer {
 
 fn echo(peer: &Peer, text: &[u8]) -> Vec<u8> {
     peer.send(text).unwrap();
-    let mut back = [0; 64];
-    let len = peer.recv(&mut back).unwrap();
-    back[..len].to_vec()
+    let mut reply = [0; 64];
+    let len = peer.recv(&mut reply).unwrap();
+    reply[..len].to_vec()
 }
 
 #[test]
 fn a_panic_costs_one_datagram() {
     let stats = with_workers(|shared| {
-        let mut listener = listener(&anywhere());
-        let trapped = listener.sockets.drain(..).map(|socket| Box::new(Trap(socket)) as Box<_>);
-        listener.sockets = trapped.collect();
+        let mut listener = listener(&any_port());
+        let sockets = listener.sockets.drain(..);
+        let panicking = sockets.map(|socket| Box::new(PanickingSocket(socket)) as Box<_>);
+        listener.sockets = panicking.collect();
         let peer = peer_of(address(&listener));
         shared.open_udp(listener);
         assert_eq!(echo(&peer, b"before"), b"before");
@@ -310,16 +314,16 @@ fn a_panic_costs_one_datagram() {
 #[test]
 fn listeners_open_and_close_while_workers_run() {
     let stats = with_workers(|shared| {
-        let (gone, stays) = (listener(&anywhere()), listener(&anywhere()));
-        let (at, policy, endpoint) =
-            (address(&gone), Arc::clone(&gone.policy), gone.endpoint.clone());
-        let there = peer_of(address(&stays));
-        shared.open_udp(gone);
-        shared.open_udp(stays);
+        let (closing, staying) = (listener(&any_port()), listener(&any_port()));
+        let (addr, policy, endpoint) =
+            (address(&closing), Arc::clone(&closing.policy), closing.endpoint.clone());
+        let peer_of_staying = peer_of(address(&staying));
+        shared.open_udp(closing);
+        shared.open_udp(staying);
         // From many ports, so that both sockets receive datagrams.
-        let peers: Vec<_> = (0..64).map(|_| peer_of(at)).collect();
+        let peers: Vec<_> = (0..64).map(|_| peer_of(addr)).collect();
         for peer in &peers {
-            assert_eq!(echo(peer, b"here"), b"here");
+            assert_eq!(echo(peer, b"before"), b"before");
         }
         assert!(shared.counters.workers.iter().all(|worker| worker.datagrams.get() > 0));
         let in_use = bind(&Listener::new(endpoint.clone()), false, WORKERS).unwrap_err();
@@ -330,16 +334,16 @@ fn listeners_open_and_close_while_workers_run() {
         }
         let (closed, wait) = mpsc::channel();
         shared.close_udp(policy, closed);
-        // The channel carries no value: its end means that all sockets are closed.
-        let closed = wait.recv_timeout(Duration::from_secs(30));
-        assert_eq!(closed, Err(mpsc::RecvTimeoutError::Disconnected));
+        // The channel carries no value; its end means that all sockets are closed.
+        let end = wait.recv_timeout(Duration::from_secs(30));
+        assert_eq!(end, Err(mpsc::RecvTimeoutError::Disconnected));
         for peer in &peers {
-            let mut back = [0; 8];
-            assert_eq!(peer.recv(&mut back).unwrap(), 4, "received datagrams were answered");
+            let mut reply = [0; 8];
+            assert_eq!(peer.recv(&mut reply).unwrap(), 4, "received datagrams were answered");
             peer.send(b"too late").unwrap();
-            assert_eq!(peer.recv(&mut back).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+            assert_eq!(peer.recv(&mut reply).unwrap_err().kind(), ErrorKind::ConnectionRefused);
         }
-        assert_eq!(echo(&there, b"there"), b"there");
+        assert_eq!(echo(&peer_of_staying, b"still open"), b"still open");
 
         // The address is free immediately, and is no longer a port of this server.
         shared.open_udp(listener(&endpoint));
@@ -350,7 +354,7 @@ fn listeners_open_and_close_while_workers_run() {
 
 #[test]
 fn datagrams_received_before_the_drain_are_answered() {
-    let listener = listener(&anywhere());
+    let listener = listener(&any_port());
     let peers: Vec<_> = (0..64).map(|_| peer_of(address(&listener))).collect();
     let stats = with_workers_after(
         |shared| {

@@ -1,4 +1,4 @@
-//! A worker with real sockets, one of which has a bug.
+//! A worker with real sockets, one of which panics.
 
 use std::{
     io::{self, Read, Write},
@@ -17,19 +17,19 @@ use crate::{
     shared::{Phase, SharedState, fixture::shared_state},
 };
 
-/// A socket whose reader has a bug: it panics when it has read `panic`.
+/// A socket that panics when it reads bytes that begin with `panic`.
 #[derive(Debug)]
-struct Trap(Socket);
+struct PanickingSocket(Socket);
 
-impl Read for Trap {
+impl Read for PanickingSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.0.read(buffer)?;
-        assert!(!buffer[..read].starts_with(b"panic"), "the bug");
+        assert!(!buffer[..read].starts_with(b"panic"), "the injected bug");
         Ok(read)
     }
 }
 
-impl Write for Trap {
+impl Write for PanickingSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
@@ -38,7 +38,7 @@ impl Write for Trap {
     }
 }
 
-impl Stream for Trap {
+impl Stream for PanickingSocket {
     fn half_close(&mut self) -> io::Result<()> {
         self.0.half_close()
     }
@@ -47,7 +47,7 @@ impl Stream for Trap {
     }
 }
 
-impl Source for Trap {
+impl Source for PanickingSocket {
     fn register(
         &mut self,
         registry: &Registry,
@@ -69,23 +69,23 @@ impl Source for Trap {
     }
 }
 
-/// Hands a new connection over, and returns its other end.
-fn connect(listener: &TcpListener, shared: &SharedState<Incoming<Trap>>) -> TcpStream {
+/// Pushes a new connection to the dispatch queue, and returns its client.
+fn connect(listener: &TcpListener, shared: &SharedState<Incoming<PanickingSocket>>) -> TcpStream {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, peer) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let policy = Arc::new(ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0)));
     shared.limits.acquire(&policy, Some(peer.ip())).expect("there is no limit");
-    let incoming = Incoming::New(Trap(stream.into()), Peer::remote(peer), policy);
+    let incoming = Incoming::New(PanickingSocket(stream.into()), Peer::remote(peer), policy);
     shared.dispatch.push(incoming).expect("the queue has room");
     client
 }
 
 fn echo(client: &mut TcpStream, text: &[u8]) -> Vec<u8> {
     client.write_all(text).unwrap();
-    let mut back = vec![0; text.len()];
-    client.read_exact(&mut back).unwrap();
-    back
+    let mut reply = vec![0; text.len()];
+    client.read_exact(&mut reply).unwrap();
+    reply
 }
 
 #[test]
@@ -98,13 +98,13 @@ fn a_panic_costs_one_connection() {
         let mut before = connect(&listener, &shared);
         assert_eq!(echo(&mut before, b"hello"), b"hello");
 
-        let mut unlucky = connect(&listener, &shared);
-        unlucky.write_all(b"panic").unwrap();
-        assert_eq!(unlucky.read(&mut [0; 8]).unwrap(), 0, "closed");
+        let mut panicking = connect(&listener, &shared);
+        panicking.write_all(b"panic").unwrap();
+        assert_eq!(panicking.read(&mut [0; 8]).unwrap(), 0, "closed");
 
         assert_eq!(echo(&mut before, b"still here"), b"still here");
         let mut after = connect(&listener, &shared);
-        assert_eq!(echo(&mut after, b"welcome"), b"welcome");
+        assert_eq!(echo(&mut after, b"hello again"), b"hello again");
         assert_eq!(shared.counters.stats().panics, 1);
 
         drop((before, after));
