@@ -3,8 +3,8 @@
 //! Owns a peer's socket, its stage, its deadlines and its unsent bytes. Must not know polls, other
 //! connections, or the meaning of the bytes.
 //!
-//! Read `connection.rs` first, then [`receive`]: the path of a message. `simulation.rs` runs
-//! connections under random schedules from a seed.
+//! Read `connection.rs` first, then [`receive`]: the path of a message. `simulation` runs connections under random
+//! schedules from a seed.
 
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod connection;

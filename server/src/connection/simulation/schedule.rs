@@ -1,0 +1,297 @@
+//! A schedule: random steps of the network, the clock and the worker, from one seed.
+
+use std::{
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use common::protocol::Protocol;
+use fastrand::Rng;
+
+use super::{
+    network::{InjectedBug, SimulatedStream, WRITABLE_FROM},
+    pair::{Pair, WRITE_TIMEOUT},
+};
+use crate::{
+    admission::ConnectionLimits,
+    config::{Config, limits},
+    connection::{Connection, Readiness, Turn, TurnContext},
+    telemetry::{ConnectionEvents, WorkerCounters},
+};
+
+/// A worker, its connections and their peers.
+pub(super) struct Simulation {
+    rng: Rng,
+    pub(super) protocol: Protocol,
+    pub(super) pairs: Vec<Pair>,
+    counters: WorkerCounters,
+    limits: ConnectionLimits,
+    buffer: Vec<u8>,
+    now: Instant,
+    start: Instant,
+    draining: bool,
+    /// A line for each step, if a trace was requested.
+    pub(super) trace: Option<String>,
+}
+
+impl Simulation {
+    pub(super) fn new(seed: u64, trace: bool) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let protocol = rng
+            .choice([Protocol::Text, Protocol::Raw, Protocol::Length])
+            .expect("the list is not empty");
+        let now = Instant::now();
+        let limits =
+            ConnectionLimits::new(&Config { max_connections_per_ip: Some(9), ..Config::default() });
+        let pairs: Vec<Pair> =
+            (0..rng.usize(1..4)).map(|_| Pair::new(protocol, &limits, now, &mut rng)).collect();
+        // Small, so that reads fill it, but with room for held bytes: a frame, or a PROXY header.
+        let frame = if protocol == Protocol::Length { 64 } else { 0 };
+        let header = pairs.iter().map(|pair| pair.header).max().unwrap_or_default();
+        let buffer = vec![0; frame.max(header) + rng.usize(1..48)];
+        Self {
+            rng,
+            protocol,
+            pairs,
+            counters: WorkerCounters::default(),
+            limits,
+            buffer,
+            now,
+            start: now,
+            draining: false,
+            trace: trace.then(String::new),
+        }
+    }
+
+    /// Runs the schedule, lets the network settle, and verifies all pairs.
+    pub(super) fn run(mut self) -> Result<(), String> {
+        for _ in 0..self.rng.usize(10..80) {
+            let index = self.rng.usize(0..self.pairs.len());
+            self.step(index);
+            self.verify(index)?;
+        }
+        self.settle();
+        (0..self.pairs.len())
+            .try_for_each(|index| self.verify(index).and_then(|()| self.verify_end(index)))?;
+        for pair in &mut self.pairs {
+            pair.drop_connection(&self.limits);
+        }
+        if self.limits.is_empty() { Ok(()) } else { Err("not all connections are released".into()) }
+    }
+
+    fn record(&mut self, index: usize, event: impl FnOnce(&Pair) -> String) {
+        if let Some(trace) = &mut self.trace {
+            let _ = writeln!(trace, "{index}: {}", event(&self.pairs[index]));
+        }
+    }
+
+    fn stream(&mut self, index: usize) -> Option<&mut SimulatedStream> {
+        self.pairs[index].connection.as_mut().map(Connection::stream_mut)
+    }
+
+    fn step(&mut self, index: usize) {
+        match self.rng.u8(0..32) {
+            0..9 => self.deliver(index),
+            9..14 => self.make_room(index),
+            14..19 => self.poll(index),
+            19..27 => self.turn(index),
+            27 => self.end_or_reset(index),
+            28 => self.migrate(index),
+            29 => self.pass_time(),
+            30 if self.rng.u8(0..4) == 0 => self.drain(),
+            31 if self.rng.u8(0..8) == 0 => {
+                self.record(index, |_| "the next read panics".into());
+                if let Some(stream) = self.stream(index) {
+                    stream.bug = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Some of the bytes that the peer sends arrive.
+    fn deliver(&mut self, index: usize) {
+        let at = self.pairs[index].arrived;
+        let left = self.pairs[index].script.len() - at;
+        let len = match self.rng.u8(0..3) {
+            0 => left.min(1),
+            1 => left.min(self.rng.usize(0..16)),
+            _ => left,
+        };
+        let bytes = self.pairs[index].script[at..at + len].to_vec();
+        let Some(stream) = self.stream(index) else { return };
+        if len == 0 || stream.fin || stream.reset {
+            return;
+        }
+        stream.arrived.extend_from_slice(&bytes);
+        self.pairs[index].arrived += len;
+        self.pairs[index].edge = true;
+        self.record(index, |_| format!("{:?} arrives", bytes.escape_ascii().to_string()));
+    }
+
+    /// The peer reads, so the socket takes more bytes.
+    fn make_room(&mut self, index: usize) {
+        let more = self.rng.usize(1..64);
+        let Some(stream) = self.stream(index) else { return };
+        stream.room += more;
+        if stream.blocked {
+            let is_writable = stream.room >= WRITABLE_FROM;
+            stream.blocked = !is_writable;
+            self.pairs[index].edge |= is_writable;
+            self.pairs[index].moved_at = self.now;
+        }
+        self.record(index, |_| format!("room for {more} more bytes"));
+    }
+
+    /// The poll reports readiness.
+    fn poll(&mut self, index: usize) {
+        let pair = &mut self.pairs[index];
+        let Some(connection) = &mut pair.connection else { return };
+        if std::mem::take(&mut pair.edge) {
+            let stream = connection.stream_mut();
+            let has_more = stream.fin || stream.reset;
+            let readiness =
+                Readiness { readable: has_more || !stream.arrived.is_empty(), has_more };
+            connection.set_ready(readiness);
+            pair.queued = true;
+            self.record(index, |_| format!("{readiness:?}"));
+        }
+    }
+
+    fn turn(&mut self, index: usize) {
+        let pair = &mut self.pairs[index];
+        if !std::mem::take(&mut pair.queued) {
+            return;
+        }
+        let Some(connection) = &mut pair.connection else { return };
+        let telemetry = ConnectionEvents::new(&self.counters, true);
+        let mut context = TurnContext {
+            buffer: &mut self.buffer,
+            telemetry: &telemetry,
+            limits: &self.limits,
+            now: self.now,
+        };
+        let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut context)));
+        if std::mem::take(&mut connection.stream_mut().moved) {
+            pair.moved_at = self.now;
+        }
+        match &turn {
+            Ok(Turn::Wait) => {}
+            Ok(Turn::Again) => pair.queued = true,
+            Ok(Turn::Over) => pair.drop_connection(&self.limits),
+            Err(panic) if panic.is::<InjectedBug>() => {
+                pair.faulted = true;
+                pair.drop_connection(&self.limits);
+            }
+            Err(_) => pair.cut_early = true,
+        }
+        self.record(index, |_| format!("turn: {turn:?}"));
+    }
+
+    fn end_or_reset(&mut self, index: usize) {
+        let resets = self.rng.u8(0..3) == 0;
+        let all_arrived = self.pairs[index].arrived == self.pairs[index].script.len();
+        let Some(stream) = self.stream(index) else { return };
+        if resets {
+            stream.reset = true;
+        } else if all_arrived {
+            stream.fin = true;
+        } else {
+            return;
+        }
+        self.pairs[index].edge = true;
+        self.record(index, |_| if resets { "reset".into() } else { "end of the stream".into() });
+    }
+
+    /// The connection moves to another worker, whose poll reports its readiness again, and has a turn.
+    fn migrate(&mut self, index: usize) {
+        let Some(stream) = self.stream(index) else { return };
+        let edge = !stream.arrived.is_empty() || stream.fin || stream.reset;
+        self.pairs[index].edge |= edge;
+        self.pairs[index].queued = true;
+        self.record(index, |_| "migrated".into());
+    }
+
+    /// Time passes. As in a worker, a deadline expires after all events before it have been handled.
+    fn pass_time(&mut self) {
+        self.now += Duration::from_millis(self.rng.u64(1..4000));
+        for index in 0..self.pairs.len() {
+            self.poll(index);
+            while self.pairs[index].queued {
+                self.turn(index);
+            }
+            // The socket may have room that the poll has not reported.
+            if self.pairs[index].late_connection(self.now).is_some_and(Connection::wants_write) {
+                self.pairs[index].queued = true;
+                self.turn(index);
+            }
+            self.expire(index);
+        }
+    }
+
+    /// Expires the deadline of a connection, if it has passed.
+    fn expire(&mut self, index: usize) {
+        let pair = &mut self.pairs[index];
+        if pair.late_connection(self.now).is_none() {
+            return;
+        }
+        let telemetry = ConnectionEvents::new(&self.counters, true);
+        let connection = pair.connection.as_mut().expect("the connection is late");
+        if connection.expire(self.now, &telemetry) != Turn::Over {
+            return;
+        }
+        // A lingering connection may time out at any time after the half-close.
+        let half_closed = pair.stream().half_closed;
+        // The timeout of a PROXY header counts from the start, however many bytes have moved.
+        let (since, timeout) = if pair.arrived < pair.header {
+            (self.start, limits::PROXY_TIMEOUT)
+        } else {
+            (pair.moved_at, WRITE_TIMEOUT)
+        };
+        pair.cut_early = !half_closed && self.now.duration_since(since) < timeout;
+        pair.faulted = true;
+        pair.drop_connection(&self.limits);
+        self.record(index, |_| "timed out".into());
+    }
+
+    /// The server drains.
+    fn drain(&mut self) {
+        if std::mem::replace(&mut self.draining, true) {
+            return;
+        }
+        for index in 0..self.pairs.len() {
+            let pair = &mut self.pairs[index];
+            if let Some(connection) = &mut pair.connection {
+                connection.drain();
+                pair.queued = true;
+                pair.drained_at = Some(pair.arrived);
+                self.record(index, |pair| format!("drained with {} bytes arrived", pair.arrived));
+            }
+        }
+    }
+
+    /// All bytes arrive and all peers read, without further faults.
+    fn settle(&mut self) {
+        for index in 0..self.pairs.len() {
+            if let Some(stream) = self.stream(index) {
+                stream.bug = false;
+            }
+            for _ in 0..1000 {
+                self.deliver(index);
+                if let Some(stream) = self.stream(index) {
+                    stream.room = usize::MAX / 2;
+                    let blocked = std::mem::take(&mut stream.blocked);
+                    self.pairs[index].edge |= blocked;
+                }
+                self.poll(index);
+                let pair = &self.pairs[index];
+                if !pair.queued && (pair.arrived == pair.script.len() || pair.connection.is_none())
+                {
+                    break;
+                }
+                self.turn(index);
+            }
+        }
+    }
+}
