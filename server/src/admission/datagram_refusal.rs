@@ -1,19 +1,19 @@
-//! Why a datagram is not answered.
+//! The reasons why a datagram is not answered.
 
 use std::{fmt, num::NonZeroU32};
 
-/// The reason why a datagram is not answered.
+/// Reason why a datagram is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DatagramRefusal {
-    /// It was sent to a broadcast or multicast address: every receiver would answer.
+    /// Sent to a broadcast or multicast address: every receiver would answer.
     NotUnicast,
-    /// It comes from the port of a service that answers datagrams.
+    /// Sent from the port of a service that answers datagrams.
     ServicePort(u16),
-    /// It comes from a port on which this server listens.
+    /// Sent from a port on which this server listens.
     OwnPort(u16),
-    /// It has no hop left for its answer.
+    /// No hop left for the answer.
     HopLimitExhausted,
-    /// Its source has exceeded this many answers per second.
+    /// Over the limit of answers per second for the source.
     RateLimited(NonZeroU32),
 }
 

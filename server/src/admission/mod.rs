@@ -1,4 +1,4 @@
-//! Admission: which connections and datagrams the server serves, and how it refuses the others.
+//! Admission: the limits and policies by which the server admits or refuses connections and datagrams.
 //!
 //! Owns the limits by server, listener and source, the policy that a connection takes from its listener,
 //! and the reasons for a refusal. Must not know sockets, event loops or the log.

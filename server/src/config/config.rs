@@ -28,14 +28,14 @@ pub struct Config {
     /// Limit on open connections from one source: an IPv4 address, or an IPv6 network of 64 bits.
     /// Default: unlimited.
     pub max_connections_per_ip: Option<usize>,
-    /// Whether another server with the same setting may listen on the same address at the same time
-    /// (`SO_REUSEPORT`, `socket(7)`), to take over while this one drains. Default: no.
+    /// Permission for another server with the same setting to listen on the same address at the same time
+    /// (`SO_REUSEPORT`, `socket(7)`), so that it can take over while this one drains. Default: no.
     pub reuse_port: bool,
     /// Limit on the time that a draining server waits for its peers to close. Default: 5 s.
     pub drain_timeout: Duration,
-    /// Whether every message is logged, when received and when echoed. Default: yes.
+    /// Log of every message, when received and when echoed. Default: yes.
     pub log_messages: bool,
-    /// Whether a worker busy-polls before it sleeps. Default: [`Spin::Auto`].
+    /// Busy-polling of workers before they sleep. Default: [`Spin::Auto`].
     pub spin: Spin,
 }
 

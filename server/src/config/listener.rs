@@ -20,7 +20,7 @@ use super::limits;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// Where the server listens. Port 0 takes any free port.
+    /// Endpoint to listen on. Port 0 takes any free port.
     pub endpoint: Endpoint,
     /// Options of this listener.
     pub options: ListenerOptions,
@@ -30,15 +30,15 @@ pub struct Listener {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListenerOptions {
-    /// Whether an IPv6 address accepts IPv6 only (`IPV6_V6ONLY`, RFC 3493, section 5.3). Otherwise `[::]`
-    /// accepts IPv4 as well. Default: no.
+    /// Restriction of an IPv6 address to IPv6 (`IPV6_V6ONLY`, RFC 3493, section 5.3). Without it `[::]` accepts
+    /// IPv4 as well. Default: no.
     pub v6only: bool,
     /// Permissions of a Unix socket, as for `chmod(2)`; a client needs write permission to connect. Default:
     /// 600, its owner.
     pub mode: u32,
     /// Default: [`Protocol::Text`].
     pub protocol: Protocol,
-    /// Whether a proxy in front names the client. Default: [`Proxy::Off`].
+    /// Use of the PROXY protocol. Default: [`Proxy::Off`].
     pub proxy: Proxy,
     /// Limit on open connections of this listener. A client over the limit receives one line and is closed.
     /// Default: the limit of the server.
@@ -52,7 +52,7 @@ pub struct ListenerOptions {
     pub rate: Option<NonZeroU32>,
 }
 
-/// Whether connections come through a proxy that names the client in a PROXY header of version 1 or 2
+/// Use of the PROXY protocol: a proxy in front of the server names the client in a header of version 1 or 2
 /// (HAProxy's `proxy-protocol.txt`).
 ///
 /// There is no optional header: a client that connects without a proxy could then claim any address.

@@ -1,6 +1,6 @@
 //! Configuration: the validated settings of a server, and every limit of the design.
 //!
-//! Owns [`Config`] and [`Listener`] (what an embedding program fills in), [`limits`] (each constant with its
+//! Owns [`Config`] and [`Listener`] (filled in by an embedding program), [`limits`] (each constant with its
 //! unit and reason) and the process's descriptor limit. Must not know where a setting comes from: flags,
 //! environment and file belong to `settings`.
 //!

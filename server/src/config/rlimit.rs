@@ -12,7 +12,7 @@ pub fn raise_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Returns the number of connections that the soft limit on descriptors allows beside the server's own
+/// Returns the number of connections that the soft limit on descriptors allows in addition to the server's own
 /// descriptors; at least one.
 #[must_use]
 pub fn max_connections(config: &Config) -> usize {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// Whether a worker busy-polls for more bytes before it sleeps.
+/// Busy-polling of a worker before it sleeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spin {
-    /// It busy-polls for a moment, while that has recently been successful.
+    /// Busy-poll for a moment, while that has recently found events.
     #[default]
     Auto,
-    /// It sleeps immediately.
+    /// Sleep immediately.
     Off,
-    /// It always busy-polls for this long.
+    /// Always busy-poll for this long.
     For(Duration),
 }

@@ -6,14 +6,14 @@ use super::{connection::Connection, stage::Stage, stream::Stream, turn::Turn};
 use crate::{config::limits, telemetry::ConnectionEvents};
 
 impl<S: Stream> Connection<S> {
-    /// Returns when the connection needs a call of [`expire`](Self::expire) if nothing happens before.
+    /// Returns the time at which [`expire`](Self::expire) must be called, unless the deadline moves before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let may_be_a_probe = !self.is_logged && self.stage != Stage::ProxyHeader;
         let log_at = may_be_a_probe.then(|| self.last_activity + limits::PROBE_TIME);
         [log_at, self.timeout_at()].into_iter().flatten().min()
     }
 
-    /// Returns when the timeout of the present stage ends.
+    /// Returns the time at which the present stage times out.
     fn timeout_at(&self) -> Option<Instant> {
         let options = &self.policy.options;
         let limit = match self.stage {

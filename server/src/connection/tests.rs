@@ -200,7 +200,7 @@ const END: &[u8] = b"";
 const PEER: Peer = Peer::Remote(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 54321));
 
 #[test]
-fn a_small_message_is_one_read_and_one_write() {
+fn a_small_message_takes_one_read_and_one_write() {
     let mut harness = Harness::new(Protocol::Text, &[b"hello\n", b"not read yet\n"]);
     assert_eq!(harness.readable(), Turn::Wait);
     assert_eq!(harness.stream().outgoing, b"hello\n");

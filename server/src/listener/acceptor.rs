@@ -45,7 +45,7 @@ pub(crate) struct Acceptor<'a> {
     failures: LogThrottle,
 }
 
-/// Why the acceptor stopped accepting for now.
+/// Reason why the acceptor has stopped accepting for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {
     /// The backlogs are empty; the poll reports the next connection.
@@ -95,9 +95,9 @@ impl<'a> Acceptor<'a> {
             }
             let timeout = match self.accept_all() {
                 Pause::BacklogEmptied => {
-                    // Yield the core; if the next client connects meanwhile, it costs no sleep and no wakeup.
-                    // Where many connections live for one message and the cores are busy, this saves a
-                    // tenth of the cost of each.
+                    // Yield the core: a client that connects before this thread continues costs no sleep and no
+                    // wakeup. If many connections send one message each and the cores are busy, this saves a
+                    // tenth of the cost per connection.
                     thread::yield_now();
                     self.poll_other_listeners(&mut events)?;
                     continue;

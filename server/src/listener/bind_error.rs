@@ -1,4 +1,4 @@
-//! Why a server cannot listen, with advice for the user.
+//! The errors of binding, with advice for the user.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::config::limits;
 
-/// Why a server cannot listen. The message is complete; the errors have no `source` to print in addition.
+/// Reason why a server cannot listen. The message is complete; the errors have no `source` to print in addition.
 #[derive(Debug, Error)]
 pub enum BindError {
     /// The host is neither an address nor a name that has one.
@@ -60,7 +60,7 @@ impl BindError {
     }
 }
 
-/// The error of the system, and what to do about it.
+/// Returns the text of a system error, with advice.
 fn with_advice(error: &io::Error) -> String {
     let advice = match Errno::from_io_error(error) {
         Some(Errno::ADDRINUSE) => {
@@ -73,7 +73,7 @@ fn with_advice(error: &io::Error) -> String {
     format!("{}; {advice}", reason(error))
 }
 
-/// The same for a Unix socket.
+/// Returns the text of a system error for a Unix socket, with advice.
 fn with_path_advice(error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {

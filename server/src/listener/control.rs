@@ -72,8 +72,8 @@ impl CommandBatch<'_> {
         self.ack.clone()
     }
 
-    /// Wakes the threads and waits until all commands are executed, or the acceptor has not managed it within
-    /// [`limits::COMMAND_TIMEOUT`]: then the system is short of resources, and the log says what fails.
+    /// Wakes the threads and waits until all commands are executed, for at most [`limits::COMMAND_TIMEOUT`]. If that
+    /// is too short, the system lacks a resource, and the acceptor logs the failure.
     pub(crate) fn wait<T>(self, shared: &SharedState<T>) {
         drop(self.ack);
         shared.dispatch.wake_all();

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_refused() {
+    fn refuses_a_socket_that_does_not_listen() {
         let connection = OwnedFd::from(UnixStream::pair().unwrap().0);
         let refused = InheritedSocket::unix(connection.into()).unwrap_err();
         assert_eq!(refused.to_string(), "it has no path");

@@ -1,7 +1,7 @@
 //! Listeners: from a configured endpoint to a bound socket, and from its backlog to the dispatch queue.
 //!
 //! Owns binding, inherited sockets, the files of Unix sockets, and the acceptor thread. Must not know how a
-//! connection is served, nor that workers do more than drain a queue.
+//! connection is served, or what workers do besides taking connections from the dispatch queue.
 //!
 //! Read [`acceptor`] first, then [`bind`].
 

@@ -103,8 +103,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     probe.set_nonblocking(true)?;
     match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        // A server listens, the socket has another type, or connecting is not permitted.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        // A server listens, or the socket has another type.
         _ => Err(Errno::ADDRINUSE.into()),
     }
 }

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_sink_costs_records_and_no_time() {
+    fn a_stuck_sink_drops_records_without_waiting() {
         let queue = in_state(Overflow::Block, Activity::Writing(long_ago()));
         queue.push(&more_than_half(), 1);
         queue.push(&more_than_half(), 7);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn with_drop_no_thread_waits_even_for_a_slow_sink() {
+    fn overflow_drop_never_waits_for_a_slow_sink() {
         let queue = in_state(Overflow::Drop, Activity::Writing(Instant::now()));
         queue.push(&more_than_half(), 1);
         queue.push(&more_than_half(), 7);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_waits_for_a_slow_sink() {
+    fn a_push_to_a_full_queue_waits_for_a_slow_sink() {
         let queue = Arc::new(in_state(Overflow::Block, Activity::Writing(Instant::now())));
         queue.push(&more_than_half(), 1);
         let push = thread::spawn({

@@ -16,7 +16,7 @@ use super::{
     writer::{Target, Writer},
 };
 
-/// Why the log cannot be started.
+/// Reason why the log cannot be started.
 #[derive(Debug, Error)]
 pub enum LogError {
     /// The file cannot be opened for appending.

@@ -20,7 +20,7 @@ pub(crate) struct Header {
     pub(crate) source: Option<Source>,
 }
 
-/// Why bytes cannot become a valid header.
+/// Reason why bytes cannot become a valid header.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Malformed {
     #[error("it has no signature")]

@@ -14,7 +14,7 @@ const TCP4: &[u8] = b"PROXY TCP4 ";
 const TCP6: &[u8] = b"PROXY TCP6 ";
 const UNKNOWN: &[u8] = b"PROXY UNKNOWN";
 
-/// Parses a line, which begins with `PROXY ` as far as it is there.
+/// Parses a line that begins with `PROXY `, or with a part of it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     let end = bytes.windows(2).take(MAX_LINE - 1).position(|pair| pair == b"\r\n");
     if end.is_none() && bytes.len() >= MAX_LINE {

@@ -14,7 +14,7 @@ pub(super) const CHECKSUM: u8 = 3;
 
 pub(super) const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
-/// Parses a binary header, which begins with the signature as far as it is there.
+/// Parses a binary header that begins with the signature, or with a part of it.
 pub(super) fn parse(bytes: &[u8], max_len: usize) -> Result<Option<Header>, Malformed> {
     let fixed = |at: usize| bytes.get(SIGNATURE.len() + at).copied();
     let Some(version_and_command) = fixed(0) else { return Ok(None) };
@@ -105,8 +105,8 @@ impl Family {
     }
 }
 
-/// Checks the fields after the addresses: each is a type, a length of two bytes, and a value. All are ignored
-/// but the checksum, which a receiver must check.
+/// Checks the fields after the addresses: each is a type, a length of two bytes, and a value. Only the checksum
+/// is used, which a receiver must check.
 fn check_fields(header: &[u8], start: usize) -> Result<(), Malformed> {
     let mut at = start;
     while at < header.len() {

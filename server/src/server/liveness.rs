@@ -24,7 +24,7 @@ impl Liveness {
     /// first check returns true. Wakes the threads, so that an idle thread completes an iteration before the
     /// next check.
     ///
-    /// Also true for a server that drains or has stopped, whose threads end one by one.
+    /// Returns true as well for a server that drains or has stopped, because its threads end one by one.
     pub fn check(&mut self) -> bool {
         let iterations = self.shared.counters.iterations();
         let is_alive = iterations.iter().zip(&self.iterations).all(|(now, then)| now > then);

@@ -27,7 +27,7 @@ pub(super) struct Reloader {
     control: Arc<AcceptorControl>,
 }
 
-/// Why a reload failed.
+/// Reason for the failure of a reload.
 #[derive(Debug, Error)]
 pub enum ReloadError {
     /// A listener cannot be opened, so nothing has changed.
@@ -40,11 +40,11 @@ pub enum ReloadError {
 
 /// The next state of a configured listener.
 enum Next {
-    /// It keeps its socket.
+    /// The listener keeps its socket.
     Keep(OpenListener),
-    /// It has a new socket.
+    /// The listener has a new socket.
     Open(BoundListener),
-    /// It can be bound when another listener has freed its port.
+    /// The listener is bound after another one has freed its port.
     Postpone,
 }
 

@@ -61,7 +61,7 @@ pub struct Server {
     handle: Handle,
 }
 
-/// Why a running server ended with a failure.
+/// Reason for the failure of a running server.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// A thread of the server failed, so the server stopped. The log has the cause.

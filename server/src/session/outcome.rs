@@ -1,8 +1,8 @@
-//! The outcome of a read: what to do with its bytes.
+//! The outcome of a read: the bytes to echo, the bytes consumed, and the end of the session.
 
 use std::borrow::Cow;
 
-/// What to do with the bytes that a session received.
+/// Decision of a session about the bytes that it received.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// Number of bytes, from the first, to echo.
@@ -22,7 +22,7 @@ pub(crate) struct End {
     pub(crate) reply: Cow<'static, [u8]>,
 }
 
-/// Why a session ended.
+/// Reason for the end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The peer sent `exit`.

@@ -202,7 +202,7 @@ impl<T, W: Wake> DispatchQueue<T, W> {
         if self.closed.load(SeqCst) {
             return true;
         }
-        // If all are overloaded, all share.
+        // If all workers are overloaded, all of them accept items.
         let all_overloaded = self.workers.iter().all(|worker| worker.overloaded.load(SeqCst));
         let accepts = |worker: &WorkerEntry<W>| all_overloaded || !worker.overloaded.load(SeqCst);
         let worker = &self.workers[worker];

@@ -1,7 +1,7 @@
 //! State that the acceptor and the workers of one server share, and nothing else.
 //!
 //! Owns the [`Phase`] of the server, the dispatch queue through which a connection changes threads, and
-//! [`Shared`], which holds these with the limits and counters. Must not know what is done with them.
+//! [`SharedState`], which holds these with the limits and counters. Must not know what is done with them.
 //!
 //! Read [`dispatch_queue`] first: it explains why no wakeup is lost.
 

@@ -41,7 +41,7 @@ pub(crate) struct SharedState<T> {
     pub(crate) dispatch: DispatchQueue<T, Waker>,
     /// UDP sockets on their way to workers.
     pub(crate) mailboxes: UdpMailboxes,
-    /// Whether every message is logged. Workers read it once per loop iteration.
+    /// Switch for the log of messages. Workers read it once per loop iteration.
     pub(crate) log_messages: AtomicBool,
     pub(crate) drain_timeout: AtomicCell<Duration>,
     drain_deadline: OnceLock<Option<Instant>>,

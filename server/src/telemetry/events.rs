@@ -16,7 +16,7 @@ use crate::{admission::LimitReached, config::limits, proxy_protocol::Malformed};
 #[derive(Debug)]
 pub(crate) struct ConnectionEvents<'a> {
     pub(super) counters: &'a WorkerCounters,
-    /// Whether each message is logged, when received and when echoed.
+    /// Switch for the log of each message, when received and when echoed.
     log_messages: bool,
 }
 
@@ -39,12 +39,12 @@ impl<'a> ConnectionEvents<'a> {
         self.log_messages && log::max_level() >= Level::Info
     }
 
-    /// The worker has taken a connection.
+    /// Counts a connection that the worker has taken.
     pub(crate) fn assigned(&self) {
         self.counters.connections.add(1);
     }
 
-    /// A connection has a client, which may be connected through a proxy.
+    /// Logs a new client, which may be connected through a proxy.
     pub(crate) fn connected(&self, peer: &str, through: Option<&str>) {
         match through {
             None => info!(event = "connected", peer; "New client connected: {peer}"),
@@ -53,13 +53,13 @@ impl<'a> ConnectionEvents<'a> {
         }
     }
 
-    /// A limit refuses a client that is connected through a proxy.
+    /// Logs and counts a client behind a proxy that a limit refuses.
     pub(crate) fn refused(&self, peer: &str, through: &str, limit: LimitReached) {
         self.counters.refused.add(1);
         warn!(event = "refused", peer, through; "Refused {peer}: at the limit of {limit}");
     }
 
-    /// The first bytes of a connection are not the required PROXY header.
+    /// Logs and counts a connection whose first bytes are not the required PROXY header.
     pub(crate) fn proxy_header_invalid(&self, peer: &str, error: &Malformed, bytes: &[u8]) {
         self.counters.refused.add(1);
         let bytes = ReceivedBytes(bytes);
@@ -72,7 +72,7 @@ impl<'a> ConnectionEvents<'a> {
         }
     }
 
-    /// The peer has closed in the middle of a PROXY header.
+    /// Logs and counts a peer that closed in the middle of a PROXY header.
     pub(crate) fn proxy_header_incomplete(&self, peer: &str, bytes: &[u8]) {
         self.counters.refused.add(1);
         let bytes = ReceivedBytes(bytes);
@@ -80,7 +80,7 @@ impl<'a> ConnectionEvents<'a> {
             "Client {peer} disconnected before its PROXY header was complete{bytes}");
     }
 
-    /// The PROXY header was not complete within its time limit.
+    /// Logs and counts a connection whose PROXY header was not complete within its time limit.
     pub(crate) fn proxy_header_timed_out(&self, peer: &str, after: Duration, bytes: &[u8]) {
         self.counters.refused.add(1);
         let (after, bytes) = (format_duration(after), ReceivedBytes(bytes));
@@ -89,8 +89,8 @@ impl<'a> ConnectionEvents<'a> {
              requires{bytes}");
     }
 
-    /// The session has consumed received bytes. Advances `splitter` past them and returns the number of
-    /// messages that were logged.
+    /// Counts bytes that the session has consumed, and logs their messages. Advances `splitter` past them and
+    /// returns the number of messages that were logged.
     #[inline]
     pub(crate) fn received(&self, peer: &str, splitter: &mut Splitter, bytes: &[u8]) -> usize {
         self.counters.bytes_received.add(bytes.len() as u64);
@@ -108,13 +108,13 @@ impl<'a> ConnectionEvents<'a> {
         messages
     }
 
-    /// The socket has taken bytes, echo or reply.
+    /// Counts bytes that the socket has taken, echo or reply.
     pub(crate) fn sent(&self, bytes: usize) {
         self.counters.bytes_sent.add(bytes as u64);
     }
 
-    /// The first `sent` bytes of this echo are sent. Advances `splitter` past the messages that are sent
-    /// completely and returns their length; the other bytes are passed again with the next call.
+    /// Logs the messages of this echo that are sent completely; its first `sent` bytes are sent. Advances
+    /// `splitter` past these messages and returns their length; the next call must pass the other bytes again.
     #[inline]
     pub(crate) fn echoed(
         &self,
@@ -151,12 +151,12 @@ impl<'a> ConnectionEvents<'a> {
             "Client {peer} announced a frame of {payload} bytes, over the limit of {MAX_FRAME_PAYLOAD}");
     }
 
-    /// The peer has ended its stream without an exit.
+    /// Logs a peer that ended its stream without an exit.
     pub(crate) fn disconnected(&self, peer: &str) {
         info!(event = "disconnected", peer; "Client {peer} disconnected unexpectedly");
     }
 
-    /// The connection failed; bytes may be lost.
+    /// Logs a connection that failed; bytes may be lost.
     pub(crate) fn connection_lost(&self, peer: &str, error: &io::Error, unsent: usize) {
         let reason = reason(error);
         info!(event = "disconnected", peer, unsent;
@@ -179,25 +179,25 @@ impl<'a> ConnectionEvents<'a> {
             "Client {peer} keeps sending after the end of its session; closing the connection");
     }
 
-    /// The server stops immediately.
+    /// Logs a connection that is dropped because the server stops immediately.
     pub(crate) fn aborted(&self, peer: &str, unsent: usize) {
         warn!(event = "cut", peer, unsent;
             "Client {peer} was disconnected: the server stops immediately{}", Unsent(unsent));
     }
 
-    /// The drain timeout has passed.
+    /// Logs a connection that is dropped because the drain timeout has passed.
     pub(crate) fn drain_timed_out(&self, peer: &str, unsent: usize) {
         warn!(event = "cut", peer, unsent;
             "Client {peer} did not disconnect within the drain timeout{}", Unsent(unsent));
     }
 
-    /// The worker has moved connections to other workers.
+    /// Logs the move of connections to other workers.
     pub(crate) fn migrated(&self, connections: usize) {
         debug!(event = "given", connections;
             "Moved {connections} busy connections to less busy workers");
     }
 
-    /// The poll refuses a socket.
+    /// Logs a socket that the poll refuses.
     pub(crate) fn registration_failed(&self, peer: &str, error: &io::Error) {
         error!(event = "not-registered", peer; "Cannot serve {peer}: {}", reason(error));
     }
@@ -208,7 +208,7 @@ impl<'a> ConnectionEvents<'a> {
             "A bug ended the connection with {peer}; other connections continue");
     }
 
-    /// A connection that was never logged is closed.
+    /// Logs and counts the close of a connection that was never logged.
     pub(crate) fn probe_closed(&self, peer: &str) {
         self.counters.probes.add(1);
         debug!(event = "probe", peer; "{peer} disconnected without sending data");
@@ -231,8 +231,8 @@ impl fmt::Display for ReceivedBytes<'_> {
     }
 }
 
-/// `; 12 bytes of its echo were not sent`, or nothing: the bytes that no socket has taken. How many of the
-/// others have arrived is unknown.
+/// `; 12 bytes of its echo were not sent`, or nothing: the bytes that the socket has not taken. The number of
+/// other bytes that the peer has not received is unknown.
 struct Unsent(usize);
 
 impl fmt::Display for Unsent {

@@ -9,7 +9,7 @@ use super::{events::ConnectionEvents, log_throttle::Suppressed};
 use crate::admission::{DatagramRefusal, Peer};
 
 impl ConnectionEvents<'_> {
-    /// A datagram was received that may be answered.
+    /// Counts and logs a datagram that may be answered.
     pub(crate) fn datagram_received(&self, from: SocketAddr, bytes: &[u8]) {
         self.counters.datagrams.add(1);
         self.counters.bytes_received.add(bytes.len() as u64);
@@ -20,7 +20,7 @@ impl ConnectionEvents<'_> {
         }
     }
 
-    /// The socket has taken an answer.
+    /// Counts and logs an answer that the socket has taken.
     pub(crate) fn datagram_echoed(&self, to: SocketAddr, bytes: &[u8]) {
         self.sent(bytes.len());
         if self.logs_messages() {
@@ -30,7 +30,7 @@ impl ConnectionEvents<'_> {
         }
     }
 
-    /// The system refused to send an answer. It is logged if the log throttle allows it, with the number of
+    /// Counts an answer that the system refused to send. Logs it if the log throttle allows it, with the number of
     /// suppressed lines.
     pub(crate) fn datagram_not_sent(
         &self,
@@ -46,7 +46,8 @@ impl ConnectionEvents<'_> {
         }
     }
 
-    /// A datagram was received that must not be answered. It is logged as one that was not sent.
+    /// Counts a datagram that must not be answered. Logs it if the log throttle allows it, with the number of
+    /// suppressed lines.
     pub(crate) fn datagram_refused(
         &self,
         from: SocketAddr,

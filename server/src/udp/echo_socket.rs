@@ -1,6 +1,6 @@
 //! A turn of one UDP socket: receive datagrams, check the policy, answer.
 //!
-//! An answer that the socket does not take is kept, and nothing more is received until it is sent: meanwhile
+//! An answer that the socket does not take is kept, and nothing more is received until it is sent. Until then
 //! datagrams wait in the kernel, or are dropped there, as UDP permits.
 
 use std::{

@@ -3,11 +3,11 @@
 //! ```text
 //! bind ──> listener: one socket for each worker, and the policy for all of them
 //!             ▼
-//!          mailboxes: how a socket reaches its worker, and the notice that its listener is closed
+//!          mailboxes: the way of a socket to its worker, and the notice that its listener closes
 //!             ▼
 //!          socket set: the sockets of one worker, and the dispatch of their events
 //!             ▼
-//!          echo socket: one socket's turn ──> policy: which datagrams are answered ──> rate limit
+//!          echo socket: one socket's turn ──> policy: answer or refuse ──> rate limit
 //!             ▼
 //!          socket: a datagram with its source, its destination and its hop limit
 //! ```
@@ -15,7 +15,7 @@
 //! Owns everything about datagrams. Must not know connections, nor when a socket has its turn: the worker
 //! decides that.
 //!
-//! Read [`policy`] first: it says which datagrams are never answered, and why.
+//! Read [`policy`] first: it has the reasons for which a datagram is not answered.
 
 mod echo_socket;
 mod listener;

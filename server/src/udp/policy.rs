@@ -1,4 +1,5 @@
-//! The policy for datagrams: which of them are answered. The source address of a datagram can be forged.
+//! The policy for datagrams: the rules by which they are answered or refused. The source address of a datagram
+//! can be forged.
 //!
 //! An echo server answers every datagram with one of the same size, so a forged source could use it to start
 //! an endless exchange between two services (CA-1996-01), or to send chosen bytes in its name to a service
@@ -27,9 +28,9 @@ use crate::{
     telemetry::{LogThrottle, Suppressed},
 };
 
-/// Ports of services that answer datagrams, so that a datagram from there is an answer itself: never
-/// answered. Services that answer any datagram would continue forever (echo, qotd, daytime, chargen, time);
-/// the others are known targets of requests with forged sources (CISA alert TA14-017A).
+/// Ports of services that answer datagrams. A datagram from one of them is an answer, and is never answered.
+/// Services that answer any datagram would start an endless exchange (echo, qotd, daytime, chargen, time); the
+/// others are known targets of requests with forged sources (CISA alert TA14-017A).
 const SERVICES: [u16; 30] = [
     0,     // no return path (RFC 768)
     7,     // echo (RFC 862)

@@ -1,4 +1,4 @@
-//! The UDP sockets of one worker, among the tokens of its poll and the keys of its ready list.
+//! The UDP sockets of one worker, and their tokens in its poll and its ready list.
 //!
 //! Connections use the tokens from zero up; UDP sockets use those from [`LAST_TOKEN`] down.
 

@@ -1,12 +1,12 @@
-//! Busy-polling: whether an idle worker polls for a moment before it sleeps.
+//! Busy-polling: an idle worker may poll for a moment before it sleeps.
 //!
 //! A sleep and a wakeup cost more than an echo. Where the next bytes arrive within microseconds, as from a
 //! single client that waits for each reply, polling is cheaper than sleeping, and much faster. Elsewhere it
 //! wastes CPU time, and where threads outnumber cores it takes the time of the clients that would send the
 //! next bytes. Only trying shows which case it is, because a client that is answered sooner sends sooner. So a
 //! worker busy-polls, continues while that finds events, and rests for some iterations after a miss: twice as
-//! many after each miss, half as many after each hit. It yields its core between two polls, and stops as soon
-//! as another thread has taken the core for long and still no event has come.
+//! many after each miss, half as many after each hit. It yields its core between two polls, and stops when
+//! another thread has held the core for long and no event has arrived.
 //!
 //! This module knows neither polls nor clocks.
 

@@ -23,8 +23,8 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn wait(&mut self, events: &mut Events) -> io::Result<Option<Instant>> {
         let idle = self.ready.is_empty();
         self.busy_poll.begin_iteration();
-        // Taken before the poll: if the process is stopped after the poll, bytes that arrive meanwhile must
-        // not be late.
+        // Taken before the poll: if the process is stopped after the poll, bytes that arrive during the stop
+        // must not count as late.
         let mut begun = self.now;
         if idle {
             begun = Instant::now();
@@ -75,7 +75,7 @@ impl<S: Stream + Source> Worker<'_, S> {
                 self.busy_poll.record_hit();
                 return Ok(true);
             }
-            // If another thread had the core meanwhile, it has not used it to send bytes to this worker.
+            // A thread that preempted this one did not use the core to send bytes to this worker.
             if self.busy_poll.was_preempted(elapsed) || before.duration_since(start) >= budget {
                 self.busy_poll.record_miss();
                 break;

@@ -1,4 +1,4 @@
-//! Rebalancing: which share of its connections a saturated worker moves to less busy ones.
+//! Rebalancing: the share of its load that a saturated worker moves to less busy workers.
 //!
 //! Connections are distributed evenly, but not all of them are busy, and the busy ones may all belong to one
 //! worker. Every worker counts the time that it is busy. A worker that was busy most of the time, while another

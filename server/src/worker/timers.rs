@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_later_deadline_makes_no_entry_and_an_earlier_one_replaces() {
+    fn an_earlier_deadline_replaces_the_entry_and_a_later_one_adds_none() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let (mut timers, mut armed) = (Timers::default(), Armed::default());
         timers.arm(7, &mut armed, start + 2 * second);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn stale_entries_can_be_thrown_away() {
+    fn retain_removes_stale_entries() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let (mut timers, mut armed) = (Timers::default(), Armed::default());
         for earlier in (0..100).rev() {

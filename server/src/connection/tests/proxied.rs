@@ -102,7 +102,7 @@ fn a_client_that_sends_or_stays_is_logged_and_a_probe_of_the_proxy_is_not() {
 }
 
 #[test]
-fn bytes_that_are_not_a_header_are_refused_at_the_first_wrong_byte() {
+fn bytes_that_cannot_become_a_header_are_refused_immediately() {
     for (chunks, message) in [
         (
             &[&b"GET / HTTP/1.1\r\n"[..]][..],
