@@ -23,7 +23,7 @@ mod sync {
 
     use super::VecDeque;
 
-    /// A bounded queue whose operations are one step each, as those of a lock-free queue appear.
+    /// A bounded queue whose operations are one step each, like those of a lock-free queue.
     #[derive(Debug)]
     pub(crate) struct ArrayQueue<T> {
         /// Loaded at each step: the checker may switch threads before the load, and not after it.

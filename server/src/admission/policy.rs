@@ -43,20 +43,20 @@ impl ConnectionPolicy {
 #[cfg(test)]
 impl ConnectionPolicy {
     /// Returns the default policy with this protocol.
-    pub(crate) fn of(protocol: common::protocol::Protocol) -> Self {
+    pub(crate) fn for_protocol(protocol: common::protocol::Protocol) -> Self {
         let mut listener = Listener::tcp("127.0.0.1", 0);
         listener.options.protocol = protocol;
         Self::new(&listener)
     }
 
-    /// Returns the same policy behind a proxy.
-    pub(crate) fn behind_proxy(mut self) -> Self {
+    /// Returns the same policy with the PROXY protocol required.
+    pub(crate) fn with_proxy(mut self) -> Self {
         self.options.proxy = Proxy::Required;
         self
     }
 
     /// Returns the same policy with these timeouts.
-    pub(crate) fn with(
+    pub(crate) fn with_timeouts(
         mut self,
         idle: Option<std::time::Duration>,
         write: Option<std::time::Duration>,

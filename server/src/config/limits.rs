@@ -75,8 +75,8 @@ pub const SPIN_PREEMPTED: Duration = Duration::from_micros(20);
 /// Minimum iterations without a busy-poll after one that found no event. Each further miss doubles them.
 pub const SPIN_REST: u32 = 16;
 
-/// Maximum that [`SPIN_REST`] grows to. A miss every so many iterations costs each of them about ten
-/// nanoseconds.
+/// Maximum that [`SPIN_REST`] grows to. One miss per this many iterations costs about ten nanoseconds per
+/// iteration.
 pub const SPIN_LONGEST_REST: u32 = 4096;
 
 /// Interval of the checks by which a worker compares its load with that of the others. Short enough to spread

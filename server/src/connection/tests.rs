@@ -147,7 +147,7 @@ struct Harness {
 
 impl Harness {
     fn new(protocol: Protocol, incoming: &[&[u8]]) -> Self {
-        Self::with_policy(ConnectionPolicy::of(protocol), incoming)
+        Self::with_policy(ConnectionPolicy::for_protocol(protocol), incoming)
     }
 
     fn with_policy(policy: ConnectionPolicy, incoming: &[&[u8]]) -> Self {
@@ -235,7 +235,7 @@ fn a_drain_serves_all_received_bytes_in_any_number_of_reads() {
 #[test]
 fn a_timeout_beyond_the_range_of_the_clock_never_expires() {
     let mut harness = Harness::with_policy(
-        ConnectionPolicy::of(Protocol::Text).with(Some(Duration::MAX), None),
+        ConnectionPolicy::for_protocol(Protocol::Text).with_timeouts(Some(Duration::MAX), None),
         &[],
     );
     harness.connection.is_logged = true;
@@ -370,7 +370,7 @@ fn bytes_after_an_exit_are_discarded_until_the_peer_closes() {
 #[test]
 fn a_peer_that_keeps_sending_after_its_exit_has_the_linger_deadline() {
     let mut harness = Harness::with_policy(
-        ConnectionPolicy::of(Protocol::Text).with(None, None),
+        ConnectionPolicy::for_protocol(Protocol::Text).with_timeouts(None, None),
         &[b"exit\n", b"more"],
     );
     harness.run();
@@ -454,7 +454,8 @@ fn a_frame_split_at_every_byte_is_held_and_then_echoed() {
 fn timeouts_count_from_the_last_byte_that_moved() {
     let second = Duration::from_secs(1);
     let mut harness = Harness::with_policy(
-        ConnectionPolicy::of(Protocol::Raw).with(Some(10 * second), Some(3 * second)),
+        ConnectionPolicy::for_protocol(Protocol::Raw)
+            .with_timeouts(Some(10 * second), Some(3 * second)),
         &[b"hello"],
     );
     let start = harness.now;
@@ -499,7 +500,8 @@ fn a_connection_that_sends_data_or_stays_open_is_logged() {
     assert!(sends.connection.is_logged());
 
     let mut stays = Harness::with_policy(
-        ConnectionPolicy::of(Protocol::Text).with(Some(2 * limits::PROBE_TIME), None),
+        ConnectionPolicy::for_protocol(Protocol::Text)
+            .with_timeouts(Some(2 * limits::PROBE_TIME), None),
         &[],
     );
     for (deadline, turn) in [(limits::PROBE_TIME, Turn::Wait), (2 * limits::PROBE_TIME, Turn::Over)]
@@ -524,7 +526,7 @@ fn every_byte_is_counted() {
 fn the_echo_at_the_end_of_the_stream_has_its_own_write_timeout() {
     let second = Duration::from_secs(1);
     let mut harness = Harness::with_policy(
-        ConnectionPolicy::of(Protocol::Length).with(None, Some(3 * second)),
+        ConnectionPolicy::for_protocol(Protocol::Length).with_timeouts(None, Some(3 * second)),
         &[b"\0\0\0"],
     );
     harness.readable();

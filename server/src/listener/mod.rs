@@ -3,7 +3,7 @@
 //! Owns binding, inherited sockets, the files of Unix sockets, and the acceptor thread. Must not know how a
 //! connection is served, or what workers do besides taking connections from the dispatch queue.
 //!
-//! Read [`acceptor`] first, then [`bind`].
+//! Read [`acceptor`] first, then [`mod@bind`].
 
 mod accept_error;
 mod acceptor;

@@ -1,10 +1,10 @@
 //! Poll coverage: the latest time before which every event has been seen.
 //!
-//! A poll returns a limited number of events. If there are more, the connections without an event must not count
-//! as idle: their bytes may have waited for long, as after a stop of the process. Nor can a worker wait for
-//! a poll that is not full, which a worker with thousands of busy connections may never see. But the kernel
-//! queues a reported descriptor after the unreported ones (`epoll(7)`), so a series of full polls that together
-//! had room for every connection has reported all events from before its beginning.
+//! A poll returns a limited number of events. If there are more, connections without an event must not count as
+//! idle, because their bytes may have waited for long, for example after a stop of the process. A worker cannot
+//! wait for a poll that is not full either: with thousands of busy connections it may never see one. But the
+//! kernel queues a reported descriptor after the unreported ones (`epoll(7)`). So a series of full polls with
+//! room for every connection has reported all events from before its beginning.
 
 use std::time::Instant;
 

@@ -56,12 +56,12 @@ impl Pair {
         now: Instant,
         rng: &mut Rng,
     ) -> Self {
-        let mut policy =
-            ConnectionPolicy::of(protocol).with(Some(IDLE_TIMEOUT), Some(WRITE_TIMEOUT));
+        let mut policy = ConnectionPolicy::for_protocol(protocol)
+            .with_timeouts(Some(IDLE_TIMEOUT), Some(WRITE_TIMEOUT));
         let mut script = messages(protocol, rng);
         let mut header = 0;
         if rng.u8(0..3) == 0 {
-            policy = policy.behind_proxy();
+            policy = policy.with_proxy();
             header = insert_header(&mut script, rng);
         }
         let stream = SimulatedStream { room: rng.usize(0..40), ..SimulatedStream::default() };

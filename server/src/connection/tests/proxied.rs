@@ -11,7 +11,7 @@ const SOURCE: &str = "203.0.113.7:5000";
 /// Returns a connection through a proxy, and captures its log lines.
 fn proxied(protocol: Protocol, incoming: &[&[u8]]) -> Harness {
     capture_log();
-    Harness::with_policy(ConnectionPolicy::of(protocol).behind_proxy(), incoming)
+    Harness::with_policy(ConnectionPolicy::for_protocol(protocol).with_proxy(), incoming)
 }
 
 /// Returns a connection through a proxy with a limit on connections per source.
@@ -53,8 +53,8 @@ fn a_header_split_at_every_byte_is_followed_by_the_same_session() {
 }
 
 #[test]
-fn bytes_after_the_header_in_one_read_are_served_like_a_read_of_their_own() {
-    // An exit without a newline is one only as a read of its own.
+fn bytes_after_the_header_in_one_read_are_served_like_a_separate_read() {
+    // Without a newline, `exit` ends the session only as a single read.
     let mut harness = proxied(Protocol::Text, &[&[LINE, b"exit"].concat()]);
     assert_eq!(harness.readable(), Turn::Wait);
     assert_eq!(harness.stream().outgoing, b"Goodbye!");
