@@ -71,6 +71,7 @@ bench-micro: ## Micro-benchmarks of what needs no socket: splitting, exits, esca
 .PHONY: check
 check: ## Format, lints, docs and tests: what has to pass before a change lands
 	$(CARGO) fmt --all -- --check
+	$(CARGO) check --package server --no-default-features --lib --locked
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(MAKE) --no-print-directory test

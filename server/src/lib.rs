@@ -45,6 +45,7 @@ pub mod logging;
 mod proxy_protocol;
 mod server;
 mod session;
+#[cfg(feature = "cli")]
 pub mod settings;
 mod shared;
 mod telemetry;
@@ -52,7 +53,7 @@ mod udp;
 mod worker;
 
 pub use self::{
-    config::{Config, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
+    config::{Config, FixedSetting, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
     listener::{BindError, InheritedSocket},
     server::{Handle, Liveness, ReloadError, RunError, Server},
     shared::Phase,

@@ -76,7 +76,7 @@ fn the_environment_alone_is_enough() {
     peer.send(b"exit\n");
     peer.expect(b"exit\n");
     server.wait_for_log(
-        "WARNING - ECHO_SERVER_WORKRES: this variable is not known; did you mean ECHO_SERVER_WORKERS",
+        "WARNING - ECHO_SERVER_WORKRES: unknown variable; did you mean ECHO_SERVER_WORKERS",
     );
 }
 
@@ -104,7 +104,7 @@ fn a_file_that_is_missing_or_contradicted_is_one_line_and_status_2() {
         (
             &[][..],
             &["--config", "no.toml"][..],
-            "error: --config: the configuration file 'no.toml' cannot be read: no such file or directory",
+            "error: --config: cannot read the configuration file 'no.toml': no such file or directory",
         ),
         (
             &[("ECHO_SERVER_PORT", "http")],
@@ -115,7 +115,7 @@ fn a_file_that_is_missing_or_contradicted_is_one_line_and_status_2() {
             &[("ECHO_SERVER_MAX_CONNECTIONS", "3")],
             &["--max-connections-per-ip", "4"],
             "error: --max-connections-per-ip: 'max-connections-per-ip' (4) is above 'max-connections' (3, \
-             ECHO_SERVER_MAX_CONNECTIONS), so it would never be reached",
+             ECHO_SERVER_MAX_CONNECTIONS), so it is never reached",
         ),
         (
             &[],

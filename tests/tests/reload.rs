@@ -117,7 +117,7 @@ fn a_mistake_leaves_everything_as_it_is() {
     fs::remove_file(configured.path("echo.toml")).expect("it is there");
     server.signal(Signal::HUP);
     server.wait_for_log(
-        r"ERROR - --config: the configuration file '.*' cannot be read: no such file",
+        r"ERROR - --config: cannot read the configuration file '.*': no such file",
     );
     peer.exchange(b"still here\n");
 }

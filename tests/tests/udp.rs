@@ -372,9 +372,9 @@ fn what_makes_no_sense_for_udp_is_refused_by_name() {
     for (url, said) in [
         ("udp://127.0.0.1:0?protocol=text", "'protocol=text': UDP is always raw"),
         ("udp://127.0.0.1:0?max-connections=3", "'max-connections=3': UDP has no connections"),
-        ("udp://127.0.0.1:0?mode=600", "'mode=600': it is for Unix sockets"),
-        ("udp://127.0.0.1:0?rate=none", "'rate=none': expected how many datagrams a second"),
-        ("tcp://127.0.0.1:0?rate=5", "'rate=5': it is for UDP"),
+        ("udp://127.0.0.1:0?mode=600", "'mode=600': it applies to Unix sockets"),
+        ("udp://127.0.0.1:0?rate=none", "'rate=none': expected a number of datagrams per second"),
+        ("tcp://127.0.0.1:0?rate=5", "'rate=5': it applies to UDP"),
     ] {
         let ended = Program::run_server(&["--listen", url]);
         assert_eq!(ended.code(), 2, "{url}");

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use clap::ArgMatches;
 use common::cli::{completions, manual, status};
-use server::settings::{self, Mistakes, Settings, Sources};
+use server::settings::{self, Diagnostics, Settings, Sources};
 
 use super::args::{self, Command, ConfigCommand};
 
@@ -31,7 +31,7 @@ pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8>
 }
 
 /// Prints the diagnostics of invalid settings, a line each, and returns the exit status.
-pub(crate) fn reject(prefix: &str, diagnostics: &Mistakes) -> u8 {
+pub(crate) fn reject(prefix: &str, diagnostics: &Diagnostics) -> u8 {
     for diagnostic in &diagnostics.0 {
         print_error(&format!("{prefix}{diagnostic}"));
     }

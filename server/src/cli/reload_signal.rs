@@ -11,7 +11,7 @@ use std::{
 use common::endpoint::Endpoint;
 use log::{error, info, warn};
 use server::{
-    Config, Handle, ReloadError,
+    FixedSetting, Handle, ReloadError,
     logging::{self, Options},
     settings::{Settings, Sources},
 };
@@ -86,14 +86,14 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
                 }
             }
         };
-        let log_needs_restart = self.log_options.fixed_differences(&log_options);
+        let log_needs_restart = fixed_log_settings(&self.log_options, &log_options);
         for change in self.settings.changes(&settings) {
-            let name = &&change.name[..];
-            if !Config::FIXED.contains(name) && !Options::FIXED.contains(name) {
+            if !FIXED.contains(&change.name) {
                 info!(event = "reloaded", setting = change.name; "Changed {change}");
             }
         }
-        for setting in need_restart.into_iter().chain(log_needs_restart) {
+        let need_restart = need_restart.into_iter().map(name);
+        for setting in need_restart.chain(log_needs_restart) {
             warn!(event = "not-reloaded", setting;
                 "'{setting}' differs from its value at the start; restart the server to change it");
         }
@@ -102,4 +102,30 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
         // Last, so that the lines above are logged at the previous level.
         logging::set_level(log_options.level);
     }
+}
+
+/// Names of the settings that a running program cannot change.
+const FIXED: [&str; 6] =
+    ["workers", "spin", "reuse-port", "log-file", "log-format", "log-overflow"];
+
+/// Returns the name of a setting that the server cannot change.
+fn name(setting: FixedSetting) -> &'static str {
+    match setting {
+        FixedSetting::Workers => "workers",
+        FixedSetting::Spin => "spin",
+        FixedSetting::ReusePort => "reuse-port",
+    }
+}
+
+/// Returns the names of the log settings that differ and that a running log cannot change.
+fn fixed_log_settings(
+    first: &Options,
+    now: &Options,
+) -> impl Iterator<Item = &'static str> + use<> {
+    let differ = [
+        ("log-file", first.file != now.file),
+        ("log-format", first.format != now.format),
+        ("log-overflow", first.overflow != now.overflow),
+    ];
+    differ.into_iter().filter_map(|(name, differs)| differs.then_some(name))
 }

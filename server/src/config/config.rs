@@ -39,6 +39,17 @@ pub struct Config {
     pub spin: Spin,
 }
 
+/// A setting that a running server cannot change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixedSetting {
+    /// See [`Config::workers`].
+    Workers,
+    /// See [`Config::spin`].
+    Spin,
+    /// See [`Config::reuse_port`].
+    ReusePort,
+}
+
 impl Default for Config {
     fn default() -> Self {
         let workers = available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -56,16 +67,13 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Names of the settings that a running server cannot change.
-    pub const FIXED: [&str; 3] = ["workers", "spin", "reuse-port"];
-
-    /// Returns the names in [`FIXED`](Self::FIXED) whose settings differ.
-    pub(crate) fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+    /// Returns the settings that differ and that a running server cannot change.
+    pub(crate) fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = FixedSetting> {
         let differ = [
-            self.workers != other.workers,
-            self.spin != other.spin,
-            self.reuse_port != other.reuse_port,
+            (FixedSetting::Workers, self.workers != other.workers),
+            (FixedSetting::Spin, self.spin != other.spin),
+            (FixedSetting::ReusePort, self.reuse_port != other.reuse_port),
         ];
-        Self::FIXED.into_iter().zip(differ).filter_map(|(name, differs)| differs.then_some(name))
+        differ.into_iter().filter_map(|(setting, differs)| differs.then_some(setting))
     }
 }

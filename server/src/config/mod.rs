@@ -14,7 +14,7 @@ pub mod rlimit;
 mod spin;
 
 pub use self::{
-    config::Config,
+    config::{Config, FixedSetting},
     listener::{Listener, ListenerOptions, Proxy},
     spin::Spin,
 };

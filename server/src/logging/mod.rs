@@ -7,20 +7,33 @@
 //! log::info! ──> fern (level, format) ──> sink (batch per thread) ──> queue (bounded) ──> writer ──> file
 //! ```
 //!
-//! Owns the way of a record to the file. Must not know connections. A program that embeds the server and has a
-//! logger does not need this module.
+//! Owns the way of a record to the file. Must not know connections. A program that embeds the server has its
+//! own logger: without the feature `cli`, only the no-op versions of [`defer`] and [`flush`] are left.
 //!
 //! Read `start.rs` first, then `queue.rs`: it decides when a thread that logs waits.
 
+#[cfg(feature = "cli")]
 mod batch;
+#[cfg(feature = "cli")]
 mod file;
+#[cfg(feature = "cli")]
 mod format;
+#[cfg(not(feature = "cli"))]
+mod no_batch;
+#[cfg(feature = "cli")]
 mod options;
+#[cfg(feature = "cli")]
 mod queue;
+#[cfg(feature = "cli")]
 mod sink;
+#[cfg(feature = "cli")]
 mod start;
+#[cfg(feature = "cli")]
 mod writer;
 
+#[cfg(not(feature = "cli"))]
+pub use self::no_batch::{defer, flush};
+#[cfg(feature = "cli")]
 pub use self::{
     batch::{defer, flush},
     options::{Format, Options, Overflow},

@@ -36,15 +36,3 @@ pub struct Options {
     /// The file to append to; standard error if there is none.
     pub file: Option<PathBuf>,
 }
-
-impl Options {
-    /// Names of the settings that a running log cannot change.
-    pub const FIXED: [&str; 3] = ["log-file", "log-format", "log-overflow"];
-
-    /// Returns the names in [`FIXED`](Self::FIXED) whose settings differ.
-    pub fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> + use<> {
-        let differ =
-            [self.file != other.file, self.format != other.format, self.overflow != other.overflow];
-        Self::FIXED.into_iter().zip(differ).filter_map(|(name, differs)| differs.then_some(name))
-    }
-}

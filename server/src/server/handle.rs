@@ -7,7 +7,7 @@ use super::{
     reload::{ReloadError, Reloader},
 };
 use crate::{
-    config::Config,
+    config::{Config, FixedSetting},
     connection::{Incoming, Socket},
     shared::{Phase, SharedState},
     telemetry::Stats,
@@ -36,13 +36,13 @@ impl Handle {
     /// policy for new connections; limits change. No connection is closed. The log says which listeners
     /// changed.
     ///
-    /// Returns the names of the settings that differ from those at the start and need a restart. A server
+    /// Returns the settings that differ from those at the start and need a restart. A server
     /// that drains changes nothing.
     ///
     /// # Errors
     ///
     /// If a listener cannot be opened; then nothing has changed, or everything but that listener.
-    pub fn reload(&self, config: &Config) -> Result<Vec<&'static str>, ReloadError> {
+    pub fn reload(&self, config: &Config) -> Result<Vec<FixedSetting>, ReloadError> {
         self.reloader.reload(&self.shared, config)
     }
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::open_listener::{OpenListener, Policy};
 use crate::{
-    config::{Config, Listener},
+    config::{Config, FixedSetting, Listener},
     listener::{AcceptorControl, BindError, BoundListener, Command, CommandBatch, bind, set_mode},
     shared::{Phase, SharedState},
 };
@@ -64,8 +64,8 @@ impl Reloader {
         Self { first: config.clone(), open: Mutex::new(open.collect()), control }
     }
 
-    /// Applies `config` as far as a running server can, and returns the names of the changed settings that
-    /// need a restart.
+    /// Applies `config` as far as a running server can, and returns the changed settings that need a
+    /// restart.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Reloader {
         &self,
         shared: &SharedState<T>,
         config: &Config,
-    ) -> Result<Vec<&'static str>, ReloadError> {
+    ) -> Result<Vec<FixedSetting>, ReloadError> {
         if shared.phase.get() != Phase::Running {
             return Ok(Vec::new());
         }

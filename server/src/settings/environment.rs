@@ -1,133 +1,134 @@
-//! What the environment says: `ECHO_SERVER_` and a setting's name in capitals, as in
+//! Settings from environment variables: `ECHO_SERVER_` and the name of the setting in capitals, as in
 //! `ECHO_SERVER_IDLE_TIMEOUT`.
 //!
-//! Others put variables there as well: for a service named echo-server, Kubernetes and Docker links say
-//! where it is in `ECHO_SERVER_PORT` and in names like `ECHO_SERVER_PORT_7_TCP`. So a variable that is
-//! not known is no mistake, and one that is set by a link says nothing.
+//! Kubernetes and Docker links set variables with the same prefix for a service named echo-server: its address
+//! in `ECHO_SERVER_PORT`, and names like `ECHO_SERVER_PORT_7_TCP`. So an unknown variable is not an error, and
+//! a variable that a link has set is ignored.
 
 use std::ffi::{OsStr, OsString};
 
 use common::escape::Quoted;
 
 use super::{
-    origin::{Mistake, Origin, Said, Value},
-    schema::{Definition, Form, form},
+    diagnostic::{Assignment, Diagnostic, Origin, Value},
+    flags::{CONFIG, suggest},
+    schema::{Form, SETTINGS, find},
 };
 
-/// How every variable begins that is meant for the server.
-pub(super) const PREFIX: &str = "ECHO_SERVER_";
+/// The prefix of every variable of the server.
+const PREFIX: &str = "ECHO_SERVER_";
 
-/// The variable of a setting.
+/// Returns the variable of a setting.
 pub(super) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Every variable that may be meant for the server. One without a value is as if it were not there.
+/// The variables with the prefix of the server. A variable without a value counts as missing.
 #[derive(Clone, Debug)]
 pub(super) struct Environment(Vec<(String, OsString)>);
 
-/// What it says, what is wrong with that, and what is only strange.
+/// The content of the environment.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) said: Vec<Said>,
-    pub(super) mistakes: Vec<Mistake>,
-    pub(super) warnings: Vec<Mistake>,
+pub(super) struct Contents {
+    pub(super) assignments: Vec<Assignment>,
+    pub(super) errors: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
 }
 
 impl Environment {
-    pub(super) fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
-        let ours = variables.filter_map(|(name, value)| {
+    pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let own = variables.filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
             (name.starts_with(PREFIX) && !value.is_empty()).then_some((name, value))
         });
-        let mut ours: Vec<_> = ours.collect();
-        ours.sort();
-        Self(ours)
+        let mut own: Vec<_> = own.collect();
+        own.sort();
+        Self(own)
     }
 
     pub(super) fn get(&self, variable: &str) -> Option<&OsStr> {
         self.0.iter().find(|(name, _)| name == variable).map(|(_, value)| value.as_ref())
     }
 
-    pub(super) fn read(&self, definition: &Definition) -> Found {
-        let mut found = Found::default();
-        for name in definition.names() {
-            let variable = variable(name);
+    pub(super) fn read(&self) -> Contents {
+        let mut contents = Contents::default();
+        for setting in &SETTINGS {
+            let variable = variable(setting.name);
             let Some(value) = self.get(&variable) else { continue };
             let origin = Origin::Variable(variable);
-            match self.link(&origin, value) {
-                Some(Link::Certain(what)) => found.warnings.push(Mistake { origin, what }),
-                Some(Link::Likely(what)) => found.mistakes.push(Mistake { origin, what }),
+            match self.service_link(&origin, value) {
+                Some(ServiceLink::Certain(message)) => {
+                    contents.warnings.push(Diagnostic { origin, message });
+                }
+                Some(ServiceLink::Likely(message)) => {
+                    contents.errors.push(Diagnostic { origin, message });
+                }
                 None => {
-                    let list = definition.argument(name).is_some_and(|arg| form(arg) == Form::List);
-                    let values = if list { words(value) } else { vec![value.to_owned()] };
+                    let is_list = matches!(setting.form, Form::List);
+                    let texts = if is_list { split(value) } else { vec![value.to_owned()] };
                     let value = |text| Value { text, origin: origin.clone() };
-                    let values: Vec<_> = values.into_iter().map(value).collect();
+                    let values: Vec<_> = texts.into_iter().map(value).collect();
                     if !values.is_empty() {
-                        found.said.push(Said { name: name.to_owned(), values });
+                        contents.assignments.push(Assignment { name: setting.name, values });
                     }
                 }
             }
         }
-        for (variable, _) in &self.0 {
-            let near = near_miss(definition, variable);
-            found.warnings.extend(near.map(|near| Mistake {
-                origin: Origin::Variable(variable.clone()),
-                what: format!("this variable is not known; did you mean {near}?"),
-            }));
-        }
-        found
+        contents.warnings.extend(self.0.iter().filter_map(|(name, _)| misspelled(name)));
+        contents
     }
 
-    /// Whether a variable that should be a number is an address, as links set it. They set another one
-    /// with the same value beside it, which makes it certain.
-    fn link(&self, origin: &Origin, value: &OsStr) -> Option<Link> {
+    /// Returns a message if a variable that should be a port is an address, as service links set it. They also
+    /// set another variable to the same value, which makes it certain.
+    fn service_link(&self, origin: &Origin, value: &OsStr) -> Option<ServiceLink> {
         let Origin::Variable(variable) = origin else { return None };
         let address = value.to_str().filter(|_| *variable == self::variable("port"))?;
         let (protocol, _) = address.split_once("://")?;
-        let (start, end) = (format!("{variable}_"), format!("_{}", protocol.to_ascii_uppercase()));
-        let mut others = self.0.iter();
-        let twin = others.any(|(name, other)| {
-            name.starts_with(&start) && name.ends_with(&end) && other == value
+        let (prefix, suffix) =
+            (format!("{variable}_"), format!("_{}", protocol.to_ascii_uppercase()));
+        let has_twin = self.0.iter().any(|(name, other)| {
+            name.starts_with(&prefix) && name.ends_with(&suffix) && other == value
         });
         let shown = Quoted(address.as_bytes());
-        Some(if twin {
-            Link::Certain(format!(
-                "{shown} is not ours but that of Kubernetes or a Docker link, for a service named \
-                 echo-server; not used. 'enableServiceLinks: false' in the pod, or another name of the \
-                 service, is rid of it"
+        Some(if has_twin {
+            ServiceLink::Certain(format!(
+                "{shown} was set by Kubernetes or a Docker link for a service named echo-server, and is \
+                 ignored; to remove it, set 'enableServiceLinks: false' in the pod, or rename the service"
             ))
         } else {
-            Link::Likely(format!(
-                "expected a port, from 0 to 65535, not the address {shown}; {} takes addresses. If \
-                 you did not set it, a service named echo-server did, by Kubernetes or a Docker link: \
-                 say 'enableServiceLinks: false' in the pod, or name the service otherwise",
+            ServiceLink::Likely(format!(
+                "expected a port, from 0 to 65535, not the address {shown}; {} takes addresses. If you did \
+                 not set it, Kubernetes or a Docker link did for a service named echo-server: set \
+                 'enableServiceLinks: false' in the pod, or rename the service",
                 self::variable("listen")
             ))
         })
     }
 }
 
-enum Link {
+/// A variable that a service link has set.
+enum ServiceLink {
     Certain(String),
     Likely(String),
 }
 
-/// The values of a list, which white space separates: there is none in a URL.
-fn words(value: &OsStr) -> Vec<OsString> {
+/// Splits a list at white space, which no URL contains.
+fn split(value: &OsStr) -> Vec<OsString> {
     match value.to_str() {
         Some(text) => text.split_whitespace().map(OsString::from).collect(),
         None => vec![value.to_owned()],
     }
 }
 
-/// What may have been meant by a variable that is not known and not of a link either.
-fn near_miss(definition: &Definition, variable: &str) -> Option<String> {
+/// Returns a warning for an unknown variable that resembles a setting and that no service link sets.
+fn misspelled(variable: &str) -> Option<Diagnostic> {
     let rest = variable.strip_prefix(PREFIX)?;
     let name = rest.to_ascii_lowercase().replace('_', "-");
-    let link = ["PORT_", "SERVICE_", "ENV_"].iter().any(|start| rest.starts_with(start));
-    if link || rest == "NAME" || name == "config" || definition.knows(&name) {
+    let is_link = ["PORT_", "SERVICE_", "ENV_"].iter().any(|prefix| rest.starts_with(prefix));
+    if is_link || rest == "NAME" || name == CONFIG || find(&name).is_some() {
         return None;
     }
-    definition.near(&name).map(|near| self::variable(&near))
+    let suggested = self::variable(&suggest(&name)?);
+    let message = format!("unknown variable; did you mean {suggested}?");
+    Some(Diagnostic { origin: Origin::Variable(variable.to_owned()), message })
 }

@@ -1,28 +1,44 @@
-//! What the definition of the settings says, by name: their forms, defaults and help.
-//!
-//! It asks clap, so that a file and the environment are held to what the command line is held to, in
-//! the same words.
+//! The schema: every setting with its name, help, form, default and parser. It is the only definition of a
+//! setting; the command line, the environment, the file, the template and `config show` follow from it.
 
-use std::{
-    any::TypeId,
-    ffi::{OsStr, OsString},
-    num::NonZeroUsize,
-    path::PathBuf,
+use std::ffi::OsStr;
+
+use clap::{ValueHint, builder::PossibleValue};
+use common::{
+    cli::{at_least_one, duration},
+    protocol::{DEFAULT_HOST, Protocol},
 };
 
-use clap::{
-    Arg, ArgAction, Args as _, Command,
-    error::{ContextKind, ContextValue},
+use super::values::{
+    LogLevel, Values, choice, non_empty, parse, port, possible_values, spin, time_limit,
 };
-use common::cli::one_line;
+use crate::logging::{Format, Overflow};
 
-use super::args::{Args, Switch};
+/// The definition of one setting.
+pub(super) struct Setting {
+    /// The long flag without its dashes, which is also the key in the file.
+    pub(super) name: &'static str,
+    pub(super) heading: &'static str,
+    pub(super) value_name: &'static str,
+    /// One sentence without a full stop.
+    pub(super) help: &'static str,
+    /// Further paragraphs for the long help; empty if there are none.
+    pub(super) details: &'static str,
+    /// The short help has this setting.
+    pub(super) is_frequent: bool,
+    pub(super) form: Form,
+    pub(super) default: DefaultValue,
+    /// The value of a flag without a value, if that is allowed.
+    pub(super) implied: Option<&'static str>,
+    pub(super) hint: ValueHint,
+    /// Settings that the same source must not set together with this one.
+    pub(super) conflicts: &'static [&'static str],
+    /// Parses a value and stores it.
+    pub(super) set: fn(&mut Values, &OsStr) -> Result<(), String>,
+}
 
-/// All settings, in the order of their help.
-pub(super) struct Definition(Command);
-
-/// How a setting is written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The form of a setting in a file.
+#[derive(Clone, Copy)]
 pub(super) enum Form {
     /// `port = 7`
     Number,
@@ -32,115 +48,269 @@ pub(super) enum Form {
     Switch,
     /// `listen = ["...", "..."]`
     List,
-    /// `idle-timeout = "5m"`: a word of a language of its own, in which `5` may be one, too.
+    /// `idle-timeout = "5m"`, of which `5` may also be a value
     Word,
+    /// `protocol = "raw"`, one of several
+    Choice(fn() -> Vec<PossibleValue>),
 }
 
-impl Definition {
-    pub(super) fn new() -> Self {
-        let command = Args::augment_args(Command::new("echo-server"));
-        let mut command = command.disable_help_flag(true).disable_version_flag(true);
-        command.build();
-        Self(command)
-    }
+/// The value of a setting that no source sets.
+#[derive(Clone, Copy)]
+pub(super) enum DefaultValue {
+    /// This value.
+    Text(&'static str),
+    /// No value; its meaning in words.
+    Unset(&'static str),
+}
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.get_arguments().filter_map(Arg::get_long)
-    }
+const LISTENING: &str = "Listening";
+const CONNECTIONS: &str = "Connections and workers";
+const LOG: &str = "Log";
 
-    pub(super) fn knows(&self, name: &str) -> bool {
-        self.argument(name).is_some()
-    }
+/// Every setting, in the order of the help.
+pub(super) static SETTINGS: [Setting; 17] = [
+    Setting::new(
+        "listen",
+        LISTENING,
+        "URL",
+        "Listen on tcp://HOST:PORT, udp://HOST:PORT or \
+        unix:///PATH; can be repeated",
+    )
+    .details(LISTEN_DETAILS)
+    .form(Form::List)
+    .default(DefaultValue::Unset("--host and --port"))
+    .hint(ValueHint::Url)
+    .conflicts(&["host", "port"])
+    .set(|values, text| parse(text, str::parse).map(|url| values.listen.push(url))),
+    Setting::new("host", LISTENING, "HOST", "Name or address to listen on")
+        .default(DefaultValue::Text(DEFAULT_HOST))
+        .hint(ValueHint::Hostname)
+        .conflicts(&["listen"])
+        .set(|values, text| {
+            let host = parse(non_empty(text)?, |text| Ok(text.to_owned()));
+            host.map(|host| values.host = host)
+        }),
+    Setting::new("port", LISTENING, "PORT", "TCP port; 0 selects any free port")
+        .details("The log line 'Echo server started on' names the port.")
+        .form(Form::Number)
+        .default(DefaultValue::Text("65432"))
+        .conflicts(&["listen"])
+        .set(|values, text| parse(text, port).map(|value| values.port = value)),
+    Setting::new("protocol", LISTENING, "NAME", "Protocol of the connections")
+        .form(Form::Choice(possible_values::<Protocol>))
+        .default(DefaultValue::Text("text"))
+        .set(|values, text| parse(text, choice).map(|value| values.protocol = value)),
+    Setting::new(
+        "reuse-port",
+        LISTENING,
+        "ON|OFF",
+        "Share the address with another server that \
+        has this setting",
+    )
+    .details("The other server takes over while this one drains.")
+    .rare()
+    .form(Form::Switch)
+    .default(DefaultValue::Text("off"))
+    .implied("on")
+    .set(|values, text| parse(text, choice).map(|value| values.reuse_port = value)),
+    Setting::new("max-connections", CONNECTIONS, "N", "Limit the number of open connections")
+        .details(
+            "A client over the limit receives one line with the reason, and its connection is \
+            closed. The server raises its limit on descriptors as far as it may.",
+        )
+        .form(Form::Number)
+        .default(DefaultValue::Unset("as the descriptor limit allows"))
+        .set(|values, text| {
+            parse(text, at_least_one).map(|value| values.max_connections = Some(value))
+        }),
+    Setting::new(
+        "max-connections-per-ip",
+        CONNECTIONS,
+        "N",
+        "Limit the number of open connections \
+        from one IPv4 address, or one IPv6 network of 64 bits",
+    )
+    .rare()
+    .form(Form::Number)
+    .default(DefaultValue::Unset("unlimited"))
+    .set(|values, text| {
+        parse(text, at_least_one).map(|value| values.max_connections_per_ip = Some(value))
+    }),
+    Setting::new(
+        "idle-timeout",
+        CONNECTIONS,
+        "DUR",
+        "Close a connection that receives no bytes \
+        for this long",
+    )
+    .form(Form::Word)
+    .default(DefaultValue::Text("off"))
+    .set(|values, text| parse(text, time_limit).map(|value| values.idle_timeout = value)),
+    Setting::new(
+        "write-timeout",
+        CONNECTIONS,
+        "DUR",
+        "Close a connection if nothing could be \
+        written to it for this long",
+    )
+    .rare()
+    .form(Form::Word)
+    .default(DefaultValue::Text("30s"))
+    .set(|values, text| parse(text, time_limit).map(|value| values.write_timeout = value)),
+    Setting::new(
+        "drain-timeout",
+        CONNECTIONS,
+        "DUR",
+        "Wait this long for clients to disconnect \
+        at shutdown",
+    )
+    .rare()
+    .form(Form::Word)
+    .default(DefaultValue::Text("5s"))
+    .set(|values, text| parse(text, duration).map(|value| values.drain_timeout = value)),
+    Setting::new("workers", CONNECTIONS, "N", "Number of threads that serve connections")
+        .form(Form::Number)
+        .default(DefaultValue::Unset("one per core"))
+        .set(|values, text| parse(text, at_least_one).map(|value| values.workers = Some(value))),
+    Setting::new(
+        "spin",
+        CONNECTIONS,
+        "auto|off|DUR",
+        "Busy-poll before sleeping: while it finds \
+        work, never, or always for this long",
+    )
+    .rare()
+    .form(Form::Word)
+    .default(DefaultValue::Text("auto"))
+    .set(|values, text| parse(text, spin).map(|value| values.spin = value)),
+    Setting::new("log-level", LOG, "LEVEL", "Lowest level that is logged")
+        .form(Form::Choice(possible_values::<LogLevel>))
+        .default(DefaultValue::Text("info"))
+        .set(|values, text| parse(text, choice).map(|value| values.log_level = value)),
+    Setting::new("log-messages", LOG, "ON|OFF", "Log every message, when received and when echoed")
+        .rare()
+        .form(Form::Switch)
+        .default(DefaultValue::Text("on"))
+        .set(|values, text| parse(text, choice).map(|value| values.log_messages = value)),
+    Setting::new("log-file", LOG, "PATH", "Append the log to this file")
+        .details("SIGHUP reopens the file, for a rotation that has renamed the old one.")
+        .default(DefaultValue::Unset("standard error"))
+        .hint(ValueHint::FilePath)
+        .set(|values, text| non_empty(text).map(|path| values.log_file = Some(path.into()))),
+    Setting::new("log-format", LOG, "NAME", "Format of log records")
+        .rare()
+        .form(Form::Choice(possible_values::<Format>))
+        .default(DefaultValue::Text("text"))
+        .set(|values, text| parse(text, choice).map(|value| values.log_format = value)),
+    Setting::new(
+        "log-overflow",
+        LOG,
+        "WHAT",
+        "Behaviour when the log cannot be written fast enough",
+    )
+    .rare()
+    .form(Form::Choice(possible_values::<Overflow>))
+    .default(DefaultValue::Text("block"))
+    .set(|values, text| parse(text, choice).map(|value| values.log_overflow = value)),
+];
 
-    pub(super) fn argument(&self, name: &str) -> Option<&Arg> {
-        self.0.get_arguments().find(|argument| argument.get_long() == Some(name))
-    }
+const LISTEN_DETAILS: &str = "\
+A URL can have options after a ?, joined by &: protocol, max-connections, idle-timeout and write-timeout, \
+which override those of the server; v6only=yes for IPv6 without IPv4; mode=660 for the permissions of a \
+Unix socket; proxy=required behind a proxy that sends a PROXY header, if only that proxy can connect. \
+Example: tcp://[::]:7?protocol=raw&v6only=yes
 
-    /// Whether saying both makes no sense.
-    pub(super) fn conflict(&self, one: &str, other: &str) -> bool {
-        let excludes = |one: &str, other| {
-            let one = self.argument(one);
-            one.map(|one| self.0.get_arg_conflicts_with(one))
-                .is_some_and(|others| others.iter().any(|arg| arg.get_long() == Some(other)))
-        };
-        excludes(one, other) || excludes(other, one)
-    }
+UDP is always raw. Of these options it has v6only, and rate=N: the number of datagrams per second that are \
+answered to one IPv4 address, or one IPv6 network of 64 bits (default 10000; off is unlimited).";
 
-    /// The name that somebody may have meant.
-    pub(super) fn near(&self, name: &str) -> Option<String> {
-        let error = self.parse([OsString::from(format!("--{name}="))]).err()?;
-        match error.get(ContextKind::SuggestedArg)? {
-            ContextValue::String(flag) => flag.strip_prefix("--").map(str::to_owned),
-            _ => None,
+impl Setting {
+    const fn new(
+        name: &'static str,
+        heading: &'static str,
+        value_name: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            heading,
+            value_name,
+            help,
+            details: "",
+            is_frequent: true,
+            form: Form::Text,
+            default: DefaultValue::Unset(""),
+            implied: None,
+            hint: ValueHint::Unknown,
+            conflicts: &[],
+            set: |_, _| Ok(()),
         }
     }
 
-    /// Why a setting cannot have this value, if it cannot: what was expected.
-    pub(super) fn refusal(&self, name: &str, value: &OsStr) -> Option<String> {
-        let error = self.parse([argument(name, value)]).err()?;
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        Some(cause.unwrap_or_else(|| match error.get(ContextKind::ValidValue) {
-            Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
-                format!("expected {}", any_of(valid))
-            }
-            _ if value.is_empty() => "it is empty".to_owned(),
-            _ if value.to_str().is_none() => "it is not UTF-8".to_owned(),
-            _ => one_line(&error),
-        }))
+    const fn details(self, details: &'static str) -> Self {
+        Self { details, ..self }
     }
 
-    /// All settings at once, of which none contradicts another by its form.
-    pub(super) fn args(&self, said: impl Iterator<Item = OsString>) -> Result<Args, clap::Error> {
-        clap::FromArgMatches::from_arg_matches(&self.parse(said)?)
+    const fn rare(self) -> Self {
+        Self { is_frequent: false, ..self }
     }
 
-    fn parse(
-        &self,
-        typed: impl IntoIterator<Item = OsString>,
-    ) -> Result<clap::ArgMatches, clap::Error> {
-        let program = OsString::from(self.0.get_name());
-        self.0.clone().try_get_matches_from([program].into_iter().chain(typed))
+    const fn form(self, form: Form) -> Self {
+        Self { form, ..self }
     }
-}
 
-/// A value of a setting, as a flag.
-pub(super) fn argument(name: &str, value: &OsStr) -> OsString {
-    let mut argument = OsString::from(format!("--{name}="));
-    argument.push(value);
-    argument
-}
+    const fn default(self, default: DefaultValue) -> Self {
+        Self { default, ..self }
+    }
 
-pub(super) fn form(argument: &Arg) -> Form {
-    let parsed = argument.get_value_parser().type_id();
-    let is = |types: &[TypeId]| types.iter().any(|of| parsed == *of);
-    match argument.get_action() {
-        ArgAction::Append => Form::List,
-        _ if is(&[TypeId::of::<Switch>()]) => Form::Switch,
-        _ if is(&[TypeId::of::<u16>(), TypeId::of::<NonZeroUsize>()]) => Form::Number,
-        _ if is(&[TypeId::of::<String>(), TypeId::of::<PathBuf>()]) => Form::Text,
-        _ => Form::Word,
+    const fn implied(self, value: &'static str) -> Self {
+        Self { implied: Some(value), ..self }
+    }
+
+    const fn hint(self, hint: ValueHint) -> Self {
+        Self { hint, ..self }
+    }
+
+    const fn conflicts(self, conflicts: &'static [&'static str]) -> Self {
+        Self { conflicts, ..self }
+    }
+
+    const fn set(self, set: fn(&mut Values, &OsStr) -> Result<(), String>) -> Self {
+        Self { set, ..self }
+    }
+
+    /// Checks a value without storing it.
+    ///
+    /// # Errors
+    ///
+    /// What was expected.
+    pub(super) fn check(&self, value: &OsStr) -> Result<(), String> {
+        (self.set)(&mut Values::default(), value)
     }
 }
 
-/// What holds when nothing is said: a value.
-pub(super) fn default_value(argument: &Arg) -> Option<&OsStr> {
-    argument.get_default_values().first().map(AsRef::as_ref)
-}
-
-/// The help without what it says of the default, and that: `[default: one a core]`.
-pub(super) fn help_and_default(argument: &Arg) -> (String, Option<String>) {
-    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    match help.split_once(" [default: ") {
-        Some((help, words)) => (help.to_owned(), Some(words.trim_end_matches(']').to_owned())),
-        None => (help, None),
+impl Form {
+    /// Writes a value as TOML.
+    pub(super) fn to_toml(self, text: &OsStr) -> String {
+        let text = text.to_string_lossy();
+        let number =
+            || text.parse::<u64>().ok().filter(|_| matches!(self, Self::Number | Self::Word));
+        match (self, &*text) {
+            (Self::Switch, "on" | "true") => "true".to_owned(),
+            (Self::Switch, "off" | "false") => "false".to_owned(),
+            _ => match number() {
+                Some(number) => number.to_string(),
+                None => toml::Value::from(&*text).to_string(),
+            },
+        }
     }
 }
 
-/// `a, b or c`
-pub(super) fn any_of(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
+/// Returns the setting with this name.
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// Returns whether one source must not set both.
+pub(super) fn conflict(one: &str, other: &str) -> bool {
+    find(one).is_some_and(|setting| setting.conflicts.contains(&other))
 }

@@ -1,14 +1,13 @@
-//! A configuration file to begin with: every setting, explained, from the definition.
+//! The template of a configuration file: every setting with its explanation and default, from the schema.
 
-use clap::{Arg, builder::PossibleValue};
+use clap::builder::PossibleValue;
 
 use super::{
     environment::variable,
-    schema::{Definition, Form, default_value, form, help_and_default},
-    show::written,
+    schema::{DefaultValue, Form, SETTINGS, Setting},
 };
 
-/// A configuration file with every setting, explained, at its default: all of it is in comments.
+/// Returns a configuration file with every setting, explained, at its default. All of it is in comments.
 ///
 /// ```
 /// let template = server::settings::template();
@@ -16,53 +15,49 @@ use super::{
 /// ```
 #[must_use]
 pub fn template() -> String {
-    let definition = Definition::new();
     let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
-    let mut heading = None;
-    for name in definition.names() {
-        let Some(argument) = definition.argument(name) else { continue };
-        if argument.get_help_heading() != heading {
-            heading = argument.get_help_heading();
-            let heading = heading.unwrap_or("Further settings");
+    let mut heading = "";
+    for setting in &SETTINGS {
+        if setting.heading != heading {
+            heading = setting.heading;
             lines.extend([String::new(), String::new(), format!("# ---- {heading} ----")]);
         }
         lines.push(String::new());
-        lines.extend(setting(name, argument));
+        lines.extend(explain(setting));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
 const HEAD: &str = "\
-# Settings of echo-server. Every key is a long flag without its dashes. What is commented out is the
-# default. A flag is stronger than the environment, which is stronger than this file.
+# Settings of echo-server. Every key is a long flag without its dashes. The values in comments are the
+# defaults. A flag overrides the environment, which overrides this file.
 #
-#   echo-server --config FILE                uses this file
-#   echo-server config check --config FILE   says what is wrong with it
-#   echo-server config show --config FILE    says what holds, and why";
+#   echo-server --config FILE                use this file
+#   echo-server config check --config FILE   report the errors in it
+#   echo-server config show --config FILE    print the effective settings and their sources";
 
-fn setting(name: &str, argument: &Arg) -> Vec<String> {
-    let form = form(argument);
-    let (help, words) = help_and_default(argument);
-    let mut lines = comment(&format!("{help}."));
-    let more = argument.get_long_help().map(ToString::to_string).unwrap_or_default();
-    lines.extend(more.split_once("\n\n").into_iter().flat_map(|(_, more)| comment(more)));
-    if form == Form::Switch {
-        lines.extend(comment("Values: true, false"));
-    } else {
-        lines.extend(argument.get_possible_values().iter().map(value));
+fn explain(setting: &Setting) -> Vec<String> {
+    let mut lines = comment(&format!("{}.", setting.help));
+    lines.extend(comment(setting.details));
+    match setting.form {
+        Form::Switch => lines.extend(comment("Values: true, false")),
+        Form::Choice(values) => lines.extend(values().iter().map(explain_value)),
+        Form::Number | Form::Text | Form::List | Form::Word => {}
     }
-    lines.extend(comment(&format!("Environment: {}", variable(name))));
-    let value = default_value(argument).map(|value| written(form, value));
-    let value = value.unwrap_or_else(|| {
-        lines.extend(comment(&format!("Default: {}", words.unwrap_or_default())));
-        example(form).to_owned()
-    });
-    lines.push(format!("#{name} = {value}"));
+    lines.extend(comment(&format!("Environment: {}", variable(setting.name))));
+    let value = match setting.default {
+        DefaultValue::Text(value) => setting.form.to_toml(value.as_ref()),
+        DefaultValue::Unset(words) => {
+            lines.extend(comment(&format!("Default: {words}")));
+            example(setting.form).to_owned()
+        }
+    };
+    lines.push(format!("#{} = {value}", setting.name));
     lines
 }
 
-fn value(value: &PossibleValue) -> String {
+fn explain_value(value: &PossibleValue) -> String {
     let name = format!("\"{}\"", value.get_name());
     match value.get_help() {
         Some(help) => format!("#   {name:<10}{help}"),
@@ -70,17 +65,17 @@ fn value(value: &PossibleValue) -> String {
     }
 }
 
-/// For what has no value by default.
+/// Returns an example for a setting without a default value.
 fn example(form: Form) -> &'static str {
     match form {
         Form::Number => "16",
         Form::List => "[\"tcp://127.0.0.1:65432\", \"unix:///run/echo.sock\"]",
         Form::Switch => "true",
-        Form::Text | Form::Word => "\"/var/log/echo.log\"",
+        Form::Text | Form::Word | Form::Choice(_) => "\"/var/log/echo.log\"",
     }
 }
 
-/// Lines of a comment, of at most 100 columns.
+/// Wraps a text as a comment of at most 100 columns.
 fn comment(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {

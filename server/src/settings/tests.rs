@@ -1,4 +1,4 @@
-//! All sources together: who wins, what is refused and in which words, and what is shown.
+//! All sources together: their precedence, the errors, and `config show`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,9 +6,17 @@ use clap::{Args as _, Command};
 use common::protocol::Protocol;
 use log::LevelFilter;
 
-use super::*;
+use super::{
+    diagnostic::Diagnostics,
+    environment,
+    flags::Flags,
+    schema::{DefaultValue, SETTINGS, find},
+    settings::Settings,
+    sources::Sources,
+    template::template,
+};
 use crate::{
-    Spin,
+    Config, Spin,
     logging::{Format, Overflow},
 };
 
@@ -19,35 +27,38 @@ fn sources(flags: &[&str], variables: &[(&str, &str)]) -> Sources {
     Sources::new(&typed, variables)
 }
 
-fn load(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Settings, Mistakes> {
+fn load(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Settings, Diagnostics> {
     sources(flags, variables).load_from("echo.toml", file.as_bytes())
 }
 
 fn loaded(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Settings {
-    load(flags, variables, file).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    load(flags, variables, file).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn mistakes(flags: &[&str], variables: &[(&str, &str)], file: &str) -> String {
+fn errors(flags: &[&str], variables: &[(&str, &str)], file: &str) -> String {
     load(flags, variables, file).map(|it| it.to_string()).unwrap_err().to_string()
 }
 
-/// What holds, in a form that can be compared.
-fn meant(settings: &Settings) -> String {
+/// Returns the resolved settings in a form that can be compared.
+fn resolved(settings: &Settings) -> String {
     format!("{:?}", settings.resolve())
 }
 
-/// Each of these files has one mistake, of which this is told, or begins so.
+/// Asserts that each of these files has one error, which begins with this message.
 #[track_caller]
-fn assert_told(table: &[(&str, &str)]) {
-    for (file, said) in table {
-        let told = mistakes(&[], &[], file);
-        assert!(told.starts_with(said) && !told.contains('\n'), "{file:?}:\n{told}\n{said}");
+fn assert_errors(table: &[(&str, &str)]) {
+    for (file, expected) in table {
+        let error = errors(&[], &[], file);
+        assert!(
+            error.starts_with(expected) && !error.contains('\n'),
+            "{file:?}:\n{error}\n{expected}"
+        );
     }
 }
 
 #[test]
-fn a_key_that_is_not_known_is_told_with_one_that_is() {
-    assert_told(&[
+fn an_unknown_key_is_reported_with_a_similar_one() {
+    assert_errors(&[
         ("\n\nprot = 7", "echo.toml:3: unknown key 'prot'; did you mean 'port'?"),
         (
             "idle_timeout = '5m'",
@@ -68,53 +79,50 @@ fn a_key_that_is_not_known_is_told_with_one_that_is() {
         ),
         (
             "[server]\nport = 7",
-            "echo.toml:2: unknown key 'server.port'; settings stand in no table; did you mean 'port'?",
+            "echo.toml:2: unknown key 'server.port'; settings are not in a table; did you mean 'port'?",
         ),
         (
             "log.level = 'info'",
-            "echo.toml:1: unknown key 'log.level'; settings stand in no table; did you mean 'log-level'?",
+            "echo.toml:1: unknown key 'log.level'; settings are not in a table; did you mean 'log-level'?",
         ),
         (
             "\n[server]",
-            "echo.toml:2: unknown table 'server'; settings stand in no table; \
+            "echo.toml:2: unknown table 'server'; settings are not in a table; \
              'echo-server config default' lists all keys",
         ),
     ]);
 }
 
 #[test]
-fn a_value_of_another_type_is_told_what_the_key_takes() {
-    assert_told(&[
-        ("port = '7'", "echo.toml:1: 'port' takes a number, without quotes: port = 7"),
-        ("port = 'http'", "echo.toml:1: 'port' takes a number"),
-        ("port = true", "echo.toml:1: 'port' takes a number"),
-        ("port = [7]", "echo.toml:1: 'port' takes a number"),
-        ("[port]\nx = 1", "echo.toml:1: 'port' takes a number"),
-        ("host = 7", "echo.toml:1: 'host' takes a string, in quotes: host = \"...\""),
-        (
-            "log-file = false",
-            "echo.toml:1: 'log-file' takes a string, in quotes: log-file = \"...\"",
-        ),
+fn a_value_of_the_wrong_type_is_reported_with_the_right_one() {
+    assert_errors(&[
+        ("port = '7'", "echo.toml:1: 'port' is a number, without quotes: port = 7"),
+        ("port = 'http'", "echo.toml:1: 'port' is a number"),
+        ("port = true", "echo.toml:1: 'port' is a number"),
+        ("port = [7]", "echo.toml:1: 'port' is a number"),
+        ("[port]\nx = 1", "echo.toml:1: 'port' is a number"),
+        ("host = 7", "echo.toml:1: 'host' is a string, in quotes: host = \"...\""),
+        ("log-file = false", "echo.toml:1: 'log-file' is a string, in quotes: log-file = \"...\""),
         (
             "idle-timeout = true",
-            "echo.toml:1: 'idle-timeout' takes a string, in quotes: idle-timeout = \"...\"",
+            "echo.toml:1: 'idle-timeout' is a string, in quotes: idle-timeout = \"...\"",
         ),
-        ("log-messages = 1", "echo.toml:1: 'log-messages' takes true or false"),
+        ("log-messages = 1", "echo.toml:1: 'log-messages' is true or false"),
         (
             "listen = 'tcp://[::1]:7'",
-            "echo.toml:1: 'listen' takes an array of strings: listen = [\"...\", \"...\"]",
+            "echo.toml:1: 'listen' is an array of strings: listen = [\"...\", \"...\"]",
         ),
         (
             "listen = [7]",
-            "echo.toml:1: 'listen' takes an array of strings: listen = [\"...\", \"...\"]",
+            "echo.toml:1: 'listen' is an array of strings: listen = [\"...\", \"...\"]",
         ),
-        ("listen = []", "echo.toml:1: 'listen' is empty; leave it out for its default"),
+        ("listen = []", "echo.toml:1: 'listen' is empty; omit it for its default"),
     ]);
 }
 
 #[test]
-fn a_value_that_cannot_be_is_told_what_was_expected() {
-    assert_told(&[
+fn an_invalid_value_is_reported_with_the_expected_ones() {
+    assert_errors(&[
         (
             "port = 65536",
             "echo.toml:1: invalid value '65536' for 'port': expected a port, from 0 to 65535",
@@ -157,69 +165,69 @@ fn a_value_that_cannot_be_is_told_what_was_expected() {
         ),
         (
             "listen = ['tcp://h?prot=raw']",
-            "echo.toml:1: invalid value 'tcp://h?prot=raw' for 'listen': 'prot=raw': there is no such \
-             parameter; there are ",
+            "echo.toml:1: invalid value 'tcp://h?prot=raw' for 'listen': 'prot=raw': unknown \
+             parameter; the parameters are ",
         ),
     ]);
 }
 
 #[test]
-fn what_contradicts_itself_is_told_with_the_other_place() {
-    assert_told(&[
+fn a_contradiction_is_reported_with_the_other_place() {
+    assert_errors(&[
         (
             "listen = ['tcp://h:7']\nport = 7",
-            "echo.toml:2: 'port' contradicts 'listen' (echo.toml:1): keep one of them",
+            "echo.toml:2: 'port' conflicts with 'listen' (echo.toml:1); keep one of them",
         ),
         (
             "host = 'h'\nlisten = ['tcp://h:7']",
-            "echo.toml:2: 'listen' contradicts 'host' (echo.toml:1): keep one of them",
+            "echo.toml:2: 'listen' conflicts with 'host' (echo.toml:1); keep one of them",
         ),
         (
             "listen = [\n'tcp://h:7',\n'unix:///s',\n'tcp://h:7?protocol=raw']",
-            "echo.toml:4: tcp://h:7 is listened on twice",
+            "echo.toml:4: tcp://h:7 is configured twice",
         ),
         (
             "listen = ['unix:///tmp/a', 'unix:///run/.././tmp//a']",
-            "echo.toml:1: unix:///run/.././tmp//a is listened on twice, as unix:///tmp/a as well",
+            "echo.toml:1: unix:///run/.././tmp//a is configured twice, also as unix:///tmp/a",
         ),
         (
             "reuse-port = true\nlisten = ['unix:a', 'unix:./b/../a']",
-            "echo.toml:2: unix:./b/../a is listened on twice, as unix:a as well",
+            "echo.toml:2: unix:./b/../a is configured twice, also as unix:a",
         ),
         (
             "listen = ['tcp://0.0.0.0:7', 'tcp://127.0.0.1:7']",
-            "echo.toml:1: tcp://0.0.0.0:7 takes every IPv4 address, and so tcp://127.0.0.1:7; keep one of \
+            "echo.toml:1: tcp://0.0.0.0:7 covers every IPv4 address, including tcp://127.0.0.1:7; keep one of \
              them",
         ),
         (
             "listen = [\n'udp://10.0.0.1:7',\n'udp://0.0.0.0:7']",
-            "echo.toml:3: udp://0.0.0.0:7 takes every IPv4 address, and so udp://10.0.0.1:7; keep one of \
+            "echo.toml:3: udp://0.0.0.0:7 covers every IPv4 address, including udp://10.0.0.1:7; keep one of \
              them",
         ),
         (
             "listen = ['tcp://[::]:7?v6only=yes', 'tcp://[::1]:7']",
-            "echo.toml:1: tcp://[::]:7 takes every IPv6 address, and so tcp://[::1]:7; keep one of them",
+            "echo.toml:1: tcp://[::]:7 covers every IPv6 address, including tcp://[::1]:7; keep one of them",
         ),
         (
             "listen = ['tcp://0.0.0.0:7', 'tcp://[::]:7']",
-            "echo.toml:1: tcp://[::]:7 takes IPv4 as well, and so tcp://0.0.0.0:7; say \
+            "echo.toml:1: tcp://[::]:7 covers IPv4 as well, including tcp://0.0.0.0:7; use \
              tcp://[::]:7?v6only=yes to have both",
         ),
         (
             "max-connections = 10\nmax-connections-per-ip = 11",
             "echo.toml:2: 'max-connections-per-ip' (11) is above 'max-connections' (10, echo.toml:1), so \
-             it would never be reached",
+             it is never reached",
         ),
         (
             "max-connections = 10\nlisten = ['unix:///s?max-connections=11']",
             "echo.toml:2: 'max-connections=11' of unix:///s is above 'max-connections' (10, echo.toml:1), \
-             so it would never be reached",
+             so it is never reached",
         ),
     ]);
 }
 
 #[test]
-fn what_has_a_place_of_its_own_is_listened_on_beside_the_others() {
+fn listeners_without_a_common_address_are_accepted() {
     for listen in [
         "'tcp://0.0.0.0:7', 'udp://127.0.0.1:7'",
         "'tcp://0.0.0.0:7', 'tcp://127.0.0.1:8'",
@@ -236,74 +244,77 @@ fn what_has_a_place_of_its_own_is_listened_on_beside_the_others() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_line_and_column() {
-    assert_told(&[
-        ("port = 7\nport = 8", "echo.toml:2:1: the key 'port' is there twice; keep one of them"),
-        ("port 7", "echo.toml:1:6: this is no TOML: key with no value, expected `=`"),
-        ("\n  host = \"é", "echo.toml:2:12: this is no TOML: invalid basic string, expected `\"`"),
+fn a_syntax_error_is_reported_with_line_and_column() {
+    assert_errors(&[
+        ("port = 7\nport = 8", "echo.toml:2:1: duplicate key 'port'; keep one of them"),
+        ("port 7", "echo.toml:1:6: this is not valid TOML: key with no value, expected `=`"),
+        (
+            "\n  host = \"é",
+            "echo.toml:2:12: this is not valid TOML: invalid basic string, expected `\"`",
+        ),
         (
             "a = '''\n\n",
-            "echo.toml:2:1: this is no TOML: invalid multi-line literal string, expected `'`",
+            "echo.toml:2:1: this is not valid TOML: invalid multi-line literal string, expected `'`",
         ),
     ]);
 }
 
 #[test]
-fn a_text_without_quotes_is_told_how_it_is_written() {
-    assert_told(&[
+fn a_string_without_quotes_is_reported_with_its_right_form() {
+    assert_errors(&[
         (
             "log-level=info",
-            "echo.toml:1:11: 'log-level' takes a string, in quotes: log-level = \"info\"",
+            "echo.toml:1:11: 'log-level' is a string, in quotes: log-level = \"info\"",
         ),
-        (
-            "host = 10.0.0.1",
-            "echo.toml:1:12: 'host' takes a string, in quotes: host = \"10.0.0.1\"",
-        ),
+        ("host = 10.0.0.1", "echo.toml:1:12: 'host' is a string, in quotes: host = \"10.0.0.1\""),
         (
             "\nidle-timeout = 5m # minutes",
-            "echo.toml:2:16: 'idle-timeout' takes a string, in quotes: idle-timeout = \"5m\"",
+            "echo.toml:2:16: 'idle-timeout' is a string, in quotes: idle-timeout = \"5m\"",
         ),
         (
             "log-file = C:\\x",
-            "echo.toml:1:12: 'log-file' takes a string, in quotes: log-file = \"...\"",
+            "echo.toml:1:12: 'log-file' is a string, in quotes: log-file = \"...\"",
         ),
-        ("protocol = ", "echo.toml:1:12: 'protocol' takes a string, in quotes: protocol = \"...\""),
-        ("broken = ", "echo.toml:1:10: this is no TOML: a text stands in quotes: broken = \"...\""),
-        ("port = http", "echo.toml:1:8: 'port' takes a number"),
-        ("log-messages = yes", "echo.toml:1:16: 'log-messages' takes true or false"),
+        ("protocol = ", "echo.toml:1:12: 'protocol' is a string, in quotes: protocol = \"...\""),
+        (
+            "broken = ",
+            "echo.toml:1:10: this is not valid TOML: a string needs quotes: broken = \"...\"",
+        ),
+        ("port = http", "echo.toml:1:8: 'port' is a number"),
+        ("log-messages = yes", "echo.toml:1:16: 'log-messages' is true or false"),
         (
             "listen = [tcp://h:7]",
-            "echo.toml:1:11: 'listen' takes an array of strings: listen = [\"...\", \"...\"]",
+            "echo.toml:1:11: 'listen' is an array of strings: listen = [\"...\", \"...\"]",
         ),
         (
             "listen = [\n  tcp://h:7,\n]",
-            "echo.toml:2:3: this is no TOML: a text stands in quotes: \"...\"",
+            "echo.toml:2:3: this is not valid TOML: a string needs quotes: \"...\"",
         ),
     ]);
 }
 
 #[test]
-fn what_is_not_text_is_no_file() {
+fn a_file_that_is_not_utf_8_is_refused() {
     for (file, position) in [(&b"port = 7\nhost = '\xff'\n"[..], "2:9"), (b"port = 7\n\xff", "2:1")]
     {
-        let mistakes = sources(&[], &[]).load_from("echo.toml", file);
+        let errors = sources(&[], &[]).load_from("echo.toml", file);
         assert_eq!(
-            mistakes.unwrap_err().to_string(),
-            format!("echo.toml:{position}: this is not UTF-8, which a configuration file must be")
+            errors.unwrap_err().to_string(),
+            format!("echo.toml:{position}: the file is not valid UTF-8")
         );
     }
 }
 
 #[test]
-fn every_mistake_of_a_file_is_told_in_the_order_of_the_lines() {
-    let told = mistakes(&[], &[], "workers = 0\nprot = 7\nlog-level = 'loud'\nspin = []\n");
-    let lines: Vec<_> = told.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(lines, ["echo.toml:1:", "echo.toml:2:", "echo.toml:3:", "echo.toml:4:"], "{told}");
+fn every_error_of_a_file_is_reported_in_the_order_of_the_lines() {
+    let errors = errors(&[], &[], "workers = 0\nprot = 7\nlog-level = 'loud'\nspin = []\n");
+    let lines: Vec<_> = errors.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(lines, ["echo.toml:1:", "echo.toml:2:", "echo.toml:3:", "echo.toml:4:"], "{errors}");
 }
 
 #[test]
-fn mistakes_in_the_environment_name_the_variable() {
-    for (variables, said) in [
+fn an_error_in_the_environment_names_the_variable() {
+    for (variables, expected) in [
         (
             &[("ECHO_SERVER_IDLE_TIMEOUT", "5")][..],
             "ECHO_SERVER_IDLE_TIMEOUT: invalid value '5' for 'idle-timeout': expected a duration like \
@@ -315,33 +326,36 @@ fn mistakes_in_the_environment_name_the_variable() {
         ),
         (
             &[("ECHO_SERVER_LISTEN", "tcp://h:7"), ("ECHO_SERVER_PORT", "7")],
-            "ECHO_SERVER_PORT: 'port' contradicts 'listen' (ECHO_SERVER_LISTEN): keep one of them",
+            "ECHO_SERVER_PORT: 'port' conflicts with 'listen' (ECHO_SERVER_LISTEN); keep one of them",
         ),
         (
             &[("ECHO_SERVER_PORT", "tcp://10.0.0.1:7")],
             "ECHO_SERVER_PORT: expected a port, from 0 to 65535, not the address 'tcp://10.0.0.1:7'; \
-             ECHO_SERVER_LISTEN takes addresses. If you did not set it, a service named echo-server did, by \
-             Kubernetes or a Docker link: say 'enableServiceLinks: false' in the pod, or name the service \
-             otherwise",
+             ECHO_SERVER_LISTEN takes addresses. If you did not set it, Kubernetes or a Docker link \
+             did for a service named echo-server: set 'enableServiceLinks: false' in the pod, or rename the \
+             service",
         ),
     ] {
-        let told = mistakes(&[], variables, "");
-        assert!(told.starts_with(said) && !told.contains('\n'), "{variables:?}:\n{told}\n{said}");
+        let error = errors(&[], variables, "");
+        assert!(
+            error.starts_with(expected) && !error.contains('\n'),
+            "{variables:?}:\n{error}\n{expected}"
+        );
     }
 }
 
 #[test]
-fn what_only_contradicts_together_names_both_places() {
+fn a_contradiction_between_sources_names_both() {
     assert_eq!(
-        mistakes(&["--max-connections", "5"], &[("ECHO_SERVER_MAX_CONNECTIONS_PER_IP", "9")], ""),
+        errors(&["--max-connections", "5"], &[("ECHO_SERVER_MAX_CONNECTIONS_PER_IP", "9")], ""),
         "ECHO_SERVER_MAX_CONNECTIONS_PER_IP: 'max-connections-per-ip' (9) is above 'max-connections' (5, \
-         --max-connections), so it would never be reached"
+         --max-connections), so it is never reached"
     );
 }
 
-/// What Kubernetes and Docker put there for a service named echo-server.
+/// The variables that Kubernetes and Docker set for a service named echo-server.
 #[test]
-fn what_links_say_is_not_for_us() {
+fn variables_of_service_links_are_ignored() {
     let links = [
         ("ECHO_SERVER_PORT", "tcp://10.0.0.1:7"),
         ("ECHO_SERVER_PORT_7_TCP", "tcp://10.0.0.1:7"),
@@ -356,25 +370,24 @@ fn what_links_say_is_not_for_us() {
     let settings = loaded(&[], &links, "port = 8");
     assert_eq!(settings.origin("port", 0).to_string(), "echo.toml:1");
     let [warning] = settings.warnings() else { panic!("{:?}", settings.warnings()) };
-    let said = "ECHO_SERVER_PORT: 'tcp://10.0.0.1:7' is not ours but that of Kubernetes";
-    assert!(warning.to_string().starts_with(said), "{warning}");
+    let expected = "ECHO_SERVER_PORT: 'tcp://10.0.0.1:7' was set by Kubernetes";
+    assert!(warning.to_string().starts_with(expected), "{warning}");
 }
 
 #[test]
-fn a_variable_that_is_nearly_one_is_warned_of() {
+fn a_misspelled_variable_causes_a_warning() {
     let variables = [("ECHO_SERVER_WORKER", "3"), ("ECHO_SERVER_QQ", "1"), ("ECHO_WORKERS", "3")];
     let warnings: Vec<_> =
         loaded(&[], &variables, "").warnings().iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
-        ["ECHO_SERVER_WORKER: this variable is not known; did you mean ECHO_SERVER_WORKERS?"]
+        ["ECHO_SERVER_WORKER: unknown variable; did you mean ECHO_SERVER_WORKERS?"]
     );
 }
 
-/// A setting as each source says it, and where the value is then said to come from.
+/// Each setting in each source, and the reported source of its value.
 #[test]
-fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
-    let definition = Definition::new();
+fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the_default() {
     for (name, flag, variable, file) in [
         ("listen", "tcp://f:1", "tcp://e:1 unix:///e", "['tcp://t:1', 'unix:///t']"),
         ("host", "f", "e", "'t'"),
@@ -394,13 +407,13 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
         ("log-format", "json", "text", "'json'"),
         ("log-overflow", "drop", "block", "'drop'"),
     ] {
-        assert!(definition.knows(name), "{name}");
+        assert!(find(name).is_some(), "{name}");
         let flag = format!("--{name}={flag}");
         let variable = (&*environment::variable(name), variable);
         let file = format!("{name} = {file}");
         let from = |flags: &[&str], variables: &[(&str, &str)], file: &str| {
             let settings = loaded(flags, variables, file);
-            (settings.origin(name, 0).to_string(), meant(&settings))
+            (settings.origin(name, 0).to_string(), resolved(&settings))
         };
         let all = from(&[&flag], &[variable], &file);
         assert_eq!(all, (format!("--{name}"), from(&[&flag], &[], "").1));
@@ -411,11 +424,11 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
         assert_eq!(from(&[], &[], "").0, "default");
     }
     let tested = 17;
-    assert_eq!(definition.names().count(), tested, "a new setting is to be added above");
+    assert_eq!(SETTINGS.len(), tested, "add the new setting above");
 }
 
 #[test]
-fn where_to_listen_is_one_thing_however_it_is_said() {
+fn listen_and_host_and_port_override_each_other() {
     let listeners = |settings: Settings| {
         let endpoints = settings.resolve().0.listeners.into_iter();
         endpoints.map(|listener| listener.endpoint.to_string()).collect::<Vec<_>>()
@@ -430,7 +443,7 @@ fn where_to_listen_is_one_thing_however_it_is_said() {
 }
 
 #[test]
-fn a_whole_file_means_what_it_says() {
+fn a_file_can_have_every_setting() {
     let file = "\
         host = '::1'\n\
         port = 0x7\n\
@@ -464,7 +477,7 @@ fn a_whole_file_means_what_it_says() {
 }
 
 #[test]
-fn what_is_shown_reads_back_the_same() {
+fn the_output_of_show_is_an_equal_file() {
     let file = "\
         protocol = 'length'\n\
         reuse-port = 'on'\n\
@@ -485,14 +498,14 @@ fn what_is_shown_reads_back_the_same() {
         let settings = loaded(flags, &[("ECHO_SERVER_WORKERS", "3")], &file);
         let shown = settings.to_string();
         let again = loaded(&[], &[], &shown);
-        assert_eq!(meant(&again), meant(&settings), "{shown}");
+        assert_eq!(resolved(&again), resolved(&settings), "{shown}");
         assert_eq!(settings.changes(&again), [], "{shown}");
         assert!(shown.contains("\nworkers = 3 # ECHO_SERVER_WORKERS\n"), "{shown}");
     }
 }
 
 #[test]
-fn what_is_shown_says_where_it_comes_from() {
+fn show_prints_the_source_of_each_value() {
     let shown = loaded(
         &["--idle-timeout", "5m"],
         &[("ECHO_SERVER_LOG_LEVEL", "debug")],
@@ -509,12 +522,12 @@ listen = [
 # port: not used, since 'listen' is set
 protocol = \"text\" # default
 reuse-port = false # default
-# max-connections: as descriptors allow
-# max-connections-per-ip: any number
+# max-connections: as the descriptor limit allows
+# max-connections-per-ip: unlimited
 idle-timeout = \"5m\" # --idle-timeout
 write-timeout = \"30s\" # default
 drain-timeout = \"5s\" # default
-# workers: one a core
+# workers: one per core
 spin = \"auto\" # default
 log-level = \"debug\" # ECHO_SERVER_LOG_LEVEL
 log-messages = false # echo.toml:1
@@ -525,48 +538,49 @@ log-overflow = \"block\" # default
     );
 }
 
-/// The page that describes them has each, with its variable and its default.
+/// The documentation has every setting with its variable and its default.
 #[test]
-fn every_setting_is_on_its_page() {
+fn every_setting_is_documented() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CONFIGURATION.md");
     let page = std::fs::read_to_string(page).unwrap();
     let rows: Vec<_> = page.lines().filter(|line| line.contains("` | `ECHO_SERVER_")).collect();
-    let definition = Definition::new();
-    assert_eq!(rows.len(), definition.names().count());
-    for (row, name) in rows.iter().zip(definition.names()) {
-        let argument = definition.argument(name).unwrap();
-        let default = match default_value(argument) {
-            Some(value) => format!("`{}`", show::written(form(argument), value)),
-            None if name == "listen" => "`host` and `port`".to_owned(),
-            None => help_and_default(argument).1.unwrap(),
+    assert_eq!(rows.len(), SETTINGS.len());
+    for (row, setting) in rows.iter().zip(&SETTINGS) {
+        let name = setting.name;
+        let default = match setting.default {
+            DefaultValue::Text(value) => format!("`{}`", setting.form.to_toml(value.as_ref())),
+            DefaultValue::Unset(_) if name == "listen" => "`host` and `port`".to_owned(),
+            DefaultValue::Unset(words) => words.to_owned(),
         };
         let start = format!("| `{name}` | `{}` | {default} | ", environment::variable(name));
         assert!(row.starts_with(&start), "{start}\n{row}");
     }
 }
 
-/// The template names every setting, and its values are the defaults.
+#[test]
+fn the_defaults_are_those_of_the_library() {
+    let (config, _) = loaded(&[], &[], "").resolve();
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+}
+
+/// The template has every setting, and its values are the defaults.
 #[test]
 fn the_template_is_accepted_and_changes_nothing() {
     let template = template();
-    let definition = Definition::new();
-    let set = template.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
-    let set: BTreeMap<_, _> = set.filter(|(name, _)| definition.knows(name)).collect();
-    for name in definition.names() {
-        let line = format!("{name} = {}", set[name]);
-        let argument = definition.argument(name).unwrap();
-        let words = help_and_default(argument).1;
-        assert!(words.is_some() != default_value(argument).is_some(), "{name}: one default");
+    let keys = template.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
+    let keys: BTreeMap<_, _> = keys.filter(|(name, _)| find(name).is_some()).collect();
+    for setting in &SETTINGS {
+        let line = format!("{} = {}", setting.name, keys[setting.name]);
         let settings = loaded(&[], &[], &line);
-        if words.is_none() {
-            assert_eq!(meant(&settings), meant(&loaded(&[], &[], "")), "{line}");
+        if let DefaultValue::Text(_) = setting.default {
+            assert_eq!(resolved(&settings), resolved(&loaded(&[], &[], "")), "{line}");
         }
     }
-    assert_eq!(meant(&loaded(&[], &[], &template)), meant(&loaded(&[], &[], "")));
+    assert_eq!(resolved(&loaded(&[], &[], &template)), resolved(&loaded(&[], &[], "")));
 }
 
 #[test]
-fn changes_are_named_with_what_was_and_what_is() {
+fn changes_have_the_previous_and_the_present_value() {
     let before = loaded(&["--workers", "2"], &[], "port = 7\nidle-timeout = '5m'\nlog-file = '/a'");
     let after = loaded(
         &["--workers", "2"],
@@ -587,20 +601,20 @@ fn changes_are_named_with_what_was_and_what_is() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_a_mistake_of_whoever_named_it() {
+fn a_file_that_cannot_be_read_is_reported_with_the_source_of_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("echo.toml");
     let path = missing.to_str().unwrap();
-    let told = |sources: Sources| sources.load().map(|it| it.to_string()).unwrap_err().to_string();
+    let error = |sources: Sources| sources.load().map(|it| it.to_string()).unwrap_err().to_string();
     assert_eq!(
-        told(sources(&["--config", path], &[])),
-        format!(
-            "--config: the configuration file '{path}' cannot be read: no such file or directory"
-        )
+        error(sources(&["--config", path], &[])),
+        format!("--config: cannot read the configuration file '{path}': no such file or directory")
     );
     let variables = [("ECHO_SERVER_CONFIG", directory.path().to_str().unwrap())];
-    let told = told(sources(&[], &variables));
-    assert!(told.starts_with("ECHO_SERVER_CONFIG: ") && told.ends_with("it is not a regular file"));
+    let error = error(sources(&[], &variables));
+    assert!(
+        error.starts_with("ECHO_SERVER_CONFIG: ") && error.ends_with("it is not a regular file")
+    );
 
     std::fs::write(&missing, "port = 7").unwrap();
     let sources = sources(&["--config", path], &variables);

@@ -1,93 +1,120 @@
-//! Settings that are each well said and cannot hold together.
+//! Validation of settings that are each valid but contradict each other.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Component, Path, PathBuf},
+};
 
 use common::endpoint::Endpoint;
 
 use super::{
-    Settings,
-    args::{Args, Switch},
-    listen::{Listen, Taken},
-    origin::Mistake,
+    diagnostic::Diagnostic,
+    settings::Settings,
+    values::{Switch, Values},
 };
+use crate::config::{Listener, ListenerOptions};
 
-/// All of them, each at the setting that is better changed.
-pub(super) fn contradictions(settings: &Settings) -> Vec<Mistake> {
-    let args = &settings.args;
-    let limits = limits(settings, args);
-    limits.into_iter().chain(places(settings, args)).collect()
+/// Returns the contradictions, each at the setting that comes later.
+pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
+    let values = &settings.values;
+    let defaults = ListenerOptions::default();
+    let listeners: Vec<_> = values.listen.iter().map(|url| url.listener(&defaults)).collect();
+    let mut errors = unreachable_limits(settings, values, &listeners);
+    errors.extend(conflicting_addresses(settings, values, &listeners));
+    errors
 }
 
-/// A limit inside another that is smaller would never be reached.
-fn limits(settings: &Settings, args: &Args) -> Vec<Mistake> {
-    let Some(most) = args.max_connections.map(usize::from) else { return Vec::new() };
-    let all = settings.origin("max-connections", 0);
-    let never = format!("above 'max-connections' ({most}, {all}), so it would never be reached");
-    let per_ip = args.max_connections_per_ip.map(usize::from).filter(|limit| *limit > most);
-    let per_ip = per_ip.map(|limit| Mistake {
+/// A limit above that of the server is never reached.
+fn unreachable_limits(
+    settings: &Settings,
+    values: &Values,
+    listeners: &[Listener],
+) -> Vec<Diagnostic> {
+    let Some(max) = values.max_connections.map(usize::from) else { return Vec::new() };
+    let origin = settings.origin("max-connections", 0);
+    let never = format!("above 'max-connections' ({max}, {origin}), so it is never reached");
+    let per_ip = values.max_connections_per_ip.map(usize::from).filter(|limit| *limit > max);
+    let per_ip = per_ip.map(|limit| Diagnostic {
         origin: settings.origin("max-connections-per-ip", 0),
-        what: format!("'max-connections-per-ip' ({limit}) is {never}"),
+        message: format!("'max-connections-per-ip' ({limit}) is {never}"),
     });
-    let listeners = args.listen.iter().enumerate().filter_map(|(at, listen)| {
-        let limit = listen.max_connections().filter(|limit| *limit > most)?;
-        let what = format!("'max-connections={limit}' of {} is {never}", listen.endpoint());
-        Some(Mistake { origin: settings.origin("listen", at), what })
+    let listeners = listeners.iter().enumerate().filter_map(|(index, listener)| {
+        let limit = listener.options.max_connections.filter(|limit| *limit > max)?;
+        let message = format!("'max-connections={limit}' of {} is {never}", listener.endpoint);
+        Some(Diagnostic { origin: settings.origin("listen", index), message })
     });
     per_ip.into_iter().chain(listeners).collect()
 }
 
-/// A place that is taken by a listener before.
-fn places(settings: &Settings, args: &Args) -> Vec<Mistake> {
-    let all = args.listen.iter().enumerate();
-    let taken = all.filter_map(|(at, later)| {
-        let what = args.listen[..at].iter().find_map(|earlier| clash(earlier, later, args))?;
-        Some(Mistake { origin: settings.origin("listen", at), what })
+/// An address that an earlier listener uses.
+fn conflicting_addresses(
+    settings: &Settings,
+    values: &Values,
+    listeners: &[Listener],
+) -> Vec<Diagnostic> {
+    let is_shared = values.reuse_port == Switch::On;
+    let conflicts = listeners.iter().enumerate().filter_map(|(index, later)| {
+        let earlier = listeners[..index].iter();
+        let message =
+            earlier.into_iter().find_map(|earlier| conflict(earlier, later, is_shared))?;
+        Some(Diagnostic { origin: settings.origin("listen", index), message })
     });
-    taken.collect()
+    conflicts.collect()
 }
 
-fn clash(earlier: &Listen, later: &Listen, args: &Args) -> Option<String> {
-    let (one, other) = (earlier.endpoint(), later.endpoint());
+fn conflict(earlier: &Listener, later: &Listener, is_shared: bool) -> Option<String> {
+    let (one, other) = (&earlier.endpoint, &later.endpoint);
     match (one, other) {
-        // Any free one, each its own.
+        // Port 0 is a different free port for each.
         (Endpoint::Tcp(at) | Endpoint::Udp(at), _) if at.port == 0 => None,
-        _ if one == other => Some(format!("{other} is listened on twice")),
-        (Endpoint::Unix(path), Endpoint::Unix(same)) if normal(path) == normal(same) => {
-            Some(format!("{other} is listened on twice, as {one} as well"))
+        _ if one == other => Some(format!("{other} is configured twice")),
+        (Endpoint::Unix(path), Endpoint::Unix(same)) if normalize(path) == normalize(same) => {
+            Some(format!("{other} is configured twice, also as {one}"))
         }
-        _ if args.reuse_port == Switch::On => None,
-        _ => taken(earlier, later).or_else(|| taken(later, earlier)),
+        _ if is_shared => None,
+        _ => covered(earlier, later).or_else(|| covered(later, earlier)),
     }
 }
 
-/// What to do if one of these takes the address of the other.
-fn taken(wide: &Listen, narrow: &Listen) -> Option<String> {
-    let (all, one) = (wide.endpoint(), narrow.endpoint());
-    Some(match wide.takes(one)? {
-        Taken::OfIpv4 => {
-            format!("{all} takes every IPv4 address, and so {one}; keep one of them")
+/// Returns a message if `wide` listens on every address of its port, including that of `narrow`.
+fn covered(wide: &Listener, narrow: &Listener) -> Option<String> {
+    let (all, one) = (&wide.endpoint, &narrow.endpoint);
+    let ((Endpoint::Tcp(wide_at), Endpoint::Tcp(at)) | (Endpoint::Udp(wide_at), Endpoint::Udp(at))) =
+        (all, one)
+    else {
+        return None;
+    };
+    let [wide_ip, ip] = [wide_at, at].map(|at| at.host.parse::<IpAddr>());
+    let (wide_ip, ip) = (wide_ip.ok()?, ip.ok()?.to_canonical());
+    if wide_at.port != at.port || !wide_ip.is_unspecified() {
+        return None;
+    }
+    match (wide_ip, ip) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => {
+            Some(format!("{all} covers every IPv4 address, including {one}; keep one of them"))
         }
-        Taken::OfIpv6 => {
-            format!("{all} takes every IPv6 address, and so {one}; keep one of them")
+        (IpAddr::V6(_), IpAddr::V6(_)) => {
+            Some(format!("{all} covers every IPv6 address, including {one}; keep one of them"))
         }
-        Taken::Ipv4OfIpv6 => {
-            format!("{all} takes IPv4 as well, and so {one}; say {all}?v6only=yes to have both")
-        }
-    })
+        (IpAddr::V6(_), IpAddr::V4(_)) if !wide.options.v6only => Some(format!(
+            "{all} covers IPv4 as well, including {one}; use {all}?v6only=yes to have both"
+        )),
+        _ => None,
+    }
 }
 
-/// The path without detours. Links are not followed: where they lead may change.
-fn normal(path: &Path) -> PathBuf {
-    path.components().fold(PathBuf::new(), |mut normal, component| {
+/// Returns the path without `.` and `..`. It does not follow links, whose targets may change.
+fn normalize(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut path, component| {
         match component {
             Component::CurDir => {}
-            Component::ParentDir => match normal.components().next_back() {
-                Some(Component::Normal(_)) => _ = normal.pop(),
+            Component::ParentDir => match path.components().next_back() {
+                Some(Component::Normal(_)) => _ = path.pop(),
                 Some(Component::RootDir) => {}
-                _ => normal.push(component),
+                _ => path.push(component),
             },
-            _ => normal.push(component),
+            _ => path.push(component),
         }
-        normal
+        path
     })
 }

@@ -1,0 +1,7 @@
+//! No batches: the logger of the embedding program receives each record immediately.
+
+/// Does nothing: records are not batched.
+pub fn defer() {}
+
+/// Does nothing: records are not batched.
+pub fn flush() {}

@@ -1,0 +1,220 @@
+//! The URL of a listener: its endpoint, and options that override those of the server.
+
+use std::{num::NonZeroU32, str::FromStr};
+
+use clap::ValueEnum as _;
+use common::{
+    cli::{TimeLimit, at_least_one, time_limit},
+    endpoint::{Endpoint, Url},
+    protocol::Protocol,
+};
+
+use crate::config::{Listener, ListenerOptions, Proxy, limits::SOCKET_PATH};
+
+/// A listener as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListenerUrl {
+    endpoint: Endpoint,
+    /// Valid parameters, in the order of the URL.
+    parameters: Vec<(String, String)>,
+}
+
+/// Names of the parameters after the `?`.
+const PARAMETERS: &str =
+    "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout and rate";
+
+impl ListenerUrl {
+    /// Creates a listener without options of its own.
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, parameters: Vec::new() }
+    }
+
+    /// Returns the listener. `base` has the options that the URL does not set.
+    pub(super) fn listener(&self, base: &ListenerOptions) -> Listener {
+        let mut listener = Listener::new(self.endpoint.clone());
+        if let Endpoint::Udp(_) = self.endpoint {
+            // Options of connections do not apply.
+            listener.options.protocol = Protocol::Raw;
+        } else {
+            listener.options = base.clone();
+        }
+        for (name, value) in &self.parameters {
+            let applied = set(&mut listener.options, &self.endpoint, name, value);
+            debug_assert!(applied.is_ok(), "parameters are checked when the URL is parsed");
+        }
+        listener
+    }
+}
+
+/// Applies one parameter to the options of a listener.
+fn set(
+    options: &mut ListenerOptions,
+    endpoint: &Endpoint,
+    name: &str,
+    value: &str,
+) -> Result<(), String> {
+    match (name, endpoint) {
+        ("protocol", Endpoint::Udp(_)) if protocol(value)? != Protocol::Raw => {
+            return Err("UDP is always raw: every datagram is returned unchanged".to_owned());
+        }
+        ("max-connections" | "idle-timeout" | "write-timeout", Endpoint::Udp(_)) => {
+            return Err("UDP has no connections; its limit is rate".to_owned());
+        }
+        ("proxy", Endpoint::Udp(_)) => {
+            return Err("it applies to TCP and Unix sockets only".to_owned());
+        }
+        ("rate", Endpoint::Udp(_)) => options.rate = rate(value)?,
+        ("rate", _) => return Err("it applies to UDP only".to_owned()),
+        ("protocol", _) => options.protocol = protocol(value)?,
+        ("proxy", _) => options.proxy = proxy(value)?,
+        ("v6only", Endpoint::Tcp(at) | Endpoint::Udp(at)) if at.host.contains(':') => {
+            options.v6only = switch(value)?;
+        }
+        ("v6only", _) => return Err("it applies to IPv6 addresses only, such as [::]".to_owned()),
+        ("mode", Endpoint::Unix(_)) => options.mode = mode(value)?,
+        ("mode", _) => return Err("it applies to Unix sockets only".to_owned()),
+        ("max-connections", _) => options.max_connections = Some(at_least_one(value)?.get()),
+        ("idle-timeout", _) => TimeLimit(options.idle_timeout) = time_limit(value)?,
+        ("write-timeout", _) => TimeLimit(options.write_timeout) = time_limit(value)?,
+        _ => return Err(format!("unknown parameter; the parameters are {PARAMETERS}")),
+    }
+    Ok(())
+}
+
+impl FromStr for ListenerUrl {
+    type Err = String;
+
+    fn from_str(typed: &str) -> Result<Self, String> {
+        let Url { endpoint, query } = typed.parse().map_err(|error| format!("{error}"))?;
+        if let Endpoint::Unix(path) = &endpoint
+            && path.as_os_str().len() > SOCKET_PATH
+        {
+            let len = path.as_os_str().len();
+            return Err(format!(
+                "the path is too long for a socket: it has {len} bytes, the maximum is {SOCKET_PATH}"
+            ));
+        }
+        let mut options = ListenerOptions::default();
+        for (index, (name, value)) in query.iter().enumerate() {
+            if query[..index].iter().any(|(earlier, _)| earlier == name) {
+                return Err(format!("'{name}' is set twice"));
+            }
+            set(&mut options, &endpoint, name, value)
+                .map_err(|error| format!("'{name}={value}': {error}"))?;
+        }
+        Ok(Self { endpoint, parameters: query })
+    }
+}
+
+fn protocol(value: &str) -> Result<Protocol, String> {
+    Protocol::from_str(value, false).map_err(|_| "expected text, raw or length".to_owned())
+}
+
+fn proxy(value: &str) -> Result<Proxy, String> {
+    match value {
+        "off" => Ok(Proxy::Off),
+        "required" => Ok(Proxy::Required),
+        _ => Err("expected off or required".to_owned()),
+    }
+}
+
+fn rate(value: &str) -> Result<Option<NonZeroU32>, String> {
+    match value {
+        "off" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| {
+            "expected a number of datagrams per second and address, at least 1, or off".to_owned()
+        }),
+    }
+}
+
+fn switch(value: &str) -> Result<bool, String> {
+    match value {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
+fn mode(value: &str) -> Result<u32, String> {
+    let octal = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o777);
+    octal.ok_or_else(|| "expected permissions as for chmod, such as 600 or 660".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn parsed(typed: &str) -> Listener {
+        typed.parse::<ListenerUrl>().unwrap().listener(&ListenerOptions::default())
+    }
+
+    fn error(typed: &str) -> String {
+        typed.parse::<ListenerUrl>().unwrap_err()
+    }
+
+    #[test]
+    fn parameters_override_the_options_of_the_server() {
+        assert_eq!(parsed("tcp://127.0.0.1:7"), Listener::tcp("127.0.0.1", 7));
+        let all = parsed(
+            "tcp://[::]:7?protocol=raw&v6only=yes&max-connections=3&idle-timeout=1s&write-timeout=off",
+        );
+        let mut expected = Listener::tcp("::", 7);
+        (expected.options.v6only, expected.options.protocol) = (true, Protocol::Raw);
+        expected.options.max_connections = Some(3);
+        (expected.options.idle_timeout, expected.options.write_timeout) =
+            (Some(Duration::from_secs(1)), None);
+        assert_eq!(all, expected);
+        assert_eq!(parsed("unix:///run/echo.sock?mode=660").options.mode, 0o660);
+        for (value, proxy) in [("off", Proxy::Off), ("required", Proxy::Required)] {
+            assert_eq!(
+                parsed(&format!("unix:///run/echo.sock?proxy={value}")).options.proxy,
+                proxy
+            );
+        }
+        assert_eq!(
+            parsed("udp://127.0.0.1:7?protocol=raw&rate=9").options.rate,
+            NonZeroU32::new(9)
+        );
+        assert_eq!(parsed("udp://[::]:7?v6only=yes&rate=off").options.rate, None);
+    }
+
+    #[test]
+    fn a_path_over_the_maximum_length_is_refused() {
+        let url = |len: usize| format!("unix:/{}", "x".repeat(len - 1));
+        parsed(&url(107));
+        assert!(error(&url(108)).contains("it has 108 bytes, the maximum is 107"));
+        // Bytes count, not their escapes in the URL.
+        parsed(&format!("unix:/{}", "%20".repeat(106)));
+    }
+
+    #[test]
+    fn invalid_parameters_are_refused_by_name() {
+        for (typed, message) in [
+            ("127.0.0.1:7", "expected tcp://"),
+            ("tcp://h?port=7", "'port=7': unknown parameter; the parameters are protocol,"),
+            ("tcp://h?protocol=udp", "'protocol=udp': expected text, raw or length"),
+            ("tcp://h?protocol=raw&protocol=raw", "'protocol' is set twice"),
+            ("tcp://127.0.0.1?v6only=yes", "'v6only=yes': it applies to IPv6"),
+            ("tcp://[::]?v6only=1", "expected yes or no"),
+            ("tcp://h?mode=600", "it applies to Unix sockets only"),
+            ("tcp://h?proxy=yes", "'proxy=yes': expected off or required"),
+            ("udp://h?proxy=required", "it applies to TCP and Unix sockets only"),
+            ("unix:///s?mode=999", "expected permissions"),
+            ("unix:///s?mode=7777", "expected permissions"),
+            ("unix:///s?max-connections=0", "at least 1"),
+            ("unix:///s?idle-timeout=5", "expected a duration"),
+            ("udp://h?protocol=text", "'protocol=text': UDP is always raw"),
+            ("udp://h?protocol=udp", "expected text, raw or length"),
+            ("udp://h?max-connections=5", "'max-connections=5': UDP has no connections"),
+            ("udp://h?idle-timeout=5s", "UDP has no connections"),
+            ("udp://h?write-timeout=off", "UDP has no connections"),
+            ("udp://h?mode=600", "it applies to Unix sockets only"),
+            ("udp://h?rate=0", "at least 1, or off"),
+            ("tcp://h?rate=9", "it applies to UDP only"),
+        ] {
+            assert!(error(typed).contains(message), "{typed}: {}", error(typed));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The effective settings: the value of each setting, and its source.
+
+use std::fmt;
+
+use common::endpoint::Endpoint;
+
+use super::{
+    diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
+    schema::{DefaultValue, SETTINGS, Setting, conflict},
+    values::Values,
+};
+use crate::{config::Config, logging::Options};
+
+/// The effective settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub(super) effective: Vec<Effective>,
+    pub(super) values: Values,
+    warnings: Vec<Diagnostic>,
+}
+
+/// The effective value of one setting.
+#[derive(Clone)]
+pub(super) struct Effective {
+    pub(super) setting: &'static Setting,
+    pub(super) values: Vec<Value>,
+    /// The meaning of an empty list of values.
+    pub(super) unset: String,
+}
+
+/// A setting that has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// The name of the setting, as in the file.
+    pub name: &'static str,
+    /// The previous value, for people.
+    pub from: String,
+    /// The present value, for people.
+    pub to: String,
+    /// The source of the present value.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Change {
+    /// Writes `idle-timeout: "off" -> "5m" (echo.toml:3)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {} ({})", self.name, self.from, self.to, self.origin)
+    }
+}
+
+impl Settings {
+    /// Applies assignments, of which there is at most one for each setting.
+    ///
+    /// # Errors
+    ///
+    /// If a value is invalid.
+    pub(super) fn new(
+        assignments: &[&Assignment],
+        warnings: Vec<Diagnostic>,
+    ) -> Result<Self, Diagnostics> {
+        let effective: Vec<_> =
+            SETTINGS.iter().map(|setting| Effective::new(setting, assignments)).collect();
+        let mut values = Values::default();
+        let mut errors = Vec::new();
+        for Effective { setting, values: typed, .. } in &effective {
+            for Value { text, origin } in typed {
+                if let Err(message) = (setting.set)(&mut values, text) {
+                    errors.push(Diagnostic { origin: origin.clone(), message });
+                }
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self { effective, values, warnings })
+        } else {
+            Err(Diagnostics(errors))
+        }
+    }
+
+    /// Returns the configuration of the server and the options of the log.
+    #[must_use]
+    pub fn resolve(&self) -> (Config, Options) {
+        self.resolve_with(&[])
+    }
+
+    /// Like [`resolve`](Self::resolve), with inherited sockets: each has a listener with the default options,
+    /// unless `listen` has its endpoint. If no source sets an address, they are the only listeners.
+    #[must_use]
+    pub fn resolve_with(&self, inherited: &[Endpoint]) -> (Config, Options) {
+        let has_address =
+            ["host", "port"].iter().any(|name| self.origin(name, 0) != Origin::Default);
+        self.values.resolve(inherited, has_address)
+    }
+
+    /// Returns what is strange but valid, for the log.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Returns the settings that differ in `later`, in the order of the help.
+    #[must_use]
+    pub fn changes(&self, later: &Self) -> Vec<Change> {
+        let pairs = self.effective.iter().zip(&later.effective);
+        let described = pairs.map(|(old, new)| (old.describe(), new.describe(), new.setting.name));
+        described
+            .filter(|(from, to, _)| from != to)
+            .map(|(from, to, name)| Change { name, from, to, origin: later.origin(name, 0) })
+            .collect()
+    }
+
+    /// Returns the source of a value of a setting.
+    pub(super) fn origin(&self, name: &str, index: usize) -> Origin {
+        let effective = self.effective.iter().find(|effective| effective.setting.name == name);
+        let value = effective.and_then(|effective| effective.values.get(index));
+        value.map_or(Origin::Default, |value| value.origin.clone())
+    }
+}
+
+impl Effective {
+    fn new(setting: &'static Setting, assignments: &[&Assignment]) -> Self {
+        let assigned = assignments.iter().find(|assignment| assignment.name == setting.name);
+        let rival = || assignments.iter().find(|other| conflict(setting.name, other.name));
+        let (mut values, mut unset) = (Vec::new(), String::new());
+        match (assigned, setting.default) {
+            (Some(assignment), _) => values.clone_from(&assignment.values),
+            (None, DefaultValue::Unset(words)) => words.clone_into(&mut unset),
+            (None, DefaultValue::Text(text)) => match rival() {
+                Some(rival) => unset = format!("not used, since '{}' is set", rival.name),
+                None => values.push(Value { text: text.into(), origin: Origin::Default }),
+            },
+        }
+        Self { setting, values, unset }
+    }
+
+    fn describe(&self) -> String {
+        let values = self.values.iter().map(|value| self.setting.form.to_toml(&value.text));
+        let values: Vec<_> = values.collect();
+        if values.is_empty() { self.unset.clone() } else { values.join(", ") }
+    }
+}
+
+impl fmt::Debug for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.setting.name, self.describe())
+    }
+}

@@ -1,0 +1,153 @@
+//! The parsed values of all settings, and the parsers that every source uses.
+
+use std::{ffi::OsStr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use clap::{ValueEnum, builder::PossibleValue};
+use common::{
+    cli::{TimeLimit, positive_duration},
+    endpoint::Endpoint,
+    protocol::Protocol,
+};
+use log::LevelFilter;
+
+use super::listener_url::ListenerUrl;
+use crate::{
+    config::{Config, Listener, Spin},
+    logging::{Format, Options, Overflow},
+};
+
+/// The values of all settings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    pub(super) listen: Vec<ListenerUrl>,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) protocol: Protocol,
+    pub(super) reuse_port: Switch,
+    pub(super) max_connections: Option<NonZeroUsize>,
+    pub(super) max_connections_per_ip: Option<NonZeroUsize>,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) write_timeout: Option<Duration>,
+    pub(super) drain_timeout: Duration,
+    pub(super) workers: Option<NonZeroUsize>,
+    pub(super) spin: Spin,
+    pub(super) log_level: LogLevel,
+    pub(super) log_messages: Switch,
+    pub(super) log_file: Option<PathBuf>,
+    pub(super) log_format: Format,
+    pub(super) log_overflow: Overflow,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum LogLevel {
+    Debug,
+    #[default]
+    Info,
+    Warning,
+    Error,
+}
+
+/// On or off; a file has `true` and `false`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    #[value(alias = "true")]
+    On,
+    #[default]
+    #[value(alias = "false")]
+    Off,
+}
+
+impl Values {
+    /// Returns the configuration of the server and the options of the log. Each of the inherited sockets, which
+    /// are at `inherited`, has a listener. `has_address`: `host` or `port` is set by a source.
+    pub(super) fn resolve(&self, inherited: &[Endpoint], has_address: bool) -> (Config, Options) {
+        let mut config = Config::default();
+        if let Some(workers) = self.workers {
+            config.workers = workers;
+        }
+        config.listeners = self.listeners(inherited, has_address);
+        config.max_connections = self.max_connections.map(NonZeroUsize::get);
+        config.max_connections_per_ip = self.max_connections_per_ip.map(NonZeroUsize::get);
+        config.reuse_port = self.reuse_port == Switch::On;
+        config.drain_timeout = self.drain_timeout;
+        config.spin = self.spin;
+        config.log_messages = self.log_messages == Switch::On;
+        let options = Options {
+            level: match self.log_level {
+                LogLevel::Debug => LevelFilter::Debug,
+                LogLevel::Info => LevelFilter::Info,
+                LogLevel::Warning => LevelFilter::Warn,
+                LogLevel::Error => LevelFilter::Error,
+            },
+            format: self.log_format,
+            overflow: self.log_overflow,
+            file: self.log_file.clone(),
+        };
+        (config, options)
+    }
+
+    fn listeners(&self, inherited: &[Endpoint], has_address: bool) -> Vec<Listener> {
+        let mut base = Listener::tcp(&self.host, self.port);
+        base.options.protocol = self.protocol;
+        base.options.idle_timeout = self.idle_timeout;
+        base.options.write_timeout = self.write_timeout;
+        let mut listeners: Vec<_> =
+            self.listen.iter().map(|url| url.listener(&base.options)).collect();
+        if listeners.is_empty() && (has_address || inherited.is_empty()) {
+            listeners.push(base.clone());
+        }
+        for endpoint in inherited {
+            if !listeners.iter().any(|listener| listener.endpoint == *endpoint) {
+                listeners.push(ListenerUrl::new(endpoint.clone()).listener(&base.options));
+            }
+        }
+        listeners
+    }
+}
+
+/// Applies a parser of text, which refuses anything that is not UTF-8.
+pub(super) fn parse<T>(
+    value: &OsStr,
+    parser: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, String> {
+    parser(value.to_str().ok_or("it is not UTF-8")?)
+}
+
+pub(super) fn non_empty(value: &OsStr) -> Result<&OsStr, String> {
+    if value.is_empty() { Err("it is empty".to_owned()) } else { Ok(value) }
+}
+
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "expected a port, from 0 to 65535".to_owned())
+}
+
+pub(super) fn spin(text: &str) -> Result<Spin, String> {
+    match text {
+        "auto" => Ok(Spin::Auto),
+        "off" => Ok(Spin::Off),
+        time => positive_duration(time)
+            .map(Spin::For)
+            .map_err(|_| "expected auto, off, or a duration like 50us".to_owned()),
+    }
+}
+
+pub(super) fn time_limit(text: &str) -> Result<Option<Duration>, String> {
+    common::cli::time_limit(text).map(|TimeLimit(limit)| limit)
+}
+
+pub(super) fn choice<T: ValueEnum>(text: &str) -> Result<T, String> {
+    T::from_str(text, false).map_err(|_| format!("expected {}", any_of(&possible_values::<T>())))
+}
+
+pub(super) fn possible_values<T: ValueEnum>() -> Vec<PossibleValue> {
+    T::value_variants().iter().filter_map(T::to_possible_value).collect()
+}
+
+/// Writes `a, b or c`.
+fn any_of(values: &[PossibleValue]) -> String {
+    let names: Vec<_> = values.iter().map(PossibleValue::get_name).collect();
+    match &names[..] {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        names => names.concat(),
+    }
+}
