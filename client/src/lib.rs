@@ -23,38 +23,28 @@ use std::{
     os::fd::AsFd as _,
 };
 
-pub mod args;
-pub mod config;
-pub mod connect;
-pub mod error;
-pub mod exchange;
-pub mod filter;
-pub mod goodbye;
-pub mod history;
+pub mod cli;
+pub mod echo;
 pub mod interactive;
-pub mod link;
 pub mod load;
-pub mod oneshot;
-pub mod output;
+pub mod net;
 pub mod ping;
-pub mod prompt;
-pub mod server_url;
-pub mod statistics;
+pub mod pipe;
+pub mod target;
 #[cfg(test)]
 mod testing;
-pub mod wait;
-pub mod watcher;
-pub mod window;
 
-use args::Args;
 use clap::CommandFactory as _;
+use cli::{
+    args::Args,
+    config::{Config, Mode},
+};
 use common::cli::{
     completions, manual,
     status::{FAILED, SUCCESS},
 };
-use config::{Config, Mode};
-use error::Error;
-use output::Output;
+use net::error::Error;
+use pipe::{filter, one_shot, output::Output};
 
 /// Does the job, with the process's standard input and output; says the exit status.
 ///
@@ -65,7 +55,7 @@ pub fn run(config: &Config) -> Result<u8, Error> {
     let (target, stdin, mut stdout) = (&config.target, io::stdin(), io::stdout());
     match &config.mode {
         Mode::Converse if stdin.is_terminal() && stdout.is_terminal() => {
-            interactive::run(target, &mut stdout)?;
+            interactive::session::run(target, &mut stdout)?;
         }
         Mode::Converse => {
             // Without std's buffer, of whose content `poll` would know nothing.
@@ -74,15 +64,16 @@ pub fn run(config: &Config) -> Result<u8, Error> {
             filter::run(&link, &mut File::from(input), &mut Output::standard(&stdout)?)?;
         }
         Mode::Messages(messages) => {
-            oneshot::run(target.connect()?, messages, &mut Output::standard(&stdout)?)?;
+            one_shot::run(target.connect()?, messages, &mut Output::standard(&stdout)?)?;
         }
         Mode::Ping(ping) => {
-            let is_perfect = ping::run(target, ping, &mut stdout)?;
+            let is_perfect = ping::run::run(target, ping, &mut stdout)?;
             return Ok(if is_perfect { SUCCESS } else { FAILED });
         }
-        Mode::Load(job) => return load::run(target, job, &mut stdout),
+        Mode::Load(job) => return load::run::run(target, job, &mut stdout),
         Mode::LoadWorker => {
-            load::child::run().map_err(|error| Error::System { what: "work for a load", error })?;
+            load::worker::entry::run()
+                .map_err(|error| Error::System { what: "work for a load", error })?;
         }
         Mode::Completions(shell) => {
             let script = completions::script(*shell, Args::command());

@@ -2,7 +2,10 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use client::{args::Args, config::Config, error::Error};
+use client::{
+    cli::{args::Args, config::Config},
+    net::error::Error,
+};
 use common::cli::{
     parse_args,
     status::{FAILED, SUCCESS},

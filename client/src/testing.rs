@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::link::Link;
+use crate::net::stream::Link;
 
 /// Longer than any test takes; whoever waits this long has failed.
 pub(crate) const LONG: Duration = Duration::from_secs(30);

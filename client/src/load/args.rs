@@ -7,8 +7,8 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, Subcommand};
 use common::cli::{duration, positive_duration};
 
-use super::assertion::Assertion;
-use crate::{args::UrlArg, ping::MAX_SIZE};
+use crate::load::evaluate::assertion::Assertion;
+use crate::{cli::args::UrlArg, ping::run::MAX_SIZE};
 
 /// A load, or what becomes of its reports.
 #[derive(Clone, Debug, Args)]

@@ -3,19 +3,18 @@
 //!
 //! Where to look next is the search's to say. Must not know how a report is shown.
 
-use super::{
+use crate::load::{
     args::ResultArgs,
-    assertion::Assertion,
+    coordinator::progress::Progress,
+    evaluate::{assertion::Assertion, verdict::Verdict},
+    ipc::wire::{Pace, Stop},
     plan::Plan,
-    progress::Progress,
-    report::{Curve, Judged, Report, Step},
-    run::Site,
+    report::document::{Curve, Judged, Report, Step},
+    runner::Site,
     search::{Finding, Found, Purpose, search},
-    text,
-    verdict::Verdict,
-    wire::{Pace, Stop},
+    stats::format,
 };
-use crate::error::Error;
+use crate::net::error::Error;
 
 /// Where the search begins unless told otherwise, in messages a second: what every server keeps up
 /// with, and a p99 of 30 messages of a step.
@@ -45,7 +44,7 @@ pub fn run(
     let mut last = None;
     let start = plan.rate().unwrap_or(DEFAULT_START);
     let outcome = search(start, lowest(plan), |rate, purpose| {
-        let name = format!("step {}, {}   ", steps.len() + 1, text::rate(rate));
+        let name = format!("step {}, {}   ", steps.len() + 1, format::rate(rate));
         let report = site
             .run(&at(plan, rate, purpose), Progress::new(name, results.quiet))
             .map_err(Halt::Error)?;
@@ -107,7 +106,7 @@ fn judge(report: &Report, rate: f64, condition: &Assertion) -> (Finding, String)
         _ if judged.holds && report.rate >= ACHIEVED * rate => (Finding::Holds, String::new()),
         Verdict::ClientLimited => (Finding::ClientLimited, brief(&report.reason)),
         _ if judged.holds => {
-            let share = text::percent(report.rate / rate);
+            let share = format::percent(report.rate / rate);
             (Finding::Exceeded, format!("the server answered {share} of it"))
         }
         _ => (Finding::Exceeded, judged.figure),
@@ -146,7 +145,7 @@ fn conclude(report: &mut Report, condition: &Assertion, found: Found) {
                 let reason = "what was in the way of a higher rate was not the client";
                 (Verdict::Valid, reason.to_owned())
             };
-            format!("{figure} at {}, the highest rate that was found", text::rate(rate))
+            format!("{figure} at {}, the highest rate that was found", format::rate(rate))
         }
         None if report.stopped_early => "the search was stopped".to_owned(),
         // Of the server nothing was learnt: the verdict says why.
@@ -163,13 +162,13 @@ fn conclude(report: &mut Report, condition: &Assertion, found: Found) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::testing::report;
+    use crate::load::evaluate::testing::report;
 
     /// What a search that came to this makes of a report, and the exit status that follows.
     fn concluded(rate: Option<f64>, limit: Finding) -> (Report, u8) {
         let mut report = report(1000, 300);
         conclude(&mut report, &"p99<5ms".parse().unwrap(), Found { rate, limit: Some(limit) });
-        let status = crate::load::status(&report);
+        let status = crate::load::run::status(&report);
         (report, status)
     }
 

@@ -10,12 +10,14 @@ use std::{
 
 use common::protocol::MAX_DATAGRAM;
 
-use super::{
+use crate::load::{
     args::{LoadArgs, LoadCommand, ResultArgs, Sizes, WorkArgs},
-    assertion::Assertion,
-    bench::CHUNK,
-    payload::{MAX_CONNECTIONS, NAME},
-    wire::{Order, Pace, Server, Stop},
+    evaluate::assertion::Assertion,
+    ipc::wire::{Order, Pace, Server, Stop},
+    worker::{
+        context::CHUNK,
+        payload::{MAX_CONNECTIONS, NAME},
+    },
 };
 
 /// How long a load is measured unless told otherwise.
@@ -250,82 +252,4 @@ fn random_seed() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::{Args as _, FromArgMatches as _};
-
-    fn job(args: &[&str]) -> Result<Job, Contradiction> {
-        let command = LoadArgs::augment_args(clap::Command::new("load"));
-        let matches = command.try_get_matches_from([&["load"], args].concat()).unwrap();
-        Job::try_from(LoadArgs::from_arg_matches(&matches).unwrap())
-    }
-
-    fn plan(args: &[&str]) -> Plan {
-        match job(args).unwrap() {
-            Job::Run(plan, _) | Job::FindRate(plan, ..) => plan,
-            Job::Merge(..) => panic!("no load"),
-        }
-    }
-
-    #[test]
-    fn without_arguments_it_is_a_closed_loop_for_ten_seconds() {
-        let plan = plan(&[]);
-        let expected = Plan {
-            processes: 1,
-            connections: 10,
-            pace: Pace::Depth(1),
-            stop: Stop::After(Duration::from_secs(10)),
-            sizes: Sizes { min: 64, max: 64 },
-            warmup: Duration::ZERO,
-            churn: None,
-            expect_restart: false,
-            seed: plan.seed,
-        };
-        assert_eq!(plan, expected);
-    }
-
-    #[test]
-    fn steps_of_a_search_are_short_and_warmed_up() {
-        let step = plan(&["--find-rate", "p99<5ms"]);
-        assert_eq!((step.stop, step.warmup), (Stop::After(DEFAULT_STEP), DEFAULT_STEP_WARMUP));
-        let step = plan(&["--find-rate", "p99<5ms", "--duration", "1s", "--warmup", "0s"]);
-        assert_eq!(step.time(), Some(Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn an_open_loop_has_no_depth() {
-        assert_eq!(plan(&["--pipeline", "2", "--rate", "5"]).pace, Pace::Rate(5.0));
-    }
-
-    #[test]
-    fn random_seeds_differ() {
-        assert_ne!(plan(&[]).seed, plan(&[]).seed);
-        assert_eq!(plan(&["--seed", "7"]).seed, 7);
-    }
-
-    #[test]
-    fn what_datagrams_cannot_do_is_refused_by_name() {
-        let check = |args: &[&str]| job(args).unwrap().check_for_datagrams();
-        assert_eq!(check(&["--size", "16-65507", "--pipeline", "8"]), Ok(()));
-        for (args, named) in [
-            (["--churn", "5"], "'--churn <MESSAGES>' cannot be used over UDP"),
-            (["--expect-restart", "--quiet"], "'--expect-restart' cannot be used over UDP"),
-            (["--size", "15-64"], "is 15 to 64, and a datagram of a load has from 16"),
-            (["--size", "65508"], "to 65507"),
-        ] {
-            let error = check(&args).unwrap_err().to_string();
-            assert!(error.contains(named) && !error.contains('\n'), "{error}");
-        }
-    }
-
-    #[test]
-    fn contradictions_are_refused_by_name() {
-        let mistake = |args| job(args).unwrap_err().to_string();
-        let text = mistake(&["--json", "report", "--histogram", "report"]);
-        assert!(text.contains("--json") && text.contains("--histogram"), "{text}");
-        let text = mistake(&["--messages", "2", "--find-rate", "p99<5ms"]);
-        assert!(text.contains("--messages") && text.contains("--find-rate"), "{text}");
-        let text = mistake(&["--processes", "1000", "--connections", "100000"]);
-        assert!(text.contains("100000000") && text.contains("--connections"), "{text}");
-    }
-}
+mod tests;

@@ -13,15 +13,15 @@ use std::{
 use common::protocol::MAX_DATAGRAM;
 use socket2::{SockAddr, SockRef, Socket, Type};
 
-use super::{
-    OnAside, Route,
-    sequence::{Came, HEAD, Sequence},
-};
-use crate::{
-    connect::Target,
+use crate::net::{
     error::{Error, Unreachable},
-    link::{Link, Received},
-    wait::{Deadline, Interrupt},
+    poll::{Deadline, Interrupt},
+    stream::{Link, Received},
+    target::Target,
+};
+use crate::ping::{
+    run::{OnAside, Route},
+    sequence::{Came, HEAD, Sequence},
 };
 
 /// The fewest bytes of a round trip: those that name a datagram.

@@ -10,13 +10,15 @@ use std::{
 use rustix::event::{PollFd, PollFlags};
 use socket2::SockAddr;
 
-use super::{OnAside, Route};
+use crate::ping::run::{OnAside, Route};
 use crate::{
-    connect::Target,
-    error::Error,
-    exchange::{exchange, take_leave},
-    link::Link,
-    wait::{Deadline, Interrupt, wait},
+    echo::exchange::{exchange, take_leave},
+    net::{
+        error::Error,
+        poll::{Deadline, Interrupt, wait},
+        stream::Link,
+        target::Target,
+    },
 };
 
 /// The way to a server over connections, one after the other.

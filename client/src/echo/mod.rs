@@ -1,0 +1,5 @@
+//! Messages and their echoes.
+
+pub mod exchange;
+pub mod goodbye;
+pub mod window;

@@ -1,0 +1,7 @@
+//! The evaluation of a report.
+
+pub mod assertion;
+pub mod metric;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod verdict;

@@ -1,0 +1,3 @@
+//! Messages between processes.
+
+pub mod wire;

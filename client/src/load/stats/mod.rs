@@ -1,0 +1,4 @@
+//! Counters and histograms.
+
+pub mod counters;
+pub mod format;

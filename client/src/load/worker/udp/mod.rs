@@ -1,0 +1,5 @@
+//! Datagrams of a load.
+
+pub mod diagnose;
+pub mod expectation;
+pub mod socket;

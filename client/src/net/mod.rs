@@ -1,0 +1,6 @@
+//! Connections.
+
+pub mod error;
+pub mod poll;
+pub mod stream;
+pub mod target;

@@ -1,0 +1,3 @@
+//! The server that the command line names.
+
+pub mod server_url;
