@@ -1,167 +1,115 @@
-//! What the client is to do, after the command line has been understood.
+//! Validated configuration: what the arguments mean together.
 //!
-//! Owns what values mean together, and refuses what contradicts itself. Must not do any of it.
+//! Refuses contradictions by name. Must not run anything.
 
 use std::{os::unix::ffi::OsStringExt, path::PathBuf};
 
-use common::{
-    cli::completions::Shell,
-    endpoint::{Endpoint, HostPort},
-    protocol::{DEFAULT_HOST, DEFAULT_PORT},
-};
+use common::{cli::completions::Shell, endpoint::Endpoint};
 
+use super::args::{Args, Command};
 use crate::{
-    cli::args::{Args, Command, PingArgs, ServerArgs},
     load::plan::{self, Job},
     net::target::Target,
-    ping::{datagrams, run::PingConfig},
+    ping::config::{InvalidDatagramSize, PingConfig},
+    target::endpoint,
 };
 
-/// A job for the client.
+/// Configuration of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Where the server is.
-    pub target: Target,
-    /// What to do there.
-    pub mode: Mode,
+    /// Server to connect to.
+    pub(super) target: Target,
+    /// Work to do.
+    pub(super) mode: Mode,
 }
 
-/// The ways of talking to a server.
+/// Kinds of work.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Mode {
-    /// With whoever is at standard input and output: a person in a terminal, or a pipe.
-    Converse,
-    /// With these messages; at least one.
+pub(super) enum Mode {
+    /// Session with standard input and output: in a terminal, or in a pipe.
+    Interactive,
+    /// Messages from the command line, at least one.
     Messages(Vec<Vec<u8>>),
     /// Round trips.
     Ping(PingConfig),
-    /// With many connections of many processes.
+    /// Load by many connections of many processes.
     Load(Job),
-    /// As one of these processes.
+    /// Worker process of a load.
     LoadWorker,
-    /// With nobody: completions for a shell.
+    /// Completion script for a shell.
     Completions(Shell),
-    /// With nobody: man pages, into a directory.
-    Manual(PathBuf),
+    /// Man pages, into a directory.
+    ManPages(PathBuf),
 }
 
-/// A command line that contradicts itself, by name.
+/// Contradiction on the command line, with the text for the user.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Contradiction {
-    /// Messages are for a conversation.
+#[error(transparent)]
+pub struct ConfigError(#[from] Contradiction);
+
+/// Contradictions on the command line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Contradiction {
+    /// `--message` with a subcommand.
     #[error("the argument '--message <TEXT>' cannot be used with '{0}'")]
     MessageWith(&'static str),
-    /// Two servers, or one twice.
-    #[error("the URL '{0}' cannot be used with {1}")]
-    Twice(Endpoint, String),
-    /// No stream where one is needed.
+    /// UDP for a session.
     #[error(
-        "a conversation needs a connection, and '{0}' has none: over UDP there are 'ping' and 'load'"
+        "a session needs a connection, and '{0}' has none: use 'ping' or 'load', which support UDP"
     )]
-    Datagrams(Endpoint),
-    /// Two ways of getting there.
-    #[error(
-        "'--udp' cannot be used with the URL '{0}': leave one of them out, or use udp://HOST:PORT"
-    )]
-    NotUdp(Endpoint),
-    /// More than a datagram holds, or less than names one.
-    #[error(
-        "'--size {0}' cannot be used over UDP: a datagram here has {min} to {max} bytes",
-        min = datagrams::MIN_SIZE,
-        max = datagrams::MAX_SIZE
-    )]
-    DatagramSize(usize),
-    /// Of a load's own arguments.
+    SessionOverUdp(Endpoint),
+    /// The server is named in contradictory ways.
+    #[error(transparent)]
+    Endpoint(#[from] endpoint::Error),
+    /// A datagram of `ping` cannot have this size.
+    #[error(transparent)]
+    DatagramSize(#[from] InvalidDatagramSize),
+    /// The arguments of a load contradict each other.
     #[error(transparent)]
     Load(#[from] plan::Contradiction),
 }
 
 impl TryFrom<Args> for Config {
-    type Error = Contradiction;
+    type Error = ConfigError;
 
-    fn try_from(mut args: Args) -> Result<Self, Contradiction> {
-        let behind = match &mut args.command {
-            Some(Command::Ping(ping)) => ping.url.url.take(),
-            Some(Command::Load(load)) => load.work.url.url.take(),
-            _ => None,
+    fn try_from(args: Args) -> Result<Self, ConfigError> {
+        Ok(Self::resolve(args)?)
+    }
+}
+
+impl Config {
+    fn resolve(mut args: Args) -> Result<Self, Contradiction> {
+        let (url, is_udp) = match &mut args.command {
+            Some(Command::Ping(ping)) => (ping.url.url.take(), ping.udp),
+            Some(Command::Load(load)) => (load.work.url.url.take(), load.work.udp),
+            _ => (None, false),
         };
         let timeout = args.server.timeout;
-        let udp = match &args.command {
-            Some(Command::Ping(ping)) => ping.udp,
-            Some(Command::Load(load)) => load.work.udp,
-            _ => false,
-        };
-        let endpoint = endpoint(args.url.url, behind, args.server, udp)?;
+        let endpoint = endpoint::select(args.url.url, url, args.server, is_udp)?;
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
             Some(command) if !messages.is_empty() => {
-                return Err(Contradiction::MessageWith(match command {
-                    Command::Ping(_) => "ping",
-                    Command::Load(_) | Command::LoadWorker => "load",
-                    Command::Completions { .. } => "completions",
-                    Command::Man { .. } => "man",
-                }));
+                return Err(Contradiction::MessageWith(command.name()));
             }
             Some(Command::Ping(ping)) => Mode::Ping(ping.into()),
             Some(Command::Load(load)) => Mode::Load((*load).try_into()?),
             Some(Command::LoadWorker) => Mode::LoadWorker,
             Some(Command::Completions { shell }) => Mode::Completions(shell),
-            Some(Command::Man { directory }) => Mode::Manual(directory),
-            None if messages.is_empty() => Mode::Converse,
+            Some(Command::Man { directory }) => Mode::ManPages(directory),
+            None if messages.is_empty() => Mode::Interactive,
             None => Mode::Messages(messages),
         };
-        match (&mode, endpoint) {
-            (Mode::Converse | Mode::Messages(_), at @ Endpoint::Udp(_)) => {
-                Err(Contradiction::Datagrams(at))
+        if let Endpoint::Udp(_) = endpoint {
+            match &mode {
+                Mode::Interactive | Mode::Messages(_) => {
+                    return Err(Contradiction::SessionOverUdp(endpoint));
+                }
+                Mode::Ping(ping) => ping.check_udp()?,
+                Mode::Load(job) => job.check_udp()?,
+                Mode::LoadWorker | Mode::Completions(_) | Mode::ManPages(_) => {}
             }
-            (&Mode::Ping(PingConfig { size, .. }), Endpoint::Udp(_))
-                if !(datagrams::MIN_SIZE..=datagrams::MAX_SIZE).contains(&size) =>
-            {
-                Err(Contradiction::DatagramSize(size))
-            }
-            (Mode::Load(job), at @ Endpoint::Udp(_)) => {
-                job.check_for_datagrams()?;
-                Ok(Self { target: Target { endpoint: at, timeout }, mode })
-            }
-            (_, endpoint) => Ok(Self { target: Target { endpoint, timeout }, mode }),
         }
-    }
-}
-
-/// The one server that was named: by a URL before or behind a subcommand, or by flags.
-fn endpoint(
-    before: Option<Endpoint>,
-    behind: Option<Endpoint>,
-    short: ServerArgs,
-    udp: bool,
-) -> Result<Endpoint, Contradiction> {
-    match (before, behind, short.host, short.port) {
-        (Some(one), Some(other), ..) => Err(Contradiction::Twice(one, format!("'{other}'"))),
-        (Some(url), _, Some(_), _) | (_, Some(url), Some(_), _) => {
-            Err(Contradiction::Twice(url, "'--host'".to_owned()))
-        }
-        (Some(url), .., Some(_)) | (_, Some(url), _, Some(_)) => {
-            Err(Contradiction::Twice(url, "'--port'".to_owned()))
-        }
-        (Some(url), ..) | (_, Some(url), ..) if udp && !matches!(url, Endpoint::Udp(_)) => {
-            Err(Contradiction::NotUdp(url))
-        }
-        (Some(url), ..) | (_, Some(url), ..) => Ok(url),
-        (None, None, host, port) => {
-            let host = host.unwrap_or_else(|| DEFAULT_HOST.to_owned());
-            // `[::1]`, as in a URL, is meant as an address.
-            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-            let host = bare.unwrap_or(&host).to_owned();
-            let at = HostPort { host, port: port.unwrap_or(DEFAULT_PORT) };
-            Ok(if udp { Endpoint::Udp(at) } else { Endpoint::Tcp(at) })
-        }
-    }
-}
-
-impl From<PingArgs> for PingConfig {
-    fn from(args: PingArgs) -> Self {
-        let count = Some(args.count).filter(|&count| count > 0);
-        Self { count, interval: args.interval, size: args.size }
+        Ok(Self { target: Target { endpoint, timeout }, mode })
     }
 }
 

@@ -1,171 +1,117 @@
-//! One message and its echo; the exit and its goodbye.
-//!
-//! Must not know where messages come from or who reads the echo.
+//! Exchange of one message and its echo.
 
-use std::time::Duration;
+use crate::net::stream::{Received, Stream};
 
-use common::exit::is_exit;
+use super::{error::Error, message::common_prefix};
 
-use crate::{
-    echo::goodbye::Goodbye,
-    net::{
-        error::Error,
-        stream::{Link, Received},
-    },
-};
-
-/// How long to wait for the server to hang up after the goodbye: long enough for any that will, and
-/// too short to annoy where one does not.
-const HANG_UP: Duration = Duration::from_millis(500);
-
-/// What a server said to an exit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitReply {
-    /// `Goodbye!`
-    Goodbye,
-    /// The exit itself: a server that echoes everything and knows no exit.
-    Echo,
-}
-
-/// Sends `message` and waits until exactly it has come back, in however many pieces.
+/// Sends `message`, and waits until exactly its bytes have returned, in any number of pieces.
 ///
-/// It receives while it sends: a message larger than all buffers on the way cannot get stuck.
+/// It receives while it sends, so a message larger than all buffers on the path cannot deadlock.
 ///
 /// # Errors
 ///
-/// The reply was wrong, late, cut off or followed by more. After any error there may be bytes of
-/// this reply on the way: the link is of no further use.
-pub fn exchange(link: &Link<'_>, message: &[u8]) -> Result<(), Error> {
+/// The reply was wrong, late, cut off, or followed by more bytes. The rest of a reply may still arrive after an
+/// error, so the stream must not be used again.
+pub(crate) fn exchange(stream: &Stream<'_>, message: &[u8]) -> Result<(), Error> {
     let mut returned = 0;
-    converse(link, message, |received| {
-        let owed = &message[returned..];
+    send_and_receive(stream, message, |received| {
+        let expected = &message[returned..];
         let Some(received) = received else {
-            return Err(Error::ClosedEarly { owed: owed.len() });
+            return Err(Error::ClosedEarly { missing: expected.len() });
         };
-        let right = common_prefix(owed, received);
-        match (&owed[right..], &received[right..]) {
+        let valid = common_prefix(expected, received);
+        match (&expected[valid..], &received[valid..]) {
             ([], []) => Ok(Some(())),
-            ([], more) => Err(Error::wrong((returned + right) as u64, &[], more)),
+            ([], extra) => Err(Error::mismatch((returned + valid) as u64, &[], extra)),
             (_, []) => {
-                returned += right;
+                returned += valid;
                 Ok(None)
             }
-            (owed, received) => Err(Error::wrong((returned + right) as u64, owed, received)),
+            (expected, received) => {
+                Err(Error::mismatch((returned + valid) as u64, expected, received))
+            }
         }
     })
 }
 
-/// Sends `exit_line`, a whole line that reads as an exit, takes the answer and hangs up.
-///
-/// The answer is taken for whole as soon as it can be: the original sends its goodbye without a
-/// newline, and a server that echoes everything never closes. Only then does this end close, so that
-/// no proxy on the way can take a half-closed connection for a dead one.
-///
-/// # Errors
-///
-/// As [`exchange`]; [`Error::WrongGoodbye`] for an answer that is neither goodbye nor echo.
-pub fn say_exit(link: &Link<'_>, exit_line: &[u8]) -> Result<ExitReply, Error> {
-    let (mut answer, mut echoed, mut goodbye) = (Vec::new(), 0, Goodbye::default());
-    let reply = converse(link, exit_line, |received| {
-        let Some(received) = received else {
-            return Err(Error::NoGoodbye);
-        };
-        answer.extend_from_slice(received);
-        // A server that found the line in pieces has sent back all but the last: the goodbye may
-        // come after a part of the echo.
-        let owed = if goodbye.has_begun() { &[] } else { &exit_line[echoed..] };
-        let right = common_prefix(owed, received);
-        echoed += right;
-        match &received[right..] {
-            [] if echoed == exit_line.len() => Ok(Some(ExitReply::Echo)),
-            rest if echoed < exit_line.len() && goodbye.takes(rest) => {
-                Ok(goodbye.is_said().then_some(ExitReply::Goodbye))
-            }
-            _ => Err(Error::WrongGoodbye(answer.clone())),
-        }
-    })?;
-    hang_up(link);
-    Ok(reply)
-}
-
-/// Says exit if the server will hear it, and waits for no more than a moment: for a client that has
-/// what it came for, and only owes the server a reason for leaving.
-pub fn take_leave(link: Link<'_>) {
-    let patience = link.timeout().min(HANG_UP);
-    let _ = say_exit(&link.interrupted_by(None).with_timeout(patience), EXIT_LINE);
-}
-
-/// The exit as a line.
-pub const EXIT_LINE: &[u8] = b"exit\n";
-
-/// Splits a message at the line in it that reads as an exit, if there is one: what comes before it,
-/// and that line with its newline. Nothing after it would be echoed.
-///
-/// ```
-/// use client::echo::exchange::split_at_exit;
-/// assert_eq!(split_at_exit(b"hello\n"), (&b"hello\n"[..], None));
-/// assert_eq!(split_at_exit(b"a\nEXIT\nb\n"), (&b"a\n"[..], Some(&b"EXIT\n"[..])));
-/// ```
-#[must_use]
-pub fn split_at_exit(message: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let mut before = 0;
-    for line in message.split_inclusive(|&byte| byte == b'\n') {
-        if is_exit(line) {
-            return (&message[..before], Some(line));
-        }
-        before += line.len();
-    }
-    (message, None)
-}
-
-/// How many bytes two slices have in common at their heads.
-pub(crate) fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    let len = one.len().min(other.len());
-    // Nearly always all of them, and comparing whole slices is by far the fastest.
-    if one[..len] == other[..len] {
-        return len;
-    }
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
-}
-
-/// Sends `message`, and hands what comes back (`None`: the end) to `take` until that has enough.
-fn converse<T>(
-    link: &Link<'_>,
+/// Sends `message`, and passes what returns (`None` for the end) to `handle` until it has a result.
+pub(super) fn send_and_receive<T>(
+    stream: &Stream<'_>,
     message: &[u8],
-    mut take: impl FnMut(Option<&[u8]>) -> Result<Option<T>, Error>,
+    mut handle: impl FnMut(Option<&[u8]>) -> Result<Option<T>, Error>,
 ) -> Result<T, Error> {
-    let deadline = link.deadline();
+    let deadline = stream.deadline();
     let mut unsent = message;
     let mut buffer = [0; 16 * 1024];
     loop {
-        // What a connection that is lost said last, or why it went, is still to be received.
-        unsent = &unsent[link.send(unsent).unwrap_or(unsent.len())..];
-        if !link.wait(!unsent.is_empty(), None, deadline)?.readable {
+        // After a failed send, the last bytes of the server, or the reason, can still be received.
+        unsent = &unsent[stream.send(unsent).unwrap_or(unsent.len())..];
+        if !stream.wait(!unsent.is_empty(), None, deadline)?.is_readable {
             continue;
         }
-        let enough = match link.receive(&mut buffer)? {
-            Received::Bytes(count) => take(Some(&buffer[..count]))?,
-            Received::End => take(None)?,
+        let result = match stream.receive(&mut buffer)? {
+            Received::Bytes(count) => handle(Some(&buffer[..count]))?,
+            Received::End => handle(None)?,
             Received::Nothing => None,
         };
-        if let Some(enough) = enough {
-            return Ok(enough);
-        }
-    }
-}
-
-/// Half-closes and takes what still comes, so that closing does not reset the connection under the
-/// server's last words.
-fn hang_up(link: &Link<'_>) {
-    link.half_close();
-    let deadline = crate::net::poll::Deadline::after(link.timeout().min(HANG_UP));
-    let mut buffer = [0; 1024];
-    while link.wait(false, None, deadline).is_ok() {
-        if matches!(link.receive(&mut buffer), Ok(Received::End) | Err(_)) {
-            return;
+        if let Some(result) = result {
+            return Ok(result);
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::{
+        net::{self, poll::Interrupt},
+        testing::{SHORT, answered, echo, served_by},
+    };
+    use std::{io::Write as _, os::unix::net::UnixStream};
+
+    fn failure(stream: &Stream<'_>, message: &[u8]) -> String {
+        exchange(stream, message).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn accepts_an_echo_in_any_pieces() {
+        let stream = answered(b"hello\n", b"hello\n".iter().map(|&byte| vec![byte]).collect());
+        exchange(&stream, b"hello\n").unwrap();
+    }
+
+    #[test]
+    fn exchanges_a_message_larger_than_all_buffers() {
+        let message: Vec<u8> = (0..16_000_000_u32).map(|i| (i % 251) as u8).collect();
+        let stream = served_by(echo);
+        exchange(&stream, &message).unwrap();
+        exchange(&stream, b"and the next one too\n").unwrap();
+    }
+
+    #[test]
+    fn describes_a_wrong_reply() {
+        for (reply, text) in [
+            (&b"hexlo\n"[..], r"Wrong echo at byte 3: expected 'llo\n', received 'xlo\n'"),
+            (b"hello\nhello\n", r"The server sent unexpected data: 'hello\n'"),
+            (b"hel", "The server closed the connection with 3 bytes of the echo missing"),
+            (b"", "The server closed the connection with 6 bytes of the echo missing"),
+            (b"hello", "The server closed the connection with 1 byte of the echo missing"),
+        ] {
+            assert_eq!(failure(&answered(b"hello\n", vec![reply.to_vec()]), b"hello\n"), text);
+        }
+    }
+
+    #[test]
+    fn a_reply_has_a_time_limit_and_can_be_interrupted() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let stream = Stream::new(ours, SHORT);
+        theirs.write_all(b"hel").unwrap();
+        assert_eq!(failure(&stream, b"hello\n"), "No reply from the server within 20ms");
+
+        let (interrupted, mut ctrl_c) = UnixStream::pair().unwrap();
+        ctrl_c.write_all(b"!").unwrap();
+        let interrupt = Interrupt::from(interrupted);
+        let stream = stream.interrupted_by(Some(&interrupt));
+        let interrupted = exchange(&stream, b"hello\n");
+        assert!(matches!(interrupted, Err(Error::Net(net::Error::Interrupted))));
+    }
+}

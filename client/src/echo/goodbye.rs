@@ -1,49 +1,50 @@
-//! The server's goodbye, recognised in whatever pieces it comes.
-//!
-//! Must not know what it answers.
+//! Recognition of the server's goodbye, in any number of pieces.
 
 use common::{
     exit::{Newline, goodbye},
     protocol::GOODBYE,
 };
 
-/// A goodbye in the making: `Goodbye!`, then a newline, a CRLF, or nothing.
-///
-/// ```
-/// use client::echo::goodbye::Goodbye;
-/// let mut goodbye = Goodbye::default();
-/// assert!(goodbye.takes(b"Good") && !goodbye.is_said());
-/// assert!(goodbye.takes(b"bye!") && goodbye.is_said());
-/// assert!(goodbye.takes(b"\r\n"));
-/// assert!(!goodbye.takes(b"\n"));
-/// ```
+/// Matcher for `Goodbye!` and a newline, a CRLF, or nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Goodbye {
-    so_far: Vec<u8>,
+pub(super) struct Goodbye {
+    received: Vec<u8>,
 }
 
 impl Goodbye {
-    /// Takes more bytes; `false` if with them it is no goodbye.
+    /// Adds bytes; returns `false` if the result is not a goodbye, nor the start of one.
     #[must_use]
-    pub fn takes(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
         const WITH_CRLF: &[u8] = goodbye(Newline::CrLf);
         const WITH_LF: &[u8] = goodbye(Newline::Lf);
         if bytes.len() > WITH_CRLF.len() {
             return false;
         }
-        self.so_far.extend_from_slice(bytes);
-        WITH_CRLF.starts_with(&self.so_far) || WITH_LF.starts_with(&self.so_far)
+        self.received.extend_from_slice(bytes);
+        WITH_CRLF.starts_with(&self.received) || WITH_LF.starts_with(&self.received)
     }
 
-    /// Whether any of it has come.
-    #[must_use]
-    pub fn has_begun(&self) -> bool {
-        !self.so_far.is_empty()
+    /// Returns `true` if any byte of it has arrived.
+    pub(super) fn has_started(&self) -> bool {
+        !self.received.is_empty()
     }
 
-    /// Whether the word has come; its newline may not have.
-    #[must_use]
-    pub fn is_said(&self) -> bool {
-        self.so_far.len() >= GOODBYE.len()
+    /// Returns `true` if `Goodbye!` has arrived; its newline may be missing.
+    pub(super) fn is_complete(&self) -> bool {
+        self.received.len() >= GOODBYE.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_goodbye_may_arrive_in_pieces() {
+        let mut goodbye = Goodbye::default();
+        assert!(goodbye.push(b"Good") && !goodbye.is_complete());
+        assert!(goodbye.push(b"bye!") && goodbye.is_complete());
+        assert!(goodbye.push(b"\r\n"));
+        assert!(!goodbye.push(b"\n"));
     }
 }

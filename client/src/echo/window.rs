@@ -1,58 +1,58 @@
-//! The bytes of a stream that have gone out, or are about to, and have not come back yet.
+//! Bytes of a stream that are in flight: taken from the input, and not yet returned.
 //!
-//! Sans-IO: owns what the filter knows about its stream, and where the stream ends. Must not know
-//! where bytes come from or go to.
+//! Sans-IO: it checks what returns, and decides where the stream ends. Must not know where bytes come from or
+//! go to.
 
 use std::collections::VecDeque;
 
 use common::exit::ExitMatcher;
 use memchr::memchr;
 
-use crate::{
-    echo::{exchange::common_prefix, goodbye::Goodbye},
-    net::error::{Error, WrongEcho},
+use super::{
+    error::{Error, WrongEcho},
+    goodbye::Goodbye,
+    message::common_prefix,
 };
 
-/// The most bytes under way at a time (4 MiB).
+/// Maximum number of bytes in flight (4 MiB).
 ///
-/// It is the client's share of memory, and has to hold what the path to the server and back does:
-/// 4 MiB fill 1 Gbit/s at a round trip of 30 ms.
-pub const MAX_UNDER_WAY: usize = 4 * 1024 * 1024;
+/// It limits the client's memory, and has to cover the path to the server and back: 4 MiB fill 1 Gbit/s at a
+/// round trip of 30 ms.
+const MAX_IN_FLIGHT: usize = 4 * 1024 * 1024;
 
-/// A bounded queue of bytes: taken from the input, then sent, then returned.
+/// Bounded queue of bytes that are taken from the input, then sent, then returned.
 #[derive(Debug, Default)]
-pub struct Window {
-    /// All that has not come back, oldest first.
+pub(crate) struct Window {
+    /// All bytes that have not returned, oldest first.
     bytes: VecDeque<u8>,
-    /// How many of them, from the front, have been sent. Invariant: at most all.
+    /// Number of bytes at the front that have been sent. Invariant: at most `bytes.len()`.
     sent: usize,
-    /// How many bytes of the stream have come back before them.
+    /// Number of bytes of the stream that have returned.
     returned: u64,
-    /// Whether no more input will be taken.
-    ended: bool,
-    /// The line of input that is being taken.
+    /// No more input is taken.
+    is_complete: bool,
+    /// Matcher for the current line of input.
     line: ExitMatcher,
-    /// How many of the last `bytes` are the last line's: a goodbye may come in their place.
+    /// Number of bytes at the end of `bytes` that belong to the last line: a goodbye may arrive instead of them.
     /// Invariant: zero unless that line reads as an exit.
-    exit_line: u64,
-    /// How many bytes the line being taken has so far.
+    exit_len: u64,
+    /// Length of the current line so far.
     line_len: u64,
-    /// The answer to an exit, once it has begun to come.
+    /// Answer to an exit, once it has started to arrive.
     goodbye: Goodbye,
 }
 
 impl Window {
-    /// How many more bytes of input fit.
-    #[must_use]
-    pub fn room(&self) -> usize {
-        if self.ended { 0 } else { MAX_UNDER_WAY - self.bytes.len() }
+    /// Returns how many more bytes of input fit.
+    pub(crate) fn capacity(&self) -> usize {
+        if self.is_complete { 0 } else { MAX_IN_FLIGHT - self.bytes.len() }
     }
 
-    /// Takes input, at most as much as there is room for. A line that reads as an exit is the last:
-    /// what comes after it is not taken. Says how much was.
-    pub fn take(&mut self, input: &[u8]) -> usize {
+    /// Takes input, at most as much as fits; returns how much. A line that reads as an exit is the last: the
+    /// input after it is not taken.
+    pub(crate) fn push(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
-        while taken < input.len() && !self.ended {
+        while taken < input.len() && !self.is_complete {
             let rest = &input[taken..];
             let (line, len) = match memchr(b'\n', rest) {
                 Some(newline) => (&rest[..newline], newline + 1),
@@ -61,13 +61,13 @@ impl Window {
             self.line.feed(line);
             self.line_len += len as u64;
             if len > line.len() {
-                self.ended = self.line.end_line().is_some();
-                self.exit_line = if self.ended { self.line_len } else { 0 };
+                self.is_complete = self.line.end_line().is_some();
+                self.exit_len = if self.is_complete { self.line_len } else { 0 };
                 self.line_len = 0;
             } else {
-                // A server answers a bare exit as well, without waiting for its newline.
+                // A server may answer a bare exit without waiting for its newline.
                 let is_exit = { self.line }.end_line().is_some();
-                self.exit_line = if is_exit { self.line_len } else { 0 };
+                self.exit_len = if is_exit { self.line_len } else { 0 };
             }
             taken += len;
         }
@@ -75,14 +75,13 @@ impl Window {
         taken
     }
 
-    /// The input is at its end.
-    pub fn end(&mut self) {
-        self.ended = true;
+    /// Marks the input as complete.
+    pub(crate) fn end(&mut self) {
+        self.is_complete = true;
     }
 
-    /// Bytes to send next; empty if all that was taken has been sent.
-    #[must_use]
-    pub fn unsent(&self) -> &[u8] {
+    /// Returns the bytes to send next, or none if all have been sent.
+    pub(crate) fn unsent(&self) -> &[u8] {
         let (front, back) = self.bytes.as_slices();
         match self.sent.checked_sub(front.len()) {
             Some(in_back) => &back[in_back..],
@@ -90,71 +89,69 @@ impl Window {
         }
     }
 
-    /// The first `count` of the [unsent](Self::unsent) bytes have been sent.
-    pub fn sent(&mut self, count: usize) {
+    /// Marks the first `count` of the [unsent](Self::unsent) bytes as sent.
+    pub(crate) fn mark_sent(&mut self, count: usize) {
         self.sent += count;
         debug_assert!(self.sent <= self.bytes.len());
     }
 
-    /// Takes what the server has sent: how many bytes of it are right, and what is wrong after them.
+    /// Checks what the server has sent: returns how many bytes of it are right, and the error after them.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongEcho`], [`Error::Unasked`], [`Error::WrongGoodbye`]
-    pub fn check(&mut self, received: &[u8]) -> (usize, Result<(), Error>) {
-        let echoed = if self.goodbye.has_begun() { 0 } else { self.return_echo(received) };
+    /// [`Error::WrongEcho`], [`Error::Unexpected`], [`Error::Full`], [`Error::WrongGoodbye`]
+    pub(crate) fn check(&mut self, received: &[u8]) -> (usize, Result<(), Error>) {
+        let echoed = if self.goodbye.has_started() { 0 } else { self.remove_echo(received) };
         let rest = &received[echoed..];
         if rest.is_empty() {
             return (echoed, Ok(()));
         }
-        // What is owed is a part of the exit, and another answer comes instead.
-        let owed = self.bytes.len() as u64;
-        let answers_exit = self.goodbye.has_begun() || (0 < owed && owed <= self.exit_line);
-        if answers_exit && self.goodbye.takes(rest) {
-            if self.goodbye.is_said() {
-                self.ended = true;
+        // Only the exit line is missing, and another answer arrives instead.
+        let missing = self.bytes.len() as u64;
+        let answers_exit = self.goodbye.has_started() || (0 < missing && missing <= self.exit_len);
+        if answers_exit && self.goodbye.push(rest) {
+            if self.goodbye.is_complete() {
+                self.is_complete = true;
                 self.bytes.clear();
                 self.sent = 0;
             }
             return (received.len(), Ok(()));
         }
-        (echoed, Err(self.wrong(rest, answers_exit)))
+        (echoed, Err(self.mismatch(rest, answers_exit)))
     }
 
-    /// Takes back the bytes at the head of `received` that are the oldest sent ones; says how many.
-    fn return_echo(&mut self, received: &[u8]) -> usize {
+    /// Removes the oldest sent bytes that `received` starts with; returns how many.
+    fn remove_echo(&mut self, received: &[u8]) -> usize {
         let (front, back) = self.bytes.as_slices();
         let front = &front[..front.len().min(self.sent)];
         let back = &back[..self.sent - front.len()];
-        let mut right = common_prefix(front, received);
-        if right == front.len() {
-            right += common_prefix(back, &received[right..]);
+        let mut valid = common_prefix(front, received);
+        if valid == front.len() {
+            valid += common_prefix(back, &received[valid..]);
         }
-        self.bytes.drain(..right);
-        self.sent -= right;
-        self.returned += right as u64;
-        right
+        self.bytes.drain(..valid);
+        self.sent -= valid;
+        self.returned += valid as u64;
+        valid
     }
 
-    fn wrong(&self, rest: &[u8], answers_exit: bool) -> Error {
+    fn mismatch(&self, received: &[u8], answers_exit: bool) -> Error {
         if answers_exit {
-            return Error::WrongGoodbye(rest.to_vec());
+            return Error::WrongGoodbye(received.to_vec());
         }
         let expected: Vec<u8> =
             self.bytes.iter().take(self.sent.min(WrongEcho::CONTEXT)).copied().collect();
-        Error::wrong(self.returned, &expected, rest)
+        Error::mismatch(self.returned, &expected, received)
     }
 
-    /// How many bytes have not come back.
-    #[must_use]
-    pub fn owed(&self) -> usize {
+    /// Returns how many bytes have not returned.
+    pub(crate) fn missing(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether there is nothing more to take from the input.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.ended
+    /// Returns `true` if no more input is taken.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
     }
 }
 

@@ -1,20 +1,19 @@
-//! Where the history of what was typed is kept.
+//! Location of the history file.
 //!
-//! Must not know what is in it. Having none is never a failure: what cannot be kept is forgotten.
+//! Must not know its content. A missing history is never a failure.
 
 use std::{env, ffi::OsString, fs::DirBuilder, os::unix::fs::DirBuilderExt as _, path::PathBuf};
 
-/// The history file, its directory made; `None` if there is no place for one.
-#[must_use]
-pub fn file() -> Option<PathBuf> {
+/// Returns the history file, after creating its directory; `None` if there is no place for it.
+pub(super) fn file() -> Option<PathBuf> {
     let path = path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))?;
-    // What someone types into a client is theirs alone.
+    // Other users must not read what the user has typed.
     DirBuilder::new().recursive(true).mode(0o700).create(path.parent()?).ok()?;
     Some(path)
 }
 
-/// `$XDG_STATE_HOME/echo-client/history`, or what the XDG specification puts in its place where it is
-/// not set or not absolute.
+/// Returns `$XDG_STATE_HOME/echo-client/history`, with the default of the XDG Base Directory Specification if
+/// the variable is unset or not absolute.
 fn path(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let state =
@@ -27,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_state_directory_then_the_home_then_none() {
+    fn prefers_the_state_directory_then_the_home_then_has_no_file() {
         let at = |state: Option<&str>, home: Option<&str>| {
             path(state.map(OsString::from), home.map(OsString::from))
         };

@@ -1,117 +1,132 @@
-//! A conversation in a terminal: the original's screen, line by line.
+//! Loop of a session: prompt, message, echo, until the user or the server leaves.
 //!
-//! Must not know how lines are edited or how bytes travel.
+//! Must not know how lines are edited, nor how bytes travel.
 
 use std::{io::Write, os::fd::AsFd as _};
 
-use common::escape::Escaped;
+use common::{escape::Escaped, protocol::GOODBYE};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::{
-    echo::exchange::{EXIT_LINE, ExitReply, exchange, say_exit, split_at_exit},
-    interactive::{
-        history,
-        prompt::{Answer, Prompt},
-        watcher::Watcher,
+    echo::{
+        exchange::exchange,
+        exit::{ExitReply, send_exit},
+        message::{EXIT_LINE, split_at_exit},
     },
-    net::{error::Error, poll::Interrupt, stream::Link, target::Target},
+    net::{self, poll::Interrupt, stream::Stream, target::Target},
+    stdio::print,
 };
 
-/// Talks to the server until the user or the server leaves.
+use super::{
+    error::Error,
+    history,
+    prompt::{Input, Prompt},
+    watcher::Watcher,
+};
+
+/// Runs a session until the user or the server leaves.
 ///
 /// # Errors
 ///
-/// No server, a wrong or missing reply, a server that left, an unusable terminal. The screen says
-/// nothing of it yet; its cursor is at the start of a line.
-pub fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error> {
-    show(screen, "Echo Client\n====================\n")?;
-    let link = target.connect()?;
+/// The server cannot be reached, a reply is wrong or missing, the server closes, or the terminal cannot be used.
+/// The error is not on the screen yet, and the cursor is at the start of a line.
+pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error> {
+    print(screen, "Echo Client\n====================\n")?;
+    let stream = target.connect()?;
     let banner = format!(
         "Connected to echo server at {target}\nType 'exit' to quit the client\n{}\n",
         "-".repeat(40)
     );
-    show(screen, &banner)?;
+    print(screen, &banner)?;
     let mut prompt = Prompt::new(history::file())?;
-    // Outside the prompt Ctrl+C is a signal.
-    let interrupt = Interrupt::on_ctrl_c()
-        .map_err(|error| Error::System { what: "listen for Ctrl+C", error })?;
-    let link = link.interrupted_by(Some(&interrupt));
+    // While the prompt does not read keys, Ctrl+C is a signal.
+    let interrupt = Interrupt::on_ctrl_c()?;
+    let stream = stream.interrupted_by(Some(&interrupt));
 
     loop {
-        let next = match ask(&mut prompt, &link, &interrupt)? {
-            Answer::Line(message) if message.trim().is_empty() => Ok(Next::Ask),
-            Answer::Line(message) => say(&link, &(message + "\n"), screen),
-            Answer::Leave => leave(&link, screen),
+        let next = match read_input(&mut prompt, &stream, &interrupt)? {
+            Input::Line(message) if message.trim().is_empty() => Ok(Next::Prompt),
+            Input::Line(message) => send_message(&stream, &(message + "\n"), screen),
+            Input::Leave => leave(&stream, screen),
         };
         match next {
-            Ok(Next::Ask) => {}
-            Ok(Next::Leave) => break,
-            // Ctrl+C while a reply is late: the user will not wait, and an exit cannot be answered
-            // before it. The server is told, and that is all.
-            Err(Error::Interrupted) => {
-                let _ = link.send(EXIT_LINE);
-                show(screen, "\nExiting...\n")?;
+            Ok(Next::Prompt) => {}
+            Ok(Next::Disconnect) => break,
+            // Ctrl+C while a reply is late. The server answers the exit only after that reply, so the client
+            // sends it and does not wait.
+            Err(Error::Echo(error)) if error.is_interrupted() => {
+                let _ = stream.send(EXIT_LINE);
+                print(screen, "\nExiting...\n")?;
                 break;
             }
             Err(error) => return Err(error),
         }
     }
-    show(screen, "Disconnected from server\n")
+    print(screen, "Disconnected from server\n")?;
+    Ok(())
 }
 
-/// What to do when a message has been answered.
+/// Next step of the session.
 enum Next {
-    Ask,
-    Leave,
+    Prompt,
+    Disconnect,
 }
 
-/// Asks for a line, and does not wait for it any longer when the server has gone.
-fn ask(prompt: &mut Prompt, link: &Link<'_>, interrupt: &Interrupt) -> Result<Answer, Error> {
-    // Ctrl+C came between a reply and the prompt.
+/// Reads a line from the user, until the server closes or sends something.
+fn read_input(
+    prompt: &mut Prompt,
+    stream: &Stream<'_>,
+    interrupt: &Interrupt,
+) -> Result<Input, Error> {
+    // Ctrl+C between a reply and the prompt.
     if interrupt.take() {
-        return Ok(Answer::Leave);
+        return Ok(Input::Leave);
     }
-    // The prompt takes a SIGINT for Ctrl+C, and puts the terminal in order before it returns.
-    let rouse = || {
+    // The prompt treats SIGINT as Ctrl+C, and restores the terminal before it returns.
+    let interrupt_prompt = || {
         let _ = kill_process(getpid(), Signal::INT);
     };
-    let watcher = Watcher::start(link.as_fd(), rouse)
-        .map_err(|error| Error::System { what: "watch the connection", error })?;
-    let answer = prompt.ask(interrupt);
+    let watcher = Watcher::start(stream.as_fd(), interrupt_prompt)
+        .map_err(net::Error::system("watch the connection"))?;
+    let input = prompt.read(interrupt);
     match watcher.stop() {
-        Some(news) => Err(news),
-        None => answer,
+        Some(error) => Err(error.into()),
+        None => Ok(input?),
     }
 }
 
-/// Sends what was typed and shows what comes back.
-fn say(link: &Link<'_>, message: &str, screen: &mut impl Write) -> Result<Next, Error> {
+/// Sends a typed message, and shows its echo.
+fn send_message(
+    stream: &Stream<'_>,
+    message: &str,
+    screen: &mut impl Write,
+) -> Result<Next, Error> {
     let (text, exit) = split_at_exit(message.as_bytes());
     if !text.is_empty() {
-        exchange(link, text)?;
+        exchange(stream, text)?;
         let text = text.strip_suffix(b"\n").unwrap_or(text);
-        show(screen, &format!("Server echo: {}\n\n", Escaped(text)))?;
+        print(screen, &format!("Server echo: {}\n\n", Escaped(text)))?;
     }
     match exit {
-        Some(exit) => exit_with(link, exit, screen),
-        None => Ok(Next::Ask),
+        Some(exit) => exit_session(stream, exit, screen),
+        None => Ok(Next::Prompt),
     }
 }
 
-fn leave(link: &Link<'_>, screen: &mut impl Write) -> Result<Next, Error> {
-    show(screen, "Exiting...\n")?;
-    exit_with(link, EXIT_LINE, screen)
+fn leave(stream: &Stream<'_>, screen: &mut impl Write) -> Result<Next, Error> {
+    print(screen, "Exiting...\n")?;
+    exit_session(stream, EXIT_LINE, screen)
 }
 
-fn exit_with(link: &Link<'_>, exit: &[u8], screen: &mut impl Write) -> Result<Next, Error> {
-    let said = match say_exit(link, exit)? {
-        ExitReply::Goodbye => common::protocol::GOODBYE.to_owned(),
-        ExitReply::Echo => Escaped(exit.trim_ascii()).to_string(),
+fn exit_session(
+    stream: &Stream<'_>,
+    exit_line: &[u8],
+    screen: &mut impl Write,
+) -> Result<Next, Error> {
+    let reply = match send_exit(stream, exit_line)? {
+        ExitReply::Goodbye => GOODBYE.to_owned(),
+        ExitReply::Echo => Escaped(exit_line.trim_ascii()).to_string(),
     };
-    show(screen, &format!("Server response: {said}\n"))?;
-    Ok(Next::Leave)
-}
-
-fn show(screen: &mut impl Write, text: &str) -> Result<(), Error> {
-    screen.write_all(text.as_bytes()).and_then(|()| screen.flush()).map_err(Error::output)
+    print(screen, &format!("Server response: {reply}\n"))?;
+    Ok(Next::Disconnect)
 }

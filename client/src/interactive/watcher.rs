@@ -1,6 +1,6 @@
-//! An eye on the connection while the user types: the server may leave, or speak unasked.
+//! Watcher of the connection while the user types: the server may close it, or send unexpected data.
 //!
-//! Must not take a byte from the connection, nor know what a prompt is: it raises an alarm.
+//! Must not take bytes from the connection, nor know the prompt: it only raises an alarm.
 
 use std::{
     io,
@@ -14,31 +14,37 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::net::{
-    error::{Error, WrongEcho},
-    poll::{Deadline, wait},
-    stream::{Received, peek},
+use crate::{
+    echo::error::{Error, WrongEcho},
+    net::{
+        self,
+        poll::{Deadline, poll},
+        stream::{Received, peek},
+    },
 };
 
-/// How often the alarm is raised until somebody hears it.
-const REPEAT: Duration = Duration::from_millis(50);
+/// Interval at which the alarm is repeated until the watcher stops.
+const ALARM_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A thread that watches a connection on which nothing is owed.
+/// Thread that watches a connection on which no reply is due.
 #[derive(Debug)]
-pub struct Watcher {
-    /// Dropping it tells the thread to stop.
+pub(super) struct Watcher {
+    /// Stops the thread when it is dropped.
     stop: UnixStream,
     thread: JoinHandle<Option<Error>>,
 }
 
 impl Watcher {
-    /// Starts to watch. When there is news, `alarm` is called, again and again until
-    /// [`Watcher::stop`]: whoever is to be roused may not be listening yet at the first time.
+    /// Starts the thread. On an event it calls `alarm` repeatedly until [`Watcher::stop`], because the receiver may
+    /// not be ready for the first call.
     ///
     /// # Errors
     ///
-    /// No descriptor or no thread is left.
-    pub fn start(socket: BorrowedFd<'_>, alarm: impl Fn() + Send + 'static) -> io::Result<Self> {
+    /// The system has no descriptor or no thread left.
+    pub(super) fn start(
+        socket: BorrowedFd<'_>,
+        alarm: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
         let (stop, stopped) = UnixStream::pair()?;
         let socket = socket.try_clone_to_owned()?;
         let thread = thread::Builder::new()
@@ -47,47 +53,48 @@ impl Watcher {
         Ok(Self { stop, thread })
     }
 
-    /// Stops watching; says what was seen. From here on the connection is the caller's alone.
+    /// Stops the thread; returns the event that it has found. Then only the caller uses the connection.
     #[must_use]
-    pub fn stop(self) -> Option<Error> {
+    pub(super) fn stop(self) -> Option<Error> {
         drop(self.stop);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
 fn watch(socket: &OwnedFd, stopped: &UnixStream, alarm: impl Fn()) -> Option<Error> {
-    let news = loop {
+    let event = loop {
         let mut fds = [
             PollFd::new(stopped, PollFlags::IN),
             PollFd::new(socket, PollFlags::IN | PollFlags::RDHUP),
         ];
-        if let Err(error) = wait(&mut fds, Deadline::NEVER) {
-            break Error::System { what: "watch the connection", error };
+        if let Err(error) = poll(&mut fds, Deadline::NEVER) {
+            break net::Error::system("watch the connection")(error).into();
         }
         if !fds[0].revents().is_empty() {
             return None;
         }
-        if let Some(news) = look(socket.as_fd()) {
-            break news;
+        if let Some(event) = check(socket.as_fd()) {
+            break event;
         }
     };
     loop {
         alarm();
         let mut fds = [PollFd::new(stopped, PollFlags::IN)];
-        if wait(&mut fds, Deadline::after(REPEAT)).is_err() || !fds[0].revents().is_empty() {
-            return Some(news);
+        if poll(&mut fds, Deadline::after(ALARM_INTERVAL)).is_err() || !fds[0].revents().is_empty()
+        {
+            return Some(event);
         }
     }
 }
 
-/// What there is to say about a connection on which nothing is owed.
-fn look(socket: BorrowedFd<'_>) -> Option<Error> {
+/// Returns the event on a connection on which no reply is due.
+fn check(socket: BorrowedFd<'_>) -> Option<Error> {
     let mut head = [0; WrongEcho::CONTEXT];
     match peek(socket, &mut head) {
         Ok(Received::Nothing) => None,
         Ok(Received::End) => Some(Error::Closed),
-        Ok(Received::Bytes(count)) => Some(Error::Unasked(head[..count].to_vec())),
-        Err(error) => Some(error),
+        Ok(Received::Bytes(count)) => Some(Error::Unexpected(head[..count].to_vec())),
+        Err(error) => Some(error.into()),
     }
 }
 
@@ -99,45 +106,42 @@ mod tests {
         sync::mpsc,
     };
 
-    /// A watched connection, the server's end of it, and the alarm.
+    /// Returns a watched connection, the server's end of it, and the alarm.
     fn watched() -> (UnixStream, UnixStream, Watcher, mpsc::Receiver<()>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let (alarm, heard) = mpsc::channel();
+        let (alarm, alarms) = mpsc::channel();
         let watcher = Watcher::start(ours.as_fd(), move || {
             let _ = alarm.send(());
         })
         .unwrap();
-        (ours, theirs, watcher, heard)
+        (ours, theirs, watcher, alarms)
     }
 
     #[test]
-    fn a_server_that_leaves_is_noticed() {
-        let (_ours, theirs, watcher, heard) = watched();
+    fn notices_a_server_that_closes() {
+        let (_ours, theirs, watcher, alarms) = watched();
         drop(theirs);
-        heard.recv().unwrap();
-        // An alarm that was not heard is raised again.
-        heard.recv().unwrap();
+        alarms.recv().unwrap();
+        // The alarm is repeated.
+        alarms.recv().unwrap();
         assert!(matches!(watcher.stop(), Some(Error::Closed)));
     }
 
     #[test]
-    fn unasked_bytes_are_noticed_and_stay_where_they_are() {
-        let (mut ours, mut theirs, watcher, heard) = watched();
+    fn notices_unexpected_data_and_leaves_it_in_the_socket() {
+        let (mut ours, mut theirs, watcher, alarms) = watched();
         theirs.write_all(b"psst").unwrap();
-        heard.recv().unwrap();
-        assert_eq!(
-            watcher.stop().unwrap().to_string(),
-            "The server sent something unasked: 'psst'"
-        );
+        alarms.recv().unwrap();
+        assert_eq!(watcher.stop().unwrap().to_string(), "The server sent unexpected data: 'psst'");
         let mut bytes = [0; 4];
         ours.read_exact(&mut bytes).unwrap();
         assert_eq!(&bytes, b"psst");
     }
 
     #[test]
-    fn nothing_happens_to_a_quiet_connection() {
-        let (_ours, _theirs, watcher, heard) = watched();
+    fn a_quiet_connection_raises_no_alarm() {
+        let (_ours, _theirs, watcher, alarms) = watched();
         assert!(watcher.stop().is_none());
-        assert!(heard.recv().is_err(), "an alarm without a cause");
+        assert!(alarms.recv().is_err(), "an alarm without an event");
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use common::cli::{duration, positive_duration};
 
 use crate::load::evaluate::assertion::Assertion;
-use crate::{cli::args::UrlArg, ping::run::MAX_SIZE};
+use crate::{echo::message::MAX_MESSAGE_BYTES, target::args::UrlArg};
 
 /// A load, or what becomes of its reports.
 #[derive(Clone, Debug, Args)]
@@ -167,10 +167,10 @@ impl FromStr for Sizes {
     fn from_str(typed: &str) -> Result<Self, String> {
         let (min, max) = typed.split_once('-').unwrap_or((typed, typed));
         match (min.parse(), max.parse()) {
-            (Ok(min), Ok(max)) if 1 <= min && min <= max && max as usize <= MAX_SIZE => {
+            (Ok(min), Ok(max)) if 1 <= min && min <= max && max as usize <= MAX_MESSAGE_BYTES => {
                 Ok(Self { min, max })
             }
-            _ => Err(format!("expected 1 to {MAX_SIZE}, or two such numbers as MIN-MAX")),
+            _ => Err(format!("expected 1 to {MAX_MESSAGE_BYTES}, or two such numbers as MIN-MAX")),
         }
     }
 }

@@ -8,6 +8,16 @@ use common::reason::reason;
 /// See the [module](self).
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// Network
+    #[error(transparent)]
+    Net(#[from] crate::net::Error),
+    /// Output
+    #[error(transparent)]
+    Stdio(#[from] crate::stdio::Error),
+    /// Program
+    #[error("Could not find its own program: {}", reason(.0))]
+    Program(io::Error),
+
     /// What was asked for is more than the machine has room for.
     #[error(transparent)]
     Shortage(#[from] Shortage),

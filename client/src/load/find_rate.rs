@@ -3,6 +3,7 @@
 //!
 //! Where to look next is the search's to say. Must not know how a report is shown.
 
+use crate::load::error::Failure as Error;
 use crate::load::{
     args::ResultArgs,
     coordinator::progress::Progress,
@@ -14,7 +15,6 @@ use crate::load::{
     search::{Finding, Found, Purpose, search},
     stats::format,
 };
-use crate::net::error::Error;
 
 /// Where the search begins unless told otherwise, in messages a second: what every server keeps up
 /// with, and a p99 of 30 messages of a step.
@@ -59,7 +59,7 @@ pub fn run(
         Err(Halt::Stopped) => Found { rate: None, limit: None },
         Err(Halt::Error(error)) => return Err(error),
     };
-    let Some(mut report) = last else { return Err(Error::Interrupted) };
+    let Some(mut report) = last else { return Err(crate::net::Error::Interrupted.into()) };
     conclude(&mut report, condition, found);
     steps.sort_by(|one, other| one.asked.total_cmp(&other.asked));
     report.find_rate = Some(Curve { condition: condition.to_string(), found: found.rate, steps });

@@ -17,3 +17,7 @@ pub mod runner;
 pub mod search;
 pub mod stats;
 pub mod worker;
+
+pub(crate) use error::Failure as Error;
+pub(crate) use run::run;
+pub(crate) use worker::entry::run as run_worker;

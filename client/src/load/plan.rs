@@ -106,7 +106,7 @@ impl Job {
     /// # Errors
     ///
     /// What cannot.
-    pub fn check_for_datagrams(&self) -> Result<(), Contradiction> {
+    pub fn check_udp(&self) -> Result<(), Contradiction> {
         let (Self::Run(plan, _) | Self::FindRate(plan, ..)) = self else { return Ok(()) };
         if plan.churn.is_some() {
             let reason = "there is no connection to be made anew";

@@ -17,9 +17,10 @@ use crate::{
         },
     },
     net::{
-        error::{Error, Unreachable},
-        poll::{Deadline, Interrupt, wait},
+        error::Error,
+        poll::{Deadline, Interrupt, poll},
         target::Target,
+        unreachable::Unreachable,
     },
 };
 
@@ -69,7 +70,7 @@ impl Probe<'_> {
                 Err(error) => reasons.push((target.show(address), target.reason(error))),
             }
         }
-        Err(target.unreachable(Unreachable::all(reasons)))
+        Err(target.unreachable(Unreachable::combine(reasons)))
     }
 
     /// Asks at one address until something comes back; `None` if it was interrupted.
@@ -83,7 +84,7 @@ impl Probe<'_> {
             let left = deadline.left().unwrap_or(AGAIN);
             let mut fds =
                 [PollFd::new(&socket, PollFlags::IN), PollFd::new(self.interrupt, PollFlags::IN)];
-            wait(&mut fds, Deadline::after(left.min(AGAIN)))?;
+            poll(&mut fds, Deadline::after(left.min(AGAIN)))?;
             if !fds[1].revents().is_empty() {
                 return Ok(None);
             }

@@ -18,14 +18,14 @@ use crate::load::{
     },
     runner::Site,
 };
-use crate::net::{error::Error, poll::Interrupt, target::Target};
+use crate::net::{poll::Interrupt, target::Target};
 
 /// Does what `echo-client load` was asked to; says the exit status.
 ///
 /// # Errors
 ///
 /// What went wrong, and has not been shown to anybody yet.
-pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
+pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Failure> {
     let done = match job {
         Job::Run(plan, results) => run_loads(target, plan, results, output, |site| {
             site.run(plan, Progress::new(String::new(), results.quiet))
@@ -38,7 +38,9 @@ pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Er
         Job::Merge(files, results) => run_merge(files, results, output),
     };
     match done {
-        Err(Error::Interrupted | Error::Load(Failure::Interrupted)) => Ok(signalled(SIGINT)),
+        Err(Failure::Net(crate::net::Error::Interrupted) | Failure::Interrupted) => {
+            Ok(signalled(SIGINT))
+        }
         done => done,
     }
 }
@@ -48,10 +50,9 @@ fn run_loads(
     plan: &Plan,
     results: &ResultArgs,
     output: &mut impl Write,
-    loads: impl FnOnce(&Site<'_>) -> Result<Report, Error>,
-) -> Result<u8, Error> {
-    let interrupt = Interrupt::on(&[SIGINT, SIGTERM])
-        .map_err(|error| Error::System { what: "listen for Ctrl+C", error })?;
+    loads: impl FnOnce(&Site<'_>) -> Result<Report, Failure>,
+) -> Result<u8, Failure> {
+    let interrupt = Interrupt::on(&[SIGINT, SIGTERM])?;
     let files = Files::open(results)?;
     let site = Site::new(target, plan, &interrupt)?;
     finish(loads(&site)?, results, files, output)
@@ -61,7 +62,7 @@ fn run_merge(
     inputs: &[PathBuf],
     results: &ResultArgs,
     output: &mut impl Write,
-) -> Result<u8, Error> {
+) -> Result<u8, Failure> {
     let report = merge::run(inputs)?;
     // Only now: one of them may be a file that was read.
     finish(report, results, Files::open(results)?, output)
@@ -73,7 +74,7 @@ fn finish(
     results: &ResultArgs,
     files: Files,
     output: &mut impl Write,
-) -> Result<u8, Error> {
+) -> Result<u8, Failure> {
     let judged = results.assertions.iter().map(|one| Judged::new(one, &report));
     let judged: Vec<_> = judged.collect();
     report.assertions.extend(judged);
@@ -82,10 +83,10 @@ fn finish(
     let text = body + &table::closing(&report);
     let shown = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     files.write(&report)?;
-    match shown.map_err(Error::output) {
+    match shown.map_err(crate::stdio::Error::from_write) {
         // Who has read enough of a report has not made it another one.
-        Ok(()) | Err(Error::OutputClosed) => Ok(status),
-        Err(error) => Err(error),
+        Ok(()) | Err(crate::stdio::Error::OutputClosed) => Ok(status),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -28,9 +28,9 @@ use crate::load::{
     worker::socket::RECEIVE_BUFFER,
 };
 use crate::net::{
-    error::{Error, Unreachable},
     poll::{Deadline, Interrupt},
     target::Target,
+    unreachable::Unreachable,
 };
 
 /// Where loads are run: the server, and what this machine has for them.
@@ -49,7 +49,7 @@ impl<'s> Site<'s> {
     /// # Errors
     ///
     /// There is too little room, or no server.
-    pub fn new(target: &'s Target, plan: &Plan, interrupt: &'s Interrupt) -> Result<Self, Error> {
+    pub fn new(target: &'s Target, plan: &Plan, interrupt: &'s Interrupt) -> Result<Self, Failure> {
         let room =
             Room { descriptors: host::raise_descriptors(), processes: host::processes_left() };
         preflight::check(plan, &room).map_err(Failure::from)?;
@@ -70,7 +70,7 @@ impl<'s> Site<'s> {
             }
         };
         // Every host has addresses of IP.
-        let no_host = || target.unreachable(Unreachable::UnknownHost);
+        let no_host = || Failure::from(target.unreachable(Unreachable::UnknownHost));
         let server = server.ok_or_else(no_host)?;
         Ok(Self { target, server, interrupt, buffer })
     }
@@ -80,12 +80,11 @@ impl<'s> Site<'s> {
     /// # Errors
     ///
     /// It did not begin, or was interrupted twice. What goes wrong behind that is in the report.
-    pub fn run(&self, plan: &Plan, mut progress: Progress) -> Result<Report, Error> {
+    pub fn run(&self, plan: &Plan, mut progress: Progress) -> Result<Report, Failure> {
         let sources = self.sources(plan).map_err(Failure::from)?;
         let order =
             |process| plan.order(process, self.server.clone(), &sources, self.target.timeout);
-        let program = std::env::current_exe()
-            .map_err(|error| Error::System { what: "find its own program", error })?;
+        let program = std::env::current_exe().map_err(Failure::Program)?;
         let task = Task {
             command: &|| {
                 let mut command = Command::new(&program);
@@ -120,17 +119,17 @@ impl<'s> Site<'s> {
     }
 
     /// A connection that could not be made is said as the other ways of the client say it.
-    fn explain(&self, failure: Failure) -> Error {
-        let Failure::Connect { errno, .. } = failure else { return failure.into() };
-        Error::from(match errno.map(Errno::from_raw_os_error) {
+    fn explain(&self, failure: Failure) -> Failure {
+        let Failure::Connect { errno, .. } = failure else { return failure };
+        match errno.map(Errno::from_raw_os_error) {
             Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Failure::NoPort,
             Some(Errno::MFILE | Errno::NFILE) => Failure::NoDescriptor,
             errno => {
                 // Without a number it was the time limit.
                 let error = errno.map_or(io::ErrorKind::TimedOut.into(), io::Error::from);
-                return self.target.unreachable(self.target.reason(error));
+                return self.target.unreachable(self.target.reason(error)).into();
             }
-        })
+        }
     }
 }
 

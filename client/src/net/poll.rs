@@ -1,6 +1,6 @@
-//! Waiting: for readiness, with a deadline, and never deaf to Ctrl+C.
+//! Waiting for readiness, with a deadline, and with Ctrl+C as one more descriptor.
 //!
-//! Must not know what is waited for, nor read a byte of it.
+//! Must not read from the descriptors of others, nor know what they are.
 
 use std::{
     io,
@@ -10,49 +10,54 @@ use std::{
 };
 
 use rustix::{
-    event::{PollFd, Timespec, poll},
+    event::{PollFd, Timespec},
     io::Errno,
     net::{RecvFlags, recv},
 };
 use signal_hook::{consts::SIGINT, low_level::pipe};
 
-/// The moment after which waiting is in vain.
+use super::error::Error;
+
+/// Time at which a wait ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(Option<Instant>);
+pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// A deadline that does not come.
-    pub const NEVER: Self = Self(None);
+    /// Deadline that never passes.
+    pub(crate) const NEVER: Self = Self(None);
 
-    /// This long from now; a time too long for the clock to hold never comes.
-    #[must_use]
-    pub fn after(time: Duration) -> Self {
+    /// Returns the deadline that passes after `time`. If the clock cannot represent it, it never passes.
+    pub(crate) fn after(time: Duration) -> Self {
         Self(Instant::now().checked_add(time))
     }
 
-    /// How long it is until then, zero if it has passed; `None` if it does not come.
-    #[must_use]
-    pub fn left(self) -> Option<Duration> {
+    /// Returns the time left, zero if the deadline has passed, or `None` if it never passes.
+    pub(crate) fn left(self) -> Option<Duration> {
         self.0.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether it has passed.
-    #[must_use]
-    pub fn is_past(self) -> bool {
+    /// Returns `true` if the deadline has passed.
+    pub(crate) fn is_past(self) -> bool {
         self.left() == Some(Duration::ZERO)
+    }
+
+    /// Divides the time left: returns the deadline for the first of `count` equal parts.
+    pub(crate) fn share(self, count: usize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.left().map_or(Self::NEVER, |left| Self::after(left / count))
     }
 }
 
-/// Waits until one of `fds` is ready, or until the deadline: then none of them has events.
+/// Waits until one of `fds` is ready, or until the deadline; then no descriptor has events.
 ///
 /// # Errors
 ///
-/// What `poll(2)` says, save for interruptions, after which it waits on.
-pub fn wait(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<()> {
+/// An error of `poll(2)`, except EINTR, after which the wait continues.
+pub(crate) fn poll(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<()> {
     loop {
-        // A time that the system's type cannot hold is as good as for ever.
+        // A time that does not fit into the system's type is longer than any run.
         let left = deadline.left().and_then(|left| Timespec::try_from(left).ok());
-        match poll(fds, left.as_ref()) {
+        match rustix::event::poll(fds, left.as_ref()) {
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -60,26 +65,22 @@ pub fn wait(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<()> {
     }
 }
 
-/// Ctrl+C as something to wait for, instead of as the process's end.
+/// Descriptor that becomes readable on Ctrl+C, which then no longer ends the process.
 #[derive(Debug)]
-pub struct Interrupt(UnixStream);
+pub(crate) struct Interrupt(UnixStream);
 
 impl Interrupt {
-    /// From here on SIGINT no longer ends the process but makes this readable, and it stays so.
-    ///
-    /// # Errors
-    ///
-    /// No descriptor was left, or the system refused the handler.
-    pub fn on_ctrl_c() -> io::Result<Self> {
+    /// Turns SIGINT into readability. The descriptor stays readable until [`Interrupt::take`].
+    pub(crate) fn on_ctrl_c() -> Result<Self, Error> {
         Self::on(&[SIGINT])
     }
 
-    /// The same for several signals.
-    ///
-    /// # Errors
-    ///
-    /// As [`Interrupt::on_ctrl_c`].
-    pub fn on(signals: &[i32]) -> io::Result<Self> {
+    /// Does the same for several signals.
+    pub(crate) fn on(signals: &[i32]) -> Result<Self, Error> {
+        Self::register(signals).map_err(Error::system("listen for Ctrl+C"))
+    }
+
+    fn register(signals: &[i32]) -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         for &signal in signals {
             pipe::register(signal, write.try_clone()?)?;
@@ -87,12 +88,12 @@ impl Interrupt {
         Ok(Self(read))
     }
 
-    /// Takes the interrupt back, as one that has been heard; `true` if it was raised.
+    /// Clears the interrupt; returns `true` if it was raised.
     #[must_use]
-    pub fn take(&self) -> bool {
-        let mut raised = [0; 64];
+    pub(crate) fn take(&self) -> bool {
+        let mut bytes = [0; 64];
         let mut was_raised = false;
-        while recv(&self.0, &mut raised, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count > 0) {
+        while recv(&self.0, &mut bytes, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count > 0) {
             was_raised = true;
         }
         was_raised
@@ -100,7 +101,7 @@ impl Interrupt {
 }
 
 impl From<UnixStream> for Interrupt {
-    /// An interrupt that somebody else raises, by writing to the other end.
+    /// Returns an interrupt that a write to the other end raises.
     fn from(read: UnixStream) -> Self {
         Self(read)
     }
@@ -119,7 +120,7 @@ mod tests {
     use std::io::Write as _;
 
     #[test]
-    fn a_time_too_long_for_any_clock_never_comes() {
+    fn a_deadline_beyond_the_clock_never_passes() {
         assert!(Deadline::after(Duration::MAX).left().is_none());
         assert!(!Deadline::NEVER.is_past());
         assert!(Deadline::after(Duration::ZERO).is_past());
@@ -133,7 +134,7 @@ mod tests {
         write.write_all(b"!!").unwrap();
         for _ in 0..2 {
             let mut fds = [PollFd::new(&interrupt, PollFlags::IN)];
-            wait(&mut fds, Deadline::NEVER).unwrap();
+            poll(&mut fds, Deadline::NEVER).unwrap();
             assert!(!fds[0].revents().is_empty());
         }
         assert!(interrupt.take());

@@ -1,7 +1,6 @@
-//! A connection: its socket, its time limit, and what may interrupt it.
+//! Connected, non-blocking socket with the time limit of a reply and an interrupt.
 //!
-//! Owns the system calls on the socket, and that none of them blocks. Must not know what the bytes
-//! mean.
+//! Owns the system calls on the socket. Must not know what the bytes mean.
 
 use std::{
     io,
@@ -15,122 +14,117 @@ use rustix::{
     net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown},
 };
 
-use crate::net::{
+use super::{
     error::Error,
-    poll::{Deadline, Interrupt, wait},
+    poll::{Deadline, Interrupt, poll},
 };
 
-/// How many bytes to ask a stream for at once: a system call for every 64 KiB costs little, and so
-/// does the buffer.
-pub const CHUNK: usize = 64 * 1024;
+/// Size of a read from a stream: one system call for 64 KiB costs little, and so does the buffer.
+pub(crate) const CHUNK: usize = 64 * 1024;
 
-/// What a socket counts as when there is something to learn by reading it, be it its end.
+/// Events after which a read returns something new: bytes, the end, or an error.
 const READABLE: PollFlags =
     PollFlags::IN.union(PollFlags::RDHUP).union(PollFlags::HUP).union(PollFlags::ERR);
 
-/// A connected socket to a server, used without blocking: a stream, save where datagrams are spoken of.
+/// Connected socket; a stream, except for `ping` over UDP, which connects a datagram socket.
 #[derive(Debug)]
-pub struct Link<'i> {
+pub(crate) struct Stream<'i> {
     socket: OwnedFd,
     timeout: Duration,
     interrupt: Option<&'i Interrupt>,
 }
 
-/// What [`Link::wait`] found.
+/// Result of [`Stream::wait`].
 #[derive(Clone, Copy, Debug)]
-pub struct Ready {
+pub(crate) struct Ready {
     /// There are bytes to receive, or the end.
-    pub readable: bool,
-    /// The socket takes bytes.
-    pub writable: bool,
-    /// The other descriptor, if one was given, can be read.
-    pub input: bool,
+    pub(crate) is_readable: bool,
+    /// The socket accepts bytes.
+    pub(crate) is_writable: bool,
+    /// The input descriptor, if one was given, is readable.
+    pub(crate) has_input: bool,
 }
 
-/// What [`Link::receive`] found.
+/// Result of [`Stream::receive`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// This many bytes, at least one.
+pub(crate) enum Received {
+    /// This many bytes, at least one; of a datagram.
     Bytes(usize),
-    /// The server will send nothing more.
+    /// The peer sends nothing more.
     End,
-    /// Nothing yet.
+    /// No bytes have arrived.
     Nothing,
 }
 
-impl<'i> Link<'i> {
-    /// Over a connected socket; `timeout` is for each reply.
-    pub fn new(socket: impl Into<OwnedFd>, timeout: Duration) -> Self {
+impl<'i> Stream<'i> {
+    /// Wraps a connected socket; `timeout` limits each reply.
+    pub(crate) fn new(socket: impl Into<OwnedFd>, timeout: Duration) -> Self {
         Self { socket: socket.into(), timeout, interrupt: None }
     }
 
-    /// The same, but every wait ends with [`Error::Interrupted`] once `interrupt` is raised.
-    #[must_use]
-    pub fn interrupted_by(self, interrupt: Option<&'i Interrupt>) -> Self {
+    /// Makes every wait end with [`Error::Interrupted`] once `interrupt` is raised.
+    pub(crate) fn interrupted_by(self, interrupt: Option<&'i Interrupt>) -> Self {
         Self { interrupt, ..self }
     }
 
-    /// The same, with another time limit.
-    #[must_use]
-    pub fn with_timeout(self, timeout: Duration) -> Self {
+    /// Replaces the time limit.
+    pub(crate) fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// How long to wait for each reply.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
+    /// Returns the time limit of a reply.
+    pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// The end of the time that a reply may take, if its time begins now.
-    #[must_use]
-    pub fn deadline(&self) -> Deadline {
+    /// Returns the deadline of a reply whose time starts now.
+    pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.timeout)
     }
 
-    /// Waits until the server has sent something, until the socket takes bytes (if `write`), or
-    /// until `input` can be read (if there is one).
+    /// Waits until the socket is readable, until it is writable (if `write`), or until `input` is readable
+    /// (if there is one).
     ///
     /// # Errors
     ///
     /// [`Error::NoReply`] at the deadline, [`Error::Interrupted`].
-    pub fn wait(
+    pub(crate) fn wait(
         &self,
         write: bool,
         input: Option<BorrowedFd<'_>>,
         deadline: Deadline,
     ) -> Result<Ready, Error> {
-        let want = PollFlags::IN | if write { PollFlags::OUT } else { PollFlags::empty() };
+        let interest = PollFlags::IN | if write { PollFlags::OUT } else { PollFlags::empty() };
         let mut fds = Vec::with_capacity(3);
-        fds.push(PollFd::new(&self.socket, want));
+        fds.push(PollFd::new(&self.socket, interest));
         fds.extend(input.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
-        wait(&mut fds, deadline).map_err(|error| Error::System { what: "wait", error })?;
+        poll(&mut fds, deadline).map_err(Error::system("wait for the connection"))?;
 
         let mut events = fds.iter().map(PollFd::revents);
         let socket = events.next().unwrap_or(PollFlags::empty());
-        let input = input.and_then(|_| events.next()).is_some_and(|events| !events.is_empty());
+        let has_input = input.and_then(|_| events.next()).is_some_and(|events| !events.is_empty());
         if events.next().is_some_and(|interrupt| !interrupt.is_empty()) {
             return Err(Error::Interrupted);
         }
         let ready = Ready {
-            readable: socket.intersects(READABLE),
-            writable: socket.contains(PollFlags::OUT),
-            input,
+            is_readable: socket.intersects(READABLE),
+            is_writable: socket.contains(PollFlags::OUT),
+            has_input,
         };
-        // What came with the deadline is not too late.
-        if deadline.is_past() && !(ready.readable || ready.writable || ready.input) {
+        // An event that arrives together with the deadline still counts.
+        if deadline.is_past() && !(ready.is_readable || ready.is_writable || ready.has_input) {
             return Err(Error::NoReply(self.timeout));
         }
         Ok(ready)
     }
 
-    /// Gives the socket as many of these bytes as it takes now, perhaps none.
+    /// Sends as many of the bytes as the socket accepts now, possibly none; returns how many.
     ///
     /// # Errors
     ///
-    /// The connection is lost. What the server said before may still be there to receive.
-    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    /// The connection is lost. Bytes that the peer sent before may still be received.
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(sent) => return Ok(sent),
@@ -141,28 +135,28 @@ impl<'i> Link<'i> {
         }
     }
 
-    /// Takes what has come, without waiting.
+    /// Receives the bytes that have arrived, without waiting.
     ///
     /// # Errors
     ///
     /// [`Error::Lost`]
-    pub fn receive(&self, buffer: &mut [u8]) -> Result<Received, Error> {
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, Error> {
         receive(self.as_fd(), buffer, RecvFlags::empty())
     }
 
-    /// Tells the server that nothing more will come; it can still send.
-    pub fn half_close(&self) {
-        // It fails if the connection is gone already, which the next receive tells better.
+    /// Tells the peer that nothing more will come; it can still send.
+    pub(crate) fn half_close(&self) {
+        // If the connection is lost, the next receive returns the reason.
         let _ = shutdown(&self.socket, Shutdown::Write);
     }
 }
 
-/// As [`Link::receive`], but the bytes stay there to be received.
+/// Does the same as [`Stream::receive`], and leaves the bytes in the socket.
 ///
 /// # Errors
 ///
 /// [`Error::Lost`]
-pub fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Error> {
+pub(crate) fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Error> {
     receive(socket, buffer, RecvFlags::PEEK)
 }
 
@@ -178,7 +172,7 @@ fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> Resul
     }
 }
 
-impl AsFd for Link<'_> {
+impl AsFd for Stream<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

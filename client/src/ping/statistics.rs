@@ -1,41 +1,41 @@
-//! What a series of round trips adds up to.
+//! Statistics of a series of round trips.
 //!
-//! Must not know a clock or a server: it is told.
+//! Must not know a clock or a server.
 
 use std::{
     fmt::{self, Write as _},
     time::Duration,
 };
 
-/// Counts and times of round trips; constant in size, however many there were.
+/// Counts and times of round trips, of constant size.
 #[derive(Clone, Debug, Default)]
-pub struct Statistics {
+pub(super) struct Statistics {
     sent: u64,
     received: u64,
     min_ms: f64,
     max_ms: f64,
     mean_ms: f64,
-    /// The sum of the squared distances from the mean (Welford's method: a sum of squares would lose
-    /// its small differences to rounding in a long run).
+    /// Sum of the squared distances from the mean, by Welford's method: a plain sum of squares would lose small
+    /// differences to rounding in a long run.
     squares: f64,
-    /// By what they are.
-    odd: [u64; Odd::ALL.len()],
+    /// Number of anomalies of each kind.
+    anomalies: [u64; Anomaly::ALL.len()],
 }
 
-/// What can come besides the reply that is waited for, or instead of it.
+/// Reply that is not the awaited one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Odd {
-    /// A reply to what had been counted as lost.
+pub(super) enum Anomaly {
+    /// Reply to a round trip that has been counted as lost.
     Late,
-    /// A reply that had come before.
+    /// Second copy of a reply.
     Duplicate,
-    /// A reply with a wrong byte.
+    /// Reply with a wrong byte.
     Wrong,
-    /// No reply to anything that was sent.
+    /// Data that answers nothing that was sent.
     Stray,
 }
 
-impl Odd {
+impl Anomaly {
     const ALL: [Self; 4] = [Self::Late, Self::Duplicate, Self::Wrong, Self::Stray];
 
     fn name(self) -> &'static str {
@@ -49,8 +49,8 @@ impl Odd {
 }
 
 impl Statistics {
-    /// A round trip that came back, and took this long.
-    pub fn record(&mut self, time: Duration) {
+    /// Records a round trip that took `time`.
+    pub(super) fn record(&mut self, time: Duration) {
         let ms = millis(time);
         self.sent += 1;
         self.received += 1;
@@ -61,49 +61,34 @@ impl Statistics {
         self.squares += from_old_mean * (ms - self.mean_ms);
     }
 
-    /// A round trip that did not.
-    pub fn record_lost(&mut self) {
+    /// Records a lost round trip.
+    pub(super) fn record_lost(&mut self) {
         self.sent += 1;
     }
 
-    /// Something odd has come. One that was lost is counted as that as well.
-    pub fn record_odd(&mut self, what: Odd) {
-        self.odd[what as usize] += 1;
+    /// Records an anomaly. A round trip may be both lost and an anomaly.
+    pub(super) fn record_anomaly(&mut self, anomaly: Anomaly) {
+        self.anomalies[anomaly as usize] += 1;
     }
 
-    /// Whether there was a reply, and none was lost.
-    #[must_use]
-    pub fn is_perfect(&self) -> bool {
+    /// Returns `true` if there was a reply, and none was lost.
+    pub(super) fn is_perfect(&self) -> bool {
         self.received > 0 && self.received == self.sent
     }
 
-    /// The summary, in two lines: counts, of what was odd where there was anything, and the time that all
-    /// took; times of those that came back.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// let mut statistics = client::ping::statistics::Statistics::default();
-    /// statistics.record(Duration::from_micros(1500));
-    /// statistics.record(Duration::from_micros(2500));
-    /// statistics.record_lost();
-    /// assert_eq!(
-    ///     statistics.summary(Duration::from_secs(3)).to_string(),
-    ///     "3 sent, 2 received, 33.3333% lost, time 3000 ms\n\
-    ///      min/avg/max/stddev = 1.500/2.000/2.500/0.500 ms"
-    /// );
-    /// ```
-    #[must_use]
-    pub fn summary(&self, total: Duration) -> impl fmt::Display {
+    /// Returns the summary: a line of counts, with the anomalies that occurred and the total time, and, if there were
+    /// replies, a line of their times.
+    pub(super) fn summary(&self, total: Duration) -> impl fmt::Display {
         let Self { sent, received, min_ms, max_ms, mean_ms, .. } = self;
         let lost = 100.0 * count(sent - received) / count((*sent).max(1));
         let lost = format!("{lost:.4}");
         let lost = lost.trim_end_matches('0').trim_end_matches('.');
         let mut text = format!("{sent} sent, {received} received, {lost}% lost, ");
-        for odd in Odd::ALL {
-            match self.odd[odd as usize] {
+        for anomaly in Anomaly::ALL {
+            match self.anomalies[anomaly as usize] {
                 0 => {}
                 count => {
-                    let _ = write!(text, "{count} {}, ", odd.name());
+                    let _ = write!(text, "{count} {}, ", anomaly.name());
                 }
             }
         }
@@ -119,13 +104,12 @@ impl Statistics {
     }
 }
 
-/// Milliseconds with their fraction.
-#[must_use]
-pub fn millis(time: Duration) -> f64 {
+/// Returns a time in milliseconds, with its fraction.
+pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody waits for 2^53 round trips")]
+#[expect(clippy::cast_precision_loss, reason = "no run makes 2^53 round trips")]
 fn count(count: u64) -> f64 {
     count as f64
 }
@@ -135,7 +119,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_reply_there_are_no_times() {
+    fn summarizes_counts_and_times() {
+        let mut statistics = Statistics::default();
+        statistics.record(Duration::from_micros(1500));
+        statistics.record(Duration::from_micros(2500));
+        statistics.record_lost();
+        assert_eq!(
+            statistics.summary(Duration::from_secs(3)).to_string(),
+            "3 sent, 2 received, 33.3333% lost, time 3000 ms\n\
+             min/avg/max/stddev = 1.500/2.000/2.500/0.500 ms"
+        );
+    }
+
+    #[test]
+    fn without_a_reply_the_summary_has_no_times() {
         let mut statistics = Statistics::default();
         assert!(!statistics.is_perfect());
         statistics.record_lost();
@@ -147,11 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_counted_beside_what_is_lost() {
+    fn counts_anomalies_besides_losses() {
         let mut statistics = Statistics::default();
         statistics.record_lost();
-        for odd in [Odd::Stray, Odd::Late, Odd::Stray] {
-            statistics.record_odd(odd);
+        for anomaly in [Anomaly::Stray, Anomaly::Late, Anomaly::Stray] {
+            statistics.record_anomaly(anomaly);
         }
         assert_eq!(
             statistics.summary(Duration::from_secs(1)).to_string(),
@@ -160,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_lost_is_perfect() {
+    fn a_series_without_losses_is_perfect() {
         let mut statistics = Statistics::default();
         for ms in [2, 4, 4, 4, 5, 5, 7, 9] {
             statistics.record(Duration::from_millis(ms));

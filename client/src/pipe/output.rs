@@ -1,6 +1,6 @@
-//! Where echoes go when nobody types: as they came into a pipe, escaped onto a terminal.
+//! Output of echoes: unchanged into a pipe or a file, escaped onto a terminal.
 //!
-//! Must not know the server; what it is given is right.
+//! Must not know the server. The bytes have been checked.
 
 use std::{
     fmt::Write as _,
@@ -11,63 +11,63 @@ use std::{
 
 use common::escape::Escaped;
 
-use crate::net::error::Error;
+use crate::stdio::Error;
 
 /// Standard output for echoes.
 #[derive(Debug)]
-pub struct Output<W> {
+pub(crate) struct Output<W> {
     sink: W,
-    /// Whether the sink shows what it is given, and so must not be given everything.
-    escape: bool,
-    /// The first bytes of a character whose last have not come yet; at most three.
-    held: Vec<u8>,
+    /// The sink is a terminal, and control characters must not reach it.
+    is_terminal: bool,
+    /// First bytes of a character whose last bytes have not arrived, at most three.
+    partial: Vec<u8>,
 }
 
 impl Output<File> {
-    /// Standard output without the buffer that std puts before it: echoes come in large pieces, and
-    /// each is to be seen at once.
+    /// Opens standard output without the buffer of `std`: echoes arrive in large pieces, and each should appear
+    /// immediately.
     ///
     /// # Errors
     ///
     /// [`Error::Output`]: no descriptor is left.
-    pub fn standard(stdout: &Stdout) -> Result<Self, Error> {
+    pub(crate) fn stdout(stdout: &Stdout) -> Result<Self, Error> {
         let sink = stdout.as_fd().try_clone_to_owned().map_err(Error::Output)?;
         Ok(Self::new(File::from(sink), stdout.is_terminal()))
     }
 }
 
 impl<W: Write> Output<W> {
-    /// Onto `sink`; `escape` if it is a terminal.
-    pub fn new(sink: W, escape: bool) -> Self {
-        Self { sink, escape, held: Vec::new() }
+    /// Creates an output into `sink`, which may be a terminal.
+    pub(crate) fn new(sink: W, is_terminal: bool) -> Self {
+        Self { sink, is_terminal, partial: Vec::new() }
     }
 
-    /// Writes bytes of the echo; their newlines stay newlines.
+    /// Writes bytes of the echo. Newlines stay newlines.
     ///
     /// # Errors
     ///
     /// [`Error::OutputClosed`], [`Error::Output`]
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if !self.escape {
-            return self.sink.write_all(bytes).map_err(Error::output);
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if !self.is_terminal {
+            return self.sink.write_all(bytes).map_err(Error::from_write);
         }
-        let mut shown = std::mem::take(&mut self.held);
-        shown.extend_from_slice(bytes);
-        self.held = shown.split_off(shown.len() - incomplete_tail(&shown));
-        self.show(&shown)
+        let mut text = std::mem::take(&mut self.partial);
+        text.extend_from_slice(bytes);
+        self.partial = text.split_off(text.len() - incomplete_tail(&text));
+        self.write_escaped(&text)
     }
 
-    /// Nothing more will come: what was held back is shown.
+    /// Writes the bytes of an incomplete character: no more will arrive.
     ///
     /// # Errors
     ///
     /// As [`Output::write`].
-    pub fn finish(&mut self) -> Result<(), Error> {
-        let held = std::mem::take(&mut self.held);
-        self.show(&held)
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        let partial = std::mem::take(&mut self.partial);
+        self.write_escaped(&partial)
     }
 
-    fn show(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn write_escaped(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut text = String::with_capacity(bytes.len());
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
             let (line, newline) = match line.strip_suffix(b"\n") {
@@ -76,11 +76,11 @@ impl<W: Write> Output<W> {
             };
             let _ = write!(text, "{}{newline}", Escaped(line));
         }
-        self.sink.write_all(text.as_bytes()).map_err(Error::output)
+        self.sink.write_all(text.as_bytes()).map_err(Error::from_write)
     }
 }
 
-/// How many bytes at the end begin a character of UTF-8 that more bytes could complete.
+/// Returns the length of an incomplete UTF-8 character at the end.
 fn incomplete_tail(bytes: &[u8]) -> usize {
     (1..=bytes.len().min(3))
         .find(|&len| {
@@ -94,9 +94,9 @@ fn incomplete_tail(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    fn shown(pieces: &[&[u8]], escape: bool) -> Vec<u8> {
+    fn written(pieces: &[&[u8]], is_terminal: bool) -> Vec<u8> {
         let mut sink = Vec::new();
-        let mut output = Output::new(&mut sink, escape);
+        let mut output = Output::new(&mut sink, is_terminal);
         for piece in pieces {
             output.write(piece).unwrap();
         }
@@ -105,21 +105,21 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_gets_the_bytes_as_they_are() {
-        assert_eq!(shown(&[b"\x1b[2J\xff\r\n", b"x"], false), b"\x1b[2J\xff\r\nx");
+    fn writes_bytes_unchanged_into_a_pipe() {
+        assert_eq!(written(&[b"\x1b[2J\xff\r\n", b"x"], false), b"\x1b[2J\xff\r\nx");
     }
 
     #[test]
-    fn a_terminal_gets_text_and_newlines() {
-        assert_eq!(shown(&[b"\x1b[2J\xff\r\nx\ny"], true), b"\\x1b[2J\\xff\\r\nx\ny");
+    fn writes_escaped_text_and_newlines_onto_a_terminal() {
+        assert_eq!(written(&[b"\x1b[2J\xff\r\nx\ny"], true), b"\\x1b[2J\\xff\\r\nx\ny");
     }
 
     #[test]
-    fn a_character_in_two_pieces_is_one_on_a_terminal() {
+    fn joins_a_character_that_arrives_in_two_pieces() {
         let text = "\u{e9}\u{4f60}\u{1f600}\n".as_bytes();
         for at in 0..=text.len() {
-            assert_eq!(shown(&[&text[..at], &text[at..]], true), text, "split at {at}");
+            assert_eq!(written(&[&text[..at], &text[at..]], true), text, "split at {at}");
         }
-        assert_eq!(shown(&[b"\xe4\xbd"], true), b"\\xe4\\xbd");
+        assert_eq!(written(&[b"\xe4\xbd"], true), b"\\xe4\\xbd");
     }
 }

@@ -1,3 +1,10 @@
-//! The server that the command line names.
+//! The server as the command line names it: by a URL, or by `--host` and `--port`.
+//!
+//! Owns these arguments, which all subcommands share, and the endpoint that they mean. Must not know the
+//! subcommands, nor open a socket.
+//!
+//! Read [`args`] first.
 
-pub mod server_url;
+pub(crate) mod args;
+pub(crate) mod endpoint;
+mod server_url;

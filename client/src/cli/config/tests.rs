@@ -1,5 +1,6 @@
 use super::*;
 use clap::{CommandFactory as _, Parser as _};
+use common::endpoint::HostPort;
 use std::time::Duration;
 
 fn config(args: &[&str]) -> Config {
@@ -7,31 +8,31 @@ fn config(args: &[&str]) -> Config {
     Config::try_from(Args::try_parse_from(args).unwrap()).unwrap()
 }
 
-fn mistake(args: &[&str]) -> String {
+fn error(args: &[&str]) -> String {
     Args::try_parse_from([&["echo-client"], args].concat()).unwrap_err().to_string()
 }
 
 #[test]
-fn the_definition_is_sound() {
+fn the_definition_of_the_arguments_is_valid() {
     Args::command().debug_assert();
 }
 
 #[test]
-fn without_arguments_it_is_a_conversation_with_the_originals_server() {
+fn without_arguments_it_is_a_session_with_the_server_of_the_original() {
     let timeout = Duration::from_secs(5);
     let endpoint = Endpoint::Tcp(HostPort { host: "127.0.0.1".to_owned(), port: 65432 });
     let target = Target { endpoint, timeout };
-    assert_eq!(config(&[]), Config { target, mode: Mode::Converse });
+    assert_eq!(config(&[]), Config { target, mode: Mode::Interactive });
 }
 
 #[test]
-fn messages_are_taken_as_they_are() {
+fn passes_messages_unchanged() {
     let mode = config(&["-m", "-1 \u{e9}", "-m", ""]).mode;
     assert_eq!(mode, Mode::Messages(vec!["-1 \u{e9}".into(), Vec::new()]));
 }
 
 #[test]
-fn the_server_can_be_named_before_and_after_ping() {
+fn accepts_the_server_before_and_after_ping() {
     let before = config(&["--host", "[::1]", "--port", "7", "ping", "--count", "0"]);
     let after = config(&["ping", "--count", "0", "--port", "7", "--host", "::1"]);
     assert_eq!(before, after);
@@ -41,7 +42,7 @@ fn the_server_can_be_named_before_and_after_ping() {
 }
 
 #[test]
-fn a_url_can_stand_before_and_behind_a_subcommand() {
+fn accepts_a_url_before_and_after_a_subcommand() {
     for args in [
         &["unix:///run/echo.sock"][..],
         &["unix:///run/echo.sock", "-m", "x"],
@@ -55,7 +56,7 @@ fn a_url_can_stand_before_and_behind_a_subcommand() {
 }
 
 #[test]
-fn a_server_is_named_once() {
+fn refuses_a_server_that_is_named_twice() {
     for (args, named) in [
         (&["tcp://a", "--host", "b"][..], "'--host'"),
         (&["--host", "b", "ping", "tcp://a"], "'--host'"),
@@ -69,7 +70,7 @@ fn a_server_is_named_once() {
 }
 
 #[test]
-fn datagrams_are_refused_where_a_connection_is_needed() {
+fn refuses_udp_for_a_session() {
     for args in [&["udp://a"][..], &["udp://a", "-m", "x"]] {
         let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
         let error = Config::try_from(args).unwrap_err().to_string();
@@ -78,7 +79,7 @@ fn datagrams_are_refused_where_a_connection_is_needed() {
 }
 
 #[test]
-fn datagrams_are_asked_for_by_a_url_or_a_flag() {
+fn selects_udp_by_a_url_or_a_flag() {
     let endpoint = Endpoint::Udp(HostPort { host: "::1".to_owned(), port: 7 });
     for args in [
         &["ping", "udp://[::1]:7"][..],
@@ -113,13 +114,13 @@ fn datagrams_are_asked_for_by_a_url_or_a_flag() {
 }
 
 #[test]
-fn mistakes_are_refused_by_name() {
-    assert!(mistake(&["--port", "0"]).contains("0 is not in 1..=65535"));
-    assert!(mistake(&["--host", ""]).contains("--host"));
-    assert!(mistake(&["--timeout", "0s"]).contains("--timeout"));
-    assert!(mistake(&["ping", "--size", "0"]).contains("--size"));
+fn refuses_invalid_values_by_name() {
+    assert!(error(&["--port", "0"]).contains("0 is not in 1..=65535"));
+    assert!(error(&["--host", ""]).contains("--host"));
+    assert!(error(&["--timeout", "0s"]).contains("--timeout"));
+    assert!(error(&["ping", "--size", "0"]).contains("--size"));
     let both = Args::try_parse_from(["echo-client", "-m", "x", "ping"]).unwrap();
-    assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("ping")));
+    assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("ping").into()));
     let both = Args::try_parse_from(["echo-client", "-m", "x", "load"]).unwrap();
-    assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("load")));
+    assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("load").into()));
 }

@@ -3,97 +3,97 @@ use proptest::prelude::*;
 
 fn sent(input: &[u8]) -> Window {
     let mut window = Window::default();
-    window.take(input);
+    window.push(input);
     while !window.unsent().is_empty() {
-        window.sent(window.unsent().len());
+        window.mark_sent(window.unsent().len());
     }
     window
 }
 
-fn verdict(window: &mut Window, received: &[u8]) -> Result<(), String> {
+fn check(window: &mut Window, received: &[u8]) -> Result<(), String> {
     window.check(received).1.map_err(|error| error.to_string())
 }
 
 #[test]
-fn a_wrong_byte_is_named_by_its_place_in_the_stream() {
+fn names_a_wrong_byte_by_its_position_in_the_stream() {
     let mut window = sent(b"one\ntwo\n");
-    assert_eq!(verdict(&mut window, b"one\n"), Ok(()));
-    let (right, wrong) = window.check(b"tWo\n");
-    assert_eq!(right, 1);
+    assert_eq!(check(&mut window, b"one\n"), Ok(()));
+    let (valid, result) = window.check(b"tWo\n");
+    assert_eq!(valid, 1);
     assert_eq!(
-        wrong.unwrap_err().to_string(),
+        result.unwrap_err().to_string(),
         r"Wrong echo at byte 6: expected 'wo\n', received 'Wo\n'"
     );
 }
 
 #[test]
-fn an_echo_of_bytes_not_sent_yet_is_unasked() {
+fn refuses_an_echo_of_bytes_not_yet_sent() {
     let mut window = Window::default();
-    window.take(b"abc");
-    window.sent(1);
+    window.push(b"abc");
+    window.mark_sent(1);
     assert_eq!(window.check(b"a").0, 1);
-    assert_eq!(verdict(&mut window, b"bc").unwrap_err(), "The server sent something unasked: 'bc'");
+    assert_eq!(check(&mut window, b"bc").unwrap_err(), "The server sent unexpected data: 'bc'");
 }
 
 #[test]
-fn an_exit_line_ends_the_stream_and_is_answered_by_goodbye_or_echo() {
+fn an_exit_line_ends_the_stream_and_may_be_answered_by_a_goodbye_or_its_echo() {
     for answer in [&b"Goodbye!\r\n"[..], b"Goodbye!", b" eXit\r\n", b" eXGoodbye!\r\n"] {
         for split in 0..=answer.len() {
             let mut window = sent(b"hello\n eXit\r\nnot sent\n");
-            assert!(window.has_ended());
-            assert_eq!(window.owed(), b"hello\n eXit\r\n".len());
-            assert_eq!(verdict(&mut window, b"hello\n"), Ok(()));
-            assert_eq!(verdict(&mut window, &answer[..split]), Ok(()));
-            assert_eq!(verdict(&mut window, &answer[split..]), Ok(()), "{answer:?} at {split}");
-            assert_eq!(window.owed(), 0);
+            assert!(window.is_complete());
+            assert_eq!(window.missing(), b"hello\n eXit\r\n".len());
+            assert_eq!(check(&mut window, b"hello\n"), Ok(()));
+            assert_eq!(check(&mut window, &answer[..split]), Ok(()));
+            assert_eq!(check(&mut window, &answer[split..]), Ok(()), "{answer:?} at {split}");
+            assert_eq!(window.missing(), 0);
         }
     }
 }
 
 #[test]
-fn a_bare_exit_may_be_answered_too() {
+fn a_bare_exit_may_be_answered_by_a_goodbye() {
     let mut window = sent(b"exit");
-    assert!(!window.has_ended());
-    assert_eq!(verdict(&mut window, b"Goodbye!"), Ok(()));
-    assert!(window.has_ended());
+    assert!(!window.is_complete());
+    assert_eq!(check(&mut window, b"Goodbye!"), Ok(()));
+    assert!(window.is_complete());
 }
 
 #[test]
-fn a_goodbye_that_nobody_asked_for_is_a_wrong_echo() {
-    assert!(verdict(&mut sent(b"exit now\n"), b"Goodbye!\n").is_err());
-    assert!(verdict(&mut sent(b"hello\nexit\n"), b"Goodbye!\n").is_err());
-    assert!(verdict(&mut sent(b"exit\n"), b"Goodbye!\nand more").is_err());
-    assert!(verdict(&mut sent(b""), b"Goodbye!\n").is_err());
+fn refuses_a_goodbye_without_an_exit() {
+    assert!(check(&mut sent(b"exit now\n"), b"Goodbye!\n").is_err());
+    assert!(check(&mut sent(b"hello\nexit\n"), b"Goodbye!\n").is_err());
+    assert!(check(&mut sent(b"exit\n"), b"Goodbye!\nand more").is_err());
+    assert!(check(&mut sent(b""), b"Goodbye!\n").is_err());
 }
 
 proptest! {
-    /// However a stream is cut on its way out and back, it is right as long as it is the same.
+    /// A stream may be cut anywhere, on its way out and back.
     #[test]
-    fn any_pieces_of_the_right_bytes_are_right(
+    fn accepts_the_right_bytes_in_any_pieces_and_finds_a_flipped_bit(
         stream in proptest::collection::vec(any::<u8>(), 0..400),
         pieces in proptest::collection::vec(1_usize..50, 1..100),
         flip in proptest::option::of(0_usize..400),
     ) {
         let mut window = Window::default();
-        let (mut taken, mut back) = (0, 0);
+        let (mut taken, mut returned) = (0, 0);
         for piece in pieces {
             let next = &stream[taken..(taken + piece).min(stream.len())];
-            window.take(next);
+            window.push(next);
             taken += next.len();
-            window.sent(window.unsent().len().min(piece / 2 + 1));
-            let mut received = stream[back..back + window.sent.min(piece)].to_vec();
-            if let Some(flip) = flip && (back..back + received.len()).contains(&flip) {
-                received[flip - back] ^= 1;
-                let (right, wrong) = window.check(&received);
-                prop_assert_eq!(right, flip - back);
-                prop_assert!(wrong.is_err());
+            window.mark_sent(window.unsent().len().min(piece / 2 + 1));
+            let mut received = stream[returned..returned + window.sent.min(piece)].to_vec();
+            if let Some(flip) = flip && (returned..returned + received.len()).contains(&flip) {
+                received[flip - returned] ^= 1;
+                let (valid, result) = window.check(&received);
+                prop_assert_eq!(valid, flip - returned);
+                prop_assert!(result.is_err());
                 return Ok(());
             }
-            let (right, verdict) = window.check(&received);
-            prop_assert_eq!(right, received.len());
-            prop_assert!(verdict.is_ok());
-            back += right;
+            let (valid, result) = window.check(&received);
+            prop_assert_eq!(valid, received.len());
+            prop_assert!(result.is_ok());
+            returned += valid;
         }
-        prop_assert_eq!(window.owed(), taken - back);
+        prop_assert_eq!(window.missing(), taken - returned);
     }
 }

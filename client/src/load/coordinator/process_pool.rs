@@ -17,7 +17,7 @@ use crate::load::{
     ipc::wire::{Order, REPORT_INTERVAL, Report, Word},
     stats::counters::Tally,
 };
-use crate::net::poll::{Deadline, Interrupt, wait};
+use crate::net::poll::{Deadline, Interrupt, poll};
 
 /// How long processes are waited for.
 #[derive(Clone, Copy, Debug)]
@@ -175,7 +175,7 @@ impl Crew<'_> {
         let mut fds = vec![PollFd::new(self.interrupt, PollFlags::IN)];
         fds.extend(at_work.iter().map(|&at| PollFd::new(&self.workers[at], PollFlags::IN)));
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        wait(&mut fds, left.map_or(Deadline::NEVER, Deadline::after)).map_err(Failure::Poll)?;
+        poll(&mut fds, left.map_or(Deadline::NEVER, Deadline::after)).map_err(Failure::Poll)?;
         let ready: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         for (&at, _) in at_work.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
             let mut reports = Vec::new();

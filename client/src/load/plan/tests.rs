@@ -52,7 +52,7 @@ fn random_seeds_differ() {
 
 #[test]
 fn what_datagrams_cannot_do_is_refused_by_name() {
-    let check = |args: &[&str]| job(args).unwrap().check_for_datagrams();
+    let check = |args: &[&str]| job(args).unwrap().check_udp();
     assert_eq!(check(&["--size", "16-65507", "--pipeline", "8"]), Ok(()));
     for (args, named) in [
         (["--churn", "5"], "'--churn <MESSAGES>' cannot be used over UDP"),

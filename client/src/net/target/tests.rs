@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::LONG;
-use socket2::Domain;
+use socket2::{Domain, Socket, Type};
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
@@ -13,41 +13,41 @@ fn target(host: &str, port: u16) -> Target {
     Target { endpoint, timeout: Duration::from_secs(5) }
 }
 
-/// A port that was free a moment ago.
-fn silent_port() -> u16 {
+/// Returns a port that was free a moment ago.
+fn unused_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]
-fn an_address_with_colons_is_shown_in_brackets() {
+fn shows_an_address_with_colons_in_brackets() {
     assert_eq!(target("::1", 7).to_string(), "[::1]:7");
     assert_eq!(target("localhost", 7).to_string(), "localhost:7");
 }
 
 #[test]
-fn refused_and_unknown_are_told_apart() {
-    let refused = target("127.0.0.1", silent_port()).connect().unwrap_err();
+fn tells_a_refused_connection_from_an_unknown_host() {
+    let refused = target("127.0.0.1", unused_port()).connect().unwrap_err();
     assert!(matches!(refused, Error::Connect { reason: Unreachable::Refused, .. }), "{refused}");
-    // RFC 6761: no resolver ever finds a name in `.invalid`.
-    let unknown = target("nobody.invalid", 7).connect().unwrap_err();
-    assert!(unknown.to_string().ends_with("nobody.invalid:7 (unknown host)"), "{unknown}");
+    // RFC 6761: no name in `.invalid` has an address.
+    let unknown = target("host.invalid", 7).connect().unwrap_err();
+    assert!(unknown.to_string().ends_with("host.invalid:7 (unknown host)"), "{unknown}");
 }
 
 #[test]
-fn addresses_are_tried_in_turn() {
+fn tries_the_addresses_in_turn() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let there = listener.local_addr().unwrap();
-    let not_there = SocketAddr::from(([127, 0, 0, 1], silent_port()));
-    let several = [not_there.into(), there.into()];
+    let open = listener.local_addr().unwrap();
+    let closed = SocketAddr::from(([127, 0, 0, 1], unused_port()));
+    let several = [closed.into(), open.into()];
     let (_, address) = target("several", 7).connect_to(&several, Deadline::NEVER, None).unwrap();
-    assert_eq!(address.as_socket(), Some(there));
+    assert_eq!(address.as_socket(), Some(open));
 }
 
 #[test]
-fn of_several_addresses_each_has_its_reason() {
-    let refused = SocketAddr::from(([127, 0, 0, 1], silent_port()));
-    // A broadcast address takes no connection.
-    let wrong = SocketAddr::from(([255, 255, 255, 255], 7));
+fn gives_a_reason_for_each_of_several_addresses() {
+    let refused = SocketAddr::from(([127, 0, 0, 1], unused_port()));
+    // A broadcast address accepts no connection.
+    let broadcast = SocketAddr::from(([255, 255, 255, 255], 7));
     let error = |addresses: &[SockAddr]| {
         let error = target("several", 7).connect_to(addresses, Deadline::NEVER, None);
         error.unwrap_err().to_string()
@@ -58,7 +58,7 @@ fn of_several_addresses_each_has_its_reason() {
         format!("{text}\nMake sure the server is running.")
     );
     assert_eq!(
-        error(&[refused.into(), wrong.into()]),
+        error(&[refused.into(), broadcast.into()]),
         format!(
             "{text} ({refused}: connection refused; 255.255.255.255:7: network is unreachable)"
         )
@@ -70,47 +70,47 @@ fn unix(path: PathBuf) -> Target {
 }
 
 #[test]
-fn a_unix_socket_is_a_connection_like_any() {
+fn connects_to_a_unix_socket() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("echo.sock");
     let listener = UnixListener::bind(&path).unwrap();
-    let link = unix(path.clone()).connect().unwrap();
+    let stream = unix(path.clone()).connect().unwrap();
     let (mut accepted, _) = listener.accept().unwrap();
-    link.send(b"hi").unwrap();
-    link.half_close();
-    let mut said = String::new();
-    accepted.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "hi");
+    stream.send(b"hi").unwrap();
+    stream.half_close();
+    let mut received = String::new();
+    accepted.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "hi");
 }
 
 #[test]
-fn what_is_wrong_with_a_unix_socket_is_said() {
+fn tells_what_is_wrong_with_a_unix_socket() {
     let directory = tempfile::tempdir().unwrap();
     let error = |path: PathBuf| unix(path).connect().unwrap_err().to_string();
     let path = |name: &str| directory.path().join(name);
     drop(UnixListener::bind(path("stale")).unwrap());
     std::fs::write(path("file"), "").unwrap();
-    for (name, words) in [
+    for (name, reason) in [
         ("missing", "there is no such file"),
-        ("stale", "nobody listens on it"),
-        ("file", "nobody listens on it"),
+        ("stale", "no process listens on it"),
+        ("file", "no process listens on it"),
         (&"long".repeat(30)[..], "107 bytes"),
     ] {
         let error = error(path(name));
         let at = format!("Could not connect to server at unix://{}", path(name).display());
-        assert!(error.starts_with(&at) && error.contains(words), "{error}");
+        assert!(error.starts_with(&at) && error.contains(reason), "{error}");
     }
 }
 
 #[test]
-fn a_socket_of_others_is_told_with_what_to_do() {
+fn says_what_to_do_about_a_socket_without_permission() {
     let denied = unix("/run/echo.sock".into()).reason(io::ErrorKind::PermissionDenied.into());
     let error = unix("/run/echo.sock".into()).unreachable(denied).to_string();
     assert!(error.contains(" (permission denied)\nConnecting needs write permission"), "{error}");
 }
 
 #[test]
-fn a_backlog_without_room_is_waited_for() {
+fn waits_for_room_in_a_full_backlog() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("echo.sock");
     let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
@@ -119,7 +119,7 @@ fn a_backlog_without_room_is_waited_for() {
     let waiting = unix(path.clone()).connect().unwrap();
     let late = unix(path.clone()).connect().unwrap_err().to_string();
     assert!(late.contains("no answer within 50ms"), "{late}");
-    // It waits, for it hears Ctrl+C.
+    // It waits: Ctrl+C ends it.
     let (interrupted, mut ctrl_c) = UnixStream::pair().unwrap();
     ctrl_c.write_all(b"!").unwrap();
     let (target, interrupt) = (unix(path.clone()), Interrupt::from(interrupted));
