@@ -9,20 +9,21 @@
 //! | `load` | load generator: worker processes, report, verdict |
 //! | `echo` | a message and its echo, an exit and its goodbye |
 //! | `net` | name resolution, connections, waiting |
-//! | `target` | arguments that name the server |
+//! | `endpoint` | arguments that name the server |
+//! | `stdio` | errors of standard input and output |
 //!
-//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net`. `target` and the module
+//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net`. `endpoint` and
 //! `stdio` import nothing of this crate.
 
 mod cli;
 mod echo;
+mod endpoint;
 mod interactive;
 mod load;
 mod net;
 mod ping;
 mod pipe;
 mod stdio;
-mod target;
 #[cfg(test)]
 mod testing;
 

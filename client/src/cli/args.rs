@@ -8,9 +8,9 @@ use clap::{Parser, Subcommand};
 use common::cli::completions::Shell;
 
 use crate::{
-    load::{self, args::LoadArgs},
+    endpoint::args::{ServerArgs, UrlArg},
+    load::plan::args::{self as load_args, LoadArgs},
     ping::{self, args::PingArgs},
-    target::args::{ServerArgs, UrlArg},
 };
 
 /// Talk to an echo server and check every byte that comes back
@@ -59,7 +59,7 @@ pub(crate) enum Command {
     /// Without --rate it is a closed loop: each connection sends its next message when one has returned. With --rate it is
     /// an open loop: messages are sent on schedule, and their latency counts from the scheduled time. The verdict tells
     /// whether the result is valid, or limited by this client. Ctrl+C ends the run with a report on what was measured.
-    #[command(args_conflicts_with_subcommands = true, after_long_help = load::args::EXAMPLES)]
+    #[command(args_conflicts_with_subcommands = true, after_long_help = load_args::EXAMPLES)]
     Load(Box<LoadArgs>),
 
     /// Print a script that completes the arguments of echo-client in your shell

@@ -8,10 +8,10 @@ use common::{cli::completions::Shell, endpoint::Endpoint};
 
 use super::args::{Args, Command};
 use crate::{
-    load::plan::{self, Job},
+    endpoint::select::{self, select},
+    load::plan::job::{self, Job},
     net::target::Target,
     ping::config::{InvalidDatagramSize, PingConfig},
-    target::endpoint,
 };
 
 /// Configuration of a run.
@@ -60,13 +60,13 @@ enum Contradiction {
     SessionOverUdp(Endpoint),
     /// The server is named in contradictory ways.
     #[error(transparent)]
-    Endpoint(#[from] endpoint::Error),
+    Endpoint(#[from] select::Error),
     /// A datagram of `ping` cannot have this size.
     #[error(transparent)]
     DatagramSize(#[from] InvalidDatagramSize),
     /// The arguments of a load contradict each other.
     #[error(transparent)]
-    Load(#[from] plan::Contradiction),
+    Load(#[from] job::Contradiction),
 }
 
 impl TryFrom<Args> for Config {
@@ -81,11 +81,11 @@ impl Config {
     fn resolve(mut args: Args) -> Result<Self, Contradiction> {
         let (url, is_udp) = match &mut args.command {
             Some(Command::Ping(ping)) => (ping.url.url.take(), ping.udp),
-            Some(Command::Load(load)) => (load.work.url.url.take(), load.work.udp),
+            Some(Command::Load(load)) => (load.load.url.url.take(), load.load.udp),
             _ => (None, false),
         };
         let timeout = args.server.timeout;
-        let endpoint = endpoint::select(args.url.url, url, args.server, is_udp)?;
+        let endpoint = select(args.url.url, url, args.server, is_udp)?;
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
             Some(command) if !messages.is_empty() => {

@@ -1,89 +1,62 @@
-//! Why a load did not take place, or its figures could not be kept: in the user's words.
+//! Errors of a load, with the text that the user reads.
 
-use std::{io, path::PathBuf};
+use std::io;
 
-use crate::load::preflight::Shortage;
 use common::reason::reason;
 
-/// See the [module](self).
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Network
-    #[error(transparent)]
-    Net(#[from] crate::net::Error),
-    /// Output
-    #[error(transparent)]
-    Stdio(#[from] crate::stdio::Error),
-    /// Program
-    #[error("Could not find its own program: {}", reason(.0))]
-    Program(io::Error),
+use super::{coordinator, merge, preflight::shortage::Shortage, report::files};
+use crate::{net, stdio};
 
-    /// What was asked for is more than the machine has room for.
+/// Reason why a load did not run, or why its report could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The server cannot be reached, or a wait ended.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+
+    /// Standard output failed.
+    #[error(transparent)]
+    Stdio(#[from] stdio::Error),
+
+    /// The host has too little capacity.
     #[error(transparent)]
     Shortage(#[from] Shortage),
 
-    /// A process could not be started.
-    #[error(
-        "Could not start process {number} of {all}: {}; use fewer --processes, or raise the limit on them (ulimit -u)",
-        reason(.error)
-    )]
-    Spawn {
-        /// Which it was; the first is 1.
-        number: u64,
-        /// How many were to be started.
-        all: u64,
-        /// What the system said.
-        error: io::Error,
-    },
+    /// The worker processes could not be started or supervised.
+    #[error(transparent)]
+    Coordinator(#[from] coordinator::Error),
 
-    /// A process could not make its connections.
-    #[error("Could not connect: {text}")]
-    Connect {
-        /// The system's number for it.
-        errno: Option<i32>,
-        /// In words.
-        text: String,
-    },
-
-    /// There was no port for a connection.
+    /// No local port is left for a connection.
     #[error(
-        "No port of this machine is left for a connection to the server: use fewer --connections, or wait a minute, for which connections that have ended keep theirs"
+        "No local port is left for a connection to the server: use fewer --connections, or wait a minute until the ports of closed connections are free"
     )]
     NoPort,
 
-    /// There was no descriptor for a connection.
+    /// No file descriptor is left for a connection.
     #[error(
-        "No file descriptor is left for a connection: the whole machine's are in use (sysctl fs.file-max), or use fewer --connections"
+        "No file descriptor is left for a connection, because those of the whole machine are in use: raise the limit (sysctl fs.file-max), or use fewer --connections"
     )]
     NoDescriptor,
 
-    /// A process failed before it was ready.
-    #[error("The load could not begin: {0}")]
-    NotReady(String),
+    /// The path of this program is unknown.
+    #[error("Could not find the program of the worker processes: {}", reason(.0))]
+    Program(io::Error),
 
-    /// Ctrl+C before the start, or a second time.
-    #[error("Interrupted")]
-    Interrupted,
+    /// A report could not be written.
+    #[error(transparent)]
+    ReportFile(#[from] files::Error),
 
-    /// The processes could not be waited for.
-    #[error("Could not wait for the processes: {}", reason(.0))]
-    Poll(io::Error),
+    /// A report could not be read.
+    #[error(transparent)]
+    Merge(#[from] merge::Error),
+}
 
-    /// A file for results.
-    #[error("Could not write {}: {}", .path.display(), reason(.error))]
-    Write {
-        /// Where.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-
-    /// A file with results.
-    #[error("Could not read {}: {reason}", .path.display())]
-    Read {
-        /// Where.
-        path: PathBuf,
-        /// What is the matter with it, in words.
-        reason: String,
-    },
+impl Error {
+    /// Returns `true` if Ctrl+C ended the load before it had a report.
+    pub(super) fn is_interrupted(&self) -> bool {
+        matches!(
+            self,
+            Self::Net(net::Error::Interrupted) | Self::Coordinator(coordinator::Error::Interrupted)
+        )
+    }
 }

@@ -1,23 +1,40 @@
-//! The load generator.
+//! `echo-client load`: a load generator with many processes and connections, which checks every byte, and a verdict on the
+//! result.
+//!
+//! | folder | owns |
+//! |---|---|
+//! | `plan` | arguments, and the validated plan |
+//! | `preflight` | checks before the start: capacity of the host, reachability of the server |
+//! | `coordinator` | worker processes and their supervision |
+//! | `worker` | one worker process: event loop, connections, payload, diagnosis of wrong bytes |
+//! | `ipc` | messages between both |
+//! | `evaluate` | metrics, assertions, verdict |
+//! | `report` | document, files, table |
+//! | `host` | limits and usage of the machine |
+//! | `stats` | counters, histograms, and their text |
+//!
+//! The modules of this folder put them together: `run` for the subcommand, `runner` for one load, `find_rate` for many.
+//! Imports point from them to the folders, and down this table. Must not know the other subcommands.
+//!
+//! Read [`run`](mod@run) first.
 
-pub mod args;
-pub mod coordinator;
-pub mod error;
-pub mod evaluate;
-pub mod find_rate;
-pub mod host;
-pub mod ipc;
-pub mod merge;
-pub mod plan;
-pub mod preflight;
-pub mod probe;
-pub mod report;
-pub mod run;
-pub mod runner;
-pub mod search;
-pub mod stats;
-pub mod worker;
+mod build_report;
+mod coordinator;
+mod error;
+mod evaluate;
+mod find_rate;
+mod host;
+mod ipc;
+mod merge;
+pub(crate) mod plan;
+mod preflight;
+mod report;
+mod run;
+mod runner;
+mod search;
+mod stats;
+mod worker;
 
-pub(crate) use error::Failure as Error;
+pub(crate) use error::Error;
 pub(crate) use run::run;
 pub(crate) use worker::entry::run as run_worker;

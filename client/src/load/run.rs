@@ -1,146 +1,100 @@
-//! `echo-client load`: many processes, many connections, every byte checked, and a verdict.
+//! Subcommand `load`: runs the job, prints and writes the report, and returns the exit status.
 
-use super::{find_rate, merge, report::table};
 use std::{io::Write, path::PathBuf};
 
 use common::cli::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::load::{
-    args::ResultArgs,
+use super::{
     coordinator::progress::Progress,
-    error::Failure,
-    evaluate::verdict::Verdict,
-    plan::{Job, Plan},
-    report::{
-        document::{Judged, Report},
-        files::Files,
+    error::Error,
+    find_rate, merge,
+    plan::{
+        args::ReportArgs,
+        job::{Job, Plan},
     },
-    runner::Site,
+    report::{document::Report, files::ReportFiles, table, verdict::Verdict},
+    runner::Runner,
 };
-use crate::net::{poll::Interrupt, target::Target};
+use crate::{
+    net::{poll::Interrupt, target::Target},
+    stdio::{self, print},
+};
 
-/// Does what `echo-client load` was asked to; says the exit status.
+/// Runs a job; returns the exit status.
 ///
 /// # Errors
 ///
-/// What went wrong, and has not been shown to anybody yet.
-pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Failure> {
-    let done = match job {
-        Job::Run(plan, results) => run_loads(target, plan, results, output, |site| {
-            site.run(plan, Progress::new(String::new(), results.quiet))
+/// The reason why there is no report, or why it could not be written. It has not been printed.
+pub(crate) fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
+    let result = match job {
+        Job::Run(plan, args) => run_loads(target, plan, args, output, |runner| {
+            runner.run(plan, Progress::new(String::new(), args.quiet))
         }),
-        Job::FindRate(plan, condition, results) => {
-            run_loads(target, plan, results, output, |site| {
-                find_rate::run(site, plan, condition, results)
-            })
-        }
-        Job::Merge(files, results) => run_merge(files, results, output),
+        Job::FindRate(plan, condition, args) => run_loads(target, plan, args, output, |runner| {
+            find_rate::run(runner, plan, condition, args.quiet)
+        }),
+        Job::Merge(files, args) => run_merge(files, args, output),
     };
-    match done {
-        Err(Failure::Net(crate::net::Error::Interrupted) | Failure::Interrupted) => {
-            Ok(signalled(SIGINT))
-        }
-        done => done,
+    match result {
+        Err(error) if error.is_interrupted() => Ok(signalled(SIGINT)),
+        result => result,
     }
 }
 
 fn run_loads(
     target: &Target,
     plan: &Plan,
-    results: &ResultArgs,
+    args: &ReportArgs,
     output: &mut impl Write,
-    loads: impl FnOnce(&Site<'_>) -> Result<Report, Failure>,
-) -> Result<u8, Failure> {
+    run: impl FnOnce(&Runner<'_>) -> Result<Report, Error>,
+) -> Result<u8, Error> {
     let interrupt = Interrupt::on(&[SIGINT, SIGTERM])?;
-    let files = Files::open(results)?;
-    let site = Site::new(target, plan, &interrupt)?;
-    finish(loads(&site)?, results, files, output)
+    let files = open(args)?;
+    let runner = Runner::new(target, plan, &interrupt)?;
+    finish(run(&runner)?, args, files, output)
 }
 
-fn run_merge(
-    inputs: &[PathBuf],
-    results: &ResultArgs,
-    output: &mut impl Write,
-) -> Result<u8, Failure> {
+fn run_merge(inputs: &[PathBuf], args: &ReportArgs, output: &mut impl Write) -> Result<u8, Error> {
     let report = merge::run(inputs)?;
-    // Only now: one of them may be a file that was read.
-    finish(report, results, Files::open(results)?, output)
+    // The output may be one of the inputs, so it is opened after they have been read.
+    finish(report, args, open(args)?, output)
 }
 
-/// Judges the assertions, shows the report, writes the files; says the exit status.
+fn open(args: &ReportArgs) -> Result<ReportFiles, Error> {
+    Ok(ReportFiles::open(args.json.as_deref(), args.histogram.as_deref())?)
+}
+
+/// Evaluates the assertions, prints the report and writes the files; returns the exit status.
 fn finish(
     mut report: Report,
-    results: &ResultArgs,
-    files: Files,
+    args: &ReportArgs,
+    files: ReportFiles,
     output: &mut impl Write,
-) -> Result<u8, Failure> {
-    let judged = results.assertions.iter().map(|one| Judged::new(one, &report));
-    let judged: Vec<_> = judged.collect();
-    report.assertions.extend(judged);
-    let status = status(&report);
-    let body = if results.quiet { String::new() } else { table::show(&report) };
-    let text = body + &table::closing(&report);
-    let shown = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+) -> Result<u8, Error> {
+    let results = args.assertions.iter().map(|assertion| assertion.evaluate(&report));
+    let results: Vec<_> = results.collect();
+    report.assertions.extend(results);
+    let status = exit_status(&report);
+    let table = if args.quiet { String::new() } else { table::render(&report) };
+    let printed = print(output, &(table + &table::conclusion(&report)));
     files.write(&report)?;
-    match shown.map_err(crate::stdio::Error::from_write) {
-        // Who has read enough of a report has not made it another one.
-        Ok(()) | Err(crate::stdio::Error::OutputClosed) => Ok(status),
+    match printed {
+        // A reader that closes the output early does not change the result.
+        Ok(()) | Err(stdio::Error::OutputClosed) => Ok(status),
         Err(error) => Err(error.into()),
     }
 }
 
-/// A failure goes before a condition, and that before a doubt.
-pub(super) fn status(report: &Report) -> u8 {
+/// Returns the exit status: a failure takes precedence over an assertion, and this over a limit of the client.
+fn exit_status(report: &Report) -> u8 {
     match report.verdict {
         Verdict::Failed => FAILED,
-        _ if report.assertions.iter().any(|judged| !judged.holds) => CONDITION,
+        _ if report.assertions.iter().any(|result| !result.holds) => CONDITION,
         Verdict::ClientLimited => CLIENT_LIMITED,
         Verdict::Valid | Verdict::Unknown => SUCCESS,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::evaluate::testing::report;
-
-    #[test]
-    fn a_failure_goes_before_an_assertion_and_that_before_a_doubt() {
-        let broken = Judged::new(&"p99<1us".parse().unwrap(), &report(10, 300));
-        assert!(!broken.holds);
-        for (verdict, alone, with_assertion) in [
-            (Verdict::Valid, 0, 3),
-            (Verdict::Unknown, 0, 3),
-            (Verdict::ClientLimited, 4, 3),
-            (Verdict::Failed, 1, 1),
-        ] {
-            let mut report = Report { verdict, ..report(10, 300) };
-            assert_eq!(status(&report), alone);
-            report.assertions.push(broken.clone());
-            assert_eq!(status(&report), with_assertion);
-        }
-    }
-
-    #[test]
-    fn every_word_of_an_assertion_finds_its_figure() {
-        let report = report(1000, 300);
-        for (assertion, holds) in [
-            ("messages=1000", true),
-            ("rate>=1000", true),
-            ("p50<299us", false),
-            ("p50<301us", true),
-            ("errors=0", true),
-            ("errors.reset=0", true),
-            ("lost=0", true),
-            ("bytes/s>6e4", true),
-            ("connects=10", true),
-            ("seconds<=1", true),
-            ("connect.p99<1s", false),
-            ("lag.max>0ns", false),
-        ] {
-            let judged = Judged::new(&assertion.parse().unwrap(), &report);
-            assert_eq!(judged.holds, holds, "{judged:?}");
-        }
-    }
-}
+mod tests;

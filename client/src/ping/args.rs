@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, builder::RangedU64ValueParser};
 use common::cli::duration;
 
-use crate::{echo::message::MAX_MESSAGE_BYTES, target::args::UrlArg};
+use crate::{echo::message::MAX_MESSAGE_BYTES, endpoint::args::UrlArg};
 
 /// Size of a message unless given: what ping(8) sends, with its header.
 const DEFAULT_SIZE: usize = 64;

@@ -1,245 +1,277 @@
-//! All processes of a load: started together, heard while they work, named if they fail, and none of
-//! them left behind.
-//!
-//! Generic over what is started. Must not know what the figures mean.
+//! Pool of worker processes: started together, supervised while they run, named if they fail, and killed at the end.
 
 use std::{
-    process::Command,
+    process,
     time::{Duration, Instant},
 };
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::load::{
-    coordinator::worker_process::{Death, State, Worker},
-    error::Failure,
-    host::cpu_time,
-    ipc::wire::{Order, REPORT_INTERVAL, Report, Word},
-    stats::counters::Tally,
+use super::{
+    error::Error,
+    exit_reason::ExitReason,
+    worker_process::{State, WorkerProcess},
 };
-use crate::net::poll::{Deadline, Interrupt, poll};
+use crate::{
+    load::{
+        host::cpu::cpu_time,
+        ipc::{
+            message::{Command, REPORT_INTERVAL, Summary, WorkerMessage},
+            worker_config::WorkerConfig,
+        },
+        stats::counters::Stats,
+    },
+    net::poll::{Deadline, Interrupt, poll},
+};
 
-/// How long processes are waited for.
+/// Time limits of the processes.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// For all connections, besides the time limit of each.
-    pub connecting: Duration,
-    /// For any word of a process that works.
-    pub silence: Duration,
-    /// For the end of the work, besides its time and that of the last reply.
-    pub end: Duration,
+pub(crate) struct PoolTimeouts {
+    /// Limit for all connections, in addition to the limit of each.
+    pub(crate) connecting: Duration,
+    /// Limit for the next message of a running process.
+    pub(crate) silence: Duration,
+    /// Limit for the end of the work, in addition to its duration and to that of the last reply.
+    pub(crate) finishing: Duration,
 }
 
-impl Default for Patience {
-    /// A machine with many more processes than cores takes its time; one that hangs is to be found all
-    /// the same.
+impl Default for PoolTimeouts {
+    /// Returns limits that allow many more processes than cores, and still detect a process that hangs.
     fn default() -> Self {
         Self {
             // Tens of thousands of connections take seconds on one core.
             connecting: Duration::from_secs(30),
-            // Many times REPORT_INTERVAL.
+            // A multiple of `REPORT_INTERVAL`.
             silence: Duration::from_secs(10),
-            end: Duration::from_secs(5),
+            finishing: Duration::from_secs(5),
         }
     }
 }
 
-/// Of work that takes less than this, being busy throughout says nothing: there was no more to do.
-const BURST: Duration = Duration::from_millis(250);
+/// Minimum time in which the CPU usage of a process is measured: a shorter one may be busy throughout without being a
+/// limit.
+const MIN_MEASURED: Duration = Duration::from_millis(250);
 
-/// What a crew is asked for.
-pub struct Task<'t> {
-    /// What makes the command of a process.
-    pub command: &'t dyn Fn() -> Command,
-    /// Every process's order.
-    pub orders: Vec<Order>,
-    /// From the start to the end of the work, if it ends by the clock.
-    pub time: Option<Duration>,
-    /// How long the last reply may take.
-    pub timeout: Duration,
-    /// How long the processes are waited for.
-    pub patience: Patience,
-    /// Raised by Ctrl+C.
-    pub interrupt: &'t Interrupt,
+/// Work of a pool.
+pub(crate) struct PoolConfig<'t> {
+    /// Creates the command that starts a process.
+    pub(crate) command: &'t dyn Fn() -> process::Command,
+    /// Configuration of each process.
+    pub(crate) workers: Vec<WorkerConfig>,
+    /// Duration of the work, unless it ends by the number of messages.
+    pub(crate) duration: Option<Duration>,
+    /// Limit for a connection, and for the last reply.
+    pub(crate) timeout: Duration,
+    /// Time limits of the processes.
+    pub(crate) timeouts: PoolTimeouts,
+    /// Interrupt that Ctrl+C raises.
+    pub(crate) interrupt: &'t Interrupt,
 }
 
-/// What a crew has come to.
+/// Result of a pool.
 #[derive(Debug, Default)]
-pub struct Outcome {
-    /// What all have counted; what a process had reported before it died is in it.
-    pub tally: Tally,
-    /// The longest time that a process measured.
-    pub measured: Duration,
-    /// CPU time of all processes in it, this one included.
-    pub cpu: Duration,
-    /// The share of a core that the busiest process used in its measured time.
-    pub busiest: f64,
-    /// Processes that died or were ended, and how.
-    pub casualties: Vec<String>,
-    /// Whether Ctrl+C ended it.
-    pub stopped_early: bool,
+pub(crate) struct Outcome {
+    /// Statistics of all processes, including those that failed.
+    pub(crate) stats: Stats,
+    /// Longest time that a process measured.
+    pub(crate) measured: Duration,
+    /// CPU time of all processes in it, including this one.
+    pub(crate) cpu: Duration,
+    /// Share of a core that the busiest process used.
+    pub(crate) busiest_process: f64,
+    /// Processes that failed, and the reason of each.
+    pub(crate) failed_processes: Vec<String>,
+    /// Ctrl+C ended the work early.
+    pub(crate) stopped_early: bool,
 }
 
-/// Does a task; `watch` is shown what has been counted, every [`REPORT_INTERVAL`] or so.
+/// Runs the work; calls `on_progress` with the statistics every [`REPORT_INTERVAL`].
 ///
 /// # Errors
 ///
-/// Not all processes could be started and connected, or Ctrl+C came before they were, or a second time.
-pub fn run(task: &Task<'_>, watch: &mut dyn FnMut(&Tally)) -> Result<Outcome, Failure> {
-    let mut crew =
-        Crew { workers: Vec::new(), outcome: Outcome::default(), interrupt: task.interrupt };
-    for order in &task.orders {
-        let started = Worker::start((task.command)(), order);
-        crew.workers.push(started.map_err(|error| Failure::Spawn {
-            number: u64::from(order.process) + 1,
-            all: task.orders.len() as u64,
+/// A process could not be started or connected, or Ctrl+C came before the start, or for the second time.
+pub(crate) fn run(
+    config: &PoolConfig<'_>,
+    on_progress: &mut dyn FnMut(&Stats),
+) -> Result<Outcome, Error> {
+    let mut pool = ProcessPool {
+        processes: Vec::new(),
+        outcome: Outcome::default(),
+        interrupt: config.interrupt,
+    };
+    for worker in &config.workers {
+        let started = WorkerProcess::start((config.command)(), worker);
+        pool.processes.push(started.map_err(|error| Error::Spawn {
+            number: u64::from(worker.process) + 1,
+            total: config.workers.len() as u64,
             error,
         })?);
     }
-    crew.gather(task)?;
-    crew.work(task, watch)?;
-    Ok(crew.outcome)
+    pool.wait_until_ready(config)?;
+    pool.supervise(config, on_progress)?;
+    Ok(pool.outcome)
 }
 
-/// Processes at work; the ones that are left when it is dropped are killed.
-struct Crew<'c> {
-    workers: Vec<Worker>,
+/// Pool of processes. Those that still run are killed when it is dropped.
+struct ProcessPool<'c> {
+    processes: Vec<WorkerProcess>,
     outcome: Outcome,
     interrupt: &'c Interrupt,
 }
 
-impl Crew<'_> {
-    /// Waits until all are ready.
-    fn gather(&mut self, task: &Task<'_>) -> Result<(), Failure> {
-        let patience = task.timeout.saturating_add(task.patience.connecting);
-        let end = Instant::now().checked_add(patience);
-        while self.any(State::Connecting) {
-            if self.turn(end)? {
-                return Err(Failure::Interrupted);
+impl ProcessPool<'_> {
+    /// Waits until all processes are ready.
+    fn wait_until_ready(&mut self, config: &PoolConfig<'_>) -> Result<(), Error> {
+        let limit = config.timeout.saturating_add(config.timeouts.connecting);
+        let deadline = Instant::now().checked_add(limit);
+        while self.has_any(State::Connecting) {
+            if self.poll(deadline)? {
+                return Err(Error::Interrupted);
             }
-            if is_past(end) {
-                self.lose(State::Connecting, |_| Death::Late);
+            if is_past(deadline) {
+                self.terminate_if(State::Connecting, |_| Some(ExitReason::TimedOut));
             }
-            // Without all of them it would be another load than the one that was asked for.
-            if let Some(casualty) = self.outcome.casualties.pop() {
-                return Err(Failure::NotReady(casualty));
+            // With fewer processes it would be another load.
+            if let Some(process) = self.outcome.failed_processes.pop() {
+                return Err(Error::NotReady(process));
             }
         }
         Ok(())
     }
 
-    /// Starts all, and waits until all are over.
-    fn work(&mut self, task: &Task<'_>, watch: &mut dyn FnMut(&Tally)) -> Result<(), Failure> {
-        for worker in &mut self.workers {
-            worker.state = State::Working;
-            worker.heard = Instant::now();
-            worker.say(Word::Start);
-        }
-        let last_reply = task.timeout.saturating_add(task.patience.end);
-        let patience = task.time.map(|time| time.saturating_add(last_reply));
-        let mut end = patience.and_then(|patience| Instant::now().checked_add(patience));
-        let mut next_look = Instant::now();
+    /// Starts the load, and supervises the processes until all have finished.
+    fn supervise(
+        &mut self,
+        config: &PoolConfig<'_>,
+        on_progress: &mut dyn FnMut(&Stats),
+    ) -> Result<(), Error> {
+        self.start();
+        let last_reply = config.timeout.saturating_add(config.timeouts.finishing);
+        let limit = config.duration.map(|duration| duration.saturating_add(last_reply));
+        let mut deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut next_progress = Instant::now();
         let own_cpu = cpu_time();
-        while self.any(State::Working) {
+        while self.has_any(State::Running) {
             let now = Instant::now();
-            if next_look <= now {
-                next_look = now + REPORT_INTERVAL;
-                watch(&self.outcome.tally);
+            if next_progress <= now {
+                next_progress = now + REPORT_INTERVAL;
+                on_progress(&self.outcome.stats);
             }
-            let until = end.map_or(next_look, |end| end.min(next_look));
-            if self.turn(Some(until))? {
+            let until = deadline.map_or(next_progress, |deadline| deadline.min(next_progress));
+            if self.poll(Some(until))? {
                 if self.outcome.stopped_early {
-                    return Err(Failure::Interrupted);
+                    return Err(Error::Interrupted);
                 }
                 self.outcome.stopped_early = true;
-                self.workers.iter_mut().for_each(|worker| worker.say(Word::Stop));
-                end = Instant::now().checked_add(last_reply);
+                self.processes.iter_mut().for_each(|process| process.send(Command::Stop));
+                deadline = Instant::now().checked_add(last_reply);
             }
-            if is_past(end) {
-                self.lose(State::Working, |_| Death::Late);
+            if is_past(deadline) {
+                self.terminate_if(State::Running, |_| Some(ExitReason::TimedOut));
             }
-            self.lose(State::Working, |worker| {
-                Some(Death::Silent).filter(|_| worker.heard.elapsed() > task.patience.silence)
+            self.terminate_if(State::Running, |process| {
+                let is_silent = process.last_heard_at.elapsed() > config.timeouts.silence;
+                is_silent.then_some(ExitReason::Silent)
             });
         }
-        watch(&self.outcome.tally);
-        // What adding up costs is a part of what the load costs.
+        on_progress(&self.outcome.stats);
+        // Adding up the statistics is a part of the client's work.
         self.outcome.cpu += cpu_time().saturating_sub(own_cpu);
         Ok(())
     }
 
-    /// Waits until somebody says something, and hears it; `true` if Ctrl+C came.
-    fn turn(&mut self, until: Option<Instant>) -> Result<bool, Failure> {
-        let at_work: Vec<_> =
-            (0..self.workers.len()).filter(|&at| self.workers[at].state != State::Over).collect();
+    fn start(&mut self) {
+        for process in &mut self.processes {
+            process.state = State::Running;
+            process.last_heard_at = Instant::now();
+            process.send(Command::Start);
+        }
+    }
+
+    /// Waits for messages, and handles them; returns `true` after Ctrl+C.
+    fn poll(&mut self, deadline: Option<Instant>) -> Result<bool, Error> {
+        let active: Vec<_> = (0..self.processes.len())
+            .filter(|&index| self.processes[index].state != State::Finished)
+            .collect();
         let mut fds = vec![PollFd::new(self.interrupt, PollFlags::IN)];
-        fds.extend(at_work.iter().map(|&at| PollFd::new(&self.workers[at], PollFlags::IN)));
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        poll(&mut fds, left.map_or(Deadline::NEVER, Deadline::after)).map_err(Failure::Poll)?;
+        fds.extend(active.iter().map(|&at| PollFd::new(&self.processes[at], PollFlags::IN)));
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        poll(&mut fds, left.map_or(Deadline::NEVER, Deadline::after)).map_err(Error::Poll)?;
         let ready: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        for (&at, _) in at_work.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
-            let mut reports = Vec::new();
-            let heard = self.workers[at].hear(&mut reports);
-            reports.into_iter().try_for_each(|report| self.take(at, report))?;
-            if let Err(death) = heard {
-                self.bury(at, &death);
+        for (&index, _) in active.iter().zip(&ready[1..]).filter(|(_, is_ready)| **is_ready) {
+            let mut messages = Vec::new();
+            let received = self.processes[index].recv(&mut messages);
+            messages.into_iter().try_for_each(|message| self.handle(index, message))?;
+            if let Err(reason) = received {
+                self.record_exit(index, &reason);
             }
         }
         Ok(ready[0] && self.interrupt.take())
     }
 
-    fn take(&mut self, at: usize, report: Report) -> Result<(), Failure> {
-        let worker = &mut self.workers[at];
-        match report {
-            Report::Ready => {
-                if worker.state == State::Connecting {
-                    worker.state = State::Ready;
+    fn handle(&mut self, index: usize, message: WorkerMessage) -> Result<(), Error> {
+        let process = &mut self.processes[index];
+        match message {
+            WorkerMessage::Ready => {
+                if process.state == State::Connecting {
+                    process.state = State::Ready;
                 }
             }
-            Report::Progress(tally) => self.outcome.tally.add(&tally),
-            Report::Done(summary) => {
-                worker.state = State::Over;
-                let outcome = &mut self.outcome;
-                outcome.tally.add(&summary.tally);
-                outcome.measured = outcome.measured.max(summary.measured);
-                outcome.cpu += summary.cpu;
-                let share = summary.cpu.as_secs_f64() / summary.worked.max(BURST).as_secs_f64();
-                outcome.busiest = outcome.busiest.max(share);
+            WorkerMessage::Progress(stats) => self.outcome.stats.merge(&stats),
+            WorkerMessage::Done(summary) => {
+                process.state = State::Finished;
+                self.outcome.add(&summary);
             }
-            Report::Failed { errno, text, .. } if worker.state == State::Connecting => {
-                return Err(Failure::Connect { errno, text });
+            WorkerMessage::Failed { errno, text, .. } if process.state == State::Connecting => {
+                return Err(Error::Connect { errno, text });
             }
-            Report::Failed { text, .. } => {
-                let death = worker.give_up(Death::GaveUp(text));
-                self.bury(at, &death);
+            WorkerMessage::Failed { text, .. } => {
+                let reason = process.terminate(ExitReason::Failed(text));
+                self.record_exit(index, &reason);
             }
         }
         Ok(())
     }
 
-    fn any(&self, state: State) -> bool {
-        self.workers.iter().any(|worker| worker.state == state)
+    fn has_any(&self, state: State) -> bool {
+        self.processes.iter().any(|process| process.state == state)
     }
 
-    /// Ends those in this state for which there is a reason to.
-    fn lose<D: Into<Option<Death>>>(&mut self, state: State, reason: impl Fn(&Worker) -> D) {
-        for at in 0..self.workers.len() {
-            if self.workers[at].state == state
-                && let Some(death) = reason(&self.workers[at]).into()
+    /// Kills the processes in this state for which `reason` returns a reason.
+    fn terminate_if(
+        &mut self,
+        state: State,
+        reason: impl Fn(&WorkerProcess) -> Option<ExitReason>,
+    ) {
+        for index in 0..self.processes.len() {
+            if self.processes[index].state == state
+                && let Some(reason) = reason(&self.processes[index])
             {
-                let death = self.workers[at].give_up(death);
-                self.bury(at, &death);
+                let reason = self.processes[index].terminate(reason);
+                self.record_exit(index, &reason);
             }
         }
     }
 
-    fn bury(&mut self, at: usize, death: &Death) {
-        self.outcome.casualties.push(format!("{} {death}", self.workers[at].name()));
+    fn record_exit(&mut self, index: usize, reason: &ExitReason) {
+        self.outcome.failed_processes.push(format!("{} {reason}", self.processes[index].name()));
     }
 }
 
-fn is_past(end: Option<Instant>) -> bool {
-    end.is_some_and(|end| end <= Instant::now())
+impl Outcome {
+    /// Adds the last message of a process.
+    fn add(&mut self, summary: &Summary) {
+        self.stats.merge(&summary.stats);
+        self.measured = self.measured.max(summary.measured);
+        self.cpu += summary.cpu;
+        let worked = summary.worked.max(MIN_MEASURED);
+        let share = summary.cpu.as_secs_f64() / worked.as_secs_f64();
+        self.busiest_process = self.busiest_process.max(share);
+    }
+}
+
+fn is_past(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
 #[cfg(test)]

@@ -1,62 +1,60 @@
-//! The line that lives while a load runs: on a terminal, and nowhere else.
+//! Progress line on a terminal while a load runs.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::load::stats::{
-    counters::{Datagrams, Tally},
-    format::{count, rate, time},
+    counters::{DatagramStats, Stats},
+    format::{count, nanos, rate, time},
 };
 
-/// The line. It is gone when this is dropped.
+/// Progress line; it disappears when this is dropped.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     line: ProgressBar,
-    /// What the line begins with.
-    name: String,
+    /// Text at the start of the line.
+    prefix: String,
     start: Instant,
-    /// When the line last changed, and how many messages there were then.
+    /// Time of the last update, and the number of messages by then.
     last: (Instant, u64),
 }
 
 impl Progress {
-    /// On standard error, if that is a terminal and `quiet` is not wished.
-    #[must_use]
-    pub fn new(name: String, quiet: bool) -> Self {
+    /// Creates a line on standard error, if that is a terminal, unless `is_quiet`.
+    pub(crate) fn new(prefix: String, is_quiet: bool) -> Self {
         let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+            if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let line = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             line.set_style(style);
         }
         let now = Instant::now();
-        let progress = Self { line, name, start: now, last: (now, 0) };
-        progress.line.set_message(format!("{}connecting", progress.name));
+        let progress = Self { line, prefix, start: now, last: (now, 0) };
+        progress.line.set_message(format!("{}connecting", progress.prefix));
         progress
     }
 
-    /// Shows what has been counted by now.
-    pub fn show(&mut self, tally: &Tally) {
+    /// Updates the line.
+    pub(crate) fn update(&mut self, stats: &Stats) {
         let now = Instant::now();
-        let (before, counted) = std::mem::replace(&mut self.last, (now, tally.messages));
-        if counted == 0 && tally.messages == 0 {
-            self.start = self.start.max(before);
+        let (last_update, last_count) = std::mem::replace(&mut self.last, (now, stats.messages));
+        if last_count == 0 && stats.messages == 0 {
+            self.start = self.start.max(last_update);
         }
-        let per_second = per_second(tally.messages - counted, now.duration_since(before));
-        let p99 = u64::try_from(tally.latency.quantile(0.99).as_nanos()).unwrap_or(u64::MAX);
-        let lost = match &tally.datagrams {
-            Datagrams { sent: 0, .. } => String::new(),
-            of => format!("lost {}   ", count(of.given_up - of.late)),
+        let per_second = per_second(stats.messages - last_count, now.duration_since(last_update));
+        let lost = match &stats.datagrams {
+            DatagramStats { sent: 0, .. } => String::new(),
+            datagrams => format!("lost {}   ", count(datagrams.timed_out - datagrams.late)),
         };
         self.line.set_message(format!(
             "{}{:.1} s   {}   p99 {}   {}errors {}",
-            self.name,
+            self.prefix,
             now.duration_since(self.start).as_secs_f64(),
             rate(per_second),
-            time(p99),
+            time(nanos(stats.latency.quantile(0.99))),
             lost,
-            count(tally.all_errors())
+            count(stats.error_count())
         ));
         self.line.tick();
     }

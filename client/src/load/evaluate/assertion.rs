@@ -1,21 +1,21 @@
-//! Conditions on a report's figures: `p99<5ms`, `errors=0`, `rate>50000`.
+//! Assertions on metrics: `p99<5ms`, `errors=0`, `rate>50000`.
 //!
-//! Owns their form. What figures there are is [`Metric`]'s to know, what they come to the report's.
+//! Owns their form, and their result for a report. [`Metric`] owns the names.
 
 use std::{fmt, str::FromStr};
 
-use crate::load::evaluate::metric::{Metric, Unit};
+use super::metric::{Metric, Unit};
+use crate::load::report::document::{AssertionResult, Report};
 
-/// A condition, as it was typed and as it was understood.
+/// Condition on a metric.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Assertion {
-    /// As it was typed, for the report.
+pub(crate) struct Assertion {
+    /// Text as it was typed, for the report.
     text: String,
-    /// The figure that it is about.
-    pub metric: Metric,
+    metric: Metric,
     operator: Operator,
-    /// What the figure is compared with, in the metric's unit: nanoseconds for times.
-    value: f64,
+    /// Threshold in the metric's unit, nanoseconds for times.
+    threshold: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ enum Operator {
     NotEqual,
 }
 
-/// As they are typed; what begins like another comes after it.
+/// Operators as they are typed. One that starts with another comes before it.
 const OPERATORS: [(&str, Operator); 7] = [
     ("<=", Operator::AtMost),
     (">=", Operator::AtLeast),
@@ -39,7 +39,7 @@ const OPERATORS: [(&str, Operator); 7] = [
     ("=", Operator::Equal),
 ];
 
-/// Units of time as they are typed, and how many nanoseconds they have.
+/// Units of time as they are typed, in nanoseconds.
 const UNITS: [(&str, f64); 7] = [
     ("ns", 1.0),
     ("us", 1e3),
@@ -51,17 +51,27 @@ const UNITS: [(&str, f64); 7] = [
 ];
 
 impl Assertion {
-    /// Whether it holds for this figure. One that is not known holds for nothing.
-    #[must_use]
-    pub fn holds(&self, figure: Option<f64>) -> bool {
-        let Some(figure) = figure else { return false };
+    /// Evaluates it on a report.
+    pub(crate) fn evaluate(&self, report: &Report) -> AssertionResult {
+        let value = self.metric.value(report);
+        let text = value.map_or_else(|| "unknown".to_owned(), |value| self.metric.format(value));
+        AssertionResult {
+            assertion: self.to_string(),
+            holds: self.holds_for(value),
+            figure: format!("{} is {text}", self.metric),
+        }
+    }
+
+    /// Returns `true` if it holds for a value of the metric. It does not hold for an unknown value.
+    fn holds_for(&self, value: Option<f64>) -> bool {
+        let Some(value) = value else { return false };
         match self.operator {
-            Operator::Less => figure < self.value,
-            Operator::AtMost => figure <= self.value,
-            Operator::More => figure > self.value,
-            Operator::AtLeast => figure >= self.value,
-            Operator::Equal => is_same(figure, self.value),
-            Operator::NotEqual => !is_same(figure, self.value),
+            Operator::Less => value < self.threshold,
+            Operator::AtMost => value <= self.threshold,
+            Operator::More => value > self.threshold,
+            Operator::AtLeast => value >= self.threshold,
+            Operator::Equal => is_same(value, self.threshold),
+            Operator::NotEqual => !is_same(value, self.threshold),
         }
     }
 }
@@ -75,13 +85,13 @@ impl fmt::Display for Assertion {
 impl FromStr for Assertion {
     type Err = String;
 
-    /// `METRIC OPERATOR VALUE`, with or without spaces; what is lost, and the like, also as a percentage of
-    /// what was sent.
+    /// Parses `METRIC OPERATOR VALUE`, with or without spaces. The value may be a percentage of what was sent, as in
+    /// `lost<1%`.
     fn from_str(typed: &str) -> Result<Self, String> {
-        let at = typed.find(['<', '>', '=', '!']).ok_or_else(|| {
-            "expected METRIC OPERATOR VALUE, as p99<5ms; operators are < <= > >= = !=".to_owned()
+        let operator_start = typed.find(['<', '>', '=', '!']).ok_or_else(|| {
+            "expected METRIC OPERATOR VALUE, as p99<5ms, with one of the operators < <= > >= = !=".to_owned()
         })?;
-        let (metric, rest) = typed.split_at(at);
+        let (metric, rest) = typed.split_at(operator_start);
         let metric: Metric = metric.trim().parse()?;
         let (operator, value) = OPERATORS
             .iter()
@@ -93,35 +103,35 @@ impl FromStr for Assertion {
             Some(percents) => {
                 let name = metric.to_string();
                 let share = metric.share().ok_or_else(|| {
-                    format!("'{name}' is no part of what was sent, and so has no percentage")
+                    format!("'{name}' is not a part of what was sent, and has no percentage")
                 })?;
                 (share, percents.trim_end())
             }
         };
-        let value = match metric.unit() {
-            Unit::Time => time(value).ok_or_else(|| {
-                format!("'{metric}' is a time: expected a number with a unit (ns us ms s m), as 5ms or 1.5s")
+        let threshold = match metric.unit() {
+            Unit::Time => parse_time(value).ok_or_else(|| {
+                format!("'{metric}' is a time: expected a number and a unit (ns us ms s m), as 5ms or 1.5s")
             }),
-            Unit::Number => number(value)
-                .ok_or_else(|| format!("'{metric}' is a number: expected one, as 0, 50000 or 1e6")),
+            Unit::Number => parse_number(value)
+                .ok_or_else(|| format!("'{metric}' is a number: expected 0, 50000 or 1e6, for example")),
         }?;
-        Ok(Self { text: typed.trim().to_owned(), metric, operator, value })
+        Ok(Self { text: typed.trim().to_owned(), metric, operator, threshold })
     }
 }
 
-fn time(typed: &str) -> Option<f64> {
+fn parse_time(typed: &str) -> Option<f64> {
     let digits = typed.trim_end_matches(char::is_alphabetic);
     let unit = &typed[digits.len()..];
     let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    Some(number(digits.trim_end())? * nanos)
+    Some(parse_number(digits.trim_end())? * nanos)
 }
 
-fn number(typed: &str) -> Option<f64> {
-    // Rust also reads `inf` and `nan`, with which nothing can be compared to any use.
+fn parse_number(typed: &str) -> Option<f64> {
+    // `parse` also accepts `inf` and `nan`, which are useless as a threshold.
     typed.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
 }
 
-#[expect(clippy::float_cmp, reason = "counts are whole, and equality was asked for")]
+#[expect(clippy::float_cmp, reason = "counts are whole, and the user asked for equality")]
 fn is_same(one: f64, other: f64) -> bool {
     one == other
 }

@@ -1,194 +1,108 @@
-//! The figures of a report that have a name, for those who set conditions on them.
+//! Metrics of a report, by the names that assertions use.
 //!
-//! Owns the names. Must not know what the figures are compared with.
+//! Must not know their values, nor what these are compared with.
 
 use std::{fmt, str::FromStr};
 
-use crate::load::{
-    report::document::{Datagrams, Report},
-    stats::{
-        counters::{ErrorKind, Times},
-        format,
-    },
-};
+use crate::load::stats::error_kind::ErrorKind;
 
-/// A figure of a report.
+/// Figure of a report.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Metric {
-    /// Of a histogram, in nanoseconds.
+pub(crate) enum Metric {
+    /// Time from a histogram.
     Time(Subject, Statistic),
-    /// Messages that came back.
+    /// Messages that returned.
     Messages,
-    /// Messages that did not.
+    /// Messages that did not return.
     Lost,
-    /// Bytes that did not.
+    /// Bytes that did not return.
     BytesLost,
     /// Connections that the server ended cleanly.
     Drains,
-    /// Messages that were sent again for that.
+    /// Messages that were sent again after such an end.
     Resent,
-    /// All errors, or those of a kind.
+    /// Errors, of one kind or of all kinds.
     Errors(Option<ErrorKind>),
-    /// Connections that were made.
+    /// Connections made.
     Connects,
-    /// How long it was measured.
+    /// Measured time.
     Seconds,
-    /// Messages a second.
+    /// Messages per second.
     Rate,
-    /// Bytes a second, each way.
+    /// Bytes per second, each way.
     BytesPerSecond,
-    /// Of a load over UDP.
-    Datagrams(Count),
-    /// One of these as a share of all messages that were sent, in percent.
+    /// Count of a load over UDP.
+    Datagrams(DatagramMetric),
+    /// Share of one of these in all messages that were sent, in percent.
     Share(Box<Self>),
 }
 
-/// What is counted of datagrams.
+/// Count of a load over UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
-    /// That were sent.
+pub(crate) enum DatagramMetric {
+    /// Datagrams sent.
     Sent,
-    /// That came back after the time limit.
+    /// Datagrams that returned after the time limit.
     Late,
-    /// That came back behind a later one.
+    /// Datagrams that returned after a later one.
     Reordered,
-    /// That came back again.
+    /// Copies.
     Duplicates,
-    /// That came back wrong.
+    /// Datagrams with wrong bytes.
     Corrupt,
-    /// That were not of this run.
+    /// Datagrams that do not belong to this run.
     Strangers,
-    /// That the client had no room for.
+    /// Datagrams that the client's system dropped.
     Dropped,
 }
 
-/// What a histogram is of.
+/// Subject of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// Messages.
+pub(crate) enum Subject {
+    /// Latency of messages.
     Latency,
-    /// Connections being made.
+    /// Time that connections took to be made.
     Connect,
-    /// The client, behind its schedule.
+    /// Delay of the client behind its schedule.
     Lag,
 }
 
-/// A figure of a histogram.
+/// Statistic of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Statistic {
-    /// What this share, from 0 to 1, did not exceed.
+pub(crate) enum Statistic {
+    /// Time that this share, from 0 to 1, does not exceed.
     Quantile(f64),
-    /// The shortest.
+    /// Shortest time.
     Min,
-    /// The mean.
+    /// Mean.
     Mean,
-    /// The longest.
+    /// Longest time.
     Max,
 }
 
-/// What a figure is counted in.
+/// Unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Nanoseconds.
     Time,
-    /// A plain number.
+    /// Plain number.
     Number,
 }
 
 impl Metric {
-    /// What it is counted in.
-    #[must_use]
-    pub fn unit(&self) -> Unit {
+    /// Returns its unit.
+    pub(crate) fn unit(&self) -> Unit {
         if matches!(self, Self::Time(..)) { Unit::Time } else { Unit::Number }
     }
 
-    /// A figure of it, as people read it.
-    #[must_use]
-    pub fn show(&self, figure: f64) -> String {
-        match self {
-            Self::Time(..) => format::time(whole(figure)),
-            Self::Rate => format::rate(figure),
-            Self::BytesPerSecond => format::bytes_per_second(figure),
-            Self::Seconds => format!("{figure:.2}"),
-            Self::Share(_) => format::percents(figure),
-            _ => format::count(whole(figure)),
-        }
-    }
-
-    /// What it comes to in this report, in its unit; `None` if that is not known, as the p99 of no
-    /// message at all.
-    #[must_use]
-    pub fn of(&self, report: &Report) -> Option<f64> {
-        match self {
-            Self::Time(subject, statistic) => {
-                let distribution = match subject {
-                    Subject::Latency => Some(&report.latency),
-                    Subject::Connect => report.connect.as_ref(),
-                    Subject::Lag => report.lag.as_ref(),
-                };
-                statistic.of(&distribution?.histogram)
-            }
-            Self::Messages => Some(count(report.messages)),
-            Self::Lost => report.lost.map(count),
-            Self::BytesLost => report.bytes_lost.map(count),
-            Self::Drains => report.drains.map(count),
-            Self::Resent => report.resent.map(count),
-            Self::Errors(None) => report.errors.as_ref().map(|errors| count(errors.values().sum())),
-            Self::Errors(Some(kind)) => {
-                report.errors.as_ref().map(|errors| errors.get(kind).copied().map_or(0.0, count))
-            }
-            Self::Connects => report.connects.map(count),
-            Self::Seconds => Some(report.seconds),
-            Self::Rate => Some(report.rate),
-            Self::BytesPerSecond => report.bytes_per_second,
-            Self::Datagrams(of) => report.datagrams.as_ref().map(|all| count(of.of(all))),
-            Self::Share(part) => {
-                let sent = match &report.datagrams {
-                    Some(all) => all.sent,
-                    // Of streams, what has not come back is not all counted until it is.
-                    None => report.messages + report.lost?,
-                };
-                (sent > 0).then(|| Some(100.0 * part.of(report)? / count(sent)))?
-            }
-        }
-    }
-
-    /// The same as a share of what was sent, where that has a meaning.
-    #[must_use]
-    pub fn share(self) -> Option<Self> {
+    /// Returns it as a share of what was sent, if that has a meaning.
+    pub(crate) fn share(self) -> Option<Self> {
         let is_part = matches!(self, Self::Lost | Self::Datagrams(_));
         is_part.then(|| Self::Share(Box::new(self)))
     }
 }
 
-impl Count {
-    fn of(self, all: &Datagrams) -> u64 {
-        match self {
-            Self::Sent => all.sent,
-            Self::Late => all.late,
-            Self::Reordered => all.reordered,
-            Self::Duplicates => all.duplicates,
-            Self::Corrupt => all.corrupt,
-            Self::Strangers => all.strangers,
-            Self::Dropped => all.dropped_by_client,
-        }
-    }
-}
-
-impl Statistic {
-    fn of(self, times: &Times) -> Option<f64> {
-        let time = match self {
-            _ if times.is_empty() => return None,
-            Self::Quantile(share) => times.quantile(share),
-            Self::Min => times.min(),
-            Self::Mean => times.mean(),
-            Self::Max => times.max(),
-        };
-        Some(time.as_secs_f64() * 1e9)
-    }
-}
-
-/// The names that are not a histogram's.
+/// Names of the metrics that are not times.
 const NUMBERS: [(&str, Metric); 17] = [
     ("messages", Metric::Messages),
     ("lost", Metric::Lost),
@@ -200,40 +114,48 @@ const NUMBERS: [(&str, Metric); 17] = [
     ("seconds", Metric::Seconds),
     ("rate", Metric::Rate),
     ("bytes/s", Metric::BytesPerSecond),
-    ("sent", Metric::Datagrams(Count::Sent)),
-    ("late", Metric::Datagrams(Count::Late)),
-    ("reordered", Metric::Datagrams(Count::Reordered)),
-    ("duplicates", Metric::Datagrams(Count::Duplicates)),
-    ("corrupt", Metric::Datagrams(Count::Corrupt)),
-    ("strangers", Metric::Datagrams(Count::Strangers)),
-    ("dropped", Metric::Datagrams(Count::Dropped)),
+    ("sent", Metric::Datagrams(DatagramMetric::Sent)),
+    ("late", Metric::Datagrams(DatagramMetric::Late)),
+    ("reordered", Metric::Datagrams(DatagramMetric::Reordered)),
+    ("duplicates", Metric::Datagrams(DatagramMetric::Duplicates)),
+    ("corrupt", Metric::Datagrams(DatagramMetric::Corrupt)),
+    ("strangers", Metric::Datagrams(DatagramMetric::Strangers)),
+    ("dropped", Metric::Datagrams(DatagramMetric::Dropped)),
 ];
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Time(subject, statistic) => {
-                f.write_str(match subject {
-                    Subject::Latency => "",
-                    Subject::Connect => "connect.",
-                    Subject::Lag => "lag.",
-                })?;
-                match statistic {
-                    // To a thousandth of a percent; f64 would show 99.9 with its rounding.
-                    Statistic::Quantile(share) => {
-                        write!(f, "p{}", (share * 100_000.0).round() / 1000.0)
-                    }
-                    Statistic::Min => f.write_str("min"),
-                    Statistic::Mean => f.write_str("mean"),
-                    Statistic::Max => f.write_str("max"),
-                }
-            }
+            Self::Time(subject, statistic) => write!(f, "{subject}{statistic}"),
             Self::Errors(Some(kind)) => write!(f, "errors.{kind}"),
             Self::Share(part) => part.fmt(f),
             other => {
                 let name = NUMBERS.iter().find(|(_, metric)| metric == other);
                 f.write_str(name.map_or("", |(name, _)| name))
             }
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    /// Writes the prefix of the name; the latency has none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Latency => "",
+            Self::Connect => "connect.",
+            Self::Lag => "lag.",
+        })
+    }
+}
+
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Rounded to a thousandth of a percent, because 99.9 is not exact in binary.
+            Self::Quantile(share) => write!(f, "p{}", (share * 100_000.0).round() / 1000.0),
+            Self::Min => f.write_str("min"),
+            Self::Mean => f.write_str("mean"),
+            Self::Max => f.write_str("max"),
         }
     }
 }
@@ -246,11 +168,7 @@ impl FromStr for Metric {
             return Ok(metric.clone());
         }
         if let Some(kind) = typed.strip_prefix("errors.") {
-            let kind = ErrorKind::ALL.into_iter().find(|one| one.to_string() == kind);
-            return kind.map(|kind| Self::Errors(Some(kind))).ok_or_else(|| {
-                let kinds: Vec<_> = ErrorKind::ALL.iter().map(ToString::to_string).collect();
-                format!("no error is of the kind '{typed}'; there are {}", kinds.join(" "))
-            });
+            return parse_error_kind(kind).map(|kind| Self::Errors(Some(kind)));
         }
         let (subject, name) = match typed.split_once('.') {
             Some(("connect", name)) => (Subject::Connect, name),
@@ -261,20 +179,27 @@ impl FromStr for Metric {
             "min" => Some(Statistic::Min),
             "mean" => Some(Statistic::Mean),
             "max" => Some(Statistic::Max),
-            _ => name.strip_prefix('p').and_then(percent).map(Statistic::Quantile),
+            _ => name.strip_prefix('p').and_then(parse_percentile).map(Statistic::Quantile),
         };
         statistic.map(|statistic| Self::Time(subject, statistic)).ok_or_else(|| {
             format!(
-                "no figure is named '{typed}'; there are p50 p90 p99 p99.9 (any percentile) min mean \
-                 max, connect.p99 and lag.p99 (and so on), messages lost bytes-lost drains resent errors errors.KIND connects \
+                "unknown metric '{typed}'; known are p50 p90 p99 p99.9 (any percentile) min mean max, each also \
+                 after connect. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
                  seconds rate bytes/s; over UDP also sent late reordered duplicates corrupt strangers dropped"
             )
         })
     }
 }
 
-/// A percentile's share.
-fn percent(typed: &str) -> Option<f64> {
+fn parse_error_kind(typed: &str) -> Result<ErrorKind, String> {
+    ErrorKind::ALL.into_iter().find(|kind| kind.to_string() == typed).ok_or_else(|| {
+        let kinds: Vec<_> = ErrorKind::ALL.iter().map(ToString::to_string).collect();
+        format!("unknown kind of error '{typed}'; known are {}", kinds.join(" "))
+    })
+}
+
+/// Returns the share of a percentile.
+fn parse_percentile(typed: &str) -> Option<f64> {
     if !typed.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
@@ -283,16 +208,6 @@ fn percent(typed: &str) -> Option<f64> {
         .ok()
         .filter(|percent| (0.0..=100.0).contains(percent))
         .map(|percent: f64| percent / 100.0)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures are positive")]
-fn whole(figure: f64) -> u64 {
-    figure.round() as u64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "nobody waits for 2^53 messages")]
-fn count(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

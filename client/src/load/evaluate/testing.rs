@@ -1,28 +1,32 @@
-//! A report for the tests of those who read one.
+//! Reports for unit tests.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::verdict;
 use crate::load::{
-    evaluate::verdict::{Verdict, judge},
-    report::document::{ClientCpu, Datagrams, Pacing, Report, VERSION},
-    stats::counters::Times,
+    report::{
+        datagram_counts::DatagramCounts,
+        document::{ClientCpu, Pacing, Report, VERSION},
+        verdict::Verdict,
+    },
+    stats::histogram::Histogram,
 };
 
-/// The same over datagrams, one in a hundred of which was lost.
+/// Returns the report of a load over UDP that lost one datagram of a hundred.
 pub(crate) fn datagrams(messages: u32, latency_us: u64) -> Report {
     let sent = u64::from(messages) * 100 / 99;
     let mut report = Report {
         lost: Some(sent - u64::from(messages)),
-        datagrams: Some(Datagrams { sent, ..Datagrams::default() }),
+        datagrams: Some(DatagramCounts { sent, ..DatagramCounts::default() }),
         ..report(messages, latency_us)
     };
-    (report.verdict, report.reason) = judge(&report);
+    verdict::set(&mut report);
     report
 }
 
-/// Of an open loop that went well for a second: so many messages, each of which took this long.
+/// Returns the report of an open loop without errors, one second long, in which each message took `latency_us`.
 pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
-    let mut latency = Times::default();
+    let mut latency = Histogram::default();
     (0..messages).for_each(|_| latency.record(Duration::from_micros(latency_us)));
     let mut report = Report {
         version: VERSION,
@@ -44,12 +48,12 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         bytes_per_second: Some(f64::from(messages) * 64.0),
         connects: Some(10),
         latency: latency.into(),
-        connect: Some(Times::default().into()),
-        lag: Some(Times::default().into()),
+        connect: Some(Histogram::default().into()),
+        lag: Some(Histogram::default().into()),
         datagrams: None,
         errors: Some(BTreeMap::new()),
         faults: Vec::new(),
-        casualties: Vec::new(),
+        failed_processes: Vec::new(),
         client_cpu: Some(ClientCpu {
             seconds: 0.5,
             cores: 0.5,
@@ -60,6 +64,6 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         find_rate: None,
         parts: Vec::new(),
     };
-    (report.verdict, report.reason) = judge(&report);
+    verdict::set(&mut report);
     report
 }

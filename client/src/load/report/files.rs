@@ -1,6 +1,6 @@
-//! Where a load's results go besides the screen: the files of `--json` and `--histogram`.
+//! Files of `--json` and `--histogram`.
 //!
-//! They are opened before the load, so that a mistake is known at once, and written behind it.
+//! They are opened before the load, so that an unusable path is reported early, and written after it.
 
 use std::{
     fs::{File, OpenOptions},
@@ -8,80 +8,78 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::load::{
-    args::ResultArgs,
-    error::Failure,
-    report::{document::Report, hlog},
-};
+use common::reason::reason;
 
-/// The files, open.
+use super::{document::Report, hlog};
+
+/// Failure to open or write a file.
+#[derive(Debug, thiserror::Error)]
+#[error("Could not write {}: {}", .path.display(), reason(.error))]
+pub(crate) struct Error {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// Open files of a report.
 #[derive(Debug)]
-pub struct Files {
-    json: Option<Sink>,
-    histogram: Option<Sink>,
+pub(crate) struct ReportFiles {
+    json: Option<ReportFile>,
+    histogram: Option<ReportFile>,
 }
 
 #[derive(Debug)]
-struct Sink {
+struct ReportFile {
     path: PathBuf,
     file: File,
 }
 
-impl Files {
-    /// Opens what was asked for, and empties it: what is there of an earlier load must not be taken for
-    /// the result of one that fails.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Write`]
-    pub fn open(args: &ResultArgs) -> Result<Self, Failure> {
-        let open = |path: &Option<PathBuf>| path.as_deref().map(Sink::open).transpose();
-        Ok(Self { json: open(&args.json)?, histogram: open(&args.histogram)? })
+impl ReportFiles {
+    /// Opens and truncates the files: the report of an earlier load must not be taken for that of a load that fails.
+    pub(crate) fn open(json: Option<&Path>, histogram: Option<&Path>) -> Result<Self, Error> {
+        let open = |path: Option<&Path>| path.map(ReportFile::open).transpose();
+        Ok(Self { json: open(json)?, histogram: open(histogram)? })
     }
 
-    /// Writes the report.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Write`]: the disk is full, for one.
+    /// Writes the report to each file.
     ///
     /// # Panics
     ///
-    /// Never: a report can be said in JSON.
-    pub fn write(self, report: &Report) -> Result<(), Failure> {
-        if let Some(sink) = self.json {
+    /// Never: a report is representable in JSON.
+    pub(crate) fn write(self, report: &Report) -> Result<(), Error> {
+        if let Some(file) = self.json {
             let mut text = serde_json::to_vec_pretty(report).expect("a report is a JSON object");
             text.push(b'\n');
-            sink.write(&text)?;
+            file.write(&text)?;
         }
-        if let Some(sink) = self.histogram {
-            sink.write(&hlog::write(report))?;
+        if let Some(file) = self.histogram {
+            file.write(&hlog::write(report))?;
         }
         Ok(())
     }
 }
 
-impl Sink {
-    fn open(path: &Path) -> Result<Self, Failure> {
+impl ReportFile {
+    fn open(path: &Path) -> Result<Self, Error> {
         let path = path.to_owned();
         match OpenOptions::new().write(true).create(true).truncate(true).open(&path) {
             Ok(file) => Ok(Self { path, file }),
-            Err(error) => Err(Failure::Write { path, error }),
+            Err(error) => Err(Error { path, error }),
         }
     }
 
-    fn write(mut self, content: &[u8]) -> Result<(), Failure> {
-        replace(&mut self.file, content).map_err(|error| Failure::Write { path: self.path, error })
+    fn write(mut self, content: &[u8]) -> Result<(), Error> {
+        write_all(&mut self.file, content).map_err(|error| Error { path: self.path, error })
     }
 }
 
-fn replace(file: &mut File, content: &[u8]) -> io::Result<()> {
-    // A pipe or a device has nothing to be replaced.
-    if file.metadata()?.is_file() {
+fn write_all(file: &mut File, content: &[u8]) -> io::Result<()> {
+    // Only a regular file can be truncated and synchronized; it may also be a pipe or a device.
+    let is_file = file.metadata()?.is_file();
+    if is_file {
         file.set_len(0)?;
     }
     file.write_all(content)?;
     file.flush()?;
-    // Some file systems say only now that there was no room.
-    if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
+    // Some file systems report only here that the disk is full.
+    if is_file { file.sync_all() } else { Ok(()) }
 }

@@ -1,56 +1,55 @@
-//! The HDR histogram log format, as other tools read and write it.
+//! HDR histogram log format, which other tools read and write too.
 //!
-//! A log has one interval for the whole run without a tag, which is the latency, and one each with the
-//! tags `connect` and `lag`. Values are nanoseconds; the maximum in the open is in milliseconds, as is
-//! usual.
+//! A log has an interval without a tag for the latency of the whole run, and one each with the tags `connect` and `lag`.
+//! Values are nanoseconds; the maximum in plain text is in milliseconds, as usual.
 
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{
-    Histogram,
+    Histogram as HdrHistogram,
     serialization::{
         Deserializer, V2DeflateSerializer,
         interval_log::{IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag},
     },
 };
 
-use crate::load::{report::document::Report, stats::counters::Times};
+use super::document::Report;
+use crate::load::stats::histogram::Histogram;
 
-/// What a log says: nothing of what did not come back.
+/// Content of a log. It tells nothing about lost messages.
 #[derive(Debug, Default)]
-pub struct Log {
-    /// How long messages took.
-    pub latency: Times,
-    /// How long connections took to be made, if it says so.
-    pub connect: Option<Times>,
-    /// How late messages were sent, if it says so.
-    pub lag: Option<Times>,
-    /// How long it was measured: the sum of the latency's intervals.
-    pub time: Duration,
+pub(crate) struct Log {
+    /// Latency of messages.
+    pub(crate) latency: Histogram,
+    /// Time that connections took to be made.
+    pub(crate) connect: Option<Histogram>,
+    /// Delay of messages behind their schedule.
+    pub(crate) lag: Option<Histogram>,
+    /// Measured time: the sum of the intervals of the latency.
+    pub(crate) time: Duration,
 }
 
 const CONNECT: &str = "connect";
 const LAG: &str = "lag";
 
-/// A report's histograms as a log.
+/// Writes the histograms of a report as a log.
 ///
 /// # Panics
 ///
-/// Never: it is written to memory, and all values are times.
-#[must_use]
-pub fn write(report: &Report) -> Vec<u8> {
+/// Never: the log is written to memory, and all values are times.
+pub(crate) fn write(report: &Report) -> Vec<u8> {
     let mut text = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let time = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
-    #[expect(clippy::disallowed_methods, reason = "a log says what the clock on the wall says")]
+    #[expect(clippy::disallowed_methods, reason = "a log holds the wall-clock time")]
     let now = SystemTime::now();
     let mut writer = IntervalLogWriterBuilder::new()
         .add_comment("echo-client load; values in nanoseconds, maxima in milliseconds")
         .with_start_time(now.checked_sub(time).unwrap_or(SystemTime::UNIX_EPOCH))
         .with_max_value_divisor(1e6)
         .begin_log_with(&mut text, &mut serializer)
-        .expect("memory takes it");
+        .expect("writing to memory");
     let histograms = [
         (None, Some(&report.latency)),
         (Tag::new(CONNECT), report.connect.as_ref()),
@@ -58,7 +57,7 @@ pub fn write(report: &Report) -> Vec<u8> {
     ];
     for (tag, distribution) in histograms {
         if let Some(distribution) = distribution {
-            let histogram = distribution.histogram.histogram();
+            let histogram = distribution.histogram.hdr();
             writer
                 .write_histogram(histogram, Duration::ZERO, time, tag)
                 .expect("a histogram of times can be written");
@@ -71,37 +70,38 @@ pub fn write(report: &Report) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// What is the matter with it, in words.
-pub fn read(text: &[u8]) -> Result<Log, String> {
+/// A phrase that describes the problem.
+pub(crate) fn read(text: &[u8]) -> Result<Log, String> {
     let mut log = Log::default();
     let mut has_intervals = false;
     for entry in IntervalLogIterator::new(text) {
-        let entry = entry.map_err(|_| "it is neither a report nor a histogram log".to_owned())?;
+        let entry =
+            entry.map_err(|_| "the file is neither a report nor a histogram log".to_owned())?;
         let LogEntry::Interval(interval) = entry else { continue };
-        let times = decode(interval.encoded_histogram())
-            .ok_or_else(|| "a histogram in it cannot be read".to_owned())?;
+        let histogram = decode(interval.encoded_histogram())
+            .ok_or_else(|| "the file has a histogram that cannot be decoded".to_owned())?;
         has_intervals = true;
         match interval.tag().map(|tag| tag.as_str().to_owned()).as_deref() {
             None => {
-                log.latency.add(&times);
+                log.latency.merge(&histogram);
                 log.time = log.time.saturating_add(interval.duration());
             }
-            Some(CONNECT) => log.connect.get_or_insert_default().add(&times),
-            Some(LAG) => log.lag.get_or_insert_default().add(&times),
+            Some(CONNECT) => log.connect.get_or_insert_default().merge(&histogram),
+            Some(LAG) => log.lag.get_or_insert_default().merge(&histogram),
             Some(other) => {
                 let known = format!("{CONNECT} and {LAG}");
                 return Err(format!(
-                    "it has histograms with the tag '{other}'; known are none, {known}"
+                    "the file has a histogram with the unknown tag '{other}'; known tags are {known}"
                 ));
             }
         }
     }
-    if has_intervals { Ok(log) } else { Err("there is no histogram in it".to_owned()) }
+    if has_intervals { Ok(log) } else { Err("the file has no histogram".to_owned()) }
 }
 
-fn decode(text: &str) -> Option<Times> {
+fn decode(text: &str) -> Option<Histogram> {
     let bytes = STANDARD.decode(text).ok()?;
-    let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).ok()?;
+    let histogram: HdrHistogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).ok()?;
     Some(histogram.into())
 }
 
@@ -110,12 +110,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_longer_than_time_itself_are_no_panic() {
+    fn the_sum_of_the_intervals_saturates() {
         let mut text = Vec::new();
         let mut serializer = V2DeflateSerializer::new();
         let mut writer =
             IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer).unwrap();
-        let histogram = Histogram::<u64>::new(3).unwrap();
+        let histogram = HdrHistogram::<u64>::new(3).unwrap();
         for _ in 0..2 {
             writer
                 .write_histogram(&histogram, Duration::ZERO, Duration::from_secs(1 << 63), None)

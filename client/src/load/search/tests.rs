@@ -1,15 +1,17 @@
 use super::*;
 use std::convert::Infallible;
 
-const LOWEST: f64 = 1.0;
+const MIN: f64 = 1.0;
 
-/// Searches where `finding` says what is measured; also says at which rates.
-fn searched(
+const EXCEEDED: Finding = Finding::Limited(Limit::Exceeded);
+
+/// Runs a search in which `finding` returns the measurements; returns the result and the rates.
+fn run(
     start: f64,
     mut finding: impl FnMut(f64, Purpose) -> Finding,
-) -> (Found, Vec<(f64, Purpose)>) {
+) -> (SearchResult, Vec<(f64, Purpose)>) {
     let mut rates = Vec::new();
-    let found = search(start, LOWEST, |rate, purpose| {
+    let found = search(start, MIN, |rate, purpose| {
         rates.push((rate, purpose));
         Ok::<_, Infallible>(finding(rate, purpose))
     });
@@ -17,18 +19,18 @@ fn searched(
     (found, rates)
 }
 
-fn up_to(most: f64) -> impl FnMut(f64, Purpose) -> Finding {
-    move |rate, _| if rate <= most { Finding::Holds } else { Finding::Exceeded }
+fn holds_up_to(max: f64) -> impl FnMut(f64, Purpose) -> Finding {
+    move |rate, _| if rate <= max { Finding::Holds } else { EXCEEDED }
 }
 
 #[test]
-fn any_limit_is_found_to_the_precision() {
-    for most in [1.0, 7.0, 999.0, 1000.0, 1001.0, 12_345.0, 5e6] {
+fn finds_any_limit_with_the_precision() {
+    for max in [1.0, 7.0, 999.0, 1000.0, 1001.0, 12_345.0, 5e6] {
         for start in [1.0, 1000.0, 77_777.0] {
-            let (found, rates) = searched(start, up_to(most));
-            let rate = found.rate.unwrap_or_else(|| panic!("{most} from {start}: {rates:?}"));
-            assert!(rate <= most && most < rate * (1.0 + PRECISION), "{rate} for {most}");
-            assert_eq!(found.limit, Some(Finding::Exceeded));
+            let (found, rates) = run(start, holds_up_to(max));
+            let rate = found.rate.unwrap_or_else(|| panic!("{max} from {start}: {rates:?}"));
+            assert!(rate <= max && max < rate * (1.0 + PRECISION), "{rate} for {max}");
+            assert_eq!(found.limit, Some(Limit::Exceeded));
             assert_eq!(rates.last(), Some(&(rate, Purpose::Confirmation)));
             assert!(rates.len() < 60, "{}", rates.len());
         }
@@ -36,62 +38,58 @@ fn any_limit_is_found_to_the_precision() {
 }
 
 #[test]
-fn a_hiccup_does_not_decide() {
+fn a_short_disturbance_does_not_decide() {
     let mut measured = 0;
-    let (found, _) = searched(1000.0, |rate, purpose| {
+    let (found, _) = run(1000.0, |rate, purpose| {
         measured += 1;
-        if measured < 3 { Finding::Exceeded } else { up_to(20_000.0)(rate, purpose) }
+        if measured < 3 { EXCEEDED } else { holds_up_to(20_000.0)(rate, purpose) }
     });
     assert!(found.rate.is_some_and(|rate| rate > 19_000.0), "{found:?}");
 }
 
 #[test]
-fn a_limit_of_the_client_is_known_as_such() {
-    let (found, _) =
-        searched(
-            1000.0,
-            |rate, _| {
-                if rate <= 5000.0 { Finding::Holds } else { Finding::ClientLimited }
-            },
-        );
-    assert!(found.rate.is_some() && found.limit == Some(Finding::ClientLimited), "{found:?}");
+fn reports_a_limit_of_the_client() {
+    let (found, _) = run(1000.0, |rate, _| {
+        if rate <= 5000.0 { Finding::Holds } else { Finding::Limited(Limit::ClientLimited) }
+    });
+    assert!(found.rate.is_some() && found.limit == Some(Limit::ClientLimited), "{found:?}");
 }
 
 #[test]
-fn what_no_rate_keeps_is_not_found() {
-    let (found, rates) = searched(1000.0, |_, _| Finding::Exceeded);
-    assert_eq!(found, Found { rate: None, limit: Some(Finding::Exceeded) });
-    assert_eq!(rates.last(), Some(&(LOWEST, Purpose::Step)));
+fn finds_nothing_if_the_condition_never_holds() {
+    let (found, rates) = run(1000.0, |_, _| EXCEEDED);
+    assert_eq!(found, SearchResult { rate: None, limit: Some(Limit::Exceeded) });
+    assert_eq!(rates.last(), Some(&(MIN, Purpose::Step)));
 }
 
 #[test]
-fn what_every_rate_keeps_ends_at_the_highest() {
-    let (found, _) = searched(1000.0, |_, _| Finding::Holds);
-    assert_eq!(found, Found { rate: Some(HIGHEST), limit: None });
+fn ends_at_the_maximum_rate_if_the_condition_always_holds() {
+    let (found, _) = run(1000.0, |_, _| Finding::Holds);
+    assert_eq!(found, SearchResult { rate: Some(MAX_RATE), limit: None });
 }
 
 #[test]
-fn a_rate_that_is_not_confirmed_is_taken_back() {
-    let (found, _) = searched(1000.0, |rate, purpose| match purpose {
-        Purpose::Step => up_to(10_000.0)(rate, purpose),
-        Purpose::Confirmation => up_to(9_000.0)(rate, purpose),
+fn reduces_a_rate_that_is_not_confirmed() {
+    let (found, _) = run(1000.0, |rate, purpose| match purpose {
+        Purpose::Step => holds_up_to(10_000.0)(rate, purpose),
+        Purpose::Confirmation => holds_up_to(9_000.0)(rate, purpose),
     });
     assert!(found.rate.is_some_and(|rate| rate > 7_000.0 && rate <= 9_000.0), "{found:?}");
-    let (found, _) = searched(1000.0, |rate, purpose| match purpose {
-        Purpose::Step => up_to(10_000.0)(rate, purpose),
-        Purpose::Confirmation => Finding::Exceeded,
+    let (found, _) = run(1000.0, |rate, purpose| match purpose {
+        Purpose::Step => holds_up_to(10_000.0)(rate, purpose),
+        Purpose::Confirmation => EXCEEDED,
     });
     assert_eq!(found.rate, None);
 }
 
 #[test]
-fn what_is_broken_ends_it_at_once() {
-    let (found, rates) = searched(1000.0, |_, _| Finding::Broken);
-    assert_eq!((found.rate, found.limit, rates.len()), (None, Some(Finding::Broken), 1));
-    let mut stopped = 0;
-    let result = search(1000.0, LOWEST, |_, _| {
-        stopped += 1;
+fn ends_immediately_if_the_measurement_is_broken() {
+    let (found, rates) = run(1000.0, |_, _| Finding::Limited(Limit::Broken));
+    assert_eq!((found.rate, found.limit, rates.len()), (None, Some(Limit::Broken), 1));
+    let mut calls = 0;
+    let result = search(1000.0, MIN, |_, _| {
+        calls += 1;
         Err::<Finding, _>("stopped")
     });
-    assert_eq!((result, stopped), (Err("stopped"), 1));
+    assert_eq!((result, calls), (Err("stopped"), 1));
 }

@@ -1,24 +1,16 @@
-//! Figures as people read them.
+//! Figures as text for people.
 
-/// A time in nanoseconds, to three digits, with the unit that suits it.
-///
-/// ```ignore
-/// use client::load::stats::format::time;
-/// assert_eq!(time(999), "999 ns");
-/// assert_eq!(time(1_234), "1.23 \u{b5}s");
-/// assert_eq!(time(45_678_000), "45.7 ms");
-/// assert_eq!(time(999_999_999), "1.00 s");
-/// assert_eq!(time(3_600_000_000_000), "3600 s");
-/// ```ignore
-#[must_use]
-pub fn time(nanos: u64) -> String {
+use std::time::Duration;
+
+/// Formats a time in nanoseconds with three digits and a suitable unit.
+pub(crate) fn time(nanos: u64) -> String {
     if nanos < 1_000 {
         return format!("{nanos} ns");
     }
     let exact = float(nanos);
     for (unit, size) in [("\u{b5}s", 1e3), ("ms", 1e6)] {
         let digits = three_digits(exact / size);
-        // What rounds to a thousand belongs to the next unit.
+        // A value that rounds to a thousand takes the next unit.
         if !digits.starts_with("1000") && exact < size * 1e3 {
             return format!("{digits} {unit}");
         }
@@ -26,18 +18,12 @@ pub fn time(nanos: u64) -> String {
     format!("{} s", three_digits(exact / 1e9))
 }
 
-/// A count with its thousands set apart.
-///
-/// ```ignore
-/// assert_eq!(client::load::stats::format::count(1_234_567), "1,234,567");
-/// assert_eq!(client::load::stats::format::count(999), "999");
-/// ```ignore
-#[must_use]
-pub fn count(count: u64) -> String {
+/// Formats a count with thousands separators.
+pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -45,15 +31,8 @@ pub fn count(count: u64) -> String {
     text
 }
 
-/// A count of something.
-///
-/// ```ignore
-/// assert_eq!(client::load::stats::format::plural(1, "message"), "1 message");
-/// assert_eq!(client::load::stats::format::plural(1_000, "message"), "1,000 messages");
-/// assert_eq!(client::load::stats::format::plural(2, "process"), "2 processes");
-/// ```ignore
-#[must_use]
-pub fn plural(number: u64, noun: &str) -> String {
+/// Formats a count with its noun, in the plural if needed.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
     let ending = match number {
         1 => "",
         _ if noun.ends_with('s') => "es",
@@ -62,14 +41,8 @@ pub fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{ending}", count(number))
 }
 
-/// Something a second, whole where the fraction says nothing.
-///
-/// ```ignore
-/// assert_eq!(client::load::stats::format::rate(52_310.4), "52,310/s");
-/// assert_eq!(client::load::stats::format::rate(2.25), "2.25/s");
-/// ```ignore
-#[must_use]
-pub fn rate(rate: f64) -> String {
+/// Formats a rate per second, without a fraction from 100 on.
+pub(crate) fn rate(rate: f64) -> String {
     if rate < 100.0 {
         format!("{}/s", three_digits(rate))
     } else {
@@ -77,14 +50,8 @@ pub fn rate(rate: f64) -> String {
     }
 }
 
-/// Bytes a second.
-///
-/// ```ignore
-/// assert_eq!(client::load::stats::format::bytes_per_second(7_890_000.0), "7.89 MB/s");
-/// assert_eq!(client::load::stats::format::bytes_per_second(64.0), "64 B/s");
-/// ```ignore
-#[must_use]
-pub fn bytes_per_second(rate: f64) -> String {
+/// Formats bytes per second.
+pub(crate) fn bytes_per_second(rate: f64) -> String {
     for (unit, size) in [("GB/s", 1e9), ("MB/s", 1e6), ("kB/s", 1e3)] {
         if rate >= size {
             return format!("{} {unit}", three_digits(rate / size));
@@ -93,37 +60,25 @@ pub fn bytes_per_second(rate: f64) -> String {
     format!("{rate:.0} B/s")
 }
 
-/// A share of 1 in percent.
-///
-/// ```ignore
-/// assert_eq!(client::load::stats::format::percent(0.0312), "3.1 %");
-/// assert_eq!(client::load::stats::format::percent(0.97), "97 %");
-/// ```ignore
-#[must_use]
-pub fn percent(share: f64) -> String {
+/// Formats a share, of 1, in percent.
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
-/// A part of a whole in percent, to three digits.
-///
-/// ```ignore
-/// assert_eq!(client::load::stats::format::share(1, 3), "33.3 %");
-/// assert_eq!(client::load::stats::format::share(5, 10_000), "0.05 %");
-/// ```ignore
-#[must_use]
-pub fn share(part: u64, whole: u64) -> String {
+/// Formats a part of a whole in percent, with three digits.
+pub(crate) fn share(part: u64, whole: u64) -> String {
     percents(100.0 * float(part) / float(whole.max(1)))
 }
 
-/// Percents, to three digits.
-///
-/// ```ignore
-/// assert_eq!(client::load::stats::format::percents(0.054), "0.05 %");
-/// ```ignore
-#[must_use]
-pub fn percents(percents: f64) -> String {
+/// Formats percents with three digits.
+pub(crate) fn percents(percents: f64) -> String {
     format!("{} %", three_digits(percents))
+}
+
+/// Returns a time in nanoseconds, or the maximum if it does not fit.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn three_digits(number: f64) -> String {
@@ -148,4 +103,60 @@ fn float(number: u64) -> f64 {
 )]
 fn whole(number: f64) -> u64 {
     number.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_three_digits_and_a_unit() {
+        assert_eq!(time(999), "999 ns");
+        assert_eq!(time(1_234), "1.23 \u{b5}s");
+        assert_eq!(time(45_678_000), "45.7 ms");
+        assert_eq!(time(999_999_999), "1.00 s");
+        assert_eq!(time(3_600_000_000_000), "3600 s");
+    }
+
+    #[test]
+    fn a_count_has_thousands_separators() {
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(999), "999");
+    }
+
+    #[test]
+    fn a_noun_has_the_number_of_its_count() {
+        assert_eq!(plural(1, "message"), "1 message");
+        assert_eq!(plural(1_000, "message"), "1,000 messages");
+        assert_eq!(plural(2, "process"), "2 processes");
+    }
+
+    #[test]
+    fn a_high_rate_has_no_fraction() {
+        assert_eq!(rate(52_310.4), "52,310/s");
+        assert_eq!(rate(2.25), "2.25/s");
+    }
+
+    #[test]
+    fn bytes_per_second_have_a_decimal_unit() {
+        assert_eq!(bytes_per_second(7_890_000.0), "7.89 MB/s");
+        assert_eq!(bytes_per_second(64.0), "64 B/s");
+    }
+
+    #[test]
+    fn a_share_of_1_is_shown_in_percent() {
+        assert_eq!(percent(0.0312), "3.1 %");
+        assert_eq!(percent(0.97), "97 %");
+    }
+
+    #[test]
+    fn a_part_of_a_whole_is_shown_in_percent() {
+        assert_eq!(share(1, 3), "33.3 %");
+        assert_eq!(share(5, 10_000), "0.05 %");
+    }
+
+    #[test]
+    fn percents_have_three_digits() {
+        assert_eq!(percents(0.054), "0.05 %");
+    }
 }

@@ -1,4 +1,4 @@
-//! A load's process: what it is when it has been started, before its loop.
+//! Entry point of a worker process.
 
 use std::{
     fs::File,
@@ -11,33 +11,30 @@ use rustix::{
     process::{Signal, set_parent_process_death_signal},
 };
 
-use crate::load::{
-    ipc::wire::{Order, Server},
-    worker::{connection::Connection, event_loop::Engine, udp::socket::Socket},
-};
+use super::{connection::Connection, event_loop::EventLoop, udp::UdpSocket};
+use crate::load::ipc::worker_config::{Server, WorkerConfig};
 
-/// Reads an order from standard input and carries it out, reporting to standard output.
+/// Reads its configuration from standard input, runs the load, and reports to standard output.
 ///
 /// # Errors
 ///
-/// The parent is gone or spoke nonsense, or the system refused something that the loop cannot do
-/// without.
-pub fn run() -> io::Result<()> {
-    // The end of our input tells that the parent is gone; should we be too busy to hear it, this does.
+/// The coordinator is gone or sent something else, or the system refused something that the event loop cannot do without.
+pub(crate) fn run() -> io::Result<()> {
+    // The end of standard input also tells that the coordinator is gone, but a busy worker reads it late.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let mut commands = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let order: Order = serde_json::from_slice(&read_line(&mut commands)?)?;
+    let config: WorkerConfig = serde_json::from_slice(&read_line(&mut commands)?)?;
     fcntl_setfl(&commands, fcntl_getfl(&commands)? | OFlags::NONBLOCK)?;
-    let reports = io::stdout().lock();
-    match order.server {
-        Server::Udp(_) => Engine::<Socket, _>::new(&order, commands, reports)?.run(),
+    let messages = io::stdout().lock();
+    match config.server {
+        Server::Udp(_) => EventLoop::<UdpSocket, _>::new(&config, commands, messages)?.run(),
         Server::Tcp(_) | Server::Unix(_) => {
-            Engine::<Connection, _>::new(&order, commands, reports)?.run()
+            EventLoop::<Connection, _>::new(&config, commands, messages)?.run()
         }
     }
 }
 
-/// The first line, and not a byte more: the words behind it are read when they come.
+/// Reads the first line and nothing after it: the commands are read when they arrive.
 fn read_line(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     let mut byte = [0];
@@ -53,9 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_without_what_follows() {
-        let mut input = &b"order\n\"start\"\n"[..];
-        assert_eq!(read_line(&mut input).unwrap(), b"order\n");
+    fn reads_a_line_and_nothing_after_it() {
+        let mut input = &b"config\n\"start\"\n"[..];
+        assert_eq!(read_line(&mut input).unwrap(), b"config\n");
         assert_eq!(input, b"\"start\"\n");
         assert!(read_line(&mut &b"cut off"[..]).is_err());
     }

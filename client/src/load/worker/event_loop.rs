@@ -1,143 +1,120 @@
-//! The loop of one process of a load: all its channels on one poll, connections or sockets for datagrams.
+//! Event loop of a worker process: all its channels on one poll.
 //!
-//! It connects, says that it is ready, waits for the word to start, and goes on until every
-//! channel is done, has failed, or the time is up and what was under way has come back.
-//!
-//! An open loop is timed by a timer of the kernel's: a poll counts in milliseconds, and a message
-//! that is sent late because the client slept too long would be counted against the server.
+//! It connects all channels, reports that it is ready, waits for the start, and runs until every channel is done or has
+//! failed, or until the time is up and the messages in flight have returned.
 
 use std::{
     fs::File,
-    io::{self, ErrorKind as Io, Read, Write},
-    os::fd::{AsRawFd, OwnedFd},
+    io::{self, ErrorKind as Io, Write},
     time::Duration,
 };
 
 use mio::{Events, Interest, Poll, Token, unix::SourceFd};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
-};
 
+use super::{
+    commands::Commands,
+    io::{channel::Channel, context::Context},
+    schedule::Schedule,
+    timer::Timer,
+    timing::{CHECK_INTERVAL, Timing},
+};
 use crate::load::{
-    host::cpu_time,
-    ipc::wire::{Order, Pace, REPORT_INTERVAL, Report, Stop, Summary, Word, line},
-    stats::counters::ErrorKind,
-    worker::{channel::Channel, context::Bench, schedule::Schedule},
+    ipc::{
+        message::{REPORT_INTERVAL, Summary, WorkerMessage},
+        wire::encode,
+        worker_config::{Pace, Stop, WorkerConfig},
+    },
+    stats::error_kind::ErrorKind,
 };
 
 const COMMANDS: Token = Token(usize::MAX - 1);
 const TIMER: Token = Token(usize::MAX - 2);
 
-/// Connections that are being made at the same time; more would overrun a listener's backlog.
-const CONNECTING: usize = 128;
+/// Maximum number of connections that are being made at the same time; more would exceed a listener's backlog.
+const MAX_CONNECTING: usize = 128;
 
-/// When to look again for room in the backlog of a Unix socket, of which nothing tells.
+/// Pause before the next attempt at a Unix socket whose backlog is full: no event tells when it has room.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
 
-/// How often channels that have waited too long are looked for.
-const WATCH_INTERVAL: Duration = Duration::from_millis(100);
-
-/// A process's loop and what it owns.
-pub struct Engine<'a, C, W> {
-    bench: Bench<'a>,
+/// Event loop and its channels.
+pub(super) struct EventLoop<'a, C, W> {
+    context: Context<'a>,
     poll: Poll,
     channels: Vec<C>,
-    /// Channels that are not over.
+    /// Number of channels that are not finished.
     active: usize,
+    /// Schedule of an open loop.
     schedule: Option<Schedule>,
-    /// Channels that messages have become due for; kept for its room.
-    waiting: Vec<usize>,
-    /// Channels that stopped for the sake of the others.
-    again: Vec<usize>,
-    timer: OwnedFd,
+    /// Channels that messages have become due for; kept to reuse the allocation.
+    due: Vec<usize>,
+    /// Channels that reached the limit of a turn.
+    yielded: Vec<usize>,
+    timer: Timer,
     commands: Commands,
-    reports: W,
+    messages: W,
 }
 
-/// The parent's words, as they come.
-struct Commands {
-    input: File,
-    text: Vec<u8>,
-    started: bool,
-    stopped: bool,
-}
-
-impl<'a, C: Channel, W: Write> Engine<'a, C, W> {
-    /// A loop for this order; `commands` brings the parent's words, `reports` takes ours.
+impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
+    /// Creates an event loop that reads commands from `commands`, and writes messages to `messages`.
     ///
     /// # Errors
     ///
-    /// The system has no room for a poll.
-    pub fn new(order: &'a Order, commands: File, reports: W) -> io::Result<Self> {
+    /// The system has no descriptor left.
+    pub(super) fn new(config: &'a WorkerConfig, commands: File, messages: W) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
+        let commands = Commands::new(commands);
         registry.register(&mut SourceFd(&commands.as_raw_fd()), COMMANDS, Interest::READABLE)?;
-        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        registry.register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
-        let bench = Bench::new(order, registry.try_clone()?);
-        let channels: Vec<_> = (0..order.connections).map(|index| C::new(&bench, index)).collect();
-        let schedule = match order.pace {
-            Pace::Depth(_) => None,
-            Pace::Rate(rate) => {
-                let all = match order.stop {
-                    Stop::After(_) => u64::MAX,
-                    Stop::Messages(each) => each.saturating_mul(order.connections.into()),
-                };
-                Some(Schedule::new(rate, order.process, order.processes, all))
-            }
-        };
-        let commands =
-            Commands { input: commands, text: Vec::new(), started: false, stopped: false };
-        let active = channels.len();
-        let (waiting, again) = (Vec::new(), Vec::new());
+        let timer = Timer::register(registry, TIMER)?;
+        let context = Context::new(config, registry.try_clone()?);
+        let channels: Vec<_> =
+            (0..config.connections).map(|index| C::new(&context, index)).collect();
         Ok(Self {
-            bench,
+            context,
             poll,
+            active: channels.len(),
             channels,
-            active,
-            schedule,
-            waiting,
-            again,
+            schedule: new_schedule(config),
+            due: Vec::new(),
+            yielded: Vec::new(),
             timer,
             commands,
-            reports,
+            messages,
         })
     }
 
-    /// Does what was ordered.
+    /// Runs the load.
     ///
     /// # Errors
     ///
-    /// The parent is gone, or the poll fails.
-    pub fn run(mut self) -> io::Result<()> {
-        // All that there can be to hear, besides the commands and the timer.
+    /// The coordinator is gone, or the poll fails.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        // One event for each channel, the commands and the timer.
         let mut events = Events::with_capacity(self.channels.len() + 2);
         if let Err(error) = self.connect_all(&mut events)? {
-            return self.say(&Report::Failed {
+            return self.send(&WorkerMessage::Failed {
                 kind: ErrorKind::Connect,
                 errno: error.raw_os_error(),
                 text: error.to_string(),
             });
         }
-        self.say(&Report::Ready)?;
-        while !self.commands.started && !self.commands.stopped {
+        self.send(&WorkerMessage::Ready)?;
+        while !self.commands.has_started() && !self.commands.has_stopped() {
             self.wait(&mut events, None)?;
         }
         let summary = self.work(&mut events)?;
-        self.say(&Report::Done(summary))
+        self.send(&WorkerMessage::Done(summary))
     }
 
-    /// Connects all channels, so many at a time. The inner error is one that makes the run pointless.
+    /// Connects all channels, a limited number at a time. The inner error is that of a connection.
     fn connect_all(&mut self, events: &mut Events) -> io::Result<io::Result<()>> {
         let (mut next, mut connecting) = (0, 0);
-        let (timeout, mut last) = (self.bench.order.timeout, self.bench.now());
+        let (timeout, mut last_event) = (self.context.config.timeout, self.context.now());
         while next < self.channels.len() || connecting > 0 {
             let mut is_full = false;
-            while next < self.channels.len() && connecting < CONNECTING && !is_full {
+            while next < self.channels.len() && connecting < MAX_CONNECTING && !is_full {
                 let channel = &mut self.channels[next];
-                match channel.connect(&mut self.bench) {
+                match channel.connect(&mut self.context) {
                     Err(error) if error.kind() == Io::WouldBlock => is_full = true,
                     Err(error) => return Ok(Err(error)),
                     Ok(()) => {
@@ -149,197 +126,185 @@ impl<'a, C: Channel, W: Write> Engine<'a, C, W> {
             if connecting == 0 && !is_full {
                 continue;
             }
-            let left = (last + timeout).saturating_sub(self.bench.now());
+            let left = (last_event + timeout).saturating_sub(self.context.now());
             self.wait(events, Some(if is_full { left.min(BACKLOG_PAUSE) } else { left }))?;
             if !events.is_empty() {
-                last = self.bench.now();
+                last_event = self.context.now();
             } else if left.is_zero() {
                 return Ok(Err(Io::TimedOut.into()));
             }
-            for event in &*events {
-                let Some(channel) = self.channels.get_mut(event.token().0) else {
-                    continue;
-                };
-                if channel.is_connecting() {
-                    if let Err(error) = channel.finish_connect(&mut self.bench) {
-                        return Ok(Err(error));
-                    }
-                    connecting -= usize::from(!channel.is_connecting());
-                }
+            match self.finish_connects(events) {
+                Ok(connected) => connecting -= connected,
+                Err(error) => return Ok(Err(error)),
             }
         }
         Ok(Ok(()))
     }
 
-    /// From the start to the end: what is still to be reported then.
-    fn work(&mut self, events: &mut Events) -> io::Result<Summary> {
-        self.bench.start();
-        let end = match self.bench.order.stop {
-            Stop::After(duration) => self.bench.order.warmup + duration,
-            Stop::Messages(_) => Duration::MAX,
-        };
-        let mut cpu_before = cpu_time();
-        let mut is_warm = self.bench.order.warmup.is_zero();
-        let (mut next_report, mut next_watch) = (REPORT_INTERVAL, WATCH_INTERVAL);
-        // What is lost on its way is waited for at the end, and that is no work: since when there has been
-        // none, and what had been used by then.
-        let mut idle = None;
-        // What an event would have told before the start is not told again.
-        self.for_each(|channel, bench| channel.go_on(bench));
-        while self.active > 0 {
-            let now = self.bench.now();
-            if !is_warm && now >= self.bench.order.warmup {
-                (is_warm, cpu_before) = (true, cpu_time());
-            }
-            if (now >= end || self.commands.stopped) && !self.bench.stopping {
-                self.stop();
-            }
-            if now >= next_report {
-                next_report = now + REPORT_INTERVAL;
-                let tally = std::mem::take(&mut self.bench.tally);
-                self.say(&Report::Progress(tally))?;
-            }
-            self.send_due();
-            let until =
-                next_report.min(next_watch).min(end.max(now)).saturating_sub(self.bench.now());
-            let sleeps = self.arm_timer()? && self.again.is_empty();
-            let timeout = if sleeps { until } else { Duration::ZERO };
-            let heard = self.wait(events, Some(timeout))?;
-            let now = self.bench.now();
-            if events.is_empty() && sleeps {
-                idle.get_or_insert_with(|| (now, cpu_time()));
-            } else {
-                idle = None;
-            }
-            let mut again = std::mem::take(&mut self.again);
-            for event in &*events {
-                self.touch(event.token().0, |channel, bench| channel.ready(bench, event));
-            }
-            for index in again.drain(..) {
-                self.touch(index, C::go_on);
-            }
-            // Nobody is late whose bytes may only not have been heard of, as after a stop of this process.
-            if heard && now >= next_watch {
-                next_watch = now + WATCH_INTERVAL;
-                self.for_each(|channel, bench| channel.watch(bench, now));
+    /// Finishes the connections whose sockets are ready; returns how many.
+    fn finish_connects(&mut self, events: &Events) -> io::Result<usize> {
+        let mut connected = 0;
+        for event in events {
+            if let Some(channel) = self.channels.get_mut(event.token().0)
+                && channel.is_connecting()
+            {
+                channel.finish_connect(&mut self.context)?;
+                connected += usize::from(!channel.is_connecting());
             }
         }
-        let (worked, cpu) = idle.unwrap_or_else(|| (self.bench.now(), cpu_time()));
-        C::conclude(&self.channels, &mut self.bench);
+        Ok(connected)
+    }
+
+    /// Runs from the start to the end; returns the last message.
+    fn work(&mut self, events: &mut Events) -> io::Result<Summary> {
+        self.context.start_clock();
+        let mut timing = Timing::new(self.context.config);
+        // Events that arrived before the start are not repeated.
+        self.for_each(C::drive);
+        while self.active > 0 {
+            let now = self.context.now();
+            self.apply(&mut timing, now)?;
+            self.send_due();
+            let until = timing.next_wakeup(now).saturating_sub(self.context.now());
+            let sleeps = self.arm_timer()? && self.yielded.is_empty();
+            let is_polled = self.wait(events, Some(if sleeps { until } else { Duration::ZERO }))?;
+            let now = self.context.now();
+            timing.mark_idle(events.is_empty() && sleeps, now);
+            self.handle_events(events);
+            // After a stop of this process, bytes may have arrived that are not yet received: no channel is late then.
+            if is_polled && now >= timing.next_check {
+                timing.next_check = now + CHECK_INTERVAL;
+                self.for_each(|channel, context| channel.check_timeouts(context, now));
+            }
+        }
+        let (worked, cpu) = timing.work(self.context.now());
+        C::finalize(&self.channels, &mut self.context);
+        let warmup = self.context.config.warmup;
         Ok(Summary {
-            tally: std::mem::take(&mut self.bench.tally),
-            measured: self.bench.last_progress.saturating_sub(self.bench.order.warmup),
-            cpu: cpu.saturating_sub(cpu_before),
-            worked: worked.saturating_sub(self.bench.order.warmup),
+            stats: std::mem::take(&mut self.context.stats),
+            measured: self.context.last_progress.saturating_sub(warmup),
+            cpu,
+            worked: worked.saturating_sub(warmup),
         })
     }
 
+    /// Ends the warm-up, stops, and reports, each at its time.
+    fn apply(&mut self, timing: &mut Timing, now: Duration) -> io::Result<()> {
+        timing.update_warmup(now);
+        if (timing.is_over(now) || self.commands.has_stopped()) && !self.context.is_stopping {
+            self.stop();
+        }
+        if now >= timing.next_report {
+            timing.next_report = now + REPORT_INTERVAL;
+            let stats = std::mem::take(&mut self.context.stats);
+            self.send(&WorkerMessage::Progress(stats))?;
+        }
+        Ok(())
+    }
+
     fn stop(&mut self) {
-        self.bench.stopping = true;
+        self.context.is_stopping = true;
         if let Some(schedule) = &mut self.schedule {
             schedule.stop();
         }
         self.for_each(C::stop);
     }
 
-    /// Open loop: gives the messages that are due to their channels. Not those that become due in
-    /// the meantime, or a process that cannot keep up would never come to see what returns.
+    /// Drives the channels that have an event, and those that yielded before.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn handle_events(&mut self, events: &Events) {
+        let mut yielded = std::mem::take(&mut self.yielded);
+        for event in events {
+            self.with_channel(event.token().0, |channel, context| {
+                channel.handle_event(context, event);
+            });
+        }
+        for index in yielded.drain(..) {
+            self.with_channel(index, C::drive);
+        }
+    }
+
+    /// Open loop: passes the messages that are due to their channels. Messages that become due in the meantime have to
+    /// wait: otherwise a process that cannot keep up would never receive.
     fn send_due(&mut self) {
-        let now = self.bench.now();
-        let all = self.channels.len() as u64;
-        let mut waiting = std::mem::take(&mut self.waiting);
+        let now = self.context.now();
+        let count = self.channels.len() as u64;
+        let mut waiting = std::mem::take(&mut self.due);
         while let Some((number, due)) =
             self.schedule.as_mut().and_then(|schedule| schedule.take(now))
         {
-            let index = usize::try_from(number % all).expect("the index of a channel");
+            let index = usize::try_from(number % count).expect("the index of a channel");
             let channel = &mut self.channels[index];
-            if !channel.is_over() && channel.due(due) {
+            if !channel.is_finished() && channel.push_due(due) {
                 waiting.push(index);
             }
         }
         for index in waiting.drain(..) {
-            self.touch(index, C::go_on);
+            self.with_channel(index, C::drive);
         }
-        self.waiting = waiting;
+        self.due = waiting;
     }
 
-    /// Open loop: has the timer end the next wait when a message is due. `false`: one already is.
+    /// Open loop: arms the timer for the next message; returns `false` if one is due now.
     fn arm_timer(&self) -> io::Result<bool> {
         let Some(due) = self.schedule.as_ref().and_then(Schedule::next_due) else {
             return Ok(true);
         };
-        let left = due.saturating_sub(self.bench.now());
+        let left = due.saturating_sub(self.context.now());
         if left.is_zero() {
             return Ok(false);
         }
-        let it_value = Timespec::try_from(left).map_err(io::Error::other)?;
-        let once = Itimerspec { it_interval: Timespec::default(), it_value };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
+        self.timer.arm(left)?;
         Ok(true)
     }
 
-    fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Bench<'a>)) {
+    fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Context<'a>)) {
         for index in 0..self.channels.len() {
-            self.touch(index, &mut action);
+            self.with_channel(index, &mut action);
         }
     }
 
-    /// Lets a channel do something, if there is one of that index and it is not over.
-    #[expect(clippy::inline_always, reason = "see `socket`")]
+    /// Calls `action` with the channel of this index, unless there is none, or it is finished.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn touch(&mut self, index: usize, action: impl FnOnce(&mut C, &mut Bench<'a>)) {
+    fn with_channel(&mut self, index: usize, action: impl FnOnce(&mut C, &mut Context<'a>)) {
         if let Some(channel) = self.channels.get_mut(index)
-            && !channel.is_over()
+            && !channel.is_finished()
         {
-            action(channel, &mut self.bench);
-            self.active -= usize::from(channel.is_over());
-            if channel.take_again() {
-                self.again.push(index);
+            action(channel, &mut self.context);
+            self.active -= usize::from(channel.is_finished());
+            if channel.take_yielded() {
+                self.yielded.push(index);
             }
         }
     }
 
-    /// Waits for events; hears the parent's words among them. `false`: it was interrupted, and has heard
-    /// nothing.
+    /// Waits for events, and receives commands. Returns `false` if a signal interrupted the wait.
     fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
-        let heard = match self.poll.poll(events, timeout) {
+        let is_polled = match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == Io::Interrupted => false,
             polled => polled.map(|()| true)?,
         };
         if events.iter().any(|event| event.token() == COMMANDS) {
-            self.commands.hear()?;
+            self.commands.receive()?;
         }
-        Ok(heard)
+        Ok(is_polled)
     }
 
-    fn say(&mut self, report: &Report) -> io::Result<()> {
-        self.reports.write_all(line(report).as_bytes())?;
-        self.reports.flush()
+    fn send(&mut self, message: &WorkerMessage) -> io::Result<()> {
+        self.messages.write_all(encode(message).as_bytes())?;
+        self.messages.flush()
     }
 }
 
-impl Commands {
-    /// Takes the words that have come.
-    fn hear(&mut self) -> io::Result<()> {
-        let mut chunk = [0; 256];
-        loop {
-            match self.input.read(&mut chunk) {
-                Ok(0) => return Err(io::Error::other("the parent is gone")),
-                Ok(read) => self.text.extend_from_slice(&chunk[..read]),
-                Err(error) if error.kind() == Io::WouldBlock => break,
-                Err(error) if error.kind() == Io::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        while let Some(newline) = memchr::memchr(b'\n', &self.text) {
-            let line: Vec<u8> = self.text.drain(..=newline).collect();
-            match serde_json::from_slice(&line)? {
-                Word::Start => self.started = true,
-                Word::Stop => self.stopped = true,
-            }
-        }
-        Ok(())
-    }
+fn new_schedule(config: &WorkerConfig) -> Option<Schedule> {
+    let Pace::Rate(rate) = config.pace else { return None };
+    let total = match config.stop {
+        Stop::After(_) => u64::MAX,
+        Stop::Messages(each) => each.saturating_mul(config.connections.into()),
+    };
+    Some(Schedule::new(rate, config.process, config.processes, total))
 }
 
 #[cfg(test)]

@@ -1,56 +1,48 @@
-//! When the messages of an open loop are due.
+//! Schedule of an open loop: when each message is due.
 //!
-//! All processes together send at one rate, evenly: the messages of the whole run are numbered, and
-//! process `p` of `n` sends those whose number is `p` more than a multiple of `n`. So no message is
-//! due because another has come back, and none waits for one.
+//! All processes together send at one even rate: the messages of the run are numbered, and process `p` of `n` sends those
+//! whose number is `p` modulo `n`. So no message waits for another to return.
 
 use std::time::Duration;
 
-/// The messages that are due of one process.
+/// Messages of one process, with the times at which they are due.
 #[derive(Clone, Debug)]
-pub struct Schedule {
-    /// Messages a second, of all processes.
+pub(super) struct Schedule {
+    /// Messages per second, of all processes.
     rate: f64,
     process: u32,
     processes: u32,
-    /// How many of this process's messages have been taken.
+    /// Number of this process's messages that have been taken.
     taken: u64,
-    /// How many there are.
-    all: u64,
+    /// Number of all its messages.
+    total: u64,
 }
 
 impl Schedule {
-    /// For one of `processes` that send `rate` messages a second together; this one at most `all`.
-    #[must_use]
-    pub fn new(rate: f64, process: u32, processes: u32, all: u64) -> Self {
-        Self { rate, process, processes, taken: 0, all }
+    /// Creates the schedule of one of `processes` that together send `rate` messages per second; this one sends at most
+    /// `total`.
+    pub(super) fn new(rate: f64, process: u32, processes: u32, total: u64) -> Self {
+        Self { rate, process, processes, taken: 0, total }
     }
 
-    /// When the next message is due, from the start; `None` if there is none.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Duration> {
-        // A 53-bit mantissa counts the messages of a year at a million a second without error.
+    /// Returns the time from the start at which the next message is due; `None` if there is none.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        // A 53-bit mantissa counts the messages of a year at a million per second without error.
         #[expect(clippy::cast_precision_loss, reason = "see above")]
         let number = self.taken as f64 * f64::from(self.processes) + f64::from(self.process);
-        (self.taken < self.all).then(|| Duration::try_from_secs_f64(number / self.rate).ok())?
+        (self.taken < self.total).then(|| Duration::try_from_secs_f64(number / self.rate).ok())?
     }
 
-    /// Takes a message that is due `now`: its number in this process, and when it was due.
-    pub fn take(&mut self, now: Duration) -> Option<(u64, Duration)> {
+    /// Takes a message that is due at `now`; returns its number in this process, and the time at which it was due.
+    pub(super) fn take(&mut self, now: Duration) -> Option<(u64, Duration)> {
         let due = self.next_due().filter(|due| *due <= now)?;
         self.taken += 1;
         Some((self.taken - 1, due))
     }
 
-    /// There will be no more.
-    pub fn stop(&mut self) {
-        self.all = self.taken;
-    }
-
-    /// Whether there will be more.
-    #[must_use]
-    pub fn has_more(&self) -> bool {
-        self.taken < self.all
+    /// Removes all messages that have not been taken.
+    pub(super) fn stop(&mut self) {
+        self.total = self.taken;
     }
 }
 
@@ -73,16 +65,16 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_all_are_taken_or_when_it_is_stopped() {
+    fn ends_when_all_messages_are_taken_or_when_it_is_stopped() {
         let mut schedule = Schedule::new(1000.0, 0, 1, 2);
         assert_eq!(schedule.take(9 * MS), Some((0, Duration::ZERO)));
-        assert!(schedule.has_more());
+        assert!(schedule.next_due().is_some());
         assert_eq!(schedule.take(9 * MS), Some((1, MS)));
         assert_eq!((schedule.take(9 * MS), schedule.next_due()), (None, None));
 
         let mut stopped = Schedule::new(1000.0, 0, 1, u64::MAX);
         stopped.take(MS);
         stopped.stop();
-        assert!(!stopped.has_more() && stopped.next_due().is_none());
+        assert!(stopped.take(Duration::MAX).is_none() && stopped.next_due().is_none());
     }
 }

@@ -1,15 +1,18 @@
-//! Supervision, with shell scripts for processes.
+//! Supervision of shell scripts in the place of worker processes.
 
 use std::{io::Write as _, net::SocketAddr, os::unix::net::UnixStream, sync::mpsc, thread};
 
 use super::*;
 use crate::load::{
-    ipc::wire::{Pace, Server, Stop, Summary, line},
-    stats::counters::ErrorKind,
+    ipc::{
+        wire::encode,
+        worker_config::{Pace, Server, Stop},
+    },
+    stats::error_kind::ErrorKind,
 };
 
-fn order(process: u32) -> Order {
-    Order {
+fn config(process: u32) -> WorkerConfig {
+    WorkerConfig {
         server: Server::Tcp(SocketAddr::from(([127, 0, 0, 1], 9))),
         sources: Vec::new(),
         process,
@@ -27,177 +30,188 @@ fn order(process: u32) -> Order {
     }
 }
 
-fn said(report: &Report) -> String {
-    format!("echo '{}'\n", line(report).trim_end())
+/// Returns a line of a script that sends a message.
+fn send(message: &WorkerMessage) -> String {
+    format!("echo '{}'\n", encode(message).trim_end())
 }
 
-fn tally(messages: u64) -> Tally {
-    Tally { messages, ..Tally::default() }
+fn stats(messages: u64) -> Stats {
+    Stats { messages, ..Stats::default() }
 }
 
 fn ready() -> String {
-    format!("read order\n{}read start\n", said(&Report::Ready))
+    format!("read config\n{}read start\n", send(&WorkerMessage::Ready))
 }
 
 fn done(messages: u64) -> String {
     let (measured, cpu) = (Duration::from_secs(1), Duration::from_millis(200));
-    said(&Report::Done(Summary { tally: tally(messages), measured, worked: measured, cpu }))
+    send(&WorkerMessage::Done(Summary { stats: stats(messages), measured, worked: measured, cpu }))
 }
 
-/// Runs two processes that each run this script.
-fn run_for(
+/// Runs a script in two processes.
+fn run_with(
     script: &str,
-    time: Option<Duration>,
-    patience: Patience,
+    duration: Option<Duration>,
+    timeouts: PoolTimeouts,
     interrupt: &Interrupt,
-) -> Result<Outcome, Failure> {
-    let task = Task {
+) -> Result<Outcome, Error> {
+    let config = PoolConfig {
         command: &|| {
-            let mut command = Command::new("sh");
+            let mut command = process::Command::new("sh");
             command.args(["-c", script]);
             command
         },
-        orders: vec![order(0), order(1)],
-        time,
+        workers: vec![config(0), config(1)],
+        duration,
         timeout: Duration::from_millis(10),
-        patience,
+        timeouts,
         interrupt,
     };
-    run(&task, &mut |_| {})
+    run(&config, &mut |_| {})
 }
 
-fn run_script(script: &str) -> Result<Outcome, Failure> {
+fn run_script(script: &str) -> Result<Outcome, Error> {
     let (read, _write) = UnixStream::pair().unwrap();
-    run_for(script, None, Patience::default(), &Interrupt::from(read))
+    run_with(script, None, PoolTimeouts::default(), &Interrupt::from(read))
 }
 
-/// A process that has been waited for has left the table.
+/// Returns `true` if the process has exited and has been waited for.
 fn is_gone(pid: u32) -> bool {
     !std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
 
 #[test]
-fn what_all_count_adds_up() {
-    let progress = said(&Report::Progress(tally(3)));
+fn adds_up_the_statistics_of_all_processes() {
+    let progress = send(&WorkerMessage::Progress(stats(3)));
     let outcome = run_script(&[ready(), progress, done(4)].concat()).unwrap();
-    assert_eq!((outcome.tally.messages, outcome.casualties.len()), (14, 0));
+    assert_eq!((outcome.stats.messages, outcome.failed_processes.len()), (14, 0));
     assert_eq!(outcome.measured, Duration::from_secs(1));
-    assert!((outcome.busiest - 0.2).abs() < 1e-9, "{}", outcome.busiest);
+    assert!((outcome.busiest_process - 0.2).abs() < 1e-9, "{}", outcome.busiest_process);
     assert!(!outcome.stopped_early);
 }
 
 #[test]
-fn all_wait_for_the_last_to_be_ready() {
-    // The first takes the other's readiness from a pipe between them, the second is ready at once.
+fn starts_when_the_last_process_is_ready() {
+    // The first is ready after the second has written to a pipe between them.
     let directory = tempfile::tempdir().unwrap();
     let pipe = directory.path().join("pipe");
     let pipe = pipe.to_str().unwrap();
-    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    assert!(process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let script = format!(
-        "read order\ncase $order in *'\"process\":0'*) read word <{pipe};; *) echo go >{pipe};; esac\n{}read start\n{}",
-        said(&Report::Ready),
+        "read config\ncase $config in *'\"process\":0'*) read command <{pipe};; *) echo go >{pipe};; esac\n{}read start\n{}",
+        send(&WorkerMessage::Ready),
         done(1)
     );
-    assert_eq!(run_script(&script).unwrap().tally.messages, 2);
+    assert_eq!(run_script(&script).unwrap().stats.messages, 2);
 }
 
 #[test]
-fn one_that_dies_is_named_and_what_it_had_counted_is_kept() {
-    let progress = said(&Report::Progress(tally(3)));
-    for (end, how) in [
-        ("kill -KILL $$", "was killed by SIGKILL before it was done"),
-        ("exit 7", "ended with status 7 before it was done"),
-        ("echo nonsense; read forever", "said something that is no report"),
+fn names_a_process_that_dies_and_keeps_its_statistics() {
+    let progress = send(&WorkerMessage::Progress(stats(3)));
+    for (end, reason) in [
+        ("kill -KILL $$", "was killed by SIGKILL before it had finished"),
+        ("exit 7", "exited with status 7 before it had finished"),
+        ("echo nonsense; read command", "sent an invalid message"),
     ] {
         let script = format!("{}{progress}{end}", ready());
         let outcome = run_script(&script).unwrap();
-        assert_eq!((outcome.tally.messages, outcome.casualties.len()), (6, 2), "{outcome:?}");
-        let first = outcome.casualties.iter().find(|text| text.starts_with("process 0 (pid "));
-        assert!(first.is_some_and(|text| text.contains(how)), "{outcome:?}");
+        assert_eq!((outcome.stats.messages, outcome.failed_processes.len()), (6, 2), "{outcome:?}");
+        let first =
+            outcome.failed_processes.iter().find(|text| text.starts_with("process 0 (pid "));
+        assert!(first.is_some_and(|text| text.contains(reason)), "{outcome:?}");
     }
 }
 
 #[test]
-fn one_that_gives_up_says_why() {
-    let report =
-        Report::Failed { kind: ErrorKind::Reset, errno: None, text: "no memory".to_owned() };
-    let outcome = run_script(&(ready() + &said(&report))).unwrap();
-    assert!(outcome.casualties[0].ends_with("gave up: no memory"), "{outcome:?}");
+fn reports_why_a_process_failed() {
+    let message =
+        WorkerMessage::Failed { kind: ErrorKind::Reset, errno: None, text: "no memory".to_owned() };
+    let outcome = run_script(&(ready() + &send(&message))).unwrap();
+    assert!(outcome.failed_processes[0].ends_with("failed: no memory"), "{outcome:?}");
 }
 
 #[test]
-fn one_that_cannot_connect_ends_all_before_the_start() {
-    let report = Report::Failed { kind: ErrorKind::Connect, errno: Some(111), text: String::new() };
-    let script = "read order\n".to_owned() + &said(&report) + "read forever";
-    let failure = run_script(&script).unwrap_err();
-    assert!(matches!(failure, Failure::Connect { errno: Some(111), .. }), "{failure}");
+fn a_process_that_cannot_connect_ends_the_run_before_the_start() {
+    let message =
+        WorkerMessage::Failed { kind: ErrorKind::Connect, errno: Some(111), text: String::new() };
+    let script = "read config\n".to_owned() + &send(&message) + "read command";
+    let error = run_script(&script).unwrap_err();
+    assert!(matches!(error, Error::Connect { errno: Some(111), .. }), "{error}");
 }
 
 #[test]
-fn one_that_dies_before_the_start_is_named() {
-    let failure = run_script("exit 9").unwrap_err().to_string();
-    assert!(failure.contains("process ") && failure.contains("ended with status 9"), "{failure}");
+fn names_a_process_that_dies_before_the_start() {
+    let error = run_script("exit 9").unwrap_err().to_string();
+    assert!(error.contains("process ") && error.contains("exited with status 9"), "{error}");
 }
 
 #[test]
-fn a_program_that_is_not_there_is_a_failure() {
+fn reports_a_program_that_does_not_exist() {
     let (read, _write) = UnixStream::pair().unwrap();
     let interrupt = Interrupt::from(read);
-    let task = Task {
-        command: &|| Command::new("/nowhere/program"),
-        orders: vec![order(0)],
-        time: None,
+    let config = PoolConfig {
+        command: &|| process::Command::new("/nowhere/program"),
+        workers: vec![config(0)],
+        duration: None,
         timeout: Duration::ZERO,
-        patience: Patience::default(),
+        timeouts: PoolTimeouts::default(),
         interrupt: &interrupt,
     };
-    let failure = run(&task, &mut |_| {}).unwrap_err().to_string();
-    assert!(failure.starts_with("Could not start process 1 of 1: no such file"), "{failure}");
+    let error = run(&config, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.starts_with("Could not start process 1 of 1: no such file"), "{error}");
 }
 
-/// Nobody outlives a run whose processes hang, and what they had counted is kept.
+/// No process outlives a run, and the statistics of those that hang are kept.
 #[test]
-fn one_that_hangs_is_named_and_ended() {
-    let hang =
-        format!("{}{}while read word; do :; done", ready(), said(&Report::Progress(tally(1))));
+fn kills_and_names_a_process_that_hangs() {
+    let hang = format!(
+        "{}{}while read command; do :; done",
+        ready(),
+        send(&WorkerMessage::Progress(stats(1)))
+    );
     let soon = Duration::from_millis(300);
-    for (time, patience, how) in [
+    for (duration, timeouts, reason) in [
         (
             Some(Duration::ZERO),
-            Patience { end: soon, ..Patience::default() },
-            "was not done in time",
+            PoolTimeouts { finishing: soon, ..PoolTimeouts::default() },
+            "did not finish in time",
         ),
-        (None, Patience { silence: soon, ..Patience::default() }, "was silent for too long"),
+        (
+            None,
+            PoolTimeouts { silence: soon, ..PoolTimeouts::default() },
+            "sent nothing for too long",
+        ),
     ] {
         let (read, _write) = UnixStream::pair().unwrap();
-        let outcome = run_for(&hang, time, patience, &Interrupt::from(read)).unwrap();
-        assert_eq!((outcome.tally.messages, outcome.casualties.len()), (2, 2));
-        for casualty in outcome.casualties {
-            assert!(casualty.contains(how), "{casualty}");
-            let pid = casualty.split(['(', ')']).nth(1).and_then(|pid| pid.strip_prefix("pid "));
+        let outcome = run_with(&hang, duration, timeouts, &Interrupt::from(read)).unwrap();
+        assert_eq!((outcome.stats.messages, outcome.failed_processes.len()), (2, 2));
+        for process in outcome.failed_processes {
+            assert!(process.contains(reason), "{process}");
+            let pid = process.split(['(', ')']).nth(1).and_then(|pid| pid.strip_prefix("pid "));
             assert!(is_gone(pid.unwrap().parse().unwrap()));
         }
     }
 }
 
 #[test]
-fn one_that_never_gets_ready_is_named() {
+fn names_a_process_that_is_never_ready() {
     let (read, _write) = UnixStream::pair().unwrap();
-    let patience = Patience { connecting: Duration::from_millis(50), ..Patience::default() };
-    let script = "while read word; do :; done";
-    let failure = run_for(script, None, patience, &Interrupt::from(read)).unwrap_err().to_string();
-    assert!(failure.contains("was not done in time"), "{failure}");
+    let timeouts =
+        PoolTimeouts { connecting: Duration::from_millis(50), ..PoolTimeouts::default() };
+    let script = "while read command; do :; done";
+    let error = run_with(script, None, timeouts, &Interrupt::from(read)).unwrap_err().to_string();
+    assert!(error.contains("did not finish in time"), "{error}");
 }
 
 #[test]
-fn ctrl_c_stops_all_with_what_they_have_counted() {
+fn ctrl_c_stops_all_processes_and_keeps_their_statistics() {
     let (read, mut write) = UnixStream::pair().unwrap();
     let interrupt = Interrupt::from(read);
-    // Says that it works by what it counts; Ctrl+C comes then.
+    // Ctrl+C comes after the first report.
     let script = [
         ready(),
-        said(&Report::Progress(tally(3))),
-        "read word\ntest \"$word\" = '\"stop\"' || exit 5\n".to_owned(),
+        send(&WorkerMessage::Progress(stats(3))),
+        "read command\ntest \"$command\" = '\"stop\"' || exit 5\n".to_owned(),
         done(1),
     ]
     .concat();
@@ -205,50 +219,51 @@ fn ctrl_c_stops_all_with_what_they_have_counted() {
     thread::spawn(move || {
         if has_counted.recv().is_ok() {
             write.write_all(b"!").unwrap();
-            // Until the test is over: the end of this stream would be another Ctrl+C.
+            // Keeps the stream open until the end of the test: its end would be another Ctrl+C.
             let _ = has_counted.recv();
         }
     });
-    let task = Task {
+    let config = PoolConfig {
         command: &|| {
-            let mut command = Command::new("sh");
+            let mut command = process::Command::new("sh");
             command.args(["-c", &script]);
             command
         },
-        orders: vec![order(0), order(1)],
-        time: None,
+        workers: vec![config(0), config(1)],
+        duration: None,
         timeout: Duration::from_secs(5),
-        patience: Patience::default(),
+        timeouts: PoolTimeouts::default(),
         interrupt: &interrupt,
     };
-    let mut told = false;
-    let outcome = run(&task, &mut |tally| {
-        if tally.messages == 6 && !std::mem::replace(&mut told, true) {
+    let mut is_interrupted = false;
+    let outcome = run(&config, &mut |stats| {
+        if stats.messages == 6 && !std::mem::replace(&mut is_interrupted, true) {
             counted.send(()).unwrap();
         }
     })
     .unwrap();
-    assert!(outcome.stopped_early && outcome.casualties.is_empty(), "{outcome:?}");
-    assert_eq!(outcome.tally.messages, 8);
+    assert!(outcome.stopped_early && outcome.failed_processes.is_empty(), "{outcome:?}");
+    assert_eq!(outcome.stats.messages, 8);
 }
 
 #[test]
-fn a_second_ctrl_c_leaves_at_once() {
+fn a_second_ctrl_c_ends_the_run_immediately() {
     let (read, mut write) = UnixStream::pair().unwrap();
     let interrupt = Interrupt::from(read);
-    let deaf = ready() + &said(&Report::Progress(tally(1))) + "while read word; do :; done";
-    let task = Task {
+    let ignoring =
+        ready() + &send(&WorkerMessage::Progress(stats(1))) + "while read command; do :; done";
+    let config = PoolConfig {
         command: &|| {
-            let mut command = Command::new("sh");
-            command.args(["-c", &deaf]);
+            let mut command = process::Command::new("sh");
+            command.args(["-c", &ignoring]);
             command
         },
-        orders: vec![order(0)],
-        time: None,
+        workers: vec![config(0)],
+        duration: None,
         timeout: Duration::from_mins(1),
-        patience: Patience::default(),
+        timeouts: PoolTimeouts::default(),
         interrupt: &interrupt,
     };
-    let outcome = run(&task, &mut |_| write.write_all(b"!").unwrap());
-    assert!(matches!(outcome, Err(Failure::Interrupted)), "{outcome:?}");
+    let outcome = run(&config, &mut |_| write.write_all(b"!").unwrap());
+    assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
 }

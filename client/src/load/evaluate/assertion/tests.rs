@@ -1,15 +1,12 @@
 use super::*;
-use crate::load::{
-    evaluate::testing::{self, datagrams},
-    report::document::{Judged, Report},
-};
+use crate::load::evaluate::testing::{self, datagrams};
 
 fn assertion(typed: &str) -> Assertion {
-    typed.parse().unwrap_or_else(|mistake| panic!("{typed}: {mistake}"))
+    typed.parse().unwrap_or_else(|error| panic!("{typed}: {error}"))
 }
 
 #[test]
-fn every_operator_compares() {
+fn compares_with_every_operator() {
     for (typed, below, same, above) in [
         ("rate<10", true, false, false),
         ("rate <= 10", true, true, false),
@@ -20,13 +17,13 @@ fn every_operator_compares() {
         ("rate!=10", true, false, true),
     ] {
         let assertion = assertion(typed);
-        let holds = [9.0, 10.0, 11.0].map(|figure| assertion.holds(Some(figure)));
+        let holds = [9.0, 10.0, 11.0].map(|value| assertion.holds_for(Some(value)));
         assert_eq!(holds, [below, same, above], "{typed}");
     }
 }
 
 #[test]
-fn times_have_units_and_decimals() {
+fn accepts_times_with_units_and_decimals() {
     for (typed, nanos) in [
         ("p99<5ms", 5e6),
         ("p99.9<=20 ms", 20e6),
@@ -36,34 +33,34 @@ fn times_have_units_and_decimals() {
         ("connect.p50<2m", 120e9),
         ("lag.max<7ns", 7.0),
     ] {
-        assert!((assertion(typed).value - nanos).abs() < 1e-3, "{typed}");
+        assert!((assertion(typed).threshold - nanos).abs() < 1e-3, "{typed}");
     }
 }
 
 #[test]
-fn a_part_can_be_compared_with_what_was_sent() {
+fn compares_a_part_with_what_was_sent() {
     let report = datagrams(990, 300);
     for (typed, holds) in
         [("lost<1.1%", true), ("lost < 1 %", false), ("lost>=1%", true), ("reordered=0%", true)]
     {
         let assertion = assertion(typed);
-        assert_eq!(assertion.holds(assertion.metric.of(&report)), holds, "{typed}");
+        assert_eq!(assertion.evaluate(&report).holds, holds, "{typed}");
     }
-    assert_eq!(Judged::new(&assertion("lost<1%"), &report).figure, "lost is 1.00 %");
-    // Of connections it is known as well.
+    assert_eq!(assertion("lost<1%").evaluate(&report).figure, "lost is 1.00 %");
+    // Over connections the share is known too.
     let one_of_three = Report { lost: Some(1), ..testing::report(2, 1) };
-    let share = assertion("lost<1%").metric.of(&one_of_three).unwrap();
+    let share = assertion("lost<1%").metric.value(&one_of_three).unwrap();
     assert!((share - 33.3).abs() < 0.1, "{share}");
 }
 
 #[test]
-fn what_is_not_known_holds_for_nothing() {
-    assert!(!assertion("lost=0").holds(None));
-    assert!(!assertion("lost!=0").holds(None));
+fn no_assertion_holds_for_an_unknown_value() {
+    assert!(!assertion("lost=0").holds_for(None));
+    assert!(!assertion("lost!=0").holds_for(None));
 }
 
 #[test]
-fn mistakes_say_what_is_possible() {
+fn an_error_says_what_was_expected() {
     for (typed, hint) in [
         ("p99", "METRIC OPERATOR VALUE"),
         ("p99<5", "unit (ns us ms s m)"),
@@ -80,8 +77,8 @@ fn mistakes_say_what_is_possible() {
         ("", "METRIC OPERATOR VALUE"),
         ("<5ms", "p99.9"),
     ] {
-        let mistake = typed.parse::<Assertion>().unwrap_err();
-        assert!(mistake.contains(hint), "{typed}: {mistake}");
-        assert!(!mistake.contains('\n'));
+        let error = typed.parse::<Assertion>().unwrap_err();
+        assert!(error.contains(hint), "{typed}: {error}");
+        assert!(!error.contains('\n'));
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_name_names_itself() {
+fn every_name_is_parsed_and_printed() {
     for name in [
         "p50",
         "p99.9",
@@ -30,11 +30,11 @@ fn every_name_names_itself() {
 }
 
 #[test]
-fn other_names_are_refused_with_those_that_there_are() {
+fn refuses_an_unknown_name_and_lists_the_known_ones() {
     for name in ["", "p", "pinf", "p-1", "p100.1", "connect", "connect.", "latency", "P99"] {
-        let mistake = name.parse::<Metric>().unwrap_err();
-        assert!(mistake.contains("p99.9") && mistake.contains("bytes/s"), "{mistake}");
+        let error = name.parse::<Metric>().unwrap_err();
+        assert!(error.contains("p99.9") && error.contains("bytes/s"), "{error}");
     }
-    let mistake = "errors.oops".parse::<Metric>().unwrap_err();
-    assert!(mistake.contains("connect reset closed timeout wrong-bytes unreachable"), "{mistake}");
+    let error = "errors.oops".parse::<Metric>().unwrap_err();
+    assert!(error.contains("connect reset closed timeout wrong-bytes unreachable"), "{error}");
 }

@@ -1,6 +1,10 @@
 use std::{
+    io::Read as _,
     net::{TcpListener, TcpStream},
-    os::unix::net::{UnixListener, UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixListener, UnixStream},
+    },
     thread,
 };
 
@@ -8,12 +12,12 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::*;
 use crate::load::{
-    ipc::wire::Server,
-    stats::counters::{FaultKind, Tally},
+    ipc::{message::Command, worker_config::Server},
+    stats::{counters::Stats, fault::FaultKind},
     worker::connection::Connection,
 };
 
-/// Serves every connection with `serve`, in threads that end with their connections.
+/// Starts a server that runs `serve` for each connection, in a thread of its own.
 fn server(serve: fn(&TcpStream)) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,8 +34,8 @@ fn echo(mut stream: &TcpStream) {
     let _ = io::copy(&mut reader, &mut stream);
 }
 
-fn order(server: Server) -> Order {
-    Order {
+fn config(server: Server) -> WorkerConfig {
+    WorkerConfig {
         server,
         sources: Vec::new(),
         process: 0,
@@ -49,43 +53,44 @@ fn order(server: Server) -> Order {
     }
 }
 
-/// Carries out an order; says `words` when it is ready.
-fn carried_out(order: &Order, words: &[Word]) -> Vec<Report> {
-    let (ours, mut parent) = UnixStream::pair().unwrap();
+/// Runs a worker that receives `commands`; returns its messages.
+fn run(config: &WorkerConfig, commands: &[Command]) -> Vec<WorkerMessage> {
+    let (ours, mut coordinator) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
-    for word in words {
-        parent.write_all(line(word).as_bytes()).unwrap();
+    for command in commands {
+        coordinator.write_all(encode(command).as_bytes()).unwrap();
     }
-    let mut reports = Vec::new();
+    let mut messages = Vec::new();
     let commands = OwnedFd::from(ours).into();
-    Engine::<Connection, _>::new(order, commands, &mut reports).unwrap().run().unwrap();
-    let reports = String::from_utf8(reports).unwrap();
-    reports.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    EventLoop::<Connection, _>::new(config, commands, &mut messages).unwrap().run().unwrap();
+    let messages = String::from_utf8(messages).unwrap();
+    messages.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn done(reports: &[Report]) -> Tally {
-    let mut all = Tally::default();
-    for report in reports {
-        match report {
-            Report::Progress(tally) => all.add(tally),
-            Report::Done(summary) => all.add(&summary.tally),
-            Report::Ready | Report::Failed { .. } => {}
+/// Returns the statistics of a worker that has finished.
+fn stats(messages: &[WorkerMessage]) -> Stats {
+    let mut all = Stats::default();
+    for message in messages {
+        match message {
+            WorkerMessage::Progress(stats) => all.merge(stats),
+            WorkerMessage::Done(summary) => all.merge(&summary.stats),
+            WorkerMessage::Ready | WorkerMessage::Failed { .. } => {}
         }
     }
-    assert!(matches!(reports.last(), Some(Report::Done(_))), "{reports:?}");
+    assert!(matches!(messages.last(), Some(WorkerMessage::Done(_))), "{messages:?}");
     all
 }
 
 #[test]
-fn every_message_comes_back_and_is_counted_once() {
-    let tally = done(&carried_out(&order(server(echo)), &[Word::Start]));
-    assert_eq!((tally.messages, tally.lost, tally.all_errors()), (500, 0, 0));
-    assert_eq!((tally.connects, tally.latency.len(), tally.connect.len()), (5, 500, 5));
-    assert_eq!(tally.bytes_sent, tally.bytes_checked);
+fn counts_every_message_once() {
+    let stats = stats(&run(&config(server(echo)), &[Command::Start]));
+    assert_eq!((stats.messages, stats.lost, stats.error_count()), (500, 0, 0));
+    assert_eq!((stats.connects, stats.latency.len(), stats.connect.len()), (5, 500, 5));
+    assert_eq!(stats.bytes_sent, stats.bytes_checked);
 }
 
 #[test]
-fn a_unix_socket_is_a_server_like_any_other() {
+fn loads_a_unix_socket() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("echo.sock");
     let listener = UnixListener::bind(&path).unwrap();
@@ -96,16 +101,16 @@ fn a_unix_socket_is_a_server_like_any_other() {
         }
     });
     for churn in [None, Some(30)] {
-        let order = Order { churn, ..order(Server::Unix(path.clone().into())) };
-        let tally = done(&carried_out(&order, &[Word::Start]));
-        assert_eq!((tally.messages, tally.lost, tally.all_errors()), (500, 0, 0));
-        assert_eq!(tally.connects, if churn.is_some() { 20 } else { 5 });
+        let config = WorkerConfig { churn, ..config(Server::Unix(path.clone().into())) };
+        let stats = stats(&run(&config, &[Command::Start]));
+        assert_eq!((stats.messages, stats.lost, stats.error_count()), (500, 0, 0));
+        assert_eq!(stats.connects, if churn.is_some() { 20 } else { 5 });
     }
 }
 
-/// One in whose backlog there is room for one, asked by ten.
+/// Ten connections to a server whose backlog has room for one.
 #[test]
-fn a_full_backlog_is_waited_for() {
+fn waits_for_room_in_a_full_backlog() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("echo.sock");
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
@@ -117,25 +122,25 @@ fn a_full_backlog_is_waited_for() {
             thread::spawn(move || io::copy(&mut stream.try_clone().unwrap(), &mut stream));
         }
     });
-    let order = Order {
+    let config = WorkerConfig {
         connections: 10,
         churn: Some(1),
         stop: Stop::Messages(3),
-        ..order(Server::Unix(path.into()))
+        ..config(Server::Unix(path.into()))
     };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!((tally.messages, tally.all_errors(), tally.connects), (30, 0, 30));
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.messages, stats.error_count(), stats.connects), (30, 0, 30));
 }
 
 #[test]
 fn an_open_loop_sends_what_is_due() {
-    let order = Order { pace: Pace::Rate(5000.0), ..order(server(echo)) };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!((tally.messages, tally.lag.len(), tally.all_errors()), (500, 500, 0));
+    let config = WorkerConfig { pace: Pace::Rate(5000.0), ..config(server(echo)) };
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.messages, stats.lag.len(), stats.error_count()), (500, 500, 0));
 }
 
-/// Echoes so much, and then ends as a server that is restarted.
-fn echo_a_while(mut stream: &TcpStream) {
+/// Echoes 1,000 bytes, and then ends the connection as a server does that is restarted.
+fn echo_and_drain(mut stream: &TcpStream) {
     let (mut left, mut some) = (1000, [0; 64]);
     while left > 0 {
         let Ok(read @ 1..) = stream.read(&mut some[..64.min(left)]) else { return };
@@ -143,43 +148,43 @@ fn echo_a_while(mut stream: &TcpStream) {
         left -= read;
     }
     let _ = stream.shutdown(std::net::Shutdown::Write);
-    // Whatever crosses the end is not echoed, and no reset eats what was.
+    // Reads what crosses the end, because a reset would discard the echo.
     let _ = io::copy(&mut stream, &mut io::sink());
 }
 
 #[test]
-fn a_server_that_ends_connections_cleanly_costs_nothing_where_that_is_expected() {
-    let order = Order { expect_restart: true, ..order(server(echo_a_while)) };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!((tally.messages, tally.lost, tally.bytes_lost), (500, 0, 0));
-    assert_eq!(tally.all_errors(), 0);
-    assert!(tally.drains > 20 && tally.resent > 0, "{tally:?}");
-    assert_eq!(tally.connects, 5 + tally.drains);
+fn an_expected_restart_loses_nothing() {
+    let config = WorkerConfig { expect_restart: true, ..config(server(echo_and_drain)) };
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.messages, stats.lost, stats.bytes_lost), (500, 0, 0));
+    assert_eq!(stats.error_count(), 0);
+    assert!(stats.drains > 20 && stats.resent > 0, "{stats:?}");
+    assert_eq!(stats.connects, 5 + stats.drains);
 }
 
-/// Nothing comes back from one that ends every connection at once.
+/// The server ends every connection immediately, so nothing returns.
 #[test]
-fn a_server_that_only_ends_connections_is_given_up() {
-    let order = Order {
+fn gives_up_a_server_that_ends_every_connection() {
+    let config = WorkerConfig {
         expect_restart: true,
         timeout: Duration::from_millis(300),
-        ..order(server(|_| {}))
+        ..config(server(|_| {}))
     };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!((tally.messages, tally.all_errors()), (0, 5));
-    assert_eq!(tally.lost, 5 * 4, "{tally:?}");
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.messages, stats.error_count()), (0, 5));
+    assert_eq!(stats.lost, 5 * 4, "{stats:?}");
 }
 
 #[test]
-fn churn_connects_anew() {
+fn churn_replaces_connections() {
     for pace in [Pace::Depth(4), Pace::Rate(5000.0)] {
-        let order = Order { churn: Some(30), pace, ..order(server(echo)) };
-        let tally = done(&carried_out(&order, &[Word::Start]));
-        assert_eq!((tally.messages, tally.connects, tally.all_errors()), (500, 20, 0));
+        let config = WorkerConfig { churn: Some(30), pace, ..config(server(echo)) };
+        let stats = stats(&run(&config, &[Command::Start]));
+        assert_eq!((stats.messages, stats.connects, stats.error_count()), (500, 20, 0));
     }
 }
 
-/// Serves one connection, then says something more, and ends.
+/// Echoes 100 lines and sends more bytes, then ends the connection.
 fn echo_and(mut stream: &TcpStream, more: &[u8]) {
     let mut all = vec![0; 64 * 100];
     if stream.read_exact(&mut all).is_ok() {
@@ -188,81 +193,86 @@ fn echo_and(mut stream: &TcpStream, more: &[u8]) {
 }
 
 #[test]
-fn a_server_that_ends_when_all_is_back_has_done_nothing_wrong() {
+fn a_server_may_end_the_connection_when_every_byte_has_returned() {
     let address = server(|stream| echo_and(stream, b""));
-    let order = Order { pace: Pace::Depth(100), min_size: 64, max_size: 64, ..order(address) };
+    let config =
+        WorkerConfig { pace: Pace::Depth(100), min_size: 64, max_size: 64, ..config(address) };
     for churn in [None, Some(100)] {
-        let order = Order { churn, ..order.clone() };
-        let tally = done(&carried_out(&order, &[Word::Start]));
-        assert_eq!((tally.messages, tally.lost, tally.all_errors()), (500, 0, 0));
+        let config = WorkerConfig { churn, ..config.clone() };
+        let stats = stats(&run(&config, &[Command::Start]));
+        assert_eq!((stats.messages, stats.lost, stats.error_count()), (500, 0, 0));
     }
 }
 
 #[test]
-fn a_byte_too_many_behind_the_last_is_wrong() {
+fn a_byte_after_the_last_echo_is_wrong() {
     let address = server(|stream| echo_and(stream, b"!"));
-    let order = Order { pace: Pace::Depth(100), min_size: 64, max_size: 64, ..order(address) };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!((tally.messages, tally.errors[&ErrorKind::WrongBytes]), (500, 5));
-    assert_eq!(tally.faults[0].offset, 6400);
+    let config =
+        WorkerConfig { pace: Pace::Depth(100), min_size: 64, max_size: 64, ..config(address) };
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.messages, stats.errors[&ErrorKind::WrongBytes]), (500, 5));
+    assert_eq!(stats.faults[0].offset, 6400);
 }
 
 #[test]
-fn a_connection_without_end_does_not_keep_the_clock_from_being_seen() {
-    let order = Order {
+fn a_connection_that_never_idles_does_not_delay_the_end() {
+    let config = WorkerConfig {
         pace: Pace::Depth(20_000),
         stop: Stop::After(Duration::from_millis(50)),
         min_size: 64,
         max_size: 64,
-        ..order(server(echo))
+        ..config(server(echo))
     };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!((tally.lost, tally.all_errors()), (0, 0));
-    assert!(tally.messages > 0);
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.lost, stats.error_count()), (0, 0));
+    assert!(stats.messages > 0);
 }
 
 #[test]
-fn it_stops_when_it_is_told_to() {
-    let order = Order { stop: Stop::After(Duration::MAX / 2), ..order(server(echo)) };
-    let tally = done(&carried_out(&order, &[Word::Start, Word::Stop]));
-    assert_eq!((tally.lost, tally.all_errors()), (0, 0));
+fn stops_on_command() {
+    let config = WorkerConfig { stop: Stop::After(Duration::MAX / 2), ..config(server(echo)) };
+    let stats = stats(&run(&config, &[Command::Start, Command::Stop]));
+    assert_eq!((stats.lost, stats.error_count()), (0, 0));
 }
 
 #[test]
-fn nobody_there_is_said_before_anything_is_started() {
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let reports = carried_out(&order(Server::Tcp(gone)), &[]);
+fn reports_a_refused_connection_before_the_start() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let messages = run(&config(Server::Tcp(closed)), &[]);
     assert!(
-        matches!(reports[..], [Report::Failed { kind: ErrorKind::Connect, errno: Some(111), .. }]),
-        "{reports:?}"
+        matches!(
+            messages[..],
+            [WorkerMessage::Failed { kind: ErrorKind::Connect, errno: Some(111), .. }]
+        ),
+        "{messages:?}"
     );
 }
 
 #[test]
-fn a_server_that_leaves_early_loses_what_was_under_way() {
+fn a_server_that_closes_early_loses_the_messages_in_flight() {
     let address = server(|mut stream| {
         let mut some = [0; 10];
         stream.read_exact(&mut some).unwrap();
         stream.write_all(&some).unwrap();
     });
-    let order = Order { connections: 1, min_size: 100, ..order(address) };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!((tally.messages, tally.lost, tally.all_errors()), (0, 4, 1));
+    let config = WorkerConfig { connections: 1, min_size: 100, ..config(address) };
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.messages, stats.lost, stats.error_count()), (0, 4, 1));
 }
 
 #[test]
-fn a_server_that_says_nothing_is_given_up() {
+fn gives_up_a_silent_server() {
     let address = server(|mut stream| {
-        // Until the client has gone.
+        // Until the client closes.
         let _ = io::copy(&mut stream, &mut io::sink());
     });
-    let order = Order { timeout: Duration::from_millis(20), ..order(address) };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!(tally.errors[&ErrorKind::Timeout], 5);
+    let config = WorkerConfig { timeout: Duration::from_millis(20), ..config(address) };
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!(stats.errors[&ErrorKind::Timeout], 5);
 }
 
 #[test]
-fn a_wrong_byte_is_explained() {
+fn explains_a_wrong_byte() {
     let address = server(|mut stream| {
         let mut line = [0; 64];
         while stream.read_exact(&mut line).is_ok() {
@@ -270,9 +280,9 @@ fn a_wrong_byte_is_explained() {
             let _ = stream.write_all(&line);
         }
     });
-    let order = Order { connections: 1, min_size: 64, max_size: 64, ..order(address) };
-    let tally = done(&carried_out(&order, &[Word::Start]));
-    assert_eq!(tally.errors[&ErrorKind::WrongBytes], 1);
-    let fault = &tally.faults[0];
+    let config = WorkerConfig { connections: 1, min_size: 64, max_size: 64, ..config(address) };
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!(stats.errors[&ErrorKind::WrongBytes], 1);
+    let fault = &stats.faults[0];
     assert_eq!((fault.kind, fault.connection, fault.offset), (FaultKind::Damaged, 0, 13));
 }

@@ -1,144 +1,151 @@
-//! One socket's side of a load over datagrams: which have been sent, and what each that comes is.
+//! Expectation of a UDP socket: which datagrams it has sent, and the classification of those that arrive.
 //!
-//! A datagram's bytes say whose it is and which, and are made again when it comes back, so that of those
-//! under way nothing is kept but when they were sent. Of those that were lost is kept that they were:
-//! one that comes all the same is late, and anything else that had come before is a duplicate.
-//!
-//! It knows no clock and no socket; times are given to it, as they pass since the start.
+//! A datagram names its socket and its number, and its bytes are generated again when it returns, so only the send times of
+//! the datagrams in flight are stored. Lost datagrams are remembered: one that still arrives is late, and any other that
+//! had returned before is a duplicate. Must not know a clock or a socket; times count from the start of the run.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
-use crate::load::worker::payload::{BLOCK, NAME, Streams};
+use crate::load::worker::payload::{
+    block::{BLOCK_LEN, NAME_LEN},
+    streams::Streams,
+};
 
-/// Lost datagrams that one socket remembers. One that was forgotten and comes in the end is taken for a
+/// Maximum number of lost datagrams that a socket remembers. A datagram that arrives after it was forgotten counts as a
 /// duplicate.
-const REMEMBERED: usize = 65_536;
+const MAX_REMEMBERED: usize = 65_536;
 
-/// Datagrams under way with which one that cannot be read is compared.
-const COMPARED: usize = 64;
+/// Maximum number of datagrams in flight that are compared with one whose name is damaged.
+const MAX_COMPARED: usize = 64;
 
-/// Bytes of each that are compared.
+/// Number of bytes of each that are compared.
 const COMPARED_BYTES: usize = 64;
 
-/// See the [module](self).
+/// Datagrams of one socket.
 #[derive(Clone, Debug)]
-pub struct Conversation {
+pub(super) struct Expectation {
     connection: u64,
-    /// How many sockets the run has.
+    /// Number of sockets of the run.
     connections: u64,
-    /// The number of the datagram that is sent next; the first is 0.
+    /// Number of the datagram that is sent next, from 0.
     next: u64,
-    /// One more than the highest number that has come back.
+    /// Number after the highest that has returned.
     expected: u64,
-    /// All that were sent, from the oldest that is under way on.
+    /// All datagrams that were sent, from the oldest in flight on.
     window: VecDeque<Sent>,
-    /// How many in the window have not come back.
-    under_way: u64,
-    /// From when those count that were lost, by number; the last of them.
+    /// Number of datagrams in the window that have not returned.
+    in_flight: u64,
+    /// Last lost datagrams by number, and the time from which each counts.
     lost: BTreeMap<u64, Duration>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Sent {
-    /// From when it counts.
+    /// Time from which the latency counts.
     since: Duration,
-    /// When it was given to the socket.
-    at: Duration,
-    is_back: bool,
+    /// Time at which it was sent.
+    time: Duration,
+    has_returned: bool,
 }
 
-/// What a datagram is that has come.
+/// Classification of a datagram that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
-    /// One that was sent, every byte as it was sent, for the first time.
-    Back(Back),
-    /// One that had come before.
+pub(super) enum Arrival {
+    /// It was sent, and returns for the first time with the right bytes.
+    Returned(Returned),
+    /// It had returned before.
     Duplicate,
-    /// One of this run, in which bytes are wrong, or which this socket had not sent.
-    Corrupt(Which),
-    /// One in which nothing of this run can be recognised.
-    Stranger,
+    /// It belongs to this run, and has wrong bytes, or was not sent by this socket.
+    Corrupt(DatagramId),
+    /// It does not belong to this run.
+    Unrecognized,
 }
 
-/// A datagram that has come back.
+/// Datagram that has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Back {
-    /// From when it counts.
-    pub since: Duration,
+pub(super) struct Returned {
+    /// Time from which its latency counts.
+    pub(super) since: Duration,
     /// It had been counted as lost.
-    pub is_late: bool,
-    /// One with a higher number had come before (Type-P-Reordered of RFC 4737, section 3.2).
-    pub is_reordered: bool,
+    pub(super) is_late: bool,
+    /// One with a higher number had returned before (Type-P-Reordered of RFC 4737, section 3.2).
+    pub(super) is_reordered: bool,
 }
 
-/// The name of a datagram.
+/// Name of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Which {
-    /// The number in the run of the socket that sends it.
-    pub connection: u64,
-    /// Its number among that socket's.
-    pub number: u64,
+pub(super) struct DatagramId {
+    /// Number in the run of the socket that sends it.
+    pub(super) connection: u64,
+    /// Its number among the datagrams of that socket.
+    pub(super) number: u64,
 }
 
-impl Conversation {
-    /// Of the socket with this number, in a run that has so many; nothing has been sent.
-    #[must_use]
-    pub fn new(connection: u64, connections: u64) -> Self {
+impl Expectation {
+    /// Creates the expectation of a socket, in a run of `connections` sockets.
+    pub(super) fn new(connection: u64, connections: u64) -> Self {
         Self {
             connection,
             connections,
             next: 0,
             expected: 0,
             window: VecDeque::new(),
-            under_way: 0,
+            in_flight: 0,
             lost: BTreeMap::new(),
         }
     }
 
-    /// Writes the next datagram to the beginning of `buffer`; says how long it is.
-    pub fn next(&self, streams: &Streams, buffer: &mut [u8]) -> usize {
-        streams.datagram(self.connection, self.next, buffer)
+    /// Writes the next datagram to the start of `buffer`; returns its length.
+    pub(super) fn write_next(&self, streams: &Streams, buffer: &mut [u8]) -> usize {
+        streams.write_datagram(self.connection, self.next, buffer)
     }
 
-    /// The socket has taken the next datagram, which counts from `since`, now.
-    pub fn sent(&mut self, since: Duration, now: Duration) {
+    /// Marks the next datagram as sent now. Its latency counts from `since`.
+    pub(super) fn mark_sent(&mut self, since: Duration, now: Duration) {
         self.next += 1;
-        self.under_way += 1;
-        self.window.push_back(Sent { since, at: now, is_back: false });
+        self.in_flight += 1;
+        self.window.push_back(Sent { since, time: now, has_returned: false });
     }
 
-    /// Says what a datagram is. `scratch` is at least as long as the longest one.
-    pub fn receive(&mut self, streams: &Streams, received: &[u8], scratch: &mut [u8]) -> Came {
+    /// Classifies a datagram that has arrived. `scratch` is at least as long as the longest datagram.
+    pub(super) fn receive(
+        &mut self,
+        streams: &Streams,
+        received: &[u8],
+        scratch: &mut [u8],
+    ) -> Arrival {
         let name = received.first_chunk().and_then(|name| streams.identify_datagram(name));
-        match name.map(|(connection, number)| Which { connection, number }) {
-            Some(which) if which.connection == self.connection && which.number < self.next => {
-                let len = streams.datagram(which.connection, which.number, scratch);
+        match name.map(|(connection, number)| DatagramId { connection, number }) {
+            Some(id) if id.connection == self.connection && id.number < self.next => {
+                let len = streams.write_datagram(id.connection, id.number, scratch);
                 if scratch[..len] == *received {
-                    self.settle(which.number)
+                    self.mark_returned(id.number)
                 } else {
-                    Came::Corrupt(which)
+                    Arrival::Corrupt(id)
                 }
             }
-            Some(which) if which.connection < self.connections => Came::Corrupt(which),
-            _ => self.recognise(streams, received, scratch).map_or(Came::Stranger, Came::Corrupt),
+            Some(id) if id.connection < self.connections => Arrival::Corrupt(id),
+            _ => self
+                .identify_damaged(streams, received, scratch)
+                .map_or(Arrival::Unrecognized, Arrival::Corrupt),
         }
     }
 
-    /// Counts those as lost that were sent before this time and have not come back: calls `lost` with the
-    /// time from which each counts.
-    pub fn give_up(&mut self, before: Duration, mut lost: impl FnMut(Duration)) {
+    /// Marks the datagrams as lost that were sent before a time and have not returned: calls `on_lost` with the time from
+    /// which each counts.
+    pub(super) fn give_up(&mut self, before: Duration, mut on_lost: impl FnMut(Duration)) {
         while let Some(first) = self.window.front() {
-            if !first.is_back {
-                if first.at >= before {
+            if !first.has_returned {
+                if first.time >= before {
                     return;
                 }
-                lost(first.since);
-                self.under_way -= 1;
-                self.lost.insert(self.first(), first.since);
-                if self.lost.len() > REMEMBERED {
+                on_lost(first.since);
+                self.in_flight -= 1;
+                self.lost.insert(self.first_in_window(), first.since);
+                if self.lost.len() > MAX_REMEMBERED {
                     self.lost.pop_first();
                 }
             }
@@ -146,63 +153,68 @@ impl Conversation {
         }
     }
 
-    /// Datagrams that have been sent and have neither come back nor been given up.
-    #[must_use]
-    pub fn under_way(&self) -> u64 {
-        self.under_way
+    /// Returns the number of datagrams that were sent, and have neither returned nor been given up.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.in_flight
     }
 
-    /// Datagrams that have been sent.
-    #[must_use]
-    pub fn all_sent(&self) -> u64 {
+    /// Returns the number of datagrams that were sent.
+    pub(super) fn sent(&self) -> u64 {
         self.next
     }
 
-    /// The number of the first in the window.
-    fn first(&self) -> u64 {
+    /// Returns the number of the first datagram in the window.
+    fn first_in_window(&self) -> u64 {
         self.next - self.window.len() as u64
     }
 
-    /// One that was sent has come, as it was sent.
-    fn settle(&mut self, number: u64) -> Came {
-        let at = number.checked_sub(self.first()).and_then(|at| usize::try_from(at).ok());
-        let (since, is_late) = if let Some(sent) = at.and_then(|at| self.window.get_mut(at)) {
-            if std::mem::replace(&mut sent.is_back, true) {
-                return Came::Duplicate;
+    fn mark_returned(&mut self, number: u64) -> Arrival {
+        let index = number.checked_sub(self.first_in_window());
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        let (since, is_late) = if let Some(sent) = index.and_then(|at| self.window.get_mut(at)) {
+            if std::mem::replace(&mut sent.has_returned, true) {
+                return Arrival::Duplicate;
             }
-            self.under_way -= 1;
+            self.in_flight -= 1;
             (sent.since, false)
         } else if let Some(since) = self.lost.remove(&number) {
             (since, true)
         } else {
-            return Came::Duplicate;
+            return Arrival::Duplicate;
         };
-        while self.window.front().is_some_and(|first| first.is_back) {
+        while self.window.front().is_some_and(|first| first.has_returned) {
             self.window.pop_front();
         }
         let is_reordered = number < self.expected;
         self.expected = self.expected.max(number + 1);
-        Came::Back(Back { since, is_late, is_reordered })
+        Arrival::Returned(Returned { since, is_late, is_reordered })
     }
 
-    /// Which one this was before its first bytes were damaged: by the name of a block further behind, or
-    /// as it is for the most part one that is under way.
-    fn recognise(&self, streams: &Streams, received: &[u8], scratch: &mut [u8]) -> Option<Which> {
-        let blocks = received.chunks(BLOCK).skip(1).filter_map(|block| block.first_chunk::<NAME>());
-        let mut places = blocks.filter_map(|name| streams.identify(name));
-        if let Some(place) = places.find(|place| place.connection < self.connections) {
-            let number = streams.datagram_at(place.offset);
-            return Some(Which { connection: place.connection, number });
+    /// Identifies a datagram whose name is damaged: by the name of a later block, or by its similarity to one in flight.
+    fn identify_damaged(
+        &self,
+        streams: &Streams,
+        received: &[u8],
+        scratch: &mut [u8],
+    ) -> Option<DatagramId> {
+        let blocks = received.chunks(BLOCK_LEN).skip(1);
+        let names = blocks.filter_map(|block| block.first_chunk::<NAME_LEN>());
+        let mut positions = names.filter_map(|name| streams.identify(name));
+        if let Some(position) = positions.find(|it| it.connection < self.connections) {
+            let number = streams.datagram_at(position.offset);
+            return Some(DatagramId { connection: position.connection, number });
         }
         let head = &received[..received.len().min(COMPARED_BYTES)];
-        let under_way = (self.first()..self.next).zip(&self.window).filter(|(_, it)| !it.is_back);
-        let mut numbers = under_way.map(|(number, _)| number).take(COMPARED);
+        let in_flight = (self.first_in_window()..self.next)
+            .zip(&self.window)
+            .filter(|(_, it)| !it.has_returned);
+        let mut numbers = in_flight.map(|(number, _)| number).take(MAX_COMPARED);
         let number = numbers.find(|&number| {
-            let len = streams.datagram(self.connection, number, scratch);
+            let len = streams.write_datagram(self.connection, number, scratch);
             let same = scratch[..len].iter().zip(head).filter(|(one, other)| one == other).count();
             same > 0 && 2 * same >= head.len()
         })?;
-        Some(Which { connection: self.connection, number })
+        Some(DatagramId { connection: self.connection, number })
     }
 }
 

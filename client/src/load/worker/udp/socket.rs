@@ -1,7 +1,6 @@
-//! One socket of a load over datagrams: from the first that is sent to the last that may come back.
+//! UDP socket of a load, as a channel of the event loop.
 //!
-//! As a connection does, it knows nothing of the loop that drives it. A datagram that is not back within the
-//! time limit is given up, and its place is free for another.
+//! A datagram that does not return within the time limit is given up, and another may be sent in its place.
 
 use std::{
     collections::VecDeque,
@@ -11,75 +10,75 @@ use std::{
 
 use mio::{Token, event::Event};
 use rustix::{fs::fstat, io::Errno};
+use socket2::Socket;
 
-use crate::load::worker::udp::{
+use super::{
     diagnose::explain,
-    expectation::{Back, Came, Conversation},
+    expectation::{Arrival, DatagramId, Expectation, Returned},
 };
 use crate::load::{
-    host,
-    ipc::wire::{Pace, Server},
-    stats::counters::{ErrorKind, Tally},
-    worker::{
+    host::sockets::datagrams_dropped,
+    ipc::worker_config::{Pace, Server},
+    stats::error_kind::ErrorKind,
+    worker::io::{
         channel::Channel,
-        context::Bench,
+        context::Context,
         socket::{connect, receive, transmit},
     },
 };
 
-/// Datagrams that a socket sends, and receives, in a row before the others have their turn.
+/// Maximum number of datagrams that are sent, and received, in one turn of a socket.
 const TURN: usize = 32;
 
-/// How long to listen, when all are back, for copies that are behind them.
+/// Time in which copies may still arrive after the last datagram has returned.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// See the [module](self).
+/// UDP socket of a load.
 #[derive(Debug)]
-pub struct Socket {
+pub(in crate::load::worker) struct UdpSocket {
     token: Token,
     number: u64,
-    /// Kept to the end of the run: the system's counts are gone with it.
-    inner: Option<socket2::Socket>,
+    /// Socket; kept open to the end of the run, because the system forgets its counters when it is closed.
+    socket: Option<Socket>,
     state: State,
-    conversation: Conversation,
-    /// Datagrams that are due and that the socket has not taken.
+    expectation: Expectation,
+    /// Times of the datagrams that are due and have not been sent (open loop).
     backlog: VecDeque<Duration>,
-    /// There may be more to read, of which the poll has told already.
+    /// There may be more to receive, for which no event will come.
     has_more: bool,
-    /// It stopped for the sake of the others, and has more to do.
-    again: bool,
+    /// It reached the limit of a turn, and has more to do.
+    has_yielded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
-    /// Nothing is under way, and nothing more will be sent: since when.
-    Ending(Duration),
-    /// Done, or failed.
-    Over,
+    /// Nothing is in flight, and nothing more is sent, since this time.
+    Lingering(Duration),
+    Finished,
 }
 
-impl Channel for Socket {
-    fn new(bench: &Bench<'_>, index: u32) -> Self {
-        let number = bench.number(index);
+impl Channel for UdpSocket {
+    fn new(context: &Context<'_>, index: u32) -> Self {
+        let number = context.channel_number(index);
         Self {
             token: Token(index as usize),
             number,
-            inner: None,
+            socket: None,
             state: State::Open,
-            conversation: Conversation::new(number, bench.channels()),
+            expectation: Expectation::new(number, context.channel_count()),
             backlog: VecDeque::new(),
             has_more: false,
-            again: false,
+            has_yielded: false,
         }
     }
 
-    /// It is connected at once: that is between the socket and its own machine.
-    fn connect(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
-        let socket = connect(&bench.order.server, bench.source(self.number))?;
-        bench.register(&socket, self.token)?;
-        self.inner = Some(socket);
-        bench.tally.connects += 1;
+    /// Connects immediately: the system only stores the address.
+    fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let socket = connect(&context.config.server, context.source_address(self.number))?;
+        context.register(&socket, self.token)?;
+        self.socket = Some(socket);
+        context.stats.connects += 1;
         Ok(())
     }
 
@@ -87,87 +86,90 @@ impl Channel for Socket {
         false
     }
 
-    fn finish_connect(&mut self, _: &mut Bench<'_>) -> io::Result<()> {
+    fn finish_connect(&mut self, _: &mut Context<'_>) -> io::Result<()> {
         Ok(())
     }
 
-    fn due(&mut self, due: Duration) -> bool {
+    fn push_due(&mut self, due: Duration) -> bool {
         self.backlog.push_back(due);
         self.backlog.len() == 1
     }
 
-    #[expect(clippy::inline_always, reason = "see `load::socket`")]
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn ready(&mut self, bench: &mut Bench<'_>, _: &Event) {
-        self.go_on(bench);
+    fn handle_event(&mut self, context: &mut Context<'_>, _: &Event) {
+        self.drive(context);
     }
 
-    #[expect(clippy::inline_always, reason = "see `load::socket`")]
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn go_on(&mut self, bench: &mut Bench<'_>) {
-        match self.try_go_on(bench) {
-            Ok(()) => self.end_if_done(bench),
-            Err(_) => self.fail(bench),
+    fn drive(&mut self, context: &mut Context<'_>) {
+        match self.transfer(context) {
+            Ok(()) => self.finish_if_idle(context),
+            Err(_) => self.fail(context),
         }
     }
 
-    fn take_again(&mut self) -> bool {
-        std::mem::take(&mut self.again)
+    fn take_yielded(&mut self) -> bool {
+        std::mem::take(&mut self.has_yielded)
     }
 
-    fn stop(&mut self, bench: &mut Bench<'_>) {
-        debug_assert!(bench.stopping);
-        self.end_if_done(bench);
+    fn stop(&mut self, context: &mut Context<'_>) {
+        debug_assert!(context.is_stopping);
+        self.finish_if_idle(context);
     }
 
-    fn watch(&mut self, bench: &mut Bench<'_>, now: Duration) {
+    fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration) {
         if self.has_more {
-            self.go_on(bench);
+            self.drive(context);
         }
-        // What has come, and only has not been read, is not lost.
-        if self.has_more || self.is_over() {
+        // A datagram that has arrived and has not been received is not lost.
+        if self.has_more || self.is_finished() {
             return;
         }
-        let under_way = self.conversation.under_way();
-        if let Some(limit) = now.checked_sub(bench.order.timeout) {
-            self.give_up(bench, limit);
+        let in_flight = self.expectation.in_flight();
+        if let Some(limit) = now.checked_sub(context.config.timeout) {
+            self.give_up(context, limit);
         }
         match self.state {
-            State::Ending(since) if now.saturating_sub(since) >= LINGER => self.state = State::Over,
-            // A place has become free, or the last one has been given up.
-            _ if self.conversation.under_way() < under_way => self.go_on(bench),
+            State::Lingering(since) if now.saturating_sub(since) >= LINGER => {
+                self.state = State::Finished;
+            }
+            // Another datagram may be sent, or the last one has been given up.
+            _ if self.expectation.in_flight() < in_flight => self.drive(context),
             _ => {}
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.state == State::Over
+    fn is_finished(&self) -> bool {
+        self.state == State::Finished
     }
 
-    fn conclude(all: &[Self], bench: &mut Bench<'_>) {
-        let sockets = all.iter().filter_map(|one| one.inner.as_ref());
+    fn finalize(all: &[Self], context: &mut Context<'_>) {
+        let sockets = all.iter().filter_map(|channel| channel.socket.as_ref());
         let inodes = sockets.filter_map(|socket| Some(fstat(socket).ok()?.st_ino)).collect();
-        let is_ipv4 = matches!(bench.order.server, Server::Udp(address) if address.is_ipv4());
-        bench.tally.datagrams.dropped = host::datagrams_dropped(&inodes, is_ipv4).unwrap_or(0);
+        let is_ipv4 = matches!(context.config.server, Server::Udp(address) if address.is_ipv4());
+        context.stats.datagrams.dropped = datagrams_dropped(&inodes, is_ipv4).unwrap_or(0);
     }
 }
 
-impl Socket {
-    #[expect(clippy::inline_always, reason = "see `load::socket`")]
+impl UdpSocket {
+    /// Sends and receives as far as possible, within the limit of a turn.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn try_go_on(&mut self, bench: &mut Bench<'_>) -> io::Result<()> {
-        self.send_more(bench, None)?;
+    fn transfer(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.send_pending(context, None)?;
         for _ in 0..TURN {
-            let Some(socket) = &self.inner else { return Ok(()) };
-            match receive(socket, &mut bench.received) {
+            let Some(socket) = &self.socket else { return Ok(()) };
+            match receive(socket, &mut context.received) {
                 Ok(len) => {
-                    let now = bench.now();
-                    self.take(bench, len, now);
-                    let is_last = self.conversation.under_way() == 0;
-                    self.send_more(bench, Some(now))?;
-                    if is_last && self.conversation.under_way() > 0 {
-                        // All that could be there has come: to ask for more would mostly be in vain. What
-                        // there is in spite of that is read with what comes next.
+                    let now = context.now();
+                    self.handle_datagram(context, len, now);
+                    let is_last = self.expectation.in_flight() == 0;
+                    self.send_pending(context, Some(now))?;
+                    if is_last && self.expectation.in_flight() > 0 {
+                        // Everything in flight has returned, so another receive would mostly fail. Anything that has
+                        // arrived nevertheless is received with the next datagram.
                         self.has_more = true;
                         return Ok(());
                     }
@@ -180,106 +182,111 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
-        (self.has_more, self.again) = (true, true);
+        (self.has_more, self.has_yielded) = (true, true);
         Ok(())
     }
 
-    /// Sends what may be sent, and what the socket takes.
-    #[expect(clippy::inline_always, reason = "see `load::socket`")]
+    /// Sends the datagrams that may be sent now, as far as the socket accepts them.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn send_more(&mut self, bench: &mut Bench<'_>, mut now: Option<Duration>) -> io::Result<()> {
+    fn send_pending(
+        &mut self,
+        context: &mut Context<'_>,
+        mut now: Option<Duration>,
+    ) -> io::Result<()> {
         for _ in 0..TURN {
-            let Some(socket) = self.inner.as_ref().filter(|_| self.may_send(bench)) else {
+            let Some(socket) = self.socket.as_ref().filter(|_| self.may_send(context)) else {
                 return Ok(());
             };
-            let len = self.conversation.next(&bench.streams, &mut bench.scratch);
-            let now = *now.get_or_insert_with(|| bench.now());
-            match transmit(socket, &bench.scratch[..len]) {
-                Ok(_) => self.sent(bench, len, now),
+            let len = self.expectation.write_next(&context.streams, &mut context.scratch);
+            let now = *now.get_or_insert_with(|| context.now());
+            match transmit(socket, &context.scratch[..len]) {
+                Ok(_) => self.mark_sent(context, len, now),
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
-                // The network's queue is full, and nothing will tell when it no longer is.
+                // The queue of the network device is full, and no event tells when it has room.
                 Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => break,
                 Err(error) => return Err(error),
             }
         }
-        self.again |= self.may_send(bench);
+        self.has_yielded |= self.may_send(context);
         Ok(())
     }
 
-    fn may_send(&self, bench: &Bench<'_>) -> bool {
-        match bench.order.pace {
+    fn may_send(&self, context: &Context<'_>) -> bool {
+        match context.config.pace {
             Pace::Depth(depth) => {
-                self.conversation.under_way() < depth.into()
-                    && bench.wanted(self.conversation.all_sent()) > 0
+                self.expectation.in_flight() < depth.into()
+                    && context.messages_left(self.expectation.sent()) > 0
             }
             Pace::Rate(_) => !self.backlog.is_empty(),
         }
     }
 
-    /// The socket has taken a datagram of so many bytes.
-    fn sent(&mut self, bench: &mut Bench<'_>, len: usize, now: Duration) {
+    /// Counts a datagram of `len` bytes that has been sent.
+    fn mark_sent(&mut self, context: &mut Context<'_>, len: usize, now: Duration) {
         let due = self.backlog.pop_front();
         let since = due.unwrap_or(now);
-        bench.tally.bytes_sent += len as u64;
-        bench.last_progress = now;
-        if since >= bench.order.warmup {
-            bench.tally.datagrams.sent += 1;
+        context.stats.bytes_sent += len as u64;
+        context.last_progress = now;
+        if since >= context.config.warmup {
+            context.stats.datagrams.sent += 1;
             if due.is_some() {
-                bench.tally.lag.record(now.saturating_sub(since));
+                context.stats.lag.record(now.saturating_sub(since));
             }
         }
-        self.conversation.sent(since, now);
+        self.expectation.mark_sent(since, now);
     }
 
-    /// Counts the datagram that is in the first `len` bytes of the buffer.
-    fn take(&mut self, bench: &mut Bench<'_>, len: usize, now: Duration) {
-        let Bench { streams, tally, received, scratch, order, last_progress, .. } = bench;
-        let received = &received[..len];
-        match self.conversation.receive(streams, received, scratch) {
-            Came::Back(Back { since, is_late, is_reordered }) => {
-                tally.bytes_checked += len as u64;
+    /// Counts the datagram in the first `len` bytes of the receive buffer.
+    fn handle_datagram(&mut self, context: &mut Context<'_>, len: usize, now: Duration) {
+        let Context { streams, stats, received, scratch, config, last_progress, .. } = context;
+        match self.expectation.receive(streams, &received[..len], scratch) {
+            Arrival::Returned(Returned { since, is_late, is_reordered }) => {
+                stats.bytes_checked += len as u64;
                 *last_progress = now;
-                if since >= order.warmup {
-                    tally.messages += 1;
-                    tally.latency.record(now.saturating_sub(since));
-                    tally.datagrams.late += u64::from(is_late);
-                    tally.datagrams.reordered += u64::from(is_reordered);
+                if since >= config.warmup {
+                    stats.messages += 1;
+                    stats.latency.record(now.saturating_sub(since));
+                    stats.datagrams.late += u64::from(is_late);
+                    stats.datagrams.reordered += u64::from(is_reordered);
                 }
             }
-            Came::Duplicate => tally.datagrams.duplicates += 1,
-            Came::Stranger => tally.datagrams.strangers += 1,
-            Came::Corrupt(which) => {
-                tally.error(ErrorKind::WrongBytes);
-                if tally.faults.len() < Tally::MAX_FAULTS {
-                    let sent = self.conversation.all_sent();
-                    let fault = explain(streams, self.number, sent, which, received, scratch);
-                    tally.faults.push(fault);
-                }
-            }
+            Arrival::Duplicate => stats.datagrams.duplicates += 1,
+            Arrival::Unrecognized => stats.datagrams.unrecognized += 1,
+            Arrival::Corrupt(id) => self.record_corrupt(context, len, id),
         }
     }
 
-    /// What was sent before this time and has not come back is lost.
-    fn give_up(&mut self, bench: &mut Bench<'_>, before: Duration) {
-        let warmup = bench.order.warmup;
-        let lost = &mut bench.tally.datagrams.given_up;
-        self.conversation.give_up(before, |since| *lost += u64::from(since >= warmup));
+    fn record_corrupt(&self, context: &mut Context<'_>, len: usize, id: DatagramId) {
+        let Context { streams, stats, received, scratch, .. } = context;
+        stats.record_error(ErrorKind::WrongBytes);
+        if stats.has_room_for_fault() {
+            let sent = self.expectation.sent();
+            stats.faults.push(explain(streams, self.number, sent, id, &received[..len], scratch));
+        }
     }
 
-    fn end_if_done(&mut self, bench: &Bench<'_>) {
-        let is_done = self.conversation.under_way() == 0
+    /// Counts the datagrams as lost that were sent before this time and have not returned.
+    fn give_up(&mut self, context: &mut Context<'_>, before: Duration) {
+        let warmup = context.config.warmup;
+        let timed_out = &mut context.stats.datagrams.timed_out;
+        self.expectation.give_up(before, |since| *timed_out += u64::from(since >= warmup));
+    }
+
+    fn finish_if_idle(&mut self, context: &Context<'_>) {
+        let is_idle = self.expectation.in_flight() == 0
             && self.backlog.is_empty()
-            && bench.wanted(self.conversation.all_sent()) == 0;
-        if self.state == State::Open && is_done {
-            self.state = State::Ending(bench.now());
+            && context.messages_left(self.expectation.sent()) == 0;
+        if self.state == State::Open && is_idle {
+            self.state = State::Lingering(context.now());
         }
     }
 
-    /// Datagrams do not get there any more: what was under way will not come back.
-    fn fail(&mut self, bench: &mut Bench<'_>) {
-        bench.tally.error(ErrorKind::Unreachable);
-        self.give_up(bench, Duration::MAX);
-        self.state = State::Over;
+    /// Finishes the socket after an error: datagrams are no longer delivered, and those in flight will not return.
+    fn fail(&mut self, context: &mut Context<'_>) {
+        context.stats.record_error(ErrorKind::Unreachable);
+        self.give_up(context, Duration::MAX);
+        self.state = State::Finished;
     }
 }
