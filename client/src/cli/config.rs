@@ -54,9 +54,7 @@ enum Contradiction {
     #[error("the argument '--message <TEXT>' cannot be used with '{0}'")]
     MessageWith(&'static str),
     /// UDP for a session.
-    #[error(
-        "a session needs a connection, and '{0}' has none: use 'ping' or 'load', which support UDP"
-    )]
+    #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
     SessionOverUdp(Endpoint),
     /// The server is named in contradictory ways.
     #[error(transparent)]
