@@ -1,6 +1,7 @@
 //! Arguments of the program, as typed.
 //!
-//! Owns names, help, and the form of each value. The [configuration](super::config) decides what they mean together.
+//! Owns names, help, and the form of each value. The [configuration](super::config) decides what they mean
+//! together.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -15,9 +16,9 @@ use crate::{
 
 /// Talk to an echo server and check every byte that comes back
 ///
-/// In a terminal it is an interactive session: type a message, see its echo, type 'exit' to leave. In a pipe it is a
-/// filter: it sends standard input to the server, writes what returns to standard output, and its exit status tells
-/// whether both were the same.
+/// In a terminal it is an interactive session: type a message, see its echo, type 'exit' to leave. In a
+/// pipe it is a filter: it sends standard input to the server, writes what returns to standard output, and
+/// its exit status tells whether both were the same.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "echo-client", version, after_long_help = EXAMPLES)]
 pub struct Args {
@@ -31,8 +32,8 @@ pub struct Args {
 
     /// Send TEXT as a line, print its echo, and exit; may be repeated
     ///
-    /// Standard input is not read. A TEXT that reads 'exit' is the last that is sent, and the server's goodbye is
-    /// printed.
+    /// Standard input is not read. A TEXT that reads 'exit' is the last that is sent, and the server's
+    /// goodbye is printed.
     #[arg(short, long = "message", value_name = "TEXT", allow_hyphen_values = true)]
     #[arg(help_heading = "Messages")]
     pub(crate) message: Vec<OsString>,
@@ -47,18 +48,20 @@ pub struct Args {
 pub(crate) enum Command {
     /// Measure round trips one by one, like ping(8)
     ///
-    /// Each round trip sends a line and waits for exactly that line. A reply that is wrong, late or cut off is lost, and
-    /// the next round trip reconnects. Over UDP, a datagram takes the place of the line; replies that are late, duplicate,
-    /// wrong or stray are printed, and counted in the summary. Ctrl+C ends the run with the summary. The exit status is 1
-    /// if a reply was lost, so ping can serve as a health check.
+    /// Each round trip sends a line and waits for exactly that line. A reply that is wrong, late or cut off
+    /// is lost, and the next round trip reconnects. Over UDP, a datagram takes the place of the line;
+    /// replies that are late, duplicate, wrong or stray are printed, and counted in the summary. Ctrl+C
+    /// ends the run with the summary. The exit status is 1 if a reply was lost, so ping can serve as a
+    /// health check.
     #[command(after_long_help = ping::args::EXAMPLES)]
     Ping(PingArgs),
 
     /// Load the server with many processes and connections, check every byte, and judge the result
     ///
-    /// Without --rate it is a closed loop: each connection sends its next message when one has returned. With --rate it is
-    /// an open loop: messages are sent on schedule, and their latency counts from the scheduled time. The verdict tells
-    /// whether the result is valid, or limited by this client. Ctrl+C ends the run with a report on what was measured.
+    /// Without --rate it is a closed loop: each connection sends its next message when one has returned.
+    /// With --rate it is an open loop: messages are sent on schedule, and their latency counts from the
+    /// scheduled time. The verdict tells whether the result is valid, or limited by this client. Ctrl+C
+    /// ends the run with a report on what was measured.
     #[command(args_conflicts_with_subcommands = true, after_long_help = load_args::EXAMPLES)]
     Load(Box<LoadArgs>),
 

@@ -41,8 +41,8 @@ pub(super) enum Kind {
 }
 
 impl Error {
-    /// Returns `true` if the reader of standard output has closed it, as in `echo-client < file | head -1`: this ends
-    /// the run without a failure.
+    /// Returns `true` if the reader of standard output has closed it, as in `echo-client < file | head -1`:
+    /// this ends the run without a failure.
     #[must_use]
     pub fn is_output_closed(&self) -> bool {
         let stdio = match &self.0 {

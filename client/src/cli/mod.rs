@@ -1,7 +1,7 @@
 //! Command line: arguments, the configuration that they mean, and the subcommand that runs.
 //!
-//! Owns the program's own arguments and puts those of the subcommands together; each subcommand owns its own. Imports
-//! every other folder, and no other folder imports it.
+//! Owns the program's own arguments and puts those of the subcommands together; each subcommand owns its
+//! own. Imports every other folder, and no other folder imports it.
 //!
 //! Read [`args`] first, then [`config`] and [`run`].
 

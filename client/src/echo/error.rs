@@ -51,8 +51,8 @@ pub(crate) enum Error {
     Quoted(.received)
 )]
 pub(crate) struct WrongEcho {
-    /// Position of the first wrong byte, from 1, in the stream (in the message, if messages are exchanged one
-    /// by one).
+    /// Position of the first wrong byte, from 1, in the stream (in the message, if messages are exchanged
+    /// one by one).
     position: u64,
     /// Expected bytes from there on, at most [`WrongEcho::CONTEXT`].
     expected: Vec<u8>,

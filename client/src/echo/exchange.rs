@@ -10,8 +10,8 @@ use super::{error::Error, message::common_prefix};
 ///
 /// # Errors
 ///
-/// The reply was wrong, late, cut off, or followed by more bytes. The rest of a reply may still arrive after an
-/// error, so the stream must not be used again.
+/// The reply was wrong, late, cut off, or followed by more bytes. The rest of a reply may still arrive
+/// after an error, so the stream must not be used again.
 pub(crate) fn exchange(stream: &Stream<'_>, message: &[u8]) -> Result<(), Error> {
     let mut returned = 0;
     send_and_receive(stream, message, |received| {

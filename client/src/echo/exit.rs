@@ -14,8 +14,8 @@ use super::{
     message::{EXIT_LINE, common_prefix},
 };
 
-/// Limit for the server's end of stream after the goodbye: long enough for a server that closes, and too short
-/// to be noticed with one that does not.
+/// Limit for the server's end of stream after the goodbye: long enough for a server that closes, and too
+/// short to be noticed with one that does not.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Answer of a server to an exit.
@@ -29,9 +29,9 @@ pub(crate) enum ExitReply {
 
 /// Sends `exit_line`, a whole line that reads as an exit, receives the answer, and closes the connection.
 ///
-/// The answer counts as complete as early as possible: the original sends its goodbye without a newline, and a
-/// server that echoes everything never closes. The client half-closes only then, because a proxy may take a
-/// half-closed connection for a dead one.
+/// The answer counts as complete as early as possible: the original sends its goodbye without a newline,
+/// and a server that echoes everything never closes. The client half-closes only then, because a proxy may
+/// take a half-closed connection for a dead one.
 ///
 /// # Errors
 ///
@@ -43,8 +43,8 @@ pub(crate) fn send_exit(stream: &Stream<'_>, exit_line: &[u8]) -> Result<ExitRep
             return Err(Error::NoGoodbye);
         };
         answer.extend_from_slice(received);
-        // A server that received the line in pieces has echoed all but the last, so the goodbye may follow a
-        // part of the echo.
+        // A server that received the line in pieces has echoed all but the last, so the goodbye may follow
+        // a part of the echo.
         let expected = if goodbye.has_started() { &[] } else { &exit_line[echoed..] };
         let valid = common_prefix(expected, received);
         echoed += valid;

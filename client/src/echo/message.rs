@@ -9,8 +9,8 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 /// Exit as a line.
 pub(crate) const EXIT_LINE: &[u8] = b"exit\n";
 
-/// Splits a message at its first line that reads as an exit: returns the bytes before the line, and the line
-/// with its newline. A server echoes nothing after it.
+/// Splits a message at its first line that reads as an exit: returns the bytes before the line, and the
+/// line with its newline. A server echoes nothing after it.
 pub(crate) fn split_at_exit(message: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut start = 0;
     for line in message.split_inclusive(|&byte| byte == b'\n') {

@@ -1,7 +1,7 @@
 //! Bytes of a stream that are in flight: taken from the input, and not yet returned.
 //!
-//! Sans-IO: it checks what returns, and decides where the stream ends. Must not know where bytes come from or
-//! go to.
+//! Sans-IO: it checks what returns, and decides where the stream ends. Must not know where bytes come from
+//! or go to.
 
 use std::collections::VecDeque;
 
@@ -16,8 +16,8 @@ use super::{
 
 /// Maximum number of bytes in flight (4 MiB).
 ///
-/// It limits the client's memory, and has to cover the path to the server and back: 4 MiB fill 1 Gbit/s at a
-/// round trip of 30 ms.
+/// It limits the client's memory, and has to cover the path to the server and back: 4 MiB fill 1 Gbit/s at
+/// a round trip of 30 ms.
 const MAX_IN_FLIGHT: usize = 4 * 1024 * 1024;
 
 /// Bounded queue of bytes that are taken from the input, then sent, then returned.
@@ -33,8 +33,8 @@ pub(crate) struct Window {
     is_complete: bool,
     /// Matcher for the current line of input.
     line: ExitMatcher,
-    /// Number of bytes at the end of `bytes` that belong to the last line: a goodbye may arrive instead of them.
-    /// Invariant: zero unless that line reads as an exit.
+    /// Number of bytes at the end of `bytes` that belong to the last line: a goodbye may arrive instead of
+    /// them. Invariant: zero unless that line reads as an exit.
     exit_len: u64,
     /// Length of the current line so far.
     line_len: u64,
@@ -48,8 +48,8 @@ impl Window {
         if self.is_complete { 0 } else { MAX_IN_FLIGHT - self.bytes.len() }
     }
 
-    /// Takes input, at most as much as fits; returns how much. A line that reads as an exit is the last: the
-    /// input after it is not taken.
+    /// Takes input, at most as much as fits; returns how much. A line that reads as an exit is the last:
+    /// the input after it is not taken.
     pub(crate) fn push(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
         while taken < input.len() && !self.is_complete {

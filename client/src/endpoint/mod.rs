@@ -1,7 +1,7 @@
 //! Endpoint of the server, as the command line names it: by a URL, or by `--host` and `--port`.
 //!
-//! Owns these arguments, which all subcommands share, and the endpoint that they mean together. Must not know the
-//! subcommands, nor open a socket.
+//! Owns these arguments, which all subcommands share, and the endpoint that they mean together. Must not
+//! know the subcommands, nor open a socket.
 //!
 //! Read [`args`] first.
 

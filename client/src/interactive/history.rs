@@ -12,8 +12,8 @@ pub(super) fn file() -> Option<PathBuf> {
     Some(path)
 }
 
-/// Returns `$XDG_STATE_HOME/echo-client/history`, with the default of the XDG Base Directory Specification if
-/// the variable is unset or not absolute.
+/// Returns `$XDG_STATE_HOME/echo-client/history`, with the default of the XDG Base Directory Specification
+/// if the variable is unset or not absolute.
 fn path(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let state =

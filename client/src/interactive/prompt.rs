@@ -40,8 +40,8 @@ pub(super) struct Prompt {
     /// `None` on a terminal that cannot move the cursor: there the system edits the line.
     editor: Option<DefaultEditor>,
     history: Option<PathBuf>,
-    /// Unused, but its existence makes the editor wait for signals as well as for keys: without it, a SIGINT
-    /// just before the wait takes effect only at the next key.
+    /// Unused, but its existence makes the editor wait for signals as well as for keys: without it, a
+    /// SIGINT just before the wait takes effect only at the next key.
     _printer: Option<Box<dyn ExternalPrinter>>,
 }
 
@@ -92,8 +92,8 @@ impl Prompt {
     }
 }
 
-/// Saves each line immediately: no line is lost if the client is killed, and clients in two terminals share their
-/// history.
+/// Saves each line immediately: no line is lost if the client is killed, and clients in two terminals share
+/// their history.
 fn add_to_history(editor: &mut DefaultEditor, line: &str, history: Option<&Path>) {
     let is_new = !line.trim().is_empty() && editor.add_history_entry(line).unwrap_or(false);
     if let (true, Some(file)) = (is_new, history) {

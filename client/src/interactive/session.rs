@@ -28,8 +28,8 @@ use super::{
 ///
 /// # Errors
 ///
-/// The server cannot be reached, a reply is wrong or missing, the server closes, or the terminal cannot be used.
-/// The error is not on the screen yet, and the cursor is at the start of a line.
+/// The server cannot be reached, a reply is wrong or missing, the server closes, or the terminal cannot be
+/// used. The error is not on the screen yet, and the cursor is at the start of a line.
 pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error> {
     print(screen, "Echo Client\n====================\n")?;
     let stream = target.connect()?;
@@ -52,8 +52,8 @@ pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error>
         match next {
             Ok(Next::Prompt) => {}
             Ok(Next::Disconnect) => break,
-            // Ctrl+C while a reply is late. The server answers the exit only after that reply, so the client
-            // sends it and does not wait.
+            // Ctrl+C while a reply is late. The server answers the exit only after that reply, so the
+            // client sends it and does not wait.
             Err(Error::Echo(error)) if error.is_interrupted() => {
                 let _ = stream.send(EXIT_LINE);
                 print(screen, "\nExiting...\n")?;

@@ -35,8 +35,8 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts the thread. On an event it calls `alarm` repeatedly until [`Watcher::stop`], because the receiver may
-    /// not be ready for the first call.
+    /// Starts the thread. On an event it calls `alarm` repeatedly until [`Watcher::stop`], because the
+    /// receiver may not be ready for the first call.
     ///
     /// # Errors
     ///

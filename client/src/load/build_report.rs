@@ -21,7 +21,8 @@ use super::{
 };
 use crate::net::target::Target;
 
-/// Builds the report of a load. `receive_buffer` is the granted size of a socket's receive buffer, for a load over UDP.
+/// Builds the report of a load. `receive_buffer` is the granted size of a socket's receive buffer, for a
+/// load over UDP.
 pub(super) fn build_report(
     target: &Target,
     plan: &Plan,

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::net;
 
-/// Rate at which the search starts unless given, in messages per second: every server sustains it, and a step has 30
-/// messages above its p99.
+/// Rate at which the search starts unless given, in messages per second: every server sustains it, and a
+/// step has 30 messages above its p99.
 const DEFAULT_START: f64 = 1000.0;
 
 /// Minimum number of messages of a step: fewer do not give percentiles.

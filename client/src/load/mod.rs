@@ -1,10 +1,10 @@
-//! `echo-client load`: a load generator with many processes and connections, which checks every byte, and a verdict on the
-//! result.
+//! `echo-client load`: a load generator with many processes and connections, which checks every byte, and a
+//! verdict on the result.
 //!
 //! | folder | owns |
 //! |---|---|
-//! | `plan` | arguments, and the validated plan |
 //! | `preflight` | checks before the start: capacity of the host, reachability of the server |
+//! | `plan` | arguments, and the validated plan |
 //! | `coordinator` | worker processes and their supervision |
 //! | `worker` | one worker process: event loop, connections, payload, diagnosis of wrong bytes |
 //! | `ipc` | messages between both |
@@ -13,8 +13,9 @@
 //! | `host` | limits and usage of the machine |
 //! | `stats` | counters, histograms, and their text |
 //!
-//! The modules of this folder put them together: `run` for the subcommand, `runner` for one load, `find_rate` for many.
-//! Imports point from them to the folders, and down this table. Must not know the other subcommands.
+//! The modules of this folder put them together: `run` for the subcommand, `runner` for one load,
+//! `find_rate` for many. Imports point from them to the folders, and down this table. Must not know the
+//! other subcommands.
 //!
 //! Read [`run`](mod@run) first.
 

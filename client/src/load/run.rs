@@ -86,7 +86,8 @@ fn finish(
     }
 }
 
-/// Returns the exit status: a failure takes precedence over an assertion, and this over a limit of the client.
+/// Returns the exit status: a failure takes precedence over an assertion, and this over a limit of the
+/// client.
 fn exit_status(report: &Report) -> u8 {
     match report.verdict {
         Verdict::Failed => FAILED,

@@ -2,8 +2,8 @@
 //!
 //! Owns the choice of the next rate. Must not know what is measured, nor how.
 
-/// Precision of the result: the lowest rate at which the condition did not hold exceeds the highest at which it did by at
-/// most this share.
+/// Precision of the result: the lowest rate at which the condition did not hold exceeds the highest at
+/// which it did by at most this share.
 const PRECISION: f64 = 0.05;
 
 /// Highest rate that is tried, in messages per second.
@@ -61,9 +61,9 @@ pub(super) struct SearchResult {
 
 /// Searches the highest rate from `start` on, not below `min`.
 ///
-/// The search doubles the rate until the condition does not hold, halves the interval until the result has the
-/// [`PRECISION`], and confirms it. A rate counts as exceeded only after [`ATTEMPTS`], so that a short disturbance of the
-/// machine does not decide.
+/// The search doubles the rate until the condition does not hold, halves the interval until the result has
+/// the [`PRECISION`], and confirms it. A rate counts as exceeded only after [`ATTEMPTS`], so that a short
+/// disturbance of the machine does not decide.
 ///
 /// # Errors
 ///
@@ -92,7 +92,8 @@ pub(super) fn search<E>(
 
 const BROKEN: SearchResult = SearchResult { rate: None, limit: Some(Limit::Broken) };
 
-/// Narrows the interval; returns the highest rate at which the condition held, and the reason why no higher one did.
+/// Narrows the interval; returns the highest rate at which the condition held, and the reason why no higher
+/// one did.
 fn narrow<E>(
     start: f64,
     min: f64,

@@ -1,6 +1,7 @@
 //! Round trips by datagrams (RFC 862, UDP based echo service).
 //!
-//! Owns the socket, and the choice between several addresses. The [sequence](super::sequence) classifies what arrives.
+//! Owns the socket, and the choice between several addresses. The [sequence](super::sequence) classifies
+//! what arrives.
 
 use std::{
     collections::VecDeque,
@@ -31,15 +32,15 @@ use super::{
 /// Size of the receive buffer: larger than any datagram, so that none is truncated.
 const BUFFER: usize = 65_536;
 
-/// Path to a server by datagrams, over a connected socket: it receives only the server's datagrams, and the system
-/// reports an unreachable port.
+/// Path to a server by datagrams, over a connected socket: it receives only the server's datagrams, and the
+/// system reports an unreachable port.
 pub(super) struct Datagrams<'p> {
     target: &'p Target,
     interrupt: &'p Interrupt,
     address: SockAddr,
     socket: Stream<'p>,
-    /// Further addresses. Silence says nothing about an address, so the client moves to the next one only if an address
-    /// refuses, and only until one has answered.
+    /// Further addresses. Silence says nothing about an address, so the client moves to the next one only
+    /// if an address refuses, and only until one has answered.
     alternatives: VecDeque<SockAddr>,
     sequence: Sequence,
     buffer: Vec<u8>,

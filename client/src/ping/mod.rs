@@ -1,6 +1,7 @@
 //! `echo-client ping`: round trips one by one, over a stream or by datagrams.
 //!
-//! Owns the pace of the round trips, their statistics, and what counts as lost. Must not know the other subcommands.
+//! Owns the pace of the round trips, their statistics, and what counts as lost. Must not know the other
+//! subcommands.
 //!
 //! Read [`series`] first: its loop is the same for both [transports](transport).
 

@@ -1,7 +1,7 @@
 //! Sequence of datagrams that are sent one by one, and the classification of those that arrive.
 //!
-//! A datagram starts with a header: the number of the run, and its own sequence number. So its bytes alone tell whether
-//! it is the awaited one. Must not know a socket, nor a clock but the `now` that it is given.
+//! A datagram starts with a header: the number of the run, and its own sequence number. So its bytes alone
+//! tell whether it is the awaited one. Must not know a socket, nor a clock but the `now` that it is given.
 
 use std::{collections::VecDeque, time::Instant};
 
@@ -9,11 +9,12 @@ use crate::echo::error::WrongEcho;
 
 use super::statistics::{Anomaly, millis};
 
-/// Length of the header: eight hexadecimal digits for the run, eight for the datagram. They are digits because they
-/// appear in the server's log.
+/// Length of the header: eight hexadecimal digits for the run, eight for the datagram. They are digits
+/// because they appear in the server's log.
 pub(super) const HEADER_LEN: usize = 16;
 
-/// Number of lost datagrams that are remembered. A datagram that arrives after it was forgotten counts as a duplicate.
+/// Number of lost datagrams that are remembered. A datagram that arrives after it was forgotten counts as a
+/// duplicate.
 const MAX_REMEMBERED: usize = 1024;
 
 /// Datagrams of a run.
@@ -52,8 +53,8 @@ pub(super) struct Unexpected {
 }
 
 impl Sequence {
-    /// Creates a sequence of datagrams of `size` bytes, at least [`HEADER_LEN`]. `run` is random, so that no other run is
-    /// likely to have the same number.
+    /// Creates a sequence of datagrams of `size` bytes, at least [`HEADER_LEN`]. `run` is random, so that
+    /// no other run is likely to have the same number.
     pub(super) fn new(run: u32, size: usize) -> Self {
         Self { run, size, last: 0, awaited_since: None, lost: VecDeque::new() }
     }

@@ -32,8 +32,8 @@ use super::{
 ///
 /// # Errors
 ///
-/// The server cannot be reached at the start, or the output failed. Any later failure counts as a lost round trip.
-/// Over UDP there is no connection that could fail at the start.
+/// The server cannot be reached at the start, or the output failed. Any later failure counts as a lost
+/// round trip. Over UDP there is no connection that could fail at the start.
 pub(crate) fn run(
     target: &Target,
     config: &PingConfig,

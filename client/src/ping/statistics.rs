@@ -15,8 +15,8 @@ pub(super) struct Statistics {
     min_ms: f64,
     max_ms: f64,
     mean_ms: f64,
-    /// Sum of the squared distances from the mean, by Welford's method: a plain sum of squares would lose small
-    /// differences to rounding in a long run.
+    /// Sum of the squared distances from the mean, by Welford's method: a plain sum of squares would lose
+    /// small differences to rounding in a long run.
     squares: f64,
     /// Number of anomalies of each kind.
     anomalies: [u64; Anomaly::ALL.len()],
@@ -76,8 +76,8 @@ impl Statistics {
         self.received > 0 && self.received == self.sent
     }
 
-    /// Returns the summary: a line of counts, with the anomalies that occurred and the total time, and, if there were
-    /// replies, a line of their times.
+    /// Returns the summary: a line of counts, with the anomalies that occurred and the total time, and, if
+    /// there were replies, a line of their times.
     pub(super) fn summary(&self, total: Duration) -> impl fmt::Display {
         let Self { sent, received, min_ms, max_ms, mean_ms, .. } = self;
         let lost = 100.0 * count(sent - received) / count((*sent).max(1));

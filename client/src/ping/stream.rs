@@ -82,8 +82,8 @@ impl Transport for StreamTransport<'_> {
     }
 }
 
-/// Returns a line of `size` bytes with its newline. It starts with the number of the round trip, so no two lines are
-/// equal, and none reads as an exit.
+/// Returns a line of `size` bytes with its newline. It starts with the number of the round trip, so no two
+/// lines are equal, and none reads as an exit.
 fn payload(seq: u64, size: usize) -> Vec<u8> {
     let mut line = Vec::with_capacity(size);
     line.extend(format!("{seq} ").bytes().chain((b'a'..=b'z').cycle()).take(size - 1));

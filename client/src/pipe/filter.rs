@@ -2,10 +2,11 @@
 //!
 //! Owns the loop between the three descriptors. The [window](crate::echo::window) decides what may return.
 //!
-//! It cannot deadlock: it waits for the input, for the socket to accept bytes, and for the socket to have bytes, all
-//! in one poll, and receives whenever it can. So a server can always send an echo, and then has room for more input.
-//! While the window is full the filter takes no input, and an echo empties the window. A slow reader of the output
-//! stops the whole chain, as backpressure should: the filter does not receive until the reader continues.
+//! It cannot deadlock: it waits for the input, for the socket to accept bytes, and for the socket to have
+//! bytes, all in one poll, and receives whenever it can. So a server can always send an echo, and then has
+//! room for more input. While the window is full the filter takes no input, and an echo empties the window.
+//! A slow reader of the output stops the whole chain, as backpressure should: the filter does not receive
+//! until the reader continues.
 
 use std::{
     io::{Read, Write},
@@ -27,15 +28,16 @@ use crate::{
 
 use super::{error::Error, output::Output};
 
-/// Limit for the server's end of stream after the last echo. A server that never closes is still an echo server; one
-/// that sends something twice does so within this time, or is not detected.
+/// Limit for the server's end of stream after the last echo. A server that never closes is still an echo
+/// server; one that sends something twice does so within this time, or is not detected.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Sends `input` to its end, or to a line that reads as an exit, and writes what returns to `output`.
 ///
 /// # Errors
 ///
-/// The echo was wrong, cut off, or made no progress for the stream's time limit; the input or the output failed.
+/// The echo was wrong, cut off, or made no progress for the stream's time limit; the input or the output
+/// failed.
 pub(crate) fn run(
     stream: &Stream<'_>,
     input: &mut (impl Read + AsFd),

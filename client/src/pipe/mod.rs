@@ -1,7 +1,8 @@
-//! Client without a terminal: a filter between standard input and output, and messages from the command line.
+//! Client without a terminal: a filter between standard input and output, and messages from the command
+//! line.
 //!
-//! Owns the loop between input, server and output, and the escaping of what reaches a terminal. Must not know how
-//! bytes are checked.
+//! Owns the loop between input, server and output, and the escaping of what reaches a terminal. Must not
+//! know how bytes are checked.
 //!
 //! Read [`filter`] first.
 

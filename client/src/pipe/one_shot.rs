@@ -19,13 +19,13 @@ use super::{error::Error, output::Output};
 
 /// Sends each message as a line and writes its echo, then sends an exit without showing the answer.
 ///
-/// A message that reads as an exit, or contains one as a line, is the last: its goodbye is written, and nothing
-/// after it is sent.
+/// A message that reads as an exit, or contains one as a line, is the last: its goodbye is written, and
+/// nothing after it is sent.
 ///
 /// # Errors
 ///
-/// An echo was wrong, late or missing, or the output failed. A server that does not answer the exit at the end is no
-/// error.
+/// An echo was wrong, late or missing, or the output failed. A server that does not answer the exit at the
+/// end is no error.
 pub(crate) fn run(
     stream: Stream<'_>,
     messages: &[Vec<u8>],

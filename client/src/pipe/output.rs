@@ -24,8 +24,8 @@ pub(crate) struct Output<W> {
 }
 
 impl Output<File> {
-    /// Opens standard output without the buffer of `std`: echoes arrive in large pieces, and each should appear
-    /// immediately.
+    /// Opens standard output without the buffer of `std`: echoes arrive in large pieces, and each should
+    /// appear immediately.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ pub(crate) enum Error {
     #[error("Could not write the output: {}", reason(.0))]
     Output(io::Error),
 
-    /// The reader of standard output has closed it, as in `echo-client < file | head -1`. This is the end of
-    /// the work, not a failure.
+    /// The reader of standard output has closed it, as in `echo-client < file | head -1`. This is the end
+    /// of the work, not a failure.
     #[error("The reader of the output has closed it")]
     OutputClosed,
 }

@@ -4,7 +4,8 @@ use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
 use signal_hook::low_level::signal_name;
 
-/// Reason for which a process did not finish its work; its text continues a sentence that starts with the process.
+/// Reason for which a process did not finish its work; its text continues a sentence that starts with the
+/// process.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ExitReason {
     /// The process exited, or was killed, in this way.

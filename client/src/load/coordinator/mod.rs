@@ -1,7 +1,7 @@
 //! Coordinator of a load: starts the worker processes, supervises them, and adds up their statistics.
 //!
-//! Owns the processes: none outlives a run, and each that fails is named. Must not know what the statistics mean, nor what
-//! the workers do.
+//! Owns the processes: none outlives a run, and each that fails is named. Must not know what the statistics
+//! mean, nor what the workers do.
 //!
 //! Read [`process_pool`] first.
 

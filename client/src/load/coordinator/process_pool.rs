@@ -1,4 +1,5 @@
-//! Pool of worker processes: started together, supervised while they run, named if they fail, and killed at the end.
+//! Pool of worker processes: started together, supervised while they run, named if they fail, and killed at
+//! the end.
 
 use std::{
     process,
@@ -48,8 +49,8 @@ impl Default for PoolTimeouts {
     }
 }
 
-/// Minimum time in which the CPU usage of a process is measured: a shorter one may be busy throughout without being a
-/// limit.
+/// Minimum time in which the CPU usage of a process is measured: a shorter one may be busy throughout
+/// without being a limit.
 const MIN_MEASURED: Duration = Duration::from_millis(250);
 
 /// Work of a pool.

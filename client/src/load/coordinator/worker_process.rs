@@ -19,7 +19,8 @@ use crate::load::ipc::{
     worker_config::WorkerConfig,
 };
 
-/// Maximum length of a message. Three histograms of 35,000 counts each, nearly all different, take less than a tenth.
+/// Maximum length of a message. Three histograms of 35,000 counts each, nearly all different, take less
+/// than a tenth.
 const MAX_LINE: usize = 16 * 1024 * 1024;
 
 /// Capacity of a pipe, and so the maximum length of a read.
@@ -93,8 +94,8 @@ impl WorkerProcess {
     }
 
     fn write(&mut self, line: &str) {
-        // A failure means that the process is gone, which the next read detects. The pipe is larger than everything that
-        // is sent to a process, so the write does not block.
+        // A failure means that the process is gone, which the next read detects. The pipe is larger than
+        // everything that is sent to a process, so the write does not block.
         let _ = self.input.write_all(line.as_bytes());
     }
 

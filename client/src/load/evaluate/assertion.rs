@@ -85,8 +85,8 @@ impl fmt::Display for Assertion {
 impl FromStr for Assertion {
     type Err = String;
 
-    /// Parses `METRIC OPERATOR VALUE`, with or without spaces. The value may be a percentage of what was sent, as in
-    /// `lost<1%`.
+    /// Parses `METRIC OPERATOR VALUE`, with or without spaces. The value may be a percentage of what was
+    /// sent, as in `lost<1%`.
     fn from_str(typed: &str) -> Result<Self, String> {
         let operator_start = typed.find(['<', '>', '=', '!']).ok_or_else(|| {
             "expected METRIC OPERATOR VALUE, as p99<5ms, with one of the operators < <= > >= = !=".to_owned()

@@ -7,7 +7,8 @@ use crate::load::{
 };
 
 impl Metric {
-    /// Returns its value in a report, in its unit; `None` if it is unknown, as the p99 of an empty histogram.
+    /// Returns its value in a report, in its unit; `None` if it is unknown, as the p99 of an empty
+    /// histogram.
     pub(super) fn value(&self, report: &Report) -> Option<f64> {
         let errors = report.errors.as_ref();
         match self {

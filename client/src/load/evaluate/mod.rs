@@ -1,7 +1,7 @@
 //! Evaluation of a report: metrics by name, assertions on them, and the verdict.
 //!
-//! Owns the names of the metrics and the thresholds of the verdict. Must not know how the figures were measured, nor how
-//! they are shown.
+//! Owns the names of the metrics and the thresholds of the verdict. Must not know how the figures were
+//! measured, nor how they are shown.
 //!
 //! Read [`verdict`] first; a metric is declared in [`metric`].
 

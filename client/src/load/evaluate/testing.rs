@@ -24,7 +24,8 @@ pub(crate) fn datagrams(messages: u32, latency_us: u64) -> Report {
     report
 }
 
-/// Returns the report of an open loop without errors, one second long, in which each message took `latency_us`.
+/// Returns the report of an open loop without errors, one second long, in which each message took
+/// `latency_us`.
 pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
     let mut latency = Histogram::default();
     (0..messages).for_each(|_| latency.record(Duration::from_micros(latency_us)));

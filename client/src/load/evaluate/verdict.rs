@@ -12,14 +12,16 @@ use crate::load::{
     stats::format::{count, percent, plural, share, time},
 };
 
-/// Share of a core from which a process counts as busy. The scheduler takes the rest, and the start and the end of the
-/// run, when a process waits for the others.
+/// Share of a core from which a process counts as busy. The scheduler takes the rest, and the start and the
+/// end of the run, when a process waits for the others.
 const BUSY: f64 = 0.90;
 
-/// Lag below which the client kept its schedule: a wakeup costs that much on a machine that does other work too.
+/// Lag below which the client kept its schedule: a wakeup costs that much on a machine that does other work
+/// too.
 const LAG_FLOOR_NS: u64 = 1_000_000;
 
-/// Share of the p99 of the latency from which the lag explains it: then the figures have about one digit less.
+/// Share of the p99 of the latency from which the lag explains it: then the figures have about one digit
+/// less.
 const LAG_SHARE: f64 = 0.10;
 
 /// Share of the target rate below which the reason also names the rate.
@@ -52,7 +54,8 @@ fn evaluate(report: &Report) -> (Verdict, String) {
     (Verdict::Valid, reason)
 }
 
-/// Returns a remark on lost datagrams, or nothing. Their loss is not a failure, because the network may lose them.
+/// Returns a remark on lost datagrams, or nothing. Their loss is not a failure, because the network may
+/// lose them.
 pub(crate) fn loss(datagrams: Option<DatagramCounts>, lost: Option<u64>) -> String {
     match (datagrams, lost) {
         (Some(DatagramCounts { sent, .. }), Some(lost @ 1..)) => {

@@ -4,8 +4,8 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 
-/// Raises the soft limit on descriptors to the hard limit, also for child processes; returns the new limit, or `None`
-/// if there is none.
+/// Raises the soft limit on descriptors to the hard limit, also for child processes; returns the new limit,
+/// or `None` if there is none.
 pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     raise(Resource::Nofile)
 }
@@ -65,7 +65,8 @@ pub(crate) fn local_port_range() -> Option<(u16, u16)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// Returns `true` if the system reuses a port one second after its connection has ended, instead of one minute.
+/// Returns `true` if the system reuses a port one second after its connection has ended, instead of one
+/// minute.
 pub(crate) fn reuses_ports(is_loopback: bool) -> bool {
     let setting = fs::read_to_string("/proc/sys/net/ipv4/tcp_tw_reuse").ok();
     match setting.as_deref().and_then(first_number) {

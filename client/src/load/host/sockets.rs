@@ -7,14 +7,15 @@ use std::{
 
 use super::proc_net::{ProcSocket, sockets};
 
-/// Returns, by local address, how many ports have a connection to this server, or had one within the last minute.
+/// Returns, by local address, how many ports have a connection to this server, or had one within the last
+/// minute.
 pub(crate) fn tcp_ports_in_use(server: SocketAddr) -> HashMap<IpAddr, u64> {
     let sockets = sockets("tcp", server.is_ipv4());
     count_ports(sockets.into_iter().filter(|socket| socket.remote == server))
 }
 
-/// Returns, by local address, how many ports have a UDP socket, to any server: an address gives each port to one
-/// socket only.
+/// Returns, by local address, how many ports have a UDP socket, to any server: an address gives each port
+/// to one socket only.
 pub(crate) fn udp_ports_in_use(server: SocketAddr) -> HashMap<IpAddr, u64> {
     count_ports(sockets("udp", server.is_ipv4()).into_iter())
 }
@@ -25,8 +26,9 @@ fn count_ports(sockets: impl Iterator<Item = ProcSocket>) -> HashMap<IpAddr, u64
     ports
 }
 
-/// Returns how many datagrams the system has dropped because these sockets had a full receive buffer, or because the
-/// datagrams were damaged; `None` if the system does not tell. Inode numbers identify the sockets.
+/// Returns how many datagrams the system has dropped because these sockets had a full receive buffer, or
+/// because the datagrams were damaged; `None` if the system does not tell. Inode numbers identify the
+/// sockets.
 pub(crate) fn datagrams_dropped(inodes: &BTreeSet<u64>, is_ipv4: bool) -> Option<u64> {
     let all = sockets("udp", is_ipv4);
     let ours: Vec<_> = all.iter().filter(|socket| inodes.contains(&socket.inode)).collect();

@@ -45,7 +45,8 @@ pub(crate) enum WorkerMessage {
 pub(crate) struct Summary {
     /// Statistics since the previous message.
     pub(crate) stats: Stats,
-    /// Time from the end of the warm-up to the last message that returned; over UDP, that returned or was sent.
+    /// Time from the end of the warm-up to the last message that returned; over UDP, that returned or was
+    /// sent.
     pub(crate) measured: Duration,
     /// Time from the end of the warm-up to the end of all work, without the final wait for lost messages.
     pub(crate) worked: Duration,

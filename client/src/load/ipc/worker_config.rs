@@ -58,7 +58,8 @@ pub(crate) enum Server {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Pace {
-    /// Closed loop: each connection has this many messages in flight, and sends the next when one has returned.
+    /// Closed loop: each connection has this many messages in flight, and sends the next when one has
+    /// returned.
     Depth(u32),
     /// Open loop: this many messages per second, of all processes together, independent of what returns.
     Rate(f64),

@@ -29,8 +29,9 @@ pub(crate) struct LoadArgs {
 pub(crate) enum LoadCommand {
     /// Merge the reports of a load that ran on several machines
     ///
-    /// Histograms are added bucket by bucket, counts are summed, and the verdict is the worst one. The files may be reports
-    /// (--json) and histogram logs (--histogram) in any mix. What a histogram log does not contain is reported as unknown.
+    /// Histograms are added bucket by bucket, counts are summed, and the verdict is the worst one. The
+    /// files may be reports (--json) and histogram logs (--histogram) in any mix. What a histogram log does
+    /// not contain is reported as unknown.
     Merge {
         /// Reports (JSON) and histogram logs
         #[arg(required = true, value_name = "FILE")]
@@ -52,9 +53,9 @@ pub(crate) struct RunArgs {
 
     /// Use UDP, as udp://HOST:PORT does: each connection is a socket, each message a datagram
     ///
-    /// Lost, reordered, duplicate and late datagrams are counted. A loss is not a failure, because the network may lose
-    /// datagrams; use --assert 'lost<1%' to limit it. A datagram is lost if it does not return within --timeout; in a closed
-    /// loop it counts as in flight until then.
+    /// Lost, reordered, duplicate and late datagrams are counted. A loss is not a failure, because the
+    /// network may lose datagrams; use --assert 'lost<1%' to limit it. A datagram is lost if it does not
+    /// return within --timeout; in a closed loop it counts as in flight until then.
     #[arg(long)]
     pub(crate) udp: bool,
 
@@ -90,16 +91,16 @@ pub(crate) struct RunArgs {
 
     /// Number of messages that each connection has in flight, in a closed loop [default: 1]
     ///
-    /// In a closed loop a connection sends its next message when one has returned. A server that pauses therefore receives
-    /// less, and the percentiles understate what its users would see. An open loop (--rate, --find-rate) sends what is due,
-    /// however much is in flight; there this option has no effect.
+    /// In a closed loop a connection sends its next message when one has returned. A server that pauses
+    /// therefore receives less, and the percentiles understate what its users would see. An open loop
+    /// (--rate, --find-rate) sends what is due, however much is in flight; there this option has no effect.
     #[arg(long, value_name = "DEPTH", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) pipeline: Option<u32>,
 
     /// Messages per second, of all processes together: an open loop
     ///
-    /// Each message is sent at its scheduled time, whatever has returned. Its latency counts from the scheduled time, which
-    /// corrects coordinated omission.
+    /// Each message is sent at its scheduled time, whatever has returned. Its latency counts from the
+    /// scheduled time, which corrects coordinated omission.
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
@@ -109,13 +110,14 @@ pub(crate) struct RunArgs {
 
     /// Expect the server to restart: reconnect when it ends a connection cleanly
     ///
-    /// A server that drains echoes what it has received and then ends the stream. Messages that cross this end are sent
-    /// again on the next connection, and counted as `resent`. A reset, or a server that is not back within --timeout, loses
-    /// messages, and the load fails.
+    /// A server that drains echoes what it has received and then ends the stream. Messages that cross this
+    /// end are sent again on the next connection, and counted as `resent`. A reset, or a server that is not
+    /// back within --timeout, loses messages, and the load fails.
     #[arg(long)]
     pub(crate) expect_restart: bool,
 
-    /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate: 500ms]
+    /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate:
+    /// 500ms]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) warmup: Option<Duration>,
 
@@ -125,8 +127,8 @@ pub(crate) struct RunArgs {
 
     /// Find the highest rate at which EXPR holds, as 'p99<5ms'
     ///
-    /// The search starts at --rate, or at 1000 per second. It doubles the rate until EXPR does not hold, halves the interval
-    /// until the result is known to 5 %, and confirms it with a longer run.
+    /// The search starts at --rate, or at 1000 per second. It doubles the rate until EXPR does not hold,
+    /// halves the interval until the result is known to 5 %, and confirms it with a longer run.
     #[arg(long, value_name = "EXPR", value_parser = Assertion::from_str)]
     pub(crate) find_rate: Option<Assertion>,
 }

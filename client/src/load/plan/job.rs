@@ -25,12 +25,12 @@ use crate::load::{
 /// Measured time of a load, unless given.
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
 
-/// Measured time of a step of a search, unless given. There are a dozen steps, and 1,000 messages per second make 3,000
-/// messages, which suffice for a p99.
+/// Measured time of a step of a search, unless given. There are a dozen steps, and 1,000 messages per
+/// second make 3,000 messages, which suffice for a p99.
 const DEFAULT_STEP_DURATION: Duration = Duration::from_secs(3);
 
-/// Warm-up of a step, unless given. Its processes and connections are new, and the first messages are slow for reasons
-/// that have nothing to do with the rate.
+/// Warm-up of a step, unless given. Its processes and connections are new, and the first messages are slow
+/// for reasons that have nothing to do with the rate.
 const DEFAULT_STEP_WARMUP: Duration = Duration::from_millis(500);
 
 /// Work of `echo-client load`.
@@ -203,7 +203,8 @@ impl Plan {
         }
     }
 
-    /// Returns the time from the start to the end, including the warm-up, unless the number of messages ends the load.
+    /// Returns the time from the start to the end, including the warm-up, unless the number of messages
+    /// ends the load.
     pub(crate) fn duration(&self) -> Option<Duration> {
         match self.stop {
             Stop::After(time) => Some(time.saturating_add(self.warmup)),

@@ -12,7 +12,8 @@ pub(crate) struct HostCapacity {
     pub(crate) processes: Option<u64>,
 }
 
-/// Descriptors of a worker besides its connections: standard streams, poll, timer, and a reserve for libraries.
+/// Descriptors of a worker besides its connections: standard streams, poll, timer, and a reserve for
+/// libraries.
 const WORKER_DESCRIPTORS: u64 = 16;
 
 /// Descriptors of the coordinator besides two pipes for each process: standard streams, signals, files.

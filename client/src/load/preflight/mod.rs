@@ -1,7 +1,7 @@
 //! Preflight: checks before a load starts, so that it fails early and says what to change.
 //!
-//! Owns the comparison of a plan with the capacity of the host, and the probe of a UDP server. Must not know where the
-//! values of the host come from.
+//! Owns the comparison of a plan with the capacity of the host, and the probe of a UDP server. Must not
+//! know where the values of the host come from.
 //!
 //! Read [`capacity`] first.
 

@@ -82,7 +82,8 @@ fn loopback_sources(needed: u64, ports: &LocalPorts) -> Option<Vec<IpAddr>> {
     })
 }
 
-/// Returns how many ports are in use at the same time, if a port stays in use for `time_wait` after its connection.
+/// Returns how many ports are in use at the same time, if a port stays in use for `time_wait` after its
+/// connection.
 ///
 /// In a closed loop the server determines how often connections are replaced, so these are not counted.
 fn ports_needed(plan: &Plan, time_wait: Duration) -> u64 {

@@ -1,7 +1,7 @@
 //! Probe: finds out whether a UDP echo server answers, before a load starts.
 //!
-//! Only an echo shows that datagrams are delivered. The probe repeats its datagram until one returns, because any may be
-//! lost.
+//! Only an echo shows that datagrams are delivered. The probe repeats its datagram until one returns,
+//! because any may be lost.
 
 use std::{io, time::Duration};
 
@@ -99,7 +99,8 @@ impl Probe<'_> {
     }
 }
 
-/// Returns the granted size of the receive buffer. Linux doubles the requested size for its own use (socket(7)).
+/// Returns the granted size of the receive buffer. Linux doubles the requested size for its own use
+/// (socket(7)).
 fn granted_receive_buffer(socket: &Socket) -> io::Result<usize> {
     Ok(socket.recv_buffer_size()? / 2)
 }

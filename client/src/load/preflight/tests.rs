@@ -86,7 +86,8 @@ fn a_closed_connection_keeps_its_port_for_a_minute() {
         churn: Some(10),
         ..plan(1, 1000)
     };
-    // 4,500 messages per second with a connect for every ten: 27,000 ports in a minute, and 1,000 connections.
+    // 4,500 messages per second with a connect for every ten: 27,000 ports in a minute, and 1,000
+    // connections.
     assert_eq!(select_sources(&churn(4500.0, 600), remote, &ports()), Ok(Vec::new()));
     let shortage = select_sources(&churn(4600.0, 600), remote, &ports()).unwrap_err();
     assert_eq!(shortage, Shortage::ChurnPorts { needed: 28_600, free: 28_000 });

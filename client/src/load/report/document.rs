@@ -18,7 +18,8 @@ pub(crate) const VERSION: u32 = 2;
 
 /// Report of a load, or of several merged loads.
 ///
-/// A value that is not known is null: a histogram log, for example, does not tell how many messages were lost.
+/// A value that is not known is null: a histogram log, for example, does not tell how many messages were
+/// lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Report of echo-client load")]
 pub(crate) struct Report {
@@ -58,8 +59,8 @@ pub(crate) struct Report {
     pub(crate) bytes_per_second: Option<f64>,
     /// Connections made.
     pub(crate) connects: Option<u64>,
-    /// Latency of messages: in a closed loop from the time at which they were sent, in an open loop from the time at
-    /// which they were due.
+    /// Latency of messages: in a closed loop from the time at which they were sent, in an open loop from
+    /// the time at which they were due.
     pub(crate) latency: Distribution,
     /// Time that connections took to be made.
     pub(crate) connect: Option<Distribution>,

@@ -34,7 +34,8 @@ struct ReportFile {
 }
 
 impl ReportFiles {
-    /// Opens and truncates the files: the report of an earlier load must not be taken for that of a load that fails.
+    /// Opens and truncates the files: the report of an earlier load must not be taken for that of a load
+    /// that fails.
     pub(crate) fn open(json: Option<&Path>, histogram: Option<&Path>) -> Result<Self, Error> {
         let open = |path: Option<&Path>| path.map(ReportFile::open).transpose();
         Ok(Self { json: open(json)?, histogram: open(histogram)? })

@@ -1,7 +1,7 @@
 //! HDR histogram log format, which other tools read and write too.
 //!
-//! A log has an interval without a tag for the latency of the whole run, and one each with the tags `connect` and `lag`.
-//! Values are nanoseconds; the maximum in plain text is in milliseconds, as usual.
+//! A log has an interval without a tag for the latency of the whole run, and one each with the tags
+//! `connect` and `lag`. Values are nanoseconds; the maximum in plain text is in milliseconds, as usual.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,7 +1,7 @@
 //! Report of a load: plain data, the formats in which it is written, and the table on the terminal.
 //!
-//! Owns the form of the document, which `docs/load-report.schema.json` describes. Must not know how the figures were
-//! measured, nor evaluate them: `evaluate` does that, one layer above.
+//! Owns the form of the document, which `docs/load-report.schema.json` describes. Must not know how the
+//! figures were measured, nor evaluate them: `evaluate` does that, one layer above.
 //!
 //! Read [`document`] first.
 

@@ -12,8 +12,8 @@ use super::{error_kind::ErrorKind, fault::Fault, histogram::Histogram};
 pub(crate) struct Stats {
     /// Messages that returned with every byte right, without those of the warm-up.
     pub(crate) messages: u64,
-    /// Messages that were sent at least in part and had not returned when their connection failed, including those of
-    /// the warm-up.
+    /// Messages that were sent at least in part and had not returned when their connection failed,
+    /// including those of the warm-up.
     pub(crate) lost: u64,
     /// Bytes that were sent and had not returned when their connection failed.
     pub(crate) bytes_lost: u64,
@@ -36,8 +36,8 @@ pub(crate) struct Stats {
     pub(crate) errors: BTreeMap<ErrorKind, u64>,
     /// First faults, at most [`Stats::MAX_FAULTS`].
     pub(crate) faults: Vec<Fault>,
-    /// Latency of messages: in a closed loop from the time at which they were sent, in an open loop from the time at
-    /// which they were due.
+    /// Latency of messages: in a closed loop from the time at which they were sent, in an open loop from
+    /// the time at which they were due.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub(crate) latency: Histogram,
     /// Time that connections took to be made.
@@ -48,8 +48,8 @@ pub(crate) struct Stats {
     pub(crate) lag: Histogram,
 }
 
-/// Counters of datagrams, besides those that returned in time. A datagram of the warm-up is not counted, unless its
-/// bytes cannot tell when it was sent.
+/// Counters of datagrams, besides those that returned in time. A datagram of the warm-up is not counted,
+/// unless its bytes cannot tell when it was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct DatagramStats {
@@ -65,8 +65,8 @@ pub(crate) struct DatagramStats {
     pub(crate) duplicates: u64,
     /// Datagrams that belong to no socket of this run, including those of the warm-up.
     pub(crate) unrecognized: u64,
-    /// Datagrams that this machine dropped because the receive buffer of a socket was full, including those of the
-    /// warm-up.
+    /// Datagrams that this machine dropped because the receive buffer of a socket was full, including those
+    /// of the warm-up.
     pub(crate) dropped: u64,
 }
 

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Histogram(Option<HdrHistogram<u64>>);
 
-/// View of a histogram that is not allocated. An allocated one takes some hundred kilobytes, and most histograms in a
-/// progress report are empty.
+/// View of a histogram that is not allocated. An allocated one takes some hundred kilobytes, and most
+/// histograms in a progress report are empty.
 static EMPTY: LazyLock<HdrHistogram<u64>> = LazyLock::new(new_hdr);
 
 fn new_hdr() -> HdrHistogram<u64> {

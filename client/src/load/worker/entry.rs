@@ -18,7 +18,8 @@ use crate::load::ipc::worker_config::{Server, WorkerConfig};
 ///
 /// # Errors
 ///
-/// The coordinator is gone or sent something else, or the system refused something that the event loop cannot do without.
+/// The coordinator is gone or sent something else, or the system refused something that the event loop
+/// cannot do without.
 pub(crate) fn run() -> io::Result<()> {
     // The end of standard input also tells that the coordinator is gone, but a busy worker reads it late.
     set_parent_process_death_signal(Some(Signal::KILL))?;

@@ -1,7 +1,7 @@
 //! Event loop of a worker process: all its channels on one poll.
 //!
-//! It connects all channels, reports that it is ready, waits for the start, and runs until every channel is done or has
-//! failed, or until the time is up and the messages in flight have returned.
+//! It connects all channels, reports that it is ready, waits for the start, and runs until every channel is
+//! done or has failed, or until the time is up and the messages in flight have returned.
 
 use std::{
     fs::File,
@@ -30,7 +30,8 @@ use crate::load::{
 const COMMANDS: Token = Token(usize::MAX - 1);
 const TIMER: Token = Token(usize::MAX - 2);
 
-/// Maximum number of connections that are being made at the same time; more would exceed a listener's backlog.
+/// Maximum number of connections that are being made at the same time; more would exceed a listener's
+/// backlog.
 const MAX_CONNECTING: usize = 128;
 
 /// Pause before the next attempt at a Unix socket whose backlog is full: no event tells when it has room.
@@ -171,7 +172,8 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             let now = self.context.now();
             timing.mark_idle(events.is_empty() && sleeps, now);
             self.handle_events(events);
-            // After a stop of this process, bytes may have arrived that are not yet received: no channel is late then.
+            // After a stop of this process, bytes may have arrived that are not yet received: no channel is
+            // late then.
             if is_polled && now >= timing.next_check {
                 timing.next_check = now + CHECK_INTERVAL;
                 self.for_each(|channel, context| channel.check_timeouts(context, now));
@@ -225,8 +227,8 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         }
     }
 
-    /// Open loop: passes the messages that are due to their channels. Messages that become due in the meantime have to
-    /// wait: otherwise a process that cannot keep up would never receive.
+    /// Open loop: passes the messages that are due to their channels. Messages that become due in the
+    /// meantime have to wait: otherwise a process that cannot keep up would never receive.
     fn send_due(&mut self) {
         let now = self.context.now();
         let count = self.channels.len() as u64;

@@ -1,10 +1,10 @@
 //! Worker process of a load: an event loop with all its connections or UDP sockets.
 //!
-//! Owns the sending, checking and timing of messages in one process. Must not know the other processes, nor what the
-//! statistics add up to: it receives its work and reports over [`ipc`](crate::load::ipc).
+//! Owns the sending, checking and timing of messages in one process. Must not know the other processes, nor
+//! what the statistics add up to: it receives its work and reports over [`ipc`](crate::load::ipc).
 //!
-//! Read [`entry`] first, then [`event_loop`], and [`connection`] for what a connection does. Imports point from the event
-//! loop over `connection` and `udp` to `io`, `diagnose` and `payload`.
+//! Read [`entry`] first, then [`event_loop`], and [`connection`] for what a connection does. Imports point
+//! from the event loop over `connection` and `udp` to `io`, `diagnose` and `payload`.
 
 mod commands;
 pub(crate) mod connection;

@@ -1,7 +1,7 @@
 //! Schedule of an open loop: when each message is due.
 //!
-//! All processes together send at one even rate: the messages of the run are numbered, and process `p` of `n` sends those
-//! whose number is `p` modulo `n`. So no message waits for another to return.
+//! All processes together send at one even rate: the messages of the run are numbered, and process `p` of
+//! `n` sends those whose number is `p` modulo `n`. So no message waits for another to return.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Creates the schedule of one of `processes` that together send `rate` messages per second; this one sends at most
-    /// `total`.
+    /// Creates the schedule of one of `processes` that together send `rate` messages per second; this one
+    /// sends at most `total`.
     pub(super) fn new(rate: f64, process: u32, processes: u32, total: u64) -> Self {
         Self { rate, process, processes, taken: 0, total }
     }
@@ -33,7 +33,8 @@ impl Schedule {
         (self.taken < self.total).then(|| Duration::try_from_secs_f64(number / self.rate).ok())?
     }
 
-    /// Takes a message that is due at `now`; returns its number in this process, and the time at which it was due.
+    /// Takes a message that is due at `now`; returns its number in this process, and the time at which it
+    /// was due.
     pub(super) fn take(&mut self, now: Duration) -> Option<(u64, Duration)> {
         let due = self.next_due().filter(|due| *due <= now)?;
         self.taken += 1;

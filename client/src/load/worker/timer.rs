@@ -1,7 +1,7 @@
 //! Timer of an open loop.
 //!
-//! It is a timer of the kernel, because a poll counts in milliseconds, and a message that is sent late after too long a
-//! sleep would count against the server.
+//! It is a timer of the kernel, because a poll counts in milliseconds, and a message that is sent late
+//! after too long a sleep would count against the server.
 
 use std::{
     io,

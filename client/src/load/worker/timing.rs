@@ -25,8 +25,8 @@ pub(super) struct Timing {
     pub(super) next_report: Duration,
     /// Time of the next check of the time limits.
     pub(super) next_check: Duration,
-    /// Time since which there has been no work, and the CPU time by then. The process waits at the end for messages that
-    /// are lost, and that wait is no work.
+    /// Time since which there has been no work, and the CPU time by then. The process waits at the end for
+    /// messages that are lost, and that wait is no work.
     idle_since: Option<(Duration, Duration)>,
 }
 

@@ -12,8 +12,9 @@ use crate::load::{
 };
 
 impl Connection {
-    /// Handles the end of the stream. It is no failure if nothing is in flight and nothing is left to send. `sent` is the
-    /// result of the last send: a failed one may have consumed the error that tells a reset from an end.
+    /// Handles the end of the stream. It is no failure if nothing is in flight and nothing is left to send.
+    /// `sent` is the result of the last send: a failed one may have consumed the error that tells a reset
+    /// from an end.
     pub(super) fn handle_end(
         &mut self,
         context: &mut Context<'_>,
@@ -34,7 +35,8 @@ impl Connection {
         }
     }
 
-    /// Closes the connection if nothing is in flight, and either nothing is left to send or its churn limit is reached.
+    /// Closes the connection if nothing is in flight, and either nothing is left to send or its churn limit
+    /// is reached.
     pub(super) fn close_if_idle(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
         if !matches!(self.state, State::Open(_)) || self.expectation.in_flight() > 0 {
             return Ok(());
@@ -73,7 +75,8 @@ impl Connection {
         self.collect_evidence(context)
     }
 
-    /// Finishes the connection, or makes a new one if its churn limit is reached and messages are left to send.
+    /// Finishes the connection, or makes a new one if its churn limit is reached and messages are left to
+    /// send.
     pub(super) fn finish_or_replace(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
         self.state = State::Finished;
         if context.config.churn.is_some()

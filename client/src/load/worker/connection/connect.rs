@@ -46,13 +46,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Connects again after the server has drained and ended the connection. The messages in flight are sent again.
+    /// Connects again after the server has drained and ended the connection. The messages in flight are
+    /// sent again.
     pub(super) fn reconnect_after_drain(&mut self, context: &mut Context<'_>) {
         context.stats.drains += 1;
         context.stats.bytes_resent += self.expectation.outstanding_bytes();
         context.stats.resent += self.expectation.requeue(&context.streams);
         self.state = State::Disconnected;
-        // A server that ends every connection immediately gets no more attempts than one that is not reachable.
+        // A server that ends every connection immediately gets no more attempts than one that is not
+        // reachable.
         if self.drained_at.is_none() {
             self.drained_at = Some(context.now());
             self.try_reconnect(context);
@@ -65,8 +67,8 @@ impl Connection {
         }
     }
 
-    /// Handles a failed connect: it is retried if the server may be restarting, or if the backlog of its Unix socket is
-    /// full.
+    /// Handles a failed connect: it is retried if the server may be restarting, or if the backlog of its
+    /// Unix socket is full.
     pub(super) fn retry_later(
         &mut self,
         context: &Context<'_>,

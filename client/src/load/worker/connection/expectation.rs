@@ -1,8 +1,9 @@
 //! Expectation of a connection: what it may send, what is in flight, and what must return.
 //!
-//! There are three positions in one stream: what has returned, what has been sent, and what is queued for sending. Only
-//! the times of the lines in flight are stored: the bytes are generated when they are sent, and again when they are
-//! checked. Must not know a clock or a socket; times count from the start of the run.
+//! There are three positions in one stream: what has returned, what has been sent, and what is queued for
+//! sending. Only the times of the lines in flight are stored: the bytes are generated when they are sent,
+//! and again when they are checked. Must not know a clock or a socket; times count from the start of the
+//! run.
 
 use std::{
     collections::VecDeque,
@@ -21,7 +22,8 @@ pub(super) struct Expectation {
     sent: Cursor,
     /// End of what is queued. Invariant: a line starts there.
     queued: Cursor,
-    /// Times from which the lines that have not returned count, oldest first, each with the number of its lines.
+    /// Times from which the lines that have not returned count, oldest first, each with the number of its
+    /// lines.
     since: VecDeque<(Duration, u64)>,
 }
 
@@ -75,8 +77,8 @@ impl Expectation {
         Ok(())
     }
 
-    /// Checks bytes that have returned. For complete lines it calls `on_lines` with the time from which they count, and
-    /// their number. `buffer` is scratch space.
+    /// Checks bytes that have returned. For complete lines it calls `on_lines` with the time from which
+    /// they count, and their number. `buffer` is scratch space.
     ///
     /// # Errors
     ///
@@ -142,8 +144,8 @@ impl Expectation {
         self.sent.offset() - self.returned.offset()
     }
 
-    /// Queues every line again that has not returned completely: the socket is closed, and no more will return. The
-    /// lines count from their original time. Returns how many of them had been sent.
+    /// Queues every line again that has not returned completely: the socket is closed, and no more will
+    /// return. The lines count from their original time. Returns how many of them had been sent.
     pub(super) fn requeue(&mut self, streams: &Streams) -> u64 {
         let lines = self.outstanding_lines(streams);
         self.returned.rewind_line(streams);

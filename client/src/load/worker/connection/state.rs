@@ -20,8 +20,8 @@ pub(in crate::load::worker) struct Connection {
     pub(super) backlog: VecDeque<Duration>,
     /// Number of lines that had returned when the present socket was connected.
     pub(super) lines_at_connect: u64,
-    /// Time at which the present socket was connected, unless it is the first: messages that were due before could not be
-    /// sent, which is no lag of the client.
+    /// Time at which the present socket was connected, unless it is the first: messages that were due
+    /// before could not be sent, which is no lag of the client.
     pub(super) reconnected_at: Duration,
     /// Time at which the server ended the previous connection, until bytes return.
     pub(super) drained_at: Option<Duration>,

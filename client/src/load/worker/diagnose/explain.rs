@@ -19,11 +19,12 @@ use crate::load::{
 /// Maximum number of bytes of a refusal in an explanation.
 const MAX_REFUSAL: usize = 120;
 
-/// Minimum and maximum number of bytes to collect from the first wrong one on: a message that is late, not lost, should
-/// be among them.
+/// Minimum and maximum number of bytes to collect from the first wrong one on: a message that is late, not
+/// lost, should be among them.
 const EVIDENCE: RangeInclusive<usize> = 256..=4 * 1024 * 1024;
 
-/// Returns how many bytes to collect from the first wrong one on, if messages have at most `max_size` bytes.
+/// Returns how many bytes to collect from the first wrong one on, if messages have at most `max_size`
+/// bytes.
 pub(in crate::load::worker) fn evidence_len(max_size: u32) -> usize {
     (max_size as usize).saturating_mul(3).clamp(*EVIDENCE.start(), *EVIDENCE.end())
 }
@@ -76,7 +77,8 @@ fn wrong_len(right: &[u8], evidence: &[u8]) -> usize {
     evidence.len() - equal
 }
 
-/// Describes bytes of the connection's own stream, of which those from `index` on belong to another position.
+/// Describes bytes of the connection's own stream, of which those from `index` on belong to another
+/// position.
 fn misplaced(
     streams: &Streams,
     expected: &Cursor,

@@ -21,8 +21,8 @@ const MAX_STREAMS: u64 = 4096;
 /// Maximum number of lines that are counted for a search.
 const MAX_LINES: u64 = 10_000_000;
 
-/// Returns an index in the wrong bytes, as close to the first one as possible, and the position where the bytes from
-/// there on belong.
+/// Returns an index in the wrong bytes, as close to the first one as possible, and the position where the
+/// bytes from there on belong.
 pub(super) fn locate(
     streams: &Streams,
     expected: &Cursor,
@@ -43,8 +43,8 @@ pub(super) fn locate(
             (position.connection < connections && position != here).then_some((index, position))
         })
     };
-    // The first bytes are the most reliable, wherever they belong. A long line contains a name. A short one may start
-    // with the end of a right line, and continue with bytes from elsewhere.
+    // The first bytes are the most reliable, wherever they belong. A long line contains a name. A short one
+    // may start with the end of a right line, and continue with bytes from elsewhere.
     let second_line = memchr::memchr(b'\n', wrong).map_or(0, |newline| newline + 1);
     find(own, 0)
         .or_else(|| others().find_map(|other| find(other, 0)))
@@ -53,8 +53,8 @@ pub(super) fn locate(
         .or_else(|| others().find_map(|other| find(other, second_line)))
 }
 
-/// Returns how many streams can be searched in a short time: if lines differ in length, all lines before the position
-/// have to be counted.
+/// Returns how many streams can be searched in a short time: if lines differ in length, all lines before
+/// the position have to be counted.
 fn stream_limit(streams: &Streams, expected: &Cursor) -> u64 {
     if streams.uniform_len().is_some() {
         MAX_STREAMS
@@ -96,8 +96,8 @@ pub(super) fn stream_contains(
     expected == bytes
 }
 
-/// Returns `true` if the next `missing` bytes of the stream arrive later in the evidence, which follows other bytes from
-/// `index` on.
+/// Returns `true` if the next `missing` bytes of the stream arrive later in the evidence, which follows
+/// other bytes from `index` on.
 pub(super) fn arrives_later(
     streams: &Streams,
     expected: &Cursor,

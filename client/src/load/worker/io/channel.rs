@@ -31,8 +31,8 @@ pub(crate) trait Channel: Sized {
     /// The connection cannot be made.
     fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()>;
 
-    /// Adds a message that is due (open loop). Returns `true` if it is the first of the backlog, so that the channel has
-    /// to be [driven](Self::drive).
+    /// Adds a message that is due (open loop). Returns `true` if it is the first of the backlog, so that
+    /// the channel has to be [driven](Self::drive).
     fn push_due(&mut self, due: Duration) -> bool;
 
     /// Handles an event of the socket.
@@ -41,7 +41,8 @@ pub(crate) trait Channel: Sized {
     /// Receives and sends as far as possible, within the limit of a turn.
     fn drive(&mut self, context: &mut Context<'_>);
 
-    /// Returns `true` if it reached the limit of a turn, and has to be driven without an event. Clears the flag.
+    /// Returns `true` if it reached the limit of a turn, and has to be driven without an event. Clears the
+    /// flag.
     fn take_yielded(&mut self) -> bool;
 
     /// Stops sending, and finishes if nothing is in flight.

@@ -1,4 +1,5 @@
-//! Basis of a channel: the trait that the event loop drives, the context that channels share, and the socket calls.
+//! Basis of a channel: the trait that the event loop drives, the context that channels share, and the
+//! socket calls.
 //!
 //! Must not know the kinds of channels, nor the event loop.
 //!

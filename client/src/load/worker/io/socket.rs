@@ -1,7 +1,8 @@
 //! System calls of a channel's socket.
 //!
-//! The functions on the path of a message are inlined into the event loop, and so is all code between: a function that
-//! returns after a system call is expensive, because the processor has lost its prediction of the return address.
+//! The functions on the path of a message are inlined into the event loop, and so is all code between: a
+//! function that returns after a system call is expensive, because the processor has lost its prediction of
+//! the return address.
 
 use std::{
     io,
@@ -16,16 +17,16 @@ use socket2::{Protocol, SockAddr, Socket, Type};
 
 use crate::load::ipc::worker_config::Server;
 
-/// Requested receive buffer of a UDP socket. The system grants as much as it allows, and uses memory only for datagrams
-/// that have arrived.
+/// Requested receive buffer of a UDP socket. The system grants as much as it allows, and uses memory only
+/// for datagrams that have arrived.
 pub(crate) const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// Returns a non-blocking socket that is connected to the server, or that becomes writable when it is.
 ///
 /// # Errors
 ///
-/// The system has no descriptor or port left, or no route to the server. A Unix socket with a full backlog is
-/// [`WouldBlock`](io::ErrorKind::WouldBlock), and no event tells when it has room.
+/// The system has no descriptor or port left, or no route to the server. A Unix socket with a full backlog
+/// is [`WouldBlock`](io::ErrorKind::WouldBlock), and no event tells when it has room.
 pub(crate) fn connect(server: &Server, source: Option<IpAddr>) -> io::Result<Socket> {
     let (address, kind, protocol) = match server {
         Server::Tcp(address) => (SockAddr::from(*address), Type::STREAM, Some(Protocol::TCP)),

@@ -53,7 +53,8 @@ impl BlockGenerator {
     #[inline]
     pub(super) fn block(&self, number: u64) -> [u8; BLOCK_LEN] {
         let position = spread(scatter(number ^ self.key));
-        // The owner's digits are combined with the position's: otherwise half of every block would be equal.
+        // The owner's digits are combined with the position's: otherwise half of every block would be
+        // equal.
         let name = [position, position ^ self.owner];
         // The second half adds no information, and costs little.
         let words = [name[0], name[1], name[1] ^ FILLER[0], name[0] ^ FILLER[1]];
@@ -122,7 +123,8 @@ fn unscatter(scattered: u64) -> u64 {
     (scattered ^ scattered >> (HALF_BITS / 2)).wrapping_mul(UNSCATTER) & MASK_40
 }
 
-/// Finalizer of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every bit of the argument.
+/// Finalizer of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every bit of the
+/// argument.
 pub(super) fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -15,7 +15,8 @@ pub(crate) struct Streams {
 const LINE_KEY: u64 = 0x5851_f42d_4c95_7f2d;
 
 impl Streams {
-    /// Creates streams with lines of `sizes` bytes, including the newline; the seed determines the size of each line.
+    /// Creates streams with lines of `sizes` bytes, including the newline; the seed determines the size of
+    /// each line.
     ///
     /// # Panics
     ///
@@ -73,8 +74,8 @@ impl Streams {
 
     /// Writes a datagram to the start of `buffer`; returns its length.
     ///
-    /// Datagrams are not lines: each starts with a block of its connection's stream, and has no newline, so that its
-    /// first [`NAME_LEN`] bytes identify it ([`Streams::identify_datagram`]).
+    /// Datagrams are not lines: each starts with a block of its connection's stream, and has no newline, so
+    /// that its first [`NAME_LEN`] bytes identify it ([`Streams::identify_datagram`]).
     ///
     /// # Panics
     ///

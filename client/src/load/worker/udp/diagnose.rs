@@ -14,8 +14,8 @@ use crate::load::{
     },
 };
 
-/// Explains a datagram that arrived at socket `connection`, which has sent `sent` datagrams. `id` is what its bytes say it
-/// is, or was before the damage.
+/// Explains a datagram that arrived at socket `connection`, which has sent `sent` datagrams. `id` is what
+/// its bytes say it is, or was before the damage.
 pub(super) fn explain(
     streams: &Streams,
     connection: u64,

@@ -1,8 +1,9 @@
 //! Expectation of a UDP socket: which datagrams it has sent, and the classification of those that arrive.
 //!
-//! A datagram names its socket and its number, and its bytes are generated again when it returns, so only the send times of
-//! the datagrams in flight are stored. Lost datagrams are remembered: one that still arrives is late, and any other that
-//! had returned before is a duplicate. Must not know a clock or a socket; times count from the start of the run.
+//! A datagram names its socket and its number, and its bytes are generated again when it returns, so only
+//! the send times of the datagrams in flight are stored. Lost datagrams are remembered: one that still
+//! arrives is late, and any other that had returned before is a duplicate. Must not know a clock or a
+//! socket; times count from the start of the run.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,8 +15,8 @@ use crate::load::worker::payload::{
     streams::Streams,
 };
 
-/// Maximum number of lost datagrams that a socket remembers. A datagram that arrives after it was forgotten counts as a
-/// duplicate.
+/// Maximum number of lost datagrams that a socket remembers. A datagram that arrives after it was forgotten
+/// counts as a duplicate.
 const MAX_REMEMBERED: usize = 65_536;
 
 /// Maximum number of datagrams in flight that are compared with one whose name is damaged.
@@ -134,8 +135,8 @@ impl Expectation {
         }
     }
 
-    /// Marks the datagrams as lost that were sent before a time and have not returned: calls `on_lost` with the time from
-    /// which each counts.
+    /// Marks the datagrams as lost that were sent before a time and have not returned: calls `on_lost` with
+    /// the time from which each counts.
     pub(super) fn give_up(&mut self, before: Duration, mut on_lost: impl FnMut(Duration)) {
         while let Some(first) = self.window.front() {
             if !first.has_returned {
@@ -190,7 +191,8 @@ impl Expectation {
         Arrival::Returned(Returned { since, is_late, is_reordered })
     }
 
-    /// Identifies a datagram whose name is damaged: by the name of a later block, or by its similarity to one in flight.
+    /// Identifies a datagram whose name is damaged: by the name of a later block, or by its similarity to
+    /// one in flight.
     fn identify_damaged(
         &self,
         streams: &Streams,

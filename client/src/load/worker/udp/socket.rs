@@ -168,8 +168,8 @@ impl UdpSocket {
                     let is_last = self.expectation.in_flight() == 0;
                     self.send_pending(context, Some(now))?;
                     if is_last && self.expectation.in_flight() > 0 {
-                        // Everything in flight has returned, so another receive would mostly fail. Anything that has
-                        // arrived nevertheless is received with the next datagram.
+                        // Everything in flight has returned, so another receive would mostly fail. Anything
+                        // that has arrived nevertheless is received with the next datagram.
                         self.has_more = true;
                         return Ok(());
                     }
@@ -283,7 +283,8 @@ impl UdpSocket {
         }
     }
 
-    /// Finishes the socket after an error: datagrams are no longer delivered, and those in flight will not return.
+    /// Finishes the socket after an error: datagrams are no longer delivered, and those in flight will not
+    /// return.
     fn fail(&mut self, context: &mut Context<'_>) {
         context.stats.record_error(ErrorKind::Unreachable);
         self.give_up(context, Duration::MAX);
