@@ -56,7 +56,7 @@ pub(crate) enum Command {
     #[command(after_long_help = ping::args::EXAMPLES)]
     Ping(PingArgs),
 
-    /// Load the server with many processes and connections, check every byte, and judge the result
+    /// Load the server with many processes and connections, check every byte, and give a verdict
     ///
     /// Without --rate it is a closed loop: each connection sends its next message when one has returned.
     /// With --rate it is an open loop: messages are sent on schedule, and their latency counts from the

@@ -28,7 +28,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 
-    /// Limit for the connection, and for each reply, as 500ms, 2s or 1m
+    /// Limit for the connection, and for each reply, such as 500ms, 2s or 1m
     ///
     /// In a pipe, it limits the time in which no byte returns although some are missing.
     #[arg(long, global = true, value_name = "DURATION", default_value = "5s")]

@@ -26,7 +26,7 @@ pub(crate) struct PingArgs {
     #[arg(long, short, default_value_t = 4)]
     pub(crate) count: u64,
 
-    /// Time from the start of one round trip to the start of the next, as 200ms or 1s
+    /// Time from the start of one round trip to the start of the next, such as 200ms or 1s
     #[arg(long, short, value_name = "DURATION", default_value = "1s")]
     #[arg(value_parser = duration)]
     pub(crate) interval: Duration,

@@ -89,7 +89,7 @@ impl FromStr for Assertion {
     /// sent, as in `lost<1%`.
     fn from_str(typed: &str) -> Result<Self, String> {
         let operator_start = typed.find(['<', '>', '=', '!']).ok_or_else(|| {
-            "expected METRIC OPERATOR VALUE, as p99<5ms, with one of the operators < <= > >= = !=".to_owned()
+            "expected METRIC OPERATOR VALUE, such as p99<5ms, with one of the operators < <= > >= = !=".to_owned()
         })?;
         let (metric, rest) = typed.split_at(operator_start);
         let metric: Metric = metric.trim().parse()?;
@@ -110,7 +110,7 @@ impl FromStr for Assertion {
         };
         let threshold = match metric.unit() {
             Unit::Time => parse_time(value).ok_or_else(|| {
-                format!("'{metric}' is a time: expected a number and a unit (ns us ms s m), as 5ms or 1.5s")
+                format!("'{metric}' is a time: expected a number and a unit (ns us ms s m), such as 5ms or 1.5s")
             }),
             Unit::Number => parse_number(value)
                 .ok_or_else(|| format!("'{metric}' is a number: expected 0, 50000 or 1e6, for example")),

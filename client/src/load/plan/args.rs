@@ -125,7 +125,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 
-    /// Find the highest rate at which EXPR holds, as 'p99<5ms'
+    /// Find the highest rate at which EXPR holds, such as 'p99<5ms'
     ///
     /// The search starts at --rate, or at 1000 per second. It doubles the rate until EXPR does not hold,
     /// halves the interval until the result is known to 5 %, and confirms it with a longer run.
@@ -145,7 +145,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) histogram: Option<PathBuf>,
 
-    /// Exit with status 3 unless EXPR holds, as 'p99<5ms' or 'errors=0'; may be repeated
+    /// Exit with status 3 unless EXPR holds, such as 'p99<5ms' or 'errors=0'; may be repeated
     #[arg(long = "assert", value_name = "EXPR", value_parser = Assertion::from_str)]
     pub(crate) assertions: Vec<Assertion>,
 
@@ -172,15 +172,15 @@ Examples:
   echo-client load merge a.json b.json                  one report of two machines
 
 Metrics of EXPR:
-  p50 p90 p99 p99.9 (any percentile) min mean max        latency; connect.p99, lag.max: of connects, of the lag
-  messages lost errors connects seconds rate bytes/s     errors.KIND: connect reset closed timeout
-  bytes-lost drains resent                               wrong-bytes unreachable
-  sent late reordered duplicates corrupt strangers       over UDP; dropped: by the client's own system
-  lost<1% and the like are shares of what was sent
-  operators < <= > >= = !=; times need a unit: ns us ms s m
+  p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
+  messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
+  bytes-lost drains resent                             wrong-bytes unreachable
+  sent late reordered duplicates corrupt strangers     over UDP; dropped: by the client's system
+  lost<1%, late<1% and so on are shares of the messages that were sent
+  Operators are < <= > >= = !=. Times need a unit: ns us ms s m.
 
 Exit status (the first that applies):
-  1  FAILED: server not reached, errors, lost messages (except over UDP), wrong bytes, a failed process
+  1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process
   3  an assertion does not hold, or no rate was found
   4  CLIENT-LIMITED: the client, not the server, was the limit
   0  VALID
