@@ -1,97 +1,35 @@
-//! The client of an echo server: it sends, and checks every byte that comes back.
+//! Client of an echo server: it sends messages, and checks every byte that returns.
 //!
-//! | module | what it owns |
+//! | folder | owns |
 //! |---|---|
-//! | [`args`], [`server_url`], [`config`] | the command line as typed, then as understood |
-//! | [`interactive`] | a conversation in a terminal, by way of [`prompt`], [`history`] and [`watcher`] |
-//! | [`filter`] | everything from a pipe and back, by way of [`window`] |
-//! | [`oneshot`] | messages from the command line |
-//! | [`ping`] | round trips one by one, by way of [`statistics`] |
-//! | [`load`] | many processes, many connections, every byte checked, and a verdict |
-//! | [`exchange`], [`goodbye`] | a message and its echo, an exit and its answer |
-//! | [`connect`], [`link`], [`wait`] | a connection, its socket, and waiting for it |
-//! | [`output`] | echoes into a pipe or onto a terminal |
-//! | [`error`] | what can go wrong, in the user's words |
+//! | `cli` | arguments, configuration, dispatch to the subcommands |
+//! | `interactive` | session of a user in a terminal |
+//! | `pipe` | filter between standard input and output; messages from the command line |
+//! | `ping` | round trips one by one |
+//! | `load` | load generator: worker processes, report, verdict |
+//! | `echo` | a message and its echo, an exit and its goodbye |
+//! | `net` | name resolution, connections, waiting |
+//! | `endpoint` | arguments that name the server |
+//! | `stdio` | errors of standard input and output |
 //!
-//! Dependencies point down this table. Bytes on the wire are checked in [`exchange`] and [`window`],
-//! and nowhere else, save for the datagrams of [`ping`]; system calls on the socket are in [`link`] and
-//! [`connect`].
+//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net`. `endpoint` and
+//! `stdio` import nothing of this crate.
 
-use std::{
-    fs::File,
-    io::{self, IsTerminal as _, Write as _},
-    os::fd::AsFd as _,
-};
-
-pub mod args;
-pub mod config;
-pub mod connect;
-pub mod error;
-pub mod exchange;
-pub mod filter;
-pub mod goodbye;
-pub mod history;
-pub mod interactive;
-pub mod link;
-pub mod load;
-pub mod oneshot;
-pub mod output;
-pub mod ping;
-pub mod prompt;
-pub mod server_url;
-pub mod statistics;
+mod cli;
+mod echo;
+mod endpoint;
+mod interactive;
+mod load;
+mod net;
+mod ping;
+mod pipe;
+mod stdio;
 #[cfg(test)]
 mod testing;
-pub mod wait;
-pub mod watcher;
-pub mod window;
 
-use args::Args;
-use clap::CommandFactory as _;
-use common::cli::{
-    completions, manual,
-    status::{FAILED, SUCCESS},
+pub use cli::{
+    args::Args,
+    config::{Config, ConfigError},
+    error::Error,
+    run::run,
 };
-use config::{Config, Mode};
-use error::Error;
-use output::Output;
-
-/// Does the job, with the process's standard input and output; says the exit status.
-///
-/// # Errors
-///
-/// What went wrong, and has not been shown to anybody yet.
-pub fn run(config: &Config) -> Result<u8, Error> {
-    let (target, stdin, mut stdout) = (&config.target, io::stdin(), io::stdout());
-    match &config.mode {
-        Mode::Converse if stdin.is_terminal() && stdout.is_terminal() => {
-            interactive::run(target, &mut stdout)?;
-        }
-        Mode::Converse => {
-            // Without std's buffer, of whose content `poll` would know nothing.
-            let input = stdin.as_fd().try_clone_to_owned().map_err(Error::Input)?;
-            let link = target.connect()?;
-            filter::run(&link, &mut File::from(input), &mut Output::standard(&stdout)?)?;
-        }
-        Mode::Messages(messages) => {
-            oneshot::run(target.connect()?, messages, &mut Output::standard(&stdout)?)?;
-        }
-        Mode::Ping(ping) => {
-            let is_perfect = ping::run(target, ping, &mut stdout)?;
-            return Ok(if is_perfect { SUCCESS } else { FAILED });
-        }
-        Mode::Load(job) => return load::run(target, job, &mut stdout),
-        Mode::LoadWorker => {
-            load::child::run().map_err(|error| Error::System { what: "work for a load", error })?;
-        }
-        Mode::Completions(shell) => {
-            let script = completions::script(*shell, Args::command());
-            stdout.write_all(&script).and_then(|()| stdout.flush()).map_err(Error::output)?;
-        }
-        Mode::Manual(directory) => {
-            manual::write(Args::command(), directory)
-                .map_err(|error| Error::System { what: "write man pages", error })?;
-        }
-    }
-    Ok(SUCCESS)
-}

@@ -1,8 +1,8 @@
-//! `echo-client`: the command line in, the exit status out.
+//! Program `echo-client`: parses the command line, runs it, and returns the exit status.
 
 use std::{io::Write as _, process::ExitCode};
 
-use client::{args::Args, config::Config, error::Error};
+use client::{Args, Config};
 use common::cli::{
     parse_args,
     status::{FAILED, SUCCESS},
@@ -11,13 +11,12 @@ use common::cli::{
 
 fn main() -> ExitCode {
     let args: Args = parse_args();
-    let config = Config::try_from(args).unwrap_or_else(|mistake| usage_error(&mistake.to_string()));
+    let config = Config::try_from(args).unwrap_or_else(|error| usage_error(&error.to_string()));
     match client::run(&config) {
         Ok(status) => status.into(),
-        // Whoever read our output had enough of it: `echo-client < file | head -1` is no failure.
-        Err(Error::OutputClosed) => SUCCESS.into(),
+        Err(error) if error.is_output_closed() => SUCCESS.into(),
         Err(error) => {
-            // A closed standard error must not turn a failure into a panic.
+            // Not `eprintln!`, which panics if standard error is closed.
             let _ = writeln!(std::io::stderr(), "Error: {error}");
             FAILED.into()
         }

@@ -113,5 +113,5 @@ fn what_is_wrong_with_a_unix_socket_is_said_with_what_to_do() {
         "Make sure the server is running, and that this is its path.\n",
     );
     drop(UnixListener::bind(&path).unwrap());
-    failed("nobody listens on it", "Make sure the server is running.\n");
+    failed("no process listens on it", "Make sure the server is running.\n");
 }

@@ -518,7 +518,7 @@ fn the_highest_rate_under_a_limit_comes_with_its_curve() {
     let report = Report::of(server.address(), &format!("{run} --find-rate p99<50ms"));
     let steps = report.json("/find_rate/steps").as_array().expect("a list");
     assert!(steps.len() > 1, "{report:?}");
-    let rates: Vec<f64> = steps.iter().filter_map(|step| step["asked"].as_f64()).collect();
+    let rates: Vec<f64> = steps.iter().filter_map(|step| step["target_rate"].as_f64()).collect();
     assert!(rates.is_sorted(), "{rates:?}");
     let found = report.json("/find_rate/found").as_f64();
     let expected: &[i32] = if found.is_some() { &[0, 4] } else { &[3, 4] };

@@ -67,7 +67,7 @@ fn nobody_there_is_told_at_once() {
     let ended = Program::client(nobody, &args).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
     let text = ended.stdout_text();
-    let line = format!("No echo from {nobody}: seq=2 (nobody listens: port unreachable)");
+    let line = format!("No echo from {nobody}: seq=2 (port unreachable: no process listens on it)");
     assert!(text.contains(&line), "{text}");
     assert!(text.contains("2 sent, 0 received, 100% lost, time "), "{text}");
 }

@@ -1,128 +1,132 @@
-//! `--find-rate`: loads at one rate after the other, until the highest is known at which a condition
-//! holds.
+//! `--find-rate`: loads at different rates, until the highest is known at which a condition holds.
 //!
-//! Where to look next is the search's to say. Must not know how a report is shown.
+//! The [search](super::search) chooses the rates. Must not know how a report is shown.
 
 use super::{
-    args::ResultArgs,
-    assertion::Assertion,
-    plan::Plan,
-    progress::Progress,
-    report::{Curve, Judged, Report, Step},
-    run::Site,
-    search::{Finding, Found, Purpose, search},
-    text,
-    verdict::Verdict,
-    wire::{Pace, Stop},
+    coordinator::progress::Progress,
+    error::Error,
+    evaluate::assertion::Assertion,
+    ipc::worker_config::{Pace, Stop},
+    plan::job::Plan,
+    report::{
+        document::{AssertionResult, Report},
+        rate_curve::{RateCurve, RateStep},
+        verdict::Verdict,
+    },
+    runner::Runner,
+    search::{Finding, Limit, Purpose, SearchResult, search},
+    stats::format,
 };
-use crate::error::Error;
+use crate::net;
 
-/// Where the search begins unless told otherwise, in messages a second: what every server keeps up
-/// with, and a p99 of 30 messages of a step.
-pub const DEFAULT_START: f64 = 1000.0;
+/// Rate at which the search starts unless given, in messages per second: every server sustains it, and a
+/// step has 30 messages above its p99.
+const DEFAULT_START: f64 = 1000.0;
 
-/// The messages that a step has at least: with fewer there is nothing to tell its percentiles from.
-pub const FEWEST: f64 = 20.0;
+/// Minimum number of messages of a step: fewer do not give percentiles.
+const MIN_MESSAGES: f64 = 20.0;
 
-/// How many times longer than a step the confirmation is.
-pub const CONFIRMATION: u32 = 3;
+/// Duration of the confirmation, in steps.
+const CONFIRMATION_STEPS: u32 = 3;
 
-/// The share of the rate that has to be achieved: a server that answers less is not at that rate.
-pub const ACHIEVED: f64 = 0.95;
+/// Share of the target rate that has to be achieved: a server that answers less does not sustain the rate.
+const MIN_ACHIEVED: f64 = 0.95;
 
-/// Searches, and reports on the confirmation of what was found, or on the last step if nothing was.
+/// Searches the highest rate; returns the report of its confirmation, or of the last step if there is none.
 ///
 /// # Errors
 ///
-/// A step could not begin. A search that is stopped is no error: its report says so.
-pub fn run(
-    site: &Site<'_>,
+/// A step could not start. A search that is stopped is no error: its report says that it was.
+pub(super) fn run(
+    runner: &Runner<'_>,
     plan: &Plan,
     condition: &Assertion,
-    results: &ResultArgs,
+    is_quiet: bool,
 ) -> Result<Report, Error> {
     let mut steps = Vec::new();
     let mut last = None;
     let start = plan.rate().unwrap_or(DEFAULT_START);
-    let outcome = search(start, lowest(plan), |rate, purpose| {
-        let name = format!("step {}, {}   ", steps.len() + 1, text::rate(rate));
-        let report = site
-            .run(&at(plan, rate, purpose), Progress::new(name, results.quiet))
-            .map_err(Halt::Error)?;
-        let (finding, remark) = judge(&report, rate, condition);
+    let result = search(start, min_rate(plan), |rate, purpose| {
+        let name = format!("step {}, {}   ", steps.len() + 1, format::rate(rate));
+        let report = runner
+            .run(&step_plan(plan, rate, purpose), Progress::new(name, is_quiet))
+            .map_err(Abort::Error)?;
+        let (finding, remark) = classify(&report, rate, condition);
         steps.push(step(&report, rate, finding, remark));
-        let stopped = report.stopped_early;
+        let is_stopped = report.stopped_early;
         last = Some(report);
-        if stopped { Err(Halt::Stopped) } else { Ok(finding) }
+        if is_stopped { Err(Abort::Stopped) } else { Ok(finding) }
     });
-    let found = match outcome {
-        Ok(found) => found,
-        Err(Halt::Stopped) => Found { rate: None, limit: None },
-        Err(Halt::Error(error)) => return Err(error),
+    let result = match result {
+        Ok(result) => result,
+        Err(Abort::Stopped) => SearchResult { rate: None, limit: None },
+        Err(Abort::Error(error)) => return Err(error),
     };
-    let Some(mut report) = last else { return Err(Error::Interrupted) };
-    conclude(&mut report, condition, found);
-    steps.sort_by(|one, other| one.asked.total_cmp(&other.asked));
-    report.find_rate = Some(Curve { condition: condition.to_string(), found: found.rate, steps });
+    let Some(mut report) = last else { return Err(net::Error::Interrupted.into()) };
+    conclude(&mut report, condition, result);
+    steps.sort_by(|one, other| one.target_rate.total_cmp(&other.target_rate));
+    let (condition, found) = (condition.to_string(), result.rate);
+    report.find_rate = Some(RateCurve { condition, found, steps });
     Ok(report)
 }
 
-/// The lowest rate that is tried.
-fn lowest(plan: &Plan) -> f64 {
-    match plan.stop {
-        Stop::After(time) => FEWEST / time.as_secs_f64(),
-        Stop::Messages(_) => 1.0,
-    }
-}
-
-/// Why a search ends before its time.
-enum Halt {
+/// Reason why a search ends early.
+enum Abort {
     Stopped,
     Error(Error),
 }
 
-/// The load of a step.
-fn at(plan: &Plan, rate: f64, purpose: Purpose) -> Plan {
-    let times = match purpose {
+/// Returns the lowest rate that is tried.
+fn min_rate(plan: &Plan) -> f64 {
+    match plan.stop {
+        Stop::After(time) => MIN_MESSAGES / time.as_secs_f64(),
+        Stop::Messages(_) => 1.0,
+    }
+}
+
+/// Returns the plan of a step.
+fn step_plan(plan: &Plan, rate: f64, purpose: Purpose) -> Plan {
+    let steps = match purpose {
         Purpose::Step => 1,
-        Purpose::Confirmation => CONFIRMATION,
+        Purpose::Confirmation => CONFIRMATION_STEPS,
     };
     let stop = match plan.stop {
-        Stop::After(time) => Stop::After(time.saturating_mul(times)),
+        Stop::After(time) => Stop::After(time.saturating_mul(steps)),
         Stop::Messages(messages) => Stop::Messages(messages),
     };
     Plan { pace: Pace::Rate(rate), stop, ..plan.clone() }
 }
 
-/// What a step has shown, and a remark on it.
-fn judge(report: &Report, rate: f64, condition: &Assertion) -> (Finding, String) {
-    let is_broken = !report.faults.is_empty() || !report.casualties.is_empty();
-    let judged = Judged::new(condition, report);
+/// Classifies a step; returns a remark if the condition does not hold.
+fn classify(report: &Report, rate: f64, condition: &Assertion) -> (Finding, String) {
+    let is_broken = !report.faults.is_empty() || !report.failed_processes.is_empty();
+    let result = condition.evaluate(report);
     match report.verdict {
-        Verdict::Failed if is_broken => (Finding::Broken, report.reason.clone()),
-        // A server that is asked too much may well close connections.
-        Verdict::Failed => (Finding::Exceeded, report.reason.clone()),
-        // What the client adds makes the figures worse, never better: a condition that holds all the
-        // same holds.
-        _ if judged.holds && report.rate >= ACHIEVED * rate => (Finding::Holds, String::new()),
-        Verdict::ClientLimited => (Finding::ClientLimited, brief(&report.reason)),
-        _ if judged.holds => {
-            let share = text::percent(report.rate / rate);
-            (Finding::Exceeded, format!("the server answered {share} of it"))
+        Verdict::Failed if is_broken => (Finding::Limited(Limit::Broken), report.reason.clone()),
+        // An overloaded server may close connections.
+        Verdict::Failed => (Finding::Limited(Limit::Exceeded), report.reason.clone()),
+        // The client makes the figures worse, never better: a condition that holds nevertheless does hold.
+        _ if result.holds && report.rate >= MIN_ACHIEVED * rate => (Finding::Holds, String::new()),
+        Verdict::ClientLimited => {
+            (Finding::Limited(Limit::ClientLimited), without_advice(&report.reason))
         }
-        _ => (Finding::Exceeded, judged.figure),
+        _ if result.holds => {
+            let share = format::percent(report.rate / rate);
+            (Finding::Limited(Limit::Exceeded), format!("the server answered {share} of it"))
+        }
+        _ => (Finding::Limited(Limit::Exceeded), result.figure),
     }
 }
 
-/// A reason without what to do about it.
-fn brief(reason: &str) -> String {
+/// Returns the part of a reason before its advice.
+fn without_advice(reason: &str) -> String {
     reason.split(": ").next().unwrap_or_default().to_owned()
 }
 
-fn step(report: &Report, asked: f64, finding: Finding, remark: String) -> Step {
-    Step {
-        asked,
-        achieved: report.rate,
+fn step(report: &Report, target_rate: f64, finding: Finding, remark: String) -> RateStep {
+    RateStep {
+        target_rate,
+        achieved_rate: report.rate,
         p50_ns: report.latency.p50_ns,
         p99_ns: report.latency.p99_ns,
         max_ns: report.latency.max_ns,
@@ -132,85 +136,55 @@ fn step(report: &Report, asked: f64, finding: Finding, remark: String) -> Step {
     }
 }
 
-/// What the search as a whole makes of the report on its last step.
-fn conclude(report: &mut Report, condition: &Assertion, found: Found) {
-    let figure = Judged::new(condition, report).figure;
-    let is_limited = found.limit == Some(Finding::ClientLimited);
-    let figure = match found.rate {
+/// Adds the result of the search to the report of its last step.
+pub(super) fn conclude(report: &mut Report, condition: &Assertion, result: SearchResult) {
+    let figure = condition.evaluate(report).figure;
+    let is_client_limited = result.limit == Some(Limit::ClientLimited);
+    let figure = match result.rate {
         Some(rate) => {
-            // The rate is what is judged, and not what else the figures say.
-            (report.verdict, report.reason) = if is_limited {
+            // The verdict is on the rate, not on the other figures.
+            (report.verdict, report.reason) = if is_client_limited {
                 let reason = "the client was the limit of a higher rate: use more --processes, or more machines";
                 (Verdict::ClientLimited, reason.to_owned())
             } else {
-                let reason = "what was in the way of a higher rate was not the client";
-                (Verdict::Valid, reason.to_owned())
+                (Verdict::Valid, "the client was not the limit of a higher rate".to_owned())
             };
-            format!("{figure} at {}, the highest rate that was found", text::rate(rate))
+            format!("{figure} at {}, the highest rate that was found", format::rate(rate))
         }
         None if report.stopped_early => "the search was stopped".to_owned(),
-        // Of the server nothing was learnt: the verdict says why.
-        None if is_limited => {
+        // The result says nothing about the server; the verdict says why.
+        None if is_client_limited => {
             report.verdict = report.verdict.max(Verdict::ClientLimited);
             return;
         }
         None => format!("no rate was found; at the last one {figure}"),
     };
-    let holds = found.rate.is_some();
-    report.assertions.push(Judged { assertion: condition.to_string(), holds, figure });
+    let holds = result.rate.is_some();
+    report.assertions.push(AssertionResult { assertion: condition.to_string(), holds, figure });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::testing::report;
-
-    /// What a search that came to this makes of a report, and the exit status that follows.
-    fn concluded(rate: Option<f64>, limit: Finding) -> (Report, u8) {
-        let mut report = report(1000, 300);
-        conclude(&mut report, &"p99<5ms".parse().unwrap(), Found { rate, limit: Some(limit) });
-        let status = crate::load::status(&report);
-        (report, status)
-    }
+    use crate::load::evaluate::testing::report;
 
     #[test]
-    fn what_was_found_is_an_assertion_that_holds() {
-        let (report, status) = concluded(Some(2000.0), Finding::Exceeded);
-        let judged = &report.assertions[0];
-        assert_eq!((judged.holds, status), (true, 0));
-        assert_eq!(judged.figure, "p99 is 300 \u{b5}s at 2,000/s, the highest rate that was found");
-    }
-
-    #[test]
-    fn nothing_found_is_one_that_does_not() {
-        let (report, status) = concluded(None, Finding::Exceeded);
-        assert_eq!((report.assertions[0].holds, status), (false, 3));
-    }
-
-    #[test]
-    fn where_the_client_was_the_limit_the_verdict_says_so() {
-        let (report, status) = concluded(Some(2000.0), Finding::ClientLimited);
-        assert_eq!((report.assertions[0].holds, status), (true, 4));
-        assert!(report.reason.starts_with("the client was the limit"), "{}", report.reason);
-        let (report, status) = concluded(None, Finding::ClientLimited);
-        assert_eq!((report.assertions.len(), status), (0, 4));
-    }
-
-    #[test]
-    fn a_step_is_judged_by_its_verdict_then_by_the_condition_then_by_its_rate() {
+    fn classifies_a_step_by_its_verdict_then_by_the_condition_then_by_its_rate() {
+        const EXCEEDED: Finding = Finding::Limited(Limit::Exceeded);
+        const CLIENT_LIMITED: Finding = Finding::Limited(Limit::ClientLimited);
         let condition = "p99<5ms".parse().unwrap();
-        let finding = |report: &Report, asked| judge(report, asked, &condition).0;
+        let finding = |report: &Report, rate| classify(report, rate, &condition).0;
         assert_eq!(finding(&report(1000, 300), 1000.0), Finding::Holds);
-        assert_eq!(finding(&report(1000, 6000), 1000.0), Finding::Exceeded);
-        assert_eq!(finding(&report(900, 300), 1000.0), Finding::Exceeded);
+        assert_eq!(finding(&report(1000, 6000), 1000.0), EXCEEDED);
+        assert_eq!(finding(&report(900, 300), 1000.0), EXCEEDED);
         let limited = |us| Report { verdict: Verdict::ClientLimited, ..report(1000, us) };
         assert_eq!(finding(&limited(300), 1000.0), Finding::Holds);
-        assert_eq!(finding(&limited(6000), 1000.0), Finding::ClientLimited);
-        assert_eq!(finding(&limited(300), 2000.0), Finding::ClientLimited);
+        assert_eq!(finding(&limited(6000), 1000.0), CLIENT_LIMITED);
+        assert_eq!(finding(&limited(300), 2000.0), CLIENT_LIMITED);
         let overloaded = Report { verdict: Verdict::Failed, ..report(1000, 300) };
-        assert_eq!(finding(&overloaded, 1000.0), Finding::Exceeded);
-        let casualties = vec!["process 0 died".to_owned()];
-        let broken = Report { casualties, ..overloaded };
-        assert_eq!(finding(&broken, 1000.0), Finding::Broken);
+        assert_eq!(finding(&overloaded, 1000.0), EXCEEDED);
+        let failed_processes = vec!["process 0 died".to_owned()];
+        let broken = Report { failed_processes, ..overloaded };
+        assert_eq!(finding(&broken, 1000.0), Finding::Limited(Limit::Broken));
     }
 }

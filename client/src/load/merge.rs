@@ -1,6 +1,6 @@
-//! One report of several: of a load that was spread over machines.
+//! Merging of reports, of a load that ran on several machines.
 //!
-//! Owns what adds up and how; what one of the files does not say, the sum does not say either.
+//! Owns the rules of the sum. A value that is unknown in one report is unknown in the sum.
 
 use std::{
     collections::BTreeMap,
@@ -9,44 +9,60 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use common::reason::reason;
 use serde::Deserialize;
 
 use super::{
-    failure::Failure,
-    hlog::{self, Log},
-    report::{ClientCpu, Datagrams, Distribution, Part, Report, VERSION},
-    run::per_second,
-    tally::{Tally, Times},
-    text::plural,
-    verdict::{Verdict, judge, loss},
+    build_report::per_second,
+    evaluate::verdict,
+    report::{
+        datagram_counts::DatagramCounts,
+        distribution::Distribution,
+        document::{ClientCpu, Part, Report, VERSION},
+        hlog::{self, Log},
+        verdict::Verdict,
+    },
+    stats::{
+        counters::Stats, error_kind::ErrorKind, fault::Fault, format::plural, histogram::Histogram,
+    },
 };
 
-/// Reads the files and adds them up.
+/// Failure to read a file.
+#[derive(Debug, thiserror::Error)]
+#[error("Could not read {}: {reason}", .path.display())]
+pub(crate) struct Error {
+    path: PathBuf,
+    reason: String,
+}
+
+/// Reads the files and merges them.
 ///
 /// # Errors
 ///
-/// [`Failure::Read`], for the first that is neither a report nor a histogram log.
-pub fn run(files: &[PathBuf]) -> Result<Report, Failure> {
+/// The first file that is neither a report nor a histogram log.
+pub(super) fn run(files: &[PathBuf]) -> Result<Report, Error> {
     let read = |path: &PathBuf| match read(path) {
         Ok(report) => Ok((path.display().to_string(), report)),
-        Err(reason) => Err(Failure::Read { path: path.clone(), reason }),
+        Err(reason) => Err(Error { path: path.clone(), reason }),
     };
-    Ok(merged(files.iter().map(read).collect::<Result<_, _>>()?))
+    Ok(merge(files.iter().map(read).collect::<Result<_, _>>()?))
 }
 
+/// Reads a file; returns a phrase that describes the problem if it cannot.
 fn read(path: &Path) -> Result<Report, String> {
-    let content = fs::read(path).map_err(|error| common::reason::reason(&error))?;
+    let content = fs::read(path).map_err(|error| reason(&error))?;
     if !content.trim_ascii_start().starts_with(b"{") {
-        return hlog::read(&content).map(of_log);
+        return hlog::read(&content).map(report_of_log);
     }
     let Version { version } = serde_json::from_slice(&content)
-        .map_err(|error| format!("it is no report of echo-client load ({error})"))?;
+        .map_err(|error| format!("the file is not a report of echo-client load ({error})"))?;
     if version != VERSION {
         return Err(format!(
-            "it is a report of version {version}, and this program knows {VERSION}"
+            "the report has version {version}, and this program reads version {VERSION}: repeat the load with this \
+             program, or merge with the program that wrote the report"
         ));
     }
-    serde_json::from_slice(&content).map_err(|error| format!("it is no whole report ({error})"))
+    serde_json::from_slice(&content).map_err(|error| format!("the report is incomplete ({error})"))
 }
 
 #[derive(Deserialize)]
@@ -54,8 +70,8 @@ struct Version {
     version: u32,
 }
 
-/// What a histogram log says; it is little.
-fn of_log(log: Log) -> Report {
+/// Returns the report of a histogram log, in which most values are unknown.
+fn report_of_log(log: Log) -> Report {
     let seconds = log.time.as_secs_f64();
     let messages = log.latency.len();
     let mut report = Report {
@@ -83,27 +99,26 @@ fn of_log(log: Log) -> Report {
         datagrams: None,
         errors: None,
         faults: Vec::new(),
-        casualties: Vec::new(),
+        failed_processes: Vec::new(),
         client_cpu: None,
         assertions: Vec::new(),
         find_rate: None,
         parts: Vec::new(),
     };
-    (report.verdict, report.reason) = judge(&report);
+    verdict::set(&mut report);
     report
 }
 
-/// Adds reports up; at least one, each with the name of its file.
-fn merged(reports: Vec<(String, Report)>) -> Report {
-    let (verdict, reason) = worst(&reports);
+/// Merges reports, at least one, each with the name of its file.
+fn merge(reports: Vec<(String, Report)>) -> Report {
+    let (verdict, reason) = worst_verdict(&reports);
     let all = || reports.iter().map(|(_, report)| report);
     let seconds = all().map(|report| report.seconds).fold(0.0, f64::max);
     let messages = all().map(|report| report.messages).sum();
     let bytes = sum(all().map(|report| Some(report.bytes_per_second? * report.seconds)));
-    let first = all().next();
-    let pacing = first.and_then(|report| report.pacing);
-    let mut latency = Times::default();
-    all().for_each(|report| latency.add(&report.latency.histogram));
+    let pacing = all().next().and_then(|report| report.pacing);
+    let mut latency = Histogram::default();
+    all().for_each(|report| latency.merge(&report.latency.histogram));
     Report {
         version: VERSION,
         verdict,
@@ -124,51 +139,35 @@ fn merged(reports: Vec<(String, Report)>) -> Report {
         bytes_per_second: bytes.map(|bytes| if seconds > 0.0 { bytes / seconds } else { 0.0 }),
         connects: sum(all().map(|report| report.connects)),
         latency: latency.into(),
-        connect: added(all().map(|report| report.connect.as_ref())),
-        lag: added(all().map(|report| report.lag.as_ref())),
-        datagrams: datagrams(all().map(|report| report.datagrams)),
-        errors: all().try_fold(BTreeMap::new(), |mut errors, report| {
-            for (kind, count) in report.errors.as_ref()? {
-                *errors.entry(*kind).or_default() += count;
-            }
-            Some(errors)
+        connect: merge_distributions(all().map(|report| report.connect.as_ref())),
+        lag: merge_distributions(all().map(|report| report.lag.as_ref())),
+        datagrams: sum_datagrams(all().map(|report| report.datagrams)),
+        errors: sum_errors(all().map(|report| report.errors.as_ref())),
+        faults: collect(&reports, |file, report| {
+            let text = |fault: &Fault| format!("{file}: {}", fault.text);
+            report.faults.iter().map(|fault| Fault { text: text(fault), ..fault.clone() }).collect()
         }),
-        faults: with_files(
-            &reports,
-            |report| &report.faults,
-            |file, fault| {
-                let mut fault = fault.clone();
-                fault.text = format!("{file}: {}", fault.text);
-                fault
-            },
-        ),
-        casualties: with_files(
-            &reports,
-            |report| &report.casualties,
-            |file, casualty| format!("{file}: {casualty}"),
-        ),
-        client_cpu: cpu(all().map(|report| report.client_cpu)),
+        failed_processes: collect(&reports, |file, report| {
+            report.failed_processes.iter().map(|process| format!("{file}: {process}")).collect()
+        }),
+        client_cpu: sum_cpu(all().map(|report| report.client_cpu)),
         assertions: Vec::new(),
         find_rate: None,
         parts: reports.into_iter().flat_map(|(file, report)| parts(file, report)).collect(),
     }
 }
 
-/// The worst verdict, and the reasons of those who have it.
-fn worst(reports: &[(String, Report)]) -> (Verdict, String) {
+/// Returns the worst verdict, and the reasons of the reports that have it.
+fn worst_verdict(reports: &[(String, Report)]) -> (Verdict, String) {
     let worst = reports.iter().map(|(_, report)| report.verdict).max().unwrap_or(Verdict::Unknown);
     if worst == Verdict::Valid {
-        let messages = reports.iter().map(|(_, report)| report.messages).sum();
-        let came = plural(messages, "message");
+        let messages = plural(reports.iter().map(|(_, report)| report.messages).sum(), "message");
         let lost = sum(reports.iter().map(|(_, report)| report.lost));
-        let datagrams = datagrams(reports.iter().map(|(_, report)| report.datagrams));
-        return (
-            worst,
-            format!(
-                "every byte of {came} came back right, and no client was the limit{}",
-                loss(datagrams, lost)
-            ),
-        );
+        let datagrams = sum_datagrams(reports.iter().map(|(_, report)| report.datagrams));
+        let remark = verdict::loss(datagrams, lost);
+        let reason =
+            format!("every byte of {messages} returned, and no client was the limit{remark}");
+        return (worst, reason);
     }
     let those = reports.iter().filter(|(_, report)| report.verdict == worst);
     let reasons: Vec<_> =
@@ -176,48 +175,56 @@ fn worst(reports: &[(String, Report)]) -> (Verdict, String) {
     (worst, reasons.join("; "))
 }
 
-/// The sum, if all of them are known.
+/// Returns the sum, if all numbers are known.
 fn sum<N: Add<Output = N> + Default>(numbers: impl Iterator<Item = Option<N>>) -> Option<N> {
     numbers.into_iter().try_fold(N::default(), |sum, number| Some(sum + number?))
 }
 
-fn added<'d>(all: impl Iterator<Item = Option<&'d Distribution>>) -> Option<Distribution> {
-    let mut sum = Times::default();
+fn sum_errors<'e>(
+    mut all: impl Iterator<Item = Option<&'e BTreeMap<ErrorKind, u64>>>,
+) -> Option<BTreeMap<ErrorKind, u64>> {
+    all.try_fold(BTreeMap::new(), |mut sum: BTreeMap<_, u64>, errors| {
+        for (kind, count) in errors? {
+            *sum.entry(*kind).or_default() += count;
+        }
+        Some(sum)
+    })
+}
+
+fn merge_distributions<'d>(
+    all: impl Iterator<Item = Option<&'d Distribution>>,
+) -> Option<Distribution> {
+    let mut sum = Histogram::default();
     for distribution in all {
-        sum.add(&distribution?.histogram);
+        sum.merge(&distribution?.histogram);
     }
     Some(sum.into())
 }
 
-fn with_files<T>(
-    reports: &[(String, Report)],
-    list: impl Fn(&Report) -> &Vec<T>,
-    with_file: impl Fn(&str, &T) -> T,
-) -> Vec<T> {
-    let of = |(file, report): &(String, Report)| {
-        list(report).iter().map(|item| with_file(file, item)).collect::<Vec<_>>()
-    };
-    reports.iter().flat_map(of).take(Tally::MAX_FAULTS).collect()
+/// Collects the items of all reports, up to the maximum of one report.
+fn collect<T>(reports: &[(String, Report)], items: impl Fn(&str, &Report) -> Vec<T>) -> Vec<T> {
+    let all = reports.iter().flat_map(|(file, report)| items(file, report));
+    all.take(Stats::MAX_FAULTS).collect()
 }
 
-fn datagrams(mut all: impl Iterator<Item = Option<Datagrams>>) -> Option<Datagrams> {
+fn sum_datagrams(mut all: impl Iterator<Item = Option<DatagramCounts>>) -> Option<DatagramCounts> {
     let first = all.next()??;
-    all.try_fold(first, |sum, one| {
-        let one = one?;
-        Some(Datagrams {
-            sent: sum.sent + one.sent,
-            late: sum.late + one.late,
-            reordered: sum.reordered + one.reordered,
-            duplicates: sum.duplicates + one.duplicates,
-            corrupt: sum.corrupt + one.corrupt,
-            strangers: sum.strangers + one.strangers,
-            dropped_by_client: sum.dropped_by_client + one.dropped_by_client,
+    all.try_fold(first, |sum, counts| {
+        let counts = counts?;
+        Some(DatagramCounts {
+            sent: sum.sent + counts.sent,
+            late: sum.late + counts.late,
+            reordered: sum.reordered + counts.reordered,
+            duplicates: sum.duplicates + counts.duplicates,
+            corrupt: sum.corrupt + counts.corrupt,
+            strangers: sum.strangers + counts.strangers,
+            dropped_by_client: sum.dropped_by_client + counts.dropped_by_client,
             ..sum
         })
     })
 }
 
-fn cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu> {
+fn sum_cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu> {
     let first = all.next()??;
     all.try_fold(first, |sum, cpu| {
         let cpu = cpu?;
@@ -230,7 +237,7 @@ fn cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu> {
     })
 }
 
-/// What a report has been made of: itself, or what was merged into it.
+/// Returns the parts of a report: itself, or the reports that were merged into it.
 fn parts(file: String, report: Report) -> Vec<Part> {
     if !report.parts.is_empty() {
         return report.parts;
@@ -240,97 +247,4 @@ fn parts(file: String, report: Report) -> Vec<Part> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::{
-        args::ResultArgs,
-        results::Files,
-        tally::ErrorKind,
-        testing::{datagrams, report},
-    };
-
-    fn merge(reports: &[Report]) -> Report {
-        let names = (1..).map(|number| format!("{number}.json"));
-        merged(names.zip(reports.iter().cloned()).collect())
-    }
-
-    #[test]
-    fn counts_are_summed_and_histograms_added() {
-        let sum = merge(&[report(1000, 100), Report { seconds: 2.0, ..report(3000, 900) }]);
-        assert_eq!((sum.messages, sum.lost, sum.connects), (4000, Some(0), Some(20)));
-        assert_eq!(sum.latency.count, 4000);
-        // No average of percentiles: a quarter took 100 \u{b5}s, the others 900.
-        assert!(sum.latency.histogram.quantile(0.25).as_micros() <= 100);
-        assert!(sum.latency.histogram.quantile(0.26).as_micros() >= 899);
-        // The longest time counts.
-        assert!((sum.rate - 2000.0).abs() < 1e-9);
-        assert_eq!(sum.client_cpu.map(|cpu| cpu.machine_cores), Some(8));
-        assert_eq!((sum.verdict, sum.parts.len()), (Verdict::Valid, 2));
-    }
-
-    #[test]
-    fn the_worst_verdict_is_that_of_all_and_says_whose_it_is() {
-        let errors = Some([(ErrorKind::Closed, 1)].into());
-        let mut failed = Report { errors, ..report(10, 100) };
-        (failed.verdict, failed.reason) = judge(&failed);
-        let sum = merge(&[report(10, 100), failed, report(10, 100)]);
-        assert_eq!(sum.verdict, Verdict::Failed);
-        assert_eq!(sum.reason, "2.json: 1 error (1 closed)");
-        assert_eq!(sum.errors, Some([(ErrorKind::Closed, 1)].into()));
-    }
-
-    #[test]
-    fn what_a_log_does_not_say_is_unknown() {
-        let whole = report(10, 100);
-        let log = of_log(hlog::read(&hlog::write(&whole)).unwrap());
-        assert_eq!((log.messages, log.lost, log.verdict), (10, None, Verdict::Unknown));
-        let sum = merge(&[whole, log]);
-        assert_eq!((sum.messages, sum.lost, &sum.errors), (20, None, &None));
-        assert_eq!((sum.verdict, sum.pacing, sum.client_cpu), (Verdict::Unknown, None, None));
-    }
-
-    #[test]
-    fn datagrams_add_up_and_loss_is_no_failure() {
-        let sum = merge(&[datagrams(99, 100), datagrams(198, 100)]);
-        assert_eq!((sum.lost, sum.datagrams.map(|all| all.sent)), (Some(3), Some(300)));
-        assert_eq!(sum.verdict, Verdict::Valid);
-        assert!(sum.reason.ends_with("3 of 300 datagrams were lost (1.00 %)"), "{}", sum.reason);
-        // Of connections nobody knows how many were sent.
-        assert_eq!(merge(&[datagrams(99, 100), report(10, 100)]).datagrams, None);
-    }
-
-    #[test]
-    fn parts_of_parts_are_kept() {
-        let pair = merge(&[report(1, 1), report(1, 1)]);
-        assert_eq!(merge(&[pair, report(1, 1)]).parts.len(), 3);
-    }
-
-    #[test]
-    fn what_is_written_can_be_read_and_the_rest_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = |name: &str| directory.path().join(name);
-        let results = ResultArgs {
-            json: Some(path("json")),
-            histogram: Some(path("hlog")),
-            ..ResultArgs::default()
-        };
-        let report = report(10, 100);
-        // Longer than the report: nothing of it must be left.
-        fs::write(path("json"), "x".repeat(100_000)).unwrap();
-        Files::open(&results).unwrap().write(&report).unwrap();
-        assert_eq!(read(&path("json")).unwrap(), report);
-        assert_eq!(read(&path("hlog")).unwrap().messages, 10);
-        for (content, reason) in [
-            ("", "there is no histogram in it"),
-            ("{\"a\": 1}", "it is no report of echo-client load"),
-            ("{\"version\": 99}", "it is a report of version 99"),
-            ("{\"version\": 1}", "it is no whole report"),
-            ("some text\n", "neither a report nor a histogram log"),
-            ("Tag=other,0.0,1.0,1.0,AAAA\n", "cannot be read"),
-        ] {
-            fs::write(path("wrong"), content).unwrap();
-            let mistake = read(&path("wrong")).unwrap_err();
-            assert!(mistake.contains(reason) && !mistake.contains('\n'), "{content}: {mistake}");
-        }
-    }
-}
+mod tests;

@@ -1,179 +1,41 @@
-//! `echo-client load`: many processes, many connections, every byte checked, and a verdict.
+//! `echo-client load`: a load generator with many processes and connections, which checks every byte, and a
+//! verdict on the result.
+//!
+//! | folder | owns |
+//! |---|---|
+//! | `preflight` | checks before the start: capacity of the host, reachability of the server |
+//! | `plan` | arguments, and the validated plan |
+//! | `coordinator` | worker processes and their supervision |
+//! | `worker` | one worker process: event loop, connections, payload, diagnosis of wrong bytes |
+//! | `ipc` | messages between both |
+//! | `evaluate` | metrics, assertions, verdict |
+//! | `report` | document, files, table |
+//! | `host` | limits and usage of the machine |
+//! | `stats` | counters, histograms, and their text |
+//!
+//! The modules of this folder put them together: `run` for the subcommand, `runner` for one load,
+//! `find_rate` for many. Imports point from them to the folders, and down this table. Must not know the
+//! other subcommands.
+//!
+//! Read [`run`](mod@run) first.
 
-pub mod args;
-pub mod asked;
-pub mod assertion;
-pub mod bench;
-pub mod channel;
-pub mod child;
-pub mod connection;
-pub mod conversation;
-pub mod crew;
-pub mod engine;
-pub mod failure;
-pub mod find_rate;
-pub mod hlog;
-pub mod judge;
-pub mod machine;
-pub mod merge;
-pub mod metric;
-pub mod payload;
-pub mod plan;
-pub mod preflight;
-pub mod progress;
-pub mod report;
-pub mod results;
-pub mod run;
-pub mod schedule;
-pub mod search;
-pub mod socket;
-pub mod table;
-pub mod tally;
-#[cfg(test)]
-mod testing;
-pub mod text;
-pub mod udp;
-pub mod verdict;
-pub mod wire;
-pub mod worker;
+mod build_report;
+mod coordinator;
+mod error;
+mod evaluate;
+mod find_rate;
+mod host;
+mod ipc;
+mod merge;
+pub(crate) mod plan;
+mod preflight;
+mod report;
+mod run;
+mod runner;
+mod search;
+mod stats;
+mod worker;
 
-use std::{io::Write, path::PathBuf};
-
-use common::cli::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
-use signal_hook::consts::{SIGINT, SIGTERM};
-
-use self::{
-    args::ResultArgs,
-    failure::Failure,
-    plan::{Job, Plan},
-    progress::Progress,
-    report::{Judged, Report},
-    results::Files,
-    run::Site,
-    verdict::Verdict,
-};
-use crate::{connect::Target, error::Error, wait::Interrupt};
-
-/// Does what `echo-client load` was asked to; says the exit status.
-///
-/// # Errors
-///
-/// What went wrong, and has not been shown to anybody yet.
-pub fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
-    let done = match job {
-        Job::Run(plan, results) => run_loads(target, plan, results, output, |site| {
-            site.run(plan, Progress::new(String::new(), results.quiet))
-        }),
-        Job::FindRate(plan, condition, results) => {
-            run_loads(target, plan, results, output, |site| {
-                find_rate::run(site, plan, condition, results)
-            })
-        }
-        Job::Merge(files, results) => run_merge(files, results, output),
-    };
-    match done {
-        Err(Error::Interrupted | Error::Load(Failure::Interrupted)) => Ok(signalled(SIGINT)),
-        done => done,
-    }
-}
-
-fn run_loads(
-    target: &Target,
-    plan: &Plan,
-    results: &ResultArgs,
-    output: &mut impl Write,
-    loads: impl FnOnce(&Site<'_>) -> Result<Report, Error>,
-) -> Result<u8, Error> {
-    let interrupt = Interrupt::on(&[SIGINT, SIGTERM])
-        .map_err(|error| Error::System { what: "listen for Ctrl+C", error })?;
-    let files = Files::open(results)?;
-    let site = Site::new(target, plan, &interrupt)?;
-    finish(loads(&site)?, results, files, output)
-}
-
-fn run_merge(
-    inputs: &[PathBuf],
-    results: &ResultArgs,
-    output: &mut impl Write,
-) -> Result<u8, Error> {
-    let report = merge::run(inputs)?;
-    // Only now: one of them may be a file that was read.
-    finish(report, results, Files::open(results)?, output)
-}
-
-/// Judges the assertions, shows the report, writes the files; says the exit status.
-fn finish(
-    mut report: Report,
-    results: &ResultArgs,
-    files: Files,
-    output: &mut impl Write,
-) -> Result<u8, Error> {
-    let judged = results.assertions.iter().map(|one| Judged::new(one, &report));
-    let judged: Vec<_> = judged.collect();
-    report.assertions.extend(judged);
-    let status = status(&report);
-    let body = if results.quiet { String::new() } else { table::show(&report) };
-    let text = body + &table::closing(&report);
-    let shown = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    files.write(&report)?;
-    match shown.map_err(Error::output) {
-        // Who has read enough of a report has not made it another one.
-        Ok(()) | Err(Error::OutputClosed) => Ok(status),
-        Err(error) => Err(error),
-    }
-}
-
-/// A failure goes before a condition, and that before a doubt.
-fn status(report: &Report) -> u8 {
-    match report.verdict {
-        Verdict::Failed => FAILED,
-        _ if report.assertions.iter().any(|judged| !judged.holds) => CONDITION,
-        Verdict::ClientLimited => CLIENT_LIMITED,
-        Verdict::Valid | Verdict::Unknown => SUCCESS,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::testing::report;
-
-    #[test]
-    fn a_failure_goes_before_an_assertion_and_that_before_a_doubt() {
-        let broken = Judged::new(&"p99<1us".parse().unwrap(), &report(10, 300));
-        assert!(!broken.holds);
-        for (verdict, alone, with_assertion) in [
-            (Verdict::Valid, 0, 3),
-            (Verdict::Unknown, 0, 3),
-            (Verdict::ClientLimited, 4, 3),
-            (Verdict::Failed, 1, 1),
-        ] {
-            let mut report = Report { verdict, ..report(10, 300) };
-            assert_eq!(status(&report), alone);
-            report.assertions.push(broken.clone());
-            assert_eq!(status(&report), with_assertion);
-        }
-    }
-
-    #[test]
-    fn every_word_of_an_assertion_finds_its_figure() {
-        let report = report(1000, 300);
-        for (assertion, holds) in [
-            ("messages=1000", true),
-            ("rate>=1000", true),
-            ("p50<299us", false),
-            ("p50<301us", true),
-            ("errors=0", true),
-            ("errors.reset=0", true),
-            ("lost=0", true),
-            ("bytes/s>6e4", true),
-            ("connects=10", true),
-            ("seconds<=1", true),
-            ("connect.p99<1s", false),
-            ("lag.max>0ns", false),
-        ] {
-            let judged = Judged::new(&assertion.parse().unwrap(), &report);
-            assert_eq!(judged.holds, holds, "{judged:?}");
-        }
-    }
-}
+pub(crate) use error::Error;
+pub(crate) use run::run;
+pub(crate) use worker::entry::run as run_worker;

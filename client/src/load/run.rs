@@ -1,212 +1,101 @@
-//! One load, from its plan to its report.
-//!
-//! Owns the order of things: room, server, processes, figures, verdict. Must not know how a report is
-//! shown.
+//! Subcommand `load`: runs the job, prints and writes the report, and returns the exit status.
 
-use std::{io, net::IpAddr, process::Command};
+use std::{io::Write, path::PathBuf};
 
-use common::endpoint::Endpoint;
-use rustix::io::Errno;
+use common::cli::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{
-    asked::Asked,
-    crew::{self, Outcome, Patience, Task},
-    failure::Failure,
-    machine,
-    plan::Plan,
-    preflight::{self, Ports, Room, Shortage},
-    progress::Progress,
-    report::{self, ClientCpu, Distribution, Pacing, Report, VERSION},
-    socket::RECEIVE_BUFFER,
-    tally::{Datagrams, ErrorKind, Tally},
-    udp::probe::Probe,
-    verdict::{Verdict, judge},
-    wire::{Server, Stop},
+    coordinator::progress::Progress,
+    error::Error,
+    find_rate, merge,
+    plan::{
+        args::ReportArgs,
+        job::{Job, Plan},
+    },
+    report::{document::Report, files::ReportFiles, table, verdict::Verdict},
+    runner::Runner,
 };
 use crate::{
-    connect::Target,
-    error::{Error, Unreachable},
-    wait::{Deadline, Interrupt},
+    net::{poll::Interrupt, target::Target},
+    stdio::{self, print},
 };
 
-/// Where loads are run: the server, and what this machine has for them.
-#[derive(Debug)]
-pub struct Site<'s> {
-    target: &'s Target,
-    server: Server,
-    interrupt: &'s Interrupt,
-    /// Over UDP: bytes that the receive buffer of a socket holds.
-    buffer: Option<usize>,
-}
-
-impl<'s> Site<'s> {
-    /// Looks for room and for the server.
-    ///
-    /// # Errors
-    ///
-    /// There is too little room, or no server.
-    pub fn new(target: &'s Target, plan: &Plan, interrupt: &'s Interrupt) -> Result<Self, Error> {
-        let room = Room {
-            descriptors: machine::raise_descriptors(),
-            processes: machine::processes_left(),
-        };
-        preflight::check(plan, &room).map_err(Failure::from)?;
-        let deadline = Deadline::after(target.timeout);
-        let addresses = target.resolve(deadline)?;
-        let (server, buffer) = match (&target.endpoint, &addresses[..]) {
-            (Endpoint::Unix(path), _) => (Some(Server::Unix(path.clone().into())), None),
-            (Endpoint::Tcp(_), [one]) => (one.as_socket().map(Server::Tcp), None),
-            // Of several addresses the one is taken that answers.
-            (Endpoint::Tcp(_), several) => {
-                let (_, address) = target.connect_to(several, deadline, Some(interrupt))?;
-                (address.as_socket().map(Server::Tcp), None)
-            }
-            (Endpoint::Udp(_), several) => {
-                let probe = Probe { seed: plan.seed, size: plan.sizes.min, deadline, interrupt };
-                let found = probe.first_of(several, target)?;
-                (found.address.as_socket().map(Server::Udp), Some(found.receive_buffer))
-            }
-        };
-        // Every host has addresses of IP.
-        let no_host = || target.unreachable(Unreachable::UnknownHost);
-        let server = server.ok_or_else(no_host)?;
-        Ok(Self { target, server, interrupt, buffer })
-    }
-
-    /// Runs a load.
-    ///
-    /// # Errors
-    ///
-    /// It did not begin, or was interrupted twice. What goes wrong behind that is in the report.
-    pub fn run(&self, plan: &Plan, mut progress: Progress) -> Result<Report, Error> {
-        let sources = self.sources(plan).map_err(Failure::from)?;
-        let order =
-            |process| plan.order(process, self.server.clone(), &sources, self.target.timeout);
-        let program = std::env::current_exe()
-            .map_err(|error| Error::System { what: "find its own program", error })?;
-        let task = Task {
-            command: &|| {
-                let mut command = Command::new(&program);
-                command.arg(WORKER);
-                command
-            },
-            orders: (0..plan.processes).map(order).collect(),
-            time: plan.time(),
-            timeout: self.target.timeout,
-            patience: Patience::default(),
-            interrupt: self.interrupt,
-        };
-        let outcome = crew::run(&task, &mut |tally| progress.show(tally))
-            .map_err(|failure| self.explain(failure))?;
-        Ok(report(Asked::new(self.target, plan), plan, outcome, self.buffer))
-    }
-
-    fn sources(&self, plan: &Plan) -> Result<Vec<IpAddr>, Shortage> {
-        let (server, taken) = match &self.server {
-            Server::Unix(_) => return Ok(Vec::new()),
-            Server::Tcp(server) => (*server, machine::ports_taken(*server)),
-            Server::Udp(server) => (*server, machine::udp_ports_taken(*server)),
-        };
-        // A machine that does not tell its range is taken at its word when it comes to connecting.
-        let Some((first, last)) = machine::port_range() else { return Ok(Vec::new()) };
-        let ports = Ports {
-            each: 1 + u64::from(last.saturating_sub(first)),
-            taken,
-            are_reused: machine::reuses_ports(server.ip().is_loopback()),
-        };
-        preflight::sources(plan, server, &ports)
-    }
-
-    /// A connection that could not be made is said as the other ways of the client say it.
-    fn explain(&self, failure: Failure) -> Error {
-        let Failure::Connect { errno, .. } = failure else { return failure.into() };
-        Error::from(match errno.map(Errno::from_raw_os_error) {
-            Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Failure::NoPort,
-            Some(Errno::MFILE | Errno::NFILE) => Failure::NoDescriptor,
-            errno => {
-                // Without a number it was the time limit.
-                let error = errno.map_or(io::ErrorKind::TimedOut.into(), io::Error::from);
-                return self.target.unreachable(self.target.reason(error));
-            }
-        })
-    }
-}
-
-/// The name of the hidden command that a process of a load is started with.
-pub const WORKER: &str = "load-worker";
-
-fn report(asked: Asked, plan: &Plan, outcome: Outcome, buffer: Option<usize>) -> Report {
-    let Outcome { tally, measured, cpu, busiest, casualties, stopped_early } = outcome;
-    let is_whole = !stopped_early && tally.errors.is_empty() && casualties.is_empty();
-    let Datagrams { given_up, late, .. } = tally.datagrams;
-    let datagrams = buffer.map(|given| datagrams(&tally, given));
-    let seconds = match plan.stop {
-        // It was measured to the end, even if the last message came back before.
-        Stop::After(time) if is_whole => measured.max(time),
-        _ => measured,
-    }
-    .as_secs_f64();
-    let (cpu, whole) = (cpu.as_secs_f64(), seconds + asked.warmup_seconds);
-    let is_open = plan.rate().is_some();
-    let connect = datagrams.is_none().then(|| Distribution::from(tally.connect));
-    let mut report = Report {
-        version: VERSION,
-        verdict: Verdict::Unknown,
-        reason: String::new(),
-        stopped_early,
-        plan: Some(asked),
-        pacing: Some(if is_open { Pacing::OpenLoop } else { Pacing::ClosedLoop }),
-        messages: tally.messages,
-        lost: Some(if datagrams.is_some() { given_up - late } else { tally.lost }),
-        bytes_lost: Some(tally.bytes_lost),
-        drains: Some(tally.drains),
-        resent: Some(tally.resent),
-        bytes_resent: Some(tally.bytes_resent),
-        seconds,
-        rate: per_second(tally.messages, seconds),
-        bytes_sent: Some(tally.bytes_sent),
-        bytes_checked: Some(tally.bytes_checked),
-        bytes_per_second: Some(per_second(tally.bytes_checked, whole)),
-        connects: Some(tally.connects),
-        latency: tally.latency.into(),
-        connect,
-        lag: is_open.then(|| Distribution::from(tally.lag)),
-        datagrams,
-        errors: Some(tally.errors),
-        faults: tally.faults,
-        casualties,
-        client_cpu: (seconds > 0.0).then(|| ClientCpu {
-            seconds: cpu,
-            cores: cpu / seconds,
-            busiest_process: busiest,
-            machine_cores: machine::cores(),
+/// Runs a job; returns the exit status.
+///
+/// # Errors
+///
+/// The reason why there is no report, or why it could not be written. It has not been printed.
+pub(crate) fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
+    let result = match job {
+        Job::Run(plan, args) => run_loads(target, plan, args, output, |runner| {
+            runner.run(plan, Progress::new(String::new(), args.quiet))
         }),
-        assertions: Vec::new(),
-        find_rate: None,
-        parts: Vec::new(),
+        Job::FindRate(plan, condition, args) => run_loads(target, plan, args, output, |runner| {
+            find_rate::run(runner, plan, condition, args.quiet)
+        }),
+        Job::Merge(files, args) => run_merge(files, args, output),
     };
-    (report.verdict, report.reason) = judge(&report);
-    report
-}
-
-/// What became of datagrams, at sockets whose buffers hold so many bytes.
-fn datagrams(tally: &Tally, buffer: usize) -> report::Datagrams {
-    let Datagrams { sent, late, reordered, duplicates, strangers, dropped, .. } = tally.datagrams;
-    report::Datagrams {
-        sent,
-        late,
-        reordered,
-        duplicates,
-        corrupt: tally.errors.get(&ErrorKind::WrongBytes).copied().unwrap_or(0),
-        strangers,
-        dropped_by_client: dropped,
-        receive_buffer_asked: RECEIVE_BUFFER as u64,
-        receive_buffer_given: buffer as u64,
+    match result {
+        Err(error) if error.is_interrupted() => Ok(signalled(SIGINT)),
+        result => result,
     }
 }
 
-/// Zero if nothing was measured.
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub(super) fn per_second(number: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
+fn run_loads(
+    target: &Target,
+    plan: &Plan,
+    args: &ReportArgs,
+    output: &mut impl Write,
+    run: impl FnOnce(&Runner<'_>) -> Result<Report, Error>,
+) -> Result<u8, Error> {
+    let interrupt = Interrupt::on(&[SIGINT, SIGTERM])?;
+    let files = open(args)?;
+    let runner = Runner::new(target, plan, &interrupt)?;
+    finish(run(&runner)?, args, files, output)
 }
+
+fn run_merge(inputs: &[PathBuf], args: &ReportArgs, output: &mut impl Write) -> Result<u8, Error> {
+    let report = merge::run(inputs)?;
+    // The output may be one of the inputs, so it is opened after they have been read.
+    finish(report, args, open(args)?, output)
+}
+
+fn open(args: &ReportArgs) -> Result<ReportFiles, Error> {
+    Ok(ReportFiles::open(args.json.as_deref(), args.histogram.as_deref())?)
+}
+
+/// Evaluates the assertions, prints the report and writes the files; returns the exit status.
+fn finish(
+    mut report: Report,
+    args: &ReportArgs,
+    files: ReportFiles,
+    output: &mut impl Write,
+) -> Result<u8, Error> {
+    let results = args.assertions.iter().map(|assertion| assertion.evaluate(&report));
+    let results: Vec<_> = results.collect();
+    report.assertions.extend(results);
+    let status = exit_status(&report);
+    let table = if args.quiet { String::new() } else { table::render(&report) };
+    let printed = print(output, &(table + &table::conclusion(&report)));
+    files.write(&report)?;
+    match printed {
+        // A reader that closes the output early does not change the result.
+        Ok(()) | Err(stdio::Error::OutputClosed) => Ok(status),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the exit status: a failure takes precedence over an assertion, and this over a limit of the
+/// client.
+fn exit_status(report: &Report) -> u8 {
+    match report.verdict {
+        Verdict::Failed => FAILED,
+        _ if report.assertions.iter().any(|result| !result.holds) => CONDITION,
+        Verdict::ClientLimited => CLIENT_LIMITED,
+        Verdict::Valid | Verdict::Unknown => SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests;

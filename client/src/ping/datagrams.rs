@@ -1,7 +1,7 @@
 //! Round trips by datagrams (RFC 862, UDP based echo service).
 //!
-//! Owns the socket, and which of several addresses it is for. Must not know what is made of a round
-//! trip's time; what a datagram is that comes, the sequence says.
+//! Owns the socket, and the choice between several addresses. The [sequence](super::sequence) classifies
+//! what arrives.
 
 use std::{
     collections::VecDeque,
@@ -10,135 +10,139 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::protocol::MAX_DATAGRAM;
 use socket2::{SockAddr, SockRef, Socket, Type};
 
-use super::{
-    OnAside, Route,
-    sequence::{Came, HEAD, Sequence},
-};
 use crate::{
-    connect::Target,
-    error::{Error, Unreachable},
-    link::{Link, Received},
-    wait::{Deadline, Interrupt},
+    echo,
+    net::{
+        self,
+        poll::{Deadline, Interrupt},
+        stream::{Received, Stream},
+        target::Target,
+        unreachable::Unreachable,
+    },
 };
 
-/// The fewest bytes of a round trip: those that name a datagram.
-pub const MIN_SIZE: usize = HEAD;
+use super::{
+    error::Error,
+    sequence::{Reply, Sequence},
+    transport::{OnUnexpected, Transport},
+};
 
-/// The most bytes of a round trip.
-pub const MAX_SIZE: usize = MAX_DATAGRAM as usize;
-
-/// More than any datagram holds, so that none is cut where it is received.
+/// Size of the receive buffer: larger than any datagram, so that none is truncated.
 const BUFFER: usize = 65_536;
 
-/// The way to a server by datagrams, from a connected socket: only the server's are received, and the
-/// system tells where nobody listens.
+/// Path to a server by datagrams, over a connected socket: it receives only the server's datagrams, and the
+/// system reports an unreachable port.
 pub(super) struct Datagrams<'p> {
     target: &'p Target,
     interrupt: &'p Interrupt,
     address: SockAddr,
-    link: Link<'p>,
-    /// Further addresses. Silence says nothing about an address, so only one that refuses is passed over
-    /// for the next, until one has answered.
-    others: VecDeque<SockAddr>,
+    socket: Stream<'p>,
+    /// Further addresses. Silence says nothing about an address, so the client moves to the next one only
+    /// if an address refuses, and only until one has answered.
+    alternatives: VecDeque<SockAddr>,
     sequence: Sequence,
     buffer: Vec<u8>,
 }
 
 impl<'p> Datagrams<'p> {
-    /// To the first of these addresses that there is a way to.
+    /// Creates a path to the first address that the system has a route to.
     pub(super) fn new(
         target: &'p Target,
         addresses: Vec<SockAddr>,
         size: usize,
         interrupt: &'p Interrupt,
     ) -> Result<Self, Error> {
-        let mut others = VecDeque::from(addresses);
-        let (address, link) = connect_next(target, &mut others, interrupt)?;
-        // Another number for each run: answers to an earlier one that had the same port are not ours.
+        let mut alternatives = VecDeque::from(addresses);
+        let (address, socket) = connect_next(target, &mut alternatives, interrupt)?;
+        // A random number of the run excludes replies to an earlier run that had the same port.
         let run = RandomState::new().hash_one(()) & u64::from(u32::MAX);
         let run = u32::try_from(run).unwrap_or_default();
         let (sequence, buffer) = (Sequence::new(run, size), vec![0; BUFFER]);
-        Ok(Self { target, interrupt, address, link, others, sequence, buffer })
+        Ok(Self { target, interrupt, address, socket, alternatives, sequence, buffer })
     }
 
-    fn exchange(&mut self, seq: u64, on_aside: OnAside<'_>) -> Result<Duration, Error> {
+    fn exchange(&mut self, seq: u64, on_unexpected: OnUnexpected<'_>) -> Result<Duration, Error> {
         let datagram = self.sequence.datagram(seq);
-        // What the system still has to tell of an earlier one is not about this one.
-        let _ = SockRef::from(&self.link).take_error();
-        let (began, deadline) = (Instant::now(), self.link.deadline());
-        self.sequence.send(seq, began);
-        while self.link.send(&datagram).map_err(Error::Undelivered)? == 0 {
-            self.link.wait(true, None, deadline)?;
+        // A pending error of the socket is about an earlier datagram.
+        let _ = SockRef::from(&self.socket).take_error();
+        let (start, deadline) = (Instant::now(), self.socket.deadline());
+        self.sequence.mark_sent(seq, start);
+        while self.socket.send(&datagram).map_err(Error::Undelivered)? == 0 {
+            self.socket.wait(true, None, deadline)?;
         }
         loop {
-            self.link.wait(false, None, deadline)?;
-            if self.receive(on_aside)? {
-                return Ok(began.elapsed());
+            self.socket.wait(false, None, deadline)?;
+            if self.receive(on_unexpected)? {
+                return Ok(start.elapsed());
             }
-            // Others do not put it off, however many come.
+            // Other datagrams do not extend the deadline.
             if deadline.is_past() {
-                return Err(Error::NoReply(self.link.timeout()));
+                return Err(net::Error::NoReply(self.socket.timeout()).into());
             }
         }
     }
 
-    /// Takes a datagram, if there is one; says whether it is the awaited one.
-    fn receive(&mut self, on_aside: OnAside<'_>) -> Result<bool, Error> {
-        let len = match self.link.receive(&mut self.buffer) {
+    /// Receives a datagram, if there is one; returns `true` if it is the awaited reply.
+    fn receive(&mut self, on_unexpected: OnUnexpected<'_>) -> Result<bool, Error> {
+        let len = match self.socket.receive(&mut self.buffer) {
             Ok(Received::Bytes(len)) => len,
-            // An empty one: datagrams have no end.
+            // Datagrams have no end: this one is empty.
             Ok(Received::End) => 0,
             Ok(Received::Nothing) => return Ok(false),
-            Err(Error::Lost(error)) => return Err(Error::Undelivered(error)),
-            Err(error) => return Err(error),
+            Err(net::Error::Lost(error)) => return Err(Error::Undelivered(error)),
+            Err(error) => return Err(error.into()),
         };
         match self.sequence.receive(&self.buffer[..len], Instant::now()) {
-            Came::Awaited => Ok(true),
-            Came::Wrong(wrong) => Err(wrong.into()),
-            Came::Aside(aside) => on_aside(&aside).map(|()| false),
+            Reply::Awaited => Ok(true),
+            Reply::Wrong(wrong) => Err(echo::Error::from(wrong).into()),
+            Reply::Unexpected(unexpected) => on_unexpected(&unexpected).map(|()| false),
         }
     }
 
-    /// Goes on to the next address; `false` if there is none.
-    fn pass_over(&mut self) -> bool {
-        let next = connect_next(self.target, &mut self.others, self.interrupt);
+    /// Moves to the next address; returns `false` if there is none.
+    fn try_next_address(&mut self) -> bool {
+        let next = connect_next(self.target, &mut self.alternatives, self.interrupt);
         next.is_ok_and(|next| {
-            (self.address, self.link) = next;
+            (self.address, self.socket) = next;
             true
         })
     }
 }
 
-impl Route for Datagrams<'_> {
+impl Transport for Datagrams<'_> {
     fn server(&self) -> String {
         self.target.show(&self.address)
     }
 
-    fn round_trip(&mut self, seq: u64, _: usize, on_aside: OnAside<'_>) -> Result<Duration, Error> {
+    fn round_trip(
+        &mut self,
+        seq: u64,
+        _: usize,
+        on_unexpected: OnUnexpected<'_>,
+    ) -> Result<Duration, Error> {
         loop {
-            let done = self.exchange(seq, on_aside);
-            match &done {
-                Ok(_) => self.others.clear(),
+            let result = self.exchange(seq, on_unexpected);
+            match &result {
+                Ok(_) => self.alternatives.clear(),
                 Err(_) => self.sequence.give_up(),
             }
-            match done {
-                Err(Error::Undelivered(_)) if self.pass_over() => {}
-                done => return done,
+            match result {
+                Err(Error::Undelivered(_)) if self.try_next_address() => {}
+                result => return result,
             }
         }
     }
 
-    fn rest(&mut self, until: Deadline, on_aside: OnAside<'_>) -> Result<(), Error> {
+    fn wait(&mut self, until: Deadline, on_unexpected: OnUnexpected<'_>) -> Result<(), Error> {
         while !until.is_past() {
-            match self.link.wait(false, None, until) {
-                Err(Error::NoReply(_)) => break,
+            match self.socket.wait(false, None, until) {
+                Err(net::Error::NoReply(_)) => break,
                 other => other?,
             };
-            match self.receive(on_aside) {
-                // It is about one that has been given up.
+            match self.receive(on_unexpected) {
+                // The error is about a datagram that has been given up.
                 Ok(_) | Err(Error::Undelivered(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -146,26 +150,26 @@ impl Route for Datagrams<'_> {
         Ok(())
     }
 
-    fn end(self) {}
+    fn close(self) {}
 }
 
-/// A socket to the first address that there is a way to. Nobody is asked: nothing has been sent.
+/// Connects a socket to the first address that the system has a route to. It sends nothing.
 fn connect_next<'p>(
     target: &Target,
     addresses: &mut VecDeque<SockAddr>,
     interrupt: &'p Interrupt,
-) -> Result<(SockAddr, Link<'p>), Error> {
+) -> Result<(SockAddr, Stream<'p>), net::Error> {
     let mut reasons = Vec::new();
     while let Some(address) = addresses.pop_front() {
         match connect(&address) {
             Ok(socket) => {
-                let link = Link::new(socket, target.timeout).interrupted_by(Some(interrupt));
-                return Ok((address, link));
+                let socket = Stream::new(socket, target.timeout).interrupted_by(Some(interrupt));
+                return Ok((address, socket));
             }
             Err(error) => reasons.push((target.show(&address), Unreachable::Io(error))),
         }
     }
-    Err(target.unreachable(Unreachable::all(reasons)))
+    Err(target.unreachable(Unreachable::combine(reasons)))
 }
 
 fn connect(address: &SockAddr) -> io::Result<Socket> {
@@ -181,7 +185,7 @@ mod tests {
     use common::endpoint::{Endpoint, HostPort};
     use std::{net::UdpSocket, os::unix::net::UnixStream, thread};
 
-    fn bound() -> (UdpSocket, SockAddr) {
+    fn bind() -> (UdpSocket, SockAddr) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap().into();
         (socket, address)
@@ -193,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_refuses_is_passed_over_until_one_has_answered() {
-        let (gone, nobody) = bound();
-        drop(gone);
-        let (server, there) = bound();
+    fn skips_an_address_that_refuses_until_one_has_answered() {
+        let (closed, unused) = bind();
+        drop(closed);
+        let (server, open) = bind();
         let answering = thread::spawn(move || {
             let mut buffer = [0; 100];
             let (len, peer) = server.recv_from(&mut buffer).unwrap();
@@ -204,15 +208,15 @@ mod tests {
         });
         let (interrupt, _never) = UnixStream::pair().unwrap();
         let (target, interrupt) = (target(), Interrupt::from(interrupt));
-        let addresses = vec![nobody.clone(), there.clone(), nobody];
-        let mut route = Datagrams::new(&target, addresses, 20, &interrupt).unwrap();
-        let mut no_aside = |aside: &_| panic!("{aside:?}");
-        route.round_trip(1, 20, &mut no_aside).unwrap();
-        assert_eq!(route.server(), target.show(&there));
-        // Its socket is closed: what is refused now is a lost round trip.
+        let addresses = vec![unused.clone(), open.clone(), unused];
+        let mut transport = Datagrams::new(&target, addresses, 20, &interrupt).unwrap();
+        let mut nothing_unexpected = |unexpected: &_| panic!("{unexpected:?}");
+        transport.round_trip(1, 20, &mut nothing_unexpected).unwrap();
+        assert_eq!(transport.server(), target.show(&open));
+        // The server's socket is closed: a refusal is now a lost round trip.
         answering.join().unwrap();
-        let refused = route.round_trip(2, 20, &mut no_aside).unwrap_err();
+        let refused = transport.round_trip(2, 20, &mut nothing_unexpected).unwrap_err();
         assert!(matches!(refused, Error::Undelivered(_)), "{refused}");
-        assert_eq!(route.server(), target.show(&there));
+        assert_eq!(transport.server(), target.show(&open));
     }
 }

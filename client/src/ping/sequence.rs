@@ -1,239 +1,135 @@
-//! Datagrams that are sent one by one, and what each is that comes.
+//! Sequence of datagrams that are sent one by one, and the classification of those that arrive.
 //!
-//! A datagram begins with what names it: a number that is the run's own, and its own number in the run.
-//! So it is known from its bytes alone whether it is the one that is waited for.
-//!
-//! It knows no socket, and no clock but the `now` it is given.
+//! A datagram starts with a header: the number of the run, and its own sequence number. So its bytes alone
+//! tell whether it is the awaited one. Must not know a socket, nor a clock but the `now` that it is given.
 
 use std::{collections::VecDeque, time::Instant};
 
-use crate::{
-    error::WrongEcho,
-    statistics::{Odd, millis},
-};
+use crate::echo::error::WrongEcho;
 
-/// Bytes at the head of a datagram that name it: eight hexadecimal digits for the run, eight for the
-/// datagram. Digits and not bytes, for they appear in the server's log.
-pub(super) const HEAD: usize = 16;
+use super::statistics::{Anomaly, millis};
 
-/// How many lost datagrams are remembered. One that was forgotten and comes in the end is taken for a
+/// Length of the header: eight hexadecimal digits for the run, eight for the datagram. They are digits
+/// because they appear in the server's log.
+pub(super) const HEADER_LEN: usize = 16;
+
+/// Number of lost datagrams that are remembered. A datagram that arrives after it was forgotten counts as a
 /// duplicate.
-const REMEMBERED: usize = 1024;
+const MAX_REMEMBERED: usize = 1024;
 
-/// See the [module](self).
+/// Datagrams of a run.
 #[derive(Debug)]
 pub(super) struct Sequence {
     run: u32,
     size: usize,
-    /// The number of the last one that was sent; the first is 1.
+    /// Sequence number of the last datagram that was sent; the first is 1.
     last: u64,
-    /// Since when the last one is waited for, if it is.
-    awaited: Option<Instant>,
-    /// Those that have not come back, and when they were sent.
+    /// Time at which the last datagram was sent, while its reply is awaited.
+    awaited_since: Option<Instant>,
+    /// Lost datagrams, and the time at which each was sent.
     lost: VecDeque<(u64, Instant)>,
 }
 
-/// What a datagram is that has come.
+/// Classification of a datagram that has arrived.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Came {
-    /// The one that is waited for, every byte as it was sent.
+pub(super) enum Reply {
+    /// The awaited reply, with the right bytes.
     Awaited,
-    /// The one that is waited for, with a wrong byte.
+    /// The awaited reply, with a wrong byte.
     Wrong(WrongEcho),
-    /// Another one.
-    Aside(Aside),
+    /// Any other datagram.
+    Unexpected(Unexpected),
 }
 
-/// A datagram that nobody was waiting for.
+/// Datagram that is not the awaited reply.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Aside {
-    /// What it is counted as.
-    pub(super) odd: Odd,
+pub(super) struct Unexpected {
+    /// Kind under which it is counted.
+    pub(super) anomaly: Anomaly,
     /// Its length in bytes.
     pub(super) len: usize,
-    /// Which it is, in words.
+    /// Its description.
     pub(super) text: String,
 }
 
 impl Sequence {
-    /// Of datagrams of this size, at least [`HEAD`]. No other run has the same number, as far as chance
-    /// goes.
+    /// Creates a sequence of datagrams of `size` bytes, at least [`HEADER_LEN`]. `run` is random, so that
+    /// no other run is likely to have the same number.
     pub(super) fn new(run: u32, size: usize) -> Self {
-        Self { run, size, last: 0, awaited: None, lost: VecDeque::new() }
+        Self { run, size, last: 0, awaited_since: None, lost: VecDeque::new() }
     }
 
-    /// The bytes of a datagram.
+    /// Returns the bytes of a datagram.
     pub(super) fn datagram(&self, seq: u64) -> Vec<u8> {
-        let head = format!("{:08x}{:08x}", self.run, low_half(seq));
-        head.bytes().chain((b'a'..=b'z').cycle()).take(self.size).collect()
+        let header = format!("{:08x}{:08x}", self.run, low_half(seq));
+        header.bytes().chain((b'a'..=b'z').cycle()).take(self.size).collect()
     }
 
-    /// From here on this one is waited for.
-    pub(super) fn send(&mut self, seq: u64, now: Instant) {
+    /// Marks a datagram as sent, and its reply as awaited.
+    pub(super) fn mark_sent(&mut self, seq: u64, now: Instant) {
         self.last = seq;
-        self.awaited = Some(now);
+        self.awaited_since = Some(now);
     }
 
-    /// The last one is no longer waited for: should it come, it is late.
+    /// Marks the awaited reply as lost. If it arrives after that, it is late.
     pub(super) fn give_up(&mut self) {
-        if let Some(sent) = self.awaited.take() {
+        if let Some(sent) = self.awaited_since.take() {
             self.lost.push_back((self.last, sent));
         }
-        if self.lost.len() > REMEMBERED {
+        if self.lost.len() > MAX_REMEMBERED {
             self.lost.pop_front();
         }
     }
 
-    /// Says what has come.
-    pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Came {
-        let aside = |odd, text| Came::Aside(Aside { odd, len: bytes.len(), text });
-        let Some(seq) = self.identify(bytes) else {
-            return aside(Odd::Stray, "not of this run".to_owned());
+    /// Classifies a datagram that has arrived.
+    pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Reply {
+        let unexpected =
+            |anomaly, text| Reply::Unexpected(Unexpected { anomaly, len: bytes.len(), text });
+        let Some(seq) = self.parse_header(bytes) else {
+            return unexpected(Anomaly::Stray, "not of this run".to_owned());
         };
-        let is_awaited = seq == self.last && self.awaited.is_some();
+        let is_awaited = seq == self.last && self.awaited_since.is_some();
         let expected = self.datagram(seq);
-        let right = expected.iter().zip(bytes).take_while(|(one, other)| one == other).count();
-        if right < expected.len().max(bytes.len()) {
-            let wrong = WrongEcho::new(right as u64, &expected[right..], &bytes[right..]);
+        let valid = expected.iter().zip(bytes).take_while(|(one, other)| one == other).count();
+        if valid < expected.len().max(bytes.len()) {
+            let wrong = WrongEcho::new(valid as u64, &expected[valid..], &bytes[valid..]);
             return if is_awaited {
                 self.give_up();
-                Came::Wrong(wrong)
+                Reply::Wrong(wrong)
             } else {
-                aside(Odd::Wrong, format!("seq={seq} ({wrong})"))
+                unexpected(Anomaly::Wrong, format!("seq={seq} ({wrong})"))
             };
         }
         if is_awaited {
-            self.awaited = None;
-            return Came::Awaited;
+            self.awaited_since = None;
+            return Reply::Awaited;
         }
         match self.lost.iter().position(|(lost, _)| *lost == seq) {
-            Some(at) => {
-                let sent = self.lost.remove(at).map_or(now, |(_, sent)| sent);
+            Some(index) => {
+                let sent = self.lost.remove(index).map_or(now, |(_, sent)| sent);
                 let ms = millis(now.saturating_duration_since(sent));
-                aside(Odd::Late, format!("seq={seq} time={ms:.3} ms (late)"))
+                unexpected(Anomaly::Late, format!("seq={seq} time={ms:.3} ms (late)"))
             }
-            None => aside(Odd::Duplicate, format!("seq={seq} (duplicate)")),
+            None => unexpected(Anomaly::Duplicate, format!("seq={seq} (duplicate)")),
         }
     }
 
-    /// Which of this run's datagrams begins so.
-    fn identify(&self, bytes: &[u8]) -> Option<u64> {
-        let head = str::from_utf8(bytes.get(..HEAD)?).ok()?;
+    /// Returns the sequence number of a datagram of this run.
+    fn parse_header(&self, bytes: &[u8]) -> Option<u64> {
+        let header = str::from_utf8(bytes.get(..HEADER_LEN)?).ok()?;
         let number = |digits: &str| u32::from_str_radix(digits, 16).ok();
-        let seq = number(head.get(HEAD / 2..)?)?;
-        // The last one with these digits; there may be more than four billion.
-        let behind = low_half(self.last).wrapping_sub(seq);
-        let seq = self.last.checked_sub(u64::from(behind)).filter(|seq| *seq > 0)?;
-        (number(head.get(..HEAD / 2)?)? == self.run).then_some(seq)
+        let seq = number(header.get(HEADER_LEN / 2..)?)?;
+        // The header holds the low 32 bits: it means the last datagram that has them.
+        let age = low_half(self.last).wrapping_sub(seq);
+        let seq = self.last.checked_sub(u64::from(age)).filter(|seq| *seq > 0)?;
+        (number(header.get(..HEADER_LEN / 2)?)? == self.run).then_some(seq)
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "it is meant to")]
+#[expect(clippy::cast_possible_truncation, reason = "only the low half is used")]
 fn low_half(seq: u64) -> u32 {
     seq as u32
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    struct Run(Sequence, Instant);
-
-    impl Run {
-        fn new() -> Self {
-            Self(Sequence::new(0xbeef, 20), Instant::now())
-        }
-
-        fn send(&mut self, seq: u64) {
-            self.0.send(seq, self.1);
-        }
-
-        /// What these bytes are, 1.5 s after all that was sent.
-        fn comes(&mut self, bytes: &[u8]) -> Came {
-            self.0.receive(bytes, self.1 + Duration::from_millis(1500))
-        }
-    }
-
-    fn aside(odd: Odd, text: &str) -> Came {
-        Came::Aside(Aside { odd, len: 20, text: text.to_owned() })
-    }
-
-    #[test]
-    fn a_datagram_names_its_run_and_itself() {
-        assert_eq!(Run::new().0.datagram(1), b"0000beef00000001abcd");
-        assert_eq!(Run::new().0.datagram(u64::MAX), b"0000beefffffffffabcd");
-    }
-
-    #[test]
-    fn the_awaited_one_is_told_from_a_duplicate_and_a_late_one() {
-        let mut run = Run::new();
-        let [one, two, three] = [1, 2, 3].map(|seq| run.0.datagram(seq));
-        run.send(1);
-        assert_eq!(run.comes(&one), Came::Awaited);
-        assert_eq!(run.comes(&one), aside(Odd::Duplicate, "seq=1 (duplicate)"));
-        run.send(2);
-        assert_eq!(run.comes(&one), aside(Odd::Duplicate, "seq=1 (duplicate)"));
-        run.0.give_up();
-        run.send(3);
-        assert_eq!(run.comes(&two), aside(Odd::Late, "seq=2 time=1500.000 ms (late)"));
-        assert_eq!(run.comes(&two), aside(Odd::Duplicate, "seq=2 (duplicate)"));
-        assert_eq!(run.comes(&three), Came::Awaited);
-    }
-
-    #[test]
-    fn a_wrong_byte_is_found_wherever_it_is() {
-        let mut run = Run::new();
-        run.send(1);
-        let mut datagram = run.0.datagram(1);
-        datagram[19] = b'D';
-        let wrong = "Wrong echo at byte 20: expected 'd', received 'D'";
-        let Came::Wrong(found) = run.comes(&datagram) else { panic!("it is waited for") };
-        assert_eq!(found.to_string(), wrong);
-        assert_eq!(run.comes(&datagram), aside(Odd::Wrong, &format!("seq=1 ({wrong})")));
-        let right = run.0.datagram(1);
-        assert_eq!(run.comes(&right), aside(Odd::Late, "seq=1 time=1500.000 ms (late)"));
-        // Too short, too long.
-        run.send(2);
-        assert!(matches!(run.comes(b"0000beef00000002abc"), Came::Wrong(_)));
-        run.send(3);
-        assert!(matches!(run.comes(b"0000beef00000003abcde"), Came::Wrong(_)));
-    }
-
-    #[test]
-    fn what_this_run_has_not_sent_is_a_stray() {
-        let mut run = Run::new();
-        run.send(2);
-        for bytes in [
-            &b""[..],
-            b"0000beef0000000",
-            b"0000beee00000001abcd",
-            b"0000beef00000000abcd",
-            b"0000beef00000003abcd",
-            "0000bee\u{e9}0000001abcd".as_bytes(),
-        ] {
-            let Came::Aside(aside) = run.comes(bytes) else { panic!("{bytes:?}") };
-            assert_eq!((aside.odd, aside.len), (Odd::Stray, bytes.len()), "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn numbers_go_on_behind_four_billion() {
-        let mut run = Run::new();
-        run.send(1 << 32);
-        let before = run.0.datagram((1 << 32) - 1);
-        assert_eq!(run.comes(&before), aside(Odd::Duplicate, "seq=4294967295 (duplicate)"));
-        let now = run.0.datagram(1 << 32);
-        assert_eq!(run.comes(&now), Came::Awaited);
-    }
-
-    #[test]
-    fn what_is_remembered_has_a_limit() {
-        let mut run = Run::new();
-        for seq in 1..=REMEMBERED as u64 + 1 {
-            run.send(seq);
-            run.0.give_up();
-        }
-        assert_eq!(run.0.lost.len(), REMEMBERED);
-    }
-}
+mod tests;

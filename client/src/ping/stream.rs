@@ -1,6 +1,6 @@
-//! Round trips over a connection: a line, and exactly that line back.
+//! Round trips over a stream: a line, and exactly that line back.
 //!
-//! Owns when to connect anew. Must not know how a message travels, nor what is made of its time.
+//! Owns the decision when to reconnect.
 
 use std::{
     slice,
@@ -10,70 +10,80 @@ use std::{
 use rustix::event::{PollFd, PollFlags};
 use socket2::SockAddr;
 
-use super::{OnAside, Route};
 use crate::{
-    connect::Target,
-    error::Error,
-    exchange::{exchange, take_leave},
-    link::Link,
-    wait::{Deadline, Interrupt, wait},
+    echo::{exchange::exchange, exit::close_gracefully},
+    net::{
+        self,
+        poll::{Deadline, Interrupt, poll},
+        stream::Stream,
+        target::Target,
+    },
 };
 
-/// The way to a server over connections, one after the other.
-pub(super) struct Stream<'p> {
+use super::{
+    error::Error,
+    transport::{OnUnexpected, Transport},
+};
+
+/// Path to a server over one connection at a time.
+pub(super) struct StreamTransport<'p> {
     pub(super) target: &'p Target,
-    /// The address that answered at first; a name is looked up once, as ping(8) does.
+    /// Address that answered first. The name is resolved once, as ping(8) does.
     pub(super) address: SockAddr,
     pub(super) interrupt: &'p Interrupt,
-    /// `None` after a lost round trip: a reply that comes late must not answer the next.
-    pub(super) link: Option<Link<'p>>,
+    /// `None` after a lost round trip: a late reply must not be taken for the next one.
+    pub(super) stream: Option<Stream<'p>>,
 }
 
-impl<'p> Stream<'p> {
-    fn connect(&self) -> Result<Link<'p>, Error> {
+impl<'p> StreamTransport<'p> {
+    fn connect(&self) -> Result<Stream<'p>, Error> {
         let deadline = Deadline::after(self.target.timeout);
-        self.target
-            .connect_to(slice::from_ref(&self.address), deadline, Some(self.interrupt))
-            .map(|(link, _)| link)
+        let address = slice::from_ref(&self.address);
+        Ok(self.target.connect_to(address, deadline, Some(self.interrupt))?.0)
     }
 }
 
-impl Route for Stream<'_> {
+impl Transport for StreamTransport<'_> {
     fn server(&self) -> String {
         self.target.show(&self.address)
     }
 
-    /// Connects if need be, which is not part of the time, and exchanges one message.
-    fn round_trip(&mut self, seq: u64, size: usize, _: OnAside<'_>) -> Result<Duration, Error> {
-        let link = match self.link.take() {
-            Some(link) => link,
+    /// Exchanges one message. The time does not include a reconnect.
+    fn round_trip(
+        &mut self,
+        seq: u64,
+        size: usize,
+        _: OnUnexpected<'_>,
+    ) -> Result<Duration, Error> {
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
             None => self.connect()?,
         };
         let payload = payload(seq, size);
-        let began = Instant::now();
-        exchange(&link, &payload)?;
-        let time = began.elapsed();
-        self.link = Some(link);
+        let start = Instant::now();
+        exchange(&stream, &payload)?;
+        let time = start.elapsed();
+        self.stream = Some(stream);
         Ok(time)
     }
 
-    fn rest(&mut self, until: Deadline, _: OnAside<'_>) -> Result<(), Error> {
+    fn wait(&mut self, until: Deadline, _: OnUnexpected<'_>) -> Result<(), Error> {
         let mut fds = [PollFd::new(self.interrupt, PollFlags::IN)];
-        match wait(&mut fds, until) {
+        match poll(&mut fds, until) {
             Ok(()) if fds[0].revents().is_empty() => Ok(()),
-            _ => Err(Error::Interrupted),
+            _ => Err(net::Error::Interrupted.into()),
         }
     }
 
-    fn end(self) {
-        if let Some(link) = self.link {
-            take_leave(link);
+    fn close(self) {
+        if let Some(stream) = self.stream {
+            close_gracefully(stream);
         }
     }
 }
 
-/// A line of `size` bytes, newline included. It begins with the number of the round trip, so that no
-/// two are the same and none reads as an exit.
+/// Returns a line of `size` bytes with its newline. It starts with the number of the round trip, so no two
+/// lines are equal, and none reads as an exit.
 fn payload(seq: u64, size: usize) -> Vec<u8> {
     let mut line = Vec::with_capacity(size);
     line.extend(format!("{seq} ").bytes().chain((b'a'..=b'z').cycle()).take(size - 1));
@@ -87,7 +97,7 @@ mod tests {
     use common::exit::is_exit;
 
     #[test]
-    fn a_payload_has_its_size_is_one_line_and_no_exit() {
+    fn a_payload_is_one_line_of_its_size_and_never_an_exit() {
         for size in 1..300 {
             for seq in [1, 9, 10, u64::MAX] {
                 let payload = payload(seq, size);

@@ -1,0 +1,115 @@
+//! Validated configuration: what the arguments mean together.
+//!
+//! Refuses contradictions by name. Must not run anything.
+
+use std::{os::unix::ffi::OsStringExt, path::PathBuf};
+
+use common::{cli::completions::Shell, endpoint::Endpoint};
+
+use super::args::{Args, Command};
+use crate::{
+    endpoint::select::{self, select},
+    load::plan::job::{self, Job},
+    net::target::Target,
+    ping::config::{InvalidDatagramSize, PingConfig},
+};
+
+/// Configuration of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Server to connect to.
+    pub(super) target: Target,
+    /// Work to do.
+    pub(super) mode: Mode,
+}
+
+/// Kinds of work.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Mode {
+    /// Session with standard input and output: in a terminal, or in a pipe.
+    Interactive,
+    /// Messages from the command line, at least one.
+    Messages(Vec<Vec<u8>>),
+    /// Round trips.
+    Ping(PingConfig),
+    /// Load by many connections of many processes.
+    Load(Job),
+    /// Worker process of a load.
+    LoadWorker,
+    /// Completion script for a shell.
+    Completions(Shell),
+    /// Man pages, into a directory.
+    ManPages(PathBuf),
+}
+
+/// Contradiction on the command line, with the text for the user.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct ConfigError(#[from] Contradiction);
+
+/// Contradictions on the command line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Contradiction {
+    /// `--message` with a subcommand.
+    #[error("the argument '--message <TEXT>' cannot be used with '{0}'")]
+    MessageWith(&'static str),
+    /// UDP for a session.
+    #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
+    SessionOverUdp(Endpoint),
+    /// The server is named in contradictory ways.
+    #[error(transparent)]
+    Endpoint(#[from] select::Error),
+    /// A datagram of `ping` cannot have this size.
+    #[error(transparent)]
+    DatagramSize(#[from] InvalidDatagramSize),
+    /// The arguments of a load contradict each other.
+    #[error(transparent)]
+    Load(#[from] job::Contradiction),
+}
+
+impl TryFrom<Args> for Config {
+    type Error = ConfigError;
+
+    fn try_from(args: Args) -> Result<Self, ConfigError> {
+        Ok(Self::resolve(args)?)
+    }
+}
+
+impl Config {
+    fn resolve(mut args: Args) -> Result<Self, Contradiction> {
+        let (url, is_udp) = match &mut args.command {
+            Some(Command::Ping(ping)) => (ping.url.url.take(), ping.udp),
+            Some(Command::Load(load)) => (load.load.url.url.take(), load.load.udp),
+            _ => (None, false),
+        };
+        let timeout = args.server.timeout;
+        let endpoint = select(args.url.url, url, args.server, is_udp)?;
+        let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
+        let mode = match args.command {
+            Some(command) if !messages.is_empty() => {
+                return Err(Contradiction::MessageWith(command.name()));
+            }
+            Some(Command::Ping(ping)) => Mode::Ping(ping.into()),
+            Some(Command::Load(load)) => Mode::Load((*load).try_into()?),
+            Some(Command::LoadWorker) => Mode::LoadWorker,
+            Some(Command::Completions { shell }) => Mode::Completions(shell),
+            Some(Command::Man { directory }) => Mode::ManPages(directory),
+            None if messages.is_empty() => Mode::Interactive,
+            None => Mode::Messages(messages),
+        };
+        if let Endpoint::Udp(_) = endpoint {
+            match &mode {
+                Mode::Interactive | Mode::Messages(_) => {
+                    return Err(Contradiction::SessionOverUdp(endpoint));
+                }
+                Mode::Ping(ping) => ping.check_udp()?,
+                Mode::Load(job) => job.check_udp()?,
+                Mode::LoadWorker | Mode::Completions(_) | Mode::ManPages(_) => {}
+            }
+        }
+        Ok(Self { target: Target { endpoint, timeout }, mode })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+use super::*;
+use clap::{CommandFactory as _, Parser as _};
+use common::endpoint::HostPort;
+use std::time::Duration;
+
+fn config(args: &[&str]) -> Config {
+    let args = [&["echo-client"], args].concat();
+    Config::try_from(Args::try_parse_from(args).unwrap()).unwrap()
+}
+
+fn error(args: &[&str]) -> String {
+    Args::try_parse_from([&["echo-client"], args].concat()).unwrap_err().to_string()
+}
+
+#[test]
+fn the_definition_of_the_arguments_is_valid() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn without_arguments_it_is_a_session_with_the_server_of_the_original() {
+    let timeout = Duration::from_secs(5);
+    let endpoint = Endpoint::Tcp(HostPort { host: "127.0.0.1".to_owned(), port: 65432 });
+    let target = Target { endpoint, timeout };
+    assert_eq!(config(&[]), Config { target, mode: Mode::Interactive });
+}
+
+#[test]
+fn passes_messages_unchanged() {
+    let mode = config(&["-m", "-1 \u{e9}", "-m", ""]).mode;
+    assert_eq!(mode, Mode::Messages(vec!["-1 \u{e9}".into(), Vec::new()]));
+}
+
+#[test]
+fn accepts_the_server_before_and_after_ping() {
+    let before = config(&["--host", "[::1]", "--port", "7", "ping", "--count", "0"]);
+    let after = config(&["ping", "--count", "0", "--port", "7", "--host", "::1"]);
+    assert_eq!(before, after);
+    assert_eq!(before.target.to_string(), "[::1]:7");
+    let Mode::Ping(ping) = before.mode else { panic!("{:?}", before.mode) };
+    assert_eq!(ping, PingConfig { count: None, interval: Duration::from_secs(1), size: 64 });
+}
+
+#[test]
+fn accepts_a_url_before_and_after_a_subcommand() {
+    for args in [
+        &["unix:///run/echo.sock"][..],
+        &["unix:///run/echo.sock", "-m", "x"],
+        &["ping", "unix:///run/echo.sock", "--count", "1"],
+        &["unix:///run/echo.sock", "ping"],
+    ] {
+        let endpoint = config(args).target.endpoint;
+        assert_eq!(endpoint, Endpoint::Unix("/run/echo.sock".into()), "{args:?}");
+    }
+    assert_eq!(config(&["load", "tcp://[::1]:7"]).target.to_string(), "[::1]:7");
+}
+
+#[test]
+fn refuses_a_server_that_is_named_twice() {
+    for (args, named) in [
+        (&["tcp://a", "--host", "b"][..], "'--host'"),
+        (&["--host", "b", "ping", "tcp://a"], "'--host'"),
+        (&["load", "tcp://a", "--port", "1"], "'--port'"),
+        (&["tcp://a", "ping", "tcp://b:1"], "'tcp://b:1'"),
+    ] {
+        let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
+        let error = Config::try_from(args).unwrap_err().to_string();
+        assert_eq!(error, format!("the URL 'tcp://a:65432' cannot be used with {named}"));
+    }
+}
+
+#[test]
+fn refuses_udp_for_a_session() {
+    for args in [&["udp://a"][..], &["udp://a", "-m", "x"]] {
+        let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
+        let error = Config::try_from(args).unwrap_err().to_string();
+        assert!(error.contains("'udp://a:65432'"), "{error}");
+    }
+}
+
+#[test]
+fn selects_udp_by_a_url_or_a_flag() {
+    let endpoint = Endpoint::Udp(HostPort { host: "::1".to_owned(), port: 7 });
+    for args in [
+        &["ping", "udp://[::1]:7"][..],
+        &["ping", "--udp", "udp://[::1]:7"],
+        &["ping", "--udp", "--host", "::1", "--port", "7", "--size", "65507"],
+    ] {
+        assert_eq!(config(args).target.endpoint, endpoint, "{args:?}");
+    }
+    for (args, named) in [
+        (&["ping", "--udp", "tcp://a"][..], "'--udp' cannot be used with the URL 'tcp://a:65432'"),
+        (&["ping", "--udp", "unix:///a"], "'--udp' cannot be used with the URL 'unix:///a'"),
+        (&["ping", "--udp", "--size", "65508"], "16 to 65507 bytes"),
+        (&["ping", "udp://a", "--size", "15"], "'--size 15'"),
+    ] {
+        let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
+        let error = Config::try_from(args).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+    let endpoint = Endpoint::Udp(HostPort { host: "a".to_owned(), port: 7 });
+    for args in [
+        &["load", "udp://a:7"][..],
+        &["load", "--udp", "udp://a:7"],
+        &["load", "--host", "a", "--udp", "--port", "7"],
+    ] {
+        assert_eq!(config(args).target.endpoint, endpoint, "{args:?}");
+    }
+    for url in ["tcp://a:7", "unix:///a"] {
+        let args = Args::try_parse_from(["echo-client", "load", "--udp", url]).unwrap();
+        let error = Config::try_from(args).unwrap_err().to_string();
+        assert!(error.contains("'--udp'") && error.contains(url), "{error}");
+    }
+}
+
+#[test]
+fn refuses_invalid_values_by_name() {
+    assert!(error(&["--port", "0"]).contains("0 is not in 1..=65535"));
+    assert!(error(&["--host", ""]).contains("--host"));
+    assert!(error(&["--timeout", "0s"]).contains("--timeout"));
+    assert!(error(&["ping", "--size", "0"]).contains("--size"));
+    let both = Args::try_parse_from(["echo-client", "-m", "x", "ping"]).unwrap();
+    assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("ping").into()));
+    let both = Args::try_parse_from(["echo-client", "-m", "x", "load"]).unwrap();
+    assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("load").into()));
+}

@@ -1,0 +1,121 @@
+//! Errors of an exchange, with the text that the user reads.
+
+use common::{escape::Quoted, protocol::FULL};
+
+use crate::net;
+
+/// Failure of an exchange with the server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The connection failed, or a wait ended.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+
+    /// The server ended the connection after it had returned every byte.
+    #[error("The server has closed the connection")]
+    Closed,
+
+    /// The server ended the connection before it had returned every byte.
+    #[error("The server closed the connection with {} of the echo missing", bytes(*missing))]
+    ClosedEarly {
+        /// Bytes that were accepted for sending and did not return.
+        missing: usize,
+    },
+
+    /// The server ended the connection instead of answering an exit.
+    #[error("The server closed the connection without a goodbye")]
+    NoGoodbye,
+
+    /// The echo differs from what was sent.
+    #[error(transparent)]
+    WrongEcho(#[from] WrongEcho),
+
+    /// The server is at its limit of connections, and has sent its refusal instead of an echo.
+    #[error("The server refused the connection: {}", Quoted(.0.trim_ascii_end()))]
+    Full(Vec<u8>),
+
+    /// The server sent bytes while no echo was due.
+    #[error("The server sent unexpected data: {}", Quoted(.0))]
+    Unexpected(Vec<u8>),
+
+    /// The server answered an exit with neither a goodbye nor an echo.
+    #[error("The server answered 'exit' with {}", Quoted(.0))]
+    WrongGoodbye(Vec<u8>),
+}
+
+/// First difference between the echo and what was sent.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Wrong echo at byte {position}: expected {}, received {}",
+    Quoted(.expected),
+    Quoted(.received)
+)]
+pub(crate) struct WrongEcho {
+    /// Position of the first wrong byte, from 1, in the stream (in the message, if messages are exchanged
+    /// one by one).
+    position: u64,
+    /// Expected bytes from there on, at most [`WrongEcho::CONTEXT`].
+    expected: Vec<u8>,
+    /// Received bytes from there on, at most [`WrongEcho::CONTEXT`].
+    received: Vec<u8>,
+}
+
+impl WrongEcho {
+    /// Number of bytes that are shown of either side: they fit on one line of a terminal.
+    pub(crate) const CONTEXT: usize = 32;
+
+    /// Describes bytes that differ from the first on, after `returned` right ones.
+    pub(crate) fn new(returned: u64, expected: &[u8], received: &[u8]) -> Self {
+        let head = |bytes: &[u8]| bytes[..bytes.len().min(Self::CONTEXT)].to_vec();
+        Self { position: returned + 1, expected: head(expected), received: head(received) }
+    }
+}
+
+impl Error {
+    /// Returns the error for bytes that arrived instead of `expected`, which may be empty, after `returned`
+    /// right ones.
+    pub(super) fn mismatch(returned: u64, expected: &[u8], received: &[u8]) -> Self {
+        if returned == 0 && received.starts_with(FULL.as_bytes()) {
+            Self::Full(received.to_vec())
+        } else if expected.is_empty() {
+            Self::Unexpected(received.to_vec())
+        } else {
+            WrongEcho::new(returned, expected, received).into()
+        }
+    }
+
+    /// Returns `true` if Ctrl+C ended the exchange.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Net(net::Error::Interrupted))
+    }
+}
+
+fn bytes(count: usize) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_first_wrong_byte_from_1() {
+        let wrong = WrongEcho::new(2, b"llo\n", b"xlo\n");
+        assert_eq!(wrong.to_string(), r"Wrong echo at byte 3: expected 'llo\n', received 'xlo\n'");
+    }
+
+    #[test]
+    fn tells_a_full_server_from_a_wrong_echo() {
+        let full = Error::mismatch(0, b"hello\n", b"Server is full: try later\r\n").to_string();
+        assert_eq!(full, "The server refused the connection: 'Server is full: try later'");
+        assert!(matches!(Error::mismatch(1, b"hello\n", b"Server is full"), Error::WrongEcho(_)));
+        assert!(matches!(Error::mismatch(1, b"", b"Server is full"), Error::Unexpected(_)));
+    }
+
+    #[test]
+    fn escapes_and_cuts_a_hostile_echo() {
+        let wrong = WrongEcho::new(0, b"hi\n", &[0x1b; 1000]).to_string();
+        assert!(wrong.starts_with(r"Wrong echo at byte 1: expected 'hi\n', received '\x1b\x1b"));
+        assert!(wrong.len() < 250, "{wrong}");
+    }
+}

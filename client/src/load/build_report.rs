@@ -1,0 +1,146 @@
+//! Construction of a report from a plan and its outcome.
+
+use super::{
+    coordinator::process_pool::Outcome,
+    evaluate::verdict,
+    host::cpu::cores,
+    ipc::worker_config::{Pace, Stop},
+    plan::job::Plan,
+    report::{
+        datagram_counts::DatagramCounts,
+        distribution::Distribution,
+        document::{ClientCpu, Pacing, Report, VERSION},
+        load_spec::LoadSpec,
+        verdict::Verdict,
+    },
+    stats::{
+        counters::{DatagramStats, Stats},
+        error_kind::ErrorKind,
+    },
+    worker::io::socket::RECEIVE_BUFFER,
+};
+use crate::net::target::Target;
+
+/// Builds the report of a load. `receive_buffer` is the granted size of a socket's receive buffer, for a
+/// load over UDP.
+pub(super) fn build_report(
+    target: &Target,
+    plan: &Plan,
+    outcome: Outcome,
+    receive_buffer: Option<usize>,
+) -> Report {
+    let seconds = measured_seconds(plan, &outcome);
+    let client_cpu = client_cpu(&outcome, seconds);
+    let Outcome { stats, failed_processes, stopped_early, .. } = outcome;
+    let datagrams = receive_buffer.map(|granted| datagram_counts(&stats, granted));
+    let lost = match datagrams {
+        Some(_) => stats.datagrams.timed_out - stats.datagrams.late,
+        None => stats.lost,
+    };
+    let is_open = plan.rate().is_some();
+    let with_warmup = seconds + plan.warmup.as_secs_f64();
+    let mut report = Report {
+        version: VERSION,
+        verdict: Verdict::Unknown,
+        reason: String::new(),
+        stopped_early,
+        plan: Some(load_spec(target, plan)),
+        pacing: Some(if is_open { Pacing::OpenLoop } else { Pacing::ClosedLoop }),
+        messages: stats.messages,
+        lost: Some(lost),
+        bytes_lost: Some(stats.bytes_lost),
+        drains: Some(stats.drains),
+        resent: Some(stats.resent),
+        bytes_resent: Some(stats.bytes_resent),
+        seconds,
+        rate: per_second(stats.messages, seconds),
+        bytes_sent: Some(stats.bytes_sent),
+        bytes_checked: Some(stats.bytes_checked),
+        bytes_per_second: Some(per_second(stats.bytes_checked, with_warmup)),
+        connects: Some(stats.connects),
+        latency: stats.latency.into(),
+        connect: datagrams.is_none().then(|| Distribution::from(stats.connect)),
+        lag: is_open.then(|| Distribution::from(stats.lag)),
+        datagrams,
+        errors: Some(stats.errors),
+        faults: stats.faults,
+        failed_processes,
+        client_cpu,
+        assertions: Vec::new(),
+        find_rate: None,
+        parts: Vec::new(),
+    };
+    verdict::set(&mut report);
+    report
+}
+
+fn load_spec(target: &Target, plan: &Plan) -> LoadSpec {
+    let (duration_seconds, messages) = match plan.stop {
+        Stop::After(time) => (Some(time.as_secs_f64()), None),
+        Stop::Messages(messages) => (None, Some(messages)),
+    };
+    let (pipeline, rate) = match plan.pace {
+        Pace::Depth(depth) => (Some(depth), None),
+        Pace::Rate(rate) => (None, Some(rate)),
+    };
+    LoadSpec {
+        server: target.to_string(),
+        processes: plan.processes,
+        connections: plan.connections,
+        duration_seconds,
+        messages,
+        min_size: plan.sizes.min,
+        max_size: plan.sizes.max,
+        pipeline,
+        rate,
+        churn: plan.churn,
+        expect_restart: plan.expect_restart,
+        warmup_seconds: plan.warmup.as_secs_f64(),
+        timeout_seconds: target.timeout.as_secs_f64(),
+        seed: plan.seed,
+    }
+}
+
+fn measured_seconds(plan: &Plan, outcome: &Outcome) -> f64 {
+    let is_complete = !outcome.stopped_early
+        && outcome.stats.errors.is_empty()
+        && outcome.failed_processes.is_empty();
+    match plan.stop {
+        // A complete load is measured to the end, even if the last message returned before.
+        Stop::After(time) if is_complete => outcome.measured.max(time),
+        _ => outcome.measured,
+    }
+    .as_secs_f64()
+}
+
+fn client_cpu(outcome: &Outcome, seconds: f64) -> Option<ClientCpu> {
+    let cpu = outcome.cpu.as_secs_f64();
+    (seconds > 0.0).then(|| ClientCpu {
+        seconds: cpu,
+        cores: cpu / seconds,
+        busiest_process: outcome.busiest_process,
+        machine_cores: cores(),
+    })
+}
+
+fn datagram_counts(stats: &Stats, receive_buffer: usize) -> DatagramCounts {
+    let DatagramStats { sent, late, reordered, duplicates, unrecognized, dropped, .. } =
+        stats.datagrams;
+    DatagramCounts {
+        sent,
+        late,
+        reordered,
+        duplicates,
+        corrupt: stats.errors.get(&ErrorKind::WrongBytes).copied().unwrap_or(0),
+        strangers: unrecognized,
+        dropped_by_client: dropped,
+        receive_buffer_requested_bytes: RECEIVE_BUFFER as u64,
+        receive_buffer_granted_bytes: receive_buffer as u64,
+    }
+}
+
+/// Returns a rate, or zero if nothing was measured.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(super) fn per_second(number: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
+}

@@ -1,0 +1,279 @@
+//! Pool of worker processes: started together, supervised while they run, named if they fail, and killed at
+//! the end.
+
+use std::{
+    process,
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::{
+    error::Error,
+    exit_reason::ExitReason,
+    worker_process::{State, WorkerProcess},
+};
+use crate::{
+    load::{
+        host::cpu::cpu_time,
+        ipc::{
+            message::{Command, REPORT_INTERVAL, Summary, WorkerMessage},
+            worker_config::WorkerConfig,
+        },
+        stats::counters::Stats,
+    },
+    net::poll::{Deadline, Interrupt, poll},
+};
+
+/// Time limits of the processes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolTimeouts {
+    /// Limit for all connections, in addition to the limit of each.
+    pub(crate) connecting: Duration,
+    /// Limit for the next message of a running process.
+    pub(crate) silence: Duration,
+    /// Limit for the end of the work, in addition to its duration and to that of the last reply.
+    pub(crate) finishing: Duration,
+}
+
+impl Default for PoolTimeouts {
+    /// Returns limits that allow many more processes than cores, and still detect a process that hangs.
+    fn default() -> Self {
+        Self {
+            // Tens of thousands of connections take seconds on one core.
+            connecting: Duration::from_secs(30),
+            // A multiple of `REPORT_INTERVAL`.
+            silence: Duration::from_secs(10),
+            finishing: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Minimum time in which the CPU usage of a process is measured: a shorter one may be busy throughout
+/// without being a limit.
+const MIN_MEASURED: Duration = Duration::from_millis(250);
+
+/// Work of a pool.
+pub(crate) struct PoolConfig<'t> {
+    /// Creates the command that starts a process.
+    pub(crate) command: &'t dyn Fn() -> process::Command,
+    /// Configuration of each process.
+    pub(crate) workers: Vec<WorkerConfig>,
+    /// Duration of the work, unless it ends by the number of messages.
+    pub(crate) duration: Option<Duration>,
+    /// Limit for a connection, and for the last reply.
+    pub(crate) timeout: Duration,
+    /// Time limits of the processes.
+    pub(crate) timeouts: PoolTimeouts,
+    /// Interrupt that Ctrl+C raises.
+    pub(crate) interrupt: &'t Interrupt,
+}
+
+/// Result of a pool.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Statistics of all processes, including those that failed.
+    pub(crate) stats: Stats,
+    /// Longest time that a process measured.
+    pub(crate) measured: Duration,
+    /// CPU time of all processes in it, including this one.
+    pub(crate) cpu: Duration,
+    /// Share of a core that the busiest process used.
+    pub(crate) busiest_process: f64,
+    /// Processes that failed, and the reason of each.
+    pub(crate) failed_processes: Vec<String>,
+    /// Ctrl+C ended the work early.
+    pub(crate) stopped_early: bool,
+}
+
+/// Runs the work; calls `on_progress` with the statistics every [`REPORT_INTERVAL`].
+///
+/// # Errors
+///
+/// A process could not be started or connected, or Ctrl+C came before the start, or for the second time.
+pub(crate) fn run(
+    config: &PoolConfig<'_>,
+    on_progress: &mut dyn FnMut(&Stats),
+) -> Result<Outcome, Error> {
+    let mut pool = ProcessPool {
+        processes: Vec::new(),
+        outcome: Outcome::default(),
+        interrupt: config.interrupt,
+    };
+    for worker in &config.workers {
+        let started = WorkerProcess::start((config.command)(), worker);
+        pool.processes.push(started.map_err(|error| Error::Spawn {
+            number: u64::from(worker.process) + 1,
+            total: config.workers.len() as u64,
+            error,
+        })?);
+    }
+    pool.wait_until_ready(config)?;
+    pool.supervise(config, on_progress)?;
+    Ok(pool.outcome)
+}
+
+/// Pool of processes. Those that still run are killed when it is dropped.
+struct ProcessPool<'c> {
+    processes: Vec<WorkerProcess>,
+    outcome: Outcome,
+    interrupt: &'c Interrupt,
+}
+
+impl ProcessPool<'_> {
+    /// Waits until all processes are ready.
+    fn wait_until_ready(&mut self, config: &PoolConfig<'_>) -> Result<(), Error> {
+        let limit = config.timeout.saturating_add(config.timeouts.connecting);
+        let deadline = Instant::now().checked_add(limit);
+        while self.has_any(State::Connecting) {
+            if self.poll(deadline)? {
+                return Err(Error::Interrupted);
+            }
+            if is_past(deadline) {
+                self.terminate_if(State::Connecting, |_| Some(ExitReason::TimedOut));
+            }
+            // With fewer processes it would be another load.
+            if let Some(process) = self.outcome.failed_processes.pop() {
+                return Err(Error::NotReady(process));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the load, and supervises the processes until all have finished.
+    fn supervise(
+        &mut self,
+        config: &PoolConfig<'_>,
+        on_progress: &mut dyn FnMut(&Stats),
+    ) -> Result<(), Error> {
+        self.start();
+        let last_reply = config.timeout.saturating_add(config.timeouts.finishing);
+        let limit = config.duration.map(|duration| duration.saturating_add(last_reply));
+        let mut deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut next_progress = Instant::now();
+        let own_cpu = cpu_time();
+        while self.has_any(State::Running) {
+            let now = Instant::now();
+            if next_progress <= now {
+                next_progress = now + REPORT_INTERVAL;
+                on_progress(&self.outcome.stats);
+            }
+            let until = deadline.map_or(next_progress, |deadline| deadline.min(next_progress));
+            if self.poll(Some(until))? {
+                if self.outcome.stopped_early {
+                    return Err(Error::Interrupted);
+                }
+                self.outcome.stopped_early = true;
+                self.processes.iter_mut().for_each(|process| process.send(Command::Stop));
+                deadline = Instant::now().checked_add(last_reply);
+            }
+            if is_past(deadline) {
+                self.terminate_if(State::Running, |_| Some(ExitReason::TimedOut));
+            }
+            self.terminate_if(State::Running, |process| {
+                let is_silent = process.last_heard_at.elapsed() > config.timeouts.silence;
+                is_silent.then_some(ExitReason::Silent)
+            });
+        }
+        on_progress(&self.outcome.stats);
+        // Adding up the statistics is a part of the client's work.
+        self.outcome.cpu += cpu_time().saturating_sub(own_cpu);
+        Ok(())
+    }
+
+    fn start(&mut self) {
+        for process in &mut self.processes {
+            process.state = State::Running;
+            process.last_heard_at = Instant::now();
+            process.send(Command::Start);
+        }
+    }
+
+    /// Waits for messages, and handles them; returns `true` after Ctrl+C.
+    fn poll(&mut self, deadline: Option<Instant>) -> Result<bool, Error> {
+        let active: Vec<_> = (0..self.processes.len())
+            .filter(|&index| self.processes[index].state != State::Finished)
+            .collect();
+        let mut fds = vec![PollFd::new(self.interrupt, PollFlags::IN)];
+        fds.extend(active.iter().map(|&at| PollFd::new(&self.processes[at], PollFlags::IN)));
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        poll(&mut fds, left.map_or(Deadline::NEVER, Deadline::after)).map_err(Error::Poll)?;
+        let ready: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        for (&index, _) in active.iter().zip(&ready[1..]).filter(|(_, is_ready)| **is_ready) {
+            let mut messages = Vec::new();
+            let received = self.processes[index].recv(&mut messages);
+            messages.into_iter().try_for_each(|message| self.handle(index, message))?;
+            if let Err(reason) = received {
+                self.record_exit(index, &reason);
+            }
+        }
+        Ok(ready[0] && self.interrupt.take())
+    }
+
+    fn handle(&mut self, index: usize, message: WorkerMessage) -> Result<(), Error> {
+        let process = &mut self.processes[index];
+        match message {
+            WorkerMessage::Ready => {
+                if process.state == State::Connecting {
+                    process.state = State::Ready;
+                }
+            }
+            WorkerMessage::Progress(stats) => self.outcome.stats.merge(&stats),
+            WorkerMessage::Done(summary) => {
+                process.state = State::Finished;
+                self.outcome.add(&summary);
+            }
+            WorkerMessage::Failed { errno, text, .. } if process.state == State::Connecting => {
+                return Err(Error::Connect { errno, text });
+            }
+            WorkerMessage::Failed { text, .. } => {
+                let reason = process.terminate(ExitReason::Failed(text));
+                self.record_exit(index, &reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_any(&self, state: State) -> bool {
+        self.processes.iter().any(|process| process.state == state)
+    }
+
+    /// Kills the processes in this state for which `reason` returns a reason.
+    fn terminate_if(
+        &mut self,
+        state: State,
+        reason: impl Fn(&WorkerProcess) -> Option<ExitReason>,
+    ) {
+        for index in 0..self.processes.len() {
+            if self.processes[index].state == state
+                && let Some(reason) = reason(&self.processes[index])
+            {
+                let reason = self.processes[index].terminate(reason);
+                self.record_exit(index, &reason);
+            }
+        }
+    }
+
+    fn record_exit(&mut self, index: usize, reason: &ExitReason) {
+        self.outcome.failed_processes.push(format!("{} {reason}", self.processes[index].name()));
+    }
+}
+
+impl Outcome {
+    /// Adds the last message of a process.
+    fn add(&mut self, summary: &Summary) {
+        self.stats.merge(&summary.stats);
+        self.measured = self.measured.max(summary.measured);
+        self.cpu += summary.cpu;
+        let worked = summary.worked.max(MIN_MEASURED);
+        let share = summary.cpu.as_secs_f64() / worked.as_secs_f64();
+        self.busiest_process = self.busiest_process.max(share);
+    }
+}
+
+fn is_past(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
+}
+
+#[cfg(test)]
+mod tests;

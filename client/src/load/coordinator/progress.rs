@@ -1,0 +1,72 @@
+//! Progress line on a terminal while a load runs.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::load::stats::{
+    counters::{DatagramStats, Stats},
+    format::{count, nanos, rate, time},
+};
+
+/// Progress line; it disappears when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    line: ProgressBar,
+    /// Text at the start of the line.
+    prefix: String,
+    start: Instant,
+    /// Time of the last update, and the number of messages by then.
+    last: (Instant, u64),
+}
+
+impl Progress {
+    /// Creates a line on standard error, if that is a terminal, unless `is_quiet`.
+    pub(crate) fn new(prefix: String, is_quiet: bool) -> Self {
+        let target =
+            if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let line = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            line.set_style(style);
+        }
+        let now = Instant::now();
+        let progress = Self { line, prefix, start: now, last: (now, 0) };
+        progress.line.set_message(format!("{}connecting", progress.prefix));
+        progress
+    }
+
+    /// Updates the line.
+    pub(crate) fn update(&mut self, stats: &Stats) {
+        let now = Instant::now();
+        let (last_update, last_count) = std::mem::replace(&mut self.last, (now, stats.messages));
+        if last_count == 0 && stats.messages == 0 {
+            self.start = self.start.max(last_update);
+        }
+        let per_second = per_second(stats.messages - last_count, now.duration_since(last_update));
+        let lost = match &stats.datagrams {
+            DatagramStats { sent: 0, .. } => String::new(),
+            datagrams => format!("lost {}   ", count(datagrams.timed_out - datagrams.late)),
+        };
+        self.line.set_message(format!(
+            "{}{:.1} s   {}   p99 {}   {}errors {}",
+            self.prefix,
+            now.duration_since(self.start).as_secs_f64(),
+            rate(per_second),
+            time(nanos(stats.latency.quantile(0.99))),
+            lost,
+            count(stats.error_count())
+        ));
+        self.line.tick();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.line.finish_and_clear();
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+fn per_second(messages: u64, time: Duration) -> f64 {
+    messages as f64 / time.as_secs_f64().max(f64::EPSILON)
+}

@@ -1,0 +1,70 @@
+//! Reports for unit tests.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::verdict;
+use crate::load::{
+    report::{
+        datagram_counts::DatagramCounts,
+        document::{ClientCpu, Pacing, Report, VERSION},
+        verdict::Verdict,
+    },
+    stats::histogram::Histogram,
+};
+
+/// Returns the report of a load over UDP that lost one datagram of a hundred.
+pub(crate) fn datagrams(messages: u32, latency_us: u64) -> Report {
+    let sent = u64::from(messages) * 100 / 99;
+    let mut report = Report {
+        lost: Some(sent - u64::from(messages)),
+        datagrams: Some(DatagramCounts { sent, ..DatagramCounts::default() }),
+        ..report(messages, latency_us)
+    };
+    verdict::set(&mut report);
+    report
+}
+
+/// Returns the report of an open loop without errors, one second long, in which each message took
+/// `latency_us`.
+pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
+    let mut latency = Histogram::default();
+    (0..messages).for_each(|_| latency.record(Duration::from_micros(latency_us)));
+    let mut report = Report {
+        version: VERSION,
+        verdict: Verdict::Unknown,
+        reason: String::new(),
+        stopped_early: false,
+        plan: None,
+        pacing: Some(Pacing::OpenLoop),
+        messages: messages.into(),
+        lost: Some(0),
+        bytes_lost: Some(0),
+        drains: Some(0),
+        resent: Some(0),
+        bytes_resent: Some(0),
+        seconds: 1.0,
+        rate: messages.into(),
+        bytes_sent: Some(u64::from(messages) * 64),
+        bytes_checked: Some(u64::from(messages) * 64),
+        bytes_per_second: Some(f64::from(messages) * 64.0),
+        connects: Some(10),
+        latency: latency.into(),
+        connect: Some(Histogram::default().into()),
+        lag: Some(Histogram::default().into()),
+        datagrams: None,
+        errors: Some(BTreeMap::new()),
+        faults: Vec::new(),
+        failed_processes: Vec::new(),
+        client_cpu: Some(ClientCpu {
+            seconds: 0.5,
+            cores: 0.5,
+            busiest_process: 0.25,
+            machine_cores: 4,
+        }),
+        assertions: Vec::new(),
+        find_rate: None,
+        parts: Vec::new(),
+    };
+    verdict::set(&mut report);
+    report
+}

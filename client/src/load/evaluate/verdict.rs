@@ -1,0 +1,175 @@
+//! Verdict on a report: whether its figures are valid, and the reason if they are not.
+//!
+//! Owns the thresholds. Must not know how the figures were measured.
+
+use crate::load::{
+    report::{
+        datagram_counts::DatagramCounts,
+        distribution::Distribution,
+        document::{ClientCpu, Report},
+        verdict::Verdict,
+    },
+    stats::format::{count, percent, plural, share, time},
+};
+
+/// Share of a core from which a process counts as busy. The scheduler takes the rest, and the start and the
+/// end of the run, when a process waits for the others.
+const BUSY: f64 = 0.90;
+
+/// Lag below which the client kept its schedule: a wakeup costs that much on a machine that does other work
+/// too.
+const LAG_FLOOR_NS: u64 = 1_000_000;
+
+/// Share of the p99 of the latency from which the lag explains it: then the figures have about one digit
+/// less.
+const LAG_SHARE: f64 = 0.10;
+
+/// Share of the target rate below which the reason also names the rate.
+const RATE_SHARE: f64 = 0.95;
+
+/// Sets the verdict of a report by its figures.
+pub(crate) fn set(report: &mut Report) {
+    (report.verdict, report.reason) = evaluate(report);
+}
+
+/// Evaluates the figures of a report; ignores its present verdict.
+fn evaluate(report: &Report) -> (Verdict, String) {
+    if let Some(reason) = failure(report) {
+        return (Verdict::Failed, reason);
+    }
+    if let Some(reason) = client_limit(report) {
+        return (Verdict::ClientLimited, reason + &loss(report.datagrams, report.lost));
+    }
+    let messages = plural(report.messages, "message");
+    if report.lost.is_none() || report.errors.is_none() {
+        let reason =
+            format!("{messages} returned; a histogram log does not tell how many were lost");
+        return (Verdict::Unknown, reason);
+    }
+    let stopped = if report.stopped_early { ", until it was stopped" } else { "" };
+    let loss = loss(report.datagrams, report.lost);
+    let reason = format!(
+        "every byte of {messages} returned, and the client was not the limit{stopped}{loss}"
+    );
+    (Verdict::Valid, reason)
+}
+
+/// Returns a remark on lost datagrams, or nothing. Their loss is not a failure, because the network may
+/// lose them.
+pub(crate) fn loss(datagrams: Option<DatagramCounts>, lost: Option<u64>) -> String {
+    match (datagrams, lost) {
+        (Some(DatagramCounts { sent, .. }), Some(lost @ 1..)) => {
+            let were = if lost == 1 { "was" } else { "were" };
+            let (datagrams, share) = (plural(sent, "datagram"), share(lost, sent));
+            format!("; {} of {datagrams} {were} lost ({share})", count(lost))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Returns the reason for which the load failed.
+fn failure(report: &Report) -> Option<String> {
+    let mut reasons = report.failed_processes.clone();
+    if let Some(errors) = &report.errors {
+        let kinds: Vec<_> = errors
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        if !kinds.is_empty() {
+            let all = plural(errors.values().sum(), "error");
+            reasons.push(format!("{all} ({})", kinds.join(", ")));
+        }
+    }
+    if report.datagrams.is_none()
+        && let Some(lost @ 1..) = report.lost
+    {
+        reasons.push(format!("{} lost", plural(lost, "message")));
+    }
+    if reasons.is_empty() && !report.faults.is_empty() {
+        reasons.push("wrong bytes".to_owned());
+    }
+    // A load that is stopped in the warm-up has measured nothing, which is not a failure.
+    let is_stopped_in_warmup = report.stopped_early && report.bytes_checked > Some(0);
+    if reasons.is_empty() && report.messages == 0 && !is_stopped_in_warmup {
+        reasons.push("no message returned in the measured time".to_owned());
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Returns the reason for which the client was the limit.
+fn client_limit(report: &Report) -> Option<String> {
+    report
+        .client_cpu
+        .and_then(cpu_limit)
+        .or_else(|| report.datagrams.and_then(buffer_limit))
+        .or_else(|| lag_limit(report))
+}
+
+fn cpu_limit(cpu: ClientCpu) -> Option<String> {
+    if cpu.busiest_process >= BUSY {
+        let share = percent(cpu.busiest_process);
+        return Some(format!(
+            "the client's busiest process used {share} of a core: use more --processes"
+        ));
+    }
+    let machine = f64::from(cpu.machine_cores);
+    (cpu.cores >= BUSY * machine).then(|| {
+        format!(
+            "the client used {:.2} of the machine's {machine} cores: use more machines, or reduce the load",
+            cpu.cores
+        )
+    })
+}
+
+fn buffer_limit(counts: DatagramCounts) -> Option<String> {
+    let DatagramCounts {
+        dropped_by_client: dropped @ 1..,
+        receive_buffer_requested_bytes: requested,
+        receive_buffer_granted_bytes: granted,
+        ..
+    } = counts
+    else {
+        return None;
+    };
+    let advice = if granted < requested {
+        ", or allow larger buffers (sysctl net.core.rmem_max)"
+    } else {
+        ""
+    };
+    Some(format!(
+        "the client's own system dropped {}, because the receive buffers of its sockets were full ({} bytes each, \
+         {} requested): use more --processes or --connections, or a lower --rate or --pipeline{advice}",
+        plural(dropped, "datagram"),
+        count(granted),
+        count(requested),
+    ))
+}
+
+fn lag_limit(report: &Report) -> Option<String> {
+    let p99 = |distribution: &Distribution| distribution.p99_ns;
+    let lag = report.lag.as_ref().and_then(p99).filter(|&lag| lag > LAG_FLOOR_NS)?;
+    let latency = report.latency.p99_ns?;
+    if nanos(lag) <= LAG_SHARE * nanos(latency) {
+        return None;
+    }
+    let rate = match report.plan.as_ref().and_then(|plan| plan.rate) {
+        Some(target) if report.rate < RATE_SHARE * target => {
+            format!(", and sent {:.0} of {target:.0} messages per second", report.rate)
+        }
+        _ => String::new(),
+    };
+    Some(format!(
+        "the client was late (lag p99 {}, of a latency p99 of {}){rate}: use more --processes, or a lower --rate",
+        time(lag),
+        time(latency)
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 ns are 104 days")]
+fn nanos(nanos: u64) -> f64 {
+    nanos as f64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use super::*;
+use crate::load::{
+    evaluate::testing::{datagrams, report},
+    stats::{
+        error_kind::ErrorKind,
+        fault::{Fault, FaultKind},
+        histogram::Histogram,
+    },
+};
+use std::time::Duration;
+
+fn with_lag(mut report: Report, lag_us: u64) -> Report {
+    let mut lag = Histogram::default();
+    lag.record(Duration::from_micros(lag_us));
+    report.lag = Some(lag.into());
+    report
+}
+
+fn with_cpu(mut report: Report, busiest_process: f64, cores: f64) -> Report {
+    report.client_cpu =
+        Some(ClientCpu { seconds: cores, cores, busiest_process, machine_cores: 4 });
+    report
+}
+
+#[test]
+fn a_load_whose_bytes_all_returned_is_valid() {
+    let (verdict, reason) = evaluate(&report(1000, 300));
+    assert_eq!(verdict, Verdict::Valid, "{reason}");
+    assert!(reason.contains("1,000 messages"), "{reason}");
+}
+
+#[test]
+fn names_every_failure() {
+    let mut failed = report(1000, 300);
+    failed.errors = Some([(ErrorKind::Reset, 2), (ErrorKind::Timeout, 1)].into());
+    failed.lost = Some(7);
+    failed.failed_processes =
+        vec!["process 3 (pid 5) was killed by SIGKILL before it was done".to_owned()];
+    let (verdict, reason) = evaluate(&failed);
+    assert_eq!(verdict, Verdict::Failed);
+    for part in ["process 3 (pid 5)", "3 errors (2 reset, 1 timeout)", "7 messages lost"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let one = Report { lost: Some(1), ..report(1000, 300) };
+    assert_eq!(evaluate(&one), (Verdict::Failed, "1 message lost".to_owned()));
+}
+
+#[test]
+fn reports_lost_datagrams_without_a_failure() {
+    let (verdict, reason) = evaluate(&datagrams(990, 300));
+    assert_eq!(verdict, Verdict::Valid);
+    let loss = "; 10 of 1,000 datagrams were lost (1.00 %)";
+    assert!(reason.ends_with(loss), "{reason}");
+    let (verdict, reason) = evaluate(&with_cpu(datagrams(990, 300), 0.95, 1.0));
+    assert_eq!(verdict, Verdict::ClientLimited);
+    assert!(reason.ends_with(loss), "{reason}");
+    let all = Report { messages: 0, lost: Some(1000), ..datagrams(990, 300) };
+    assert_eq!(evaluate(&all).0, Verdict::Failed);
+}
+
+#[test]
+fn datagrams_that_the_client_drops_are_its_limit() {
+    let mut report = datagrams(990, 300);
+    let counts = report.datagrams.as_mut().unwrap();
+    counts.dropped_by_client = 4;
+    (counts.receive_buffer_requested_bytes, counts.receive_buffer_granted_bytes) =
+        (4_194_304, 212_992);
+    let (verdict, reason) = evaluate(&report);
+    assert_eq!(verdict, Verdict::ClientLimited);
+    for part in
+        ["4 datagrams", "212,992 bytes each, 4,194,304 requested", "rmem_max", "10 of 1,000"]
+    {
+        assert!(reason.contains(part), "{reason}");
+    }
+}
+
+#[test]
+fn wrong_bytes_and_no_messages_are_failures() {
+    let fault = Fault { connection: 0, offset: 0, kind: FaultKind::Damaged, text: String::new() };
+    let wrong = Report { faults: vec![fault], ..report(1000, 300) };
+    assert_eq!(evaluate(&wrong).0, Verdict::Failed);
+    assert_eq!(evaluate(&report(0, 0)).0, Verdict::Failed);
+}
+
+#[test]
+fn names_a_busy_process_or_machine_as_the_limit() {
+    let (verdict, reason) = evaluate(&with_cpu(report(1000, 300), 0.95, 1.0));
+    assert_eq!(verdict, Verdict::ClientLimited);
+    assert!(reason.contains("95 % of a core") && reason.contains("--processes"), "{reason}");
+    let (verdict, reason) = evaluate(&with_cpu(report(1000, 300), 0.5, 3.7));
+    assert_eq!(verdict, Verdict::ClientLimited);
+    assert!(reason.contains("3.70 of the machine's 4 cores"), "{reason}");
+    assert_eq!(evaluate(&with_cpu(report(1000, 300), 0.89, 3.5)).0, Verdict::Valid);
+}
+
+#[test]
+fn a_lag_that_explains_the_latency_is_the_limit() {
+    let (verdict, reason) = evaluate(&with_lag(report(1000, 10_000), 5_000));
+    assert_eq!(verdict, Verdict::ClientLimited);
+    assert!(reason.contains("lag p99 5.00 ms, of a latency p99 of 10.0 ms"), "{reason}");
+    // The lag is most of the latency, but below the floor.
+    assert_eq!(evaluate(&with_lag(report(1000, 1000), 900)).0, Verdict::Valid);
+    // The lag is above the floor, but a small part of the latency.
+    assert_eq!(evaluate(&with_lag(report(1000, 100_000), 5_000)).0, Verdict::Valid);
+}
+
+#[test]
+fn a_failure_takes_precedence_over_a_limit() {
+    let limited = with_cpu(report(1000, 300), 0.99, 1.0);
+    assert_eq!(evaluate(&Report { lost: Some(1), ..limited }).0, Verdict::Failed);
+}
+
+#[test]
+fn a_report_with_unknown_losses_is_not_valid() {
+    assert_eq!(evaluate(&Report { lost: None, ..report(1000, 300) }).0, Verdict::Unknown);
+}

@@ -1,0 +1,76 @@
+//! Configuration of one worker process.
+
+use std::{
+    ffi::OsString,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Work of one worker process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WorkerConfig {
+    /// Server to connect to.
+    pub(crate) server: Server,
+    /// Local addresses to connect from, in turn; if empty, the system chooses.
+    pub(crate) sources: Vec<IpAddr>,
+    /// Index of this process, from 0.
+    pub(crate) process: u32,
+    /// Number of processes.
+    pub(crate) processes: u32,
+    /// Connections of each process. They are numbered over all processes: the first of this one is
+    /// `process * connections`.
+    pub(crate) connections: u32,
+    /// Seed of the payload.
+    pub(crate) seed: u64,
+    /// Minimum size of a message in bytes, including its newline.
+    pub(crate) min_size: u32,
+    /// Maximum size of a message in bytes.
+    pub(crate) max_size: u32,
+    /// When messages are sent.
+    pub(crate) pace: Pace,
+    /// When the run ends.
+    pub(crate) stop: Stop,
+    /// Messages that are sent within this time from the start are checked, but neither counted nor timed.
+    pub(crate) warmup: Duration,
+    /// Number of messages after which a connection is replaced.
+    pub(crate) churn: Option<u64>,
+    /// The server may end connections, which are then made again.
+    pub(crate) expect_restart: bool,
+    /// Limit for a connection to be made, and for missing bytes to arrive.
+    pub(crate) timeout: Duration,
+}
+
+/// Address of a server, and its transport.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Server {
+    /// TCP stream.
+    Tcp(SocketAddr),
+    /// Unix stream. The path may not be UTF-8: JSON holds its bytes.
+    Unix(OsString),
+    /// UDP datagrams.
+    Udp(SocketAddr),
+}
+
+/// When messages are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Pace {
+    /// Closed loop: each connection has this many messages in flight, and sends the next when one has
+    /// returned.
+    Depth(u32),
+    /// Open loop: this many messages per second, of all processes together, independent of what returns.
+    Rate(f64),
+}
+
+/// When a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stop {
+    /// After this time from the end of the warm-up.
+    After(Duration),
+    /// After each connection has sent this many messages, including those of the warm-up.
+    Messages(u64),
+}

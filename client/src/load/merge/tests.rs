@@ -1,0 +1,86 @@
+use super::*;
+use crate::load::{
+    evaluate::testing::{datagrams, report},
+    report::files::ReportFiles,
+};
+
+fn merge_all(reports: &[Report]) -> Report {
+    let names = (1..).map(|number| format!("{number}.json"));
+    merge(names.zip(reports.iter().cloned()).collect())
+}
+
+#[test]
+fn sums_counts_and_adds_histograms() {
+    let sum = merge_all(&[report(1000, 100), Report { seconds: 2.0, ..report(3000, 900) }]);
+    assert_eq!((sum.messages, sum.lost, sum.connects), (4000, Some(0), Some(20)));
+    assert_eq!(sum.latency.count, 4000);
+    // Percentiles are not averaged: a quarter of the messages took 100 \u{b5}s, the others 900.
+    assert!(sum.latency.histogram.quantile(0.25).as_micros() <= 100);
+    assert!(sum.latency.histogram.quantile(0.26).as_micros() >= 899);
+    // The longest measured time counts.
+    assert!((sum.rate - 2000.0).abs() < 1e-9);
+    assert_eq!(sum.client_cpu.map(|cpu| cpu.machine_cores), Some(8));
+    assert_eq!((sum.verdict, sum.parts.len()), (Verdict::Valid, 2));
+}
+
+#[test]
+fn the_worst_verdict_counts_and_names_its_file() {
+    let errors = Some([(ErrorKind::Closed, 1)].into());
+    let mut failed = Report { errors, ..report(10, 100) };
+    verdict::set(&mut failed);
+    let sum = merge_all(&[report(10, 100), failed, report(10, 100)]);
+    assert_eq!(sum.verdict, Verdict::Failed);
+    assert_eq!(sum.reason, "2.json: 1 error (1 closed)");
+    assert_eq!(sum.errors, Some([(ErrorKind::Closed, 1)].into()));
+}
+
+#[test]
+fn values_that_a_log_does_not_contain_are_unknown() {
+    let report = report(10, 100);
+    let log = report_of_log(hlog::read(&hlog::write(&report)).unwrap());
+    assert_eq!((log.messages, log.lost, log.verdict), (10, None, Verdict::Unknown));
+    let sum = merge_all(&[report, log]);
+    assert_eq!((sum.messages, sum.lost, &sum.errors), (20, None, &None));
+    assert_eq!((sum.verdict, sum.pacing, sum.client_cpu), (Verdict::Unknown, None, None));
+}
+
+#[test]
+fn adds_up_datagrams_and_does_not_fail_for_a_loss() {
+    let sum = merge_all(&[datagrams(99, 100), datagrams(198, 100)]);
+    assert_eq!((sum.lost, sum.datagrams.map(|all| all.sent)), (Some(3), Some(300)));
+    assert_eq!(sum.verdict, Verdict::Valid);
+    assert!(sum.reason.ends_with("3 of 300 datagrams were lost (1.00 %)"), "{}", sum.reason);
+    // A load over TCP does not count datagrams.
+    assert_eq!(merge_all(&[datagrams(99, 100), report(10, 100)]).datagrams, None);
+}
+
+#[test]
+fn keeps_the_parts_of_merged_reports() {
+    let pair = merge_all(&[report(1, 1), report(1, 1)]);
+    assert_eq!(merge_all(&[pair, report(1, 1)]).parts.len(), 3);
+}
+
+#[test]
+fn reads_its_own_files_and_refuses_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let report = report(10, 100);
+    // The old content is longer than the report, and none of it may remain.
+    fs::write(path("json"), "x".repeat(100_000)).unwrap();
+    ReportFiles::open(Some(&path("json")), Some(&path("hlog"))).unwrap().write(&report).unwrap();
+    assert_eq!(read(&path("json")).unwrap(), report);
+    assert_eq!(read(&path("hlog")).unwrap().messages, 10);
+    for (content, reason) in [
+        ("", "the file has no histogram"),
+        ("{\"a\": 1}", "the file is not a report of echo-client load"),
+        ("{\"version\": 99}", "the report has version 99, and this program reads version 2"),
+        ("{\"version\": 1}", "the report has version 1, and this program reads version 2"),
+        ("{\"version\": 2}", "the report is incomplete"),
+        ("some text\n", "neither a report nor a histogram log"),
+        ("Tag=other,0.0,1.0,1.0,AAAA\n", "cannot be decoded"),
+    ] {
+        fs::write(path("wrong"), content).unwrap();
+        let error = read(&path("wrong")).unwrap_err();
+        assert!(error.contains(reason) && !error.contains('\n'), "{content}: {error}");
+    }
+}

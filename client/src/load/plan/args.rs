@@ -1,0 +1,200 @@
+//! Arguments of `echo-client load`.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{Args, Subcommand};
+use common::cli::{duration, positive_duration};
+
+use super::size_range::SizeRange;
+use crate::{endpoint::args::UrlArg, load::evaluate::assertion::Assertion};
+
+/// Load, or merging of reports.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// Subcommand, instead of a load.
+    #[command(subcommand)]
+    pub(crate) command: Option<LoadCommand>,
+
+    /// Load to run.
+    #[command(flatten)]
+    pub(crate) load: RunArgs,
+
+    /// Report of the load.
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// Subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum LoadCommand {
+    /// Merge the reports of a load that ran on several machines
+    ///
+    /// Histograms are added bucket by bucket, counts are summed, and the verdict is the worst one. The
+    /// files may be reports (--json) and histogram logs (--histogram) in any mix. What a histogram log does
+    /// not contain is reported as unknown.
+    Merge {
+        /// Reports (JSON) and histogram logs
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+
+        /// Merged report.
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+}
+
+/// Load to run.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub(crate) struct RunArgs {
+    /// URL of the server.
+    #[command(flatten)]
+    pub(crate) url: UrlArg,
+
+    /// Use UDP, as udp://HOST:PORT does: each connection is a socket, each message a datagram
+    ///
+    /// Lost, reordered, duplicate and late datagrams are counted. A loss is not a failure, because the
+    /// network may lose datagrams; use --assert 'lost<1%' to limit it. A datagram is lost if it does not
+    /// return within --timeout; in a closed loop it counts as in flight until then.
+    #[arg(long)]
+    pub(crate) udp: bool,
+
+    /// Number of worker processes, each with one event loop
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) processes: u32,
+
+    /// Number of connections of each process
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) connections: u32,
+
+    /// Measured time, after the warm-up [default: 10s; for each step of --find-rate: 3s]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    #[arg(conflicts_with = "messages")]
+    pub(crate) duration: Option<Duration>,
+
+    /// Stop when each connection has sent this many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) messages: Option<u64>,
+
+    /// Size of a message, including its newline: one size, or MIN-MAX for random sizes in between
+    ///
+    /// Over UDP, a message is a datagram of 16 to 65507 bytes, without a newline.
+    #[arg(
+        long,
+        value_name = "BYTES|MIN-MAX",
+        default_value = "64",
+        value_parser = SizeRange::from_str
+    )]
+    pub(crate) size: SizeRange,
+
+    /// Number of messages that each connection has in flight, in a closed loop [default: 1]
+    ///
+    /// In a closed loop a connection sends its next message when one has returned. A server that pauses
+    /// therefore receives less, and the percentiles understate what its users would see. An open loop
+    /// (--rate, --find-rate) sends what is due, however much is in flight; there this option has no effect.
+    #[arg(long, value_name = "DEPTH", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) pipeline: Option<u32>,
+
+    /// Messages per second, of all processes together: an open loop
+    ///
+    /// Each message is sent at its scheduled time, whatever has returned. Its latency counts from the
+    /// scheduled time, which corrects coordinated omission.
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+
+    /// Replace a connection after this many messages
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) churn: Option<u64>,
+
+    /// Expect the server to restart: reconnect when it ends a connection cleanly
+    ///
+    /// A server that drains echoes what it has received and then ends the stream. Messages that cross this
+    /// end are sent again on the next connection, and counted as `resent`. A reset, or a server that is not
+    /// back within --timeout, loses messages, and the load fails.
+    #[arg(long)]
+    pub(crate) expect_restart: bool,
+
+    /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate:
+    /// 500ms]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) warmup: Option<Duration>,
+
+    /// Seed of the payload; the report contains it, so that a run can be repeated [default: random]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+
+    /// Find the highest rate at which EXPR holds, such as 'p99<5ms'
+    ///
+    /// The search starts at --rate, or at 1000 per second. It doubles the rate until EXPR does not hold,
+    /// halves the interval until the result is known to 5 %, and confirms it with a longer run.
+    #[arg(long, value_name = "EXPR", value_parser = Assertion::from_str)]
+    pub(crate) find_rate: Option<Assertion>,
+}
+
+/// Report of a load.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct ReportArgs {
+    /// Write the report to FILE; docs/load-report.schema.json describes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write the latencies to FILE, in the HDR histogram log format
+    #[arg(long, value_name = "FILE")]
+    pub(crate) histogram: Option<PathBuf>,
+
+    /// Exit with status 3 unless EXPR holds, such as 'p99<5ms' or 'errors=0'; may be repeated
+    #[arg(long = "assert", value_name = "EXPR", value_parser = Assertion::from_str)]
+    pub(crate) assertions: Vec<Assertion>,
+
+    /// Print only the verdict and the assertions: no progress, no table
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+fn rate(typed: &str) -> Result<f64, String> {
+    match typed.parse() {
+        Ok(rate) if 0.0 < rate && rate <= 1e9 => Ok(rate),
+        _ => Err("expected messages per second, more than 0 and at most 1e9".to_owned()),
+    }
+}
+
+/// Text after the help of `load`.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  echo-client load --processes 4 --connections 25       maximum throughput, for 10 s
+  echo-client load --rate 20000 --assert 'p99<5ms'      20,000 messages per second, on schedule
+  echo-client load --find-rate 'p99<5ms'                highest rate that keeps the limit
+  echo-client load unix:///run/echo.sock                over a Unix socket
+  echo-client load --udp --rate 1000 --assert 'lost<1%' datagrams, of which some may be lost
+  echo-client load merge a.json b.json                  one report of two machines
+
+Metrics of EXPR:
+  p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
+  messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
+  bytes-lost drains resent                             wrong-bytes unreachable
+  sent late reordered duplicates corrupt strangers     over UDP; dropped: by the client's system
+  lost<1%, late<1% and so on are shares of the messages that were sent
+  Operators are < <= > >= = !=. Times need a unit: ns us ms s m.
+
+Exit status (the first that applies):
+  1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process
+  3  an assertion does not hold, or no rate was found
+  4  CLIENT-LIMITED: the client, not the server, was the limit
+  0  VALID
+  2  invalid command line";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_positive_and_finite() {
+        assert_eq!(rate("1e3"), Ok(1000.0));
+        for invalid in ["0", "-1", "inf", "NaN", "", "1e10"] {
+            assert!(rate(invalid).is_err(), "{invalid:?}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Job of `load`: what the arguments mean together.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    net::IpAddr,
+    path::PathBuf,
+    time::Duration,
+};
+
+use common::protocol::MAX_DATAGRAM;
+
+use super::{
+    args::{LoadArgs, LoadCommand, ReportArgs, RunArgs},
+    size_range::SizeRange,
+};
+use crate::load::{
+    evaluate::assertion::Assertion,
+    ipc::worker_config::{Pace, Server, Stop, WorkerConfig},
+    worker::{
+        io::context::CHUNK,
+        payload::block::{MAX_CONNECTIONS, NAME_LEN},
+    },
+};
+
+/// Measured time of a load, unless given.
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+
+/// Measured time of a step of a search, unless given. There are a dozen steps, and 1,000 messages per
+/// second make 3,000 messages, which suffice for a p99.
+const DEFAULT_STEP_DURATION: Duration = Duration::from_secs(3);
+
+/// Warm-up of a step, unless given. Its processes and connections are new, and the first messages are slow
+/// for reasons that have nothing to do with the rate.
+const DEFAULT_STEP_WARMUP: Duration = Duration::from_millis(500);
+
+/// Work of `echo-client load`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Job {
+    /// Runs a load.
+    Run(Plan, ReportArgs),
+    /// Searches the highest rate at which the condition holds.
+    FindRate(Plan, Assertion, ReportArgs),
+    /// Merges reports.
+    Merge(Vec<PathBuf>, ReportArgs),
+}
+
+/// Plan of a load.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// Number of processes.
+    pub(crate) processes: u32,
+    /// Connections of each process.
+    pub(crate) connections: u32,
+    /// When messages are sent.
+    pub(crate) pace: Pace,
+    /// When the load ends.
+    pub(crate) stop: Stop,
+    /// Sizes of messages.
+    pub(crate) sizes: SizeRange,
+    /// Time at the start in which messages are not counted.
+    pub(crate) warmup: Duration,
+    /// Number of messages after which a connection is replaced.
+    pub(crate) churn: Option<u64>,
+    /// The server may end connections.
+    pub(crate) expect_restart: bool,
+    /// Seed of the payload.
+    pub(crate) seed: u64,
+}
+
+/// Contradiction between the arguments of a load.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Contradiction {
+    /// One file would overwrite the other.
+    #[error("'--json <FILE>' and '--histogram <FILE>' name the same file")]
+    SameFile,
+    /// The messages of a file would be counted twice.
+    #[error("the file '{0}' is given twice")]
+    FileTwice(String),
+    /// Steps of a search are compared by rate, so each has a duration.
+    #[error(
+        "the argument '--messages <N>' cannot be used with '--find-rate <EXPR>': use '--duration <DURATION>' for each step"
+    )]
+    MessagesWithFindRate,
+    /// The payload cannot distinguish so many connections.
+    #[error("'--processes <N>' times '--connections <N>' is {0}; the maximum is {MAX_CONNECTIONS}")]
+    TooManyConnections(u64),
+    /// An option of streams is used over UDP.
+    #[error("the argument '{0}' cannot be used over UDP: {1}")]
+    OverUdp(&'static str, &'static str),
+    /// A datagram cannot have this size.
+    #[error(
+        "the argument '--size <BYTES|MIN-MAX>' is {} to {}, and a datagram of a load has {} to {} bytes",
+        .0.min, .0.max, DATAGRAM_SIZES.min, DATAGRAM_SIZES.max
+    )]
+    DatagramSize(SizeRange),
+}
+
+/// Sizes that datagrams may have: at least their name, at most what UDP carries.
+const DATAGRAM_SIZES: SizeRange = SizeRange { min: 16, max: MAX_DATAGRAM as u32 };
+
+const _: () = assert!(DATAGRAM_SIZES.min as usize == NAME_LEN);
+const _: () = assert!(DATAGRAM_SIZES.max as usize <= CHUNK);
+
+impl Job {
+    /// Checks that the job suits UDP.
+    pub(crate) fn check_udp(&self) -> Result<(), Contradiction> {
+        let (Self::Run(plan, _) | Self::FindRate(plan, ..)) = self else { return Ok(()) };
+        if plan.churn.is_some() {
+            let reason = "it has no connections to replace";
+            return Err(Contradiction::OverUdp("--churn <MESSAGES>", reason));
+        }
+        if plan.expect_restart {
+            let reason = "a server cannot end a connection; datagrams that it misses count as lost";
+            return Err(Contradiction::OverUdp("--expect-restart", reason));
+        }
+        let SizeRange { min, max } = plan.sizes;
+        if min < DATAGRAM_SIZES.min || DATAGRAM_SIZES.max < max {
+            return Err(Contradiction::DatagramSize(plan.sizes));
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<LoadArgs> for Job {
+    type Error = Contradiction;
+
+    fn try_from(args: LoadArgs) -> Result<Self, Contradiction> {
+        if let Some(LoadCommand::Merge { files, report }) = args.command {
+            let repeated = files.iter().enumerate().find(|(at, file)| files[..*at].contains(file));
+            if let Some((_, file)) = repeated {
+                return Err(Contradiction::FileTwice(file.display().to_string()));
+            }
+            check_files(&report)?;
+            return Ok(Self::Merge(files, report));
+        }
+        check_files(&args.report)?;
+        let plan = Plan::try_from(&args.load)?;
+        Ok(match args.load.find_rate {
+            Some(condition) => Self::FindRate(plan, condition, args.report),
+            None => Self::Run(plan, args.report),
+        })
+    }
+}
+
+fn check_files(report: &ReportArgs) -> Result<(), Contradiction> {
+    if report.json.is_some() && report.json == report.histogram {
+        return Err(Contradiction::SameFile);
+    }
+    Ok(())
+}
+
+impl TryFrom<&RunArgs> for Plan {
+    type Error = Contradiction;
+
+    fn try_from(args: &RunArgs) -> Result<Self, Contradiction> {
+        let is_search = args.find_rate.is_some();
+        // An open loop has no depth: it sends what is due, however much is in flight.
+        let pace = match args.rate {
+            None => Pace::Depth(args.pipeline.unwrap_or(1)),
+            Some(rate) => Pace::Rate(rate),
+        };
+        let (duration, warmup) = if is_search {
+            (DEFAULT_STEP_DURATION, DEFAULT_STEP_WARMUP)
+        } else {
+            (DEFAULT_DURATION, Duration::ZERO)
+        };
+        let stop = match args.messages {
+            Some(_) if is_search => return Err(Contradiction::MessagesWithFindRate),
+            Some(messages) => Stop::Messages(messages),
+            None => Stop::After(args.duration.unwrap_or(duration)),
+        };
+        let plan = Self {
+            processes: args.processes,
+            connections: args.connections,
+            pace,
+            stop,
+            sizes: args.size,
+            warmup: args.warmup.unwrap_or(warmup),
+            churn: args.churn,
+            expect_restart: args.expect_restart,
+            seed: args.seed.unwrap_or_else(random_seed),
+        };
+        match plan.total_connections() {
+            too_many if too_many > MAX_CONNECTIONS => {
+                Err(Contradiction::TooManyConnections(too_many))
+            }
+            _ => Ok(plan),
+        }
+    }
+}
+
+impl Plan {
+    /// Returns the number of connections of all processes.
+    pub(crate) fn total_connections(&self) -> u64 {
+        u64::from(self.processes) * u64::from(self.connections)
+    }
+
+    /// Returns the messages per second of an open loop.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        match self.pace {
+            Pace::Rate(rate) => Some(rate),
+            Pace::Depth(_) => None,
+        }
+    }
+
+    /// Returns the time from the start to the end, including the warm-up, unless the number of messages
+    /// ends the load.
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        match self.stop {
+            Stop::After(time) => Some(time.saturating_add(self.warmup)),
+            Stop::Messages(_) => None,
+        }
+    }
+
+    /// Returns the configuration of one of the processes.
+    pub(crate) fn worker_config(
+        &self,
+        process: u32,
+        server: Server,
+        sources: &[IpAddr],
+        timeout: Duration,
+    ) -> WorkerConfig {
+        WorkerConfig {
+            server,
+            sources: sources.to_vec(),
+            process,
+            processes: self.processes,
+            connections: self.connections,
+            seed: self.seed,
+            min_size: self.sizes.min,
+            max_size: self.sizes.max,
+            pace: self.pace,
+            stop: self.stop,
+            warmup: self.warmup,
+            churn: self.churn,
+            expect_restart: self.expect_restart,
+            timeout,
+        }
+    }
+}
+
+/// Returns a random seed that is short enough to be typed again.
+fn random_seed() -> u64 {
+    // `std` seeds its hash maps from the system's random numbers.
+    RandomState::new().hash_one(()) >> 32
+}
+
+#[cfg(test)]
+mod tests;

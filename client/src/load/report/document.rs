@@ -1,0 +1,157 @@
+//! Document that `--json` writes, `merge` reads, and the table shows.
+//!
+//! A change of its form that readers notice raises [`VERSION`].
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    datagram_counts::DatagramCounts, distribution::Distribution, load_spec::LoadSpec,
+    rate_curve::RateCurve, verdict::Verdict,
+};
+use crate::load::stats::{error_kind::ErrorKind, fault::Fault};
+
+/// Version of the form of the document.
+pub(crate) const VERSION: u32 = 2;
+
+/// Report of a load, or of several merged loads.
+///
+/// A value that is not known is null: a histogram log, for example, does not tell how many messages were
+/// lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Report of echo-client load")]
+pub(crate) struct Report {
+    /// Version of this form.
+    pub(crate) version: u32,
+    /// Verdict on the figures.
+    pub(crate) verdict: Verdict,
+    /// Reason of the verdict, as a sentence.
+    pub(crate) reason: String,
+    /// Ctrl+C ended the load early.
+    pub(crate) stopped_early: bool,
+    /// Specification of the load; null in a merged report, whose parts have it.
+    pub(crate) plan: Option<LoadSpec>,
+    /// When messages were sent; null if it is unknown or differs between merged reports.
+    pub(crate) pacing: Option<Pacing>,
+    /// Messages that returned with every byte right, without those of the warm-up.
+    pub(crate) messages: u64,
+    /// Messages that did not return; over UDP, until the end.
+    pub(crate) lost: Option<u64>,
+    /// Bytes that were sent and did not return before their connection failed.
+    pub(crate) bytes_lost: Option<u64>,
+    /// Connections that the server ended cleanly, and that were made again (`--expect-restart`).
+    pub(crate) drains: Option<u64>,
+    /// Messages that were in flight at such an end, and were sent again.
+    pub(crate) resent: Option<u64>,
+    /// Bytes of these messages that had been sent and had not returned.
+    pub(crate) bytes_resent: Option<u64>,
+    /// Measured time: from the end of the warm-up to the last message that returned or, over UDP, was sent.
+    pub(crate) seconds: f64,
+    /// Messages per second that returned.
+    pub(crate) rate: f64,
+    /// Bytes sent, including those of the warm-up.
+    pub(crate) bytes_sent: Option<u64>,
+    /// Bytes that returned and were right, including those of the warm-up.
+    pub(crate) bytes_checked: Option<u64>,
+    /// Bytes per second that returned and were right.
+    pub(crate) bytes_per_second: Option<f64>,
+    /// Connections made.
+    pub(crate) connects: Option<u64>,
+    /// Latency of messages: in a closed loop from the time at which they were sent, in an open loop from
+    /// the time at which they were due.
+    pub(crate) latency: Distribution,
+    /// Time that connections took to be made.
+    pub(crate) connect: Option<Distribution>,
+    /// Open loop: delay from the time at which a message was due to the time at which it was sent.
+    pub(crate) lag: Option<Distribution>,
+    /// Counts of a load over UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) datagrams: Option<DatagramCounts>,
+    /// Number of errors of each kind.
+    pub(crate) errors: Option<BTreeMap<ErrorKind, u64>>,
+    /// First differences between what was sent and what returned.
+    pub(crate) faults: Vec<Fault>,
+    /// Processes of the client that failed, and the reason of each.
+    pub(crate) failed_processes: Vec<String>,
+    /// CPU usage of the client.
+    pub(crate) client_cpu: Option<ClientCpu>,
+    /// Results of the assertions.
+    pub(crate) assertions: Vec<AssertionResult>,
+    /// Search for the highest rate that ended with this report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) find_rate: Option<RateCurve>,
+    /// Merged reports; empty if this report was not merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Part>,
+}
+
+/// When messages were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Pacing {
+    /// A message was sent when another had returned.
+    ClosedLoop,
+    /// A message was sent when it was due.
+    OpenLoop,
+}
+
+/// CPU usage of the client in the measured time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ClientCpu {
+    /// User and system CPU time of all processes of the client.
+    pub(crate) seconds: f64,
+    /// Number of cores that they kept busy: CPU time per second.
+    pub(crate) cores: f64,
+    /// Share of one core that the busiest process used, from 0 to 1.
+    pub(crate) busiest_process: f64,
+    /// Number of cores of the machine; in a merged report, of all machines.
+    pub(crate) machine_cores: u32,
+}
+
+/// Result of an assertion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct AssertionResult {
+    /// Assertion, as it was typed.
+    pub(crate) assertion: String,
+    /// The assertion holds.
+    pub(crate) holds: bool,
+    /// Actual value of the metric, as a sentence.
+    pub(crate) figure: String,
+}
+
+/// Report that has been merged into this one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Part {
+    /// File from which it was read.
+    pub(crate) file: String,
+    /// Its verdict.
+    pub(crate) verdict: Verdict,
+    /// Reason of its verdict, as a sentence.
+    pub(crate) reason: String,
+    /// Messages that returned.
+    pub(crate) messages: u64,
+    /// Messages per second that returned.
+    pub(crate) rate: f64,
+    /// Specification of the load.
+    pub(crate) plan: Option<LoadSpec>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Path of the committed schema. To update it: `UPDATE_SCHEMA=1 cargo test -p client schema`.
+    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/load-report.schema.json");
+
+    #[test]
+    fn the_committed_schema_describes_the_report() {
+        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Report)).unwrap() + "\n";
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(COMMITTED, &schema).unwrap();
+        }
+        let committed = std::fs::read_to_string(COMMITTED).unwrap();
+        assert!(committed == schema, "run UPDATE_SCHEMA=1 cargo test -p client schema");
+    }
+}

@@ -1,0 +1,126 @@
+//! HDR histogram log format, which other tools read and write too.
+//!
+//! A log has an interval without a tag for the latency of the whole run, and one each with the tags
+//! `connect` and `lag`. Values are nanoseconds; the maximum in plain text is in milliseconds, as usual.
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hdrhistogram::{
+    Histogram as HdrHistogram,
+    serialization::{
+        Deserializer, V2DeflateSerializer,
+        interval_log::{IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag},
+    },
+};
+
+use super::document::Report;
+use crate::load::stats::histogram::Histogram;
+
+/// Content of a log. It tells nothing about lost messages.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// Latency of messages.
+    pub(crate) latency: Histogram,
+    /// Time that connections took to be made.
+    pub(crate) connect: Option<Histogram>,
+    /// Delay of messages behind their schedule.
+    pub(crate) lag: Option<Histogram>,
+    /// Measured time: the sum of the intervals of the latency.
+    pub(crate) time: Duration,
+}
+
+const CONNECT: &str = "connect";
+const LAG: &str = "lag";
+
+/// Writes the histograms of a report as a log.
+///
+/// # Panics
+///
+/// Never: the log is written to memory, and all values are times.
+pub(crate) fn write(report: &Report) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let time = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
+    #[expect(clippy::disallowed_methods, reason = "a log holds the wall-clock time")]
+    let now = SystemTime::now();
+    let mut writer = IntervalLogWriterBuilder::new()
+        .add_comment("echo-client load; values in nanoseconds, maxima in milliseconds")
+        .with_start_time(now.checked_sub(time).unwrap_or(SystemTime::UNIX_EPOCH))
+        .with_max_value_divisor(1e6)
+        .begin_log_with(&mut text, &mut serializer)
+        .expect("writing to memory");
+    let histograms = [
+        (None, Some(&report.latency)),
+        (Tag::new(CONNECT), report.connect.as_ref()),
+        (Tag::new(LAG), report.lag.as_ref()),
+    ];
+    for (tag, distribution) in histograms {
+        if let Some(distribution) = distribution {
+            let histogram = distribution.histogram.hdr();
+            writer
+                .write_histogram(histogram, Duration::ZERO, time, tag)
+                .expect("a histogram of times can be written");
+        }
+    }
+    text
+}
+
+/// Reads a log.
+///
+/// # Errors
+///
+/// A phrase that describes the problem.
+pub(crate) fn read(text: &[u8]) -> Result<Log, String> {
+    let mut log = Log::default();
+    let mut has_intervals = false;
+    for entry in IntervalLogIterator::new(text) {
+        let entry =
+            entry.map_err(|_| "the file is neither a report nor a histogram log".to_owned())?;
+        let LogEntry::Interval(interval) = entry else { continue };
+        let histogram = decode(interval.encoded_histogram())
+            .ok_or_else(|| "the file has a histogram that cannot be decoded".to_owned())?;
+        has_intervals = true;
+        match interval.tag().map(|tag| tag.as_str().to_owned()).as_deref() {
+            None => {
+                log.latency.merge(&histogram);
+                log.time = log.time.saturating_add(interval.duration());
+            }
+            Some(CONNECT) => log.connect.get_or_insert_default().merge(&histogram),
+            Some(LAG) => log.lag.get_or_insert_default().merge(&histogram),
+            Some(other) => {
+                let known = format!("{CONNECT} and {LAG}");
+                return Err(format!(
+                    "the file has a histogram with the unknown tag '{other}'; known tags are {known}"
+                ));
+            }
+        }
+    }
+    if has_intervals { Ok(log) } else { Err("the file has no histogram".to_owned()) }
+}
+
+fn decode(text: &str) -> Option<Histogram> {
+    let bytes = STANDARD.decode(text).ok()?;
+    let histogram: HdrHistogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).ok()?;
+    Some(histogram.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_of_the_intervals_saturates() {
+        let mut text = Vec::new();
+        let mut serializer = V2DeflateSerializer::new();
+        let mut writer =
+            IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer).unwrap();
+        let histogram = HdrHistogram::<u64>::new(3).unwrap();
+        for _ in 0..2 {
+            writer
+                .write_histogram(&histogram, Duration::ZERO, Duration::from_secs(1 << 63), None)
+                .unwrap();
+        }
+        assert_eq!(read(&text).unwrap().time, Duration::MAX);
+    }
+}

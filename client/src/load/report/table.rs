@@ -1,0 +1,229 @@
+//! Report as text for a terminal.
+
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{
+    datagram_counts::DatagramCounts,
+    distribution::Distribution,
+    document::{Pacing, Report},
+    latency_bars::latency_bars,
+    load_spec::LoadSpec,
+    rate_curve::RateCurve,
+};
+use crate::load::stats::format::{bytes_per_second, count, percent, plural, rate, share, time};
+
+/// Returns the report without its last lines, the [`conclusion`].
+pub(crate) fn render(report: &Report) -> String {
+    let mut text = String::new();
+    if let Some(spec) = &report.plan {
+        let _ = writeln!(text, "{}\n", headline(spec));
+    }
+    for part in &report.parts {
+        let _ =
+            writeln!(text, "{}: {}, {}", part.file, part.verdict, plural(part.messages, "message"));
+    }
+    if !report.parts.is_empty() {
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}\n", figures(report).trim_fmt());
+    let _ = writeln!(text, "{}\n", percentiles(report).trim_fmt());
+    if !report.latency.histogram.is_empty() {
+        let _ = writeln!(text, "{}\n", latency_bars(&report.latency.histogram).trim_fmt());
+    }
+    if let Some(curve) = &report.find_rate {
+        let steps = rate_steps(curve);
+        let _ = writeln!(text, "Rates for {}:\n{}\n", curve.condition, steps.trim_fmt());
+    }
+    for fault in &report.faults {
+        let _ = writeln!(text, "Wrong bytes: {}", fault.text);
+    }
+    for process in &report.failed_processes {
+        let _ = writeln!(text, "Client failure: {process}");
+    }
+    if !report.faults.is_empty() || !report.failed_processes.is_empty() {
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}", pacing(report.pacing));
+    if report.stopped_early {
+        text.push_str("Stopped early: the figures cover the time until then.\n");
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns the results of the assertions, and the verdict.
+pub(crate) fn conclusion(report: &Report) -> String {
+    let mut text = String::new();
+    for result in &report.assertions {
+        let holds = if result.holds { "holds" } else { "does not hold" };
+        let _ = writeln!(text, "Assertion {} {holds}: {}", result.assertion, result.figure);
+    }
+    let _ = writeln!(text, "{}: {}", report.verdict, report.reason);
+    text
+}
+
+fn headline(spec: &LoadSpec) -> String {
+    let LoadSpec { server, min_size, max_size, seed, .. } = spec;
+    let processes = plural(spec.processes.into(), "process");
+    let is_udp = server.starts_with("udp:");
+    let connections = plural(spec.connections.into(), if is_udp { "socket" } else { "connection" });
+    let messages = if is_udp { "datagrams" } else { "messages" };
+    let size = match (min_size, max_size) {
+        (1, 1) => "1 byte".to_owned(),
+        (min, max) if min == max => format!("{min} bytes"),
+        (min, max) => format!("{min} to {max} bytes"),
+    };
+    let pace = match (spec.rate, spec.pipeline) {
+        (Some(per_second), _) => format!("open loop at {}", rate(per_second)),
+        (None, depth) => format!("closed loop, depth {}", depth.unwrap_or(1)),
+    };
+    let churn = spec
+        .churn
+        .map_or_else(String::new, |churn| format!(", replaced after {}", plural(churn, "message")));
+    format!(
+        "{server}: {processes} of {connections}{churn}, {messages} of {size}, {pace}, seed {seed}"
+    )
+}
+
+type Row = (&'static str, String);
+
+fn figures(report: &Report) -> Table {
+    let mut rows = vec![("messages", count(report.messages))];
+    match (&report.datagrams, report.lost) {
+        (Some(counts), Some(lost)) => rows.extend(datagrams(counts, lost)),
+        (_, lost) => rows.push(("lost", or_unknown(lost, count))),
+    }
+    let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
+    rows.extend([
+        ("errors", errors(report)),
+        ("rate", rate(report.rate)),
+        (
+            "bytes/s",
+            or_unknown(report.bytes_per_second, |it| format!("{} each way", bytes_per_second(it))),
+        ),
+        ("measured", format!("{:.2} s", report.seconds)),
+        (connects, or_unknown(report.connects, count)),
+    ]);
+    if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
+        rows.extend(restarts(report));
+    }
+    let cpu = or_unknown(report.client_cpu, |cpu| {
+        let busiest = percent(cpu.busiest_process);
+        format!(
+            "{:.2} of {} cores; busiest process {busiest} of a core",
+            cpu.cores, cpu.machine_cores
+        )
+    });
+    rows.push(("client CPU", cpu));
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for (name, value) in rows {
+        table.add_row([name.to_owned(), value]);
+    }
+    table
+}
+
+fn or_unknown<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| "unknown".to_owned(), format)
+}
+
+fn datagrams(counts: &DatagramCounts, lost: u64) -> Vec<Row> {
+    let of_sent = |part| match part {
+        0 => "0".to_owned(),
+        part => format!("{} ({})", count(part), share(part, counts.sent)),
+    };
+    let mut rows = vec![
+        ("sent", count(counts.sent)),
+        ("lost", of_sent(lost)),
+        ("late", of_sent(counts.late)),
+        ("reordered", of_sent(counts.reordered)),
+        ("duplicates", of_sent(counts.duplicates)),
+        ("corrupt", of_sent(counts.corrupt)),
+        ("strangers", count(counts.strangers)),
+    ];
+    if counts.dropped_by_client > 0 {
+        rows.push(("dropped here", count(counts.dropped_by_client)));
+    }
+    rows
+}
+
+fn restarts(report: &Report) -> [Row; 3] {
+    let drains = or_unknown(report.drains, |drains| plural(drains, "connection"));
+    let resent = or_unknown(report.resent, |resent| plural(resent, "message"));
+    let bytes = or_unknown(report.bytes_resent, |bytes| plural(bytes, "byte"));
+    [
+        ("drained", format!("{drains}, made again")),
+        ("sent again", format!("{resent}, of which {bytes} had been sent before")),
+        ("bytes lost", or_unknown(report.bytes_lost, count)),
+    ]
+}
+
+fn errors(report: &Report) -> String {
+    let Some(errors) = &report.errors else { return "unknown".to_owned() };
+    let kinds: Vec<_> =
+        errors.iter().map(|(kind, number)| format!("{} {kind}", count(*number))).collect();
+    if kinds.is_empty() { "0".to_owned() } else { kinds.join(", ") }
+}
+
+fn percentiles(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "min", "mean", "p50", "p90", "p99", "p99.9", "max"]);
+    let rows = [
+        ("latency", Some(&report.latency)),
+        ("connect", report.connect.as_ref()),
+        ("schedule lag", report.lag.as_ref()),
+    ];
+    for (name, distribution) in rows {
+        if let Some(distribution) = distribution {
+            table.add_row([vec![name.to_owned()], times(distribution)].concat());
+        }
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn times(of: &Distribution) -> Vec<String> {
+    [of.min_ns, of.mean_ns, of.p50_ns, of.p90_ns, of.p99_ns, of.p99_9_ns, of.max_ns]
+        .map(time_or_dash)
+        .to_vec()
+}
+
+fn time_or_dash(nanos: Option<u64>) -> String {
+    nanos.map_or_else(|| "-".to_owned(), time)
+}
+
+fn rate_steps(curve: &RateCurve) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["rate", "achieved", "p50", "p99", "max", "verdict", ""]);
+    for step in &curve.steps {
+        let [p50, p99, max] = [step.p50_ns, step.p99_ns, step.max_ns].map(time_or_dash);
+        let remark =
+            if step.holds { "holds".to_owned() } else { format!("does not hold: {}", step.remark) };
+        let (target, achieved) = (rate(step.target_rate), rate(step.achieved_rate));
+        table.add_row([target, achieved, p50, p99, max, step.verdict.to_string(), remark]);
+    }
+    for column in table.column_iter_mut().take(5) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn pacing(pacing: Option<Pacing>) -> &'static str {
+    match pacing {
+        Some(Pacing::ClosedLoop) => {
+            "Closed loop: latency counts from the send. A pause of the server also pauses the sending, so the\n\
+             percentiles understate what users would see; with --rate they do not."
+        }
+        Some(Pacing::OpenLoop) => {
+            "Open loop: latency counts from the time at which each message was due; coordinated omission is\n\
+             corrected."
+        }
+        None => "It is unknown whether this was an open or a closed loop, or the parts differ.",
+    }
+}

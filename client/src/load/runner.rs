@@ -1,0 +1,144 @@
+//! Runner of one load: preflight, worker processes, report.
+//!
+//! Must not know how a report is shown.
+
+use std::{io, net::IpAddr, process::Command};
+
+use common::endpoint::Endpoint;
+use rustix::io::Errno;
+
+use super::{
+    build_report::build_report,
+    coordinator::{
+        self,
+        process_pool::{self, PoolConfig, PoolTimeouts},
+        progress::Progress,
+    },
+    error::Error,
+    host::{limits, sockets},
+    ipc::worker_config::Server,
+    plan::job::Plan,
+    preflight::{
+        capacity::{self, HostCapacity},
+        ports::{LocalPorts, select_sources},
+        probe::Probe,
+        shortage::Shortage,
+    },
+    report::document::Report,
+};
+use crate::net::{
+    poll::{Deadline, Interrupt},
+    target::Target,
+    unreachable::Unreachable,
+};
+
+/// Name of the hidden subcommand that runs a worker process.
+const WORKER_SUBCOMMAND: &str = "load-worker";
+
+/// Runner of loads against one server.
+#[derive(Debug)]
+pub(super) struct Runner<'s> {
+    target: &'s Target,
+    server: Server,
+    interrupt: &'s Interrupt,
+    /// Over UDP: granted size of the receive buffer of a socket.
+    receive_buffer: Option<usize>,
+}
+
+impl<'s> Runner<'s> {
+    /// Checks the capacity of the host, and finds the server.
+    ///
+    /// # Errors
+    ///
+    /// The capacity is too small, or the server cannot be reached.
+    pub(super) fn new(
+        target: &'s Target,
+        plan: &Plan,
+        interrupt: &'s Interrupt,
+    ) -> Result<Self, Error> {
+        let capacity = HostCapacity {
+            descriptors: limits::raise_descriptor_limit(),
+            processes: limits::processes_left(),
+        };
+        capacity::check(plan, &capacity)?;
+        let deadline = Deadline::after(target.timeout);
+        let addresses = target.resolve(deadline)?;
+        let (server, receive_buffer) = match (&target.endpoint, &addresses[..]) {
+            (Endpoint::Unix(path), _) => (Some(Server::Unix(path.clone().into())), None),
+            (Endpoint::Tcp(_), [one]) => (one.as_socket().map(Server::Tcp), None),
+            // Of several addresses, the load uses the first that answers.
+            (Endpoint::Tcp(_), several) => {
+                let (_, address) = target.connect_to(several, deadline, Some(interrupt))?;
+                (address.as_socket().map(Server::Tcp), None)
+            }
+            (Endpoint::Udp(_), several) => {
+                let probe = Probe { seed: plan.seed, size: plan.sizes.min, deadline, interrupt };
+                let answer = probe.run(several, target)?;
+                (answer.address.as_socket().map(Server::Udp), Some(answer.receive_buffer))
+            }
+        };
+        // Every address of a host is an IP address.
+        let no_address = || target.unreachable(Unreachable::UnknownHost);
+        let server = server.ok_or_else(no_address)?;
+        Ok(Self { target, server, interrupt, receive_buffer })
+    }
+
+    /// Runs a load; returns its report.
+    ///
+    /// # Errors
+    ///
+    /// The load did not start, or was interrupted twice. Later failures are in the report.
+    pub(super) fn run(&self, plan: &Plan, mut progress: Progress) -> Result<Report, Error> {
+        let sources = self.sources(plan)?;
+        let worker = |process| {
+            plan.worker_config(process, self.server.clone(), &sources, self.target.timeout)
+        };
+        let program = std::env::current_exe().map_err(Error::Program)?;
+        let config = PoolConfig {
+            command: &|| {
+                let mut command = Command::new(&program);
+                command.arg(WORKER_SUBCOMMAND);
+                command
+            },
+            workers: (0..plan.processes).map(worker).collect(),
+            duration: plan.duration(),
+            timeout: self.target.timeout,
+            timeouts: PoolTimeouts::default(),
+            interrupt: self.interrupt,
+        };
+        let outcome = process_pool::run(&config, &mut |stats| progress.update(stats))
+            .map_err(|error| self.explain(error))?;
+        Ok(build_report(self.target, plan, outcome, self.receive_buffer))
+    }
+
+    /// Selects the local addresses to connect from.
+    fn sources(&self, plan: &Plan) -> Result<Vec<IpAddr>, Shortage> {
+        let (server, in_use) = match &self.server {
+            Server::Unix(_) => return Ok(Vec::new()),
+            Server::Tcp(server) => (*server, sockets::tcp_ports_in_use(*server)),
+            Server::Udp(server) => (*server, sockets::udp_ports_in_use(*server)),
+        };
+        // If the range of ports is unknown, a shortage appears when the connections are made.
+        let Some((first, last)) = limits::local_port_range() else { return Ok(Vec::new()) };
+        let ports = LocalPorts {
+            per_address: 1 + u64::from(last.saturating_sub(first)),
+            in_use,
+            are_reused: limits::reuses_ports(server.ip().is_loopback()),
+        };
+        select_sources(plan, server, &ports)
+    }
+
+    /// Replaces the failure of a connection by the error that the other subcommands return for it.
+    fn explain(&self, error: coordinator::Error) -> Error {
+        let coordinator::Error::Connect { errno, .. } = error else { return error.into() };
+        match errno.map(Errno::from_raw_os_error) {
+            Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Error::NoPort,
+            Some(Errno::MFILE | Errno::NFILE) => Error::NoDescriptor,
+            errno => {
+                // Only the time limit has no error number.
+                let error = errno.map_or(io::ErrorKind::TimedOut.into(), io::Error::from);
+                self.target.unreachable(self.target.reason(error)).into()
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Kinds of errors, and their names.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Kind of error of a connection.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ErrorKind {
+    /// The connection could not be made.
+    Connect,
+    /// The peer or the system reset the connection.
+    Reset,
+    /// The peer closed the connection before all bytes had returned.
+    Closed,
+    /// Bytes were missing, and none arrived within the time limit.
+    Timeout,
+    /// The bytes that returned differ from those sent.
+    WrongBytes,
+    /// Datagrams are not delivered: no process listens, or there is no route (ICMP, RFC 792).
+    Unreachable,
+}
+
+impl ErrorKind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Connect,
+        Self::Reset,
+        Self::Closed,
+        Self::Timeout,
+        Self::WrongBytes,
+        Self::Unreachable,
+    ];
+}
+
+impl fmt::Display for ErrorKind {
+    /// Writes the name, which is the same in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+            Self::WrongBytes => "wrong-bytes",
+            Self::Unreachable => "unreachable",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_the_same_name_in_json_and_in_text() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Connection as a channel of the event loop, with its time limits.
+
+use std::{io, time::Duration};
+
+use mio::event::Event;
+
+use super::state::{Connection, State};
+use crate::load::{
+    stats::error_kind::ErrorKind,
+    worker::io::{channel::Channel, context::Context},
+};
+
+/// Limit for more bytes to arrive after a wrong one.
+const EVIDENCE_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Limit for the server's end of stream after ours. A server that never closes is still an echo server.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+impl Channel for Connection {
+    fn new(context: &Context<'_>, index: u32) -> Self {
+        Self::create(context, index)
+    }
+
+    fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.start_connect(context)
+    }
+
+    fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting(_))
+    }
+
+    fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.complete_connect(context)
+    }
+
+    fn push_due(&mut self, due: Duration) -> bool {
+        self.backlog.push_back(due);
+        self.backlog.len() == 1
+    }
+
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn handle_event(&mut self, context: &mut Context<'_>, event: &Event) {
+        self.has_pending_end |= event.is_read_closed() || event.is_error();
+        self.drive(context);
+    }
+
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn drive(&mut self, context: &mut Context<'_>) {
+        if let Err(kind) = self.transfer(context) {
+            self.fail(context, kind);
+        }
+    }
+
+    fn take_yielded(&mut self) -> bool {
+        std::mem::take(&mut self.has_yielded)
+    }
+
+    fn stop(&mut self, context: &mut Context<'_>) {
+        debug_assert!(context.is_stopping);
+        let is_disconnected = matches!(self.state, State::Connecting(_) | State::Disconnected);
+        if is_disconnected && self.backlog.is_empty() && self.expectation.in_flight() == 0 {
+            self.state = State::Finished;
+        } else if let Err(kind) = self.close_if_idle(context) {
+            self.fail(context, kind);
+        }
+    }
+
+    fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration) {
+        let waited = now.saturating_sub(self.last_activity);
+        let waiting_since = self.drained_at.unwrap_or(self.last_activity);
+        let is_late = now.saturating_sub(waiting_since) > context.config.timeout;
+        match self.state {
+            State::Disconnected if !is_late => self.try_reconnect(context),
+            State::Connecting(_) | State::Disconnected if is_late => {
+                self.fail(context, ErrorKind::Connect);
+            }
+            State::Open(_) if is_late && self.expectation.in_flight() > 0 => {
+                self.fail(context, ErrorKind::Timeout);
+            }
+            State::Closing(_) if waited > CLOSE_TIMEOUT.min(context.config.timeout) => {
+                if let Err(kind) = self.finish_or_replace(context) {
+                    self.fail(context, kind);
+                }
+            }
+            State::Diagnosing(..) if waited > EVIDENCE_TIMEOUT => {
+                self.fail(context, ErrorKind::WrongBytes);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        matches!(self.state, State::Finished)
+    }
+
+    /// Counts nothing: a connection counts everything when it finishes.
+    fn finalize(_: &[Self], _: &mut Context<'_>) {}
+}

@@ -1,0 +1,90 @@
+//! End of a connection: by this side, or by the server.
+
+use std::{
+    io::{self, ErrorKind as Io},
+    net::Shutdown,
+};
+
+use super::state::{Connection, State};
+use crate::load::{
+    stats::error_kind::ErrorKind,
+    worker::io::{context::Context, socket::receive},
+};
+
+impl Connection {
+    /// Handles the end of the stream. It is no failure if nothing is in flight and nothing is left to send.
+    /// `sent` is the result of the last send: a failed one may have consumed the error that tells a reset
+    /// from an end.
+    pub(super) fn handle_end(
+        &mut self,
+        context: &mut Context<'_>,
+        sent: &io::Result<()>,
+    ) -> Result<(), ErrorKind> {
+        self.close_if_idle(context)?;
+        match (&self.state, sent) {
+            (State::Closing(_), _) => self.finish_or_replace(context),
+            (State::Open(_), Err(error)) if error.kind() == Io::ConnectionReset => {
+                Err(ErrorKind::Reset)
+            }
+            (State::Open(_), _) if !context.config.expect_restart => Err(ErrorKind::Closed),
+            (State::Open(_), _) => {
+                self.reconnect_after_drain(context);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Closes the connection if nothing is in flight, and either nothing is left to send or its churn limit
+    /// is reached.
+    pub(super) fn close_if_idle(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        if !matches!(self.state, State::Open(_)) || self.expectation.in_flight() > 0 {
+            return Ok(());
+        }
+        let lines = self.expectation.returned_lines() - self.lines_at_connect;
+        let is_spent = context.config.churn.is_some_and(|churn| lines >= churn);
+        if !self.has_more_to_send(context) || is_spent { self.close(context) } else { Ok(()) }
+    }
+
+    fn close(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        if let State::Open(socket) = self.take_state() {
+            // If the connection is lost, the next read returns the reason.
+            let _ = socket.shutdown(Shutdown::Write);
+            self.state = State::Closing(socket);
+            self.last_activity = context.now();
+        }
+        self.await_end(context)
+    }
+
+    /// Receives until the server's end of stream. A byte before it is an error.
+    pub(super) fn await_end(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        while let State::Closing(socket) = &mut self.state {
+            match receive(socket, &mut context.received) {
+                Ok(read @ 1..) => {
+                    let extra = context.received[..read].to_vec();
+                    if let State::Closing(socket) = self.take_state() {
+                        self.state = State::Diagnosing(socket, extra);
+                    }
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
+                // Every byte has returned, so a failure of the connection has no effect.
+                Ok(0) | Err(_) => return self.finish_or_replace(context),
+            }
+        }
+        self.collect_evidence(context)
+    }
+
+    /// Finishes the connection, or makes a new one if its churn limit is reached and messages are left to
+    /// send.
+    pub(super) fn finish_or_replace(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        self.state = State::Finished;
+        if context.config.churn.is_some()
+            && self.has_more_to_send(context)
+            && let Err(error) = self.start_connect(context)
+        {
+            return self.retry_later(context, &error);
+        }
+        Ok(())
+    }
+}

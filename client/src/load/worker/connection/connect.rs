@@ -1,0 +1,84 @@
+//! Connecting, and connecting again after the server has ended the connection.
+
+use std::io::{self, ErrorKind as Io};
+
+use rustix::io::Errno;
+
+use super::state::{Connection, State};
+use crate::load::{
+    ipc::worker_config::Server,
+    stats::error_kind::ErrorKind,
+    worker::io::{context::Context, socket::connect},
+};
+
+impl Connection {
+    pub(super) fn start_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let socket = connect(&context.config.server, self.source)?;
+        context.register(&socket, self.token)?;
+        self.state = State::Connecting(socket);
+        self.last_activity = context.now();
+        self.has_pending_end = false;
+        Ok(())
+    }
+
+    /// Opens the connection, if it is connecting and the socket is ready.
+    pub(super) fn complete_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let State::Connecting(socket) = &self.state else {
+            return Ok(());
+        };
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+        match socket.peer_addr() {
+            Ok(_) => {}
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        if let Server::Tcp(_) = context.config.server {
+            socket.set_tcp_nodelay(true)?;
+        }
+        context.stats.connects += 1;
+        context.stats.connect.record(context.now().saturating_sub(self.last_activity));
+        if let State::Connecting(socket) = self.take_state() {
+            self.state = State::Open(socket);
+        }
+        self.lines_at_connect = self.expectation.returned_lines();
+        Ok(())
+    }
+
+    /// Connects again after the server has drained and ended the connection. The messages in flight are
+    /// sent again.
+    pub(super) fn reconnect_after_drain(&mut self, context: &mut Context<'_>) {
+        context.stats.drains += 1;
+        context.stats.bytes_resent += self.expectation.outstanding_bytes();
+        context.stats.resent += self.expectation.requeue(&context.streams);
+        self.state = State::Disconnected;
+        // A server that ends every connection immediately gets no more attempts than one that is not
+        // reachable.
+        if self.drained_at.is_none() {
+            self.drained_at = Some(context.now());
+            self.try_reconnect(context);
+        }
+    }
+
+    pub(super) fn try_reconnect(&mut self, context: &mut Context<'_>) {
+        if self.start_connect(context).is_err() {
+            self.state = State::Disconnected;
+        }
+    }
+
+    /// Handles a failed connect: it is retried if the server may be restarting, or if the backlog of its
+    /// Unix socket is full.
+    pub(super) fn retry_later(
+        &mut self,
+        context: &Context<'_>,
+        error: &io::Error,
+    ) -> Result<(), ErrorKind> {
+        if !context.config.expect_restart && error.kind() != Io::WouldBlock {
+            return Err(ErrorKind::Connect);
+        }
+        self.drained_at.get_or_insert(context.now());
+        self.state = State::Disconnected;
+        Ok(())
+    }
+}

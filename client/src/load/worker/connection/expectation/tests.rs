@@ -1,0 +1,126 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn queues_incomplete_lines_again() {
+    let streams = Streams::new(7, 10..=20);
+    let (mut expectation, wire) = all_sent(&streams, 5);
+    let first = wire.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let mut buffer = vec![0; wire.len()];
+    let on_lines = |_, _| {};
+    expectation.check(&streams, &wire[..first + 3], &mut buffer, on_lines).unwrap();
+    assert_eq!(expectation.requeue(&streams), 4);
+
+    let mut again = Vec::new();
+    expectation.send(&streams, &mut again, &mut [0; 10]).unwrap();
+    assert_eq!(again, wire[first..]);
+    let mut lines = Vec::new();
+    let on_lines = |since, count| lines.push((since, count));
+    expectation.check(&streams, &again, &mut buffer, on_lines).unwrap();
+    assert_eq!(lines, [(SECOND, 1), (2 * SECOND, 1), (3 * SECOND, 1), (4 * SECOND, 1)]);
+    assert_eq!((expectation.in_flight(), expectation.outstanding_bytes()), (0, 0));
+}
+
+/// Socket that accepts this many bytes, and then would block.
+struct LimitedSocket(Vec<u8>, usize);
+
+impl Write for LimitedSocket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = bytes.len().min(std::mem::take(&mut self.1));
+        self.0.extend_from_slice(&bytes[..len]);
+        if len == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(len) }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn all_sent(streams: &Streams, lines: u32) -> (Expectation, Vec<u8>) {
+    let mut expectation = Expectation::new(streams, 3);
+    (0..lines).for_each(|line| expectation.queue(streams, 1, SECOND * line));
+    let mut wire = Vec::new();
+    expectation.send(streams, &mut wire, &mut [0; 10]).unwrap();
+    (expectation, wire)
+}
+
+#[test]
+fn sends_only_what_is_queued() {
+    let streams = Streams::new(1, 8..=8);
+    let (mut expectation, wire) = all_sent(&streams, 2);
+    assert_eq!(wire.len(), 16);
+    assert_eq!((expectation.in_flight(), expectation.outstanding_lines(&streams)), (2, 2));
+    let mut more = Vec::new();
+    expectation.send(&streams, &mut more, &mut [0; 10]).unwrap();
+    assert_eq!(more, b"");
+}
+
+#[test]
+fn each_complete_line_counts_from_its_own_time() {
+    let streams = Streams::new(1, 8..=8);
+    let (mut expectation, wire) = all_sent(&streams, 3);
+    let mut times = Vec::new();
+    expectation
+        .check(&streams, &wire[..17], &mut [0; 64], |at, lines| times.push((at, lines)))
+        .unwrap();
+    assert_eq!(times, [(Duration::ZERO, 1), (SECOND, 1)]);
+    assert_eq!((expectation.in_flight(), expectation.next_expected().offset()), (1, 17));
+}
+
+#[test]
+fn a_partially_sent_line_is_outstanding() {
+    let streams = Streams::new(1, 8..=8);
+    let mut expectation = Expectation::new(&streams, 0);
+    expectation.queue(&streams, 3, SECOND);
+    expectation.send(&streams, &mut LimitedSocket(Vec::new(), 9), &mut [0; 64]).unwrap();
+    assert_eq!((expectation.in_flight(), expectation.outstanding_lines(&streams)), (3, 2));
+    assert!(expectation.has_unsent());
+}
+
+#[test]
+fn finds_the_position_of_a_wrong_byte() {
+    let streams = Streams::new(1, 8..=8);
+    for at in 0..24 {
+        let (mut expectation, mut wire) = all_sent(&streams, 3);
+        wire[at] ^= 1;
+        let mut lines = 0;
+        let found = expectation.check(&streams, &wire, &mut [0; 64], |_, count| lines += count);
+        assert_eq!((found, lines), (Err(Mismatch { valid: at }), at as u64 / 8));
+    }
+}
+
+#[test]
+fn bytes_that_were_not_sent_are_wrong_even_if_they_are_the_next_ones() {
+    let streams = Streams::new(1, 8..=8);
+    let mut expectation = Expectation::new(&streams, 0);
+    expectation.queue(&streams, 1, SECOND);
+    let mut socket = LimitedSocket(Vec::new(), 3);
+    expectation.send(&streams, &mut socket, &mut [0; 64]).unwrap();
+    let mut next = [0; 8];
+    Cursor::new(&streams, 0).fill(&streams, &mut next);
+    let found = expectation.check(&streams, &next, &mut [0; 64], |_, _| ());
+    assert_eq!(found, Err(Mismatch { valid: 3 }));
+}
+
+proptest! {
+    #[test]
+    fn accepts_the_right_bytes_in_any_pieces(seed: u64, pieces in proptest::collection::vec(1_usize..60, 1..60)) {
+        let streams = Streams::new(seed, 1..=30);
+        let mut expectation = Expectation::new(&streams, 9);
+        let mut wire = LimitedSocket(Vec::new(), 0);
+        let (mut returned, mut lines) = (0, 0);
+        for piece in pieces {
+            expectation.queue(&streams, 1, SECOND);
+            wire.1 = piece;
+            expectation.send(&streams, &mut wire, &mut [0; 16]).unwrap();
+            let here = (wire.0.len() - returned).min(piece / 2);
+            let received = &wire.0[returned..returned + here];
+            prop_assert!(expectation.check(&streams, received, &mut [0; 64], |_, count| lines += count).is_ok());
+            returned += here;
+        }
+        prop_assert_eq!(expectation.returned_lines(), lines);
+        prop_assert_eq!(expectation.next_expected().offset(), returned as u64);
+    }
+}

@@ -1,0 +1,57 @@
+//! Failure of a connection, and the evidence for its diagnosis.
+
+use std::io::ErrorKind as Io;
+
+use super::state::{Connection, State};
+use crate::load::{
+    stats::error_kind::ErrorKind,
+    worker::{
+        diagnose::explain::{evidence_len, explain},
+        io::{context::Context, socket::receive},
+    },
+};
+
+impl Connection {
+    /// Collects the bytes after a wrong one, until they suffice for the diagnosis.
+    pub(super) fn collect_evidence(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        let State::Diagnosing(socket, evidence) = &mut self.state else {
+            return Ok(());
+        };
+        let enough = evidence_len(context.config.max_size);
+        while evidence.len() < enough {
+            match receive(socket, &mut context.received) {
+                Ok(0) => return Err(ErrorKind::WrongBytes),
+                Ok(read) => {
+                    evidence.extend_from_slice(&context.received[..read]);
+                    self.last_activity = context.now();
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
+                Err(_) => return Err(ErrorKind::WrongBytes),
+            }
+        }
+        evidence.truncate(enough);
+        Err(ErrorKind::WrongBytes)
+    }
+
+    /// Counts an error and the messages that it loses, explains wrong bytes, and finishes the connection.
+    pub(super) fn fail(&mut self, context: &mut Context<'_>, kind: ErrorKind) {
+        context.stats.record_error(kind);
+        let (lines, bytes) = if self.drained_at.is_some() {
+            // Messages that were to be sent again are lost too.
+            (self.expectation.in_flight(), self.expectation.bytes_in_flight())
+        } else {
+            let lines = self.expectation.outstanding_lines(&context.streams);
+            (lines, self.expectation.outstanding_bytes())
+        };
+        context.stats.lost += lines;
+        context.stats.bytes_lost += bytes;
+        if let State::Diagnosing(_, evidence) = self.take_state()
+            && context.stats.has_room_for_fault()
+        {
+            let expected = self.expectation.next_expected();
+            let fault = explain(&context.streams, expected, context.channel_count(), &evidence);
+            context.stats.faults.push(fault);
+        }
+    }
+}

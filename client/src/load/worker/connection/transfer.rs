@@ -1,0 +1,158 @@
+//! Transfer: receives, checks and sends messages. This is the hot path.
+
+use std::{
+    io::{self, ErrorKind as Io, Write},
+    time::Duration,
+};
+
+use socket2::Socket;
+
+use super::state::{Connection, State};
+use crate::load::{
+    ipc::worker_config::Pace,
+    stats::error_kind::ErrorKind,
+    worker::io::{
+        channel::Channel as _,
+        context::{CHUNK, Context},
+        socket::{receive, transmit},
+    },
+};
+
+/// Maximum number of reads, and of writes, in one turn of a connection.
+const TURN: usize = 8;
+
+impl Connection {
+    /// Receives and sends as far as possible, within the limit of a turn.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    pub(super) fn transfer(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        if self.is_connecting() {
+            if let Err(error) = self.complete_connect(context) {
+                return self.retry_later(context, &error);
+            }
+            self.reconnected_at = context.now();
+        }
+        let mut sent = self.send_pending(context, None);
+        for _ in 0..TURN {
+            let State::Open(socket) = &mut self.state else {
+                return self.await_end(context);
+            };
+            match receive(socket, &mut context.received) {
+                Ok(0) => return self.handle_end(context, &sent),
+                Ok(read) => {
+                    let now = context.now();
+                    self.last_activity = now;
+                    self.drained_at = None;
+                    self.check_received(context, read, now);
+                    sent = self.send_pending(context, Some(now));
+                    if read < CHUNK && !self.has_pending_end && sent.is_ok() {
+                        return self.close_if_idle(context);
+                    }
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => {
+                    // The connection neither accepts nor returns bytes any more.
+                    sent.map_err(|_| ErrorKind::Reset)?;
+                    return self.close_if_idle(context);
+                }
+                Err(_) => return Err(ErrorKind::Reset),
+            }
+        }
+        self.has_yielded = true;
+        Ok(())
+    }
+
+    /// Checks the first `read` bytes of the receive buffer.
+    fn check_received(&mut self, context: &mut Context<'_>, read: usize, now: Duration) {
+        let Context { streams, stats, received, scratch, config, last_progress, .. } = context;
+        let received = &received[..read];
+        let before = self.expectation.next_expected().offset();
+        let checked = self.expectation.check(streams, received, scratch, |since, lines| {
+            if since >= config.warmup {
+                stats.messages += lines;
+                stats.latency.record_n(now.saturating_sub(since), lines);
+            }
+            *last_progress = now;
+        });
+        stats.bytes_checked += self.expectation.next_expected().offset() - before;
+        if let Err(mismatch) = checked
+            && let State::Open(socket) = self.take_state()
+        {
+            self.state = State::Diagnosing(socket, received[mismatch.valid..].to_vec());
+        }
+    }
+
+    /// Queues the messages that may be sent now, and sends what the socket accepts.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn send_pending(&mut self, context: &mut Context<'_>, now: Option<Duration>) -> io::Result<()> {
+        let lines = self.sendable_lines(context);
+        if lines > 0 {
+            let now = now.unwrap_or_else(|| context.now());
+            self.queue(context, lines, now);
+        }
+        if let State::Open(socket) = &mut self.state
+            && self.expectation.has_unsent()
+        {
+            let before = self.expectation.sent_bytes();
+            let mut socket = LimitedSocket(socket, TURN);
+            let sent = self.expectation.send(&context.streams, &mut socket, &mut context.scratch);
+            self.has_yielded |= socket.1 == 0;
+            context.stats.bytes_sent += self.expectation.sent_bytes() - before;
+            sent?;
+        }
+        Ok(())
+    }
+
+    /// Queues this many messages.
+    fn queue(&mut self, context: &mut Context<'_>, lines: u64, now: Duration) {
+        if self.expectation.in_flight() == 0 {
+            self.last_activity = now;
+        }
+        match context.config.pace {
+            Pace::Depth(_) => self.expectation.queue(&context.streams, lines, now),
+            Pace::Rate(_) => {
+                for due in self.backlog.drain(..usize::try_from(lines).unwrap_or(usize::MAX)) {
+                    if due >= context.config.warmup {
+                        let sendable = due.max(self.reconnected_at);
+                        context.stats.lag.record(now.saturating_sub(sendable));
+                    }
+                    self.expectation.queue(&context.streams, 1, due);
+                }
+            }
+        }
+    }
+
+    /// Returns how many more messages may be sent on this socket now.
+    fn sendable_lines(&self, context: &Context<'_>) -> u64 {
+        let State::Open(_) = self.state else {
+            return 0;
+        };
+        let queued = self.expectation.queued_lines();
+        let lines = match context.config.pace {
+            Pace::Depth(depth) => {
+                let free = u64::from(depth) - self.expectation.in_flight();
+                free.min(context.messages_left(queued))
+            }
+            Pace::Rate(_) => self.backlog.len() as u64,
+        };
+        let churn = context.config.churn.unwrap_or(u64::MAX);
+        lines.min(churn - (queued - self.lines_at_connect))
+    }
+}
+
+/// Socket that accepts a limited number of writes, and then would block.
+struct LimitedSocket<'s>(&'s Socket, usize);
+
+impl Write for LimitedSocket<'_> {
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
+        transmit(self.0, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

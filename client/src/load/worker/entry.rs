@@ -1,0 +1,60 @@
+//! Entry point of a worker process.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::AsFd,
+};
+
+use rustix::{
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    process::{Signal, set_parent_process_death_signal},
+};
+
+use super::{connection::Connection, event_loop::EventLoop, udp::UdpSocket};
+use crate::load::ipc::worker_config::{Server, WorkerConfig};
+
+/// Reads its configuration from standard input, runs the load, and reports to standard output.
+///
+/// # Errors
+///
+/// The coordinator is gone or sent something else, or the system refused something that the event loop
+/// cannot do without.
+pub(crate) fn run() -> io::Result<()> {
+    // The end of standard input also tells that the coordinator is gone, but a busy worker reads it late.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let mut commands = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let config: WorkerConfig = serde_json::from_slice(&read_line(&mut commands)?)?;
+    fcntl_setfl(&commands, fcntl_getfl(&commands)? | OFlags::NONBLOCK)?;
+    let messages = io::stdout().lock();
+    match config.server {
+        Server::Udp(_) => EventLoop::<UdpSocket, _>::new(&config, commands, messages)?.run(),
+        Server::Tcp(_) | Server::Unix(_) => {
+            EventLoop::<Connection, _>::new(&config, commands, messages)?.run()
+        }
+    }
+}
+
+/// Reads the first line and nothing after it: the commands are read when they arrive.
+fn read_line(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.last() != Some(&b'\n') {
+        input.read_exact(&mut byte)?;
+        line.push(byte[0]);
+    }
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_line_and_nothing_after_it() {
+        let mut input = &b"config\n\"start\"\n"[..];
+        assert_eq!(read_line(&mut input).unwrap(), b"config\n");
+        assert_eq!(input, b"\"start\"\n");
+        assert!(read_line(&mut &b"cut off"[..]).is_err());
+    }
+}

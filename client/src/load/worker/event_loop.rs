@@ -1,0 +1,313 @@
+//! Event loop of a worker process: all its channels on one poll.
+//!
+//! It connects all channels, reports that it is ready, waits for the start, and runs until every channel is
+//! done or has failed, or until the time is up and the messages in flight have returned.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind as Io, Write},
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Token, unix::SourceFd};
+
+use super::{
+    commands::Commands,
+    io::{channel::Channel, context::Context},
+    schedule::Schedule,
+    timer::Timer,
+    timing::{CHECK_INTERVAL, Timing},
+};
+use crate::load::{
+    ipc::{
+        message::{REPORT_INTERVAL, Summary, WorkerMessage},
+        wire::encode,
+        worker_config::{Pace, Stop, WorkerConfig},
+    },
+    stats::error_kind::ErrorKind,
+};
+
+const COMMANDS: Token = Token(usize::MAX - 1);
+const TIMER: Token = Token(usize::MAX - 2);
+
+/// Maximum number of connections that are being made at the same time; more would exceed a listener's
+/// backlog.
+const MAX_CONNECTING: usize = 128;
+
+/// Pause before the next attempt at a Unix socket whose backlog is full: no event tells when it has room.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
+
+/// Event loop and its channels.
+pub(super) struct EventLoop<'a, C, W> {
+    context: Context<'a>,
+    poll: Poll,
+    channels: Vec<C>,
+    /// Number of channels that are not finished.
+    active: usize,
+    /// Schedule of an open loop.
+    schedule: Option<Schedule>,
+    /// Channels that messages have become due for; kept to reuse the allocation.
+    due: Vec<usize>,
+    /// Channels that reached the limit of a turn.
+    yielded: Vec<usize>,
+    timer: Timer,
+    commands: Commands,
+    messages: W,
+}
+
+impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
+    /// Creates an event loop that reads commands from `commands`, and writes messages to `messages`.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor left.
+    pub(super) fn new(config: &'a WorkerConfig, commands: File, messages: W) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        let commands = Commands::new(commands);
+        registry.register(&mut SourceFd(&commands.as_raw_fd()), COMMANDS, Interest::READABLE)?;
+        let timer = Timer::register(registry, TIMER)?;
+        let context = Context::new(config, registry.try_clone()?);
+        let channels: Vec<_> =
+            (0..config.connections).map(|index| C::new(&context, index)).collect();
+        Ok(Self {
+            context,
+            poll,
+            active: channels.len(),
+            channels,
+            schedule: new_schedule(config),
+            due: Vec::new(),
+            yielded: Vec::new(),
+            timer,
+            commands,
+            messages,
+        })
+    }
+
+    /// Runs the load.
+    ///
+    /// # Errors
+    ///
+    /// The coordinator is gone, or the poll fails.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        // One event for each channel, the commands and the timer.
+        let mut events = Events::with_capacity(self.channels.len() + 2);
+        if let Err(error) = self.connect_all(&mut events)? {
+            return self.send(&WorkerMessage::Failed {
+                kind: ErrorKind::Connect,
+                errno: error.raw_os_error(),
+                text: error.to_string(),
+            });
+        }
+        self.send(&WorkerMessage::Ready)?;
+        while !self.commands.has_started() && !self.commands.has_stopped() {
+            self.wait(&mut events, None)?;
+        }
+        let summary = self.work(&mut events)?;
+        self.send(&WorkerMessage::Done(summary))
+    }
+
+    /// Connects all channels, a limited number at a time. The inner error is that of a connection.
+    fn connect_all(&mut self, events: &mut Events) -> io::Result<io::Result<()>> {
+        let (mut next, mut connecting) = (0, 0);
+        let (timeout, mut last_event) = (self.context.config.timeout, self.context.now());
+        while next < self.channels.len() || connecting > 0 {
+            let mut is_full = false;
+            while next < self.channels.len() && connecting < MAX_CONNECTING && !is_full {
+                let channel = &mut self.channels[next];
+                match channel.connect(&mut self.context) {
+                    Err(error) if error.kind() == Io::WouldBlock => is_full = true,
+                    Err(error) => return Ok(Err(error)),
+                    Ok(()) => {
+                        next += 1;
+                        connecting += usize::from(channel.is_connecting());
+                    }
+                }
+            }
+            if connecting == 0 && !is_full {
+                continue;
+            }
+            let left = (last_event + timeout).saturating_sub(self.context.now());
+            self.wait(events, Some(if is_full { left.min(BACKLOG_PAUSE) } else { left }))?;
+            if !events.is_empty() {
+                last_event = self.context.now();
+            } else if left.is_zero() {
+                return Ok(Err(Io::TimedOut.into()));
+            }
+            match self.finish_connects(events) {
+                Ok(connected) => connecting -= connected,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Finishes the connections whose sockets are ready; returns how many.
+    fn finish_connects(&mut self, events: &Events) -> io::Result<usize> {
+        let mut connected = 0;
+        for event in events {
+            if let Some(channel) = self.channels.get_mut(event.token().0)
+                && channel.is_connecting()
+            {
+                channel.finish_connect(&mut self.context)?;
+                connected += usize::from(!channel.is_connecting());
+            }
+        }
+        Ok(connected)
+    }
+
+    /// Runs from the start to the end; returns the last message.
+    fn work(&mut self, events: &mut Events) -> io::Result<Summary> {
+        self.context.start_clock();
+        let mut timing = Timing::new(self.context.config);
+        // Events that arrived before the start are not repeated.
+        self.for_each(C::drive);
+        while self.active > 0 {
+            let now = self.context.now();
+            self.apply(&mut timing, now)?;
+            self.send_due();
+            let until = timing.next_wakeup(now).saturating_sub(self.context.now());
+            let sleeps = self.arm_timer()? && self.yielded.is_empty();
+            let is_polled = self.wait(events, Some(if sleeps { until } else { Duration::ZERO }))?;
+            let now = self.context.now();
+            timing.mark_idle(events.is_empty() && sleeps, now);
+            self.handle_events(events);
+            // After a stop of this process, bytes may have arrived that are not yet received: no channel is
+            // late then.
+            if is_polled && now >= timing.next_check {
+                timing.next_check = now + CHECK_INTERVAL;
+                self.for_each(|channel, context| channel.check_timeouts(context, now));
+            }
+        }
+        let (worked, cpu) = timing.work(self.context.now());
+        C::finalize(&self.channels, &mut self.context);
+        let warmup = self.context.config.warmup;
+        Ok(Summary {
+            stats: std::mem::take(&mut self.context.stats),
+            measured: self.context.last_progress.saturating_sub(warmup),
+            cpu,
+            worked: worked.saturating_sub(warmup),
+        })
+    }
+
+    /// Ends the warm-up, stops, and reports, each at its time.
+    fn apply(&mut self, timing: &mut Timing, now: Duration) -> io::Result<()> {
+        timing.update_warmup(now);
+        if (timing.is_over(now) || self.commands.has_stopped()) && !self.context.is_stopping {
+            self.stop();
+        }
+        if now >= timing.next_report {
+            timing.next_report = now + REPORT_INTERVAL;
+            let stats = std::mem::take(&mut self.context.stats);
+            self.send(&WorkerMessage::Progress(stats))?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.context.is_stopping = true;
+        if let Some(schedule) = &mut self.schedule {
+            schedule.stop();
+        }
+        self.for_each(C::stop);
+    }
+
+    /// Drives the channels that have an event, and those that yielded before.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn handle_events(&mut self, events: &Events) {
+        let mut yielded = std::mem::take(&mut self.yielded);
+        for event in events {
+            self.with_channel(event.token().0, |channel, context| {
+                channel.handle_event(context, event);
+            });
+        }
+        for index in yielded.drain(..) {
+            self.with_channel(index, C::drive);
+        }
+    }
+
+    /// Open loop: passes the messages that are due to their channels. Messages that become due in the
+    /// meantime have to wait: otherwise a process that cannot keep up would never receive.
+    fn send_due(&mut self) {
+        let now = self.context.now();
+        let count = self.channels.len() as u64;
+        let mut waiting = std::mem::take(&mut self.due);
+        while let Some((number, due)) =
+            self.schedule.as_mut().and_then(|schedule| schedule.take(now))
+        {
+            let index = usize::try_from(number % count).expect("the index of a channel");
+            let channel = &mut self.channels[index];
+            if !channel.is_finished() && channel.push_due(due) {
+                waiting.push(index);
+            }
+        }
+        for index in waiting.drain(..) {
+            self.with_channel(index, C::drive);
+        }
+        self.due = waiting;
+    }
+
+    /// Open loop: arms the timer for the next message; returns `false` if one is due now.
+    fn arm_timer(&self) -> io::Result<bool> {
+        let Some(due) = self.schedule.as_ref().and_then(Schedule::next_due) else {
+            return Ok(true);
+        };
+        let left = due.saturating_sub(self.context.now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        self.timer.arm(left)?;
+        Ok(true)
+    }
+
+    fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Context<'a>)) {
+        for index in 0..self.channels.len() {
+            self.with_channel(index, &mut action);
+        }
+    }
+
+    /// Calls `action` with the channel of this index, unless there is none, or it is finished.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn with_channel(&mut self, index: usize, action: impl FnOnce(&mut C, &mut Context<'a>)) {
+        if let Some(channel) = self.channels.get_mut(index)
+            && !channel.is_finished()
+        {
+            action(channel, &mut self.context);
+            self.active -= usize::from(channel.is_finished());
+            if channel.take_yielded() {
+                self.yielded.push(index);
+            }
+        }
+    }
+
+    /// Waits for events, and receives commands. Returns `false` if a signal interrupted the wait.
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
+        let is_polled = match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == Io::Interrupted => false,
+            polled => polled.map(|()| true)?,
+        };
+        if events.iter().any(|event| event.token() == COMMANDS) {
+            self.commands.receive()?;
+        }
+        Ok(is_polled)
+    }
+
+    fn send(&mut self, message: &WorkerMessage) -> io::Result<()> {
+        self.messages.write_all(encode(message).as_bytes())?;
+        self.messages.flush()
+    }
+}
+
+fn new_schedule(config: &WorkerConfig) -> Option<Schedule> {
+    let Pace::Rate(rate) = config.pace else { return None };
+    let total = match config.stop {
+        Stop::After(_) => u64::MAX,
+        Stop::Messages(each) => each.saturating_mul(config.connections.into()),
+    };
+    Some(Schedule::new(rate, config.process, config.processes, total))
+}
+
+#[cfg(test)]
+mod tests;

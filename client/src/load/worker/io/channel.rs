@@ -1,0 +1,59 @@
+//! Channel: a connection, or a UDP socket, as the event loop sees it.
+//!
+//! The event loop is compiled for each kind, so the abstraction has no cost at run time.
+
+use std::{io, time::Duration};
+
+use mio::event::Event;
+
+use super::context::Context;
+
+/// Connection or socket on which messages are sent and returned.
+pub(crate) trait Channel: Sized {
+    /// Creates the channel with this index in its process, without connecting it.
+    fn new(context: &Context<'_>, index: u32) -> Self;
+
+    /// Starts to connect.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor or port left, or no route to the server.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) is temporary.
+    fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()>;
+
+    /// Returns `true` while it is connecting.
+    fn is_connecting(&self) -> bool;
+
+    /// Finishes connecting, if the socket is ready.
+    ///
+    /// # Errors
+    ///
+    /// The connection cannot be made.
+    fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()>;
+
+    /// Adds a message that is due (open loop). Returns `true` if it is the first of the backlog, so that
+    /// the channel has to be [driven](Self::drive).
+    fn push_due(&mut self, due: Duration) -> bool;
+
+    /// Handles an event of the socket.
+    fn handle_event(&mut self, context: &mut Context<'_>, event: &Event);
+
+    /// Receives and sends as far as possible, within the limit of a turn.
+    fn drive(&mut self, context: &mut Context<'_>);
+
+    /// Returns `true` if it reached the limit of a turn, and has to be driven without an event. Clears the
+    /// flag.
+    fn take_yielded(&mut self) -> bool;
+
+    /// Stops sending, and finishes if nothing is in flight.
+    fn stop(&mut self, context: &mut Context<'_>);
+
+    /// Applies the time limits; to be called regularly.
+    fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration);
+
+    /// Returns `true` if it has nothing more to do.
+    fn is_finished(&self) -> bool;
+
+    /// Counts what is known only when all channels are finished.
+    fn finalize(all: &[Self], context: &mut Context<'_>);
+}

@@ -1,0 +1,104 @@
+//! Context that all channels of a process share: configuration, statistics, clock, registry, and buffers.
+
+use std::{
+    io,
+    net::IpAddr,
+    os::fd::AsRawFd as _,
+    time::{Duration, Instant},
+};
+
+use mio::{Interest, Registry, Token, unix::SourceFd};
+use socket2::Socket;
+
+use crate::load::{
+    ipc::worker_config::{Stop, WorkerConfig},
+    stats::counters::Stats,
+    worker::payload::streams::Streams,
+};
+
+/// Size of the buffers: larger than the longest datagram.
+pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// State that all channels of a process share.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// Work of this process.
+    pub(crate) config: &'a WorkerConfig,
+    /// Payload.
+    pub(crate) streams: Streams,
+    /// Statistics since the last report.
+    pub(crate) stats: Stats,
+    /// Nothing new is sent.
+    pub(crate) is_stopping: bool,
+    /// Time at which a message last returned, or, over UDP, was sent.
+    pub(crate) last_progress: Duration,
+    /// Buffer of [`CHUNK`] bytes for received bytes.
+    pub(crate) received: Box<[u8]>,
+    /// Buffer of [`CHUNK`] bytes for bytes to send, or to compare.
+    pub(crate) scratch: Box<[u8]>,
+    registry: Registry,
+    start: Instant,
+}
+
+impl<'a> Context<'a> {
+    /// Creates the context of one process.
+    pub(crate) fn new(config: &'a WorkerConfig, registry: Registry) -> Self {
+        Self {
+            config,
+            streams: Streams::new(config.seed, config.min_size..=config.max_size),
+            stats: Stats::default(),
+            is_stopping: false,
+            last_progress: Duration::ZERO,
+            received: vec![0; CHUNK].into(),
+            scratch: vec![0; CHUNK].into(),
+            registry,
+            start: Instant::now(),
+        }
+    }
+
+    /// Starts the clock.
+    pub(crate) fn start_clock(&mut self) {
+        self.start = Instant::now();
+    }
+
+    /// Returns the time since the start.
+    pub(crate) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Returns the number of channels of the run.
+    pub(crate) fn channel_count(&self) -> u64 {
+        u64::from(self.config.processes) * u64::from(self.config.connections)
+    }
+
+    /// Returns the number in the run of the channel with this index in the process.
+    pub(crate) fn channel_number(&self, index: u32) -> u64 {
+        u64::from(self.config.process) * u64::from(self.config.connections) + u64::from(index)
+    }
+
+    /// Returns the local address of a channel; `None` leaves the choice to the system.
+    pub(crate) fn source_address(&self, number: u64) -> Option<IpAddr> {
+        let sources = &self.config.sources;
+        let index = usize::try_from(number).ok()?.checked_rem(sources.len())?;
+        sources.get(index).copied()
+    }
+
+    /// Returns how many more messages to send on a channel that has sent `sent` messages.
+    pub(crate) fn messages_left(&self, sent: u64) -> u64 {
+        match self.config.stop {
+            _ if self.is_stopping => 0,
+            Stop::After(_) => u64::MAX,
+            Stop::Messages(all) => all - sent,
+        }
+    }
+
+    /// Registers a socket for events until it is closed.
+    ///
+    /// # Errors
+    ///
+    /// An error of `epoll_ctl(2)`.
+    pub(crate) fn register(&self, socket: &Socket, token: Token) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.registry.register(&mut SourceFd(&socket.as_raw_fd()), token, interest)
+    }
+}

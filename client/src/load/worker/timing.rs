@@ -1,0 +1,80 @@
+//! Timing of a run: the warm-up, the end, the regular tasks, and the CPU time.
+
+use std::time::Duration;
+
+use crate::load::{
+    host::cpu::cpu_time,
+    ipc::{
+        message::REPORT_INTERVAL,
+        worker_config::{Stop, WorkerConfig},
+    },
+};
+
+/// Interval at which the time limits of the channels are checked.
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Times of a run, from its start.
+pub(super) struct Timing {
+    warmup: Duration,
+    is_warm: bool,
+    /// CPU time at the end of the warm-up.
+    cpu_at_warmup: Duration,
+    /// End of the run, unless it ends by the number of messages.
+    end: Duration,
+    /// Time of the next report.
+    pub(super) next_report: Duration,
+    /// Time of the next check of the time limits.
+    pub(super) next_check: Duration,
+    /// Time since which there has been no work, and the CPU time by then. The process waits at the end for
+    /// messages that are lost, and that wait is no work.
+    idle_since: Option<(Duration, Duration)>,
+}
+
+impl Timing {
+    pub(super) fn new(config: &WorkerConfig) -> Self {
+        Self {
+            warmup: config.warmup,
+            is_warm: config.warmup.is_zero(),
+            cpu_at_warmup: cpu_time(),
+            end: match config.stop {
+                Stop::After(duration) => config.warmup + duration,
+                Stop::Messages(_) => Duration::MAX,
+            },
+            next_report: REPORT_INTERVAL,
+            next_check: CHECK_INTERVAL,
+            idle_since: None,
+        }
+    }
+
+    /// Ends the warm-up at its time.
+    pub(super) fn update_warmup(&mut self, now: Duration) {
+        if !self.is_warm && now >= self.warmup {
+            (self.is_warm, self.cpu_at_warmup) = (true, cpu_time());
+        }
+    }
+
+    /// Returns `true` if the run has reached its end.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        now >= self.end
+    }
+
+    /// Returns the time of the next task.
+    pub(super) fn next_wakeup(&self, now: Duration) -> Duration {
+        self.next_report.min(self.next_check).min(self.end.max(now))
+    }
+
+    /// Records whether there was work.
+    pub(super) fn mark_idle(&mut self, is_idle: bool, now: Duration) {
+        if is_idle {
+            self.idle_since.get_or_insert_with(|| (now, cpu_time()));
+        } else {
+            self.idle_since = None;
+        }
+    }
+
+    /// Returns the time at which the work ended, and the CPU time since the warm-up.
+    pub(super) fn work(&self, now: Duration) -> (Duration, Duration) {
+        let (end, cpu) = self.idle_since.unwrap_or_else(|| (now, cpu_time()));
+        (end, cpu.saturating_sub(self.cpu_at_warmup))
+    }
+}

@@ -1,0 +1,12 @@
+//! UDP socket of a load, in the place of a connection, and its datagrams.
+//!
+//! Owns the counting of datagrams that are lost, late, reordered, duplicated or corrupt. Must not know the
+//! event loop.
+//!
+//! Read [`expectation`] first, then [`socket`], which is the path of every datagram.
+
+mod diagnose;
+mod expectation;
+mod socket;
+
+pub(super) use socket::UdpSocket;

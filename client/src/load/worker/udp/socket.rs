@@ -1,0 +1,293 @@
+//! UDP socket of a load, as a channel of the event loop.
+//!
+//! A datagram that does not return within the time limit is given up, and another may be sent in its place.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind as Io},
+    time::Duration,
+};
+
+use mio::{Token, event::Event};
+use rustix::{fs::fstat, io::Errno};
+use socket2::Socket;
+
+use super::{
+    diagnose::explain,
+    expectation::{Arrival, DatagramId, Expectation, Returned},
+};
+use crate::load::{
+    host::sockets::datagrams_dropped,
+    ipc::worker_config::{Pace, Server},
+    stats::error_kind::ErrorKind,
+    worker::io::{
+        channel::Channel,
+        context::Context,
+        socket::{connect, receive, transmit},
+    },
+};
+
+/// Maximum number of datagrams that are sent, and received, in one turn of a socket.
+const TURN: usize = 32;
+
+/// Time in which copies may still arrive after the last datagram has returned.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// UDP socket of a load.
+#[derive(Debug)]
+pub(in crate::load::worker) struct UdpSocket {
+    token: Token,
+    number: u64,
+    /// Socket; kept open to the end of the run, because the system forgets its counters when it is closed.
+    socket: Option<Socket>,
+    state: State,
+    expectation: Expectation,
+    /// Times of the datagrams that are due and have not been sent (open loop).
+    backlog: VecDeque<Duration>,
+    /// There may be more to receive, for which no event will come.
+    has_more: bool,
+    /// It reached the limit of a turn, and has more to do.
+    has_yielded: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing is in flight, and nothing more is sent, since this time.
+    Lingering(Duration),
+    Finished,
+}
+
+impl Channel for UdpSocket {
+    fn new(context: &Context<'_>, index: u32) -> Self {
+        let number = context.channel_number(index);
+        Self {
+            token: Token(index as usize),
+            number,
+            socket: None,
+            state: State::Open,
+            expectation: Expectation::new(number, context.channel_count()),
+            backlog: VecDeque::new(),
+            has_more: false,
+            has_yielded: false,
+        }
+    }
+
+    /// Connects immediately: the system only stores the address.
+    fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let socket = connect(&context.config.server, context.source_address(self.number))?;
+        context.register(&socket, self.token)?;
+        self.socket = Some(socket);
+        context.stats.connects += 1;
+        Ok(())
+    }
+
+    fn is_connecting(&self) -> bool {
+        false
+    }
+
+    fn finish_connect(&mut self, _: &mut Context<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn push_due(&mut self, due: Duration) -> bool {
+        self.backlog.push_back(due);
+        self.backlog.len() == 1
+    }
+
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn handle_event(&mut self, context: &mut Context<'_>, _: &Event) {
+        self.drive(context);
+    }
+
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn drive(&mut self, context: &mut Context<'_>) {
+        match self.transfer(context) {
+            Ok(()) => self.finish_if_idle(context),
+            Err(_) => self.fail(context),
+        }
+    }
+
+    fn take_yielded(&mut self) -> bool {
+        std::mem::take(&mut self.has_yielded)
+    }
+
+    fn stop(&mut self, context: &mut Context<'_>) {
+        debug_assert!(context.is_stopping);
+        self.finish_if_idle(context);
+    }
+
+    fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration) {
+        if self.has_more {
+            self.drive(context);
+        }
+        // A datagram that has arrived and has not been received is not lost.
+        if self.has_more || self.is_finished() {
+            return;
+        }
+        let in_flight = self.expectation.in_flight();
+        if let Some(limit) = now.checked_sub(context.config.timeout) {
+            self.give_up(context, limit);
+        }
+        match self.state {
+            State::Lingering(since) if now.saturating_sub(since) >= LINGER => {
+                self.state = State::Finished;
+            }
+            // Another datagram may be sent, or the last one has been given up.
+            _ if self.expectation.in_flight() < in_flight => self.drive(context),
+            _ => {}
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.state == State::Finished
+    }
+
+    fn finalize(all: &[Self], context: &mut Context<'_>) {
+        let sockets = all.iter().filter_map(|channel| channel.socket.as_ref());
+        let inodes = sockets.filter_map(|socket| Some(fstat(socket).ok()?.st_ino)).collect();
+        let is_ipv4 = matches!(context.config.server, Server::Udp(address) if address.is_ipv4());
+        context.stats.datagrams.dropped = datagrams_dropped(&inodes, is_ipv4).unwrap_or(0);
+    }
+}
+
+impl UdpSocket {
+    /// Sends and receives as far as possible, within the limit of a turn.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn transfer(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.send_pending(context, None)?;
+        for _ in 0..TURN {
+            let Some(socket) = &self.socket else { return Ok(()) };
+            match receive(socket, &mut context.received) {
+                Ok(len) => {
+                    let now = context.now();
+                    self.handle_datagram(context, len, now);
+                    let is_last = self.expectation.in_flight() == 0;
+                    self.send_pending(context, Some(now))?;
+                    if is_last && self.expectation.in_flight() > 0 {
+                        // Everything in flight has returned, so another receive would mostly fail. Anything
+                        // that has arrived nevertheless is received with the next datagram.
+                        self.has_more = true;
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => {
+                    self.has_more = false;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        (self.has_more, self.has_yielded) = (true, true);
+        Ok(())
+    }
+
+    /// Sends the datagrams that may be sent now, as far as the socket accepts them.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn send_pending(
+        &mut self,
+        context: &mut Context<'_>,
+        mut now: Option<Duration>,
+    ) -> io::Result<()> {
+        for _ in 0..TURN {
+            let Some(socket) = self.socket.as_ref().filter(|_| self.may_send(context)) else {
+                return Ok(());
+            };
+            let len = self.expectation.write_next(&context.streams, &mut context.scratch);
+            let now = *now.get_or_insert_with(|| context.now());
+            match transmit(socket, &context.scratch[..len]) {
+                Ok(_) => self.mark_sent(context, len, now),
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
+                // The queue of the network device is full, and no event tells when it has room.
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.has_yielded |= self.may_send(context);
+        Ok(())
+    }
+
+    fn may_send(&self, context: &Context<'_>) -> bool {
+        match context.config.pace {
+            Pace::Depth(depth) => {
+                self.expectation.in_flight() < depth.into()
+                    && context.messages_left(self.expectation.sent()) > 0
+            }
+            Pace::Rate(_) => !self.backlog.is_empty(),
+        }
+    }
+
+    /// Counts a datagram of `len` bytes that has been sent.
+    fn mark_sent(&mut self, context: &mut Context<'_>, len: usize, now: Duration) {
+        let due = self.backlog.pop_front();
+        let since = due.unwrap_or(now);
+        context.stats.bytes_sent += len as u64;
+        context.last_progress = now;
+        if since >= context.config.warmup {
+            context.stats.datagrams.sent += 1;
+            if due.is_some() {
+                context.stats.lag.record(now.saturating_sub(since));
+            }
+        }
+        self.expectation.mark_sent(since, now);
+    }
+
+    /// Counts the datagram in the first `len` bytes of the receive buffer.
+    fn handle_datagram(&mut self, context: &mut Context<'_>, len: usize, now: Duration) {
+        let Context { streams, stats, received, scratch, config, last_progress, .. } = context;
+        match self.expectation.receive(streams, &received[..len], scratch) {
+            Arrival::Returned(Returned { since, is_late, is_reordered }) => {
+                stats.bytes_checked += len as u64;
+                *last_progress = now;
+                if since >= config.warmup {
+                    stats.messages += 1;
+                    stats.latency.record(now.saturating_sub(since));
+                    stats.datagrams.late += u64::from(is_late);
+                    stats.datagrams.reordered += u64::from(is_reordered);
+                }
+            }
+            Arrival::Duplicate => stats.datagrams.duplicates += 1,
+            Arrival::Unrecognized => stats.datagrams.unrecognized += 1,
+            Arrival::Corrupt(id) => self.record_corrupt(context, len, id),
+        }
+    }
+
+    fn record_corrupt(&self, context: &mut Context<'_>, len: usize, id: DatagramId) {
+        let Context { streams, stats, received, scratch, .. } = context;
+        stats.record_error(ErrorKind::WrongBytes);
+        if stats.has_room_for_fault() {
+            let sent = self.expectation.sent();
+            stats.faults.push(explain(streams, self.number, sent, id, &received[..len], scratch));
+        }
+    }
+
+    /// Counts the datagrams as lost that were sent before this time and have not returned.
+    fn give_up(&mut self, context: &mut Context<'_>, before: Duration) {
+        let warmup = context.config.warmup;
+        let timed_out = &mut context.stats.datagrams.timed_out;
+        self.expectation.give_up(before, |since| *timed_out += u64::from(since >= warmup));
+    }
+
+    fn finish_if_idle(&mut self, context: &Context<'_>) {
+        let is_idle = self.expectation.in_flight() == 0
+            && self.backlog.is_empty()
+            && context.messages_left(self.expectation.sent()) == 0;
+        if self.state == State::Open && is_idle {
+            self.state = State::Lingering(context.now());
+        }
+    }
+
+    /// Finishes the socket after an error: datagrams are no longer delivered, and those in flight will not
+    /// return.
+    fn fail(&mut self, context: &mut Context<'_>) {
+        context.stats.record_error(ErrorKind::Unreachable);
+        self.give_up(context, Duration::MAX);
+        self.state = State::Finished;
+    }
+}

@@ -1,0 +1,73 @@
+//! Errors of connections, with the text that the user reads.
+
+use std::{io, time::Duration};
+
+use common::reason::reason;
+
+use super::unreachable::Unreachable;
+
+/// Failure to connect, to receive or to wait.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The server cannot be reached. The only error of two lines: a new user meets it first, and the second
+    /// line says what to do.
+    #[error("Could not connect to server at {target}{}", .reason.explanation())]
+    Connect {
+        /// The server as the user named it: `HOST:PORT`, or a URL.
+        target: String,
+        /// Why it cannot be reached.
+        reason: Unreachable,
+    },
+
+    /// The connection broke: a reset, or a failure of the network.
+    #[error("The connection to the server was lost: {}", reason(.0))]
+    Lost(io::Error),
+
+    /// The server sent nothing for this long while a reply was due.
+    #[error("No reply from the server within {0:?}")]
+    NoReply(Duration),
+
+    /// The user pressed Ctrl+C while the client was waiting.
+    #[error("Interrupted")]
+    Interrupted,
+
+    /// The system refused an operation that the client cannot do without.
+    #[error("Could not {what}: {}", reason(.error))]
+    System {
+        /// The operation, as a verb phrase.
+        what: &'static str,
+        /// The system's error.
+        error: io::Error,
+    },
+}
+
+impl Error {
+    /// Returns the function that turns a system error of this operation into an [`Error`].
+    pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::System { what, error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_has_the_two_lines_of_the_original() {
+        let error =
+            Error::Connect { target: "127.0.0.1:65432".to_owned(), reason: Unreachable::Refused };
+        assert_eq!(
+            error.to_string(),
+            "Could not connect to server at 127.0.0.1:65432\nMake sure the server is running."
+        );
+    }
+
+    #[test]
+    fn a_system_error_has_words_and_no_number() {
+        let error = Error::Lost(io::Error::from_raw_os_error(104));
+        assert_eq!(
+            error.to_string(),
+            "The connection to the server was lost: connection reset by peer"
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Statistics of a series of round trips.
+//!
+//! Must not know a clock or a server.
+
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
+
+/// Counts and times of round trips, of constant size.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Statistics {
+    sent: u64,
+    received: u64,
+    min_ms: f64,
+    max_ms: f64,
+    mean_ms: f64,
+    /// Sum of the squared distances from the mean, by Welford's method: a plain sum of squares would lose
+    /// small differences to rounding in a long run.
+    squares: f64,
+    /// Number of anomalies of each kind.
+    anomalies: [u64; Anomaly::ALL.len()],
+}
+
+/// Reply that is not the awaited one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anomaly {
+    /// Reply to a round trip that has been counted as lost.
+    Late,
+    /// Second copy of a reply.
+    Duplicate,
+    /// Reply with a wrong byte.
+    Wrong,
+    /// Data that answers nothing that was sent.
+    Stray,
+}
+
+impl Anomaly {
+    const ALL: [Self; 4] = [Self::Late, Self::Duplicate, Self::Wrong, Self::Stray];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Wrong => "wrong",
+            Self::Stray => "stray",
+        }
+    }
+}
+
+impl Statistics {
+    /// Records a round trip that took `time`.
+    pub(super) fn record(&mut self, time: Duration) {
+        let ms = millis(time);
+        self.sent += 1;
+        self.received += 1;
+        self.min_ms = if self.received == 1 { ms } else { self.min_ms.min(ms) };
+        self.max_ms = self.max_ms.max(ms);
+        let from_old_mean = ms - self.mean_ms;
+        self.mean_ms += from_old_mean / count(self.received);
+        self.squares += from_old_mean * (ms - self.mean_ms);
+    }
+
+    /// Records a lost round trip.
+    pub(super) fn record_lost(&mut self) {
+        self.sent += 1;
+    }
+
+    /// Records an anomaly. A round trip may be both lost and an anomaly.
+    pub(super) fn record_anomaly(&mut self, anomaly: Anomaly) {
+        self.anomalies[anomaly as usize] += 1;
+    }
+
+    /// Returns `true` if there was a reply, and none was lost.
+    pub(super) fn is_perfect(&self) -> bool {
+        self.received > 0 && self.received == self.sent
+    }
+
+    /// Returns the summary: a line of counts, with the anomalies that occurred and the total time, and, if
+    /// there were replies, a line of their times.
+    pub(super) fn summary(&self, total: Duration) -> impl fmt::Display {
+        let Self { sent, received, min_ms, max_ms, mean_ms, .. } = self;
+        let lost = 100.0 * count(sent - received) / count((*sent).max(1));
+        let lost = format!("{lost:.4}");
+        let lost = lost.trim_end_matches('0').trim_end_matches('.');
+        let mut text = format!("{sent} sent, {received} received, {lost}% lost, ");
+        for anomaly in Anomaly::ALL {
+            match self.anomalies[anomaly as usize] {
+                0 => {}
+                count => {
+                    let _ = write!(text, "{count} {}, ", anomaly.name());
+                }
+            }
+        }
+        let _ = write!(text, "time {} ms", total.as_millis());
+        if *received > 0 {
+            let stddev = (self.squares / count(*received)).sqrt();
+            let _ = write!(
+                text,
+                "\nmin/avg/max/stddev = {min_ms:.3}/{mean_ms:.3}/{max_ms:.3}/{stddev:.3} ms"
+            );
+        }
+        text
+    }
+}
+
+/// Returns a time in milliseconds, with its fraction.
+pub(super) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no run makes 2^53 round trips")]
+fn count(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summarizes_counts_and_times() {
+        let mut statistics = Statistics::default();
+        statistics.record(Duration::from_micros(1500));
+        statistics.record(Duration::from_micros(2500));
+        statistics.record_lost();
+        assert_eq!(
+            statistics.summary(Duration::from_secs(3)).to_string(),
+            "3 sent, 2 received, 33.3333% lost, time 3000 ms\n\
+             min/avg/max/stddev = 1.500/2.000/2.500/0.500 ms"
+        );
+    }
+
+    #[test]
+    fn without_a_reply_the_summary_has_no_times() {
+        let mut statistics = Statistics::default();
+        assert!(!statistics.is_perfect());
+        statistics.record_lost();
+        assert!(!statistics.is_perfect());
+        assert_eq!(
+            statistics.summary(Duration::from_secs(1)).to_string(),
+            "1 sent, 0 received, 100% lost, time 1000 ms"
+        );
+    }
+
+    #[test]
+    fn counts_anomalies_besides_losses() {
+        let mut statistics = Statistics::default();
+        statistics.record_lost();
+        for anomaly in [Anomaly::Stray, Anomaly::Late, Anomaly::Stray] {
+            statistics.record_anomaly(anomaly);
+        }
+        assert_eq!(
+            statistics.summary(Duration::from_secs(1)).to_string(),
+            "1 sent, 0 received, 100% lost, 1 late, 2 stray, time 1000 ms"
+        );
+    }
+
+    #[test]
+    fn a_series_without_losses_is_perfect() {
+        let mut statistics = Statistics::default();
+        for ms in [2, 4, 4, 4, 5, 5, 7, 9] {
+            statistics.record(Duration::from_millis(ms));
+        }
+        assert!(statistics.is_perfect());
+        assert_eq!(
+            statistics.summary(Duration::from_secs(7)).to_string(),
+            "8 sent, 8 received, 0% lost, time 7000 ms\n\
+             min/avg/max/stddev = 2.000/5.000/9.000/2.000 ms"
+        );
+    }
+}

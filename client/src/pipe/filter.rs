@@ -1,0 +1,235 @@
+//! Filter: sends standard input, writes what returns to standard output, and checks every byte.
+//!
+//! Owns the loop between the three descriptors. The [window](crate::echo::window) decides what may return.
+//!
+//! It cannot deadlock: it waits for the input, for the socket to accept bytes, and for the socket to have
+//! bytes, all in one poll, and receives whenever it can. So a server can always send an echo, and then has
+//! room for more input. While the window is full the filter takes no input, and an echo empties the window.
+//! A slow reader of the output stops the whole chain, as backpressure should: the filter does not receive
+//! until the reader continues.
+
+use std::{
+    io::{Read, Write},
+    os::fd::AsFd,
+    time::Duration,
+};
+
+use rustix::event::{PollFd, PollFlags};
+
+use crate::{
+    echo::{self, window::Window},
+    net::{
+        self,
+        poll::{Deadline, poll},
+        stream::{CHUNK, Received, Stream},
+    },
+    stdio,
+};
+
+use super::{error::Error, output::Output};
+
+/// Limit for the server's end of stream after the last echo. A server that never closes is still an echo
+/// server; one that sends something twice does so within this time, or is not detected.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Sends `input` to its end, or to a line that reads as an exit, and writes what returns to `output`.
+///
+/// # Errors
+///
+/// The echo was wrong, cut off, or made no progress for the stream's time limit; the input or the output
+/// failed.
+pub(crate) fn run(
+    stream: &Stream<'_>,
+    input: &mut (impl Read + AsFd),
+    output: &mut Output<impl Write>,
+) -> Result<(), Error> {
+    let mut filter = Filter {
+        stream,
+        window: Window::default(),
+        buffer: vec![0; CHUNK],
+        has_more_input: false,
+        stall: Deadline::NEVER,
+    };
+    while filter.send() {
+        let reading = (filter.window.capacity() > 0).then(|| input.as_fd());
+        let is_sending = !filter.window.unsent().is_empty();
+        let ready = stream.wait(is_sending, reading, filter.stall)?;
+        if ready.is_readable {
+            filter.receive(output)?;
+        }
+        if ready.has_input {
+            filter.read_input(input)?;
+        }
+    }
+    expect_end(stream, &mut filter.window, output)?;
+    output.finish()?;
+    if filter.has_more_input { Err(Error::InputAfterExit) } else { Ok(()) }
+}
+
+/// State of the loop.
+struct Filter<'f, 'i> {
+    stream: &'f Stream<'i>,
+    window: Window,
+    buffer: Vec<u8>,
+    /// The input continues after a line that reads as an exit.
+    has_more_input: bool,
+    /// Time at which an echo without progress is given up.
+    stall: Deadline,
+}
+
+impl Filter<'_, '_> {
+    /// Sends what the socket accepts; returns `false` if all input was sent and has returned.
+    fn send(&mut self) -> bool {
+        let window = &mut self.window;
+        if !window.unsent().is_empty() {
+            // After a failed send, the last bytes of the server, or the reason, can still be received.
+            let unsent = window.unsent().len();
+            window.mark_sent(self.stream.send(window.unsent()).unwrap_or(unsent));
+        }
+        if window.is_complete() && window.unsent().is_empty() {
+            // Further calls have no effect.
+            self.stream.half_close();
+            return window.missing() > 0;
+        }
+        true
+    }
+
+    fn receive(&mut self, output: &mut Output<impl Write>) -> Result<(), Error> {
+        match self.stream.receive(&mut self.buffer)? {
+            Received::Bytes(count) => {
+                let (valid, checked) = self.window.check(&self.buffer[..count]);
+                output.write(&self.buffer[..valid])?;
+                checked?;
+                let is_echo_due = self.window.missing() > 0;
+                self.stall = if is_echo_due { self.stream.deadline() } else { Deadline::NEVER };
+                Ok(())
+            }
+            Received::End => match self.window.missing() {
+                0 => Err(echo::Error::Closed.into()),
+                missing => Err(echo::Error::ClosedEarly { missing }.into()),
+            },
+            Received::Nothing => Ok(()),
+        }
+    }
+
+    fn read_input(&mut self, input: &mut (impl Read + AsFd)) -> Result<(), Error> {
+        let max = self.window.capacity().min(CHUNK);
+        let count = input.read(&mut self.buffer[..max]).map_err(stdio::Error::Input)?;
+        if self.window.missing() == 0 {
+            self.stall = self.stream.deadline();
+        }
+        self.has_more_input = self.window.push(&self.buffer[..count]) < count;
+        if count == 0 {
+            self.window.end();
+        } else if self.window.is_complete() {
+            self.has_more_input = self.has_more_input || has_more(input)?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns `true` if there is input now; does not wait for input that may still come.
+fn has_more(input: &mut (impl Read + AsFd)) -> Result<bool, Error> {
+    let mut fds = [PollFd::new(input, PollFlags::IN)];
+    poll(&mut fds, Deadline::after(Duration::ZERO)).map_err(stdio::Error::Input)?;
+    let is_ready = !fds[0].revents().is_empty();
+    Ok(is_ready && input.read(&mut [0]).map_err(stdio::Error::Input)? > 0)
+}
+
+/// Receives the rest of a goodbye, and nothing else, until the server closes.
+fn expect_end(
+    stream: &Stream<'_>,
+    window: &mut Window,
+    output: &mut Output<impl Write>,
+) -> Result<(), Error> {
+    let deadline = Deadline::after(stream.timeout().min(CLOSE_TIMEOUT));
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.wait(false, None, deadline) {
+            Err(net::Error::NoReply(_)) => return Ok(()),
+            other => other?,
+        };
+        match stream.receive(&mut buffer) {
+            Ok(Received::Bytes(count)) => {
+                let (valid, checked) = window.check(&buffer[..count]);
+                output.write(&buffer[..valid])?;
+                checked?;
+            }
+            Ok(Received::Nothing) => {}
+            // Every byte has returned, so a failure of the connection has no effect.
+            Ok(Received::End) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{SHORT, answered, echo, served_by};
+    use std::{os::unix::net::UnixStream, thread};
+
+    /// Runs `input` through `stream`: returns the output, and the result.
+    fn filter(stream: &Stream<'_>, input: &[u8]) -> (Vec<u8>, Result<(), String>) {
+        let (mut input_end, mut feeder) = UnixStream::pair().unwrap();
+        let input = input.to_vec();
+        // The filter may stop before it has read everything.
+        let feeding = thread::spawn(move || drop(feeder.write_all(&input)));
+        let mut output = Vec::new();
+        let result = run(stream, &mut input_end, &mut Output::new(&mut output, false));
+        drop(input_end);
+        feeding.join().unwrap();
+        (output, result.map_err(|error| error.to_string()))
+    }
+
+    #[test]
+    fn passes_more_than_all_buffers_hold() {
+        let input: Vec<u8> = (0..20_000_000_u32).map(|i| (i % 253) as u8).collect();
+        let (output, result) = filter(&served_by(echo), &input);
+        assert_eq!(result, Ok(()));
+        assert!(output == input, "{} of {} bytes", output.len(), input.len());
+    }
+
+    #[test]
+    fn an_empty_input_gives_an_empty_output() {
+        assert_eq!(filter(&served_by(echo), b""), (Vec::new(), Ok(())));
+    }
+
+    #[test]
+    fn stops_at_an_exit_line_and_reports_input_after_it() {
+        let goodbye = || answered(b"one\nexit\n", vec![b"one\n".into(), b"Goodbye!\n".into()]);
+        let input = b"one\nexit\n";
+        assert_eq!(filter(&goodbye(), input), (b"one\nGoodbye!\n".into(), Ok(())));
+        assert_eq!(filter(&served_by(echo), input), (b"one\nexit\n".into(), Ok(())));
+        let (output, result) = filter(&goodbye(), b"one\nexit\nnot sent\n");
+        assert_eq!(output, b"one\nGoodbye!\n");
+        assert!(result.unwrap_err().contains("was not sent"));
+    }
+
+    #[test]
+    fn writes_the_right_bytes_before_the_error() {
+        for (reply, valid, text) in [
+            ("one\nTwo\n", "one\n", r"Wrong echo at byte 5: expected 'two\n', received 'Two\n'"),
+            ("one\n", "one\n", "The server closed the connection with 4 bytes of the echo missing"),
+            ("one\ntwo\none\n", "one\ntwo\n", r"The server sent unexpected data: 'one\n'"),
+        ] {
+            let stream = answered(b"one\ntwo\n", vec![reply.into()]);
+            let (output, result) = filter(&stream, b"one\ntwo\n");
+            assert_eq!((output, result), (valid.into(), Err(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn gives_up_a_server_that_makes_no_progress() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let (output, result) = filter(&Stream::new(ours, SHORT), b"one\n");
+        assert_eq!(result, Err("No reply from the server within 20ms".to_owned()));
+        assert_eq!(output, b"");
+    }
+
+    #[test]
+    fn notices_a_server_that_closes_while_the_input_is_idle() {
+        let (mut input, _idle) = UnixStream::pair().unwrap();
+        let result = run(&served_by(drop), &mut input, &mut Output::new(Vec::new(), false));
+        assert!(matches!(result, Err(Error::Echo(echo::Error::Closed))));
+    }
+}
