@@ -7,13 +7,9 @@
 //! Owns the definition of every setting and the diagnostics of invalid ones. Must not know what uses a setting. A
 //! program that embeds the server does not need this module: it fills in a [`Config`](crate::Config).
 //!
-//! Read [`schema`] first: the definition of each setting. [`sources`] merges them.
+//! Read [`schema`] first: the definition of each setting. `sources/` merges them.
 
 mod diagnostic;
-mod environment;
-mod file;
-mod file_text;
-mod flags;
 mod listener_url;
 mod schema;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
@@ -28,8 +24,7 @@ mod values;
 
 pub use self::{
     diagnostic::{Diagnostic, Diagnostics, Origin},
-    flags::Flags,
     settings::{Change, Settings},
-    sources::Sources,
+    sources::{Flags, Sources},
     template::template,
 };

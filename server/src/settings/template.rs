@@ -3,8 +3,8 @@
 use clap::builder::PossibleValue;
 
 use super::{
-    environment::variable,
     schema::{DefaultValue, Form, SETTINGS, Setting},
+    sources::variable,
 };
 
 /// Returns a configuration file with every setting, explained, at its default. All of it is in comments.

@@ -8,11 +8,9 @@ use log::LevelFilter;
 
 use super::{
     diagnostic::Diagnostics,
-    environment,
-    flags::Flags,
     schema::{DefaultValue, SETTINGS, find},
     settings::Settings,
-    sources::Sources,
+    sources::{Flags, Sources, variable},
     template::template,
 };
 use crate::{
@@ -409,7 +407,7 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
     ] {
         assert!(find(name).is_some(), "{name}");
         let flag = format!("--{name}={flag}");
-        let variable = (&*environment::variable(name), variable);
+        let variable = (&*super::sources::variable(name), variable);
         let file = format!("{name} = {file}");
         let from = |flags: &[&str], variables: &[(&str, &str)], file: &str| {
             let settings = loaded(flags, variables, file);
@@ -552,7 +550,7 @@ fn every_setting_is_documented() {
             DefaultValue::Unset(_) if name == "listen" => "`host` and `port`".to_owned(),
             DefaultValue::Unset(words) => words.to_owned(),
         };
-        let start = format!("| `{name}` | `{}` | {default} | ", environment::variable(name));
+        let start = format!("| `{name}` | `{}` | {default} | ", variable(name));
         assert!(row.starts_with(&start), "{start}\n{row}");
     }
 }

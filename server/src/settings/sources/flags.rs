@@ -13,7 +13,7 @@ use clap::{
     value_parser,
 };
 
-use super::{
+use crate::settings::{
     diagnostic::{Assignment, Origin, Value},
     schema::{DefaultValue, Form, SETTINGS, Setting},
     values::{Switch, possible_values},

@@ -9,9 +9,11 @@ use toml::{
 };
 
 use super::{
-    diagnostic::{Assignment, Diagnostic, Origin, Value},
     file_text::FileText,
     flags::{CONFIG, suggest},
+};
+use crate::settings::{
+    diagnostic::{Assignment, Diagnostic, Origin, Value},
     schema::{Form, find},
 };
 

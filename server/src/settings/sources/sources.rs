@@ -11,15 +11,19 @@ use clap::ArgMatches;
 use common::{escape::Quoted, reason::reason};
 
 use super::{
-    diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
     environment::{Environment, variable},
     file,
     flags::{self, CONFIG},
-    schema::{conflict, find},
-    settings::Settings,
-    validate::validate,
 };
-use crate::config::limits;
+use crate::{
+    config::limits,
+    settings::{
+        diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
+        schema::{conflict, find},
+        settings::Settings,
+        validate::validate,
+    },
+};
 
 /// The sources of settings. They stay the same when the content of the file changes.
 #[derive(Clone, Debug)]

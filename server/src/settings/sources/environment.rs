@@ -9,9 +9,9 @@ use std::ffi::{OsStr, OsString};
 
 use common::escape::Quoted;
 
-use super::{
+use super::flags::{CONFIG, suggest};
+use crate::settings::{
     diagnostic::{Assignment, Diagnostic, Origin, Value},
-    flags::{CONFIG, suggest},
     schema::{Form, SETTINGS, find},
 };
 
@@ -19,7 +19,7 @@ use super::{
 const PREFIX: &str = "ECHO_SERVER_";
 
 /// Returns the variable of a setting.
-pub(super) fn variable(name: &str) -> String {
+pub(in crate::settings) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
