@@ -1,4 +1,4 @@
-//! `echo-client load` against servers that lie: each lie is caught, named and located.
+//! Tests of `echo-client load` against faulty servers: the client detects, names and locates each fault.
 
 use std::time::Duration;
 
@@ -9,71 +9,75 @@ use tests::{
     standin,
 };
 
-/// Of 6 connections in 2 processes one is lied to. The messages of all that are not: 5 x 200.
+/// Options of a load test with 6 connections in 2 processes. The fault affects one connection.
 const RUN: &str = "--processes 2 --connections 3 --messages 200 --size 64 --pipeline 8";
+/// Number of messages on the 5 connections that the fault does not affect.
 const OF_OTHERS: u64 = 1_000;
 
-/// Runs [`RUN`] against `lie`: it must fail, with a line that matches `what` and names a connection
-/// and an offset, which are returned; and what was right before the lie, and nothing else, counts.
+/// Runs [`RUN`] against a server with `fault`. The load test must fail, count only the `correct` messages
+/// before the fault, and print a line that matches `kind` and names a connection and an offset.
+///
+/// Returns the connection, the offset and the line.
 #[track_caller]
-fn caught(lie: Lie, right: u64, what: &str) -> (u64, u64, String) {
-    let report = Report::of(Liar::to_first(lie).address(), RUN);
+fn detect(fault: Lie, correct: u64, kind: &str) -> (u64, u64, String) {
+    let report = Report::of(Liar::to_first(fault).address(), RUN);
     report.expect_failure();
-    assert_eq!(report.messages(), OF_OTHERS + right, "{report:?}");
-    let place = Regex::new(r"(?i)connection (\d+)[^\n;]*?offset (\d+)").expect("it compiles");
+    assert_eq!(report.messages(), OF_OTHERS + correct, "{report:?}");
+    let place = Regex::new(r"(?i)connection (\d+)[^\n;]*?offset (\d+)").expect("a valid pattern");
     let text = report.ended.stdout_text();
-    let said = text.lines().find(|line| place.is_match(line));
-    let said = said.unwrap_or_else(|| panic!("no place: {text}"));
-    assert!(tests::load::prints(said, what), "no {what}: {said}");
-    let numbers = place.captures(said).expect("it was found by it");
+    let line = text.lines().find(|line| place.is_match(line));
+    let line = line.unwrap_or_else(|| panic!("no line names a connection and an offset: {text}"));
+    assert!(tests::load::prints(line, kind), "no {kind}: {line}");
+    let numbers = place.captures(line).expect("the line matches");
     let number = |group: usize| numbers[group].parse().expect("digits");
     let (connection, offset) = (number(1), number(2));
-    assert!(connection < 6, "there is no connection {connection}: {said}");
-    (connection, offset, said.to_owned())
+    assert!(connection < 6, "there is no connection {connection}: {line}");
+    (connection, offset, line.to_owned())
 }
 
-/// The byte behind one that is missing can be the same: then the difference shows a little later.
+/// Asserts that the offset is `expected`, or a few bytes later: the byte after a missing one can be equal to
+/// it.
 #[track_caller]
 fn assert_is_at(offset: u64, expected: u64) {
     assert!((expected..expected + 8).contains(&offset), "{offset} instead of {expected}");
 }
 
 #[test]
-fn a_flipped_bit_is_damage_at_its_very_byte() {
+fn reports_a_flipped_bit_as_damaged_at_its_offset() {
     for byte in [0, 700, 64 * 200 - 1] {
-        let (_, offset, _) = caught(Lie::FlipBit(byte), byte / 64, "damaged");
+        let (_, offset, _) = detect(Lie::FlipBit(byte), byte / 64, "damaged");
         assert_eq!(offset, byte);
     }
 }
 
 #[test]
-fn a_dropped_byte_is_missing() {
-    let (_, offset, _) = caught(Lie::DropByte(700), 10, "missing|skipped");
+fn reports_a_dropped_byte_as_missing() {
+    let (_, offset, _) = detect(Lie::DropByte(700), 10, "missing|skipped");
     assert_is_at(offset, 700);
 }
 
 #[test]
-fn a_dropped_message_is_missing() {
-    let (_, offset, _) = caught(Lie::DropMessage(10), 10, "missing|skipped");
+fn reports_a_dropped_message_as_missing() {
+    let (_, offset, _) = detect(Lie::DropMessage(10), 10, "missing|skipped");
     assert_is_at(offset, 640);
 }
 
 #[test]
-fn a_message_that_comes_twice_is_repeated() {
-    let (_, offset, _) = caught(Lie::RepeatMessage(10), 11, "repeated|again");
+fn reports_a_duplicate_message_as_repeated() {
+    let (_, offset, _) = detect(Lie::RepeatMessage(10), 11, "repeated|again");
     assert_is_at(offset, 704);
 }
 
 #[test]
-fn swapped_messages_are_reordered() {
-    let (_, offset, _) = caught(Lie::SwapMessages(10), 10, "reordered|order|after the ones");
+fn reports_swapped_messages_as_reordered() {
+    let (_, offset, _) = detect(Lie::SwapMessages(10), 10, "reordered|order|after the ones");
     assert_is_at(offset, 640);
 }
 
 #[test]
-fn a_message_of_another_connection_is_traced_to_it() {
-    let what = r"bytes of connection \d+|connection \d+'s";
-    let (connection, offset, line) = caught(Lie::MixMessage(10), 10, what);
+fn names_the_connection_to_which_a_foreign_message_belongs() {
+    let kind = r"bytes of connection \d+|connection \d+'s";
+    let (connection, offset, line) = detect(Lie::MixMessage(10), 10, kind);
     assert_is_at(offset, 640);
     let others = Regex::new(r"connection (\d+)").unwrap();
     let named: Vec<u64> =
@@ -81,21 +85,21 @@ fn a_message_of_another_connection_is_traced_to_it() {
     assert!(named.iter().any(|&other| other != connection && other < 6), "{line}");
 }
 
-/// Nothing behind it gives it away: only that it never comes.
+/// No later message reveals the gap: the client detects it by the timeout.
 #[test]
-fn a_last_message_that_is_dropped_is_lost() {
-    let liar = Liar::to_first(Lie::DropMessage(199));
-    let report = Report::of(liar.address(), &format!("{RUN} --timeout 300ms"));
+fn counts_a_dropped_last_message_as_lost() {
+    let server = Liar::to_first(Lie::DropMessage(199));
+    let report = Report::of(server.address(), &format!("{RUN} --timeout 300ms"));
     report.expect_failure();
     assert_eq!(report.messages(), OF_OTHERS + 199, "{report:?}");
     assert_eq!(report.json("/lost"), 1, "{report:?}");
 }
 
 #[test]
-fn a_server_that_falls_silent_is_a_timeout_and_a_loss() {
+fn reports_a_timeout_and_lost_messages_if_the_server_stops_replying() {
     for bytes in [0, 700] {
-        let liar = Liar::to_first(Lie::SilentAfter(bytes));
-        let report = Report::of(liar.address(), &format!("{RUN} --timeout 300ms"));
+        let server = Liar::to_first(Lie::SilentAfter(bytes));
+        let report = Report::of(server.address(), &format!("{RUN} --timeout 300ms"));
         report.expect_failure();
         assert_eq!(report.messages(), OF_OTHERS + bytes / 64, "{report:?}");
         assert!(report.prints("time"), "{report:?}");
@@ -104,31 +108,32 @@ fn a_server_that_falls_silent_is_a_timeout_and_a_loss() {
 }
 
 #[test]
-fn a_connection_that_is_closed_or_reset_is_an_error_and_a_loss() {
-    for (lie, what) in [
+fn reports_an_error_and_lost_messages_if_the_connection_ends() {
+    for (fault, kind) in [
         (Lie::CloseAfter(700), "closed"),
         (Lie::ResetAfter(700), "reset"),
-        // A kernel may have taken the first messages by then: a reset, or an end.
+        // The client sees a reset if the kernel has received messages before the close, else an end.
         (Lie::CloseAtOnce, "closed|reset"),
     ] {
-        let report = Report::of(Liar::to_first(lie).address(), RUN);
+        let report = Report::of(Liar::to_first(fault).address(), RUN);
         report.expect_failure();
         assert!(report.messages() >= OF_OTHERS, "{report:?}");
-        assert!(report.prints(what), "no {what}: {report:?}");
+        assert!(report.prints(kind), "no {kind}: {report:?}");
         assert!(report.json("/lost").as_u64().unwrap() > 0, "{report:?}");
     }
 }
 
-/// A server that closes every connection as soon as it is there: an end, and no endless attempt.
+/// The server closes every connection immediately. The client ends and does not retry without limit.
 #[test]
-fn a_server_that_takes_nobody_is_a_failure() {
+fn fails_if_the_server_closes_every_connection() {
     let report = Report::of(Liar::to_all(Lie::CloseAtOnce).address(), RUN);
     assert_eq!(report.code(), 1, "{report:?}");
 }
 
-/// What it says is bytes nobody sent, and is shown so that it cannot reach the terminal.
+/// The server sends bytes that it did not receive. The client escapes them, so the terminal does not
+/// interpret them.
 #[test]
-fn a_server_that_talks_first_is_damage_and_shown_escaped() {
+fn fails_if_the_server_sends_first_and_escapes_its_bytes() {
     let address = standin::serve(|mut stream| {
         let _ = std::io::Write::write_all(&mut stream, b"\x1b[2JServer is full\r\n");
         while !standin::receive(&mut stream).is_empty() {}
@@ -139,52 +144,52 @@ fn a_server_that_talks_first_is_damage_and_shown_escaped() {
     assert!(!report.ended.stdout.contains(&0x1b), "{report:?}");
 }
 
-/// Sizes at which blocks of the payload are cut, and messages too short to hold one.
+/// The sizes cut blocks of the payload, or are too short for one block.
 #[test]
-fn lies_about_short_messages_are_caught_too() {
-    for (lie, what) in [
+fn detects_faults_in_short_messages() {
+    for (fault, kind) in [
         (Lie::FlipBit(700), "damaged"),
         (Lie::DropMessage(100), "missing|skipped"),
         (Lie::RepeatMessage(100), "repeated|again"),
         (Lie::SwapMessages(100), "reordered|order|after the ones"),
     ] {
         let run = "--processes 1 --connections 2 --messages 2000 --size 10-30 --pipeline 50";
-        let report = Report::of(Liar::to_first(lie).address(), run);
+        let report = Report::of(Liar::to_first(fault).address(), run);
         report.expect_failure();
-        assert!(report.prints(what), "{lie:?}: {report:?}");
+        assert!(report.prints(kind), "{fault:?}: {report:?}");
     }
 }
 
-/// It is late, and whole: no lie about a byte, and the times say it. A client that waits is not the
-/// limit.
+/// The echo is late but complete: the latencies include the delay, and the result is valid, because a client
+/// that waits is not the bottleneck.
 #[test]
-fn a_delay_is_in_every_time() {
-    let liar = Liar::to_all(Lie::Delay(Duration::from_millis(50)));
+fn every_latency_includes_a_delay_of_the_server() {
+    let server = Liar::to_all(Lie::Delay(Duration::from_millis(50)));
     let run = "--processes 1 --connections 5 --messages 10 --size 64 --pipeline 2";
-    let report = Report::of(liar.address(), run);
+    let report = Report::of(server.address(), run);
     assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
     assert!(report.latency_ms("p50") >= 49.9, "{report:?}");
 }
 
-/// A tenth of the time nobody is answered, so a tenth of what was due waits: half of that for more
-/// than half of the pause. An open loop sees it.
+/// The server pauses for a tenth of the time, so a tenth of the scheduled messages wait, half of them for more
+/// than half of the pause. An open loop measures this.
 #[test]
-fn a_known_pause_is_in_the_times_of_an_open_loop() {
+fn the_latencies_of_an_open_loop_include_a_pause_of_the_server() {
     let (length, every) = (Duration::from_millis(100), Duration::from_secs(1));
-    let liar = Liar::to_all(Lie::Pause { length, every });
+    let server = Liar::to_all(Lie::Pause { length, every });
     let run = "--processes 1 --connections 5 --duration 2s --size 64 --rate 1000";
-    let report = Report::of(liar.address(), run);
+    let report = Report::of(server.address(), run);
     report.expect_well();
     assert!(report.prints("open.loop"), "{report:?}");
-    // By arithmetic 90 ms.
+    // The exact value is 90 ms.
     assert!(report.latency_ms("p99") >= 70.0, "{report:?}");
 }
 
 #[test]
-fn a_closed_loop_says_that_it_cannot_see_a_pause() {
-    let liar = Liar::to_all(Lie::Nothing);
+fn a_closed_loop_reports_that_it_does_not_measure_pauses() {
+    let server = Liar::to_all(Lie::Nothing);
     let report =
-        Report::of(liar.address(), "--processes 1 --connections 2 --messages 100 --size 64");
+        Report::of(server.address(), "--processes 1 --connections 2 --messages 100 --size 64");
     report.expect_well();
     assert!(report.prints("closed.loop"), "{report:?}");
     assert!(report.prints("coordinated omission|pause|stall|--rate"), "{report:?}");
