@@ -33,17 +33,17 @@ const SOCKET: &str = "echo-server.socket";
 /// The units with the server that was just built, since a unit is checked along with what it starts; and
 /// the service with these drop-ins.
 fn units(drop_ins: &[&str]) -> TempDir {
-    let directory = tempdir().expect("room for a directory");
+    let directory = tempdir().expect("a temporary directory");
     let beside = directory.path().join(format!("{SERVICE}.d"));
-    fs::create_dir(&beside).expect("room for a directory");
+    fs::create_dir(&beside).expect("a temporary directory");
     let server = binaries::echo_server();
     let server = server.to_str().expect("a path that can stand in a unit");
     for unit in [SERVICE, SOCKET] {
         let text = text(unit).replace("/usr/local/bin/echo-server", server);
-        fs::write(directory.path().join(unit), text).expect("room for a file");
+        fs::write(directory.path().join(unit), text).expect("the file can be written");
     }
     for drop_in in drop_ins {
-        fs::copy(path(drop_in), beside.join(drop_in)).expect("room for a file");
+        fs::copy(path(drop_in), beside.join(drop_in)).expect("the file can be written");
     }
     directory
 }
@@ -280,7 +280,7 @@ fn the_first_client_starts_the_server_and_is_served() {
     if lacks(&[needs::program("systemd-socket-activate", &["--version"])]) {
         return;
     }
-    let directory = tempdir().expect("room for a directory");
+    let directory = tempdir().expect("a temporary directory");
     // For TCP the tool would have to be told a port.
     let path = directory.path().join("echo.sock");
     let mut command = Command::new("systemd-socket-activate");

@@ -36,7 +36,7 @@ fn refusal(args: &[&str]) -> (i32, String) {
 
 #[test]
 fn each_listener_has_its_own_address_and_protocol() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let server = EchoServer::start_with(&[
         "--protocol",
@@ -100,7 +100,7 @@ fn a_listeners_limit_is_its_own() {
 
 #[test]
 fn a_unix_socket_is_for_its_owner_and_goes_with_the_server() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     for (mode, query) in [(0o600, ""), (0o660, "?mode=660")] {
         let url = format!("{}{query}", unix_url(&path));
@@ -118,7 +118,7 @@ fn a_unix_socket_is_for_its_owner_and_goes_with_the_server() {
 
 #[test]
 fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let url = unix_url(&path);
     let mut killed = EchoServer::start_with(&["--listen", &url]);
@@ -133,7 +133,7 @@ fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not() {
     exchange(UnixStream::connect(&path).expect("it listens"), b"still here\n", b"still here\n");
     drop(server);
 
-    fs::write(dir.path().join("file"), "precious").expect("room for a file");
+    fs::write(dir.path().join("file"), "precious").expect("the file can be written");
     let (_, said) = refusal(&["--listen", &unix_url(&dir.path().join("file"))]);
     assert!(
         said.ends_with("the file there is not a socket; remove it, or choose another path"),
@@ -145,7 +145,7 @@ fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not() {
 
 #[test]
 fn who_cannot_listen_everywhere_listens_nowhere() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let other = EchoServer::start(&[]);
     let taken = format!("tcp://{}", other.address());
@@ -157,7 +157,7 @@ fn who_cannot_listen_everywhere_listens_nowhere() {
 
 #[test]
 fn a_socket_goes_with_the_server_whoever_may_use_it_by_then() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let server = EchoServer::start_with(&["--listen", &unix_url(&path)]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).expect("it is ours");
@@ -168,7 +168,7 @@ fn a_socket_goes_with_the_server_whoever_may_use_it_by_then() {
 
 #[test]
 fn whoever_locks_the_directory_keeps_no_server_from_starting_or_leaving() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let foreign = fs::File::open(dir.path()).expect("it is ours");
     flock(&foreign, FlockOperation::LockShared).expect("nobody has locked it");
@@ -179,12 +179,12 @@ fn whoever_locks_the_directory_keeps_no_server_from_starting_or_leaving() {
 
 #[test]
 fn of_servers_that_start_at_once_one_has_the_socket() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let url = unix_url(&path);
     for _ in 0..5 {
         // One that was left behind is there for all of them to find.
-        drop(std::os::unix::net::UnixListener::bind(&path).expect("room for a socket"));
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("the socket can be bound"));
         let start = || Program::start(tests::binaries::echo_server(), &["--listen", &url]);
         let servers: Vec<Program> = (0..4).map(|_| start()).collect();
         let (mut serving, mut refused) = (0, 0);

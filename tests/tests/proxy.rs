@@ -253,7 +253,7 @@ fn a_drain_serves_what_came_behind_a_header_and_ends_who_has_sent_half_of_one() 
 
 #[test]
 fn a_unix_socket_can_be_behind_a_proxy() {
-    let dir = tempdir().expect("room for a directory");
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let url = format!("unix://{}?proxy=required", path.display());
     let server = EchoServer::start_with(&["--listen", &url]);
