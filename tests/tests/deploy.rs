@@ -49,7 +49,7 @@ fn units(drop_ins: &[&str]) -> TempDir {
 }
 
 fn in_directory(directory: &TempDir, name: &str) -> String {
-    directory.path().join(name).to_str().expect("its name is ours").to_owned()
+    directory.path().join(name).to_str().expect("the path is UTF-8").to_owned()
 }
 
 /// `echo-server config show` of the file.
@@ -108,7 +108,7 @@ fn systemd_takes_the_units() {
 #[test]
 fn systemd_finds_the_service_little_exposed() {
     let unit = path(SERVICE);
-    let unit = unit.to_str().expect("its name is ours");
+    let unit = unit.to_str().expect("the path is UTF-8");
     let offline = ["security", "--offline=yes", "--threshold=100", unit];
     if lacks(&[needs::program("systemd-analyze", &offline)]) {
         return;

@@ -228,7 +228,7 @@ fn a_privileged_port_is_one_line_and_status_1() {
     let is_privileged = first.is_ok_and(|first| first.trim() != "0");
     let privileged = is_privileged.then_some(()).ok_or("no port is privileged here".to_owned());
     let server = binaries::echo_server();
-    let server = server.to_str().expect("its name is ours");
+    let server = server.to_str().expect("the path is UTF-8");
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
     let is_root = geteuid().is_root();
     let needs = if is_root {
