@@ -1,4 +1,4 @@
-//! The client's server as a URL: TCP over either IP, and Unix sockets, whatever is done there.
+//! Tests of the server URL of the client: TCP over IPv4 and IPv6, and Unix sockets, in every mode.
 
 use std::{
     io::{Read as _, Write as _},
@@ -10,9 +10,9 @@ use std::{
 use tempfile::{TempDir, tempdir};
 use tests::{binaries::echo_client, payload, program::Program, pty::Terminal, server::EchoServer};
 
-/// A directory, the URL of a socket in it, and a server that listens there.
+/// Starts a server on a Unix socket; returns the directory of the socket, its URL and the server.
 fn unix_server() -> (TempDir, String, EchoServer) {
-    let directory = tempdir().expect("room for a directory");
+    let directory = tempdir().expect("a temporary directory");
     let url = url(&directory.path().join("echo.sock"));
     let server = EchoServer::start_with(&["--listen", &url, "--log-messages", "off"]);
     (directory, url, server)
@@ -23,7 +23,7 @@ fn url(path: &Path) -> String {
 }
 
 #[test]
-fn a_url_names_the_server_before_or_behind_the_subcommand() {
+fn accepts_the_url_before_and_after_the_subcommand() {
     let server = EchoServer::start_with(&["--listen", "tcp://[::1]:0"]);
     let url = format!("tcp://{}", server.address());
     for args in [
@@ -38,7 +38,7 @@ fn a_url_names_the_server_before_or_behind_the_subcommand() {
 }
 
 #[test]
-fn messages_and_pings_go_over_a_unix_socket() {
+fn sends_messages_and_pings_over_a_unix_socket() {
     let (_directory, url, _server) = unix_server();
     let ended = Program::run_client(&[&url, "-m", "a", "-m", "exit"]);
     assert_eq!((ended.code(), ended.stdout_text()), (0, "a\nGoodbye!\n"), "{ended:?}");
@@ -48,9 +48,10 @@ fn messages_and_pings_go_over_a_unix_socket() {
     assert!(ended.stdout_text().starts_with(&first), "{ended:?}");
 }
 
-/// More than all buffers on the way hold, and then the end of it, to which the server answers with its own.
+/// The input exceeds all buffers between the two programs. At its end the client half-closes, and the
+/// server ends its stream after the echo.
 #[test]
-fn a_filter_over_a_unix_socket_half_closes_and_gets_everything_back() {
+fn a_filter_over_a_unix_socket_half_closes_and_receives_the_whole_echo() {
     let (_directory, url, _server) = unix_server();
     let sent = payload::numbered_lines("line", 300_000).into_bytes();
     let mut filter = Program::start(echo_client(), &[&url]);
@@ -60,9 +61,9 @@ fn a_filter_over_a_unix_socket_half_closes_and_gets_everything_back() {
     tests::peer::assert_same(&ended.stdout, &sent);
 }
 
-/// A server that sends nothing back before the end of what it gets can only know it by the half-close.
+/// The server replies after the end of its input, which it can detect only by the half-close.
 #[test]
-fn the_end_of_the_input_reaches_who_waits_for_it() {
+fn a_filter_half_closes_at_the_end_of_its_input() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("echo.sock");
     let listener = UnixListener::bind(&path).unwrap();
@@ -80,14 +81,14 @@ fn the_end_of_the_input_reaches_who_waits_for_it() {
 }
 
 #[test]
-fn a_conversation_over_a_unix_socket_looks_like_any() {
+fn an_interactive_session_works_over_a_unix_socket() {
     let (directory, url, _server) = unix_server();
     let mut terminal = Terminal::start(echo_client(), &[&url], directory.path());
     terminal.wait_for_prompt("Enter message:");
     let screen = terminal.screen();
-    // The terminal is narrow, and a temporary directory's path may be long.
-    let unfolded = screen.replace('\n', "");
-    assert!(unfolded.contains(&format!("Connected to echo server at {url}")), "{screen}");
+    // A long path of the temporary directory wraps on the narrow terminal.
+    let unwrapped = screen.replace('\n', "");
+    assert!(unwrapped.contains(&format!("Connected to echo server at {url}")), "{screen}");
     terminal.enter("hi");
     terminal.wait_for("Server echo: hi");
     terminal.enter("exit");
@@ -96,22 +97,22 @@ fn a_conversation_over_a_unix_socket_looks_like_any() {
 }
 
 #[test]
-fn what_is_wrong_with_a_unix_socket_is_said_with_what_to_do() {
+fn reports_why_it_cannot_connect_to_a_unix_socket_and_what_to_do() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("echo.sock");
-    let failed = |words: &str, advice: &str| {
+    let expect_error = |cause: &str, advice: &str| {
         for args in [&[&url(&path)[..], "-m", "x"][..], &["ping", &url(&path)]] {
             let ended = Program::run_client(args);
             assert_eq!((ended.code(), ended.stdout_text()), (1, ""), "{ended:?}");
             let at = url(&path);
-            let text = format!("Error: Could not connect to server at {at} ({words})\n{advice}");
+            let text = format!("Error: Could not connect to server at {at} ({cause})\n{advice}");
             assert!(ended.stderr.starts_with(&text), "{ended:?}");
         }
     };
-    failed(
+    expect_error(
         "there is no such file",
         "Make sure the server is running, and that this is its path.\n",
     );
     drop(UnixListener::bind(&path).unwrap());
-    failed("no process listens on it", "Make sure the server is running.\n");
+    expect_error("no process listens on it", "Make sure the server is running.\n");
 }

@@ -1,4 +1,4 @@
-//! The command lines of both programs: mistakes are one line and a status, help is help.
+//! Tests of the command lines of both programs: usage errors, failures at the start, help and completions.
 
 use tests::{
     binaries::{echo_client, echo_server},
@@ -6,7 +6,7 @@ use tests::{
 };
 
 #[test]
-fn wrong_usage_of_the_server_is_one_line_and_status_2() {
+fn the_server_reports_a_usage_error_in_one_line_and_exits_with_2() {
     for args in [
         &["--port", "99999"][..],
         &["--port", "http"],
@@ -26,14 +26,14 @@ fn wrong_usage_of_the_server_is_one_line_and_status_2() {
         let ended = Program::run_server(args);
         assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");
         assert_eq!(ended.stdout_text(), "", "{args:?}");
-        // A mistake is named: the flag, or its value.
+        // The line names the wrong flag or its value.
         let line = ended.error_line();
         assert!(args.iter().any(|arg| line.contains(arg)), "{args:?}: {line}");
     }
 }
 
 #[test]
-fn wrong_usage_of_the_client_is_one_line_and_status_2() {
+fn the_client_reports_a_usage_error_in_one_line_and_exits_with_2() {
     for args in [
         &["--port", "99999"][..],
         &["--no-such-flag"],
@@ -56,20 +56,20 @@ fn wrong_usage_of_the_client_is_one_line_and_status_2() {
 }
 
 #[test]
-fn a_misspelled_subcommand_is_told_from_a_url() {
-    for (args, said) in [
+fn the_client_distinguishes_a_misspelled_subcommand_from_a_url() {
+    for (args, message) in [
         (&["pnig", "--count", "1"][..], "'pnig'; tip: a similar subcommand exists: 'ping'"),
         (&["load", "mrege", "a.json"], "'mrege'; tip: a similar subcommand exists: 'merge'"),
         (&["localhost"], "expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH"),
     ] {
         let ended = Program::run_client(args);
         assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");
-        assert!(ended.error_line().contains(said), "{args:?}: {ended:?}");
+        assert!(ended.error_line().contains(message), "{args:?}: {ended:?}");
     }
 }
 
 #[test]
-fn completions_go_to_standard_output_and_man_pages_into_a_directory() {
+fn the_client_prints_completions_and_writes_man_pages_into_a_directory() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ended = Program::run_client(&["completions", shell]);
         assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""), "{shell}: {ended:?}");
@@ -86,10 +86,10 @@ fn completions_go_to_standard_output_and_man_pages_into_a_directory() {
     assert!(!directory.path().join("echo-client-load-worker.1").exists());
 }
 
-/// A host that does not resolve, an address not ours, a log file in a missing directory -> one line
-/// that names it; status 1.
+/// A host that does not resolve, an address that is not local, a log file in a missing directory: the line
+/// names it.
 #[test]
-fn what_the_server_cannot_do_is_one_line_and_status_1() {
+fn the_server_reports_a_failure_at_the_start_in_one_line_and_exits_with_1() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing/echo.log");
     let missing = missing.to_str().unwrap();
@@ -106,7 +106,7 @@ fn what_the_server_cannot_do_is_one_line_and_status_1() {
 }
 
 #[test]
-fn help_and_version_go_to_standard_output_with_status_0() {
+fn help_and_version_go_to_standard_output_and_exit_with_0() {
     for program in [echo_server(), echo_client()] {
         for flag in ["--help", "-h", "--version", "-V"] {
             let ended = Program::start(program.clone(), &[flag]).finish();
@@ -117,9 +117,8 @@ fn help_and_version_go_to_standard_output_with_status_0() {
     }
 }
 
-/// The names that scripts rely on.
 #[test]
-fn help_names_every_flag_that_scripts_rely_on() {
+fn help_lists_every_flag_that_scripts_use() {
     let help = Program::run_server(&["--help"]);
     for flag in [
         "--host",

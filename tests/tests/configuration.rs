@@ -1,4 +1,4 @@
-//! The configuration of the real server: a file, the environment and flags.
+//! Tests of the configuration of the server: the file, the environment and flags.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -9,15 +9,15 @@ use tests::{
     server::{EchoServer, Launch},
 };
 
-/// A file of this text, in a directory of its own.
+/// Writes a configuration file into a temporary directory; returns both.
 fn file(text: &str) -> (TempDir, PathBuf) {
-    let directory = tempdir().expect("room for a directory");
+    let directory = tempdir().expect("a temporary directory");
     let path = directory.path().join("echo.toml");
-    fs::write(&path, text).expect("room for a file");
+    fs::write(&path, text).expect("the file can be written");
     (directory, path)
 }
 
-/// Runs it where the file is, so that it can be named as `echo.toml`.
+/// Runs the server in the directory of the file, so that `echo.toml` names it.
 fn run(text: &str, variables: &[(&str, &str)], args: &[&str]) -> Finished {
     let (directory, _path) = file(text);
     let mut command = Command::new(echo_server());
@@ -29,15 +29,15 @@ const CHECK: [&str; 4] = ["config", "check", "--config", "echo.toml"];
 const SHOW: [&str; 4] = ["config", "show", "--config", "echo.toml"];
 
 #[test]
-fn a_server_is_as_its_file_says() {
+fn the_server_applies_its_configuration_file() {
     let (_directory, path) = file(
         "# Two listeners.\n\
          listen = ['tcp://127.0.0.1:0', 'tcp://127.0.0.1:0?protocol=raw']\n\
          protocol = 'length'\n\
          log-messages = false\n",
     );
-    let server = EchoServer::start_with(&["--config", path.to_str().expect("it is text")]);
-    let [length, raw] = server.addresses() else { panic!("two are asked for") };
+    let server = EchoServer::start_with(&["--config", path.to_str().expect("the path is UTF-8")]);
+    let [length, raw] = server.addresses() else { panic!("the file names two listeners") };
     let mut peer = tests::peer::Peer::connect(length.parse().expect("an address"));
     peer.send(b"\0\0\0\x04exit");
     peer.expect_rest(b"\0\0\0\x08Goodbye!");
@@ -51,7 +51,7 @@ fn a_server_is_as_its_file_says() {
 }
 
 #[test]
-fn a_flag_beats_the_environment_which_beats_the_file() {
+fn a_flag_overrides_the_environment_and_the_environment_overrides_the_file() {
     let file = "protocol = 'raw'\nlog-level = 'error'\nport = 1\n";
     let variables = [("ECHO_SERVER_PROTOCOL", "length"), ("ECHO_SERVER_PORT", "2")];
     let shown = run(file, &variables, &[&SHOW[..], &["--port", "3"]].concat());
@@ -67,7 +67,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 }
 
 #[test]
-fn the_environment_alone_is_enough() {
+fn the_environment_alone_configures_the_server() {
     let server = Launch::new::<&str>(&[])
         .listening()
         .under(&["env", "ECHO_SERVER_PORT=0", "ECHO_SERVER_PROTOCOL=raw", "ECHO_SERVER_WORKRES=3"])
@@ -81,7 +81,7 @@ fn the_environment_alone_is_enough() {
 }
 
 #[test]
-fn a_file_is_checked_without_serving() {
+fn config_check_validates_a_file_without_serving() {
     let checked = run("port = 7\n", &[], &CHECK);
     assert_eq!((checked.code(), checked.stdout_text()), (0, "echo.toml: ok\n"), "{checked:?}");
 
@@ -92,15 +92,15 @@ fn a_file_is_checked_without_serving() {
         "echo.toml:1: unknown key 'prot'; did you mean 'port'?\n\
          echo.toml:2: invalid value '0' for 'workers': expected a whole number, at least 1\n"
     );
-    // The server says the same, and does not start.
+    // The server reports the same error, and does not start.
     let served = run("prot = 7\n", &[], &["--config", "echo.toml"]);
     assert_eq!((served.code(), served.stdout_text()), (2, ""), "{served:?}");
     assert_eq!(served.error_line(), "error: echo.toml:1: unknown key 'prot'; did you mean 'port'?");
 }
 
 #[test]
-fn a_file_that_is_missing_or_contradicted_is_one_line_and_status_2() {
-    for (variables, args, said) in [
+fn reports_an_invalid_configuration_in_one_line_and_exits_with_2() {
+    for (variables, args, message) in [
         (
             &[][..],
             &["--config", "no.toml"][..],
@@ -125,12 +125,12 @@ fn a_file_that_is_missing_or_contradicted_is_one_line_and_status_2() {
     ] {
         let ended = run("", variables, args);
         assert_eq!(ended.code(), 2, "{ended:?}");
-        assert_eq!(ended.error_line(), said);
+        assert_eq!(ended.error_line(), message);
     }
 }
 
 #[test]
-fn what_is_printed_is_a_configuration_file() {
+fn config_prints_a_valid_configuration_file() {
     for args in [&["config", "default"][..], &["config", "show", "--port", "7", "--reuse-port"]] {
         let printed = run("", &[], args);
         assert_eq!((printed.code(), &*printed.stderr), (0, ""), "{printed:?}");
@@ -140,17 +140,17 @@ fn what_is_printed_is_a_configuration_file() {
 }
 
 #[test]
-fn completions_and_man_pages_know_every_flag_and_command() {
+fn completions_and_man_pages_contain_every_flag_and_command() {
     let script = run("", &[], &["completions", "bash"]);
     assert_eq!(script.code(), 0, "{script:?}");
     for word in ["--max-connections-per-ip", "--config", "check", "completions"] {
         assert!(script.stdout_text().contains(word), "{word}: {script:?}");
     }
-    let directory = tempdir().expect("room for a directory");
-    let path = directory.path().to_str().expect("it is text");
+    let directory = tempdir().expect("a temporary directory");
+    let path = directory.path().to_str().expect("the path is UTF-8");
     assert_eq!(run("", &[], &["man", path]).code(), 0);
     for page in ["echo-server.1", "echo-server-config-check.1"] {
-        let page = fs::read_to_string(directory.path().join(page)).expect("it is written");
+        let page = fs::read_to_string(directory.path().join(page)).expect("the page exists");
         assert!(page.contains("\\-\\-max\\-connections\\-per\\-ip"), "{page}");
     }
 }

@@ -1,5 +1,5 @@
-//! The files of `docs/deploy/`: each checked by the tool that will read it, where that is at hand, and all
-//! of them for what must agree between them.
+//! Tests of the files in `docs/deploy/`: the tool that reads a file accepts it, if the host has the tool, and
+//! the files agree with each other.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use tests::{
     server::EchoServer,
 };
 
-/// Runs a tool that ends by itself.
+/// Runs a tool to its end.
 fn run(tool: &str, args: &[&str]) -> Finished {
     let mut command = Command::new(tool);
     command.args(args);
@@ -30,42 +30,43 @@ fn run(tool: &str, args: &[&str]) -> Finished {
 const SERVICE: &str = "echo-server.service";
 const SOCKET: &str = "echo-server.socket";
 
-/// The units with the server that was just built, since a unit is checked along with what it starts; and
-/// the service with these drop-ins.
+/// Copies the units and these drop-ins of the service into a directory. The service starts the server of this
+/// build, since systemd also checks that the program exists.
 fn units(drop_ins: &[&str]) -> TempDir {
-    let directory = tempdir().expect("room for a directory");
-    let beside = directory.path().join(format!("{SERVICE}.d"));
-    fs::create_dir(&beside).expect("room for a directory");
+    let directory = tempdir().expect("a temporary directory");
+    let drop_in_directory = directory.path().join(format!("{SERVICE}.d"));
+    fs::create_dir(&drop_in_directory).expect("the directory can be created");
     let server = binaries::echo_server();
-    let server = server.to_str().expect("a path that can stand in a unit");
+    let server = server.to_str().expect("the path is UTF-8");
     for unit in [SERVICE, SOCKET] {
         let text = text(unit).replace("/usr/local/bin/echo-server", server);
-        fs::write(directory.path().join(unit), text).expect("room for a file");
+        fs::write(directory.path().join(unit), text).expect("the file can be written");
     }
     for drop_in in drop_ins {
-        fs::copy(path(drop_in), beside.join(drop_in)).expect("room for a file");
+        fs::copy(path(drop_in), drop_in_directory.join(drop_in)).expect("the file can be written");
     }
     directory
 }
 
 fn in_directory(directory: &TempDir, name: &str) -> String {
-    directory.path().join(name).to_str().expect("its name is ours").to_owned()
+    directory.path().join(name).to_str().expect("the path is UTF-8").to_owned()
 }
 
-/// `echo-server config show` of the file.
-fn shown() -> String {
+/// Returns the output of `echo-server config show` for the file.
+fn effective_settings() -> String {
     let file = path("echo-server.toml");
-    let shown = Program::run_server(&["config", "show", "--config", file.to_str().expect("ours")]);
+    let file = file.to_str().expect("the path is UTF-8");
+    let shown = Program::run_server(&["config", "show", "--config", file]);
     assert_eq!(shown.code(), 0, "{shown:?}");
     shown.stdout_text().to_owned()
 }
 
-/// The documents of the manifest, by their kind.
+/// Returns the document of this kind in the manifest.
 fn manifest(kind: &str) -> Value {
     let documents: Vec<Value> =
-        serde_saphyr::from_multiple(&text("kubernetes.yaml")).expect("it is YAML");
+        serde_saphyr::from_multiple(&text("kubernetes.yaml")).expect("the manifest is YAML");
     let found = documents.into_iter().find(|document| document["kind"] == kind);
-    found.unwrap_or_else(|| panic!("there is no {kind}"))
+    found.unwrap_or_else(|| panic!("the manifest has no {kind}"))
 }
 
 fn container() -> Value {
@@ -77,106 +78,114 @@ fn words(list: &Value) -> Vec<String> {
 }
 
 fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("no number: {value}"))
+    value.as_u64().unwrap_or_else(|| panic!("not a number: {value}"))
 }
 
 #[test]
 fn the_page_links_every_file() {
-    let page = fs::read_to_string(path("../DEPLOY.md")).expect("the page is there");
+    let page = fs::read_to_string(path("../DEPLOY.md")).expect("the page exists");
     for name in names() {
         assert!(page.contains(&format!("](deploy/{name})")), "{name} is not linked");
     }
 }
 
 #[test]
-fn systemd_takes_the_units() {
+fn systemd_accepts_the_units() {
     if lacks(&[needs::program("systemd-analyze", &["--version"])]) {
         return;
     }
     for drop_ins in [&[][..], &["low-ports.conf"]] {
         let units = units(drop_ins);
         let [service, socket] = [SERVICE, SOCKET].map(|unit| in_directory(&units, unit));
-        for asked in [&[&service[..]][..], &[&service, &socket]] {
-            let verified = run("systemd-analyze", &[&["verify", "--man=no"], asked].concat());
-            let said = (verified.code(), &verified.stderr[..]);
-            assert_eq!(said, (0, ""), "{drop_ins:?}: {asked:?}");
+        for files in [&[&service[..]][..], &[&service, &socket]] {
+            let verified = run("systemd-analyze", &[&["verify", "--man=no"], files].concat());
+            let result = (verified.code(), &verified.stderr[..]);
+            assert_eq!(result, (0, ""), "{drop_ins:?}: {files:?}");
         }
     }
 }
 
-/// On systemd's scale of 0 to 100, on which it calls 20 "OK".
+/// The exposure is at most 20 on the scale of systemd from 0 to 100, which is "OK".
 #[test]
-fn systemd_finds_the_service_little_exposed() {
+fn systemd_rates_the_exposure_of_the_service_as_low() {
     let unit = path(SERVICE);
-    let unit = unit.to_str().expect("its name is ours");
+    let unit = unit.to_str().expect("the path is UTF-8");
     let offline = ["security", "--offline=yes", "--threshold=100", unit];
     if lacks(&[needs::program("systemd-analyze", &offline)]) {
         return;
     }
-    for (drop_ins, most) in [(&[][..], 15), (&["low-ports.conf"], 20)] {
+    for (drop_ins, max) in [(&[][..], 15), (&["low-ports.conf"], 20)] {
         let units = units(drop_ins);
-        let (most, unit) = (format!("--threshold={most}"), in_directory(&units, SERVICE));
-        let judged = run("systemd-analyze", &["security", "--offline=yes", &most, &unit]);
-        assert_eq!(judged.code(), 0, "{drop_ins:?}: {judged:?}");
+        let (threshold, unit) = (format!("--threshold={max}"), in_directory(&units, SERVICE));
+        let rated = run("systemd-analyze", &["security", "--offline=yes", &threshold, &unit]);
+        assert_eq!(rated.code(), 0, "{drop_ins:?}: {rated:?}");
     }
 }
 
 #[test]
-fn the_server_takes_the_configuration() {
+fn the_server_accepts_the_configuration() {
     let file = path("echo-server.toml");
-    let checked =
-        Program::run_server(&["config", "check", "--config", file.to_str().expect("ours")]);
+    let checked = Program::run_server(&[
+        "config",
+        "check",
+        "--config",
+        file.to_str().expect("the path is UTF-8"),
+    ]);
     assert_eq!(checked.code(), 0, "{checked:?}");
 }
 
 #[test]
 fn a_stop_by_systemd_leaves_time_for_the_drain() {
-    let (unit, shown) = (text("echo-server.service"), shown());
-    let drain = time(&shown, r#"^drain-timeout = "(.*)""#);
+    let (unit, settings) = (text("echo-server.service"), effective_settings());
+    let drain = time(&settings, r#"^drain-timeout = "(.*)""#);
     assert!(drain < time(&unit, "^TimeoutStopSec=(.*)$"));
     let descriptors: u64 = find(&unit, "^LimitNOFILE=(.*)$").parse().expect("a number");
-    let connections: u64 = find(&shown, r"^max-connections = (\d+)").parse().expect("a number");
+    let connections: u64 = find(&settings, r"^max-connections = (\d+)").parse().expect("a number");
     assert!(
         descriptors > connections + 100,
         "{descriptors} descriptors, {connections} connections"
     );
 }
 
-/// Otherwise it would not have the terms that stand there.
+/// The server applies the options of the listener to the passed socket with the same address.
 #[test]
-fn the_socket_that_systemd_passes_is_one_of_the_configuration() {
+fn the_configuration_contains_the_socket_that_systemd_passes() {
     let address = text("echo-server.socket");
     let address = find(&address, "^ListenStream=(.*)$");
-    assert!(shown().contains(&format!(r#""tcp://{address}""#)), "{address}");
+    assert!(effective_settings().contains(&format!(r#""tcp://{address}""#)), "{address}");
 }
 
 #[test]
-fn haproxy_takes_its_configuration() {
+fn haproxy_accepts_its_configuration() {
     if lacks(&[needs::program("haproxy", &["-v"])]) {
         return;
     }
-    let checked = run("haproxy", &["-c", "-f", path("haproxy.cfg").to_str().expect("ours")]);
+    let checked =
+        run("haproxy", &["-c", "-f", path("haproxy.cfg").to_str().expect("the path is UTF-8")]);
     assert_eq!(checked.code(), 0, "{checked:?}");
     assert!(!checked.stderr.contains("WARNING"), "{checked:?}");
 }
 
 #[test]
-fn an_idle_connection_is_ended_by_the_server_and_not_by_the_proxy() {
-    let (proxy, shown) = (text("haproxy.cfg"), shown());
-    let idle = time(&shown, r#"^idle-timeout = "(.*)""#);
+fn the_server_closes_an_idle_connection_before_the_proxy_does() {
+    let (proxy, settings) = (text("haproxy.cfg"), effective_settings());
+    let idle = time(&settings, r#"^idle-timeout = "(.*)""#);
     for side in ["client", "server", "tunnel"] {
         assert!(idle < time(&proxy, &format!(r"^ *timeout {side} (.*)$")), "{side}");
     }
-    let write = time(&shown, r#"^write-timeout = "(.*?)""#);
+    let write = time(&settings, r#"^write-timeout = "(.*?)""#);
     for side in ["client-fin", "server-fin"] {
         assert!(write < time(&proxy, &format!(r"^ *timeout {side} (.*)$")), "{side}");
     }
     let port = find(&proxy, r"^ *server echo-1 \S+:(\d+)$");
-    assert!(find(&shown, r#""(tcp://.*proxy=required)""#).contains(&format!(":{port}?")), "{port}");
+    assert!(
+        find(&settings, r#""(tcp://.*proxy=required)""#).contains(&format!(":{port}?")),
+        "{port}"
+    );
 }
 
 #[test]
-fn the_containers_command_line_is_one_that_the_server_takes() {
+fn the_server_accepts_the_command_line_of_the_container() {
     let file = text("Containerfile");
     assert_eq!(command(&file, "^ENTRYPOINT (.*)$"), ["/echo-server"]);
     for args in [command(&file, "^CMD (.*)$"), words(&container()["args"])] {
@@ -193,17 +202,17 @@ fn a_probe_is_a_round_trip() {
     let probes = ["startupProbe", "readinessProbe", "livenessProbe"];
     let probes = probes.map(|probe| words(&container[probe]["exec"]["command"]));
     let server = EchoServer::start(&[]);
-    let there = server.address().to_string();
+    let listening = server.address().to_string();
     for probe in probes.into_iter().chain([check]) {
-        let [program, args @ ..] = &probe[..] else { panic!("a command has a word at least") };
+        let [program, args @ ..] = &probe[..] else { panic!("the command is empty") };
         assert_eq!(program, "/echo-client");
         let probe = |address: &str| {
             let args: Vec<_> =
                 args.iter().map(|arg| arg.replace("127.0.0.1:65432", address)).collect();
             Program::start(binaries::echo_client(), &args).finish()
         };
-        assert_eq!(probe(&there).code(), 0, "{args:?}");
-        // Nobody listens on the lowest port.
+        assert_eq!(probe(&listening).code(), 0, "{args:?}");
+        // No program listens on port 1.
         assert_eq!(probe("127.0.0.1:1").code(), 1, "{args:?}");
     }
 }
@@ -213,7 +222,7 @@ fn hadolint_finds_nothing_in_the_containerfile() {
     if lacks(&[needs::program("hadolint", &["--version"])]) {
         return;
     }
-    let linted = run("hadolint", &[path("Containerfile").to_str().expect("ours")]);
+    let linted = run("hadolint", &[path("Containerfile").to_str().expect("the path is UTF-8")]);
     assert_eq!(linted.code(), 0, "{linted:?}");
 }
 
@@ -223,7 +232,8 @@ fn the_manifests_follow_the_schema_of_kubernetes() {
         return;
     }
     let file = path("kubernetes.yaml");
-    let checked = run("kubernetes-validate", &["--strict", file.to_str().expect("ours")]);
+    let checked =
+        run("kubernetes-validate", &["--strict", file.to_str().expect("the path is UTF-8")]);
     assert_eq!(checked.code(), 0, "{checked:?}");
 }
 
@@ -239,8 +249,8 @@ fn kubernetes_leaves_time_for_the_drain() {
     assert!(grace > before + drain, "{grace:?} is not more than {before:?} and {drain:?}");
     for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
         let own = time(&words(&container[probe]["exec"]["command"]).join("\n"), "^--timeout=(.*)$");
-        let most = Duration::from_secs(number(&container[probe]["timeoutSeconds"]));
-        assert!(own < most, "{probe} is to say itself what is wrong");
+        let max = Duration::from_secs(number(&container[probe]["timeoutSeconds"]));
+        assert!(own < max, "{probe} would not end by its own timeout");
     }
 }
 
@@ -265,30 +275,33 @@ fn the_manifests_agree_with_each_other_and_with_the_container() {
     let user = &deployment["spec"]["template"]["spec"]["securityContext"]["runAsUser"];
     assert_eq!(find(&file, r"^USER (\d+):"), user.to_string());
     let replicas = number(&deployment["spec"]["replicas"]);
-    assert!(replicas > number(&budget["spec"]["maxUnavailable"]), "one is always there");
+    assert!(
+        replicas > number(&budget["spec"]["maxUnavailable"]),
+        "a disruption can stop all replicas"
+    );
 }
 
-/// A Service called echo-server would set `ECHO_SERVER_PORT`.
+/// With service links, a Service with the name echo-server sets `ECHO_SERVER_PORT`.
 #[test]
-fn a_service_of_the_same_name_configures_nothing() {
+fn a_service_of_the_same_name_does_not_configure_the_server() {
     assert_eq!(manifest("Deployment")["spec"]["template"]["spec"]["enableServiceLinks"], false);
 }
 
-/// systemd's own tool listens, and starts the server for the first client.
+/// A tool of systemd listens, and starts the server for the first client.
 #[test]
 fn the_first_client_starts_the_server_and_is_served() {
     if lacks(&[needs::program("systemd-socket-activate", &["--version"])]) {
         return;
     }
-    let directory = tempdir().expect("room for a directory");
-    // For TCP the tool would have to be told a port.
+    let directory = tempdir().expect("a temporary directory");
+    // A TCP listener of the tool needs a fixed port.
     let path = directory.path().join("echo.sock");
     let mut command = Command::new("systemd-socket-activate");
     command.arg("--listen").arg(&path).arg(binaries::echo_server());
     let server = Program::spawn(command);
     let _ = server.stderr.wait_for_line("Listening on .*echo.sock");
     let mut client = UnixStream::connect(&path).expect("systemd listens");
-    client.write_all(b"first\nexit\n").expect("the server takes what is sent");
+    client.write_all(b"first\nexit\n").expect("the server reads");
     let mut reply = String::new();
     client.read_to_string(&mut reply).expect("the server replies");
     assert_eq!(reply, "first\nGoodbye!\n");

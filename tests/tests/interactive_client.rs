@@ -1,4 +1,4 @@
-//! The interactive client in a real terminal: the original's screen, to the letter.
+//! Tests of the interactive client in a real terminal: its screen is exactly that of the original.
 
 use std::{io::Write as _, net::SocketAddr};
 
@@ -11,15 +11,15 @@ use tests::{
 
 const PROMPT: &str = "Enter message:";
 
-/// A terminal with a client in it that has reached its first prompt, and the home it was given.
+/// Starts a client in a terminal and waits for its first prompt; returns the terminal and the home directory.
 fn at_the_prompt(server: SocketAddr) -> (Terminal, TempDir) {
-    let home = tempfile::tempdir().expect("a directory for temporary files");
+    let home = tempfile::tempdir().expect("a temporary directory");
     let terminal = Terminal::client(server, &[], home.path());
     terminal.wait_for_prompt(PROMPT);
     (terminal, home)
 }
 
-/// Types a line, waits for its echo and for the next prompt.
+/// Types a line; waits for its echo and for the next prompt.
 #[track_caller]
 fn exchange(terminal: &mut Terminal, line: &str) {
     terminal.enter(line);
@@ -37,7 +37,7 @@ fn banner(server: SocketAddr) -> String {
 }
 
 #[test]
-fn a_session_looks_as_in_the_original() {
+fn shows_the_screen_of_the_original() {
     let server = EchoServer::start(&[]);
     let (mut terminal, _home) = at_the_prompt(server.address());
     exchange(&mut terminal, "Hello, Server!");
@@ -61,12 +61,12 @@ fn a_session_looks_as_in_the_original() {
 }
 
 #[test]
-fn ctrl_c_and_ctrl_d_say_exit_and_leave_cleanly() {
+fn ctrl_c_and_ctrl_d_send_exit_and_quit() {
     let server = EchoServer::start(&[]);
     for (key, typed) in [
         (keys::CTRL_C, ""),
         (keys::CTRL_D, ""),
-        // Ctrl+C with a line half typed; Ctrl+D does not leave there, in any program with editing.
+        // Ctrl+C quits also after a part of a line. Ctrl+D does not, as in other line editors.
         (keys::CTRL_C, "half a li"),
     ] {
         let (mut terminal, _home) = at_the_prompt(server.address());
@@ -87,7 +87,7 @@ fn ctrl_c_and_ctrl_d_say_exit_and_leave_cleanly() {
 }
 
 #[test]
-fn an_empty_message_is_skipped() {
+fn sends_no_empty_message() {
     let server = EchoServer::start(&[]);
     let (mut terminal, _home) = at_the_prompt(server.address());
     for (number, blank) in (2..).zip(["", "   "]) {
@@ -105,9 +105,9 @@ fn an_empty_message_is_skipped() {
     assert_eq!(log.matches("Received from").count(), 2, "{log}");
 }
 
-/// Lines that are pasted, or typed while the client is busy, are sent one after the other.
+/// The client sends pasted lines, and lines typed while it is busy, one after the other.
 #[test]
-fn lines_typed_ahead_are_not_lost() {
+fn sends_every_line_that_is_typed_ahead() {
     let server = EchoServer::start(&[]);
     let (mut terminal, _home) = at_the_prompt(server.address());
     terminal.send("one\rtwo\r\rthree\r");
@@ -121,7 +121,7 @@ fn lines_typed_ahead_are_not_lost() {
 }
 
 #[test]
-fn an_exit_in_any_case_and_spacing_leaves() {
+fn exit_in_any_case_and_spacing_quits() {
     let server = EchoServer::start(&[]);
     for exit in ["EXIT", " exit "] {
         let (mut terminal, _home) = at_the_prompt(server.address());
@@ -136,7 +136,7 @@ fn an_exit_in_any_case_and_spacing_leaves() {
 }
 
 #[test]
-fn lines_can_be_edited_and_come_back_from_the_history_of_an_earlier_run() {
+fn edits_lines_and_recalls_the_history_of_an_earlier_run() {
     let server = EchoServer::start(&[]);
     let (mut terminal, home) = at_the_prompt(server.address());
     terminal.send("wrld");
@@ -150,7 +150,7 @@ fn lines_can_be_edited_and_come_back_from_the_history_of_an_earlier_run() {
     let mut again = Terminal::client(server.address(), &[], home.path());
     again.wait_for_prompt(PROMPT);
     again.send(keys::UP);
-    again.wait_for_screen("something typed", |screen| !screen.ends_with(PROMPT));
+    again.wait_for_screen("a line from the history", |screen| !screen.ends_with(PROMPT));
     if again.screen().ends_with("exit") {
         again.send(keys::UP);
     }
@@ -160,7 +160,7 @@ fn lines_can_be_edited_and_come_back_from_the_history_of_an_earlier_run() {
 }
 
 #[test]
-fn long_and_wide_lines_come_back_whole() {
+fn shows_the_complete_echo_of_long_and_wide_lines() {
     let server = EchoServer::start(&[]);
     let (mut terminal, _home) = at_the_prompt(server.address());
     exchange(&mut terminal, "na\u{ef}ve \u{4f60}\u{597d} \u{1f600}");
@@ -172,9 +172,9 @@ fn long_and_wide_lines_come_back_whole() {
     });
 }
 
-/// kill -9 -> clients see the loss and say so: at the prompt, where nobody types anything.
+/// The server is killed while the client waits for input.
 #[test]
-fn a_server_that_goes_is_noticed_at_the_prompt() {
+fn reports_at_the_prompt_that_the_server_was_killed() {
     let server = EchoServer::start(&[]);
     let (mut terminal, _home) = at_the_prompt(server.address());
     exchange(&mut terminal, "hello");
@@ -186,7 +186,7 @@ fn a_server_that_goes_is_noticed_at_the_prompt() {
 }
 
 #[test]
-fn a_server_that_shuts_down_is_noticed_at_the_prompt_and_need_not_wait() {
+fn quits_at_the_prompt_when_the_server_shuts_down() {
     let server = EchoServer::start(&["--drain-timeout", "10m"]);
     let (terminal, _home) = at_the_prompt(server.address());
     assert_eq!(server.terminate().0.code(), Some(0));
@@ -195,24 +195,23 @@ fn a_server_that_shuts_down_is_noticed_at_the_prompt_and_need_not_wait() {
 }
 
 #[test]
-fn no_server_is_told_in_the_originals_words() {
-    let home = tempfile::tempdir().expect("a directory for temporary files");
-    let nobody = standin::nobody();
-    let terminal = Terminal::client(nobody, &[], home.path());
+fn reports_a_failed_connection_with_the_original_message() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let closed = standin::nobody();
+    let terminal = Terminal::client(closed, &[], home.path());
     let (status, screen) = terminal.finish();
     assert_eq!(status, 1, "{screen}");
     let expected =
-        format!("Error: Could not connect to server at {nobody}\nMake sure the server is running.");
+        format!("Error: Could not connect to server at {closed}\nMake sure the server is running.");
     assert!(screen.ends_with(&expected), "{screen}");
     assert!(!screen.contains("Connected to"), "{screen}");
 }
 
-/// The same towards the client's terminal from a hostile server: escaped on the screen.
 #[test]
-fn a_hostile_servers_bytes_do_not_reach_the_terminal() {
+fn escapes_control_characters_from_a_hostile_server() {
     let hostile = standin::serve(|mut stream| {
         let sent = standin::receive(&mut stream);
-        // As long as an echo has to be, so that the client reads it as one.
+        // The reply has the length of the message, so that the client takes it for the echo.
         let mut reply = b"\x1b[2J\x9b\x07\xe2\x80\xae".to_vec();
         reply.resize(sent.len() - 1, b'!');
         reply.push(b'\n');
@@ -228,10 +227,9 @@ fn a_hostile_servers_bytes_do_not_reach_the_terminal() {
     }
 }
 
-/// A goodbye without a newline, an echo without one, an echo in single bytes: it speaks to the
-/// original server, and to any.
+/// The original server sends the goodbye without a newline. This one also echoes byte by byte.
 #[test]
-fn it_speaks_to_a_server_like_the_original() {
+fn works_with_a_server_like_the_original() {
     let original = standin::serve(|mut stream| {
         stream.set_nodelay(true).unwrap();
         loop {
@@ -255,23 +253,22 @@ fn it_speaks_to_a_server_like_the_original() {
     assert!(screen.ends_with(expected), "{screen}");
 }
 
-/// RFC 862 knows no exit: it comes back, and the client leaves all the same.
+/// RFC 862 has no exit command: the server echoes the exit, and the client quits.
 #[test]
-fn it_leaves_a_server_that_knows_no_exit() {
+fn quits_although_the_server_has_no_exit_command() {
     let server = EchoServer::start(&["--protocol", "raw"]);
-    for leaving in ["exit\r", keys::CTRL_C, keys::CTRL_D] {
+    for quit in ["exit\r", keys::CTRL_C, keys::CTRL_D] {
         let (mut terminal, _home) = at_the_prompt(server.address());
         exchange(&mut terminal, "hello");
-        terminal.send(leaving);
+        terminal.send(quit);
         let (status, screen) = terminal.finish();
         assert_eq!(status, 0, "{screen}");
         assert!(screen.ends_with("Disconnected from server"), "{screen}");
     }
 }
 
-/// It says so if the bytes differ.
 #[test]
-fn a_wrong_echo_is_said_to_be_wrong() {
+fn reports_a_wrong_echo() {
     let wrong = standin::serve(|mut stream| {
         let mut message = standin::receive(&mut stream);
         message[0] ^= 1;
@@ -281,7 +278,7 @@ fn a_wrong_echo_is_said_to_be_wrong() {
     let (mut terminal, _home) = at_the_prompt(wrong);
     terminal.enter("hello");
     terminal.wait_for("iello");
-    terminal.wait_for_screen("a word about the difference", |screen| {
+    terminal.wait_for_screen("a message about the difference", |screen| {
         tests::log::pattern("(?i)differ|not what|wrong|mismatch|unlike").is_match(screen)
     });
 }

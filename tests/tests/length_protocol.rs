@@ -1,4 +1,5 @@
-//! The `length` protocol: frames come back as they came, an exit is a frame, a lie ends the session.
+//! Tests of the `length` protocol: the server echoes frames, answers an exit frame with a goodbye, and ends
+//! the session at an invalid length.
 
 use common::{
     frame::encode,
@@ -18,31 +19,31 @@ fn frame(payload: &[u8]) -> Vec<u8> {
     encode(payload).expect("shorter than 4 GiB")
 }
 
-/// Reads the frame that says what was wrong, and the end that has to follow it.
+/// Reads an error frame and the end of the stream after it.
 #[track_caller]
 fn expect_error_frame(peer: &mut Peer) {
     let reply = peer.rest();
     let payload = reply.get(4..).expect("an error frame has a prefix");
     assert_same(&reply, &frame(payload));
-    let text = str::from_utf8(payload).expect("an error is told in text");
-    assert!(!text.trim().is_empty() && text != "Goodbye!", "{text:?} names no error");
+    let text = str::from_utf8(payload).expect("the error is text");
+    assert!(!text.trim().is_empty() && text != "Goodbye!", "{text:?} is not an error message");
 }
 
 #[test]
-fn frames_of_every_kind_come_back_as_they_came() {
+fn echoes_frames_of_every_kind() {
     let server = start();
     let mut peer = server.connect();
-    let longest_held = usize::try_from(MAX_EXIT_PAYLOAD).unwrap();
+    let longest_exit = usize::try_from(MAX_EXIT_PAYLOAD).unwrap();
     for payload in [&b""[..], b"a", b"hello\nexit\n", b"exit now", &[0; 5], &[0xff; 300]] {
         peer.exchange(&frame(payload));
     }
-    for len in [longest_held - 1, longest_held, longest_held + 1, 100_000] {
+    for len in [longest_exit - 1, longest_exit, longest_exit + 1, 100_000] {
         peer.exchange(&frame(&Random::new(1).bytes(len)));
     }
 }
 
 #[test]
-fn several_frames_in_one_packet_keep_their_order() {
+fn keeps_the_order_of_several_frames_in_one_packet() {
     let server = start();
     let mut peer = server.connect();
     let mut frames = Vec::new();
@@ -55,7 +56,7 @@ fn several_frames_in_one_packet_keep_their_order() {
 }
 
 #[test]
-fn a_frame_that_reads_exit_is_answered_by_a_goodbye_frame() {
+fn answers_an_exit_frame_with_a_goodbye_frame() {
     let server = start();
     for exit in ["exit", "EXIT", " exit\r\n", "\tExit \n"] {
         let mut peer = server.connect();
@@ -64,9 +65,9 @@ fn a_frame_that_reads_exit_is_answered_by_a_goodbye_frame() {
     }
 }
 
-/// The longest payload that can still be an exit: the word, and white space up to the limit.
+/// The longest payload that can be an exit: `exit`, and white space up to the limit.
 #[test]
-fn an_exit_among_a_kilobyte_of_white_space_is_one() {
+fn accepts_an_exit_in_a_kilobyte_of_white_space() {
     let server = start();
     let mut peer = server.connect();
     let mut payload = vec![b' '; usize::try_from(MAX_EXIT_PAYLOAD).unwrap()];
@@ -75,12 +76,12 @@ fn an_exit_among_a_kilobyte_of_white_space_is_one() {
     peer.expect_rest(&frame(b"Goodbye!"));
 }
 
-/// Every protocol, its input split at every byte position -> same echo, same exit.
+/// The position of the split does not change the echo or the exit.
 ///
-/// A held frame sends nothing back that one could wait for, so both halves go off as packets of
-/// their own and fall together or not: the answer must be the same.
+/// The server sends nothing back for half an exit frame, so the test cannot wait between the halves. The
+/// server receives them in one read or in two: the reply must be the same.
 #[test]
-fn frames_split_at_every_byte() {
+fn a_split_at_any_byte_does_not_change_the_reply() {
     let server = start();
     let frames = [frame(b"hello"), frame(b""), frame(&[7; 2_000]), frame(b" eXit ")].concat();
     let echo = &frames[..frames.len() - frame(b" eXit ").len()];
@@ -95,7 +96,7 @@ fn frames_split_at_every_byte() {
 }
 
 #[test]
-fn frames_in_single_bytes() {
+fn echoes_frames_that_arrive_byte_by_byte() {
     let server = start();
     let mut peer = server.connect();
     for byte in [frame(b"slow"), frame(b""), frame(b"exit")].concat() {
@@ -104,9 +105,9 @@ fn frames_in_single_bytes() {
     peer.expect_rest(&[frame(b"slow"), frame(b""), frame(b"Goodbye!")].concat());
 }
 
-/// Nothing waits for the end of a frame that cannot be an exit.
+/// The server echoes a frame that is too long to be an exit before it has arrived completely.
 #[test]
-fn a_long_frame_streams_through() {
+fn streams_a_long_frame() {
     let server = start();
     let mut peer = server.connect();
     let whole = frame(&Random::new(5).bytes(usize::try_from(MAX_EXIT_PAYLOAD).unwrap() + 1));
@@ -116,9 +117,8 @@ fn a_long_frame_streams_through() {
     peer.exchange(&frame(b"and the next"));
 }
 
-/// length protocol: length 0, maximum, maximum + 1, 0xFFFFFFFF.
 #[test]
-fn the_longest_frame_allowed_comes_back() {
+fn echoes_the_longest_frame() {
     let server = start();
     let mut peer = server.connect();
     let longest = frame(&Random::new(6).bytes(usize::try_from(MAX_FRAME_PAYLOAD).unwrap()));
@@ -127,28 +127,27 @@ fn the_longest_frame_allowed_comes_back() {
     sender.join().unwrap().unwrap();
 }
 
-/// length protocol: length 0, maximum, maximum + 1, 0xFFFFFFFF.
 #[test]
-fn a_length_over_the_limit_is_answered_by_an_error_and_the_end() {
+fn answers_a_length_over_the_limit_with_an_error_and_ends_the_stream() {
     let server = start();
     for len in [MAX_FRAME_PAYLOAD + 1, u32::MAX] {
-        let mut alone = server.connect();
-        alone.send(&len.to_be_bytes());
-        expect_error_frame(&mut alone);
+        let mut first_frame = server.connect();
+        first_frame.send(&len.to_be_bytes());
+        expect_error_frame(&mut first_frame);
 
-        let mut behind_others = server.connect();
-        behind_others.exchange(&frame(b"well behaved so far"));
-        behind_others.send(&[&frame(b"hello"), &len.to_be_bytes()[..], &[b'x'; 5_000]].concat());
-        behind_others.expect(&frame(b"hello"));
-        expect_error_frame(&mut behind_others);
+        let mut later_frame = server.connect();
+        later_frame.exchange(&frame(b"well behaved so far"));
+        later_frame.send(&[&frame(b"hello"), &len.to_be_bytes()[..], &[b'x'; 5_000]].concat());
+        later_frame.expect(&frame(b"hello"));
+        expect_error_frame(&mut later_frame);
     }
-    // A peer's fault ends its own connection only.
+    // The error ends only the connection of the peer that caused it.
     server.connect().exchange(&frame(b"still there"));
 }
 
-/// length protocol: cut off in the prefix, cut off in the payload -> what was received comes back.
+/// The stream ends in the prefix or in the payload of a frame.
 #[test]
-fn a_frame_that_the_end_of_the_stream_cuts_off_comes_back_as_far_as_it_came() {
+fn echoes_the_bytes_of_an_incomplete_frame_at_the_end_of_the_stream() {
     let server = start();
     let whole = frame(b"cut off");
     for len in 0..whole.len() {

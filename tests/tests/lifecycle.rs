@@ -1,4 +1,4 @@
-//! How the server ends, and begins again.
+//! Tests of the shutdown and the restart of the server.
 
 use std::{
     io::{Read as _, Write as _},
@@ -15,17 +15,16 @@ use tests::{
 
 const LONG_DRAIN: [&str; 2] = ["--drain-timeout", "10m"];
 
-/// SIGINT/SIGTERM -> drain: what was received is echoed, then FIN, exit 0 as soon as idle. Clients
-/// that were being served lose nothing they were promised.
+/// The server echoes what it has received, ends each stream, and exits when all clients have left.
 #[test]
-fn sigterm_in_mid_conversation_loses_no_byte_that_had_been_received() {
+fn sigterm_loses_no_received_byte() {
     let server = EchoServer::start(&LONG_DRAIN);
     let mut peers: Vec<Peer> = (0..50).map(|_| server.connect()).collect();
     for peer in &mut peers {
-        peer.exchange(b"in mid-conversation\n");
+        peer.exchange(b"before the signal\n");
     }
-    // While the server is stopped, the kernel takes for it what is sent: this and the signal are
-    // what it finds when it goes on, in one moment.
+    // The kernel buffers these bytes while the server is stopped. When it continues, it finds them and the
+    // signal at the same time.
     server.signal(Signal::STOP);
     let payload = |number| Random::new(number).letters(10_000);
     for (number, peer) in (0..).zip(&mut peers) {
@@ -43,10 +42,10 @@ fn sigterm_in_mid_conversation_loses_no_byte_that_had_been_received() {
     assert!(log.trim_end().ends_with(" - INFO - Server shutdown complete"), "{log}");
 }
 
-/// A client that has 2 MB to be echoed when the signal comes gets as much as the server had read,
-/// a correct prefix, and then the end of the stream.
+/// A client with megabytes in transit receives the echo of what the server had read, then the end of the
+/// stream.
 #[test]
-fn sigterm_behind_a_backlog_of_megabytes_leaves_a_correct_prefix() {
+fn sigterm_during_a_transfer_leaves_a_correct_prefix() {
     let server = EchoServer::start(&LONG_DRAIN);
     let mut peer = server.connect();
     let bytes = Random::new(26).letters(4_000_000);
@@ -62,7 +61,7 @@ fn sigterm_behind_a_backlog_of_megabytes_leaves_a_correct_prefix() {
 }
 
 #[test]
-fn sigint_and_sigterm_end_an_idle_server_with_status_0() {
+fn an_idle_server_exits_with_0_on_sigint_and_sigterm() {
     for signal in [Signal::INT, Signal::TERM] {
         let server = EchoServer::start(&LONG_DRAIN);
         server.signal(signal);
@@ -75,14 +74,14 @@ fn sigint_and_sigterm_end_an_idle_server_with_status_0() {
 }
 
 #[test]
-fn a_shutdown_takes_no_new_client() {
+fn accepts_no_client_during_a_shutdown() {
     let server = EchoServer::start(&LONG_DRAIN);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
     server.signal(Signal::TERM);
     peer.expect_end();
-    // Who connects before the listener has been closed can still be served, and is then told to go
-    // like everybody else; soon nobody can.
+    // A client that connects before the listener is closed can still be served until its stream ends. The
+    // loop ends when the listener is closed.
     while let Ok(mut late) = TcpStream::connect(server.address()) {
         let _ = late.write_all(b"hello?\n");
         let mut received = Vec::new();
@@ -96,7 +95,7 @@ fn a_shutdown_takes_no_new_client() {
 }
 
 #[test]
-fn a_client_that_stays_holds_up_the_shutdown_until_the_drain_timeout_only() {
+fn a_client_that_stays_delays_the_shutdown_only_until_the_drain_timeout() {
     let server = EchoServer::start(&["--drain-timeout", "200ms"]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
@@ -106,9 +105,8 @@ fn a_client_that_stays_holds_up_the_shutdown_until_the_drain_timeout_only() {
     assert!(log.trim_end().ends_with("Server shutdown complete"), "{log}");
 }
 
-/// A second signal -> out at once.
 #[test]
-fn a_second_signal_ends_the_server_at_once() {
+fn a_second_signal_ends_the_server_immediately() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let mut server = EchoServer::start(&LONG_DRAIN);
         let mut peer = server.connect();
@@ -120,14 +118,13 @@ fn a_second_signal_ends_the_server_at_once() {
     }
 }
 
-/// kill -9, restart at once -> binds again; so does a server whose closed connections the kernel
-/// still remembers.
+/// The server binds its port again after a `kill -9`, and while connections are in TIME_WAIT.
 #[test]
-fn a_restart_on_the_same_port_works_at_once() {
+fn restarts_immediately_on_the_same_port() {
     let server = EchoServer::start(&[]);
     let port = server.address().port();
     for _ in 0..3 {
-        // The server closes these first: its side is the one that stays in TIME_WAIT.
+        // The server closes first, so its end stays in TIME_WAIT.
         let mut peer = server.connect();
         peer.send(b"exit\n");
         peer.expect_rest(b"Goodbye!\n");
@@ -146,9 +143,8 @@ fn a_restart_on_the_same_port_works_at_once() {
     drop(peer);
 }
 
-/// Port in use -> one line that names it; status 1.
 #[test]
-fn a_port_in_use_is_one_line_and_status_1() {
+fn reports_a_port_in_use_in_one_line_and_exits_with_1() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let ended = Program::run_server(&["--port", &port]);
@@ -160,11 +156,11 @@ fn a_port_in_use_is_one_line_and_status_1() {
     let ended = Program::run_server(&["--port", &port]);
     assert_eq!(ended.code(), 1);
     assert!(ended.error_line().contains(&port), "{ended:?}");
-    server.connect().exchange(b"the first one goes on\n");
+    server.connect().exchange(b"the first one continues\n");
 }
 
-/// A new server can start before the old one has drained, if both say so: whoever comes from then on is
-/// served by the new one.
+/// Both servers need `--reuse-port`. The new one serves each client that connects after the drain of the old
+/// one has started.
 #[test]
 fn with_reuse_port_a_new_server_starts_before_the_old_one_has_drained() {
     let old = EchoServer::start(&["--reuse-port"]);
@@ -182,9 +178,8 @@ fn with_reuse_port_a_new_server_starts_before_the_old_one_has_drained() {
     }
 }
 
-/// Data and FIN found in one wakeup -> data first.
 #[test]
-fn data_and_fin_found_in_one_wakeup_are_taken_in_order() {
+fn handles_data_before_a_fin_of_the_same_wakeup() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
@@ -195,9 +190,9 @@ fn data_and_fin_found_in_one_wakeup_are_taken_in_order() {
     peer.expect_rest(b"the last words");
 }
 
-/// As above, for a client that the server has not even accepted.
+/// The server has not accepted the client when its data and its FIN arrive.
 #[test]
-fn a_client_that_came_and_finished_while_the_server_was_stopped_is_served() {
+fn serves_a_client_that_finished_before_the_accept() {
     let server = EchoServer::start(&[]);
     server.signal(Signal::STOP);
     let mut peer = server.connect();
@@ -207,9 +202,8 @@ fn a_client_that_came_and_finished_while_the_server_was_stopped_is_served() {
     peer.expect_rest(b"one\ntwo\nGoodbye!\n");
 }
 
-/// SIGPIPE -> never fatal.
 #[test]
-fn sigpipe_does_not_end_the_server() {
+fn sigpipe_has_no_effect() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"before\n");
@@ -217,12 +211,11 @@ fn sigpipe_does_not_end_the_server() {
     peer.exchange(b"after\n");
 }
 
-/// RST while still in the queue -> only that connection ends.
 #[test]
-fn clients_that_reset_before_they_are_accepted_do_no_harm() {
+fn a_reset_before_the_accept_affects_no_other_connection() {
     let server = EchoServer::start(&[]);
-    let mut witness = server.connect();
-    witness.exchange(b"before\n");
+    let mut other = server.connect();
+    other.exchange(b"before\n");
     server.signal(Signal::STOP);
     for _ in 0..20 {
         let mut peer = server.connect();
@@ -231,13 +224,16 @@ fn clients_that_reset_before_they_are_accepted_do_no_harm() {
     }
     server.signal(Signal::CONT);
     server.connect().exchange(b"a new one\n");
-    witness.exchange(b"after\n");
-    assert!(!server.log().text().contains("ERROR"), "a peer's fault is not the server's");
+    other.exchange(b"after\n");
+    assert!(
+        !server.log().text().contains("ERROR"),
+        "the server logs an error for a reset of a peer"
+    );
 }
 
-/// The terminal is gone, and there is nothing to read anew: the server leaves as it does when it is asked to.
+/// Without a log file or a configuration file, SIGHUP means that the terminal has closed: the server drains.
 #[test]
-fn a_hangup_without_settings_to_read_is_the_end() {
+fn sighup_without_files_to_reload_drains_the_server() {
     let mut server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");

@@ -1,4 +1,4 @@
-//! What the server limits: connections, descriptors, and how long a peer may take.
+//! Tests of the limits of the server: connections, descriptors and timeouts.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -10,20 +10,20 @@ use tests::{
     tcp,
 };
 
-/// How long the server lets a peer be silent before it has the kernel ask.
+/// Time after which the kernel probes a silent peer.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 
-/// Over the connection limit -> one clear line, then the end.
+/// Expects one line that names the limit, then the end of the stream.
 #[track_caller]
 fn expect_refusal(peer: &mut Peer) {
-    let told = String::from_utf8(peer.rest()).expect("a refusal is text");
-    let line = told.strip_suffix('\n').unwrap_or_else(|| panic!("not a line: {told:?}"));
-    assert!(!line.trim().is_empty() && !line.contains('\n'), "not one line: {told:?}");
+    let refusal = String::from_utf8(peer.rest()).expect("a refusal is text");
+    let line = refusal.strip_suffix('\n').unwrap_or_else(|| panic!("not a line: {refusal:?}"));
+    assert!(!line.trim().is_empty() && !line.contains('\n'), "not one line: {refusal:?}");
     assert!(tests::log::pattern("(?i)connection|client|full|busy").is_match(line), "{line:?}");
 }
 
-/// Connects until a connection is served: the server has to see first that another has left.
-fn served(server: &EchoServer) -> Peer {
+/// Connects until the server serves a connection, after it has noticed the end of another.
+fn connect_when_possible(server: &EchoServer) -> Peer {
     loop {
         let mut peer = server.connect();
         peer.send_regardless(b"am I in?\n");
@@ -34,9 +34,10 @@ fn served(server: &EchoServer) -> Peer {
     }
 }
 
-/// M reached, one leaves -> accepting resumes; over M -> one clear line, close.
+/// At the limit, each further client gets one line and the end of the stream. After a client has left, the
+/// server accepts again.
 #[test]
-fn over_the_connection_limit_a_client_is_told_and_closed() {
+fn refuses_a_client_over_the_connection_limit() {
     let server = EchoServer::start(&["--max-connections", "2"]);
     let mut first = server.connect();
     first.exchange(b"first\n");
@@ -53,18 +54,18 @@ fn over_the_connection_limit_a_client_is_told_and_closed() {
     first.expect_rest(b"Goodbye!\n");
     drop(first);
     server.wait_for_log(&format!("Connection with {leaving} closed"));
-    let mut third = served(&server);
+    let mut third = connect_when_possible(&server);
     third.exchange(b"third\n");
     second.exchange(b"and I am still here\n");
     expect_refusal(&mut server.connect());
 }
 
-/// Limits per source address: whoever takes all that one address may have leaves room for the others.
+/// An address at its limit does not affect other addresses.
 #[test]
-fn over_the_limit_for_one_address_others_are_served() {
+fn serves_other_addresses_while_one_address_is_at_its_limit() {
     let server = EchoServer::start(&["--max-connections-per-ip", "2"]);
-    let mut greedy = [server.connect(), server.connect()];
-    for peer in &mut greedy {
+    let mut same_address = [server.connect(), server.connect()];
+    for peer in &mut same_address {
         peer.exchange(b"in\n");
     }
     expect_refusal(&mut server.connect());
@@ -72,17 +73,17 @@ fn over_the_limit_for_one_address_others_are_served() {
     let other = Ipv4Addr::new(127, 0, 0, 2).into();
     Peer::connect_from(other, server.address()).exchange(b"in as well\n");
 
-    let [leaving, mut staying] = greedy;
+    let [leaving, mut staying] = same_address;
     let address = leaving.address();
     drop(leaving);
     server.wait_for_log(&format!("Connection with {address} closed"));
-    served(&server).exchange(b"in again\n");
+    connect_when_possible(&server).exchange(b"in again\n");
     staying.exchange(b"still in\n");
 }
 
-/// Over the limit a client that has sent something already is told as well: no reset eats the line.
+/// A client over the limit that has already sent data receives the line too: no reset discards it.
 #[test]
-fn a_client_over_the_limit_that_talks_first_is_told_too() {
+fn a_client_over_the_limit_that_sends_first_receives_the_refusal() {
     let server = EchoServer::start(&["--max-connections", "1"]);
     let mut only = server.connect();
     only.exchange(b"only\n");
@@ -94,9 +95,9 @@ fn a_client_over_the_limit_that_talks_first_is_told_too() {
     only.exchange(b"still there\n");
 }
 
-/// Never reads -> cut at the write timeout with a log line; costs nothing to others.
+/// The server logs the timeout, and serves other clients in the meantime.
 #[test]
-fn a_client_that_never_reads_is_cut_at_the_write_timeout() {
+fn closes_a_client_that_never_reads_at_the_write_timeout() {
     let server = EchoServer::start(&["--workers", "1", "--write-timeout", "1s"]);
     let mut other = server.connect();
     other.exchange(b"before\n");
@@ -111,16 +112,15 @@ fn a_client_that_never_reads_is_cut_at_the_write_timeout() {
     other.exchange(b"after\n");
 }
 
-/// Never reads -> not read from beyond what the server holds for one connection: memory stays under
-/// a read buffer for each.
+/// The server stops reading from a client that does not read: each costs less memory than one read buffer.
 #[test]
-fn clients_that_never_read_cost_a_read_buffer_each_at_most() {
+fn clients_that_never_read_cost_at_most_a_read_buffer_each() {
     let args = ["--workers", "1", "--write-timeout", "1s", "--log-messages", "off"];
     let server = EchoServer::start(&args);
     server.connect().exchange(b"the worker has its buffer\n");
     let before = peak_memory(server.pid());
     let stuck: Vec<Peer> = (0..20).map(|_| server.connect()).collect();
-    // More than the kernel takes for two sockets that nobody reads.
+    // More than the kernel buffers for a connection that is not read.
     let bytes: Arc<[u8]> = Random::new(20).letters(1_000_000).repeat(64).into();
     let send = |peer: &Peer| {
         peer.shrink_buffers();
@@ -134,9 +134,8 @@ fn clients_that_never_read_cost_a_read_buffer_each_at_most() {
     assert!(growth < 20 * 256 * 1024, "20 clients that do not read cost {growth} bytes");
 }
 
-/// Who is turned away leaves no descriptor behind.
 #[test]
-fn refused_clients_leave_no_descriptor_behind() {
+fn frees_the_descriptors_of_refused_clients() {
     let server = EchoServer::start(&["--workers", "1", "--max-connections", "1"]);
     let mut only = server.connect();
     only.exchange(b"only\n");
@@ -146,29 +145,29 @@ fn refused_clients_leave_no_descriptor_behind() {
         expect_refusal(&mut server.connect());
     }
     only.exchange(b"still there\n");
-    // The last one may be told before it is closed.
+    // The last client can receive its refusal before the server closes the descriptor.
     assert!(descriptor_count(server.pid()) <= before + 1);
 }
 
 #[test]
-fn an_idle_client_is_cut_at_the_idle_timeout() {
+fn closes_an_idle_client_at_the_idle_timeout() {
     let server = EchoServer::start(&["--idle-timeout", "300ms"]);
     let mut silent = server.connect();
-    let mut talked = server.connect();
-    talked.exchange(b"hello\n");
-    for peer in [&mut silent, &mut talked] {
+    let mut active = server.connect();
+    active.exchange(b"hello\n");
+    for peer in [&mut silent, &mut active] {
         let _ = peer.rest();
         let address = peer.address();
         server.wait_for_log(&format!("(?i){address}.*(idle|time)|(idle|time).*{address}"));
         server.wait_for_log(&format!("Connection with {address} closed"));
     }
-    server.connect().exchange(b"others go on\n");
+    server.connect().exchange(b"others continue\n");
 }
 
-/// Peer vanishes without a FIN -> keepalive limit reaps it: the kernel will ask within a minute, not
-/// within its own two hours.
+/// A peer can disappear without a FIN. The kernel probes it within a minute, instead of its default of two
+/// hours.
 #[test]
-fn the_kernel_asks_a_silent_peer_whether_it_is_still_there() {
+fn the_kernel_probes_a_silent_peer() {
     let server = EchoServer::start(&[]);
     let peer = server.connect();
     server.wait_for_log(&format!("New client connected: {}", peer.address()));
@@ -176,29 +175,29 @@ fn the_kernel_asks_a_silent_peer_whether_it_is_still_there() {
     assert!(socket.keepalive.is_some_and(|due| due <= KEEPALIVE_IDLE), "{socket:?}");
 }
 
-/// Connection flood past M, at the limit that the descriptors set -> steady; the established ones
-/// unaffected.
+/// The descriptor limit determines the connection limit.
 #[test]
-fn a_flood_past_the_descriptor_limit_leaves_the_established_unaffected() {
+fn a_flood_past_the_descriptor_limit_does_not_affect_open_connections() {
     let server = Launch::new(&["--workers", "1"]).descriptor_limit(40).start();
     flood(&server);
 }
 
-/// EMFILE at accept -> short pause, no spin, resumes: a connection limit that is too high for the
-/// descriptors does not matter.
+/// The connection limit exceeds the descriptor limit, so accept fails with EMFILE: the server pauses shortly,
+/// without a busy loop, and then accepts again.
 #[test]
-fn descriptor_exhaustion_at_accept_is_survived() {
+fn continues_after_descriptor_exhaustion_at_accept() {
     let server =
         Launch::new(&["--workers", "1", "--max-connections", "1000"]).descriptor_limit(40).start();
     flood(&server);
-    let complaint = "(?i)(files?|descriptors?)";
-    server.wait_for_log(complaint);
+    let record = "(?i)(files?|descriptors?)";
+    server.wait_for_log(record);
     let (_, log) = server.terminate();
-    let complaint = tests::log::pattern(complaint);
-    let complaints = log.lines().filter(|line| complaint.is_match(line)).count();
-    assert!(complaints < 20, "{complaints} log lines of one shortage:\n{log}");
+    let record = tests::log::pattern(record);
+    let records = log.lines().filter(|line| record.is_match(line)).count();
+    assert!(records < 20, "{records} log lines about one shortage:\n{log}");
 }
 
+/// Opens a hundred connections past the limit while open connections exchange messages.
 fn flood(server: &EchoServer) {
     let mut established: Vec<Peer> = (0..5).map(|_| server.connect()).collect();
     for peer in &mut established {
@@ -214,7 +213,7 @@ fn flood(server: &EchoServer) {
         }
     }
     drop(flood);
-    served(server).exchange(b"the flood is over\n");
+    connect_when_possible(server).exchange(b"the flood is over\n");
     for peer in &mut established {
         peer.exchange(b"nothing happened\n");
     }

@@ -1,4 +1,4 @@
-//! `echo-client load`: many processes, every byte checked, a verdict, and nobody left behind.
+//! Tests of `echo-client load`: the checks, the report, the exit status, and the end of all processes.
 
 use std::{fs, net::SocketAddr, time::Duration};
 
@@ -15,11 +15,11 @@ use tests::{
     standin,
 };
 
-/// A run that goes on until something ends it.
+/// Options of a load test that runs until it is stopped.
 const LONG: &str = "--processes 3 --connections 4 --duration 10m --size 64 --pipeline 4";
 
-/// So many bytes of [`LONG`] come back while it is under way: no connection's first messages any more.
-const UNDER_WAY: u64 = 64 * 12 * 20;
+/// Number of bytes after which every connection of [`LONG`] has exchanged its first messages.
+const WARMED_UP: u64 = 64 * 12 * 20;
 
 fn quiet_server() -> EchoServer {
     EchoServer::start(&["--log-messages", "off"])
@@ -31,11 +31,12 @@ fn run(server: SocketAddr, args: &str) -> Finished {
     Program::client(server, &[&["load"], &args[..]].concat()).finish()
 }
 
-/// A run of [`LONG`] against an honest server that is well under way, and its three processes.
-fn under_way() -> (Load, Liar, Vec<Handle>) {
+/// Starts [`LONG`] against a server without faults and waits until all connections are in use; returns the load
+/// test, the server and the three processes.
+fn start_long() -> (Load, Liar, Vec<Handle>) {
     let server = Liar::to_all(Lie::Nothing);
     let load = Load::start(server.address(), LONG);
-    server.wait_for_bytes(UNDER_WAY);
+    server.wait_for_bytes(WARMED_UP);
     let processes = load.processes();
     assert_eq!(processes.len(), 3, "{load:?}");
     (load, server, processes)
@@ -44,12 +45,12 @@ fn under_way() -> (Load, Liar, Vec<Handle>) {
 #[track_caller]
 fn assert_all_end(processes: &[Handle]) {
     for process in processes {
-        assert!(process.has_ended(), "a process has outlived its parent");
+        assert!(process.has_ended(), "a process still runs after its parent has ended");
     }
 }
 
 #[test]
-fn every_message_of_every_connection_is_counted_and_right() {
+fn counts_and_checks_every_message() {
     let server = quiet_server();
     let report = Report::of(
         server.address(),
@@ -58,13 +59,13 @@ fn every_message_of_every_connection_is_counted_and_right() {
     report.expect_well();
     assert_eq!(report.messages(), 2 * 5 * 200);
     for word in ["p50", "p90", "p99", r"p99\.9", "max", "rate", "connect", "errors"] {
-        assert!(report.prints(word), "no {word}: {report:?}");
+        assert!(report.prints(word), "{word} is missing: {report:?}");
     }
 }
 
-/// Sizes at and around the bytes that carry a position, and messages of many packets.
+/// Sizes at and around the length of the position in the payload, and messages of many packets.
 #[test]
-fn messages_of_any_size_and_depth_are_right() {
+fn checks_messages_of_any_size_and_pipeline_depth() {
     let server = quiet_server();
     for (size, depth, messages) in
         [("1", 1, 50), ("1", 64, 500), ("15-17", 7, 200), ("64", 1, 50), ("100000-300000", 3, 10)]
@@ -78,10 +79,10 @@ fn messages_of_any_size_and_depth_are_right() {
     }
 }
 
-/// All that goes over TCP; of ports there need be none.
+/// All options of a load test over TCP also work over a Unix socket.
 #[test]
-fn a_unix_socket_is_loaded_like_any_server() {
-    let directory = tempfile::tempdir().expect("a directory for temporary files");
+fn loads_a_unix_socket() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("echo.sock");
     standin::echo_at(&path);
     let url = format!("unix://{}", path.display());
@@ -97,7 +98,7 @@ fn a_unix_socket_is_loaded_like_any_server() {
 }
 
 #[test]
-fn a_unix_socket_where_nobody_listens_is_said_once_with_status_1() {
+fn reports_a_missing_unix_socket_once_and_exits_with_1() {
     let ended = Program::start(echo_client(), &["load", "unix:///nowhere/echo.sock"]).finish();
     assert_eq!((ended.code(), ended.stdout_text()), (1, ""));
     let line = "Error: Could not connect to server at unix:///nowhere/echo.sock";
@@ -105,7 +106,7 @@ fn a_unix_socket_where_nobody_listens_is_said_once_with_status_1() {
 }
 
 #[test]
-fn a_duration_ends_it() {
+fn ends_after_its_duration() {
     let server = quiet_server();
     let report = Report::of(
         server.address(),
@@ -115,9 +116,9 @@ fn a_duration_ends_it() {
     assert!(report.messages() > 0, "{report:?}");
 }
 
-/// The same seed is the same run, to the byte; another is another.
+/// The same seed gives the same number of bytes; another seed gives another.
 #[test]
-fn a_seed_decides_every_size() {
+fn the_seed_determines_every_size() {
     let server = quiet_server();
     let bytes = |seed: u32| {
         let args = format!(
@@ -132,7 +133,7 @@ fn a_seed_decides_every_size() {
 }
 
 #[test]
-fn the_report_says_which_loop_it_was() {
+fn the_report_names_the_kind_of_loop() {
     let server = quiet_server();
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
     let open = Report::of(server.address(), &format!("{run} --rate 2000"));
@@ -143,10 +144,10 @@ fn the_report_says_which_loop_it_was() {
     assert!(closed.prints("closed.loop"), "{closed:?}");
 }
 
-/// More than one process can send: what it did send is checked and counted, and it says whose limit
-/// that was.
+/// One process cannot send at this rate: the client checks and counts what it has sent, and reports that it is
+/// the bottleneck.
 #[test]
-fn a_rate_beyond_the_client_is_the_clients_limit() {
+fn a_rate_above_that_of_the_client_makes_the_result_client_limited() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --size 64 --duration 300ms --rate 3000000";
     let report = Report::of(server.address(), run);
@@ -155,20 +156,20 @@ fn a_rate_beyond_the_client_is_the_clients_limit() {
     report.expect_well();
 }
 
-/// Time in which nothing was due is time all the same.
+/// Time without a scheduled message counts too.
 #[test]
-fn a_low_rate_is_measured_for_the_whole_time() {
+fn measures_a_low_rate_over_the_whole_duration() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --size 64 --duration 500ms --rate 4";
     let report = Report::of(server.address(), run);
     assert_eq!(report.messages(), 2, "{report:?}");
     let rate = report.json("/rate").as_f64().expect("a number");
-    assert!(rate <= 4.0, "{rate} messages a second came of 4 that were due: {report:?}");
+    assert!(rate <= 4.0, "{rate} messages a second instead of at most 4: {report:?}");
     report.expect_well();
 }
 
 #[test]
-fn churn_connects_anew_and_loses_nothing() {
+fn churn_reconnects_and_loses_nothing() {
     let server = quiet_server();
     let report = Report::of(
         server.address(),
@@ -181,8 +182,8 @@ fn churn_connects_anew_and_loses_nothing() {
 }
 
 #[test]
-fn assertions_that_hold_are_status_0_and_others_status_3() {
-    // One that waits for its replies is never the limit itself.
+fn exits_with_0_if_all_assertions_hold_and_otherwise_with_3() {
+    // A client that waits for replies is never the bottleneck.
     let server = Liar::to_all(Lie::Delay(Duration::from_millis(2)));
     for (asserts, code) in [
         ("--assert p99<1m --assert errors=0 --assert rate>1", 0),
@@ -196,26 +197,24 @@ fn assertions_that_hold_are_status_0_and_others_status_3() {
     }
 }
 
-/// What does not hold is named, and what was found instead.
 #[test]
-fn an_assertion_that_does_not_hold_is_named() {
+fn names_an_assertion_that_does_not_hold() {
     let server = quiet_server();
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
     let report = Report::of(server.address(), &format!("{run} --assert p99<1ns"));
     assert!(report.prints("p99 ?< ?1 ?ns") || prints(&report.ended.stderr, "p99 ?< ?1 ?ns"));
 }
 
-/// A run that failed has failed, whatever else was asked of it.
 #[test]
-fn a_failure_goes_before_an_assertion() {
-    let liar = Liar::to_first(Lie::FlipBit(70));
+fn a_failure_takes_precedence_over_an_assertion() {
+    let server = Liar::to_first(Lie::FlipBit(70));
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
-    let report = Report::of(liar.address(), &format!("{run} --assert p99<1ns"));
+    let report = Report::of(server.address(), &format!("{run} --assert p99<1ns"));
     report.expect_failure();
 }
 
 #[test]
-fn wrong_usage_is_one_line_and_status_2() {
+fn reports_a_usage_error_in_one_line_and_exits_with_2() {
     let server = quiet_server();
     for args in [
         "--assert p99<soon",
@@ -247,20 +246,20 @@ fn wrong_usage_is_one_line_and_status_2() {
 }
 
 #[test]
-fn no_server_is_said_once_with_status_1() {
-    let nobody = standin::nobody();
-    let ended = run(nobody, "--processes 3 --connections 2 --messages 10");
+fn reports_a_failed_connection_once_and_exits_with_1() {
+    let closed = standin::nobody();
+    let ended = run(closed, "--processes 3 --connections 2 --messages 10");
     assert_eq!(ended.code(), 1, "{ended:?}");
     assert_eq!(
         ended.stderr,
         format!(
-            "Error: Could not connect to server at {nobody}\nMake sure the server is running.\n"
+            "Error: Could not connect to server at {closed}\nMake sure the server is running.\n"
         )
     );
 }
 
 #[test]
-fn a_server_that_dies_in_mid_run_fails_it_and_leaves_nobody_behind() {
+fn fails_and_ends_all_processes_if_the_server_is_killed() {
     let server = EchoServer::start(&["--log-messages", "on"]);
     let load = Load::start(server.address(), LONG);
     server.wait_for_log("Echoed to");
@@ -273,8 +272,8 @@ fn a_server_that_dies_in_mid_run_fails_it_and_leaves_nobody_behind() {
     assert_all_end(&processes);
 }
 
-/// A restart of the server under load, once with the new one there before the old one has drained and
-/// once behind it: no byte is lost, and every connection is made anew.
+/// The new server starts before the old one drains, or after it has drained. The load test opens every
+/// connection again.
 #[test]
 fn a_restart_under_load_loses_nothing() {
     for args in [&["--reuse-port"][..], &[]] {
@@ -302,7 +301,7 @@ fn a_restart_under_load_loses_nothing() {
     }
 }
 
-/// As above, for connections that come and go: nobody is refused for good who comes in between.
+/// The load test tries again when a connection is refused between the two servers.
 #[test]
 fn a_restart_between_short_connections_is_no_error() {
     let old = EchoServer::start(&[]);
@@ -319,7 +318,7 @@ fn a_restart_between_short_connections_is_no_error() {
     assert_eq!(report.json("/bytes_lost"), 0, "{report:?}");
 }
 
-/// Where a server stays away, what was to be sent again is lost.
+/// Without a new server, the bytes to send again are lost.
 #[test]
 fn a_server_that_does_not_come_back_fails_the_run() {
     let server = EchoServer::start(&[]);
@@ -333,24 +332,24 @@ fn a_server_that_does_not_come_back_fails_the_run() {
 }
 
 #[test]
-fn sigint_and_sigterm_end_it_with_a_report_on_what_was_done() {
+fn sigint_and_sigterm_end_the_test_with_a_report() {
     for signal in [Signal::INT, Signal::TERM] {
-        let (load, _server, processes) = under_way();
+        let (load, _server, processes) = start_long();
         load.program.signal(signal);
         let report = load.finish();
         report.expect_well();
-        assert!(report.messages() >= UNDER_WAY / 64, "{report:?}");
+        assert!(report.messages() >= WARMED_UP / 64, "{report:?}");
         assert_eq!(report.json("/stopped_early"), true, "{report:?}");
         assert!(report.prints("stopped"), "{report:?}");
         assert_all_end(&processes);
     }
 }
 
-/// On a terminal the key goes to all of its processes at once.
+/// The terminal sends SIGINT to all processes at the same time.
 #[test]
-fn ctrl_c_in_a_terminal_ends_it_with_a_report() {
+fn ctrl_c_in_a_terminal_ends_the_test_with_a_report() {
     let server = Liar::to_all(Lie::Nothing);
-    let home = tempfile::tempdir().expect("a directory for temporary files");
+    let home = tempfile::tempdir().expect("a temporary directory");
     let args: Vec<&str> = ["load"].into_iter().chain(LONG.split_whitespace()).collect();
     let mut terminal = Terminal::client(server.address(), &args, home.path());
     terminal.wait_for_screen("a line of progress", |screen| prints(screen, "p99.*error"));
@@ -361,14 +360,14 @@ fn ctrl_c_in_a_terminal_ends_it_with_a_report() {
 }
 
 #[test]
-fn no_process_outlives_a_parent_that_was_killed() {
-    let (load, _server, processes) = under_way();
+fn all_processes_end_when_their_parent_is_killed() {
+    let (load, _server, processes) = start_long();
     load.program.signal(Signal::KILL);
     assert_all_end(&processes);
 }
 
 #[test]
-fn a_process_that_dies_is_named_and_fails_the_run() {
+fn names_a_killed_process_and_fails() {
     let server = Liar::to_all(Lie::Nothing);
     let load = Load::start(server.address(), "--processes 3 --connections 2 --duration 2s");
     server.wait_for_bytes(64 * 100);
@@ -376,14 +375,14 @@ fn a_process_that_dies_is_named_and_fails_the_run() {
     processes[1].signal(Signal::KILL);
     let ended = load.finish().ended;
     assert_eq!(ended.code(), 1, "{ended:?}");
-    let said = format!("{}{}", ended.stdout_text(), ended.stderr);
-    assert!(prints(&said, r"process \d.*(signal|killed|died|ended)"), "{said}");
+    let output = format!("{}{}", ended.stdout_text(), ended.stderr);
+    assert!(prints(&output, r"process \d.*(signal|killed|died|ended)"), "{output}");
     assert_all_end(&processes);
 }
 
-/// One that hangs is given up, named, and ended.
+/// The parent gives up a stopped process, names it and ends it.
 #[test]
-fn a_process_that_hangs_is_named_and_fails_the_run() {
+fn names_a_process_that_does_not_respond_and_fails() {
     let server = Liar::to_all(Lie::Nothing);
     let load = Load::start(
         server.address(),
@@ -394,14 +393,14 @@ fn a_process_that_hangs_is_named_and_fails_the_run() {
     processes[0].signal(Signal::STOP);
     let ended = load.finish().ended;
     assert_eq!(ended.code(), 1, "{ended:?}");
-    let said = format!("{}{}", ended.stdout_text(), ended.stderr);
-    assert!(prints(&said, r"process \d"), "{said}");
+    let output = format!("{}{}", ended.stdout_text(), ended.stderr);
+    assert!(prints(&output, r"process \d"), "{output}");
     assert_all_end(&processes);
 }
 
-/// A report that cannot be kept is no report: a script must not take it for one.
+/// A script must not take an incomplete report for a complete one.
 #[test]
-fn a_full_disk_is_one_line_and_status_1() {
+fn reports_a_full_disk_in_one_line_and_exits_with_1() {
     let server = quiet_server();
     for flag in ["--json", "--histogram"] {
         let args = format!("--processes 1 --connections 2 --messages 10 {flag} /dev/full");
@@ -412,9 +411,8 @@ fn a_full_disk_is_one_line_and_status_1() {
     }
 }
 
-/// Where the report cannot be written is known before anything is done.
 #[test]
-fn a_file_that_cannot_be_made_is_said_before_the_run() {
+fn reports_a_file_that_cannot_be_created_before_the_load_starts() {
     let server = quiet_server();
     for flag in ["--json", "--histogram"] {
         let args = format!("--processes 1 --connections 2 --duration 10m {flag} /nowhere/report");
@@ -425,14 +423,14 @@ fn a_file_that_cannot_be_made_is_said_before_the_run() {
 }
 
 #[test]
-fn a_closed_standard_output_is_no_panic() {
+fn a_closed_standard_output_causes_no_panic() {
     let server = quiet_server();
     let script = "exec \"$0\" \"$@\" >&-";
     let client = echo_client();
     let port = server.address().port().to_string();
     let args = "load --processes 1 --connections 2 --messages 10 --port";
     let args: Vec<&str> = args.split_whitespace().chain([port.as_str()]).collect();
-    let client = client.to_str().expect("a path of ours");
+    let client = client.to_str().expect("the path is UTF-8");
     let ended =
         Program::start("sh".into(), &[&["-c", script, client], &args[..]].concat()).finish();
     assert!(matches!(ended.code(), 0 | 1 | 4), "{ended:?}");
@@ -440,11 +438,11 @@ fn a_closed_standard_output_is_no_panic() {
 }
 
 #[test]
-fn too_many_connections_for_the_descriptors_is_said_before_the_run() {
+fn reports_too_many_connections_for_the_descriptor_limit_before_the_load_starts() {
     let server = EchoServer::start(&[]);
     let script = "ulimit -n 64 && exec \"$0\" \"$@\"";
     let client = echo_client();
-    let client = client.to_str().expect("a path of ours");
+    let client = client.to_str().expect("the path is UTF-8");
     let port = server.address().port().to_string();
     let args = "load --processes 1 --connections 200 --messages 10 --port";
     let args: Vec<&str> = args.split_whitespace().chain([port.as_str()]).collect();
@@ -454,14 +452,15 @@ fn too_many_connections_for_the_descriptors_is_said_before_the_run() {
     let line = ended.error_line();
     assert!(prints(line, "descriptor|open files|ulimit") && line.contains("64"), "{line}");
     let (_, log) = server.terminate();
-    assert!(!log.contains("New client connected"), "it had begun: {log}");
+    assert!(!log.contains("New client connected"), "the load has started: {log}");
 }
 
 #[test]
-fn merged_reports_are_the_sum_of_their_runs() {
+fn merge_adds_up_reports() {
     let server = quiet_server();
-    let directory = tempfile::tempdir().expect("a directory for temporary files");
-    let file = |name: &str| directory.path().join(name).to_str().expect("ours").to_owned();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file =
+        |name: &str| directory.path().join(name).to_str().expect("the path is UTF-8").to_owned();
     for (name, messages) in [("one", 30), ("two", 50)] {
         let args = format!(
             "--processes 2 --connections 2 --messages {messages} --size 64 --json {} --histogram {}",
@@ -485,12 +484,13 @@ fn merged_reports_are_the_sum_of_their_runs() {
 }
 
 #[test]
-fn merging_what_is_no_report_is_one_line_and_status_1() {
-    let directory = tempfile::tempdir().expect("a directory for temporary files");
-    let path = |name: &str| directory.path().join(name).to_str().expect("ours").to_owned();
-    fs::write(path("empty"), "").expect("a file of ours");
-    fs::write(path("other.json"), "{\"messages\": \"many\"}").expect("a file of ours");
-    fs::write(path("binary"), [0xff, 0, 0xfe]).expect("a file of ours");
+fn merge_reports_an_invalid_file_in_one_line_and_exits_with_1() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path =
+        |name: &str| directory.path().join(name).to_str().expect("the path is UTF-8").to_owned();
+    fs::write(path("empty"), "").expect("the file can be written");
+    fs::write(path("other.json"), "{\"messages\": \"many\"}").expect("the file can be written");
+    fs::write(path("binary"), [0xff, 0, 0xfe]).expect("the file can be written");
     for name in ["missing", "empty", "other.json", "binary"] {
         let ended = Program::start(echo_client(), &["load", "merge", &path(name)]).finish();
         assert_eq!(ended.code(), 1, "{name}: {ended:?}");
@@ -499,20 +499,19 @@ fn merging_what_is_no_report_is_one_line_and_status_1() {
 }
 
 #[test]
-fn quiet_says_the_verdict_only() {
+fn quiet_prints_only_the_verdict() {
     let server = quiet_server();
     let report =
         Report::of(server.address(), "--processes 1 --connections 2 --messages 100 --quiet");
     report.expect_well();
-    // The verdict, and nothing else.
     assert_eq!(report.ended.stdout_text().lines().count(), 1, "{report:?}");
     assert_eq!(report.messages(), 200);
 }
 
-/// A search: rates from low to high with their latencies, and the one that was found. A busy machine
-/// may find none, and says so; the search and its curve are the same.
+/// The report contains the tested rates in ascending order and the highest rate within the limit. On a busy
+/// host there may be no such rate; the report then contains the same steps.
 #[test]
-fn the_highest_rate_under_a_limit_comes_with_its_curve() {
+fn find_rate_reports_the_highest_rate_and_all_steps() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --duration 100ms --warmup 50ms --size 64 --quiet";
     let report = Report::of(server.address(), &format!("{run} --find-rate p99<50ms"));
@@ -527,11 +526,11 @@ fn the_highest_rate_under_a_limit_comes_with_its_curve() {
 }
 
 #[test]
-fn the_curve_is_printed() {
+fn find_rate_prints_all_steps() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --duration 100ms --warmup 50ms --size 64";
     let report = Report::of(server.address(), &format!("{run} --find-rate p99<1ns"));
-    // A busy machine makes the client late, and then the doubt is what the status says.
+    // On a busy host the client is late, and the status is that of a client-limited result.
     assert!([3, 4].contains(&report.code()), "{report:?}");
     assert!(report.prints("rate.*p50.*p99.*max"), "{report:?}");
     assert!(report.prints(r"^ *1,000/s .*\d ?(ns|µs|ms|s) .*does not hold"), "{report:?}");

@@ -1,4 +1,4 @@
-//! `echo-client load` over datagrams: what a network does to them is counted, each kind for itself.
+//! Tests of `echo-client load` over UDP: the client counts each kind of network fault separately.
 
 use rustix::process::Signal;
 use tests::{
@@ -9,10 +9,11 @@ use tests::{
     standin,
 };
 
-/// 6 sockets, each of which sends 105 datagrams. So an order that changes has something behind it.
+/// Options of a load test with 6 sockets, each of which sends 105 datagrams. The last five follow the last
+/// fault, so that a reordered datagram has successors.
 const RUN: &str = "--processes 2 --connections 3 --messages 105 --pipeline 2 --timeout 400ms";
 const SENT: u64 = 6 * 105;
-/// Every tenth.
+/// Number of faults that affect every tenth datagram.
 const TENTHS: u64 = 6 * 10;
 
 #[track_caller]
@@ -20,7 +21,7 @@ fn run(network: Network) -> Report {
     Report::at(&Datagrams::through(network).url(), RUN)
 }
 
-/// Expects these figures, by the names in the report, and that all others of datagrams are 0.
+/// Expects these figures, by their names in the report, and 0 for all other datagram figures.
 #[track_caller]
 fn expect(report: &Report, figures: &[(&str, u64)]) {
     assert_eq!(report.json("/datagrams/sent"), SENT, "{report:?}");
@@ -29,7 +30,7 @@ fn expect(report: &Report, figures: &[(&str, u64)]) {
             figures.iter().find(|(one, _)| *one == name).map_or(0, |(_, figure)| *figure);
         let path = if name == "lost" { "/lost".to_owned() } else { format!("/datagrams/{name}") };
         assert_eq!(report.json(&path), expected, "{name}: {report:?}");
-        // The table says the same.
+        // The table contains the same figure.
         assert!(report.prints(&format!(r"^ *{name} +{expected}\b")), "{name}: {report:?}");
     }
 }
@@ -40,7 +41,7 @@ fn client(args: &str) -> Finished {
 }
 
 #[test]
-fn every_datagram_of_every_socket_is_counted_and_right() {
+fn counts_and_checks_every_datagram() {
     let server = Datagrams::through(Network::Perfect);
     for more in ["", "--size 16", "--size 16-3000", "--rate 2000"] {
         let report = Report::at(&server.url(), &format!("{RUN} {more}"));
@@ -51,7 +52,7 @@ fn every_datagram_of_every_socket_is_counted_and_right() {
 }
 
 #[test]
-fn the_longest_datagrams_come_back() {
+fn echoes_the_longest_datagrams() {
     let server = Datagrams::through(Network::Perfect);
     let report = Report::at(&server.url(), "--connections 2 --messages 20 --size 65507");
     report.expect_well();
@@ -59,7 +60,7 @@ fn the_longest_datagrams_come_back() {
 }
 
 #[test]
-fn loss_is_counted_and_said_and_is_no_failure() {
+fn reports_lost_datagrams_without_failing() {
     let report = run(Network::Swallows(10));
     assert!([0, 4].contains(&report.code()), "{report:?}");
     assert_eq!(report.messages(), SENT - TENTHS);
@@ -68,7 +69,7 @@ fn loss_is_counted_and_said_and_is_no_failure() {
 }
 
 #[test]
-fn loss_can_be_made_a_condition() {
+fn an_assertion_can_limit_the_loss() {
     let server = Datagrams::through(Network::Swallows(10));
     for (condition, status) in [("lost<10%", 0), ("lost<9%", 3), ("lost<60", 3), ("sent=630", 0)] {
         let report = Report::at(&server.url(), &format!("{RUN} --assert {condition}"));
@@ -76,9 +77,9 @@ fn loss_can_be_made_a_condition() {
     }
 }
 
-/// An open loop sends what is due, whatever is lost.
+/// An open loop keeps its schedule despite lost datagrams.
 #[test]
-fn an_open_loop_loses_as_much() {
+fn an_open_loop_counts_the_same_loss() {
     let server = Datagrams::through(Network::Swallows(10));
     let report = Report::at(&server.url(), &format!("{RUN} --rate 3000"));
     assert_eq!(report.messages(), SENT - TENTHS);
@@ -86,7 +87,7 @@ fn an_open_loop_loses_as_much() {
 }
 
 #[test]
-fn copies_are_counted() {
+fn counts_duplicates() {
     let report = run(Network::Repeats(10));
     report.expect_well();
     assert_eq!(report.messages(), SENT);
@@ -94,16 +95,16 @@ fn copies_are_counted() {
 }
 
 #[test]
-fn what_comes_behind_a_later_one_is_reordered() {
+fn counts_a_datagram_that_arrives_after_a_later_one_as_reordered() {
     let report = run(Network::HoldsBack(10));
     report.expect_well();
     assert_eq!(report.messages(), SENT);
     expect(&report, &[("reordered", TENTHS)]);
 }
 
-/// With one under way, the next is sent when the one that is held back has been given up.
+/// With a pipeline of one, the client sends the next datagram after the timeout of the delayed one.
 #[test]
-fn what_comes_when_it_has_been_given_up_is_late_and_not_lost() {
+fn counts_a_datagram_that_arrives_after_its_timeout_as_late() {
     let server = Datagrams::through(Network::HoldsBack(50));
     let report =
         Report::at(&server.url(), &format!("{RUN} --pipeline 1").replace("--pipeline 2 ", ""));
@@ -114,60 +115,60 @@ fn what_comes_when_it_has_been_given_up_is_late_and_not_lost() {
 }
 
 #[test]
-fn wrong_bytes_fail_the_run_and_are_located() {
-    for (network, what) in [
+fn locates_wrong_bytes_and_fails() {
+    for (network, message) in [
         (Network::Damages(50), r"socket \d, datagram \d+, offset 63: one byte is damaged"),
         (Network::Cuts(50), r"socket \d, datagram \d+, offset 63: missing: the last 1 byte\b"),
     ] {
         let report = run(network);
         report.expect_failure();
-        assert!(report.prints(what), "{report:?}");
-        // Nor did the right bytes come.
+        assert!(report.prints(message), "{report:?}");
+        // A corrupt datagram is also lost: its correct echo never arrives.
         expect(&report, &[("corrupt", 12), ("lost", 12)]);
         assert_eq!(report.json("/errors/wrong-bytes"), 12);
     }
 }
 
 #[test]
-fn what_is_nobodys_is_a_stranger() {
+fn counts_foreign_datagrams_as_strangers() {
     let report = run(Network::Adds(10));
     report.expect_well();
     expect(&report, &[("strangers", TENTHS)]);
 }
 
 #[test]
-fn a_server_that_leaves_fails_the_run() {
+fn fails_if_the_server_closes_its_socket() {
     let report = run(Network::Leaves(50));
     report.expect_failure();
     assert!(report.prints(r"\d unreachable"), "{report:?}");
 }
 
 #[test]
-fn nobody_there_is_said_before_anything_is_started() {
-    let nobody = format!("udp://{}", standin::nobody());
-    let ended = client(&format!("load {nobody}"));
+fn reports_a_missing_server_before_the_load_starts() {
+    let closed = format!("udp://{}", standin::nobody());
+    let ended = client(&format!("load {closed}"));
     assert_eq!((ended.code(), ended.stdout_text()), (1, ""));
     let expected = format!(
-        "Error: Could not connect to server at {nobody}\nMake sure the server is running.\n"
+        "Error: Could not connect to server at {closed}\nMake sure the server is running.\n"
     );
     assert_eq!(ended.stderr, expected);
 }
 
 #[test]
-fn a_server_that_says_nothing_is_not_loaded() {
+fn does_not_start_the_load_if_the_server_does_not_reply() {
     let server = Datagrams::through(Network::Swallows(1));
     let ended = client(&format!("load {} --timeout 300ms", server.url()));
     assert_eq!((ended.code(), ended.stdout_text()), (1, ""));
     assert!(ended.error_line().ends_with("(no answer within 300ms)"), "{ended:?}");
 }
 
-/// What reaches this machine and finds no room in its sockets was not lost on the way.
+/// The network did not lose a datagram that the full receive buffer of the client dropped.
 #[test]
-fn what_the_client_has_no_room_for_makes_it_the_limit() {
+fn full_receive_buffers_make_the_result_client_limited() {
     let server = Datagrams::through(Network::Perfect);
     let args = "--connections 1 --size 60000 --rate 50 --duration 1s";
     let load = Load::at(&server.url(), args);
-    // The first datagram is the parent's question, whether there is a server.
+    // The first datagram is the probe with which the parent process checks that the server replies.
     server.flood(0, || {});
     server.flood(1000, || {
         load.processes().iter().for_each(|process| process.signal(Signal::STOP));
@@ -181,7 +182,7 @@ fn what_the_client_has_no_room_for_makes_it_the_limit() {
 }
 
 #[test]
-fn what_makes_no_sense_over_datagrams_is_refused_by_name() {
+fn refuses_options_that_udp_does_not_support_by_name() {
     for (args, named) in [
         ("load --udp --churn 5", "--churn"),
         ("load udp://127.0.0.1:7 --expect-restart", "--expect-restart"),
@@ -197,11 +198,11 @@ fn what_makes_no_sense_over_datagrams_is_refused_by_name() {
 }
 
 #[test]
-fn reports_of_several_machines_add_up() {
+fn merge_adds_up_the_reports_of_several_hosts() {
     let server = Datagrams::through(Network::Swallows(10));
-    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let file =
-        |name: &str| directory.path().join(name).to_str().expect("its name is ours").to_owned();
+        |name: &str| directory.path().join(name).to_str().expect("the path is UTF-8").to_owned();
     let (one, other, both) = (file("one"), file("other"), file("both"));
     for json in [&one, &other] {
         let ended = client(&format!("load {} {RUN} --quiet --json {json}", server.url()));
@@ -209,7 +210,7 @@ fn reports_of_several_machines_add_up() {
     }
     let ended = client(&format!("load merge {one} {other} --json {both} --assert lost=120"));
     assert!([0, 4].contains(&ended.code()), "{ended:?}");
-    let json = std::fs::read(both).expect("it was written");
+    let json = std::fs::read(both).expect("the report exists");
     let json: serde_json::Value = serde_json::from_slice(&json).expect("a report is JSON");
     assert_eq!(json["datagrams"]["sent"], 2 * SENT);
     assert!(ended.stdout_text().contains("120 of 1,260 datagrams were lost"), "{ended:?}");

@@ -1,4 +1,5 @@
-//! What the server logs: the original's lines, safe from peers, wherever and however they go.
+//! Tests of the log: its lines are those of the original, a peer cannot forge them, and a failing log does not
+//! affect the echo.
 
 use std::{fs, net::SocketAddr};
 
@@ -13,26 +14,28 @@ use tests::{
     server::{EchoServer, Launch},
 };
 
-/// The quoted text of the last `Received from` line of a peer, once its `Echoed to` is there too.
+/// Waits for `count` messages of a peer; returns the quoted text of the last `Received from` line, which must be
+/// that of the last `Echoed to` line too.
 fn logged_message(server: &EchoServer, peer: SocketAddr, count: usize) -> String {
     let received = server.log().wait_for_lines(&format!("Received from {peer}: "), count);
     let echoed = server.log().wait_for_lines(&format!("Echoed to {peer}: "), count);
     let quoted = |lines: &[String], before: &str| {
-        let line = lines.last().expect("there are as many as were waited for");
-        line.split_once(before).expect("the pattern has it").1.to_owned()
+        let line = lines.last().expect("at least one line");
+        line.split_once(before).expect("the line matches the pattern").1.to_owned()
     };
     let received = quoted(&received, &format!("Received from {peer}: "));
     assert_eq!(received, quoted(&echoed, &format!("Echoed to {peer}: ")));
     received
 }
 
-fn says_goodbye(mut peer: Peer) {
+/// Ends a session by `exit`.
+fn end_session(mut peer: Peer) {
     peer.send(b"exit\n");
     peer.expect_rest(b"Goodbye!\n");
 }
 
 #[test]
-fn a_session_reads_as_in_the_original() {
+fn logs_a_session_like_the_original() {
     let server = EchoServer::start(&[]);
     server.wait_for_log("^{time} - INFO - Waiting for client connections\\.\\.\\.$");
 
@@ -40,7 +43,7 @@ fn a_session_reads_as_in_the_original() {
     let address = peer.address();
     peer.exchange(b"Hello, Server!");
     peer.exchange(b"Testing 123\r\n");
-    says_goodbye(peer);
+    end_session(peer);
     assert_eq!(
         server.session_log(address),
         [
@@ -69,7 +72,7 @@ fn a_session_reads_as_in_the_original() {
 }
 
 #[test]
-fn a_peer_that_goes_without_exit_disconnected_unexpectedly() {
+fn logs_an_unexpected_disconnect_after_an_end_without_exit() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let address = peer.address();
@@ -86,7 +89,7 @@ fn a_peer_that_goes_without_exit_disconnected_unexpectedly() {
 }
 
 #[test]
-fn pipelined_lines_are_messages_of_their_own() {
+fn logs_each_pipelined_line_as_a_message() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"one\ntwo\r\n\nrest");
@@ -96,7 +99,7 @@ fn pipelined_lines_are_messages_of_their_own() {
 }
 
 #[test]
-fn frames_are_logged_by_their_payload() {
+fn logs_the_payload_of_frames() {
     let server = EchoServer::start(&["--protocol", "length"]);
     let mut peer = server.connect();
     let address = peer.address();
@@ -119,10 +122,9 @@ fn frames_are_logged_by_their_payload() {
     );
 }
 
-/// CR, LF, ESC sequences, C1 controls, bidirectional marks, invalid UTF-8 -> one record, one line,
-/// escaped.
+/// CR, LF, ESC sequences, C1 controls, bidirectional marks, invalid UTF-8: each message is one escaped line.
 #[test]
-fn nothing_that_a_peer_sends_forges_a_line_or_reaches_the_terminal() {
+fn escapes_bytes_that_would_forge_a_line_or_control_the_terminal() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let cases: [(&[u8], &str); 9] = [
@@ -141,9 +143,9 @@ fn nothing_that_a_peer_sends_forges_a_line_or_reaches_the_terminal() {
         assert_eq!(logged_message(&server, peer.address(), number), shown);
     }
     let address = peer.address();
-    says_goodbye(peer);
+    end_session(peer);
     let lines = server.session_log(address);
-    assert_eq!(lines.len(), 2 * cases.len() + 4, "one record, one line: {lines:?}");
+    assert_eq!(lines.len(), 2 * cases.len() + 4, "not one line for each record: {lines:?}");
     let (_, log) = server.terminate();
     let every_line = log::pattern("^{time} - (DEBUG|INFO|WARNING|ERROR) - .+$");
     for line in log.lines() {
@@ -152,9 +154,10 @@ fn nothing_that_a_peer_sends_forges_a_line_or_reaches_the_terminal() {
     }
 }
 
-/// 10 MB messages -> one record, one line, cut; a message that comes in many reads has one for each.
+/// A record shows the start of a long message and counts the rest. A message that arrives in many reads has a
+/// record for each.
 #[test]
-fn a_long_message_is_cut() {
+fn truncates_a_long_message() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let text = "x".repeat(MAX_SHOWN);
@@ -169,11 +172,11 @@ fn a_long_message_is_cut() {
     peer.expect(&flood);
     sender.join().unwrap().unwrap();
     let address = peer.address();
-    says_goodbye(peer);
+    end_session(peer);
     let (_, log) = server.terminate();
     let longest = log.lines().map(str::len).max();
     assert!(longest < Some(MAX_SHOWN + 200), "the longest line has {longest:?} bytes");
-    // Cut or not, what is shown and what is counted adds up to what was sent, but for the newline.
+    // The shown and the counted bytes add up to the message without its newline.
     let counts =
         log::pattern(&format!(r"Received from {address}: '(z+)'(?: \((\d+) more bytes?\))?"));
     let counted: usize = counts
@@ -184,12 +187,12 @@ fn a_long_message_is_cut() {
 }
 
 #[test]
-fn log_messages_off_keeps_the_sessions_and_drops_what_was_said() {
+fn log_messages_off_logs_sessions_without_their_messages() {
     let server = EchoServer::start(&["--log-messages", "off"]);
     let mut peer = server.connect();
     let address = peer.address();
     peer.exchange(b"a secret\n");
-    says_goodbye(peer);
+    end_session(peer);
     assert_eq!(
         server.session_log(address),
         [
@@ -203,22 +206,22 @@ fn log_messages_off_keeps_the_sessions_and_drops_what_was_said() {
 }
 
 #[test]
-fn log_level_warning_leaves_out_what_is_only_information() {
+fn log_level_warning_omits_information() {
     let server = Launch::new(&["--log-level", "warning"]).unannounced().start();
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
-    says_goodbye(peer);
+    end_session(peer);
     let (status, log) = server.terminate();
     assert_eq!(status.code(), Some(0));
     assert!(!log.contains(" - INFO - ") && !log.contains("hello"), "{log}");
 }
 
-/// A probe (connect, close) every second floods the log: it is counted, and told at debug only.
+/// A probe connects and closes. One every second would flood the log.
 #[test]
-fn probes_are_counted_and_told_at_debug_only() {
+fn counts_probes_and_logs_them_at_debug_only() {
     for (level, lines) in [("info", 0), ("debug", 20)] {
         let server = EchoServer::start(&["--workers", "1", "--log-level", level]);
-        // Or the server could be slow, and see one of them stay for a while.
+        // Each probe must have ended when the server accepts it: an open one counts as a client after a while.
         server.signal(Signal::STOP);
         for _ in 0..lines.max(20) {
             drop(server.connect());
@@ -226,7 +229,7 @@ fn probes_are_counted_and_told_at_debug_only() {
         server.signal(Signal::CONT);
         let mut client = server.connect();
         client.exchange(b"hello\n");
-        says_goodbye(client);
+        end_session(client);
         let (_, log) = server.terminate();
         assert_eq!(log.matches("disconnected without sending data").count(), lines, "{log}");
         assert_eq!(log.contains("Served 21 connections, 20 of them"), lines > 0, "{log}");
@@ -235,28 +238,27 @@ fn probes_are_counted_and_told_at_debug_only() {
     }
 }
 
-/// Whoever says nothing and stays is a client all the same.
 #[test]
-fn a_silent_client_that_stays_is_told() {
+fn logs_a_silent_client_that_stays_connected() {
     let server = EchoServer::start(&[]);
     let client = server.connect();
     server.wait_for_log(&format!("New client connected: {}$", client.address()));
 }
 
 #[test]
-fn log_level_debug_says_no_less() {
+fn log_level_debug_includes_information() {
     let server = EchoServer::start(&["--log-level", "debug"]);
     let mut peer = server.connect();
     let address = peer.address();
     peer.exchange(b"hello\n");
-    says_goodbye(peer);
+    end_session(peer);
     let lines = server.session_log(address);
     let information = lines.iter().filter(|line| line.contains(" - INFO - ")).count();
     assert_eq!(information, 6, "{lines:?}");
 }
 
 #[test]
-fn a_log_file_gets_the_lines_instead_of_standard_error() {
+fn logs_to_the_log_file_instead_of_standard_error() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("echo.log");
     fs::write(&file, "what an earlier server logged\n").unwrap();
@@ -265,13 +267,16 @@ fn a_log_file_gets_the_lines_instead_of_standard_error() {
     let mut peer = server.connect();
     let address = peer.address();
     peer.exchange(b"Hello, Server!\n");
-    says_goodbye(peer);
+    end_session(peer);
     let (status, stderr) = server.terminate();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(stderr, "", "standard error stays silent");
+    assert_eq!(stderr, "", "the server writes to standard error");
 
     let log = fs::read_to_string(&file).unwrap();
-    assert!(log.starts_with("what an earlier server logged\n"), "a log is appended to: {log}");
+    assert!(
+        log.starts_with("what an earlier server logged\n"),
+        "the server truncated the file: {log}"
+    );
     assert_eq!(
         log::lines_of(&log, address),
         [
@@ -286,7 +291,7 @@ fn a_log_file_gets_the_lines_instead_of_standard_error() {
     assert!(log.trim_end().ends_with("Server shutdown complete"), "{log}");
 }
 
-/// SIGHUP -> log file reopened: a rotation moves it away, and no record is lost or in both.
+/// After a rotation has moved the file, each record is in exactly one of the two files.
 #[test]
 fn sighup_reopens_the_log_file() {
     let directory = tempfile::tempdir().unwrap();
@@ -295,13 +300,13 @@ fn sighup_reopens_the_log_file() {
     let mut peer = server.connect();
     peer.exchange(b"before\n");
     let log = |file| fs::read_to_string(file).unwrap_or_default();
-    procfs::look_until("it is logged", || log(&file).contains("Echoed to"));
+    procfs::look_until("the message is logged", || log(&file).contains("Echoed to"));
     fs::rename(&file, &moved).unwrap();
     peer.exchange(b"meanwhile\n");
     server.signal(Signal::HUP);
-    procfs::look_until("there is a new file", || file.exists());
+    procfs::look_until("the new file exists", || file.exists());
     peer.exchange(b"after\n");
-    says_goodbye(peer);
+    end_session(peer);
     assert_eq!(server.terminate().0.code(), Some(0));
 
     let (new, old) = (log(&file), log(&moved));
@@ -313,12 +318,12 @@ fn sighup_reopens_the_log_file() {
 }
 
 #[test]
-fn json_lines_are_json_each_with_time_level_and_message() {
+fn json_records_contain_time_level_and_message() {
     let server = EchoServer::start(&["--log-format", "json"]);
     let mut peer = server.connect();
     let address = peer.address();
     peer.exchange(b"a \"quoted\" back\\slash \x1b[0m \xff\n");
-    says_goodbye(peer);
+    end_session(peer);
     server.wait_for_log(&format!("Connection with {address} closed"));
     let (_, log) = server.terminate();
 
@@ -340,9 +345,9 @@ fn json_lines_are_json_each_with_time_level_and_message() {
     );
 }
 
-/// A closed stderr, a broken pipe -> the echo goes on.
+/// The pipe at standard error is broken: the echo continues.
 #[test]
-fn a_log_that_nobody_reads_any_more_does_not_stop_the_echo() {
+fn a_broken_pipe_of_the_log_does_not_stop_the_echo() {
     let mut server = EchoServer::start(&[]);
     server.log().close_at_next_bytes();
     let mut peer = server.connect();
@@ -352,13 +357,13 @@ fn a_log_that_nobody_reads_any_more_does_not_stop_the_echo() {
         peer.exchange(format!("message {number}\n").as_bytes());
     }
     server.connect().exchange(b"a new one too\n");
-    says_goodbye(peer);
+    end_session(peer);
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// As above, for a standard error that has been closed from the start (`2>&-`): what takes its number
-/// must not be taken for it.
+/// Standard error is closed from the start (`2>&-`): the server must not write the log to another descriptor
+/// that gets its number.
 #[test]
 fn a_closed_standard_error_does_not_stop_the_echo() {
     let server = Launch::new::<&str>(&[]).closed_stderr().start();
@@ -369,54 +374,53 @@ fn a_closed_standard_error_does_not_stop_the_echo() {
         }
     }
     for peer in peers {
-        says_goodbye(peer);
+        end_session(peer);
     }
     let (status, log) = server.terminate();
     assert_eq!((status.code(), &log[..]), (Some(0), ""));
 }
 
-/// A reader that has stopped -> the echo goes on; records that could not be written are counted and
-/// the count is logged when it can be again.
+/// The reader of the log stops: the echo continues, and the server logs the number of lost records when it can
+/// write again.
 #[test]
-fn a_log_that_is_stuck_drops_and_counts_records_and_recovers() {
+fn counts_the_records_that_a_stalled_log_loses_and_recovers() {
     for overflow in ["block", "drop"] {
         let server = EchoServer::start(&["--log-overflow", overflow]);
         let mut peer = server.connect();
         peer.exchange(b"hello\n");
         server.log().pause();
-        exchange_more_than_a_log_holds(&mut peer);
+        exchange_more_than_the_log_buffers(&mut peer);
 
         server.log().resume();
         server.wait_for_log(r"(?i)\d.*(record|line|message).*(drop|lost|not .*written)");
         peer.exchange(b"and after\n");
         server.wait_for_log("Echoed to .*: 'and after'");
-        says_goodbye(peer);
+        end_session(peer);
         assert_eq!(server.terminate().0.code(), Some(0));
     }
 }
 
-/// As above, and nobody ever reads the log again: that does not keep the server from ending.
+/// The reader of the log never continues: the server exits nevertheless.
 #[test]
-fn a_log_that_stays_stuck_does_not_hold_up_the_shutdown() {
+fn a_stalled_log_does_not_block_the_shutdown() {
     let mut server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
     server.log().pause();
-    exchange_more_than_a_log_holds(&mut peer);
-    says_goodbye(peer);
+    exchange_more_than_the_log_buffers(&mut peer);
+    end_session(peer);
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// Far more lines than a pipe and any reasonable queue hold.
-fn exchange_more_than_a_log_holds(peer: &mut Peer) {
+/// Exchanges far more lines than a pipe and the queue of the log hold.
+fn exchange_more_than_the_log_buffers(peer: &mut Peer) {
     let lines = format!("{}\n", "x".repeat(1_000)).repeat(10_000);
     let sender = peer.send_aside(lines.clone());
     peer.expect(lines.as_bytes());
-    sender.join().expect("it does not panic").expect("the server takes it all");
+    sender.join().expect("the sender does not panic").expect("the server reads everything");
 }
 
-/// Log on a full disk -> the echo goes on.
 #[test]
 fn a_log_on_a_full_disk_does_not_stop_the_echo() {
     let server = Launch::new(&["--log-file", "/dev/full"]).unannounced().start();
@@ -424,13 +428,13 @@ fn a_log_on_a_full_disk_does_not_stop_the_echo() {
     for number in 0..1_000 {
         peer.exchange(format!("message {number}\n").as_bytes());
     }
-    says_goodbye(peer);
+    end_session(peer);
     assert_eq!(server.terminate().0.code(), Some(0));
 }
 
-/// A sink that is merely slow loses nothing: what was said is all there at the end.
+/// A slow log loses no record: the server writes all of them before it exits.
 #[test]
-fn a_shutdown_writes_out_every_record() {
+fn a_shutdown_writes_every_record() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let lines = numbered_lines("message", 20_000);
@@ -440,7 +444,7 @@ fn a_shutdown_writes_out_every_record() {
     drop(peer);
     let (status, log) = server.terminate();
     assert_eq!(status.code(), Some(0));
-    // A line that came in two reads has two records: what they show, one after the other, is it all.
+    // A line that arrives in two reads has two records: together they show the complete line.
     for kind in ["Received from", "Echoed to"] {
         let shown = log::pattern(&format!("{kind} {{peer}}: '(.*)'"));
         let texts: String = shown.captures_iter(&log).map(|line| line[1].to_owned()).collect();

@@ -1,23 +1,23 @@
-//! `echo-client ping`: round trips one by one, a summary, and a status fit for a health check.
+//! Tests of `echo-client ping` over TCP: a line for each round trip, the summary, and the exit status.
 
 use tests::{log::pattern, program::Program, server::EchoServer, standin};
 
 #[test]
-fn three_round_trips_are_three_lines_and_a_summary() {
+fn prints_a_line_for_each_round_trip_and_a_summary() {
     let server = EchoServer::start(&[]);
     let args = ["ping", "--count", "3", "--interval", "1ms", "--size", "64"];
     let ended = Program::client(server.address(), &args).finish();
     assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""), "{ended:?}");
     let text = ended.stdout_text();
-    let trips = pattern(r"(?i)^64 bytes .*\d(\.\d+)? ?(ns|us|\u{b5}s|\u{3bc}s|ms|s)$");
-    assert_eq!(text.lines().filter(|line| trips.is_match(line)).count(), 3, "{text}");
+    let round_trip = pattern(r"(?i)^64 bytes .*\d(\.\d+)? ?(ns|us|\u{b5}s|\u{3bc}s|ms|s)$");
+    assert_eq!(text.lines().filter(|line| round_trip.is_match(line)).count(), 3, "{text}");
     assert!(pattern("(?i)3 [a-z ]*(sent|transmitted)|sent:? *3").is_match(text), "{text}");
     assert!(pattern("(?i)3 [a-z ]*received|received:? *3").is_match(text), "{text}");
     assert!(pattern("(?i)min.*avg.*max.*stddev").is_match(text), "{text}");
 }
 
 #[test]
-fn one_round_trip_is_enough_for_a_health_check() {
+fn exits_with_0_after_one_round_trip() {
     let server = EchoServer::start(&[]);
     let ended = Program::client(server.address(), &["ping", "--count", "1"]).finish();
     assert_eq!(ended.code(), 0, "{ended:?}");
@@ -25,7 +25,7 @@ fn one_round_trip_is_enough_for_a_health_check() {
 }
 
 #[test]
-fn round_trips_of_any_size_are_checked_whole() {
+fn completes_round_trips_of_any_size() {
     let server = EchoServer::start(&["--log-messages", "off"]);
     for size in ["1", "65536", "1000000"] {
         let args = ["ping", "--count", "2", "--interval", "1ms", "--size", size];
@@ -35,7 +35,7 @@ fn round_trips_of_any_size_are_checked_whole() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_status_1() {
+fn exits_with_1_if_the_server_never_replies() {
     let silent = standin::serve(|mut stream| while !standin::receive(&mut stream).is_empty() {});
     let args = ["ping", "--count", "2", "--interval", "1ms", "--timeout", "100ms"];
     let ended = Program::client(silent, &args).finish();
@@ -45,16 +45,16 @@ fn a_server_that_never_answers_is_status_1() {
 }
 
 #[test]
-fn no_server_is_status_1() {
+fn exits_with_1_if_it_cannot_connect() {
     let ended = Program::client(standin::nobody(), &["ping", "--count", "1"]).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
     assert!(ended.stderr.contains("Could not connect to server at"), "{ended:?}");
 }
 
-/// A wrong reply is a lost one.
+/// A wrong reply counts as lost.
 #[test]
-fn a_server_that_flips_a_byte_is_status_1() {
-    let flips = standin::serve(|mut stream| {
+fn exits_with_1_if_the_server_changes_a_byte() {
+    let server = standin::serve(|mut stream| {
         loop {
             let mut bytes = standin::receive(&mut stream);
             let Some(middle) = bytes.len().checked_sub(1).map(|last| last / 2) else { return };
@@ -65,6 +65,6 @@ fn a_server_that_flips_a_byte_is_status_1() {
         }
     });
     let args = ["ping", "--count", "2", "--interval", "1ms", "--timeout", "1s"];
-    let ended = Program::client(flips, &args).finish();
+    let ended = Program::client(server, &args).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
 }

@@ -1,9 +1,9 @@
-//! `echo-client ping` by datagrams: what comes late, twice, wrong or from elsewhere is no echo.
+//! Tests of `echo-client ping` over UDP: a late, duplicate, wrong or stray datagram does not count as an echo.
 
 use tests::{log::pattern, program::Program, standin};
 
 #[test]
-fn datagrams_of_any_size_come_back() {
+fn completes_round_trips_of_any_size() {
     let server = standin::serve_datagrams(|datagram| vec![datagram.to_vec()]);
     let url = format!("udp://{server}");
     for args in [
@@ -21,7 +21,7 @@ fn datagrams_of_any_size_come_back() {
 }
 
 #[test]
-fn what_is_not_the_echo_that_is_waited_for_is_counted_by_what_it_is() {
+fn counts_late_duplicate_wrong_and_stray_datagrams_separately() {
     let (mut number, mut held) = (0, Vec::new());
     let server = standin::serve_datagrams(move |datagram| {
         number += 1;
@@ -56,24 +56,27 @@ fn what_is_not_the_echo_that_is_waited_for_is_counted_by_what_it_is() {
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), expected.len(), "{text}");
     for (line, expected) in lines.iter().zip(expected) {
-        assert!(pattern(&format!("^{expected}$")).is_match(line), "{line:?} is no {expected:?}");
+        assert!(
+            pattern(&format!("^{expected}$")).is_match(line),
+            "{line:?} does not match {expected:?}"
+        );
     }
 }
 
 #[test]
-fn nobody_there_is_told_at_once() {
-    let nobody = standin::nobody_for_datagrams();
+fn reports_a_port_without_a_listener_immediately() {
+    let closed = standin::nobody_for_datagrams();
     let args = ["ping", "--udp", "--count", "2", "--interval", "1ms", "--timeout", "5m"];
-    let ended = Program::client(nobody, &args).finish();
+    let ended = Program::client(closed, &args).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
     let text = ended.stdout_text();
-    let line = format!("No echo from {nobody}: seq=2 (port unreachable: no process listens on it)");
+    let line = format!("No echo from {closed}: seq=2 (port unreachable: no process listens on it)");
     assert!(text.contains(&line), "{text}");
     assert!(text.contains("2 sent, 0 received, 100% lost, time "), "{text}");
 }
 
 #[test]
-fn what_datagrams_cannot_do_is_refused() {
+fn refuses_what_udp_does_not_support() {
     for (args, named) in [
         (&["udp://127.0.0.1:7"][..], "'ping' and 'load'"),
         (&["udp://127.0.0.1:7", "-m", "x"], "'ping' and 'load'"),

@@ -1,4 +1,4 @@
-//! Listeners behind a proxy: whom it has connected for is who the log and the limits see.
+//! Tests of listeners that require a PROXY header: the log and the limits use the address in the header.
 
 use std::{
     io::{Read as _, Write as _},
@@ -18,35 +18,38 @@ fn start(args: &[&str]) -> EchoServer {
 }
 
 fn address(text: &str) -> SocketAddr {
-    text.parse().expect("tests know how to write an address")
+    text.parse().expect("a valid address")
 }
 
-/// What a proxy sends that has connected for `source`, in version 1.
+/// Returns the version 1 header of a proxy that has connected for `source`.
 fn version_1(source: SocketAddr) -> Vec<u8> {
-    let (family, there) = if source.is_ipv4() { ("TCP4", "10.0.0.1") } else { ("TCP6", "::1") };
+    let (family, destination) =
+        if source.is_ipv4() { ("TCP4", "10.0.0.1") } else { ("TCP6", "::1") };
     let (ip, port) = (source.ip(), source.port());
-    format!("PROXY {family} {ip} {there} {port} 65432\r\n").into_bytes()
+    format!("PROXY {family} {ip} {destination} {port} 65432\r\n").into_bytes()
 }
 
-/// The same in version 2, with a field behind the addresses that nobody knows.
+/// Returns the version 2 header of a proxy that has connected for `source`, with an unknown field after the
+/// addresses.
 fn version_2(source: SocketAddr) -> Vec<u8> {
-    let (family, ip, there) = match source.ip() {
+    let (family, ip, destination) = match source.ip() {
         IpAddr::V4(ip) => (0x11, ip.octets().to_vec(), vec![10, 0, 0, 1]),
         IpAddr::V6(ip) => (0x21, ip.octets().to_vec(), vec![1; 16]),
     };
     let field = [0xe0, 0, 2, b'h', b'i'];
     let ports = [source.port().to_be_bytes(), 65432_u16.to_be_bytes()].concat();
-    let rest = [&ip[..], &there, &ports, &field].concat();
-    let len = u8::try_from(rest.len()).expect("it is short");
+    let rest = [&ip[..], &destination, &ports, &field].concat();
+    let len = u8::try_from(rest.len()).expect("the length fits one byte");
     [SIGNATURE, &[0x21, family, 0, len], &rest].concat()
 }
 
+/// Returns the version 2 header of a proxy that has connected for itself.
 fn local() -> Vec<u8> {
     [SIGNATURE, &[0x20, 0, 0, 0]].concat()
 }
 
 #[test]
-fn the_log_names_who_is_behind_the_proxy() {
+fn the_log_names_the_client_and_the_proxy() {
     let server = start(&[]);
     for (source, header) in [
         ("203.0.113.7:5000", version_1 as fn(SocketAddr) -> Vec<u8>),
@@ -76,12 +79,12 @@ fn the_log_names_who_is_behind_the_proxy() {
                 "{time} - INFO - Connection with {peer} closed",
             ]
         );
-        assert_eq!(log::lines_of(&server.log().text(), through).len(), 1, "only as the proxy");
+        assert_eq!(log::lines_of(&server.log().text(), through).len(), 1, "{through}");
     }
 }
 
 #[test]
-fn json_has_who_and_through_whom() {
+fn json_records_contain_the_client_and_the_proxy() {
     let server = start(&["--log-format", "json"]);
     let mut proxy = server.connect();
     proxy.send(&version_1(address("203.0.113.7:5000")));
@@ -93,7 +96,7 @@ fn json_has_who_and_through_whom() {
 }
 
 #[test]
-fn a_header_in_many_packets_is_a_header() {
+fn accepts_a_header_that_arrives_byte_by_byte() {
     let server = start(&[]);
     for header in [version_1(address("203.0.113.7:5000")), version_2(address("[::1]:1"))] {
         let mut proxy = server.connect();
@@ -101,29 +104,28 @@ fn a_header_in_many_packets_is_a_header() {
             proxy.send(byte);
         }
         proxy.expect(b"hello\n");
-        // Nothing of the header was echoed before.
         proxy.send(b"exit\n");
         proxy.expect_rest(b"Goodbye!\n");
     }
 }
 
 #[test]
-fn the_limit_for_one_address_counts_who_is_behind_the_proxy() {
+fn the_limit_for_one_address_counts_clients_and_not_the_proxy() {
     let server = start(&["--max-connections-per-ip", "1"]);
     let connect = |source: &str| {
         let mut proxy = server.connect();
         proxy.send(&[&version_2(address(source))[..], b"in\n"].concat());
         proxy
     };
-    let told =
+    let refusal =
         b"Server is full: it serves 1 connection from one address at most. Try again later.\r\n";
     let mut first = connect("203.0.113.7:5000");
     first.expect(b"in\n");
-    connect("203.0.113.7:5001").expect_rest(told);
+    connect("203.0.113.7:5001").expect_rest(refusal);
     server.wait_for_log(
         r"WARNING - Refused 203\.0\.113\.7:5001: at the limit of 1 connection from one address$",
     );
-    // All come from this machine, which is no source here.
+    // All connections come from one address, which does not count.
     let mut other = connect("203.0.113.8:5000");
     other.expect(b"in\n");
     let mut check = server.connect();
@@ -137,9 +139,9 @@ fn the_limit_for_one_address_counts_who_is_behind_the_proxy() {
 }
 
 #[test]
-fn what_is_no_header_is_refused_in_the_log_and_not_echoed() {
+fn logs_and_does_not_echo_an_invalid_header() {
     let server = start(&[]);
-    for (sent, said) in [
+    for (sent, record) in [
         (
             &b"GET / HTTP/1.1\r\n\r\n"[..],
             r"sent no PROXY header, which this listener requires; the received bytes begin with 'GET / HTTP/1\.1\\r\\n\\r\\n'$",
@@ -161,7 +163,7 @@ fn what_is_no_header_is_refused_in_the_log_and_not_echoed() {
         peer.send(sent);
         peer.expect_end();
         let address = peer.address();
-        server.wait_for_log(&format!("WARNING - Client {address} {said}"));
+        server.wait_for_log(&format!("WARNING - Client {address} {record}"));
         server.wait_for_log(&format!("INFO - Connection with {address} closed$"));
     }
     let (status, log) = server.terminate();
@@ -169,27 +171,27 @@ fn what_is_no_header_is_refused_in_the_log_and_not_echoed() {
     assert!(!log.contains("New client connected"), "{log}");
 }
 
-/// A header is waited for, and not for ever, and not for the sake of a byte now and then.
+/// The time limit applies to the complete header: a part of it does not extend the limit.
 #[test]
-fn a_header_that_does_not_come_in_time_is_refused_in_the_log() {
+fn logs_a_header_that_is_incomplete_at_the_time_limit() {
     let server = start(&[]);
     let mut silent = server.connect();
     let mut slow = server.connect();
     slow.send(b"PROXY TCP4 203.0.113.7 ");
-    for (peer, began) in
+    for (peer, received) in
         [(&mut silent, ""), (&mut slow, "; the received bytes begin with 'PROXY TCP4 .*'")]
     {
         peer.expect_end();
         let address = peer.address();
         server.wait_for_log(&format!(
-            "WARNING - Client {address} sent no complete PROXY header within 5s, which this listener requires{began}$"
+            "WARNING - Client {address} sent no complete PROXY header within 5s, which this listener requires{received}$"
         ));
         server.wait_for_log(&format!("Connection with {address} closed$"));
     }
 }
 
 #[test]
-fn a_header_that_is_cut_off_is_told() {
+fn logs_a_header_that_is_cut_off() {
     let server = start(&[]);
     let mut peer = server.connect();
     peer.send(b"PROXY TCP4 203.0");
@@ -201,10 +203,10 @@ fn a_header_that_is_cut_off_is_told() {
     ));
 }
 
-/// A proxy looks every second or two whether the server is there: by a connection alone, or with a header
-/// that says that it comes for itself, or, in version 1, that it comes for an unknown client.
+/// A health check is a connection without a header, or with a version 2 header for the proxy itself, or with a
+/// version 1 header for an unknown client.
 #[test]
-fn the_proxys_own_checks_are_not_told() {
+fn does_not_log_the_health_checks_of_the_proxy() {
     let server = start(&[]);
     for check in [b"".to_vec(), local(), b"PROXY UNKNOWN\r\n".to_vec()] {
         let mut peer = server.connect();
@@ -217,9 +219,9 @@ fn the_proxys_own_checks_are_not_told() {
     assert!(!log.contains("Client ") && !log.contains("New client connected"), "{log}");
 }
 
-/// Whoever is connected for itself is served like anybody.
+/// The server also serves a proxy that connects for itself.
 #[test]
-fn who_comes_for_itself_is_the_socket() {
+fn a_header_without_a_source_leaves_the_address_of_the_socket() {
     let server = start(&[]);
     for header in [local(), b"PROXY UNKNOWN\r\n".to_vec()] {
         let mut peer = server.connect();
@@ -233,7 +235,7 @@ fn who_comes_for_itself_is_the_socket() {
 }
 
 #[test]
-fn a_drain_serves_what_came_behind_a_header_and_ends_who_has_sent_half_of_one() {
+fn a_drain_echoes_the_data_after_a_header_and_closes_an_incomplete_one() {
     let mut server = start(&[]);
     let header = version_1(address("203.0.113.7:5000"));
     let mut whole = server.connect();
@@ -252,16 +254,18 @@ fn a_drain_serves_what_came_behind_a_header_and_ends_who_has_sent_half_of_one() 
 }
 
 #[test]
-fn a_unix_socket_can_be_behind_a_proxy() {
-    let dir = tempdir().expect("room for a directory");
+fn a_unix_socket_can_require_a_header() {
+    let dir = tempdir().expect("a temporary directory");
     let path = dir.path().join("echo.sock");
     let url = format!("unix://{}?proxy=required", path.display());
     let server = EchoServer::start_with(&["--listen", &url]);
-    let mut proxy = UnixStream::connect(&path).expect("it listens");
+    let mut proxy = UnixStream::connect(&path).expect("the socket listens");
     let source = address("203.0.113.7:5000");
-    proxy.write_all(&[&version_2(source)[..], b"hello\nexit\n"].concat()).expect("it takes that");
+    proxy
+        .write_all(&[&version_2(source)[..], b"hello\nexit\n"].concat())
+        .expect("the server reads");
     let mut reply = String::new();
-    proxy.read_to_string(&mut reply).expect("it ends the stream");
+    proxy.read_to_string(&mut reply).expect("the server ends the stream");
     assert_eq!(reply, "hello\nGoodbye!\n");
     drop(proxy);
     let lines = server.session_log(source);
@@ -269,9 +273,9 @@ fn a_unix_socket_can_be_behind_a_proxy() {
     assert!(lines[0].ends_with(&format!("New client connected: {{peer}} {through}")), "{lines:?}");
 }
 
-/// The proxy resets its connection when its client does: that is the end of that one.
+/// A proxy resets its connection when its client does.
 #[test]
-fn a_reset_in_mid_header_ends_its_own_connection_only() {
+fn a_reset_during_a_header_ends_only_its_own_connection() {
     let server = start(&["--workers", "1"]);
     let mut other = server.connect();
     other.send(&version_1(address("203.0.113.8:1")));
@@ -279,7 +283,9 @@ fn a_reset_in_mid_header_ends_its_own_connection_only() {
     let mut peer = server.connect();
     peer.send(b"PROXY");
     let address = peer.address();
-    look_until("the server has read it", || tcp::socket(server.address(), address).unread == 0);
+    look_until("the server has read the bytes", || {
+        tcp::socket(server.address(), address).unread == 0
+    });
     peer.reset();
     server.wait_for_log(&format!("Connection with {address} closed$"));
     other.exchange(b"after\n");

@@ -1,9 +1,9 @@
-//! The `raw` protocol, RFC 862: every byte back, and no byte that was not sent.
+//! Tests of the `raw` protocol, RFC 862: the server echoes every byte, and sends no other byte.
 
 use tests::{payload::Random, server::EchoServer};
 
 #[test]
-fn an_exit_comes_back_like_any_bytes() {
+fn echoes_an_exit_line_like_any_bytes() {
     let server = EchoServer::start(&["--protocol", "raw"]);
     let mut peer = server.connect();
     for text in [&b"exit"[..], b"exit\n", b"EXIT\r\n", b"a\nexit\nb\n"] {
@@ -14,7 +14,7 @@ fn an_exit_comes_back_like_any_bytes() {
 }
 
 #[test]
-fn megabytes_of_any_bytes_come_back_and_then_the_end() {
+fn echoes_megabytes_of_arbitrary_bytes_and_then_ends_the_stream() {
     let server = EchoServer::start(&["--protocol", "raw"]);
     let mut peer = server.connect();
     let bytes = Random::new(862).bytes(5_000_000);

@@ -1,4 +1,4 @@
-//! Bugs that there once were, each by its name.
+//! Regression tests: each doc comment describes the defect that the test has found or would find again.
 
 use rustix::{
     net::{SendFlags, send},
@@ -9,18 +9,19 @@ use tests::{
     server::{EchoServer, Launch},
 };
 
-/// Sends a line with a byte of urgent data in front of its second half, all of it at once as far as
-/// the server can see: it is stopped meanwhile.
+/// Stops the server, then sends a line with a byte of urgent data before its second half. A server that
+/// continues finds all of it in its socket.
 fn send_urgent(server: &EchoServer, peer: &mut Peer) {
     server.signal(Signal::STOP);
     peer.send(b"before ");
-    send(peer.stream(), b"!", SendFlags::OOB).expect("a socket with room");
+    send(peer.stream(), b"!", SendFlags::OOB).expect("the socket buffer has room");
     peer.send(b" after\n");
 }
 
-/// Every read stops at the mark of urgent data, and the server took a short read for all there was.
+/// A read stops at the urgent mark. The server took the short read for the end of the available data, and
+/// the echo stalled.
 #[test]
-fn urgent_data_stalled_the_echo_behind_it() {
+fn echoes_the_bytes_after_urgent_data() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"first\n");
@@ -29,9 +30,9 @@ fn urgent_data_stalled_the_echo_behind_it() {
     peer.expect(b"before ! after\n");
 }
 
-/// A drain lost what was behind the mark.
+/// A drain lost the bytes after the urgent mark.
 #[test]
-fn urgent_data_cut_a_drain_short() {
+fn a_drain_echoes_the_bytes_after_urgent_data() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"first\n");
@@ -41,12 +42,12 @@ fn urgent_data_cut_a_drain_short() {
     peer.expect_rest(b"before ! after\n");
 }
 
-/// The acceptor waited for room in the queue when the workers had left at the drain's deadline.
+/// The acceptor waited for room in the dispatch queue after the workers had left at the drain deadline.
 #[test]
-fn a_full_queue_hung_a_drain_without_time() {
+fn a_drain_with_a_full_queue_ends_at_its_deadline() {
     let mut server = Launch::new(&["--drain-timeout", "0s", "--workers", "1"]).start();
     server.signal(Signal::STOP);
-    // More than the queue holds; the kernel completes them without the server.
+    // More than the queue holds; the kernel completes the connections without the server.
     let peers: Vec<_> = (0..1200).map(|_| server.connect()).collect();
     server.signal(Signal::TERM);
     server.signal(Signal::CONT);
@@ -54,9 +55,10 @@ fn a_full_queue_hung_a_drain_without_time() {
     drop(peers);
 }
 
-/// After a stop of the process, clients whose bytes were waiting in their sockets were cut as idle.
+/// After a stop of the process, the server closed clients as idle although bytes of theirs were waiting in
+/// the sockets.
 #[test]
-fn a_stop_cut_clients_whose_bytes_were_waiting() {
+fn a_stopped_server_keeps_clients_whose_bytes_are_waiting() {
     let server =
         EchoServer::start(&["--workers", "1", "--idle-timeout", "1s", "--log-messages", "off"]);
     let mut peers: Vec<_> = (0..200).map(|_| server.connect()).collect();
@@ -67,7 +69,7 @@ fn a_stop_cut_clients_whose_bytes_were_waiting() {
     for peer in &mut peers {
         peer.send(b"waiting\n");
     }
-    // Another server tells when that has been too long.
+    // The idle timeout of a second server shows that more than the limit has passed.
     let clock = EchoServer::start(&["--idle-timeout", "1500ms"]);
     let _idle = clock.connect();
     clock.wait_for_log("timed out");
@@ -77,12 +79,11 @@ fn a_stop_cut_clients_whose_bytes_were_waiting() {
     }
 }
 
-/// A time limit longer than the clock can hold ended the server at its first client.
+/// The first client ended a server with a time limit that exceeded the range of the clock.
 #[test]
-fn a_very_long_time_limit_crashed_the_server() {
-    let for_ever = "18446744073709551615s";
-    let args =
-        ["--idle-timeout", for_ever, "--write-timeout", for_ever, "--drain-timeout", for_ever];
+fn accepts_the_longest_time_limits() {
+    let longest = "18446744073709551615s";
+    let args = ["--idle-timeout", longest, "--write-timeout", longest, "--drain-timeout", longest];
     let server = EchoServer::start(&args);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");

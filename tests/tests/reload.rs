@@ -1,4 +1,4 @@
-//! SIGHUP: the settings are read anew while the server runs.
+//! Tests of the reload: on SIGHUP, the running server reads its settings again.
 
 use std::{fs, os::unix::net::UnixStream, path::PathBuf};
 
@@ -11,7 +11,7 @@ use tests::{
     server::{EchoServer, Launch},
 };
 
-/// A server with a configuration file that can be written anew.
+/// Server with a configuration file that a test can replace.
 struct Configured {
     server: EchoServer,
     dir: TempDir,
@@ -19,10 +19,10 @@ struct Configured {
 
 impl Configured {
     fn start(settings: &str) -> Self {
-        let dir = tempdir().expect("room for a directory");
+        let dir = tempdir().expect("a temporary directory");
         let file = dir.path().join("echo.toml");
-        fs::write(&file, settings).expect("room for a file");
-        let file = file.to_str().expect("a temporary directory has a name in UTF-8");
+        fs::write(&file, settings).expect("the file can be written");
+        let file = file.to_str().expect("the path is UTF-8");
         let server = Launch::new(&["--config", file]).listening().start();
         Self { server, dir }
     }
@@ -32,7 +32,7 @@ impl Configured {
     }
 
     fn reload(&self, settings: &str) {
-        fs::write(self.path("echo.toml"), settings).expect("room for a file");
+        fs::write(self.path("echo.toml"), settings).expect("the file can be written");
         self.server.signal(Signal::HUP);
     }
 }
@@ -46,9 +46,9 @@ fn a_reload_under_load_loses_nothing() {
     server.wait_for_log("New client connected");
     for round in 0..20 {
         let socket = configured.path(&format!("echo-{round}.sock"));
-        let terms = if round % 2 == 0 { "?protocol=raw&idle-timeout=1h" } else { "" };
+        let options = if round % 2 == 0 { "?protocol=raw&idle-timeout=1h" } else { "" };
         configured.reload(&format!(
-            "listen = ['tcp://127.0.0.1:0{terms}', 'unix://{}']
+            "listen = ['tcp://127.0.0.1:0{options}', 'unix://{}']
              log-messages = false
              max-connections = {}
              drain-timeout = '{round}s'",
@@ -56,17 +56,20 @@ fn a_reload_under_load_loses_nothing() {
             100 + round,
         ));
         server.wait_for_log(&format!(r"Echo server started on unix://.*/echo-{round}\.sock$"));
-        // Until the acceptor has obeyed, which it has when the change of limits is told.
+        // The server logs the new limit after the acceptor has applied the reload.
         server.wait_for_log(&format!("Changed max-connections: .* -> {}", 100 + round));
-        drop(UnixStream::connect(&socket).expect("it listens"));
+        drop(UnixStream::connect(&socket).expect("the new socket listens"));
     }
     let report = load.finish();
     report.expect_well();
-    assert!(!configured.path("echo-0.sock").exists(), "it went with its listener");
+    assert!(
+        !configured.path("echo-0.sock").exists(),
+        "the file of the removed listener still exists"
+    );
 }
 
 #[test]
-fn what_changes_takes_effect_and_what_cannot_is_said() {
+fn applies_changed_settings_and_warns_about_those_that_need_a_restart() {
     let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
     let server = &configured.server;
     let mut peer = server.connect();
@@ -83,26 +86,26 @@ fn what_changes_takes_effect_and_what_cannot_is_said() {
     server.wait_for_log("WARNING - 'log-format' differs from its value at the start");
     server.wait_for_log("INFO - Changed log-messages: true -> false \\(.*echo.toml:2\\)$");
     server.wait_for_log("INFO - Configuration reloaded$");
-    let told = String::from_utf8(Peer::connect(server.address()).rest()).expect("text");
-    assert!(told.contains("1 connection on this listener"), "{told}");
+    let refusal = String::from_utf8(Peer::connect(server.address()).rest()).expect("text");
+    assert!(refusal.contains("1 connection on this listener"), "{refusal}");
     peer.exchange(b"after\n");
 
     configured.reload("listen = ['tcp://127.0.0.1:0']\nlog-level = 'error'\n");
     server.wait_for_log("INFO - Changed log-level: \"info\" -> \"error\"");
-    // What is told of this one is told after the level has changed.
+    // The server logs the next reload after the level has changed.
     configured.reload("nonsense");
     server.wait_for_log("ERROR - Configuration not reloaded");
     assert!(!server.log().text().contains("Changed workers"), "{}", server.log().text());
     drop(peer);
     let mut peer = server.connect();
-    peer.exchange(b"unheard\n");
+    peer.exchange(b"not logged\n");
     let (status, log) = configured.server.terminate();
     assert!(status.success(), "{log}");
-    assert!(!log.contains("after") && !log.contains("unheard"), "{log}");
+    assert!(!log.contains("after") && !log.contains("not logged"), "{log}");
 }
 
 #[test]
-fn a_mistake_leaves_everything_as_it_is() {
+fn an_invalid_configuration_changes_nothing() {
     let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
     let server = &configured.server;
     let mut peer = server.connect();
@@ -114,40 +117,38 @@ fn a_mistake_leaves_everything_as_it_is() {
     server.wait_for_log("Received from .*: 'as before'");
     server.connect().exchange(b"and here\n");
 
-    fs::remove_file(configured.path("echo.toml")).expect("it is there");
+    fs::remove_file(configured.path("echo.toml")).expect("the file exists");
     server.signal(Signal::HUP);
-    server.wait_for_log(
-        r"ERROR - --config: cannot read the configuration file '.*': no such file",
-    );
+    server.wait_for_log(r"ERROR - --config: cannot read the configuration file '.*': no such file");
     peer.exchange(b"still here\n");
 }
 
 #[test]
-fn a_listener_that_cannot_be_had_costs_no_other() {
+fn an_address_that_cannot_be_bound_does_not_affect_other_listeners() {
     let other = EchoServer::start(&[]);
     let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
     let server = &configured.server;
     configured.reload(&format!("listen = ['tcp://127.0.0.1:0', 'tcp://{}']", other.address()));
-    let cannot = format!(
+    let refusal = format!(
         "ERROR - Configuration not reloaded: cannot listen on {}: .*; nothing has changed$",
         other.address()
     );
-    server.wait_for_log(&cannot);
+    server.wait_for_log(&refusal);
     server.connect().exchange(b"here\n");
     other.connect().exchange(b"there\n");
 }
 
 #[test]
-fn a_listener_that_goes_takes_nobody_with_it_and_one_that_stays_loses_nothing() {
+fn a_removed_listener_keeps_its_connections_and_a_changed_one_loses_nothing() {
     let configured =
         Configured::start("listen = ['tcp://127.0.0.1:0', 'udp://127.0.0.1:0?rate=off']");
     let server = &configured.server;
-    let [tcp, udp] = server.addresses() else { panic!("two were asked for") };
+    let [tcp, udp] = server.addresses() else { panic!("the file names two listeners") };
     let stream = Load::at(&format!("tcp://{tcp}"), "--connections 20 --warmup 0s --duration 3s");
     let datagrams = Load::at(udp, "--connections 4 --warmup 0s --duration 3s");
     server.wait_for_log("Received from .*");
-    // Those of the load that have come are there; it opens no others.
-    look_until("all are connected", || {
+    // The load test opens no further connections.
+    look_until("all connections are open", || {
         server.log().text().matches("New client connected").count() >= 20
     });
     for round in 1..=5 {
@@ -159,7 +160,7 @@ fn a_listener_that_goes_takes_nobody_with_it_and_one_that_stays_loses_nothing() 
         server.wait_for_log(&format!(r"Echo server started on unix://.*/echo-{round}\.sock$"));
         let _ = server.log().wait_for_lines("Configuration reloaded$", round);
     }
-    assert!(std::net::TcpStream::connect(tcp).is_err(), "its listener is gone");
+    assert!(std::net::TcpStream::connect(tcp).is_err(), "the removed listener still accepts");
     stream.finish().expect_well();
     datagrams.finish().expect_well();
 }

@@ -1,15 +1,15 @@
-//! The `text` protocol: every byte comes back as it came, and `exit` ends the session.
+//! Tests of the `text` protocol: the server echoes every byte unchanged, and `exit` ends the session.
 
 use tests::{
     payload::{Random, numbered_lines},
     server::EchoServer,
 };
 
-/// The text of a session that neither end has taken for a line so far.
+/// Message without a newline.
 const BARE: &[u8] = b"Hello, Server!";
 
 #[test]
-fn the_originals_way_of_talking_one_send_one_receive_no_newline() {
+fn serves_a_client_that_sends_messages_without_newlines() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(BARE);
@@ -19,7 +19,7 @@ fn the_originals_way_of_talking_one_send_one_receive_no_newline() {
 }
 
 #[test]
-fn lines_with_lf_and_with_crlf_come_back_with_what_they_had() {
+fn echoes_lines_with_their_lf_or_crlf() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     for line in [&b"one\n"[..], b"two\r\n", b"\n", b"\r\n", b"three\rfour\n", b"a\nb\r\nc\n"] {
@@ -29,9 +29,9 @@ fn lines_with_lf_and_with_crlf_come_back_with_what_they_had() {
     peer.expect_rest(b"Goodbye!\r\n");
 }
 
-/// A client waits for the echo of half a line before it sends the rest: nothing waits for a newline.
+/// The client waits for the echo of half a line before it sends the rest.
 #[test]
-fn what_has_arrived_comes_back_at_once_newline_or_not() {
+fn echoes_received_bytes_without_waiting_for_a_newline() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     for part in [&b"half"[..], b" a", b" line", b"\n", b"\r", b"\n", b"\0"] {
@@ -39,9 +39,9 @@ fn what_has_arrived_comes_back_at_once_newline_or_not() {
     }
 }
 
-/// NUL, all 256 values, invalid UTF-8, lone CR -> byte-exact.
+/// All 256 values, with NUL, a lone CR and invalid UTF-8.
 #[test]
-fn every_byte_value_comes_back() {
+fn echoes_every_byte_value() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let all: Vec<u8> = (0..=u8::MAX).collect();
@@ -54,9 +54,9 @@ fn every_byte_value_comes_back() {
     peer.exchange(&Random::new(11).bytes(64 * 1024));
 }
 
-/// An HTTP request or a TLS hello on a plain port -> echoed like any bytes.
+/// An HTTP request and a TLS client hello.
 #[test]
-fn another_protocols_greeting_is_echoed_like_any_bytes() {
+fn echoes_the_greeting_of_another_protocol_like_any_bytes() {
     let server = EchoServer::start(&[]);
     for greeting in [
         &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
@@ -66,10 +66,9 @@ fn another_protocols_greeting_is_echoed_like_any_bytes() {
     }
 }
 
-/// `exit` in every case, spacing and terminator, from a client that sends lines and from one that
-/// has not sent anything yet.
+/// From a client that has sent a line, and from one that has sent nothing.
 #[test]
-fn exit_in_every_case_spacing_and_terminator() {
+fn accepts_exit_in_every_case_spacing_and_terminator() {
     let server = EchoServer::start(&[]);
     for word in ["exit", "EXIT", "Exit", "eXiT", "exiT"] {
         for (before, after) in [("", ""), (" ", ""), ("", " "), ("\t \x0c", "\t\t"), ("\r", " ")] {
@@ -90,9 +89,9 @@ fn exit_in_every_case_spacing_and_terminator() {
     }
 }
 
-/// `exit` split over packets: the bytes that came in an earlier one have gone back already.
+/// The server has already echoed the part that arrived in the first packet.
 #[test]
-fn an_exit_line_split_anywhere_is_one() {
+fn accepts_an_exit_line_that_is_split_at_any_byte() {
     let server = EchoServer::start(&[]);
     for (line, goodbye) in [(&b" exit\t\r\n"[..], &b"Goodbye!\r\n"[..]), (b"ExIt\n", b"Goodbye!\n")]
     {
@@ -108,7 +107,7 @@ fn an_exit_line_split_anywhere_is_one() {
 }
 
 #[test]
-fn an_exit_line_in_single_bytes_is_one() {
+fn accepts_an_exit_line_that_arrives_byte_by_byte() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"\n");
@@ -119,10 +118,10 @@ fn an_exit_line_in_single_bytes_is_one() {
     peer.expect_rest(b"Goodbye!\r\n");
 }
 
-/// A client that has sent no newline yet could be the original's: a read that holds nothing but the
-/// word is an exit, wherever the line began.
+/// A client that has sent no newline may send messages without newlines: a read that contains only `exit` is an
+/// exit, at any position of the line.
 #[test]
-fn a_split_exit_of_a_client_without_newlines() {
+fn accepts_an_exit_of_a_client_without_newlines_after_other_bytes() {
     let server = EchoServer::start(&[]);
 
     let mut split = server.connect();
@@ -130,11 +129,11 @@ fn a_split_exit_of_a_client_without_newlines() {
     split.send(b"it\n");
     split.expect_rest(b"Goodbye!\n");
 
-    let mut not_alone = server.connect();
-    not_alone.exchange(b"ex");
-    not_alone.exchange(b"it");
-    not_alone.send(b"exit");
-    not_alone.expect_rest(b"Goodbye!");
+    let mut later_read = server.connect();
+    later_read.exchange(b"ex");
+    later_read.exchange(b"it");
+    later_read.send(b"exit");
+    later_read.expect_rest(b"Goodbye!");
 
     let mut after_text = server.connect();
     after_text.exchange(BARE);
@@ -142,9 +141,9 @@ fn a_split_exit_of_a_client_without_newlines() {
     after_text.expect_rest(b"Goodbye!");
 }
 
-/// A client that has once sent a newline is a line client: for it only a whole line is an exit.
+/// For a client that has sent a newline, only a complete line is an exit.
 #[test]
-fn a_bare_exit_of_a_line_client_is_no_exit() {
+fn an_exit_without_a_newline_after_a_line_is_no_exit() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
@@ -155,10 +154,9 @@ fn a_bare_exit_of_a_line_client_is_no_exit() {
     peer.expect_rest(b"Goodbye!\n");
 }
 
-/// A newline in the same read is one that it had not sent before: what counts is that the read
-/// holds something else.
+/// The client had sent no newline before this read, but the read does not contain only `exit`.
 #[test]
-fn a_bare_exit_behind_a_line_in_one_packet_is_no_exit() {
+fn an_exit_without_a_newline_after_a_line_in_one_packet_is_no_exit() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"a\nexit");
@@ -166,9 +164,8 @@ fn a_bare_exit_behind_a_line_in_one_packet_is_no_exit() {
     peer.expect_rest(b"Goodbye!\r\n");
 }
 
-/// `exit` inside a longer line is not one.
 #[test]
-fn a_line_that_only_contains_exit_is_no_exit() {
+fn exit_inside_a_longer_line_is_no_exit() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     for text in
@@ -178,16 +175,15 @@ fn a_line_that_only_contains_exit_is_no_exit() {
         peer.exchange(format!("{text}\n").as_bytes());
         peer.exchange(format!("{text}\r\n").as_bytes());
     }
-    // Begun as another line in an earlier packet, so that the packet alone would read as an exit.
+    // The second packet alone looks like an exit, but its line began in the first one.
     peer.exchange(b"do not ");
     peer.exchange(b"exit\n");
     peer.send(b"exit\n");
     peer.expect_rest(b"Goodbye!\n");
 }
 
-/// `exit` pipelined after other lines; bytes after `exit`.
 #[test]
-fn lines_before_an_exit_come_back_and_bytes_after_it_do_not() {
+fn echoes_the_lines_before_an_exit_but_no_bytes_after_it() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.send(b"one\ntwo\r\n exit \nthree\nexit\n");
@@ -200,9 +196,9 @@ fn lines_before_an_exit_come_back_and_bytes_after_it_do_not() {
     late.expect_rest(b"Goodbye!\r\n");
 }
 
-/// 10,000 pipelined lines in one write -> order kept; what is left over needs no new readiness event.
+/// One write contains all lines, so the server must not wait for another event to continue.
 #[test]
-fn ten_thousand_pipelined_lines_keep_their_order() {
+fn keeps_the_order_of_ten_thousand_pipelined_lines() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let lines = numbered_lines("line number", 10_000);
@@ -211,9 +207,8 @@ fn ten_thousand_pipelined_lines_keep_their_order() {
     sender.join().unwrap().unwrap();
 }
 
-/// A 100 MB line -> flows under backpressure.
 #[test]
-fn a_line_of_a_hundred_megabytes_flows_through() {
+fn streams_a_line_of_a_hundred_megabytes() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let mut line = Random::new(10).letters(1_000_003).repeat(100);
@@ -225,21 +220,19 @@ fn a_line_of_a_hundred_megabytes_flows_through() {
     peer.expect_rest(b"Goodbye!\n");
 }
 
-/// Half-close with 2 MB still to be echoed -> all of it arrives, then end of stream.
 #[test]
-fn a_half_close_behind_two_megabytes_loses_nothing() {
+fn a_half_close_after_two_megabytes_loses_nothing() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let bytes = Random::new(2).bytes(2 * 1024 * 1024);
-    // More than the sockets' buffers hold: the FIN goes out when this side has read some of it.
+    // More than the socket buffers hold: the FIN follows after this end has read a part of the echo.
     let sender = peer.send_aside_and_half_close(bytes.clone());
     peer.expect_rest(&bytes);
     sender.join().unwrap().unwrap();
 }
 
-/// No newline at the end of the stream -> nothing lost, nothing invented.
 #[test]
-fn a_stream_that_ends_without_a_newline_comes_back_as_it_is() {
+fn echoes_a_stream_without_a_final_newline_unchanged() {
     let server = EchoServer::start(&[]);
     for text in [&b"a\nb"[..], b"\xff\0", b"ex", b"a\nexit", b"\r", b""] {
         let mut peer = server.connect();
@@ -249,23 +242,23 @@ fn a_stream_that_ends_without_a_newline_comes_back_as_it_is() {
     }
 }
 
-/// The server ends a session while the client is still sending -> goodbye arrives; no reset eats it.
+/// The server ends the session while the client still sends; no reset discards the goodbye.
 #[test]
-fn a_goodbye_arrives_although_the_client_is_still_sending() {
+fn the_goodbye_reaches_a_client_that_still_sends() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let mut bytes = b"one\nexit\n".to_vec();
     bytes.extend(Random::new(4).bytes(2 * 1024 * 1024));
-    // Everything is sent before anything is read.
+    // The client sends everything before it reads.
     peer.send(&bytes);
     peer.half_close();
     peer.expect_rest(b"one\nGoodbye!\n");
 }
 
-/// As above, with much of the echo still in the server's socket when the session ends: closing a
-/// socket that has unread input throws that away.
+/// When the session ends, much of the echo is still in the send buffer of the server. Closing a socket with
+/// unread input would discard it.
 #[test]
-fn an_echo_and_a_goodbye_that_are_under_way_arrive_although_the_client_is_still_sending() {
+fn the_buffered_echo_and_the_goodbye_reach_a_client_that_still_sends() {
     let server = EchoServer::start(&["--log-messages", "off"]);
     let mut peer = server.connect();
     let mut lines = numbered_lines("line number", 10_000).into_bytes();

@@ -1,5 +1,5 @@
-//! UDP (RFC 862): every datagram comes back whole, to whoever may have an answer, from where it was sent
-//! to.
+//! Tests of UDP (RFC 862): the server echoes each datagram completely, from the address that it was sent to,
+//! unless its rules forbid an answer.
 
 use std::{
     io::ErrorKind,
@@ -19,23 +19,23 @@ use tests::{
     server::EchoServer,
 };
 
-/// A server on a free port for UDP, with these arguments besides.
+/// Starts a server with this listener and these arguments.
 fn start(url: &str, args: &[&str]) -> EchoServer {
     EchoServer::start_with(&[&["--listen", url], args].concat())
 }
 
-/// Where a server listens for UDP.
+/// Returns the UDP address of a server.
 fn address(server: &EchoServer) -> SocketAddr {
     let udp = server.addresses().iter().find_map(|address| address.strip_prefix("udp://"));
-    udp.expect("it listens for UDP").parse().expect("an address")
+    udp.expect("the server listens for UDP").parse().expect("an address")
 }
 
-/// The same port of this machine, by another address of it.
-fn at(host: &str, server: &EchoServer) -> SocketAddr {
+/// Returns another local address with the UDP port of a server.
+fn with_host(host: &str, server: &EchoServer) -> SocketAddr {
     SocketAddr::new(host.parse().expect("an address"), address(server).port())
 }
 
-/// Whoever sends from this address.
+/// Binds a client socket with a read timeout to this address.
 fn bind(address: &str) -> UdpSocket {
     let socket = UdpSocket::bind(address).expect("the address is free");
     socket.set_read_timeout(Some(DEADLINE)).expect("a time limit");
@@ -46,47 +46,47 @@ fn client() -> UdpSocket {
     bind("127.0.0.1:0")
 }
 
-/// Sends it there, and expects it back from there and from nowhere else.
+/// Sends a datagram, and expects its echo from the address that it was sent to.
 fn exchange(client: &UdpSocket, server: SocketAddr, bytes: &[u8]) {
-    client.send_to(bytes, server).expect("it can be sent");
+    client.send_to(bytes, server).expect("the datagram can be sent");
     expect(client, server, bytes);
 }
 
 fn expect(client: &UdpSocket, server: SocketAddr, bytes: &[u8]) {
     let mut back = vec![0; 65_536];
-    let (len, from) = client.recv_from(&mut back).expect("it comes back");
+    let (len, from) = client.recv_from(&mut back).expect("an echo");
     assert_eq!(from, server);
     assert!(back[..len] == *bytes, "{len} bytes came back for {}", bytes.len());
 }
 
-/// Nothing has come for it.
+/// Asserts that the client has received nothing.
 fn assert_unanswered(client: &UdpSocket) {
-    client.set_nonblocking(true).expect("it need not wait");
-    let error = client.recv(&mut [0; 8]).expect_err("it must not be answered");
+    client.set_nonblocking(true).expect("a socket");
+    let error = client.recv(&mut [0; 8]).expect_err("the server does not answer");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 }
 
 fn port(client: &UdpSocket) -> u16 {
-    client.local_addr().expect("it has one").port()
+    client.local_addr().expect("the address of the socket").port()
 }
 
-/// A socket that sends what it is given as the UDP header and its data (`raw(7)`).
+/// Opens a raw socket (`raw(7)`), to which a test writes the UDP header and the data.
 fn raw() -> Result<Socket, String> {
     Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP))
         .map_err(|error| format!("a source can be forged by root only ({error})"))
 }
 
-/// Sends a datagram that claims to come from that port of 127.0.0.1.
+/// Sends a datagram with a forged source: this port of 127.0.0.1.
 fn forge(raw: &Socket, from: u16, to: SocketAddr, bytes: &[u8]) {
-    let len = u16::try_from(8 + bytes.len()).expect("a short one");
+    let len = u16::try_from(8 + bytes.len()).expect("a short datagram");
     // The checksum may be zero (RFC 768).
     let header = [from, to.port(), len, 0].map(u16::to_be_bytes).concat();
     let at = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
-    raw.send_to(&[&header, bytes].concat(), &at.into()).expect("it can be sent");
+    raw.send_to(&[&header, bytes].concat(), &at.into()).expect("the datagram can be sent");
 }
 
 #[test]
-fn datagrams_of_every_size_come_back_whole() {
+fn echoes_datagrams_of_every_size() {
     let server = start("udp://127.0.0.1:0", &[]);
     let client = client();
     let mut random = Random::new(862);
@@ -96,7 +96,7 @@ fn datagrams_of_every_size_come_back_whole() {
 }
 
 #[test]
-fn ipv6_and_the_longest_datagram_there_is() {
+fn echoes_the_longest_datagram_over_ipv6() {
     let server = start("udp://[::1]:0", &[]);
     let client = bind("[::1]:0");
     for size in [3, 65_527] {
@@ -105,7 +105,7 @@ fn ipv6_and_the_longest_datagram_there_is() {
 }
 
 #[test]
-fn many_clients_over_several_workers_get_every_byte() {
+fn several_workers_echo_every_byte_of_many_clients() {
     let server = start("udp://127.0.0.1:0?rate=off", &["--workers", "3", "--log-messages", "off"]);
     let to = address(&server);
     thread::scope(|scope| {
@@ -122,14 +122,14 @@ fn many_clients_over_several_workers_get_every_byte() {
 }
 
 #[test]
-fn the_log_has_two_lines_a_datagram_and_none_of_connections() {
+fn logs_two_lines_for_a_datagram_and_none_about_connections() {
     let server = start("udp://127.0.0.1:0", &[]);
     let client = client();
     for text in [&b"Hello, Server!\r\n"[..], b"two\nlines\n", b"", b"exit\n", b"\x1b[2J"] {
         exchange(&client, address(&server), text);
     }
     let log = server.terminate().1;
-    let peer = client.local_addr().expect("it has one");
+    let peer = client.local_addr().expect("the address of the socket");
     let lines: Vec<_> = [r"Hello, Server!", r"two\nlines", "", "exit", r"\x1b[2J"]
         .iter()
         .flat_map(|text| {
@@ -144,12 +144,12 @@ fn the_log_has_two_lines_a_datagram_and_none_of_connections() {
 }
 
 #[test]
-fn json_records_have_the_fields_that_those_of_connections_have() {
+fn json_records_have_the_same_fields_as_those_of_connections() {
     let server = start("udp://127.0.0.1:0", &["--log-format", "json"]);
     let client = client();
     exchange(&client, address(&server), b"hello\n");
     let log = server.terminate().1;
-    let peer = client.local_addr().expect("it has one").to_string();
+    let peer = client.local_addr().expect("the address of the socket").to_string();
     for event in ["received", "echoed"] {
         let fields = format!(r#""event":"{event}","peer":"{peer}","bytes":6"#);
         assert!(log.contains(&fields), "{fields} in {log}");
@@ -157,37 +157,37 @@ fn json_records_have_the_fields_that_those_of_connections_have() {
 }
 
 #[test]
-fn messages_are_not_logged_if_not_asked_for() {
+fn log_messages_off_logs_no_datagrams() {
     let server = start("udp://127.0.0.1:0", &["--log-messages", "off"]);
     exchange(&client(), address(&server), b"hello\n");
     assert!(!server.terminate().1.contains("hello"));
 }
 
 #[test]
-fn an_answer_comes_from_where_its_datagram_was_sent_to() {
+fn answers_from_the_address_that_the_datagram_was_sent_to() {
     let server = start("udp://0.0.0.0:0", &[]);
     for host in ["127.0.0.2", "127.0.0.1", "127.9.8.7"] {
-        exchange(&client(), at(host, &server), host.as_bytes());
+        exchange(&client(), with_host(host, &server), host.as_bytes());
     }
     let both = start("udp://[::]:0", &[]);
-    exchange(&client(), at("127.0.0.2", &both), b"IPv4");
+    exchange(&client(), with_host("127.0.0.2", &both), b"IPv4");
     both.wait_for_log(r"Received from 127\.0\.0\.1:\d+: 'IPv4'");
-    exchange(&bind("[::1]:0"), at("::1", &both), b"IPv6");
+    exchange(&bind("[::1]:0"), with_host("::1", &both), b"IPv6");
 }
 
 #[test]
-fn ipv6_only_is_ipv6_only() {
+fn v6only_accepts_no_ipv4() {
     let server = start("udp://[::]:0?v6only=yes", &[]);
-    exchange(&bind("[::1]:0"), at("::1", &server), b"IPv6");
+    exchange(&bind("[::1]:0"), with_host("::1", &server), b"IPv6");
     let client = client();
-    client.connect(at("127.0.0.1", &server)).expect("nobody is asked");
-    client.send(b"IPv4").expect("nobody is asked");
-    let error = client.recv(&mut [0; 8]).expect_err("nobody is there");
+    client.connect(with_host("127.0.0.1", &server)).expect("no error before the reply");
+    client.send(b"IPv4").expect("no error before the reply");
+    let error = client.recv(&mut [0; 8]).expect_err("the port is unreachable");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
 #[test]
-fn tcp_and_udp_beside_each_other() {
+fn serves_tcp_and_udp_at_the_same_time() {
     let server = EchoServer::start_with(&[
         "--listen",
         "tcp://127.0.0.1:0",
@@ -200,14 +200,14 @@ fn tcp_and_udp_beside_each_other() {
     peer.exchange(b"to one\n");
     for udp in &server.addresses()[1..] {
         let to = udp.trim_start_matches("udp://").parse().expect("an address");
-        // No protocol but raw: nothing is an exit.
+        // UDP is always raw, so `exit` has no meaning.
         exchange(&client(), to, b"exit\n");
     }
     peer.exchange(b"and the other\n");
 }
 
 #[test]
-fn a_second_server_is_refused_unless_both_say_reuse_port() {
+fn a_second_server_on_the_same_port_needs_reuse_port_on_both() {
     let server = start("udp://127.0.0.1:0", &[]);
     let url = server.addresses()[0].clone();
     let second = Program::run_server(&["--listen", &url]);
@@ -225,17 +225,18 @@ fn a_second_server_is_refused_unless_both_say_reuse_port() {
 }
 
 #[test]
-fn a_port_of_a_service_is_never_answered() {
+fn never_answers_the_port_of_another_service() {
     let raw = raw();
     if needs::lacks(&[raw.as_ref().map(drop).map_err(Clone::clone)]) {
         return;
     }
-    let raw = raw.expect("it is there");
+    let raw = raw.expect("the test requires it");
     let server = start("udp://127.0.0.1:0", &["--log-level", "debug"]);
     for from in [7, 19, 53, 123, 161, 11_211] {
         forge(&raw, from, address(&server), b"forged");
     }
-    // Whatever came before it has been looked at: by another worker, it may not, but that one ends as well.
+    // A worker receives the datagrams before this one first. Another worker may still have some of them, and
+    // finishes them before the server exits.
     exchange(&client(), address(&server), b"hello");
     server.wait_for_log(
         r"WARNING - Did not answer a datagram from 127\.0\.0\.1:\d+: port \d+ belongs to a service",
@@ -243,15 +244,17 @@ fn a_port_of_a_service_is_never_answered() {
     let log = server.terminate().1;
     assert!(log.contains("Answered 1 datagrams; refused 6"), "{log}");
     assert!(!log.contains("forged"), "{log}");
-    let complaints = log.matches("Did not answer").count();
-    assert!(complaints < 6, "not a line each");
+    let refusals = log.matches("Did not answer").count();
+    assert!(refusals < 6, "the server logs each refusal");
 }
 
 #[test]
-fn a_port_on_which_the_server_itself_listens_is_never_answered() {
+fn never_answers_a_port_on_which_it_listens_itself() {
     let server = start("udp://127.0.0.1:0", &[]);
-    let other = bind(&at("127.0.0.2", &server).to_string());
-    other.send_to(b"from a server like this one", address(&server)).expect("it can be sent");
+    let other = bind(&with_host("127.0.0.2", &server).to_string());
+    other
+        .send_to(b"from a server like this one", address(&server))
+        .expect("the datagram can be sent");
     server.wait_for_log(&format!(
         "Did not answer a datagram from 127.0.0.2:{0}: this server listens on port {0} itself",
         port(&other)
@@ -260,11 +263,11 @@ fn a_port_on_which_the_server_itself_listens_is_never_answered() {
 }
 
 #[test]
-fn what_is_sent_to_everybody_is_answered_by_nobody() {
+fn does_not_answer_a_broadcast() {
     let server = start("udp://0.0.0.0:0", &[]);
     let client = client();
-    client.set_broadcast(true).expect("it is asked for");
-    let sent = client.send_to(b"anybody?", at("127.255.255.255", &server));
+    client.set_broadcast(true).expect("a UDP socket");
+    let sent = client.send_to(b"anybody?", with_host("127.255.255.255", &server));
     let need: Need = sent.map(drop).map_err(|error| format!("no broadcast to ourselves ({error})"));
     if needs::lacks(&[need]) {
         return;
@@ -274,15 +277,15 @@ fn what_is_sent_to_everybody_is_answered_by_nobody() {
 }
 
 #[test]
-fn a_source_is_answered_so_often_and_others_are_still() {
+fn answers_one_source_at_its_rate_and_still_answers_others() {
     let server = start("udp://0.0.0.0:0?rate=5", &["--log-messages", "off"]);
-    let (greedy, to) = (client(), at("127.0.0.1", &server));
+    let (flooding, to) = (client(), with_host("127.0.0.1", &server));
     for _ in 0..5 {
-        exchange(&greedy, to, b"x");
+        exchange(&flooding, to, b"x");
     }
-    // It may have earned a few more meanwhile.
+    // More than the server allows, also with the answers that the source gains in the meantime.
     for _ in 0..100 {
-        greedy.send_to(b"x", to).expect("it can be sent");
+        flooding.send_to(b"x", to).expect("the datagram can be sent");
     }
     server.wait_for_log(
         r"WARNING - Did not answer a datagram from 127\.0\.0\.1:\d+: its source has reached 5 answers",
@@ -293,50 +296,50 @@ fn a_source_is_answered_so_often_and_others_are_still() {
     }
 }
 
-/// Somebody answers every answer, as an echo server does that is not on a well-known port. The exchange
-/// ends at the first datagram that is not answered.
+/// The relay answers every answer, like an echo server on another port. The loop ends at the first datagram
+/// that the server does not answer.
 #[test]
 fn a_loop_ends_at_the_rate_limit() {
     let server = start("udp://127.0.0.1:0?rate=100", &["--log-messages", "off"]);
     let (relay, to) = (client(), address(&server));
     let end = client();
-    let ended_by = end.local_addr().expect("it has one");
-    relay.send_to(b"round", to).expect("it can be sent");
+    let end_address = end.local_addr().expect("the address of the socket");
+    relay.send_to(b"round", to).expect("the datagram can be sent");
     thread::scope(|scope| {
         let rounds = scope.spawn(|| {
             let mut bytes = [0; 64];
             for rounds in 0.. {
-                let (len, from) = relay.recv_from(&mut bytes).expect("something comes");
-                if from == ended_by {
+                let (len, from) = relay.recv_from(&mut bytes).expect("a datagram");
+                if from == end_address {
                     return rounds;
                 }
-                relay.send_to(&bytes[..len], to).expect("it can be sent");
+                relay.send_to(&bytes[..len], to).expect("the datagram can be sent");
             }
-            unreachable!("it goes on")
+            unreachable!("the loop returns")
         });
         server.wait_for_log("Did not answer .*: its source has reached 100 answers per second");
-        // The only datagram there was has gone; the relay waits.
-        let relay = relay.local_addr().expect("it has one");
-        end.send_to(b"end", relay).expect("it can be sent");
-        assert!(rounds.join().expect("it ended") >= 100);
+        // The loop has lost its only datagram; the relay waits.
+        let relay = relay.local_addr().expect("the address of the socket");
+        end.send_to(b"end", relay).expect("the datagram can be sent");
+        assert!(rounds.join().expect("the relay has ended") >= 100);
     });
 }
 
-/// Each takes the other for a client: a datagram is injected that seems to come from the other. The rate of
-/// an exchange over a network may stay below any limit, so it ends without one.
+/// A datagram with a forged source makes each server take the other for a client. Over a network, the loop may
+/// stay below any rate, so it must end without a rate limit.
 #[test]
-fn two_servers_that_answer_each_other_stop() {
+fn a_loop_between_two_servers_ends() {
     let raw = raw();
     if needs::lacks(&[raw.as_ref().map(drop).map_err(Clone::clone)]) {
         return;
     }
-    let raw = raw.expect("it is there");
+    let raw = raw.expect("the test requires it");
     let servers = [(); 2].map(|()| start("udp://127.0.0.1:0?rate=off", &[]));
     let [one, other] = [&servers[0], &servers[1]].map(address);
     forge(&raw, other.port(), one, b"round");
-    let worn = "Did not answer .*: its hop limit is exhausted";
+    let record = "Did not answer .*: its hop limit is exhausted";
     procfs::look_until("the end of the loop", || {
-        servers.iter().any(|server| log::pattern(worn).is_match(&server.log().text()))
+        servers.iter().any(|server| log::pattern(record).is_match(&server.log().text()))
     });
     for to in [one, other] {
         exchange(&client(), to, b"still here");
@@ -347,7 +350,7 @@ fn two_servers_that_answer_each_other_stop() {
 }
 
 #[test]
-fn what_had_come_is_answered_at_a_shutdown_which_waits_for_nobody() {
+fn a_shutdown_answers_the_received_datagrams_and_waits_for_no_other() {
     let mut server = start("udp://127.0.0.1:0", &["--drain-timeout", "1h"]);
     let clients: Vec<_> = (0..8).map(|_| client()).collect();
     exchange(&clients[0], address(&server), b"before");
@@ -355,7 +358,7 @@ fn what_had_come_is_answered_at_a_shutdown_which_waits_for_nobody() {
     procfs::look_until("the stop", || procfs::has_stopped(server.pid()));
     for client in &clients {
         for text in [b"one", b"two"] {
-            client.send_to(text, address(&server)).expect("it can be sent");
+            client.send_to(text, address(&server)).expect("the datagram can be sent");
         }
     }
     server.signal(Signal::TERM);
@@ -368,8 +371,8 @@ fn what_had_come_is_answered_at_a_shutdown_which_waits_for_nobody() {
 }
 
 #[test]
-fn what_makes_no_sense_for_udp_is_refused_by_name() {
-    for (url, said) in [
+fn refuses_options_that_udp_does_not_support_by_name() {
+    for (url, message) in [
         ("udp://127.0.0.1:0?protocol=text", "'protocol=text': UDP is always raw"),
         ("udp://127.0.0.1:0?max-connections=3", "'max-connections=3': UDP has no connections"),
         ("udp://127.0.0.1:0?mode=600", "'mode=600': it applies to Unix sockets"),
@@ -378,6 +381,6 @@ fn what_makes_no_sense_for_udp_is_refused_by_name() {
     ] {
         let ended = Program::run_server(&["--listen", url]);
         assert_eq!(ended.code(), 2, "{url}");
-        assert!(ended.error_line().contains(said), "{url}: {}", ended.error_line());
+        assert!(ended.error_line().contains(message), "{url}: {}", ended.error_line());
     }
 }

@@ -1,4 +1,4 @@
-//! Many peers at once, and those of them that are slow on purpose.
+//! Tests with thousands of peers, also slow ones.
 
 use std::{
     io::Read as _,
@@ -16,31 +16,32 @@ use tests::{
     server::{EchoServer, Launch},
 };
 
-/// As many connections as the descriptor limit allows, all answering; one more is told so.
+/// The server serves as many connections as the descriptor limit allows, and refuses one more with a line.
 #[test]
 #[ignore = "make torture"]
-fn as_many_connections_as_the_descriptor_limit_allows_are_served() {
-    // What the server has besides, and this process; and an address has 28,000 ports for us.
-    const BESIDES: usize = 100;
+fn serves_as_many_connections_as_the_descriptor_limit_allows() {
+    // Descriptors that the server and this process use for anything else. The limit of 20,000 below keeps
+    // the test within the 28,000 ephemeral ports of an address.
+    const RESERVED: usize = 100;
     raise_descriptor_limit();
     let limit = getrlimit(Resource::Nofile).maximum.map_or(u64::MAX, |limit| limit);
-    let limit = usize::try_from(limit.min(20_000)).expect("at most that") - BESIDES;
-    let most = u32::try_from(limit).expect("at most that");
+    let limit = usize::try_from(limit.min(20_000)).expect("at most that") - RESERVED;
+    let max = u32::try_from(limit).expect("at most that");
     let args = ["--workers", "4", "--log-messages", "off"];
-    let server = Launch::new(&args).descriptor_limit(most).start();
+    let server = Launch::new(&args).descriptor_limit(max).start();
     let mut peers = Vec::new();
     let refusal = loop {
         let mut peer = server.connect();
         peer.send_regardless(b"am I in?\n");
         let mut reply = [0; 9];
-        peer.stream().read_exact(&mut reply).expect("an echo, or a line that is longer");
+        peer.stream().read_exact(&mut reply).expect("an echo, or the longer refusal");
         if &reply != b"am I in?\n" {
             break String::from_utf8_lossy(&[&reply[..], &peer.rest()].concat()).into_owned();
         }
         peers.push(peer);
     };
     assert!(refusal.starts_with("Server is full: ") && refusal.ends_with('\n'), "{refusal:?}");
-    assert!(peers.len() > limit - BESIDES, "{} of {limit} descriptors", peers.len());
+    assert!(peers.len() > limit - RESERVED, "{} of {limit} descriptors", peers.len());
     for round in 0..3 {
         for (number, peer) in peers.iter_mut().enumerate() {
             peer.send(format!("{number} in round {round}\n").as_bytes());
@@ -53,38 +54,37 @@ fn as_many_connections_as_the_descriptor_limit_allows_are_served() {
     assert!(!log.contains("Cannot") && !log.contains("ERROR"), "{log}");
 }
 
-/// A million messages over hundreds of connections from many processes, each checked for content and
-/// order.
+/// The client checks the content and the order of a million messages, over hundreds of connections from
+/// many processes.
 #[test]
 #[ignore = "make torture"]
-fn a_million_messages_from_many_processes_come_back() {
+fn echoes_a_million_messages_from_many_processes() {
     let server = EchoServer::start(&["--log-messages", "off"]);
     let args = "--processes 25 --connections 20 --messages 2000 --size 1-500 --pipeline 4";
     let load = Load::start(server.address(), args);
-    // On a slow machine it takes a few of the usual deadlines.
-    let running = Handle::open(load.program.pid()).expect("nobody has waited for it");
-    assert!((0..20).any(|_| running.has_ended()), "it still runs: {load:?}");
+    // On a slow host this takes longer than one deadline of `has_ended`.
+    let running = Handle::open(load.program.pid()).expect("the process has not been reaped");
+    assert!((0..20).any(|_| running.has_ended()), "the load test still runs: {load:?}");
     let report = load.finish();
     report.expect_well();
     assert_eq!(report.messages(), 25 * 20 * 2000);
 }
 
-/// Sends a byte a second -> costs nothing to others: thousands of such connections beside interactive
-/// ones, for some seconds.
+/// Thousands of connections that send one byte a second do not affect interactive ones.
 #[test]
 #[ignore = "make torture"]
-fn thousands_that_send_a_byte_a_second_cost_the_others_nothing() {
+fn thousands_of_clients_that_send_a_byte_a_second_do_not_affect_others() {
     raise_descriptor_limit();
     let server = EchoServer::start(&["--log-messages", "off"]);
     let mut interactive: Vec<Peer> = (0..20).map(|_| server.connect()).collect();
     let mut silent = server.connect();
     let mut slow: Vec<Peer> = (0..4_000).map(|_| server.connect()).collect();
-    let is_over = AtomicBool::new(false);
+    let is_finished = AtomicBool::new(false);
     let line = |number| format!("{number:05}\n").into_bytes();
     thread::scope(|scope| {
         let others = scope.spawn(|| {
             let mut rounds = 0;
-            while !is_over.load(SeqCst) {
+            while !is_finished.load(SeqCst) {
                 for peer in &mut interactive {
                     peer.exchange(format!("round {rounds}\n").as_bytes());
                 }
@@ -98,8 +98,8 @@ fn thousands_that_send_a_byte_a_second_cost_the_others_nothing() {
             }
             silent.hears_nothing_for(Duration::from_secs(1));
         }
-        is_over.store(true, SeqCst);
-        let rounds = others.join().expect("each exchange was right");
+        is_finished.store(true, SeqCst);
+        let rounds = others.join().expect("each exchange succeeds");
         assert!(rounds >= line(0).len(), "{rounds} rounds");
     });
     for (number, peer) in slow.iter_mut().enumerate() {
@@ -107,18 +107,18 @@ fn thousands_that_send_a_byte_a_second_cost_the_others_nothing() {
     }
 }
 
-/// Never reads -> cut at the write timeout; but who reads all the time, if slowly, is not.
+/// The write timeout closes a client that never reads, but not one that reads slowly and steadily.
 #[test]
 #[ignore = "make torture"]
-fn a_client_that_reads_slowly_and_steadily_is_not_cut() {
+fn keeps_a_client_that_reads_slowly_and_steadily() {
     let args = ["--workers", "1", "--write-timeout", "3s", "--log-messages", "off"];
     let server = EchoServer::start(&args);
     let mut slow = server.connect();
     let bytes = Random::new(21).bytes(20_000_000);
     let sender = slow.send_aside(bytes.clone());
     let mut silent = server.connect();
-    // What it takes in three seconds is less than the part of a socket's buffer that has to be free for
-    // the server's poll to tell of it.
+    // In three seconds the client reads less than the part of the socket buffer that must be free before
+    // poll reports the server's socket as writable.
     let (slow_part, step) = (2_000_000, 20_000);
     for at in (0..slow_part).step_by(step) {
         slow.expect(&bytes[at..at + step]);

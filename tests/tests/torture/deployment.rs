@@ -1,4 +1,4 @@
-//! What docs/DEPLOY.md shows, run: a proxy in front, and a file system with nothing but the programs.
+//! Tests of examples in docs/DEPLOY.md: HAProxy in front of two servers, and a container without other files.
 
 use std::{
     fs::{self, Permissions},
@@ -21,47 +21,45 @@ use tests::{
     server::{EchoServer, Launch},
 };
 
-/// `HAProxy` with the configuration that the page shows, at addresses of ours; it is killed when this is
-/// dropped.
+/// `HAProxy` process with the configuration of the page and addresses of the test; a drop kills it.
 struct Proxy {
     address: SocketAddr,
     child: Child,
-    /// Its log is on standard output.
-    said: Output,
+    /// Standard output, to which `HAProxy` writes its log.
+    log: Output,
     _directory: TempDir,
 }
 
 impl Proxy {
-    fn before(servers: [SocketAddr; 2]) -> Self {
-        let shown = text("haproxy.cfg");
+    fn in_front_of(servers: [SocketAddr; 2]) -> Self {
+        let mut config = text("haproxy.cfg");
         let [one, other] = servers.map(|address| address.to_string());
-        let mut config = shown.clone();
-        for (shown, ours) in [
-            // Its standard input is a socket that listens already.
+        for (shown, replacement) in [
+            // The standard input of `HAProxy` is a listening socket.
             ("bind [::]:65432 v4v6", "bind fd@0"),
-            // What a limit on descriptors may be that is not ours to raise.
+            // Must fit the descriptor limit of the host.
             ("maxconn 20000", "maxconn 400"),
             ("192.0.2.11:65433", &one[..]),
             ("192.0.2.12:65433", &other[..]),
             ("check inter 5s", "check inter 200ms"),
         ] {
-            assert!(config.contains(shown), "no {shown}");
-            config = config.replace(shown, ours);
+            assert!(config.contains(shown), "{shown} is missing in the page");
+            config = config.replace(shown, replacement);
         }
-        let directory = tempdir().expect("room for a directory");
+        let directory = tempdir().expect("a temporary directory");
         let file = directory.path().join("haproxy.cfg");
-        fs::write(&file, config).expect("room for a file");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener.local_addr().expect("it has one");
+        fs::write(&file, config).expect("the file can be written");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("the address of the listener");
         let mut child = Command::new("haproxy")
             .args(["-db", "-f"])
             .arg(&file)
             .stdin(Stdio::from(OwnedFd::from(listener)))
             .stdout(Stdio::piped())
             .spawn()
-            .expect("it was asked for");
-        let said = Output::collect(child.stdout.take().expect("it is piped"));
-        Self { address, child, said, _directory: directory }
+            .expect("haproxy can be run");
+        let log = Output::collect(child.stdout.take().expect("standard output is a pipe"));
+        Self { address, child, log, _directory: directory }
     }
 }
 
@@ -72,21 +70,22 @@ impl Drop for Proxy {
     }
 }
 
-fn behind_a_proxy(port: u16) -> EchoServer {
+/// Starts a server that requires a PROXY header.
+fn start_server(port: u16) -> EchoServer {
     let listen = format!("tcp://127.0.0.1:{port}?proxy=required");
     Launch::new(&["--listen", &listen, "--log-messages=off"]).listening().start()
 }
 
-/// Behind a proxy the log names the client itself, a check is answered by a worker, and servers that are
-/// restarted one after the other under load cost no byte.
+/// The log names the client instead of the proxy, the health checks of the proxy succeed, and a restart of
+/// one server after the other under load loses no byte.
 #[test]
 #[ignore = "make torture"]
-fn haproxy_in_front_of_two_servers_that_are_restarted_loses_nothing() {
+fn a_rolling_restart_of_two_servers_behind_haproxy_loses_nothing() {
     if lacks(&[needs::program("haproxy", &["-v"])]) {
         return;
     }
-    let mut servers = [0, 0].map(behind_a_proxy);
-    let proxy = Proxy::before([servers[0].address(), servers[1].address()]);
+    let mut servers = [0, 0].map(start_server);
+    let proxy = Proxy::in_front_of([servers[0].address(), servers[1].address()]);
 
     let mut peer = Peer::connect_from([127, 0, 0, 2].into(), proxy.address);
     peer.exchange(b"who am I?\n");
@@ -100,45 +99,46 @@ fn haproxy_in_front_of_two_servers_that_are_restarted_loses_nothing() {
         server.wait_for_log(r"Client 127\.0\.0\.1:\d+ requested to exit$");
         assert!(!server.log().text().contains("unexpectedly"), "{}", server.log().text());
     }
-    assert!(!proxy.said.text().contains("is DOWN"), "{}", proxy.said.text());
+    assert!(!proxy.log.text().contains("is DOWN"), "{}", proxy.log.text());
 
     let args = "--processes 2 --connections 10 --duration 6s --expect-restart";
     let load = Load::start(proxy.address, args);
     for server in &mut servers {
         let port = server.address().port();
-        look_until("some of the load's clients are its own", || connected(server) > 4);
+        look_until("the server has connections of the load test", || connected(server) > 4);
         let old = std::mem::replace(server, EchoServer::start(&[]));
         let (status, log) = old.terminate();
         assert!(status.success(), "{log}");
-        *server = behind_a_proxy(port);
+        *server = start_server(port);
     }
     let report = load.finish();
     report.expect_well();
     assert!(report.messages() > 1_000, "{report:?}");
 }
 
-/// How many clients it has, who stay: a check is gone again.
+/// Returns the number of open connections by the log. Closed health checks do not count.
 fn connected(server: &EchoServer) -> usize {
     let log = server.log().text();
     log.matches("New client connected").count() - log.matches(" closed\n").count()
 }
 
-/// The image has two files. Its command and its health check are run as they stand in the Containerfile, by its
-/// user, where there is nothing else.
+/// The image has two files. The test runs the command and the health check of the Containerfile, as its user,
+/// in a root directory without other files.
 #[test]
 #[ignore = "make torture"]
-fn the_containers_programs_need_no_other_file() {
+fn the_programs_of_the_container_need_no_other_file() {
     if lacks(&[needs::static_target(), needs::program("chroot", &["/", "true"])]) {
         return;
     }
     let file = text("Containerfile");
-    let root = tempdir().expect("room for a directory");
+    let root = tempdir().expect("a temporary directory");
     let programs = binaries::linked_statically();
     for name in ["echo-server", "echo-client"] {
-        fs::copy(programs.join(name), root.path().join(name)).expect("room for a program");
+        fs::copy(programs.join(name), root.path().join(name)).expect("the program can be copied");
     }
-    // Its user is to reach it; a temporary directory is its owner's only.
-    fs::set_permissions(root.path(), Permissions::from_mode(0o555)).expect("it is ours");
+    // The user of the image needs access; a temporary directory is private to its owner.
+    fs::set_permissions(root.path(), Permissions::from_mode(0o555))
+        .expect("the directory is our own");
     let user = format!("--userspec={}", find(&file, "^USER (.*)$"));
     let inside = |words: &[String]| {
         let mut command = Command::new("chroot");
@@ -146,7 +146,7 @@ fn the_containers_programs_need_no_other_file() {
         Program::spawn(command)
     };
 
-    // On any free port.
+    // Replaces the port by any free one.
     let args = command(&file, "^CMD (.*)$").into_iter().map(|arg| arg.replace(":65432", ":0"));
     let entry = command(&file, "^ENTRYPOINT (.*)$");
     let server = inside(&entry.into_iter().chain(args).collect::<Vec<_>>());

@@ -1,9 +1,9 @@
-//! The real programs under faults that need minutes, privilege or special tools: `make torture`.
+//! Tests of the real programs under faults that need minutes, privileges or special tools: `make torture`.
 //!
-//! What a machine lacks for a test is no failure: a line that begins with `SKIPPED` says so.
+//! A test whose requirements the host does not meet passes, and prints a line that begins with `SKIPPED`.
 //!
-//! Here time has to pass, since the faults are ones of time: then a read with a time limit waits for it,
-//! on a connection that says nothing.
+//! Some faults need time to pass. Such a test waits with a read that has a time limit, on a connection
+//! that receives nothing.
 
 mod crowds;
 mod deployment;

@@ -1,4 +1,4 @@
-//! Processes that are stopped, killed, unprivileged, or that live at another time.
+//! Tests with processes that are stopped, killed or unprivileged, and with a wall clock that jumps.
 
 use std::{
     fs,
@@ -25,56 +25,56 @@ use tests::{
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
-/// A connection on which nothing ever comes: to read from it with a time limit is to wait.
+/// Connection that never receives anything: a read with a time limit waits for that time.
 fn silence() -> Peer {
     Peer::connect(standin::serve(|mut stream| while !standin::receive(&mut stream).is_empty() {}))
 }
 
-/// Stopped for 10 s -> no storm of timeouts: those whose bytes came meanwhile are served, and those who
-/// took theirs meanwhile get the rest.
+/// A stop of 10 s causes no timeouts: the server then serves the clients whose bytes arrived during the stop,
+/// and sends the rest to those that read during the stop.
 #[test]
 #[ignore = "make torture"]
-fn a_server_that_was_stopped_for_ten_seconds_gives_nobody_up() {
+fn a_server_that_was_stopped_for_ten_seconds_keeps_its_clients() {
     let limits = ["--idle-timeout", "5s", "--write-timeout", "5s", "--log-messages", "off"];
     let server = EchoServer::start(&limits);
-    let mut talkers: Vec<Peer> = (0..500).map(|_| server.connect()).collect();
+    let mut writers: Vec<Peer> = (0..500).map(|_| server.connect()).collect();
     let mut readers: Vec<Peer> = (0..5).map(|_| server.connect()).collect();
-    let owed = Random::new(31).bytes(20_000_000);
-    for peer in &mut talkers {
+    let payload = Random::new(31).bytes(20_000_000);
+    for peer in &mut writers {
         peer.exchange(b"before\n");
     }
-    // More than the sockets hold: the server has something left for each of them when it is stopped.
-    let senders: Vec<_> = readers.iter().map(|peer| peer.send_aside(owed.clone())).collect();
+    // More than the socket buffers hold: the server has data left for each reader when it is stopped.
+    let senders: Vec<_> = readers.iter().map(|peer| peer.send_aside(payload.clone())).collect();
     let stalls = |peer: &Peer| tcp::socket(server.address(), peer.address()).unread > 0;
-    look_until("the server has something left for all of them", || {
+    look_until("the server has data left for each reader", || {
         are_asleep(server.pid(), "worker-") && readers.iter().all(stalls)
     });
     server.signal(Signal::STOP);
-    look_until("it has stopped", || has_stopped(server.pid()));
-    for peer in &mut talkers {
+    look_until("the server has stopped", || has_stopped(server.pid()));
+    for peer in &mut writers {
         peer.send(b"meanwhile\n");
     }
     for peer in &mut readers {
-        peer.expect(&owed[..200_000]);
+        peer.expect(&payload[..200_000]);
     }
     silence().hears_nothing_for(TEN_SECONDS);
     server.signal(Signal::CONT);
-    for peer in &mut talkers {
+    for peer in &mut writers {
         peer.expect(b"meanwhile\n");
     }
     for (peer, sender) in readers.iter_mut().zip(senders) {
-        peer.expect(&owed[200_000..]);
+        peer.expect(&payload[200_000..]);
         sender.join().unwrap().unwrap();
     }
     let log = server.log().text();
     assert!(!log.contains("timed out"), "{log}");
 }
 
-/// A client that is stopped in mid-stream, for longer than a server without patience would wait, beside a
-/// thousand others: they notice nothing, and it gets the rest.
+/// A client is stopped during a transfer. This does not affect a thousand others, and the client receives the
+/// rest when it continues.
 #[test]
 #[ignore = "make torture"]
-fn a_client_that_was_stopped_in_mid_stream_gets_the_rest() {
+fn a_client_that_was_stopped_during_a_transfer_receives_the_rest() {
     raise_descriptor_limit();
     let server = EchoServer::start(&["--log-messages", "off"]);
     let lines = numbered_lines("line number", 3_000_000);
@@ -91,7 +91,7 @@ fn a_client_that_was_stopped_in_mid_stream_gets_the_rest() {
         }
     }
     stopped.join().unwrap();
-    assert!(client.stdout.text().len() < lines.len(), "it was stopped when it was done");
+    assert!(client.stdout.text().len() < lines.len(), "the client had finished before the stop");
     client.signal(Signal::CONT);
     let ended = client.finish_unprompted();
     assert_eq!(ended.code(), 0, "{}", ended.stderr);
@@ -100,10 +100,10 @@ fn a_client_that_was_stopped_in_mid_stream_gets_the_rest() {
     assert!(!log.contains("timed out"), "{log}");
 }
 
-/// A load client that was stopped itself invents no timeout: what came meanwhile is heard first.
+/// A load client reads the replies that arrived during a stop before it checks its timeouts.
 #[test]
 #[ignore = "make torture"]
-fn a_load_client_that_was_stopped_blames_nobody() {
+fn a_load_client_that_was_stopped_reports_no_timeout() {
     let server = EchoServer::start(&["--log-messages", "off"]);
     let load = "--connections 200 --rate 2000 --timeout 1s --duration 6s";
     let load = Load::start(server.address(), load);
@@ -119,29 +119,28 @@ fn a_load_client_that_was_stopped_blames_nobody() {
     load.finish().expect_well();
 }
 
-/// kill -9, restart at once -> binds again, under load each time; what clients received is a correct
-/// prefix, they see the loss, and the next server serves them.
+/// Under load, each new server binds the port of the killed one. The clients have received a correct prefix,
+/// detect the loss, and continue with the next server.
 #[test]
 #[ignore = "make torture"]
-fn a_server_that_is_killed_under_load_is_replaced_at_once() {
+fn a_new_server_replaces_one_that_is_killed_under_load() {
     const RESTARTS: usize = 10;
     const CLIENTS: usize = 20;
     let mut server = EchoServer::start(&["--log-messages", "off"]);
     let address = server.address();
-    // Echoes under the server of this number, and whether it is over.
-    let (echoes, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (echoes, is_finished) = (AtomicUsize::new(0), AtomicBool::new(false));
     let losses = AtomicUsize::new(0);
     thread::scope(|scope| {
         for seed in 0..CLIENTS as u64 {
-            let (echoes, is_over, losses) = (&echoes, &is_over, &losses);
+            let (echoes, is_finished, losses) = (&echoes, &is_finished, &losses);
             scope.spawn(move || {
                 let mut random = Random::new(seed);
-                while !is_over.load(SeqCst) {
+                while !is_finished.load(SeqCst) {
                     let Ok(mut stream) = TcpStream::connect(address) else { continue };
                     stream.set_read_timeout(Some(DEADLINE)).unwrap();
                     while exchange(&mut stream, &random.bytes(10_000)) {
                         echoes.fetch_add(1, SeqCst);
-                        if is_over.load(SeqCst) {
+                        if is_finished.load(SeqCst) {
                             return;
                         }
                     }
@@ -149,8 +148,8 @@ fn a_server_that_is_killed_under_load_is_replaced_at_once() {
                 }
             });
         }
-        // However this ends, or those threads would never.
-        let _end = Done(&is_over);
+        // Ends the threads also after a failed assertion.
+        let _end = SetOnDrop(&is_finished);
         for _ in 0..RESTARTS {
             let before = echoes.load(SeqCst);
             look_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
@@ -161,11 +160,12 @@ fn a_server_that_is_killed_under_load_is_replaced_at_once() {
         let before = echoes.load(SeqCst);
         look_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
     });
-    assert!(losses.load(SeqCst) >= RESTARTS, "each time somebody saw the loss");
+    assert!(losses.load(SeqCst) >= RESTARTS, "not every restart was detected");
     assert_eq!(server.terminate().0.code(), Some(0));
 }
 
-/// Whether an echo came, all of it. What came is right in any case.
+/// Sends the bytes and returns true if the complete echo arrives. Asserts that an incomplete echo is a correct
+/// prefix.
 fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     let mut echo = Vec::new();
     let received = stream
@@ -175,24 +175,24 @@ fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     received.is_ok() && echo.len() == bytes.len()
 }
 
-/// Says that it is over when it is dropped.
-struct Done<'a>(&'a AtomicBool);
+/// Guard that sets the flag on drop.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Done<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, SeqCst);
     }
 }
 
-/// Wall clock jumps -> timers do not care: nobody is cut when it goes forward, and who is silent is cut
-/// although it has gone back.
+/// The server closes no client when the wall clock jumps forward, and closes idle clients although it has
+/// jumped back.
 #[test]
 #[ignore = "make torture"]
-fn a_wall_clock_that_jumps_moves_no_timer() {
+fn a_wall_clock_that_jumps_does_not_affect_timers() {
     if lacks(&[needs::program("faketime", &["now", "true"])]) {
         return;
     }
-    // The library that the program would preload: it can be told a new time again and again.
+    // The library that faketime preloads. It reads the offset from a file, which the test changes.
     let preload = Program::start("faketime".into(), &["now", "printenv", "LD_PRELOAD"]).finish();
     let preload = format!("LD_PRELOAD={}", preload.stdout_text().trim());
     let directory = tempfile::tempdir().unwrap();
@@ -220,19 +220,20 @@ fn a_wall_clock_that_jumps_moves_no_timer() {
     assert!(timed_out.iter().all(|line| year(line) < years[0]), "{timed_out:#?}");
 }
 
-/// A privileged port -> one line that names it and says what to do; status 1.
+/// The line names the port and the remedy.
 #[test]
 #[ignore = "make torture"]
-fn a_privileged_port_is_one_line_and_status_1() {
+fn reports_a_privileged_port_in_one_line_and_exits_with_1() {
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     let is_privileged = first.is_ok_and(|first| first.trim() != "0");
-    let privileged = is_privileged.then_some(()).ok_or("no port is privileged here".to_owned());
+    let privileged =
+        is_privileged.then_some(()).ok_or("no port is privileged on this host".to_owned());
     let server = binaries::echo_server();
-    let server = server.to_str().expect("its name is ours");
-    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+    let server = server.to_str().expect("the path is UTF-8");
+    let unprivileged = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
     let is_root = geteuid().is_root();
     let needs = if is_root {
-        needs::program("setpriv", &[&nobody[..], &[server, "--version"]].concat())
+        needs::program("setpriv", &[&unprivileged[..], &[server, "--version"]].concat())
     } else {
         Ok(())
     };
@@ -241,7 +242,7 @@ fn a_privileged_port_is_one_line_and_status_1() {
     }
     let args = ["--port", "1"];
     let ended = if is_root {
-        Program::start("setpriv".into(), &[&nobody[..], &[server], &args].concat()).finish()
+        Program::start("setpriv".into(), &[&unprivileged[..], &[server], &args].concat()).finish()
     } else {
         Program::run_server(&args)
     };

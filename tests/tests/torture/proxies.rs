@@ -1,4 +1,4 @@
-//! HAProxy before the server: what it says of its clients is what the log says of them.
+//! Test with HAProxy in front of the server: the log names the clients that HAProxy reports.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use tests::{
     server::EchoServer,
 };
 
-/// A proxy that is killed when this is dropped.
+/// Proxy process; a drop kills it.
 struct Proxy(Child);
 
 impl Drop for Proxy {
@@ -25,12 +25,13 @@ impl Drop for Proxy {
 
 #[test]
 #[ignore = "make torture"]
-fn haproxy_says_whom_it_has_connected_for() {
+fn logs_the_clients_that_haproxy_reports() {
     if lacks(&[needs::program("haproxy", &["-v"])]) {
         return;
     }
-    let dir = tempfile::tempdir().expect("room for a directory");
-    for sends in ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id"]
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for send_option in
+        ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id"]
     {
         for front in ["127.0.0.1:0", "[::1]:0"] {
             let server = EchoServer::start_with(&[
@@ -39,9 +40,9 @@ fn haproxy_says_whom_it_has_connected_for() {
                 "--log-level",
                 "debug",
             ]);
-            // It takes the listener over as its standard input, so that nobody has to find a free port.
+            // HAProxy inherits the listener as its standard input, so no free port has to be guessed.
             let listener = TcpListener::bind(front).expect("a free port");
-            let front = listener.local_addr().expect("it listens");
+            let front = listener.local_addr().expect("the address of the listener");
             let configuration = dir.path().join("haproxy.cfg");
             let text = format!(
                 "defaults
@@ -52,13 +53,13 @@ fn haproxy_says_whom_it_has_connected_for() {
                 listen echo
                     bind fd@0
                     unique-id-format %ci:%cp
-                    server echo {} {sends} check inter 100\n",
+                    server echo {} {send_option} check inter 100\n",
                 server.address()
             );
-            fs::write(&configuration, text).expect("room for a file");
+            fs::write(&configuration, text).expect("the file can be written");
             let mut command = Command::new("haproxy");
             command.arg("-db").arg("-f").arg(&configuration).stdin(OwnedFd::from(listener));
-            let child = command.stdout(Stdio::null()).spawn().expect("it ran before");
+            let child = command.stdout(Stdio::null()).spawn().expect("haproxy can be run");
             let _proxy = Proxy(child);
 
             let mut client = Peer::connect(front);
@@ -73,7 +74,7 @@ fn haproxy_says_whom_it_has_connected_for() {
                 "{lines:?}"
             );
             assert_eq!(lines.len(), 6, "{lines:?}");
-            // Its health checks, which say nothing more.
+            // The health checks of HAProxy, which send nothing after the header.
             server.wait_for_log(r"DEBUG - 127\.0\.0\.1:\d+ disconnected without sending data$");
             let log = server.log().text();
             assert!(!log.contains("WARNING"), "{log}");

@@ -1,4 +1,4 @@
-//! System calls that fail, by `strace -e inject=`: each as it does on a machine in trouble.
+//! Tests with failed system calls, which `strace -e inject=` injects.
 
 use std::{fs, io::Read as _, time::Duration};
 
@@ -12,14 +12,14 @@ use tests::{
     strace::Strace,
 };
 
-/// On some machines the one, on some the other.
+/// System calls of a poll; the architecture determines which one exists.
 const POLL: &str = "?epoll_wait,epoll_pwait";
 
 fn one_worker() -> EchoServer {
     EchoServer::start(&["--workers", "1"])
 }
 
-/// The acceptor is the first thread, whose number is the process's.
+/// Returns the acceptor thread: the main thread, whose id is that of the process.
 fn acceptor(server: &EchoServer) -> [Pid; 1] {
     [server.pid()]
 }
@@ -36,20 +36,19 @@ fn is_fault(line: &str) -> bool {
     line.contains("(INJECTED)")
 }
 
-/// EMFILE, ENFILE, ENOBUFS, ENOMEM at accept -> short pause, no spin, one log line a second at most,
-/// resumes.
+/// The server pauses without a busy loop, logs at most one line a second, and then accepts again.
 #[test]
 #[ignore = "make torture"]
-fn a_shortage_at_accept_is_waited_for() {
+fn pauses_after_a_shortage_at_accept() {
     if lacks(&[needs::strace()]) {
         return;
     }
-    // A poll that waited, for more than no time, and heard nothing.
+    // A poll with a timeout above zero that returned no event.
     let pause = tests::log::pattern(r"epoll_p?wait\(\d+, \[\], \d+, [1-9]\d*.*\)\s+= 0$");
     for error in ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"] {
         let server = one_worker();
-        let mut witness = server.connect();
-        witness.exchange(b"before\n");
+        let mut other = server.connect();
+        other.exchange(b"before\n");
         let watched = format!("accept4,{POLL}");
         let strace =
             Strace::attach(&acceptor(&server), &watched, &format!("accept4:error={error}"));
@@ -57,18 +56,17 @@ fn a_shortage_at_accept_is_waited_for() {
         for peer in &mut waiting {
             peer.send(b"let me in\n");
         }
-        let complaint = "WARNING - Cannot accept connections: ";
-        let complaints = server.log().wait_for_lines(complaint, 3);
-        witness.exchange(b"meanwhile\n");
+        let warnings = server.log().wait_for_lines("WARNING - Cannot accept connections: ", 3);
+        other.exchange(b"meanwhile\n");
         let seen = strace.detach();
         for peer in &mut waiting {
             peer.expect(b"let me in\n");
         }
         let mut seconds: Vec<&str> =
-            complaints.iter().map(|line| line.split(" - ").next().unwrap()).collect();
+            warnings.iter().map(|line| line.split(" - ").next().unwrap()).collect();
         seconds.dedup();
-        assert_eq!(seconds.len(), complaints.len(), "{error}: {complaints:#?}");
-        // Whoever comes makes the acceptor look, and else only the clock.
+        assert_eq!(seconds.len(), warnings.len(), "{error}: {warnings:#?}");
+        // The acceptor tries again after a pause, or when a client connects.
         let attempts = seen.iter().filter(|line| is_fault(line)).count();
         let pauses = seen.iter().filter(|line| pause.is_match(line)).count();
         assert!(attempts <= pauses + waiting.len() + 5, "{error}: {attempts} in {pauses} pauses");
@@ -76,10 +74,10 @@ fn a_shortage_at_accept_is_waited_for() {
     }
 }
 
-/// ECONNABORTED, EINTR at accept -> at once.
+/// The server calls accept again immediately.
 #[test]
 #[ignore = "make torture"]
-fn a_connection_that_fails_at_accept_holds_up_nobody() {
+fn a_connection_that_fails_at_accept_causes_no_pause() {
     if lacks(&[needs::strace()]) {
         return;
     }
@@ -98,19 +96,19 @@ fn a_connection_that_fails_at_accept_holds_up_nobody() {
         let faults = seen.windows(2).filter(|lines| is_fault(&lines[0])).collect::<Vec<_>>();
         assert!(faults.len() >= 20, "{error}: {seen:#?}");
         for lines in faults {
-            assert!(lines[1].contains("accept4"), "{error}: it did something else: {lines:#?}");
+            assert!(lines[1].contains("accept4"), "{error}: another call follows: {lines:#?}");
         }
     }
 }
 
-/// A failed read or write -> only that connection ends, and the log says why.
+/// The log names the reason.
 #[test]
 #[ignore = "make torture"]
-fn a_failed_read_or_write_ends_its_own_connection_only() {
+fn a_failed_read_or_write_ends_only_its_own_connection() {
     if lacks(&[needs::strace()]) {
         return;
     }
-    for (call, error, said) in [
+    for (call, error, reason) in [
         ("recvfrom", "ECONNRESET", "connection reset by peer"),
         ("recvfrom", "ENOMEM", "memory"),
         ("recvfrom", "ETIMEDOUT", "timed out"),
@@ -119,25 +117,25 @@ fn a_failed_read_or_write_ends_its_own_connection_only() {
         ("sendto", "ENOBUFS", "buffer"),
     ] {
         let server = one_worker();
-        let [mut witness, mut victim] = [server.connect(), server.connect()];
-        witness.exchange(b"before\n");
-        victim.exchange(b"before\n");
+        let [mut other, mut affected] = [server.connect(), server.connect()];
+        other.exchange(b"before\n");
+        affected.exchange(b"before\n");
         let fault = format!("{call}:error={error}:when=1");
         let strace = Strace::attach(&workers(&server), call, &fault);
-        victim.send(b"the last\n");
-        let victim_address = victim.address();
-        let gone = format!("(?i)Client {victim_address} disconnected unexpectedly: .*{said}");
-        server.wait_for_log(&gone);
-        server.wait_for_log(&format!("Connection with {victim_address} closed"));
-        let _ = victim.stream().read_to_end(&mut Vec::new());
-        witness.exchange(b"after\n");
+        affected.send(b"the last\n");
+        let affected_address = affected.address();
+        let record = format!("(?i)Client {affected_address} disconnected unexpectedly: .*{reason}");
+        server.wait_for_log(&record);
+        server.wait_for_log(&format!("Connection with {affected_address} closed"));
+        let _ = affected.stream().read_to_end(&mut Vec::new());
+        other.exchange(b"after\n");
         assert_eq!(strace.detach().iter().filter(|line| is_fault(line)).count(), 1);
         let (_, log) = server.terminate();
         assert!(!log.contains("ERROR"), "{call}, {error}: {log}");
     }
 }
 
-/// An interrupted read or write is made again; a write that is told to wait is told when to go on.
+/// The server repeats an interrupted call, and continues a write that would block when the socket is writable.
 #[test]
 #[ignore = "make torture"]
 fn interrupted_reads_and_writes_lose_nothing() {
@@ -159,14 +157,14 @@ fn interrupted_reads_and_writes_lose_nothing() {
         let sender = peer.send_aside(bytes.clone());
         peer.expect(&bytes);
         sender.join().unwrap().unwrap();
-        assert!(strace.detach().iter().any(|line| is_fault(line)), "{fault}: nothing failed");
+        assert!(strace.detach().iter().any(|line| is_fault(line)), "{fault}: no call failed");
     }
 }
 
-/// An interrupted poll, of a worker and of the acceptor, is nothing.
+/// A worker and the acceptor repeat an interrupted poll.
 #[test]
 #[ignore = "make torture"]
-fn interrupted_polls_are_survived() {
+fn continues_after_interrupted_polls() {
     if lacks(&[needs::strace()]) {
         return;
     }
@@ -185,11 +183,11 @@ fn interrupted_polls_are_survived() {
     assert!(!log.contains("WARNING") && !log.contains("ERROR"), "{log}");
 }
 
-/// Stopped for 10 s -> no storm of timeouts, wherever it was stopped: here a worker that has been told of
-/// one peer, and before it looks at the clock the others' time has passed, and they have sent something.
+/// A worker is stopped after its poll has reported one peer and before it reads the clock. Meanwhile the idle
+/// timeout of the others passes, and they send data.
 #[test]
 #[ignore = "make torture"]
-fn a_stop_between_a_polls_answer_and_the_clock_gives_nobody_up() {
+fn a_stop_between_a_poll_and_the_clock_causes_no_timeout() {
     if lacks(&[needs::strace()]) {
         return;
     }
@@ -198,10 +196,10 @@ fn a_stop_between_a_polls_answer_and_the_clock_gives_nobody_up() {
     for peer in &mut peers {
         peer.exchange(b"before\n");
     }
-    let late = format!("{POLL}:delay_exit=5000000:when=1");
-    let strace = Strace::attach(&workers(&server), POLL, &late);
+    let delay = format!("{POLL}:delay_exit=5000000:when=1");
+    let strace = Strace::attach(&workers(&server), POLL, &delay);
     peers[0].send(b"meanwhile\n");
-    // Until the poll has answered, which nothing shows before it returns.
+    // Waits until the kernel has ended the poll, which cannot be observed before the call returns.
     peers[0].hears_nothing_for(Duration::from_millis(300));
     for peer in &mut peers[1..] {
         peer.send(b"meanwhile\n");
@@ -214,11 +212,11 @@ fn a_stop_between_a_polls_answer_and_the_clock_gives_nobody_up() {
     assert!(!log.contains("timed out"), "{log}");
 }
 
-/// A worker thread dies and the server still listens: it must not. It says why, and ends with status 1;
-/// so it does when the acceptor dies.
+/// After the failure of a worker or of the acceptor, the server must not continue to listen: it logs the
+/// reason and exits.
 #[test]
 #[ignore = "make torture"]
-fn a_thread_whose_poll_fails_ends_the_server_with_status_1() {
+fn the_server_exits_with_1_if_the_poll_of_a_thread_fails() {
     if lacks(&[needs::strace()]) {
         return;
     }
@@ -236,17 +234,17 @@ fn a_thread_whose_poll_fails_ends_the_server_with_status_1() {
         assert!(log.contains(" - ERROR - The server stops: invalid argument"), "{log}");
         assert!(log.trim_end().ends_with("the log says how"), "{log}");
         for mut peer in peers {
-            // With or without a reset: its connection is over.
+            // The connection ends, with or without a reset.
             let _ = peer.stream().read_to_end(&mut Vec::new());
         }
     }
 }
 
-/// Log on a full disk, or on a broken one -> the echo goes on; records that could not be written are
-/// counted and the count is logged when it can be again. An interrupted write loses none.
+/// The disk of the log is full or fails: the echo continues, and the server logs the number of lost records
+/// when it can write again. An interrupted write loses no record.
 #[test]
 #[ignore = "make torture"]
-fn a_log_that_cannot_be_written_for_a_while_says_how_many_records_it_lost() {
+fn logs_the_number_of_records_that_it_could_not_write() {
     const MESSAGES: usize = 100;
     if lacks(&[needs::strace()]) {
         return;
@@ -267,12 +265,12 @@ fn a_log_that_cannot_be_written_for_a_while_says_how_many_records_it_lost() {
         strace.wait_for_fault();
         let mut strace = Some(strace);
         if loses {
-            // The trouble is over. That of interruptions need not be.
+            // Ends the failures. Interruptions may continue.
             let _ = strace.take().map(Strace::detach);
         }
-        // Until it writes again, whatever was under way.
+        // Exchanges messages until the server writes to the log again.
         let mut messages = MESSAGES;
-        look_until("the log goes on", || {
+        look_until("the log contains a new record", || {
             peer.exchange(b"after\n");
             messages += 1;
             log().contains("'after'")
@@ -286,7 +284,7 @@ fn a_log_that_cannot_be_written_for_a_while_says_how_many_records_it_lost() {
         let lost: Vec<usize> =
             lost.captures_iter(&log).map(|line| line[1].parse().unwrap()).collect();
         assert_eq!(!lost.is_empty(), loses, "{fault}: {log}");
-        // A message has two records: each is in the log, or among those that are said to be missing.
+        // A message has two records: each is in the log or in the count of lost records.
         let written = log.matches("'message ").count() + log.matches("'after'").count();
         assert_eq!(written + lost.iter().sum::<usize>(), 2 * messages, "{fault}: {log}");
     }

@@ -1,4 +1,4 @@
-//! docs/RELIABILITY.md names tests: each of them is there.
+//! Test of docs/RELIABILITY.md: each test that the page names exists.
 
 use std::{
     collections::HashSet,
@@ -8,10 +8,10 @@ use std::{
 
 use regex::Regex;
 
-/// All Rust sources below a folder.
+/// Collects all Rust sources below a folder.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder of ours") {
-        let path = entry.expect("it can be listed").path();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the entry can be read").path();
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -20,37 +20,36 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What a reader would look for: the file, or for `mod.rs` and `tests.rs` also its folder.
-fn names(path: &Path) -> Vec<String> {
-    let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
-    let file = name(path);
+/// Returns the name that the page uses for a file: its stem, or for `mod.rs` and `tests.rs` its folder.
+fn page_name(path: &Path) -> String {
+    let stem = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
+    let file = stem(path);
     match &file[..] {
-        "mod" | "tests" => vec![name(path.parent().expect("a folder"))],
-        _ => vec![file],
+        "mod" | "tests" => stem(path.parent().expect("a folder")),
+        _ => file,
     }
 }
 
 #[test]
-fn every_test_that_the_page_of_promises_names_is_there() {
+fn every_test_that_the_reliability_page_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut files = Vec::new();
     for package in ["common", "server", "client", "tests"] {
         sources(&root.join(package), &mut files);
     }
     let function = Regex::new(r"fn (\w+)\(").unwrap();
-    let mut there = HashSet::new();
+    let mut existing = HashSet::new();
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        for name in names(&file) {
-            let tests = function.captures_iter(&text).map(|found| format!("{name}::{}", &found[1]));
-            there.extend(tests);
-        }
+        let name = page_name(&file);
+        let tests = function.captures_iter(&text).map(|found| format!("{name}::{}", &found[1]));
+        existing.extend(tests);
     }
     let page = fs::read_to_string(root.join("docs/RELIABILITY.md")).unwrap();
     let named = Regex::new(r"`(\w+::\w+)`").unwrap();
     let named: Vec<&str> =
         named.captures_iter(&page).map(|found| found.get(1).unwrap().as_str()).collect();
     assert!(named.len() > 50, "{named:?}");
-    let missing: Vec<_> = named.iter().filter(|name| !there.contains(**name)).collect();
+    let missing: Vec<_> = named.iter().filter(|name| !existing.contains(**name)).collect();
     assert!(missing.is_empty(), "no such tests: {missing:?}");
 }

@@ -1,4 +1,4 @@
-//! A fixed pool of workers serves any number of connections, and keeps them apart.
+//! Tests of the worker pool: a fixed number of threads serves any number of connections, each separately.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -15,19 +15,19 @@ use tests::{
 
 const WORKERS: &str = "worker-";
 
-fn workers(server: &EchoServer) -> usize {
+/// Returns the number of worker threads.
+fn worker_count(server: &EchoServer) -> usize {
     thread_names(server.pid()).iter().filter(|name| name.starts_with(WORKERS)).count()
 }
 
-/// Thousand connections in a burst -> the whole backlog is served; and no connection ever sees a
-/// byte of another's.
+/// The server serves a burst of a thousand connections, and no connection receives a byte of another.
 #[test]
-fn a_thousand_connections_at_once_are_served_by_two_workers() {
+fn two_workers_serve_a_thousand_connections() {
     raise_descriptor_limit();
     let server = EchoServer::start(&["--workers", "2", "--log-messages", "off"]);
     server.connect().exchange(b"the pool is at work");
     let threads = thread_names(server.pid()).len();
-    assert_eq!(workers(&server), 2, "{:?}", thread_names(server.pid()));
+    assert_eq!(worker_count(&server), 2, "{:?}", thread_names(server.pid()));
 
     let mut peers: Vec<Peer> = (0..1_000).map(|_| server.connect()).collect();
     for round in 0..3 {
@@ -39,32 +39,32 @@ fn a_thousand_connections_at_once_are_served_by_two_workers() {
             peer.expect(&payload(number));
         }
     }
-    assert_eq!(thread_names(server.pid()).len(), threads, "a connection costs no thread");
+    assert_eq!(thread_names(server.pid()).len(), threads, "connections started threads");
 
     let shares = epoll_shares(server.pid(), 50);
-    assert_eq!(shares.len(), 2, "each worker watches its own connections: {shares:?}");
+    assert_eq!(shares.len(), 2, "not every worker polls its own connections: {shares:?}");
     let largest = shares.iter().max().unwrap();
     let mean = shares.iter().sum::<usize>() / 2;
     assert!(largest * 4 <= mean * 5, "the largest share is over 1.25 of the mean: {shares:?}");
 }
 
-/// Says that it is over when it is dropped.
-struct Done<'a>(&'a AtomicBool);
+/// Guard that sets the flag on drop.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Done<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
     }
 }
 
-/// When all busy connections happen to sit on one worker, it gives some of them to the other, and no
-/// byte is lost or out of order on the way.
+/// All busy connections are on one worker: it moves some of them to the other worker, without a lost or
+/// reordered byte.
 #[test]
-fn a_worker_that_has_too_much_to_do_gives_connections_to_an_idle_one() {
+fn a_busy_worker_moves_connections_to_an_idle_one() {
     const CONNECTIONS: usize = 40;
     let server =
         EchoServer::start(&["--workers", "2", "--log-messages", "off", "--log-level", "debug"]);
-    // One after the other, so that the server's descriptors are in the same order.
+    // One after the other, so that the descriptors of the server have the same order as the peers.
     let peers: Vec<Peer> = (0..CONNECTIONS)
         .map(|_| {
             let mut peer = server.connect();
@@ -73,7 +73,7 @@ fn a_worker_that_has_too_much_to_do_gives_connections_to_an_idle_one() {
         })
         .collect();
     let watched = epoll_watched(server.pid(), 10);
-    let [one, other] = &watched[..] else { panic!("two workers watch: {watched:?}") };
+    let [one, other] = &watched[..] else { panic!("not two workers poll: {watched:?}") };
     let mut descriptors: Vec<u32> = one.union(other).copied().collect();
     let descriptors = descriptors.split_off(descriptors.len() - CONNECTIONS);
     let (mut busy, idle): (Vec<_>, Vec<_>) = descriptors
@@ -100,8 +100,8 @@ fn a_worker_that_has_too_much_to_do_gives_connections_to_an_idle_one() {
                 }
             });
         }
-        // However this ends, or those threads would never.
-        let _end = Done(&done);
+        // Ends the threads also after a failed assertion.
+        let _end = SetOnDrop(&done);
         server.wait_for_log(r"Moved \d+ busy connections to less busy workers$");
     });
     for (_, mut peer) in busy.into_iter().chain(idle) {
@@ -114,70 +114,72 @@ fn a_worker_that_has_too_much_to_do_gives_connections_to_an_idle_one() {
 }
 
 #[test]
-fn the_pool_has_as_many_workers_as_asked_for() {
+fn starts_the_configured_number_of_workers() {
     for count in [1, 5] {
         let server = EchoServer::start(&["--workers", &count.to_string()]);
-        // Each of them has begun by the time that every one could have been given a connection.
+        // All workers have started when each of them can have received a connection.
         let mut peers: Vec<Peer> = (0..count * 2).map(|_| server.connect()).collect();
         for peer in &mut peers {
             peer.exchange(b"hello");
         }
-        assert_eq!(workers(&server), count);
+        assert_eq!(worker_count(&server), count);
     }
 }
 
-/// Connect and close at once -> descriptor freed.
 #[test]
-fn connections_that_come_and_go_leave_no_descriptor_behind() {
+fn frees_the_descriptors_of_clients_that_disconnect_immediately() {
     let server = EchoServer::start(&["--workers", "1", "--log-level", "debug"]);
-    let mut witness = server.connect();
-    witness.exchange(b"before");
+    let mut other = server.connect();
+    other.exchange(b"before");
     let before = descriptor_count(server.pid());
 
     for _ in 0..500 {
         drop(server.connect());
     }
     let _ = server.log().wait_for_lines("{peer} disconnected without sending data$", 500);
-    // The one worker answers this in a turn of its own: by then the last of them has been dropped.
-    witness.exchange(b"after");
-    witness.exchange(b"after that");
+    // The only worker echoes these in separate turns: before the second, it has closed the last connection.
+    other.exchange(b"after");
+    other.exchange(b"after that");
     assert_eq!(descriptor_count(server.pid()), before);
 }
 
-/// RST while idle, mid-read, mid-write -> only that connection ends.
+/// A reset while the connection is idle, during a read, or during a write.
 #[test]
-fn a_reset_ends_its_own_connection_only() {
+fn a_reset_ends_only_its_own_connection() {
     let server = EchoServer::start(&["--workers", "1"]);
-    let mut witness = server.connect();
-    witness.exchange(b"before");
+    let mut other = server.connect();
+    other.exchange(b"before");
 
     let mut idle = server.connect();
     idle.exchange(b"hello");
     idle.reset();
-    let mut in_mid_line = server.connect();
-    in_mid_line.exchange(b"half a li");
-    in_mid_line.send(b"ne");
-    in_mid_line.reset();
-    let mut in_mid_echo = server.connect();
-    in_mid_echo.exchange(b"hello");
-    in_mid_echo.send(&Random::new(5).bytes(100_000));
-    in_mid_echo.reset();
+    let mut during_read = server.connect();
+    during_read.exchange(b"half a li");
+    during_read.send(b"ne");
+    during_read.reset();
+    let mut during_write = server.connect();
+    during_write.exchange(b"hello");
+    during_write.send(&Random::new(5).bytes(100_000));
+    during_write.reset();
 
     let _ = server.log().wait_for_lines(r"Connection with {peer} closed$", 3);
-    witness.exchange(b"after");
-    assert!(!server.log().text().contains("ERROR"), "a peer's fault is not the server's");
+    other.exchange(b"after");
+    assert!(
+        !server.log().text().contains("ERROR"),
+        "the server logs an error for a reset of a peer"
+    );
 }
 
-/// Greedy sender at full speed beside interactive ones -> they are served within their share.
+/// A peer that sends at full speed does not stall the other connection of its worker.
 #[test]
-fn one_worker_serves_others_beside_a_greedy_sender() {
+fn one_worker_serves_others_during_a_transfer_at_full_speed() {
     let server = EchoServer::start(&["--workers", "1", "--log-messages", "off"]);
-    let mut greedy = server.connect();
+    let mut fast = server.connect();
     let mut interactive = server.connect();
     let bytes = Random::new(22).bytes(20_000_000);
-    let sender = greedy.send_aside(bytes.clone());
-    greedy.expect(&bytes[..1_000_000]);
-    let receiver = std::thread::spawn(move || greedy.expect(&bytes[1_000_000..]));
+    let sender = fast.send_aside(bytes.clone());
+    fast.expect(&bytes[..1_000_000]);
+    let receiver = std::thread::spawn(move || fast.expect(&bytes[1_000_000..]));
     for _ in 0..100 {
         interactive.exchange(b"still there?");
     }
@@ -185,9 +187,9 @@ fn one_worker_serves_others_beside_a_greedy_sender() {
     receiver.join().unwrap();
 }
 
-/// Logging never puts a system call into the echo's path: no worker makes a `write` for the log.
+/// The log adds no system call to the echo: a worker does not write to the log itself.
 #[test]
-fn a_message_costs_a_worker_no_write_call() {
+fn a_worker_makes_no_write_call_for_a_message() {
     let server = EchoServer::start(&["--workers", "1"]);
     let mut peer = server.connect();
     peer.exchange(b"the worker is at work\n");
@@ -196,8 +198,7 @@ fn a_message_costs_a_worker_no_write_call() {
         peer.exchange(format!("message {number}\n").as_bytes());
     }
     let _ = server.log().wait_for_lines("Echoed to .*: 'message", 1_000);
-    // Waking the log's writer now and then would be none of the echo's business either; a write for
-    // every message, or for every tenth, is.
+    // The limit allows an occasional write that wakes the log thread, but not one per ten messages.
     let calls = write_calls(server.pid(), WORKERS) - before;
     assert!(calls < 100, "1,000 messages cost the worker {calls} write calls");
 }
