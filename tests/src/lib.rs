@@ -1,59 +1,33 @@
-//! What the black-box tests share: real processes, real sockets, a real terminal.
+//! Harness of the black-box tests: real processes, real sockets, a real terminal.
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`binaries`] | where the two programs are, freshly built |
-//! | [`server`] | a running `echo-server` and what it logs |
-//! | [`program`] | a program that is fed, read and waited for through pipes |
-//! | [`pty`] | a program in a pseudo-terminal, and its screen |
-//! | [`peer`] | a TCP client that says exactly what it expects |
+//! | [`programs`] | the two programs: where they are, and how to start, feed, read and end them |
+//! | [`net`] | peers: a TCP client with exact expectations, mock servers, servers with one fault |
+//! | [`system`] | what the kernel reports about processes and sockets |
+//! | [`requirements`] | tools and privileges that a test needs and a machine may lack |
 //! | [`deployment`] | the files that docs/DEPLOY.md shows |
-//! | [`load`] | a run of `echo-client load`, its processes and its report |
-//! | [`liar`] | an echo server inside the test that tells one lie, where the test says |
-//! | [`datagrams`] | an echo server for datagrams inside the test, and what a network does to them |
-//! | [`standin`] | a server inside the test that answers as the test says |
-//! | [`output`] | what a program writes, collected and waited for |
-//! | [`log`] | log lines compared by pattern |
-//! | [`procfs`] | what the kernel says of a process: threads, descriptors, sockets |
-//! | [`tcp`] | what the kernel says of a TCP socket |
-//! | [`strace`] | system calls that fail |
-//! | [`needs`] | what a test needs of the machine, and what is said of one that lacks it |
-//! | [`process`] | signals, exits and limits of processes |
-//! | [`payload`] | what tests send: the same in every run |
+//! | [`payload`] | bytes to send: the same in every run |
+//! | [`log`] | patterns of log lines |
+//! | [`wait`] | waiting for events, with a deadline |
 //!
-//! Nothing here sleeps, and nothing here asserts how long something took: every wait is for an
-//! event, and [`DEADLINE`] only keeps a broken program from hanging the tests for ever. What goes
-//! wrong is a panic that shows what was seen, so nothing here returns an error.
+//! Start with [`programs::EchoServer`] and [`net::Peer`]. Imports point from `programs` to `net`, to `system`, to
+//! the files beside them.
 //!
-//! It knows the programs by their command lines, their sockets and their output, never from inside.
+//! The harness knows the programs by their command lines, sockets and output only. It does not sleep and it does
+//! not measure time: every wait is for an event, and [`wait::DEADLINE`] only prevents that a broken program blocks
+//! the tests. A failure is a panic with the observed output, so no function returns an error.
 
 #![expect(
     clippy::missing_panics_doc,
-    reason = "a panic is how a test harness says what went wrong: every function here can"
+    reason = "a test harness reports failures by panics: every function here can panic"
 )]
 
-use std::time::Duration;
-
-pub mod binaries;
-pub mod datagrams;
 pub mod deployment;
-pub mod liar;
-pub mod load;
 pub mod log;
-pub mod needs;
-pub mod output;
+pub mod net;
 pub mod payload;
-pub mod peer;
-pub mod process;
-pub mod procfs;
-pub mod program;
-pub mod pty;
-pub mod server;
-pub mod standin;
-pub mod strace;
-pub mod tcp;
-
-/// How long to wait for something that must happen, before the test fails for it.
-///
-/// Far longer than anything takes, on the slowest machine: it is no measurement.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub mod programs;
+pub mod requirements;
+pub mod system;
+pub mod wait;

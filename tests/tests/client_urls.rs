@@ -8,7 +8,10 @@ use std::{
 };
 
 use tempfile::{TempDir, tempdir};
-use tests::{binaries::echo_client, payload, program::Program, pty::Terminal, server::EchoServer};
+use tests::{
+    payload,
+    programs::{EchoServer, Program, Terminal, binaries::echo_client},
+};
 
 /// Starts a server on a Unix socket; returns the directory of the socket, its URL and the server.
 fn unix_server() -> (TempDir, String, EchoServer) {
@@ -56,9 +59,9 @@ fn a_filter_over_a_unix_socket_half_closes_and_receives_the_whole_echo() {
     let sent = payload::numbered_lines("line", 300_000).into_bytes();
     let mut filter = Program::start(echo_client(), &[&url]);
     filter.feed_all(sent.clone());
-    let ended = filter.finish_unprompted();
+    let ended = filter.finish_with_open_stdin();
     assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
-    tests::peer::assert_same(&ended.stdout, &sent);
+    tests::net::assert_same_bytes(&ended.stdout, &sent);
 }
 
 /// The server replies after the end of its input, which it can detect only by the half-close.

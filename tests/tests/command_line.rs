@@ -1,8 +1,8 @@
 //! Tests of the command lines of both programs: usage errors, failures at the start, help and completions.
 
-use tests::{
+use tests::programs::{
+    Program,
     binaries::{echo_client, echo_server},
-    program::Program,
 };
 
 #[test]

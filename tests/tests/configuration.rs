@@ -3,11 +3,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use tempfile::{TempDir, tempdir};
-use tests::{
-    binaries::echo_server,
-    program::{Finished, Program},
-    server::{EchoServer, Launch},
-};
+use tests::programs::{EchoServer, Finished, Launch, Program, binaries::echo_server};
 
 /// Writes a configuration file into a temporary directory; returns both.
 fn file(text: &str) -> (TempDir, PathBuf) {
@@ -38,10 +34,10 @@ fn the_server_applies_its_configuration_file() {
     );
     let server = EchoServer::start_with(&["--config", path.to_str().expect("the path is UTF-8")]);
     let [length, raw] = server.addresses() else { panic!("the file names two listeners") };
-    let mut peer = tests::peer::Peer::connect(length.parse().expect("an address"));
+    let mut peer = tests::net::Peer::connect(length.parse().expect("an address"));
     peer.send(b"\0\0\0\x04exit");
-    peer.expect_rest(b"\0\0\0\x08Goodbye!");
-    let mut peer = tests::peer::Peer::connect(raw.parse().expect("an address"));
+    peer.expect_to_end(b"\0\0\0\x08Goodbye!");
+    let mut peer = tests::net::Peer::connect(raw.parse().expect("an address"));
     peer.send(b"exit\n");
     peer.expect(b"exit\n");
     drop(peer);
@@ -69,8 +65,13 @@ fn a_flag_overrides_the_environment_and_the_environment_overrides_the_file() {
 #[test]
 fn the_environment_alone_configures_the_server() {
     let server = Launch::new::<&str>(&[])
-        .listening()
-        .under(&["env", "ECHO_SERVER_PORT=0", "ECHO_SERVER_PROTOCOL=raw", "ECHO_SERVER_WORKRES=3"])
+        .without_port()
+        .wrapped_by(&[
+            "env",
+            "ECHO_SERVER_PORT=0",
+            "ECHO_SERVER_PROTOCOL=raw",
+            "ECHO_SERVER_WORKRES=3",
+        ])
         .start();
     let mut peer = server.connect();
     peer.send(b"exit\n");

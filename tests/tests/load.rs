@@ -5,14 +5,12 @@ use std::{fs, net::SocketAddr, time::Duration};
 use rustix::process::Signal;
 use serde_json::Value;
 use tests::{
-    binaries::echo_client,
-    liar::{Liar, Lie},
-    load::{Load, Report, prints},
-    process::Handle,
-    program::{Finished, Program},
-    pty::{Terminal, keys},
-    server::{EchoServer, Launch},
-    standin,
+    log::matches,
+    net::{Fault, FaultServer, mock_server},
+    programs::{
+        EchoServer, Finished, Launch, Load, Program, Report, Terminal, binaries::echo_client, keys,
+    },
+    system::process::Handle,
 };
 
 /// Options of a load test that runs until it is stopped.
@@ -33,8 +31,8 @@ fn run(server: SocketAddr, args: &str) -> Finished {
 
 /// Starts [`LONG`] against a server without faults and waits until all connections are in use; returns the load
 /// test, the server and the three processes.
-fn start_long() -> (Load, Liar, Vec<Handle>) {
-    let server = Liar::to_all(Lie::Nothing);
+fn start_long() -> (Load, FaultServer, Vec<Handle>) {
+    let server = FaultServer::on_all_connections(Fault::None);
     let load = Load::start(server.address(), LONG);
     server.wait_for_bytes(WARMED_UP);
     let processes = load.processes();
@@ -52,11 +50,11 @@ fn assert_all_end(processes: &[Handle]) {
 #[test]
 fn counts_and_checks_every_message() {
     let server = quiet_server();
-    let report = Report::of(
+    let report = Report::run(
         server.address(),
         "--processes 2 --connections 5 --messages 200 --size 1-300 --pipeline 8",
     );
-    report.expect_well();
+    report.expect_success();
     assert_eq!(report.messages(), 2 * 5 * 200);
     for word in ["p50", "p90", "p99", r"p99\.9", "max", "rate", "connect", "errors"] {
         assert!(report.prints(word), "{word} is missing: {report:?}");
@@ -73,8 +71,8 @@ fn checks_messages_of_any_size_and_pipeline_depth() {
         let args = format!(
             "--processes 1 --connections 3 --messages {messages} --size {size} --pipeline {depth}"
         );
-        let report = Report::of(server.address(), &args);
-        report.expect_well();
+        let report = Report::run(server.address(), &args);
+        report.expect_success();
         assert_eq!(report.messages(), 3 * messages, "{args}");
     }
 }
@@ -84,12 +82,12 @@ fn checks_messages_of_any_size_and_pipeline_depth() {
 fn loads_a_unix_socket() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("echo.sock");
-    standin::echo_at(&path);
+    mock_server::echo_on_unix_socket(&path);
     let url = format!("unix://{}", path.display());
     for more in ["", "--churn 20", "--rate 2000", "--size 1-100000", "--expect-restart"] {
         let args = format!("--processes 2 --connections 5 --messages 100 --pipeline 4 {more}");
-        let report = Report::at(&url, &args);
-        report.expect_well();
+        let report = Report::at_url(&url, &args);
+        report.expect_success();
         assert_eq!(report.messages(), 2 * 5 * 100, "{report:?}");
         assert_eq!(report.json("/plan/server"), &url[..]);
         let churn = if more.contains("churn") { 5 } else { 1 };
@@ -108,11 +106,11 @@ fn reports_a_missing_unix_socket_once_and_exits_with_1() {
 #[test]
 fn ends_after_its_duration() {
     let server = quiet_server();
-    let report = Report::of(
+    let report = Report::run(
         server.address(),
         "--processes 2 --connections 2 --duration 300ms --warmup 100ms --size 64 --rate 1000",
     );
-    report.expect_well();
+    report.expect_success();
     assert!(report.messages() > 0, "{report:?}");
 }
 
@@ -124,8 +122,8 @@ fn the_seed_determines_every_size() {
         let args = format!(
             "--processes 1 --connections 2 --messages 100 --size 1-1000 --pipeline 4 --seed {seed}"
         );
-        let report = Report::of(server.address(), &args);
-        report.expect_well();
+        let report = Report::run(server.address(), &args);
+        report.expect_success();
         report.json("/bytes_sent").as_u64().expect("a number")
     };
     assert_eq!(bytes(7), bytes(7));
@@ -136,11 +134,11 @@ fn the_seed_determines_every_size() {
 fn the_report_names_the_kind_of_loop() {
     let server = quiet_server();
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
-    let open = Report::of(server.address(), &format!("{run} --rate 2000"));
-    open.expect_well();
+    let open = Report::run(server.address(), &format!("{run} --rate 2000"));
+    open.expect_success();
     assert!(open.prints("open.loop") && open.prints("lag"), "{open:?}");
-    let closed = Report::of(server.address(), run);
-    closed.expect_well();
+    let closed = Report::run(server.address(), run);
+    closed.expect_success();
     assert!(closed.prints("closed.loop"), "{closed:?}");
 }
 
@@ -150,10 +148,10 @@ fn the_report_names_the_kind_of_loop() {
 fn a_rate_above_that_of_the_client_makes_the_result_client_limited() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --size 64 --duration 300ms --rate 3000000";
-    let report = Report::of(server.address(), run);
+    let report = Report::run(server.address(), run);
     assert_eq!((report.code(), report.verdict()), (4, "CLIENT-LIMITED"), "{report:?}");
     assert!(report.messages() > 0, "{report:?}");
-    report.expect_well();
+    report.expect_success();
 }
 
 /// Time without a scheduled message counts too.
@@ -161,21 +159,21 @@ fn a_rate_above_that_of_the_client_makes_the_result_client_limited() {
 fn measures_a_low_rate_over_the_whole_duration() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --size 64 --duration 500ms --rate 4";
-    let report = Report::of(server.address(), run);
+    let report = Report::run(server.address(), run);
     assert_eq!(report.messages(), 2, "{report:?}");
     let rate = report.json("/rate").as_f64().expect("a number");
     assert!(rate <= 4.0, "{rate} messages a second instead of at most 4: {report:?}");
-    report.expect_well();
+    report.expect_success();
 }
 
 #[test]
 fn churn_reconnects_and_loses_nothing() {
     let server = quiet_server();
-    let report = Report::of(
+    let report = Report::run(
         server.address(),
         "--processes 2 --connections 3 --messages 100 --size 64 --pipeline 4 --churn 10",
     );
-    report.expect_well();
+    report.expect_success();
     assert_eq!(report.messages(), 2 * 3 * 100);
     let connects = server.log().wait_for_lines("New client connected", 2 * 3 * 10).len();
     assert_eq!(connects, 2 * 3 * 10);
@@ -184,14 +182,14 @@ fn churn_reconnects_and_loses_nothing() {
 #[test]
 fn exits_with_0_if_all_assertions_hold_and_otherwise_with_3() {
     // A client that waits for replies is never the bottleneck.
-    let server = Liar::to_all(Lie::Delay(Duration::from_millis(2)));
+    let server = FaultServer::on_all_connections(Fault::Delay(Duration::from_millis(2)));
     for (asserts, code) in [
         ("--assert p99<1m --assert errors=0 --assert rate>1", 0),
         ("--assert p99<1ns", 3),
         ("--assert errors=0 --assert rate>1000000000000 --assert p50<1m", 3),
     ] {
         let run = "--processes 1 --connections 2 --messages 10 --size 64";
-        let report = Report::of(server.address(), &format!("{run} {asserts}"));
+        let report = Report::run(server.address(), &format!("{run} {asserts}"));
         assert_eq!(report.code(), code, "{asserts}: {report:?}");
         assert_eq!(report.verdict(), "VALID", "{asserts}: {report:?}");
     }
@@ -201,15 +199,15 @@ fn exits_with_0_if_all_assertions_hold_and_otherwise_with_3() {
 fn names_an_assertion_that_does_not_hold() {
     let server = quiet_server();
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
-    let report = Report::of(server.address(), &format!("{run} --assert p99<1ns"));
-    assert!(report.prints("p99 ?< ?1 ?ns") || prints(&report.ended.stderr, "p99 ?< ?1 ?ns"));
+    let report = Report::run(server.address(), &format!("{run} --assert p99<1ns"));
+    assert!(report.prints("p99 ?< ?1 ?ns") || matches(&report.ended.stderr, "p99 ?< ?1 ?ns"));
 }
 
 #[test]
 fn a_failure_takes_precedence_over_an_assertion() {
-    let server = Liar::to_first(Lie::FlipBit(70));
+    let server = FaultServer::on_first_connection(Fault::FlipBit(70));
     let run = "--processes 1 --connections 2 --messages 100 --size 64";
-    let report = Report::of(server.address(), &format!("{run} --assert p99<1ns"));
+    let report = Report::run(server.address(), &format!("{run} --assert p99<1ns"));
     report.expect_failure();
 }
 
@@ -247,7 +245,7 @@ fn reports_a_usage_error_in_one_line_and_exits_with_2() {
 
 #[test]
 fn reports_a_failed_connection_once_and_exits_with_1() {
-    let closed = standin::nobody();
+    let closed = mock_server::unused_address();
     let ended = run(closed, "--processes 3 --connections 2 --messages 10");
     assert_eq!(ended.code(), 1, "{ended:?}");
     assert_eq!(
@@ -292,7 +290,7 @@ fn a_restart_under_load_loses_nothing() {
         let _ = new.log().wait_for_lines("New client connected", 12);
         load.program.signal(Signal::INT);
         let report = load.finish();
-        report.expect_well();
+        report.expect_success();
         let drains = report.json("/drains").as_u64().expect("a number");
         assert!(drains >= 12, "{report:?}");
         assert_eq!(report.json("/bytes_lost"), 0, "{report:?}");
@@ -313,7 +311,7 @@ fn a_restart_between_short_connections_is_no_error() {
     let _ = new.log().wait_for_lines("New client connected", 24);
     load.program.signal(Signal::INT);
     let report = load.finish();
-    report.expect_well();
+    report.expect_success();
     assert_eq!(report.json("/errors"), &serde_json::json!({}), "{report:?}");
     assert_eq!(report.json("/bytes_lost"), 0, "{report:?}");
 }
@@ -337,7 +335,7 @@ fn sigint_and_sigterm_end_the_test_with_a_report() {
         let (load, _server, processes) = start_long();
         load.program.signal(signal);
         let report = load.finish();
-        report.expect_well();
+        report.expect_success();
         assert!(report.messages() >= WARMED_UP / 64, "{report:?}");
         assert_eq!(report.json("/stopped_early"), true, "{report:?}");
         assert!(report.prints("stopped"), "{report:?}");
@@ -348,15 +346,15 @@ fn sigint_and_sigterm_end_the_test_with_a_report() {
 /// The terminal sends SIGINT to all processes at the same time.
 #[test]
 fn ctrl_c_in_a_terminal_ends_the_test_with_a_report() {
-    let server = Liar::to_all(Lie::Nothing);
+    let server = FaultServer::on_all_connections(Fault::None);
     let home = tempfile::tempdir().expect("a temporary directory");
     let args: Vec<&str> = ["load"].into_iter().chain(LONG.split_whitespace()).collect();
     let mut terminal = Terminal::client(server.address(), &args, home.path());
-    terminal.wait_for_screen("a line of progress", |screen| prints(screen, "p99.*error"));
+    terminal.wait_for_screen("a line of progress", |screen| matches(screen, "p99.*error"));
     terminal.send(keys::CTRL_C);
     let (status, screen) = terminal.finish();
     assert!(matches!(status, 0 | 4), "{screen}");
-    assert!(prints(&screen, r"\bVALID\b|CLIENT-LIMITED"), "{screen}");
+    assert!(matches(&screen, r"\bVALID\b|CLIENT-LIMITED"), "{screen}");
 }
 
 #[test]
@@ -368,7 +366,7 @@ fn all_processes_end_when_their_parent_is_killed() {
 
 #[test]
 fn names_a_killed_process_and_fails() {
-    let server = Liar::to_all(Lie::Nothing);
+    let server = FaultServer::on_all_connections(Fault::None);
     let load = Load::start(server.address(), "--processes 3 --connections 2 --duration 2s");
     server.wait_for_bytes(64 * 100);
     let processes = load.processes();
@@ -376,14 +374,14 @@ fn names_a_killed_process_and_fails() {
     let ended = load.finish().ended;
     assert_eq!(ended.code(), 1, "{ended:?}");
     let output = format!("{}{}", ended.stdout_text(), ended.stderr);
-    assert!(prints(&output, r"process \d.*(signal|killed|died|ended)"), "{output}");
+    assert!(matches(&output, r"process \d.*(signal|killed|died|ended)"), "{output}");
     assert_all_end(&processes);
 }
 
 /// The parent gives up a stopped process, names it and ends it.
 #[test]
 fn names_a_process_that_does_not_respond_and_fails() {
-    let server = Liar::to_all(Lie::Nothing);
+    let server = FaultServer::on_all_connections(Fault::None);
     let load = Load::start(
         server.address(),
         "--processes 2 --connections 2 --duration 500ms --size 64 --timeout 500ms",
@@ -394,7 +392,7 @@ fn names_a_process_that_does_not_respond_and_fails() {
     let ended = load.finish().ended;
     assert_eq!(ended.code(), 1, "{ended:?}");
     let output = format!("{}{}", ended.stdout_text(), ended.stderr);
-    assert!(prints(&output, r"process \d"), "{output}");
+    assert!(matches(&output, r"process \d"), "{output}");
     assert_all_end(&processes);
 }
 
@@ -407,7 +405,7 @@ fn reports_a_full_disk_in_one_line_and_exits_with_1() {
         let ended = run(server.address(), &args);
         assert_eq!(ended.code(), 1, "{ended:?}");
         let line = ended.error_line();
-        assert!(line.contains("/dev/full") && prints(line, "no space left"), "{line}");
+        assert!(line.contains("/dev/full") && matches(line, "no space left"), "{line}");
     }
 }
 
@@ -450,7 +448,7 @@ fn reports_too_many_connections_for_the_descriptor_limit_before_the_load_starts(
         Program::start("sh".into(), &[&["-c", script, client], &args[..]].concat()).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
     let line = ended.error_line();
-    assert!(prints(line, "descriptor|open files|ulimit") && line.contains("64"), "{line}");
+    assert!(matches(line, "descriptor|open files|ulimit") && line.contains("64"), "{line}");
     let (_, log) = server.terminate();
     assert!(!log.contains("New client connected"), "the load has started: {log}");
 }
@@ -476,7 +474,7 @@ fn merge_adds_up_reports() {
         let args = ["load", "merge", &one, &two, "--json", &merged];
         let ended = Program::start(echo_client(), &args).finish();
         assert!(matches!(ended.code(), 0 | 4), "{ended:?}");
-        assert!(prints(ended.stdout_text(), r"messages\D*320\b"), "{ended:?}");
+        assert!(matches(ended.stdout_text(), r"messages\D*320\b"), "{ended:?}");
         let json = fs::read(&merged).unwrap_or_else(|error| panic!("{merged}: {error}"));
         let json: Value = serde_json::from_slice(&json).expect("a report is JSON");
         assert_eq!(json["messages"], 320, "{json:#}");
@@ -502,8 +500,8 @@ fn merge_reports_an_invalid_file_in_one_line_and_exits_with_1() {
 fn quiet_prints_only_the_verdict() {
     let server = quiet_server();
     let report =
-        Report::of(server.address(), "--processes 1 --connections 2 --messages 100 --quiet");
-    report.expect_well();
+        Report::run(server.address(), "--processes 1 --connections 2 --messages 100 --quiet");
+    report.expect_success();
     assert_eq!(report.ended.stdout_text().lines().count(), 1, "{report:?}");
     assert_eq!(report.messages(), 200);
 }
@@ -514,7 +512,7 @@ fn quiet_prints_only_the_verdict() {
 fn find_rate_reports_the_highest_rate_and_all_steps() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --duration 100ms --warmup 50ms --size 64 --quiet";
-    let report = Report::of(server.address(), &format!("{run} --find-rate p99<50ms"));
+    let report = Report::run(server.address(), &format!("{run} --find-rate p99<50ms"));
     let steps = report.json("/find_rate/steps").as_array().expect("a list");
     assert!(steps.len() > 1, "{report:?}");
     let rates: Vec<f64> = steps.iter().filter_map(|step| step["target_rate"].as_f64()).collect();
@@ -529,7 +527,7 @@ fn find_rate_reports_the_highest_rate_and_all_steps() {
 fn find_rate_prints_all_steps() {
     let server = quiet_server();
     let run = "--processes 1 --connections 4 --duration 100ms --warmup 50ms --size 64";
-    let report = Report::of(server.address(), &format!("{run} --find-rate p99<1ns"));
+    let report = Report::run(server.address(), &format!("{run} --find-rate p99<1ns"));
     // On a busy host the client is late, and the status is that of a client-limited result.
     assert!([3, 4].contains(&report.code()), "{report:?}");
     assert!(report.prints("rate.*p50.*p99.*max"), "{report:?}");

@@ -2,11 +2,8 @@
 
 use rustix::process::Signal;
 use tests::{
-    binaries::echo_client,
-    datagrams::{Datagrams, Network},
-    load::{Load, Report},
-    program::{Finished, Program},
-    standin,
+    net::{UdpFault, UdpFaultServer, mock_server},
+    programs::{Finished, Load, Program, Report, binaries::echo_client},
 };
 
 /// Options of a load test with 6 sockets, each of which sends 105 datagrams. The last five follow the last
@@ -17,8 +14,8 @@ const SENT: u64 = 6 * 105;
 const TENTHS: u64 = 6 * 10;
 
 #[track_caller]
-fn run(network: Network) -> Report {
-    Report::at(&Datagrams::through(network).url(), RUN)
+fn run(network: UdpFault) -> Report {
+    Report::at_url(&UdpFaultServer::start(network).url(), RUN)
 }
 
 /// Expects these figures, by their names in the report, and 0 for all other datagram figures.
@@ -42,10 +39,10 @@ fn client(args: &str) -> Finished {
 
 #[test]
 fn counts_and_checks_every_datagram() {
-    let server = Datagrams::through(Network::Perfect);
+    let server = UdpFaultServer::start(UdpFault::None);
     for more in ["", "--size 16", "--size 16-3000", "--rate 2000"] {
-        let report = Report::at(&server.url(), &format!("{RUN} {more}"));
-        report.expect_well();
+        let report = Report::at_url(&server.url(), &format!("{RUN} {more}"));
+        report.expect_success();
         assert_eq!(report.messages(), SENT, "{report:?}");
         expect(&report, &[]);
     }
@@ -53,15 +50,15 @@ fn counts_and_checks_every_datagram() {
 
 #[test]
 fn echoes_the_longest_datagrams() {
-    let server = Datagrams::through(Network::Perfect);
-    let report = Report::at(&server.url(), "--connections 2 --messages 20 --size 65507");
-    report.expect_well();
+    let server = UdpFaultServer::start(UdpFault::None);
+    let report = Report::at_url(&server.url(), "--connections 2 --messages 20 --size 65507");
+    report.expect_success();
     assert_eq!(report.json("/bytes_checked"), 2 * 20 * 65_507);
 }
 
 #[test]
 fn reports_lost_datagrams_without_failing() {
-    let report = run(Network::Swallows(10));
+    let report = run(UdpFault::Drop(10));
     assert!([0, 4].contains(&report.code()), "{report:?}");
     assert_eq!(report.messages(), SENT - TENTHS);
     expect(&report, &[("lost", TENTHS)]);
@@ -70,9 +67,9 @@ fn reports_lost_datagrams_without_failing() {
 
 #[test]
 fn an_assertion_can_limit_the_loss() {
-    let server = Datagrams::through(Network::Swallows(10));
+    let server = UdpFaultServer::start(UdpFault::Drop(10));
     for (condition, status) in [("lost<10%", 0), ("lost<9%", 3), ("lost<60", 3), ("sent=630", 0)] {
-        let report = Report::at(&server.url(), &format!("{RUN} --assert {condition}"));
+        let report = Report::at_url(&server.url(), &format!("{RUN} --assert {condition}"));
         assert!([status, if status == 0 { 4 } else { 3 }].contains(&report.code()), "{report:?}");
     }
 }
@@ -80,24 +77,24 @@ fn an_assertion_can_limit_the_loss() {
 /// An open loop keeps its schedule despite lost datagrams.
 #[test]
 fn an_open_loop_counts_the_same_loss() {
-    let server = Datagrams::through(Network::Swallows(10));
-    let report = Report::at(&server.url(), &format!("{RUN} --rate 3000"));
+    let server = UdpFaultServer::start(UdpFault::Drop(10));
+    let report = Report::at_url(&server.url(), &format!("{RUN} --rate 3000"));
     assert_eq!(report.messages(), SENT - TENTHS);
     expect(&report, &[("lost", TENTHS)]);
 }
 
 #[test]
 fn counts_duplicates() {
-    let report = run(Network::Repeats(10));
-    report.expect_well();
+    let report = run(UdpFault::Duplicate(10));
+    report.expect_success();
     assert_eq!(report.messages(), SENT);
     expect(&report, &[("duplicates", TENTHS)]);
 }
 
 #[test]
 fn counts_a_datagram_that_arrives_after_a_later_one_as_reordered() {
-    let report = run(Network::HoldsBack(10));
-    report.expect_well();
+    let report = run(UdpFault::Reorder(10));
+    report.expect_success();
     assert_eq!(report.messages(), SENT);
     expect(&report, &[("reordered", TENTHS)]);
 }
@@ -105,10 +102,10 @@ fn counts_a_datagram_that_arrives_after_a_later_one_as_reordered() {
 /// With a pipeline of one, the client sends the next datagram after the timeout of the delayed one.
 #[test]
 fn counts_a_datagram_that_arrives_after_its_timeout_as_late() {
-    let server = Datagrams::through(Network::HoldsBack(50));
+    let server = UdpFaultServer::start(UdpFault::Reorder(50));
     let report =
-        Report::at(&server.url(), &format!("{RUN} --pipeline 1").replace("--pipeline 2 ", ""));
-    report.expect_well();
+        Report::at_url(&server.url(), &format!("{RUN} --pipeline 1").replace("--pipeline 2 ", ""));
+    report.expect_success();
     assert_eq!(report.messages(), SENT);
     expect(&report, &[("late", 12), ("reordered", 12)]);
     assert!(report.latency_ms("max") >= 400.0, "{report:?}");
@@ -117,8 +114,8 @@ fn counts_a_datagram_that_arrives_after_its_timeout_as_late() {
 #[test]
 fn locates_wrong_bytes_and_fails() {
     for (network, message) in [
-        (Network::Damages(50), r"socket \d, datagram \d+, offset 63: one byte is damaged"),
-        (Network::Cuts(50), r"socket \d, datagram \d+, offset 63: missing: the last 1 byte\b"),
+        (UdpFault::Corrupt(50), r"socket \d, datagram \d+, offset 63: one byte is damaged"),
+        (UdpFault::Truncate(50), r"socket \d, datagram \d+, offset 63: missing: the last 1 byte\b"),
     ] {
         let report = run(network);
         report.expect_failure();
@@ -131,21 +128,21 @@ fn locates_wrong_bytes_and_fails() {
 
 #[test]
 fn counts_foreign_datagrams_as_strangers() {
-    let report = run(Network::Adds(10));
-    report.expect_well();
+    let report = run(UdpFault::Inject(10));
+    report.expect_success();
     expect(&report, &[("strangers", TENTHS)]);
 }
 
 #[test]
 fn fails_if_the_server_closes_its_socket() {
-    let report = run(Network::Leaves(50));
+    let report = run(UdpFault::Stop(50));
     report.expect_failure();
     assert!(report.prints(r"\d unreachable"), "{report:?}");
 }
 
 #[test]
 fn reports_a_missing_server_before_the_load_starts() {
-    let closed = format!("udp://{}", standin::nobody());
+    let closed = format!("udp://{}", mock_server::unused_address());
     let ended = client(&format!("load {closed}"));
     assert_eq!((ended.code(), ended.stdout_text()), (1, ""));
     let expected = format!(
@@ -156,7 +153,7 @@ fn reports_a_missing_server_before_the_load_starts() {
 
 #[test]
 fn does_not_start_the_load_if_the_server_does_not_reply() {
-    let server = Datagrams::through(Network::Swallows(1));
+    let server = UdpFaultServer::start(UdpFault::Drop(1));
     let ended = client(&format!("load {} --timeout 300ms", server.url()));
     assert_eq!((ended.code(), ended.stdout_text()), (1, ""));
     assert!(ended.error_line().ends_with("(no answer within 300ms)"), "{ended:?}");
@@ -165,9 +162,9 @@ fn does_not_start_the_load_if_the_server_does_not_reply() {
 /// The network did not lose a datagram that the full receive buffer of the client dropped.
 #[test]
 fn full_receive_buffers_make_the_result_client_limited() {
-    let server = Datagrams::through(Network::Perfect);
+    let server = UdpFaultServer::start(UdpFault::None);
     let args = "--connections 1 --size 60000 --rate 50 --duration 1s";
-    let load = Load::at(&server.url(), args);
+    let load = Load::at_url(&server.url(), args);
     // The first datagram is the probe with which the parent process checks that the server replies.
     server.flood(0, || {});
     server.flood(1000, || {
@@ -199,7 +196,7 @@ fn refuses_options_that_udp_does_not_support_by_name() {
 
 #[test]
 fn merge_adds_up_the_reports_of_several_hosts() {
-    let server = Datagrams::through(Network::Swallows(10));
+    let server = UdpFaultServer::start(UdpFault::Drop(10));
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file =
         |name: &str| directory.path().join(name).to_str().expect("the path is UTF-8").to_owned();

@@ -8,10 +8,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tests::{
     log,
+    net::Peer,
     payload::numbered_lines,
-    peer::Peer,
-    procfs,
-    server::{EchoServer, Launch},
+    programs::{EchoServer, Launch},
+    wait::wait_until,
 };
 
 /// Waits for `count` messages of a peer; returns the quoted text of the last `Received from` line, which must be
@@ -31,7 +31,7 @@ fn logged_message(server: &EchoServer, peer: SocketAddr, count: usize) -> String
 /// Ends a session by `exit`.
 fn end_session(mut peer: Peer) {
     peer.send(b"exit\n");
-    peer.expect_rest(b"Goodbye!\n");
+    peer.expect_to_end(b"Goodbye!\n");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn logs_the_payload_of_frames() {
     let address = peer.address();
     peer.exchange(b"\0\0\0\x05hello\0\0\0\x03a\nb");
     peer.send(b"\0\0\0\x04EXIT");
-    peer.expect_rest(b"\0\0\0\x08Goodbye!");
+    peer.expect_to_end(b"\0\0\0\x08Goodbye!");
     drop(peer);
     assert_eq!(
         server.session_log(address),
@@ -168,7 +168,7 @@ fn truncates_a_long_message() {
 
     let mut flood = vec![b'z'; 10_000_000];
     flood.push(b'\n');
-    let sender = peer.send_aside(flood.clone());
+    let sender = peer.send_in_background(flood.clone());
     peer.expect(&flood);
     sender.join().unwrap().unwrap();
     let address = peer.address();
@@ -207,7 +207,7 @@ fn log_messages_off_logs_sessions_without_their_messages() {
 
 #[test]
 fn log_level_warning_omits_information() {
-    let server = Launch::new(&["--log-level", "warning"]).unannounced().start();
+    let server = Launch::new(&["--log-level", "warning"]).without_start_line().start();
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
     end_session(peer);
@@ -263,7 +263,7 @@ fn logs_to_the_log_file_instead_of_standard_error() {
     let file = directory.path().join("echo.log");
     fs::write(&file, "what an earlier server logged\n").unwrap();
 
-    let server = Launch::new(&["--log-file", file.to_str().unwrap()]).unannounced().start();
+    let server = Launch::new(&["--log-file", file.to_str().unwrap()]).without_start_line().start();
     let mut peer = server.connect();
     let address = peer.address();
     peer.exchange(b"Hello, Server!\n");
@@ -296,15 +296,15 @@ fn logs_to_the_log_file_instead_of_standard_error() {
 fn sighup_reopens_the_log_file() {
     let directory = tempfile::tempdir().unwrap();
     let [file, moved] = ["echo.log", "echo.log.1"].map(|name| directory.path().join(name));
-    let server = Launch::new(&["--log-file", file.to_str().unwrap()]).unannounced().start();
+    let server = Launch::new(&["--log-file", file.to_str().unwrap()]).without_start_line().start();
     let mut peer = server.connect();
     peer.exchange(b"before\n");
     let log = |file| fs::read_to_string(file).unwrap_or_default();
-    procfs::look_until("the message is logged", || log(&file).contains("Echoed to"));
+    wait_until("the message is logged", || log(&file).contains("Echoed to"));
     fs::rename(&file, &moved).unwrap();
     peer.exchange(b"meanwhile\n");
     server.signal(Signal::HUP);
-    procfs::look_until("the new file exists", || file.exists());
+    wait_until("the new file exists", || file.exists());
     peer.exchange(b"after\n");
     end_session(peer);
     assert_eq!(server.terminate().0.code(), Some(0));
@@ -352,7 +352,7 @@ fn a_broken_pipe_of_the_log_does_not_stop_the_echo() {
     server.log().close_at_next_bytes();
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
-    let _ = server.log().to_end();
+    let _ = server.log().read_to_end();
     for number in 0..1_000 {
         peer.exchange(format!("message {number}\n").as_bytes());
     }
@@ -416,14 +416,14 @@ fn a_stalled_log_does_not_block_the_shutdown() {
 /// Exchanges far more lines than a pipe and the queue of the log hold.
 fn exchange_more_than_the_log_buffers(peer: &mut Peer) {
     let lines = format!("{}\n", "x".repeat(1_000)).repeat(10_000);
-    let sender = peer.send_aside(lines.clone());
+    let sender = peer.send_in_background(lines.clone());
     peer.expect(lines.as_bytes());
     sender.join().expect("the sender does not panic").expect("the server reads everything");
 }
 
 #[test]
 fn a_log_on_a_full_disk_does_not_stop_the_echo() {
-    let server = Launch::new(&["--log-file", "/dev/full"]).unannounced().start();
+    let server = Launch::new(&["--log-file", "/dev/full"]).without_start_line().start();
     let mut peer = server.connect();
     for number in 0..1_000 {
         peer.exchange(format!("message {number}\n").as_bytes());
@@ -438,7 +438,7 @@ fn a_shutdown_writes_every_record() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let lines = numbered_lines("message", 20_000);
-    let sender = peer.send_aside(lines.clone());
+    let sender = peer.send_in_background(lines.clone());
     peer.expect(lines.as_bytes());
     sender.join().unwrap().unwrap();
     drop(peer);

@@ -1,6 +1,10 @@
 //! Tests of `echo-client ping` over TCP: a line for each round trip, the summary, and the exit status.
 
-use tests::{log::pattern, program::Program, server::EchoServer, standin};
+use tests::{
+    log::pattern,
+    net::mock_server,
+    programs::{EchoServer, Program},
+};
 
 #[test]
 fn prints_a_line_for_each_round_trip_and_a_summary() {
@@ -36,7 +40,8 @@ fn completes_round_trips_of_any_size() {
 
 #[test]
 fn exits_with_1_if_the_server_never_replies() {
-    let silent = standin::serve(|mut stream| while !standin::receive(&mut stream).is_empty() {});
+    let silent =
+        mock_server::serve(|mut stream| while !mock_server::receive(&mut stream).is_empty() {});
     let args = ["ping", "--count", "2", "--interval", "1ms", "--timeout", "100ms"];
     let ended = Program::client(silent, &args).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
@@ -46,7 +51,7 @@ fn exits_with_1_if_the_server_never_replies() {
 
 #[test]
 fn exits_with_1_if_it_cannot_connect() {
-    let ended = Program::client(standin::nobody(), &["ping", "--count", "1"]).finish();
+    let ended = Program::client(mock_server::unused_address(), &["ping", "--count", "1"]).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
     assert!(ended.stderr.contains("Could not connect to server at"), "{ended:?}");
 }
@@ -54,9 +59,9 @@ fn exits_with_1_if_it_cannot_connect() {
 /// A wrong reply counts as lost.
 #[test]
 fn exits_with_1_if_the_server_changes_a_byte() {
-    let server = standin::serve(|mut stream| {
+    let server = mock_server::serve(|mut stream| {
         loop {
-            let mut bytes = standin::receive(&mut stream);
+            let mut bytes = mock_server::receive(&mut stream);
             let Some(middle) = bytes.len().checked_sub(1).map(|last| last / 2) else { return };
             bytes[middle] ^= 1;
             if std::io::Write::write_all(&mut stream, &bytes).is_err() {

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 use tempfile::tempdir;
-use tests::{log, procfs::look_until, server::EchoServer, tcp};
+use tests::{log, programs::EchoServer, system::tcp, wait::wait_until};
 
 const LISTEN: &str = "tcp://127.0.0.1:0?proxy=required";
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -62,7 +62,7 @@ fn the_log_names_the_client_and_the_proxy() {
         proxy.send(&[&header(source)[..], b"hello\n"].concat());
         proxy.expect(b"hello\n");
         proxy.send(b"exit\n");
-        proxy.expect_rest(b"Goodbye!\n");
+        proxy.expect_to_end(b"Goodbye!\n");
         let through = proxy.address();
         drop(proxy);
         let connected =
@@ -105,7 +105,7 @@ fn accepts_a_header_that_arrives_byte_by_byte() {
         }
         proxy.expect(b"hello\n");
         proxy.send(b"exit\n");
-        proxy.expect_rest(b"Goodbye!\n");
+        proxy.expect_to_end(b"Goodbye!\n");
     }
 }
 
@@ -121,7 +121,7 @@ fn the_limit_for_one_address_counts_clients_and_not_the_proxy() {
         b"Server is full: it serves 1 connection from one address at most. Try again later.\r\n";
     let mut first = connect("203.0.113.7:5000");
     first.expect(b"in\n");
-    connect("203.0.113.7:5001").expect_rest(refusal);
+    connect("203.0.113.7:5001").expect_to_end(refusal);
     server.wait_for_log(
         r"WARNING - Refused 203\.0\.113\.7:5001: at the limit of 1 connection from one address$",
     );
@@ -226,7 +226,7 @@ fn a_header_without_a_source_leaves_the_address_of_the_socket() {
     for header in [local(), b"PROXY UNKNOWN\r\n".to_vec()] {
         let mut peer = server.connect();
         peer.send(&[&header[..], b"hello\nexit\n"].concat());
-        peer.expect_rest(b"hello\nGoodbye!\n");
+        peer.expect_to_end(b"hello\nGoodbye!\n");
         let address = peer.address();
         drop(peer);
         let lines = server.session_log(address);
@@ -283,7 +283,7 @@ fn a_reset_during_a_header_ends_only_its_own_connection() {
     let mut peer = server.connect();
     peer.send(b"PROXY");
     let address = peer.address();
-    look_until("the server has read the bytes", || {
+    wait_until("the server has read the bytes", || {
         tcp::socket(server.address(), address).unread == 0
     });
     peer.reset();

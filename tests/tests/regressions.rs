@@ -5,8 +5,8 @@ use rustix::{
     process::Signal,
 };
 use tests::{
-    peer::Peer,
-    server::{EchoServer, Launch},
+    net::Peer,
+    programs::{EchoServer, Launch},
 };
 
 /// Stops the server, then sends a line with a byte of urgent data before its second half. A server that
@@ -39,7 +39,7 @@ fn a_drain_echoes_the_bytes_after_urgent_data() {
     send_urgent(&server, &mut peer);
     server.signal(Signal::TERM);
     server.signal(Signal::CONT);
-    peer.expect_rest(b"before ! after\n");
+    peer.expect_to_end(b"before ! after\n");
 }
 
 /// The acceptor waited for room in the dispatch queue after the workers had left at the drain deadline.

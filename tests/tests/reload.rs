@@ -5,10 +5,9 @@ use std::{fs, os::unix::net::UnixStream, path::PathBuf};
 use rustix::process::Signal;
 use tempfile::{TempDir, tempdir};
 use tests::{
-    load::Load,
-    peer::Peer,
-    procfs::look_until,
-    server::{EchoServer, Launch},
+    net::Peer,
+    programs::{EchoServer, Launch, Load},
+    wait::wait_until,
 };
 
 /// Server with a configuration file that a test can replace.
@@ -23,7 +22,7 @@ impl Configured {
         let file = dir.path().join("echo.toml");
         fs::write(&file, settings).expect("the file can be written");
         let file = file.to_str().expect("the path is UTF-8");
-        let server = Launch::new(&["--config", file]).listening().start();
+        let server = Launch::new(&["--config", file]).without_port().start();
         Self { server, dir }
     }
 
@@ -61,7 +60,7 @@ fn a_reload_under_load_loses_nothing() {
         drop(UnixStream::connect(&socket).expect("the new socket listens"));
     }
     let report = load.finish();
-    report.expect_well();
+    report.expect_success();
     assert!(
         !configured.path("echo-0.sock").exists(),
         "the file of the removed listener still exists"
@@ -86,7 +85,7 @@ fn applies_changed_settings_and_warns_about_those_that_need_a_restart() {
     server.wait_for_log("WARNING - 'log-format' differs from its value at the start");
     server.wait_for_log("INFO - Changed log-messages: true -> false \\(.*echo.toml:2\\)$");
     server.wait_for_log("INFO - Configuration reloaded$");
-    let refusal = String::from_utf8(Peer::connect(server.address()).rest()).expect("text");
+    let refusal = String::from_utf8(Peer::connect(server.address()).read_to_end()).expect("text");
     assert!(refusal.contains("1 connection on this listener"), "{refusal}");
     peer.exchange(b"after\n");
 
@@ -144,11 +143,12 @@ fn a_removed_listener_keeps_its_connections_and_a_changed_one_loses_nothing() {
         Configured::start("listen = ['tcp://127.0.0.1:0', 'udp://127.0.0.1:0?rate=off']");
     let server = &configured.server;
     let [tcp, udp] = server.addresses() else { panic!("the file names two listeners") };
-    let stream = Load::at(&format!("tcp://{tcp}"), "--connections 20 --warmup 0s --duration 3s");
-    let datagrams = Load::at(udp, "--connections 4 --warmup 0s --duration 3s");
+    let stream =
+        Load::at_url(&format!("tcp://{tcp}"), "--connections 20 --warmup 0s --duration 3s");
+    let datagrams = Load::at_url(udp, "--connections 4 --warmup 0s --duration 3s");
     server.wait_for_log("Received from .*");
     // The load test opens no further connections.
-    look_until("all connections are open", || {
+    wait_until("all connections are open", || {
         server.log().text().matches("New client connected").count() >= 20
     });
     for round in 1..=5 {
@@ -161,6 +161,6 @@ fn a_removed_listener_keeps_its_connections_and_a_changed_one_loses_nothing() {
         let _ = server.log().wait_for_lines("Configuration reloaded$", round);
     }
     assert!(std::net::TcpStream::connect(tcp).is_err(), "the removed listener still accepts");
-    stream.finish().expect_well();
-    datagrams.finish().expect_well();
+    stream.finish().expect_success();
+    datagrams.finish().expect_success();
 }

@@ -10,9 +10,9 @@ use std::{
 use rustix::process::Signal;
 use tempfile::{TempDir, tempdir};
 use tests::{
-    DEADLINE,
-    peer::Peer,
-    server::{EchoServer, Launch},
+    net::Peer,
+    programs::{EchoServer, Launch},
+    wait::DEADLINE,
 };
 
 /// Service manager with a notification socket.
@@ -54,7 +54,7 @@ fn listens_on_a_passed_socket() {
     // A client that connects before the start of the server waits for it.
     let mut early = Peer::connect(address);
     early.send(b"early\n");
-    let server = Launch::new::<&str>(&[]).passing(listener).start();
+    let server = Launch::new::<&str>(&[]).inheriting(listener).start();
     assert_eq!(server.addresses(), [address.to_string()]);
     early.expect(b"early\n");
     exchange(&server);
@@ -64,7 +64,7 @@ fn listens_on_a_passed_socket() {
 fn serves_a_passed_udp_socket() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let address = socket.local_addr().expect("the address of the socket");
-    let server = Launch::new::<&str>(&[]).passing(socket).start();
+    let server = Launch::new::<&str>(&[]).inheriting(socket).start();
     assert_eq!(server.addresses(), [format!("udp://{address}")]);
     let client = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     client.set_read_timeout(Some(DEADLINE)).expect("a timeout above zero");
@@ -83,7 +83,7 @@ fn a_passed_socket_gets_the_options_of_its_listener_and_the_server_opens_the_oth
     let listener = UnixListener::bind(&path).expect("the socket can be bound");
     let url = format!("unix://{}?max-connections=1", path.display());
     let args = ["--listen", "tcp://127.0.0.1:0", "--listen", &url];
-    let server = Launch::new(&args).passing(listener).start();
+    let server = Launch::new(&args).inheriting(listener).start();
     assert_eq!(server.addresses().len(), 2, "{:?}", server.addresses());
     exchange(&server);
     let _first = UnixStream::connect(&path).expect("the socket listens");
@@ -111,7 +111,7 @@ fn refuses_a_passed_socket_that_it_cannot_serve() {
         command.arg("-c").arg(
             r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" 2>&1 >/dev/null"#,
         );
-        command.arg(tests::binaries::echo_server()).stdin(passed);
+        command.arg(tests::programs::binaries::echo_server()).stdin(passed);
         let ended = command.output().expect("a shell");
         assert_eq!(ended.status.code(), Some(1));
         let error = String::from_utf8_lossy(&ended.stdout);
@@ -127,7 +127,7 @@ fn notifies_the_service_manager_of_start_reload_and_stop() {
     fs::write(&file, "log-level = 'warning'").expect("the file can be written");
     let config = file.to_str().expect("the path is UTF-8");
     let server = Launch::new(&["--config", config, "--log-level", "info"])
-        .variable("NOTIFY_SOCKET", manager.path())
+        .env("NOTIFY_SOCKET", manager.path())
         .start();
     assert_eq!(manager.receive(), "READY=1\n");
     server.signal(Signal::HUP);
@@ -142,8 +142,8 @@ fn notifies_the_service_manager_of_start_reload_and_stop() {
 fn sends_watchdog_notifications_while_all_threads_respond() {
     let manager = Manager::new();
     let server = Launch::new::<&str>(&[])
-        .variable("NOTIFY_SOCKET", manager.path())
-        .variable("WATCHDOG_USEC", "20000")
+        .env("NOTIFY_SOCKET", manager.path())
+        .env("WATCHDOG_USEC", "20000")
         .start();
     assert_eq!(manager.receive(), "READY=1\n");
     for _ in 0..5 {
@@ -154,8 +154,7 @@ fn sends_watchdog_notifications_while_all_threads_respond() {
 
 #[test]
 fn ignores_sockets_that_were_passed_to_another_process() {
-    let server =
-        Launch::new::<&str>(&[]).variable("LISTEN_PID", "1").variable("LISTEN_FDS", "1").start();
+    let server = Launch::new::<&str>(&[]).env("LISTEN_PID", "1").env("LISTEN_FDS", "1").start();
     exchange(&server);
 }
 
@@ -167,8 +166,8 @@ fn does_not_wait_for_a_service_manager_that_does_not_read() {
     filler.set_nonblocking(true).expect("a socket");
     while filler.send(b"fills the queue").is_ok() {}
     let server = Launch::new::<&str>(&[])
-        .variable("NOTIFY_SOCKET", manager.path())
-        .variable("WATCHDOG_USEC", "1000")
+        .env("NOTIFY_SOCKET", manager.path())
+        .env("WATCHDOG_USEC", "1000")
         .start();
     exchange(&server);
     let (status, log) = server.terminate();
@@ -183,7 +182,7 @@ fn a_reload_does_not_change_a_passed_socket() {
     let settings = |query: &str| format!("listen = ['unix://{}{query}']", path.display());
     fs::write(&file, settings("")).expect("the file can be written");
     let config = file.to_str().expect("the path is UTF-8");
-    let server = Launch::new(&["--config", config]).passing(listener).start();
+    let server = Launch::new(&["--config", config]).inheriting(listener).start();
     for query in ["?mode=660&max-connections=1", ""] {
         fs::write(&file, settings(query)).expect("the file can be written");
         server.signal(Signal::HUP);

@@ -3,11 +3,14 @@
 use std::{io::Read as _, sync::Arc, time::Duration};
 
 use tests::{
+    net::{Peer, assert_same_bytes},
     payload::Random,
-    peer::{Peer, assert_same},
-    procfs::{are_asleep, look_until, peak_memory, runs},
-    server::EchoServer,
-    tcp,
+    programs::EchoServer,
+    system::{
+        procfs::{are_sleeping, peak_memory, run_time},
+        tcp,
+    },
+    wait::wait_until,
 };
 
 /// Returns more bytes than the kernel buffers for a connection that is not read.
@@ -36,7 +39,7 @@ fn closes_a_client_that_writes_64_megabytes_before_it_reads_at_the_write_timeout
     let before = peak_memory(server.pid());
     let mut peer = server.connect();
     let bytes = more_than_socket_buffers_hold();
-    let sent = peer.send_aside(Arc::clone(&bytes)).join().unwrap();
+    let sent = peer.send_in_background(Arc::clone(&bytes)).join().unwrap();
     sent.expect_err("the server does not hold 64 MB for a client");
     wait_for_timeout(&server, &peer.address().to_string());
     let growth = peak_memory(server.pid()) - before;
@@ -45,7 +48,7 @@ fn closes_a_client_that_writes_64_megabytes_before_it_reads_at_the_write_timeout
     let mut received = Vec::new();
     let _ = peer.stream().read_to_end(&mut received);
     assert!(!received.is_empty());
-    assert_same(&received, &bytes[..received.len()]);
+    assert_same_bytes(&received, &bytes[..received.len()]);
 }
 
 /// A client that reads almost nothing does not affect the others, and is closed at the write timeout.
@@ -55,11 +58,11 @@ fn closes_a_client_that_reads_byte_by_byte_at_the_write_timeout() {
     let mut slow = server.connect();
     slow.shrink_buffers();
     let address = slow.address().to_string();
-    let sender = slow.send_aside(more_than_socket_buffers_hold());
+    let sender = slow.send_in_background(more_than_socket_buffers_hold());
     let mut other = server.connect();
     while !sender.is_finished() {
         // Ten bytes a second: too few for the write timeout of one second.
-        other.hears_nothing_for(Duration::from_millis(100));
+        other.expect_silence_for(Duration::from_millis(100));
         let _ = slow.stream().read(&mut [0]);
         other.exchange(b"meanwhile");
     }
@@ -97,24 +100,24 @@ fn a_half_closed_client_that_does_not_read_costs_no_processor_time() {
     half_closed.exchange(b"the server's end is there");
     let address = half_closed.address();
     let server_socket = || tcp::socket(server.address(), address);
-    let sleeps = || are_asleep(server.pid(), "worker-");
+    let sleeps = || are_sleeping(server.pid(), "worker-");
     // Sends until the server stops reading. Its socket buffer then still has room for the FIN.
     let (mut payload, mut sent) = (Random::new(2), Vec::new());
     while server_socket().unread == 0 {
         let piece = payload.bytes(32 * 1024);
         half_closed.send(&piece);
         sent.extend(piece);
-        look_until("the worker has read and sleeps", sleeps);
+        wait_until("the worker has read and sleeps", sleeps);
     }
     half_closed.half_close();
-    look_until("the server's socket has received the FIN", || {
+    wait_until("the server's socket has received the FIN", || {
         server_socket().state == tcp::CLOSE_WAIT
     });
-    look_until("the worker sleeps", || {
-        let before = runs(server.pid(), "worker-");
-        other.hears_nothing_for(Duration::from_millis(100));
+    wait_until("the worker sleeps", || {
+        let before = run_time(server.pid(), "worker-");
+        other.expect_silence_for(Duration::from_millis(100));
         // The count of runs alone is not enough: a worker that waits for a processor does not run either.
-        sleeps() && runs(server.pid(), "worker-") == before
+        sleeps() && run_time(server.pid(), "worker-") == before
     });
-    half_closed.expect_rest(&sent);
+    half_closed.expect_to_end(&sent);
 }

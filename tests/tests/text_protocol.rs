@@ -2,7 +2,7 @@
 
 use tests::{
     payload::{Random, numbered_lines},
-    server::EchoServer,
+    programs::EchoServer,
 };
 
 /// Message without a newline.
@@ -15,7 +15,7 @@ fn serves_a_client_that_sends_messages_without_newlines() {
     peer.exchange(BARE);
     peer.exchange(b"Testing 123");
     peer.send(b"exit");
-    peer.expect_rest(b"Goodbye!");
+    peer.expect_to_end(b"Goodbye!");
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn echoes_lines_with_their_lf_or_crlf() {
         peer.exchange(line);
     }
     peer.send(b"exit\r\n");
-    peer.expect_rest(b"Goodbye!\r\n");
+    peer.expect_to_end(b"Goodbye!\r\n");
 }
 
 /// The client waits for the echo of half a line before it sends the rest.
@@ -79,12 +79,12 @@ fn accepts_exit_in_every_case_spacing_and_terminator() {
                         peer.exchange(greeting.as_bytes());
                     }
                     peer.send(format!("{before}{word}{after}{newline}").as_bytes());
-                    peer.expect_rest(format!("Goodbye!{newline}").as_bytes());
+                    peer.expect_to_end(format!("Goodbye!{newline}").as_bytes());
                 }
             }
             let mut bare = server.connect();
             bare.send(format!("{before}{word}{after}").as_bytes());
-            bare.expect_rest(b"Goodbye!");
+            bare.expect_to_end(b"Goodbye!");
         }
     }
 }
@@ -101,7 +101,7 @@ fn accepts_an_exit_line_that_is_split_at_any_byte() {
             peer.exchange(b"this client sends lines\n");
             peer.exchange(first);
             peer.send(rest);
-            peer.expect_rest(goodbye);
+            peer.expect_to_end(goodbye);
         }
     }
 }
@@ -115,7 +115,7 @@ fn accepts_an_exit_line_that_arrives_byte_by_byte() {
         peer.exchange(&[*byte]);
     }
     peer.send(b"\n");
-    peer.expect_rest(b"Goodbye!\r\n");
+    peer.expect_to_end(b"Goodbye!\r\n");
 }
 
 /// A client that has sent no newline may send messages without newlines: a read that contains only `exit` is an
@@ -127,18 +127,18 @@ fn accepts_an_exit_of_a_client_without_newlines_after_other_bytes() {
     let mut split = server.connect();
     split.exchange(b"ex");
     split.send(b"it\n");
-    split.expect_rest(b"Goodbye!\n");
+    split.expect_to_end(b"Goodbye!\n");
 
     let mut later_read = server.connect();
     later_read.exchange(b"ex");
     later_read.exchange(b"it");
     later_read.send(b"exit");
-    later_read.expect_rest(b"Goodbye!");
+    later_read.expect_to_end(b"Goodbye!");
 
     let mut after_text = server.connect();
     after_text.exchange(BARE);
     after_text.send(b" EXIT ");
-    after_text.expect_rest(b"Goodbye!");
+    after_text.expect_to_end(b"Goodbye!");
 }
 
 /// For a client that has sent a newline, only a complete line is an exit.
@@ -151,7 +151,7 @@ fn an_exit_without_a_newline_after_a_line_is_no_exit() {
     peer.exchange(b" stage left\n");
     peer.exchange(b"exit");
     peer.send(b"\n");
-    peer.expect_rest(b"Goodbye!\n");
+    peer.expect_to_end(b"Goodbye!\n");
 }
 
 /// The client had sent no newline before this read, but the read does not contain only `exit`.
@@ -161,7 +161,7 @@ fn an_exit_without_a_newline_after_a_line_in_one_packet_is_no_exit() {
     let mut peer = server.connect();
     peer.exchange(b"a\nexit");
     peer.send(b"\r\n");
-    peer.expect_rest(b"Goodbye!\r\n");
+    peer.expect_to_end(b"Goodbye!\r\n");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn exit_inside_a_longer_line_is_no_exit() {
     peer.exchange(b"do not ");
     peer.exchange(b"exit\n");
     peer.send(b"exit\n");
-    peer.expect_rest(b"Goodbye!\n");
+    peer.expect_to_end(b"Goodbye!\n");
 }
 
 #[test]
@@ -187,13 +187,13 @@ fn echoes_the_lines_before_an_exit_but_no_bytes_after_it() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.send(b"one\ntwo\r\n exit \nthree\nexit\n");
-    peer.expect_rest(b"one\ntwo\r\nGoodbye!\n");
+    peer.expect_to_end(b"one\ntwo\r\nGoodbye!\n");
 
     let mut late = server.connect();
     late.exchange(b"one\n");
     late.send(b"exit\r\n");
-    late.send_regardless(b"two\n");
-    late.expect_rest(b"Goodbye!\r\n");
+    late.try_send(b"two\n");
+    late.expect_to_end(b"Goodbye!\r\n");
 }
 
 /// One write contains all lines, so the server must not wait for another event to continue.
@@ -202,8 +202,8 @@ fn keeps_the_order_of_ten_thousand_pipelined_lines() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     let lines = numbered_lines("line number", 10_000);
-    let sender = peer.send_aside(format!("{lines}exit\n"));
-    peer.expect_rest(format!("{lines}Goodbye!\n").as_bytes());
+    let sender = peer.send_in_background(format!("{lines}exit\n"));
+    peer.expect_to_end(format!("{lines}Goodbye!\n").as_bytes());
     sender.join().unwrap().unwrap();
 }
 
@@ -213,11 +213,11 @@ fn streams_a_line_of_a_hundred_megabytes() {
     let mut peer = server.connect();
     let mut line = Random::new(10).letters(1_000_003).repeat(100);
     line.push(b'\n');
-    let sender = peer.send_aside(line.clone());
+    let sender = peer.send_in_background(line.clone());
     peer.expect(&line);
     sender.join().unwrap().unwrap();
     peer.send(b"exit\n");
-    peer.expect_rest(b"Goodbye!\n");
+    peer.expect_to_end(b"Goodbye!\n");
 }
 
 #[test]
@@ -226,8 +226,8 @@ fn a_half_close_after_two_megabytes_loses_nothing() {
     let mut peer = server.connect();
     let bytes = Random::new(2).bytes(2 * 1024 * 1024);
     // More than the socket buffers hold: the FIN follows after this end has read a part of the echo.
-    let sender = peer.send_aside_and_half_close(bytes.clone());
-    peer.expect_rest(&bytes);
+    let sender = peer.send_and_half_close_in_background(bytes.clone());
+    peer.expect_to_end(&bytes);
     sender.join().unwrap().unwrap();
 }
 
@@ -238,7 +238,7 @@ fn echoes_a_stream_without_a_final_newline_unchanged() {
         let mut peer = server.connect();
         peer.send(text);
         peer.half_close();
-        peer.expect_rest(text);
+        peer.expect_to_end(text);
     }
 }
 
@@ -252,7 +252,7 @@ fn the_goodbye_reaches_a_client_that_still_sends() {
     // The client sends everything before it reads.
     peer.send(&bytes);
     peer.half_close();
-    peer.expect_rest(b"one\nGoodbye!\n");
+    peer.expect_to_end(b"one\nGoodbye!\n");
 }
 
 /// When the session ends, much of the echo is still in the send buffer of the server. Closing a socket with
@@ -265,8 +265,8 @@ fn the_buffered_echo_and_the_goodbye_reach_a_client_that_still_sends() {
     lines.extend_from_slice(b"exit\n");
     let exit = lines.len() - b"exit\n".len();
     let rest = Random::new(4).bytes(2 * 1024 * 1024);
-    let sender = peer.send_aside([&lines[..], &rest].concat());
+    let sender = peer.send_in_background([&lines[..], &rest].concat());
     server.wait_for_log("requested to exit$");
-    peer.expect_rest(&[&lines[..exit], b"Goodbye!\n"].concat());
+    peer.expect_to_end(&[&lines[..exit], b"Goodbye!\n"].concat());
     sender.join().unwrap().unwrap();
 }

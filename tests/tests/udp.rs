@@ -10,13 +10,13 @@ use std::{
 use rustix::process::Signal;
 use socket2::{Domain, Protocol, Socket, Type};
 use tests::{
-    DEADLINE, log,
-    needs::{self, Need},
+    log,
+    net::Peer,
     payload::Random,
-    peer::Peer,
-    procfs,
-    program::Program,
-    server::EchoServer,
+    programs::{EchoServer, Program},
+    requirements,
+    system::procfs,
+    wait::{DEADLINE, wait_until},
 };
 
 /// Starts a server with this listener and these arguments.
@@ -227,7 +227,7 @@ fn a_second_server_on_the_same_port_needs_reuse_port_on_both() {
 #[test]
 fn never_answers_the_port_of_another_service() {
     let raw = raw();
-    if needs::lacks(&[raw.as_ref().map(drop).map_err(Clone::clone)]) {
+    if requirements::skip_without(&[requirements::privilege(&raw)]) {
         return;
     }
     let raw = raw.expect("the test requires it");
@@ -268,8 +268,8 @@ fn does_not_answer_a_broadcast() {
     let client = client();
     client.set_broadcast(true).expect("a UDP socket");
     let sent = client.send_to(b"anybody?", with_host("127.255.255.255", &server));
-    let need: Need = sent.map(drop).map_err(|error| format!("no broadcast to ourselves ({error})"));
-    if needs::lacks(&[need]) {
+    let sent = sent.map_err(|error| format!("broadcasts on the loopback interface ({error})"));
+    if requirements::skip_without(&[requirements::privilege(&sent)]) {
         return;
     }
     server.wait_for_log("Did not answer .*: it was sent to a broadcast or multicast address");
@@ -330,7 +330,7 @@ fn a_loop_ends_at_the_rate_limit() {
 #[test]
 fn a_loop_between_two_servers_ends() {
     let raw = raw();
-    if needs::lacks(&[raw.as_ref().map(drop).map_err(Clone::clone)]) {
+    if requirements::skip_without(&[requirements::privilege(&raw)]) {
         return;
     }
     let raw = raw.expect("the test requires it");
@@ -338,7 +338,7 @@ fn a_loop_between_two_servers_ends() {
     let [one, other] = [&servers[0], &servers[1]].map(address);
     forge(&raw, other.port(), one, b"round");
     let record = "Did not answer .*: its hop limit is exhausted";
-    procfs::look_until("the end of the loop", || {
+    wait_until("the end of the loop", || {
         servers.iter().any(|server| log::pattern(record).is_match(&server.log().text()))
     });
     for to in [one, other] {
@@ -355,7 +355,7 @@ fn a_shutdown_answers_the_received_datagrams_and_waits_for_no_other() {
     let clients: Vec<_> = (0..8).map(|_| client()).collect();
     exchange(&clients[0], address(&server), b"before");
     server.signal(Signal::STOP);
-    procfs::look_until("the stop", || procfs::has_stopped(server.pid()));
+    wait_until("the stop", || procfs::has_stopped(server.pid()));
     for client in &clients {
         for text in [b"one", b"two"] {
             client.send_to(text, address(&server)).expect("the datagram can be sent");

@@ -6,11 +6,13 @@ use std::{
 };
 
 use tests::{
+    net::Peer,
     payload::Random,
-    peer::Peer,
-    process::raise_descriptor_limit,
-    procfs::{descriptor_count, epoll_shares, epoll_watched, thread_names, write_calls},
-    server::EchoServer,
+    programs::EchoServer,
+    system::{
+        process::raise_descriptor_limit,
+        procfs::{descriptor_count, epoll_watch_counts, epoll_watches, thread_names, write_calls},
+    },
 };
 
 const WORKERS: &str = "worker-";
@@ -41,7 +43,7 @@ fn two_workers_serve_a_thousand_connections() {
     }
     assert_eq!(thread_names(server.pid()).len(), threads, "connections started threads");
 
-    let shares = epoll_shares(server.pid(), 50);
+    let shares = epoll_watch_counts(server.pid(), 50);
     assert_eq!(shares.len(), 2, "not every worker polls its own connections: {shares:?}");
     let largest = shares.iter().max().unwrap();
     let mean = shares.iter().sum::<usize>() / 2;
@@ -72,7 +74,7 @@ fn a_busy_worker_moves_connections_to_an_idle_one() {
             peer
         })
         .collect();
-    let watched = epoll_watched(server.pid(), 10);
+    let watched = epoll_watches(server.pid(), 10);
     let [one, other] = &watched[..] else { panic!("not two workers poll: {watched:?}") };
     let mut descriptors: Vec<u32> = one.union(other).copied().collect();
     let descriptors = descriptors.split_off(descriptors.len() - CONNECTIONS);
@@ -177,7 +179,7 @@ fn one_worker_serves_others_during_a_transfer_at_full_speed() {
     let mut fast = server.connect();
     let mut interactive = server.connect();
     let bytes = Random::new(22).bytes(20_000_000);
-    let sender = fast.send_aside(bytes.clone());
+    let sender = fast.send_in_background(bytes.clone());
     fast.expect(&bytes[..1_000_000]);
     let receiver = std::thread::spawn(move || fast.expect(&bytes[1_000_000..]));
     for _ in 0..100 {

@@ -175,7 +175,7 @@ impl Server {
     fn wait_for_listener(&mut self) -> anyhow::Result<SocketAddr> {
         let begun = Instant::now();
         loop {
-            if let Some(address) = tests::procfs::listener(self.pid()) {
+            if let Some(address) = tests::system::procfs::listener(self.pid()) {
                 return Ok(address);
             }
             if let Some(status) = self.process.try_wait()? {

@@ -1,29 +1,29 @@
-//! `soak`: churn, traffic, slow and rude peers together against a real server, for as long as it takes
-//! to see that its memory and its descriptors keep still.
+//! `soak`: runs traffic, churn, slow and misbehaving peers together against a real server, and checks that its
+//! memory and its descriptors do not grow.
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`watch`] | the server, its samples as they come, and what it leaves behind |
-//! | [`samples`] | as many samples as are needed, however long it takes |
-//! | [`judge`] | whether samples have a slope |
-//! | [`peers`] | the threads of all peers |
-//! | [`crowd`] | steady traffic, churn and floods |
-//! | [`rude`] | slow and rude peers |
-//! | [`server_log`] | the server's log, rotated and read |
-//! | [`table`] | how a sample is shown |
-//! | [`stop`] | the end, asked for or come |
+//! | [`run`] | the server, its samples, and what is left after the peers have gone |
+//! | [`evaluate`] | whether samples have a slope |
+//! | [`samples`] | a bounded number of samples of a run of any length |
+//! | [`traffic`] | steady traffic, churn and floods |
+//! | [`misbehaving`] | slow and misbehaving peers |
+//! | [`actors`] | the threads of all peers |
+//! | [`server_log`] | the log of the server, rotated and read |
+//! | [`table`] | a sample as a line of the table |
+//! | [`stop`] | the end of the run |
 //!
-//! It runs the programs that are in its own directory: build them first.
+//! It runs the programs in its own directory, so build them first.
 
-mod crowd;
-mod judge;
-mod peers;
-mod rude;
+mod actors;
+mod evaluate;
+mod misbehaving;
+mod run;
 mod samples;
 mod server_log;
 mod stop;
 mod table;
-mod watch;
+mod traffic;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -32,17 +32,17 @@ use common::cli::{
     self, positive_duration,
     status::{FAILED, SUCCESS},
 };
-use tests::process::raise_descriptor_limit;
+use tests::system::process::raise_descriptor_limit;
 
 use self::stop::Stop;
 
-/// Soak echo-server: churn, traffic, slow and rude peers together, and a look at what it keeps
+/// Soak echo-server: traffic, churn, slow and misbehaving peers together
 ///
-/// Fails if memory or descriptors grow, a byte is wrong, a connection is lost that should not be, or
-/// the server's log has an error. Ctrl+C ends it with the judgement so far.
+/// Fails if memory or descriptors grow, if a byte is wrong, if a connection is lost that should not be, or if the log
+/// of the server has an error. Ctrl+C ends the run and evaluates the samples so far.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How long, as 90s, 30m or 8h; under 20s is too short to judge
+    /// Duration, such as 90s, 30m or 8h; less than 20s is too short to evaluate
     #[arg(long, value_name = "DUR", value_parser = positive_duration, default_value = "30m")]
     duration: Duration,
 }
@@ -52,6 +52,6 @@ fn main() -> anyhow::Result<ExitCode> {
     raise_descriptor_limit();
     let stop = Stop::default();
     stop.raise_on_signals()?;
-    let has_passed = watch::soak(args.duration, &stop)?;
+    let has_passed = run::soak(args.duration, &stop)?;
     Ok(if has_passed { SUCCESS } else { FAILED }.into())
 }

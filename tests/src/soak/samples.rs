@@ -1,34 +1,34 @@
-//! The samples of a soak: evenly spread over its time, and never more than are needed.
+//! A bounded number of samples, spread evenly over a run of any length.
 
 use std::time::Duration;
 
-use crate::judge::Sample;
+use crate::evaluate::Sample;
 
-/// A slope looks at all pairs of samples: of so many there are eighty thousand.
-const MOST: usize = 400;
+/// Maximum number of samples. A slope takes all pairs of samples: eighty thousand for this number.
+const MAX: usize = 400;
 
-/// Samples, from the first to the last.
+/// Samples in the order of their time.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     kept: Vec<Sample>,
-    /// The least time between two of them.
+    /// Minimum time between two samples.
     spacing: Duration,
 }
 
 impl Samples {
-    /// Adds one, unless the last is too near.
+    /// Adds a sample, unless it is too close to the last one.
     ///
-    /// When they are too many, every second one goes, and those that follow keep twice the distance.
+    /// If there are too many, removes every second one and doubles the minimum time between samples.
     pub(crate) fn add(&mut self, sample: Sample) {
         match self.kept[..] {
             [.., last] if sample.at < last.at + self.spacing => return,
-            [first, .., last] if self.kept.len() == MOST => {
+            [first, .., last] if self.kept.len() == MAX => {
                 let mut keep = false;
                 self.kept.retain(|_| {
                     keep = !keep;
                     keep
                 });
-                let intervals = u32::try_from(MOST / 2).expect("a small number");
+                let intervals = u32::try_from(MAX / 2).expect("a small number");
                 self.spacing = last.at.saturating_sub(first.at) / intervals;
             }
             _ => {}
@@ -36,7 +36,7 @@ impl Samples {
         self.kept.push(sample);
     }
 
-    /// Those that there are, in their order.
+    /// Returns the samples in the order of their time.
     pub(crate) fn kept(&self) -> &[Sample] {
         &self.kept
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_time_has_no_more_samples_than_a_short_one_and_as_evenly_spread() {
+    fn a_long_run_has_a_bounded_number_of_evenly_spread_samples() {
         let mut samples = Samples::default();
         let day = 24 * 3600;
         for second in 1..=day {
@@ -55,10 +55,10 @@ mod tests {
             samples.add(Sample { at, resident: 0, anonymous: 0, descriptors: 0 });
         }
         let kept = samples.kept();
-        assert!((MOST / 2..=MOST).contains(&kept.len()), "{}", kept.len());
+        assert!((MAX / 2..=MAX).contains(&kept.len()), "{}", kept.len());
         let apart = kept.windows(2).map(|pair| pair[1].at.as_secs() - pair[0].at.as_secs());
-        let (least, most) = (apart.clone().min().unwrap(), apart.max().unwrap());
-        assert!(most <= 2 * least, "{least} s to {most} s");
-        assert!(kept[kept.len() - 1].at.as_secs() > day - 2 * most);
+        let (min, max) = (apart.clone().min().unwrap(), apart.max().unwrap());
+        assert!(max <= 2 * min, "{min} s to {max} s");
+        assert!(kept[kept.len() - 1].at.as_secs() > day - 2 * max);
     }
 }

@@ -1,4 +1,4 @@
-//! The server's log file: rotated before it grows, read, and deleted.
+//! The log file of the server, rotated before it grows, read, and deleted.
 
 use std::{
     fs,
@@ -8,29 +8,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::tests::{DEADLINE, server::EchoServer};
+use ::tests::{programs::EchoServer, wait::DEADLINE};
 use rustix::process::Signal;
 
-/// Where a line's level begins: `2024-01-15 10:30:45 - INFO - text`.
+/// Position of the level in a line: `2024-01-15 10:30:45 - INFO - text`.
 const LEVEL_AT: usize = "2024-01-15 10:30:45 - ".len();
 
-/// How often to look whether the server has a new file: there is no event for that from outside.
-const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+/// Interval at which to check for the new file of the server, for which there is no event.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Lines that are kept to be shown.
-const MOST_SHOWN: usize = 5;
+/// Maximum number of errors that are kept for the output.
+const MAX_SHOWN: usize = 5;
 
-/// A log file, and what has been read of it.
+/// Log file, and the counts of the lines read so far.
 #[derive(Debug)]
 pub(crate) struct ServerLog {
     path: PathBuf,
-    /// Connections that were served.
+    /// Number of connections that the server has served.
     pub(crate) connections: u64,
-    /// Messages that were received.
+    /// Number of messages that the server has received.
     pub(crate) messages: u64,
-    /// Lines about faults of the server.
+    /// Number of errors of the server.
     pub(crate) errors: u64,
-    /// The first of those.
+    /// The first errors.
     pub(crate) first_errors: Vec<String>,
 }
 
@@ -39,21 +39,21 @@ impl ServerLog {
         Self { path, connections: 0, messages: 0, errors: 0, first_errors: Vec::new() }
     }
 
-    /// Moves the file away, has the server open a new one, and reads the old one.
+    /// Moves the file away, makes the server open a new one, and reads the old one.
     pub(crate) fn rotate(&mut self, server: &EchoServer) -> anyhow::Result<()> {
         let old = self.path.with_extension("old");
         fs::rename(&self.path, &old)?;
         server.signal(Signal::HUP);
-        let begun = Instant::now();
-        // Once the new one is there, nothing more is written to the old one.
+        let start = Instant::now();
+        // When the new file exists, the server writes nothing more to the old one.
         while !self.path.exists() {
-            anyhow::ensure!(begun.elapsed() < DEADLINE, "the server does not reopen its log file");
-            thread::sleep(LOOK_INTERVAL);
+            anyhow::ensure!(start.elapsed() < DEADLINE, "the server has not reopened its log file");
+            thread::sleep(POLL_INTERVAL);
         }
         self.read(&old)
     }
 
-    /// Reads what a server that has ended has left.
+    /// Reads the last file of a server that has ended.
     pub(crate) fn read_rest(&mut self) -> anyhow::Result<()> {
         let path = self.path.clone();
         self.read(&path)
@@ -70,14 +70,14 @@ impl ServerLog {
     }
 
     fn add(&mut self, line: &[u8]) {
-        // A line without a level is none of the server's: that is a fault, too.
+        // A line without a level is not from the server: an error as well.
         let rest = line.get(LEVEL_AT..).unwrap_or_default();
         if rest.starts_with(b"INFO - ") {
             self.connections += u64::from(rest.starts_with(b"INFO - New client connected: "));
             self.messages += u64::from(rest.starts_with(b"INFO - Received from "));
         } else if !rest.starts_with(b"WARNING - ") {
             self.errors += 1;
-            if self.first_errors.len() < MOST_SHOWN {
+            if self.first_errors.len() < MAX_SHOWN {
                 self.first_errors.push(String::from_utf8_lossy(line).trim_end().to_owned());
             }
         }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_from_messages_that_read_like_them() {
+    fn a_message_that_looks_like_an_error_is_not_counted_as_one() {
         let mut log = ServerLog::new(PathBuf::new());
         for line in [
             "2024-01-15 10:31:15 - INFO - New client connected: 127.0.0.1:54321",

@@ -1,4 +1,4 @@
-//! The end of a soak: raised by Ctrl+C, by the clock, or by a peer that has something to report.
+//! The end of the run: requested by Ctrl+C, by the clock, or by an actor that has failed.
 
 use std::{
     io,
@@ -12,12 +12,12 @@ use signal_hook::{
     iterator::Signals,
 };
 
-/// Whether it is time to leave; all threads look at the same one.
+/// Flag that all threads share. Once raised, all actors stop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stop {
-    /// Has everybody leave, if a signal asks for it.
+    /// Raises the flag at SIGINT and SIGTERM.
     pub(crate) fn raise_on_signals(&self) -> io::Result<()> {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let stop = self.clone();
@@ -25,25 +25,25 @@ impl Stop {
         Ok(())
     }
 
-    /// Has everybody leave.
+    /// Raises the flag.
     pub(crate) fn raise(&self) {
         *self.lock() = true;
         self.0.1.notify_all();
     }
 
-    /// Whether it is time to leave.
+    /// Returns true if the flag is raised.
     pub(crate) fn is_raised(&self) -> bool {
         *self.lock()
     }
 
-    /// Waits for so long, or until it is time to leave: whether it is.
-    pub(crate) fn wait(&self, most: Duration) -> bool {
-        let waited = self.0.1.wait_timeout_while(self.lock(), most, |raised| !*raised);
+    /// Waits until the flag is raised, at most for `max`. Returns true if it is raised.
+    pub(crate) fn wait(&self, max: Duration) -> bool {
+        let waited = self.0.1.wait_timeout_while(self.lock(), max, |raised| !*raised);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn lock(&self) -> MutexGuard<'_, bool> {
-        // Nothing that holds the lock can panic.
+        // No code that holds the lock can panic.
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,26 +1,26 @@
-//! How samples are shown: a line each, under one heading.
+//! A sample as a line of the table.
 
 use std::time::Duration;
 
-use crate::judge::{Sample, as_f64};
+use crate::evaluate::{Sample, as_f64};
 
-/// Above the lines.
+/// First line of the table.
 pub(crate) const HEADING: &str =
-    "    time   resident  heap, stacks  descriptors  connections     messages  rude acts";
+    "    time   resident  heap, stacks  descriptors  connections     messages    actions";
 
-/// What has been done so far.
+/// Work that has been done so far.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Done {
-    /// Connections that the server's log tells of.
+pub(crate) struct Progress {
+    /// Number of connections in the log of the server.
     pub(crate) connections: u64,
-    /// Messages that the server's log tells of.
+    /// Number of messages in the log of the server.
     pub(crate) messages: u64,
-    /// Of all rude peers together.
-    pub(crate) acts: u64,
+    /// Number of actions of all actors.
+    pub(crate) actions: u64,
 }
 
-/// One sample, and what has been done by then.
-pub(crate) fn line(sample: &Sample, done: &Done) -> String {
+/// Formats a sample and the work done so far.
+pub(crate) fn line(sample: &Sample, done: &Progress) -> String {
     format!(
         "{:>8}  {:>9}  {:>12}  {:>11}  {:>11}  {:>11}  {:>9}",
         clock(sample.at),
@@ -29,11 +29,11 @@ pub(crate) fn line(sample: &Sample, done: &Done) -> String {
         sample.descriptors,
         done.connections,
         done.messages,
-        done.acts,
+        done.actions,
     )
 }
 
-/// `5:07`, or `1:05:07`.
+/// Formats a time as `5:07` or `1:05:07`.
 pub(crate) fn clock(time: Duration) -> String {
     let (hours, minutes, seconds) =
         (time.as_secs() / 3600, time.as_secs() / 60 % 60, time.as_secs() % 60);
@@ -44,7 +44,7 @@ pub(crate) fn clock(time: Duration) -> String {
     }
 }
 
-/// Bytes, in mebibytes.
+/// Formats a number of bytes in mebibytes.
 pub(crate) fn size(bytes: u64) -> String {
     format!("{:.2} MiB", as_f64(bytes) / (1024.0 * 1024.0))
 }
@@ -54,14 +54,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_stands_under_its_heading() {
+    fn the_columns_of_a_line_are_under_their_headings() {
         let sample = Sample {
             at: Duration::from_secs(1799),
             resident: 6 * 1024 * 1024,
             anonymous: 3 * 1024 * 1024,
             descriptors: 123,
         };
-        let line = line(&sample, &Done { connections: 3_600_000, messages: 9, acts: 1 });
+        let line = line(&sample, &Progress { connections: 3_600_000, messages: 9, actions: 1 });
         assert_eq!(line.len(), HEADING.len());
         assert!(
             line.starts_with("   29:59   6.00 MiB      3.00 MiB          123      3600000"),

@@ -10,15 +10,11 @@ use std::{
 use rustix::process::Signal;
 use tempfile::{TempDir, tempdir};
 use tests::{
-    binaries,
     deployment::{command, find, text},
-    load::Load,
-    needs::{self, lacks},
-    output::Output,
-    peer::Peer,
-    procfs::look_until,
-    program::Program,
-    server::{EchoServer, Launch},
+    net::Peer,
+    programs::{EchoServer, Launch, Load, Output, Program, binaries},
+    requirements::{self, skip_without},
+    wait::wait_until,
 };
 
 /// `HAProxy` process with the configuration of the page and addresses of the test; a drop kills it.
@@ -73,7 +69,7 @@ impl Drop for Proxy {
 /// Starts a server that requires a PROXY header.
 fn start_server(port: u16) -> EchoServer {
     let listen = format!("tcp://127.0.0.1:{port}?proxy=required");
-    Launch::new(&["--listen", &listen, "--log-messages=off"]).listening().start()
+    Launch::new(&["--listen", &listen, "--log-messages=off"]).without_port().start()
 }
 
 /// The log names the client instead of the proxy, the health checks of the proxy succeed, and a restart of
@@ -81,7 +77,7 @@ fn start_server(port: u16) -> EchoServer {
 #[test]
 #[ignore = "make torture"]
 fn a_rolling_restart_of_two_servers_behind_haproxy_loses_nothing() {
-    if lacks(&[needs::program("haproxy", &["-v"])]) {
+    if skip_without(&[requirements::haproxy()]) {
         return;
     }
     let mut servers = [0, 0].map(start_server);
@@ -90,11 +86,11 @@ fn a_rolling_restart_of_two_servers_behind_haproxy_loses_nothing() {
     let mut peer = Peer::connect_from([127, 0, 0, 2].into(), proxy.address);
     peer.exchange(b"who am I?\n");
     let named = format!("New client connected: {} (through 127.0.0.1:", peer.address());
-    look_until("a server names the client", || {
+    wait_until("a server names the client", || {
         servers.iter().any(|server| server.log().text().contains(&named))
     });
     peer.send(b"exit\n");
-    peer.expect_rest(b"Goodbye!\n");
+    peer.expect_to_end(b"Goodbye!\n");
     for server in &servers {
         server.wait_for_log(r"Client 127\.0\.0\.1:\d+ requested to exit$");
         assert!(!server.log().text().contains("unexpectedly"), "{}", server.log().text());
@@ -105,14 +101,14 @@ fn a_rolling_restart_of_two_servers_behind_haproxy_loses_nothing() {
     let load = Load::start(proxy.address, args);
     for server in &mut servers {
         let port = server.address().port();
-        look_until("the server has connections of the load test", || connected(server) > 4);
+        wait_until("the server has connections of the load test", || connected(server) > 4);
         let old = std::mem::replace(server, EchoServer::start(&[]));
         let (status, log) = old.terminate();
         assert!(status.success(), "{log}");
         *server = start_server(port);
     }
     let report = load.finish();
-    report.expect_well();
+    report.expect_success();
     assert!(report.messages() > 1_000, "{report:?}");
 }
 
@@ -127,12 +123,15 @@ fn connected(server: &EchoServer) -> usize {
 #[test]
 #[ignore = "make torture"]
 fn the_programs_of_the_container_need_no_other_file() {
-    if lacks(&[needs::static_target(), needs::program("chroot", &["/", "true"])]) {
+    if skip_without(&[
+        requirements::static_target(),
+        requirements::tool("chroot", &["/", "true"], "run the tests as root"),
+    ]) {
         return;
     }
     let file = text("Containerfile");
     let root = tempdir().expect("a temporary directory");
-    let programs = binaries::linked_statically();
+    let programs = binaries::build_static();
     for name in ["echo-server", "echo-client"] {
         fs::copy(programs.join(name), root.path().join(name)).expect("the program can be copied");
     }

@@ -5,8 +5,8 @@
 //! Some faults need time to pass. Such a test waits with a read that has a time limit, on a connection
 //! that receives nothing.
 
-mod crowds;
 mod deployment;
+mod many_connections;
 mod process;
 mod proxies;
 mod system_calls;

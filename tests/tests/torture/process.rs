@@ -11,23 +11,25 @@ use std::{
 
 use rustix::process::{Signal, geteuid};
 use tests::{
-    DEADLINE, binaries,
-    load::Load,
-    needs::{self, lacks},
+    net::{Peer, assert_same_bytes, mock_server},
     payload::{Random, numbered_lines},
-    peer::{Peer, assert_same},
-    process::raise_descriptor_limit,
-    procfs::{are_asleep, has_stopped, look_until},
-    program::Program,
-    server::{EchoServer, Launch},
-    standin, tcp,
+    programs::{EchoServer, Launch, Load, Program, binaries},
+    requirements::{self, skip_without},
+    system::{
+        process::raise_descriptor_limit,
+        procfs::{are_sleeping, has_stopped},
+        tcp,
+    },
+    wait::{DEADLINE, wait_until},
 };
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 /// Connection that never receives anything: a read with a time limit waits for that time.
 fn silence() -> Peer {
-    Peer::connect(standin::serve(|mut stream| while !standin::receive(&mut stream).is_empty() {}))
+    Peer::connect(mock_server::serve(
+        |mut stream| while !mock_server::receive(&mut stream).is_empty() {},
+    ))
 }
 
 /// A stop of 10 s causes no timeouts: the server then serves the clients whose bytes arrived during the stop,
@@ -44,20 +46,21 @@ fn a_server_that_was_stopped_for_ten_seconds_keeps_its_clients() {
         peer.exchange(b"before\n");
     }
     // More than the socket buffers hold: the server has data left for each reader when it is stopped.
-    let senders: Vec<_> = readers.iter().map(|peer| peer.send_aside(payload.clone())).collect();
+    let senders: Vec<_> =
+        readers.iter().map(|peer| peer.send_in_background(payload.clone())).collect();
     let stalls = |peer: &Peer| tcp::socket(server.address(), peer.address()).unread > 0;
-    look_until("the server has data left for each reader", || {
-        are_asleep(server.pid(), "worker-") && readers.iter().all(stalls)
+    wait_until("the server has data left for each reader", || {
+        are_sleeping(server.pid(), "worker-") && readers.iter().all(stalls)
     });
     server.signal(Signal::STOP);
-    look_until("the server has stopped", || has_stopped(server.pid()));
+    wait_until("the server has stopped", || has_stopped(server.pid()));
     for peer in &mut writers {
         peer.send(b"meanwhile\n");
     }
     for peer in &mut readers {
         peer.expect(&payload[..200_000]);
     }
-    silence().hears_nothing_for(TEN_SECONDS);
+    silence().expect_silence_for(TEN_SECONDS);
     server.signal(Signal::CONT);
     for peer in &mut writers {
         peer.expect(b"meanwhile\n");
@@ -84,7 +87,7 @@ fn a_client_that_was_stopped_during_a_transfer_receives_the_rest() {
     client.signal(Signal::STOP);
 
     let mut others: Vec<Peer> = (0..1_000).map(|_| server.connect()).collect();
-    let stopped = thread::spawn(|| silence().hears_nothing_for(TEN_SECONDS));
+    let stopped = thread::spawn(|| silence().expect_silence_for(TEN_SECONDS));
     while !stopped.is_finished() {
         for (number, peer) in others.iter_mut().enumerate() {
             peer.exchange(format!("from {number}\n").as_bytes());
@@ -93,9 +96,9 @@ fn a_client_that_was_stopped_during_a_transfer_receives_the_rest() {
     stopped.join().unwrap();
     assert!(client.stdout.text().len() < lines.len(), "the client had finished before the stop");
     client.signal(Signal::CONT);
-    let ended = client.finish_unprompted();
+    let ended = client.finish_with_open_stdin();
     assert_eq!(ended.code(), 0, "{}", ended.stderr);
-    assert_same(&ended.stdout, lines.as_bytes());
+    assert_same_bytes(&ended.stdout, lines.as_bytes());
     let log = server.log().text();
     assert!(!log.contains("timed out"), "{log}");
 }
@@ -112,11 +115,11 @@ fn a_load_client_that_was_stopped_reports_no_timeout() {
     for process in &processes {
         process.signal(Signal::STOP);
     }
-    silence().hears_nothing_for(Duration::from_secs(3));
+    silence().expect_silence_for(Duration::from_secs(3));
     for process in &processes {
         process.signal(Signal::CONT);
     }
-    load.finish().expect_well();
+    load.finish().expect_success();
 }
 
 /// Under load, each new server binds the port of the killed one. The clients have received a correct prefix,
@@ -152,13 +155,13 @@ fn a_new_server_replaces_one_that_is_killed_under_load() {
         let _end = SetOnDrop(&is_finished);
         for _ in 0..RESTARTS {
             let before = echoes.load(SeqCst);
-            look_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
+            wait_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
             server.signal(Signal::KILL);
             assert_eq!(server.wait().code(), None);
             server = Launch::new(&["--log-messages", "off"]).port(address.port()).start();
         }
         let before = echoes.load(SeqCst);
-        look_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
+        wait_until("clients are served", || echoes.load(SeqCst) > before + 10 * CLIENTS);
     });
     assert!(losses.load(SeqCst) >= RESTARTS, "not every restart was detected");
     assert_eq!(server.terminate().0.code(), Some(0));
@@ -171,7 +174,7 @@ fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     let received = stream
         .write_all(bytes)
         .and_then(|()| stream.take(bytes.len() as u64).read_to_end(&mut echo));
-    assert_same(&echo, &bytes[..echo.len()]);
+    assert_same_bytes(&echo, &bytes[..echo.len()]);
     received.is_ok() && echo.len() == bytes.len()
 }
 
@@ -189,7 +192,11 @@ impl Drop for SetOnDrop<'_> {
 #[test]
 #[ignore = "make torture"]
 fn a_wall_clock_that_jumps_does_not_affect_timers() {
-    if lacks(&[needs::program("faketime", &["now", "true"])]) {
+    if skip_without(&[requirements::tool(
+        "faketime",
+        &["now", "true"],
+        "install the package faketime",
+    )]) {
         return;
     }
     // The library that faketime preloads. It reads the offset from a file, which the test changes.
@@ -202,7 +209,7 @@ fn a_wall_clock_that_jumps_does_not_affect_timers() {
     let file = format!("FAKETIME_TIMESTAMP_FILE={}", clock.display());
     let real_timers = "FAKETIME_DONT_FAKE_MONOTONIC=1";
     let env = ["env", &preload, &file, "FAKETIME_NO_CACHE=1", real_timers];
-    let server = Launch::new(&["--workers", "1", "--idle-timeout", "5s"]).under(&env).start();
+    let server = Launch::new(&["--workers", "1", "--idle-timeout", "5s"]).wrapped_by(&env).start();
     let mut peers: Vec<Peer> = (0..50).map(|_| server.connect()).collect();
     let year = |line: &str| line[..4].parse::<i32>().unwrap();
     let mut years = Vec::new();
@@ -233,11 +240,15 @@ fn reports_a_privileged_port_in_one_line_and_exits_with_1() {
     let unprivileged = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
     let is_root = geteuid().is_root();
     let needs = if is_root {
-        needs::program("setpriv", &[&unprivileged[..], &[server, "--version"]].concat())
+        requirements::tool(
+            "setpriv",
+            &[&unprivileged[..], &[server, "--version"]].concat(),
+            "install the package util-linux",
+        )
     } else {
         Ok(())
     };
-    if lacks(&[privileged, needs]) {
+    if skip_without(&[requirements::privilege(&privileged), needs]) {
         return;
     }
     let args = ["--port", "1"];
@@ -248,5 +259,5 @@ fn reports_a_privileged_port_in_one_line_and_exits_with_1() {
     };
     assert_eq!(ended.code(), 1, "{ended:?}");
     let line = ended.error_line();
-    assert!(line.contains("127.0.0.1:1:") && line.contains("choose a higher one"), "{line}");
+    assert!(line.contains("127.0.0.1:1:") && line.contains("choose a port above 1023"), "{line}");
 }

@@ -8,9 +8,9 @@ use std::{
 };
 
 use tests::{
-    needs::{self, lacks},
-    peer::Peer,
-    server::EchoServer,
+    net::Peer,
+    programs::EchoServer,
+    requirements::{self, skip_without},
 };
 
 /// Proxy process; a drop kills it.
@@ -26,7 +26,7 @@ impl Drop for Proxy {
 #[test]
 #[ignore = "make torture"]
 fn logs_the_clients_that_haproxy_reports() {
-    if lacks(&[needs::program("haproxy", &["-v"])]) {
+    if skip_without(&[requirements::haproxy()]) {
         return;
     }
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -66,7 +66,7 @@ fn logs_the_clients_that_haproxy_reports() {
             client.exchange(b"hello\n");
             let source = client.address();
             client.send(b"exit\n");
-            client.expect_rest(b"Goodbye!\n");
+            client.expect_to_end(b"Goodbye!\n");
             drop(client);
             let lines = server.session_log(source);
             assert!(

@@ -4,12 +4,12 @@ use std::{fs, io::Read as _, time::Duration};
 
 use rustix::process::Pid;
 use tests::{
-    needs::{self, lacks},
+    net::Peer,
     payload::Random,
-    peer::Peer,
-    procfs::{look_until, threads_named},
-    server::{EchoServer, Launch},
-    strace::Strace,
+    programs::{EchoServer, Launch, Strace},
+    requirements::{self, skip_without},
+    system::procfs::threads_named,
+    wait::wait_until,
 };
 
 /// System calls of a poll; the architecture determines which one exists.
@@ -40,7 +40,7 @@ fn is_fault(line: &str) -> bool {
 #[test]
 #[ignore = "make torture"]
 fn pauses_after_a_shortage_at_accept() {
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     // A poll with a timeout above zero that returned no event.
@@ -78,7 +78,7 @@ fn pauses_after_a_shortage_at_accept() {
 #[test]
 #[ignore = "make torture"]
 fn a_connection_that_fails_at_accept_causes_no_pause() {
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     for error in ["ECONNABORTED", "EINTR", "EPROTO"] {
@@ -105,7 +105,7 @@ fn a_connection_that_fails_at_accept_causes_no_pause() {
 #[test]
 #[ignore = "make torture"]
 fn a_failed_read_or_write_ends_only_its_own_connection() {
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     for (call, error, reason) in [
@@ -139,7 +139,7 @@ fn a_failed_read_or_write_ends_only_its_own_connection() {
 #[test]
 #[ignore = "make torture"]
 fn interrupted_reads_and_writes_lose_nothing() {
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     for (call, fault) in [
@@ -154,7 +154,7 @@ fn interrupted_reads_and_writes_lose_nothing() {
             peer.exchange(format!("message {number}\n").as_bytes());
         }
         let bytes = Random::new(24).bytes(1_000_000);
-        let sender = peer.send_aside(bytes.clone());
+        let sender = peer.send_in_background(bytes.clone());
         peer.expect(&bytes);
         sender.join().unwrap().unwrap();
         assert!(strace.detach().iter().any(|line| is_fault(line)), "{fault}: no call failed");
@@ -165,7 +165,7 @@ fn interrupted_reads_and_writes_lose_nothing() {
 #[test]
 #[ignore = "make torture"]
 fn continues_after_interrupted_polls() {
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     let server = one_worker();
@@ -188,7 +188,7 @@ fn continues_after_interrupted_polls() {
 #[test]
 #[ignore = "make torture"]
 fn a_stop_between_a_poll_and_the_clock_causes_no_timeout() {
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     let server = EchoServer::start(&["--workers", "1", "--spin", "off", "--idle-timeout", "3s"]);
@@ -200,7 +200,7 @@ fn a_stop_between_a_poll_and_the_clock_causes_no_timeout() {
     let strace = Strace::attach(&workers(&server), POLL, &delay);
     peers[0].send(b"meanwhile\n");
     // Waits until the kernel has ended the poll, which cannot be observed before the call returns.
-    peers[0].hears_nothing_for(Duration::from_millis(300));
+    peers[0].expect_silence_for(Duration::from_millis(300));
     for peer in &mut peers[1..] {
         peer.send(b"meanwhile\n");
     }
@@ -217,7 +217,7 @@ fn a_stop_between_a_poll_and_the_clock_causes_no_timeout() {
 #[test]
 #[ignore = "make torture"]
 fn the_server_exits_with_1_if_the_poll_of_a_thread_fails() {
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     for of_worker in [true, false] {
@@ -246,17 +246,18 @@ fn the_server_exits_with_1_if_the_poll_of_a_thread_fails() {
 #[ignore = "make torture"]
 fn logs_the_number_of_records_that_it_could_not_write() {
     const MESSAGES: usize = 100;
-    if lacks(&[needs::strace()]) {
+    if skip_without(&[requirements::strace()]) {
         return;
     }
     for (fault, loses) in [("ENOSPC", true), ("EIO", true), ("EINTR:when=1+2", false)] {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("echo.log");
-        let server = Launch::new(&["--log-file", file.to_str().unwrap()]).unannounced().start();
+        let server =
+            Launch::new(&["--log-file", file.to_str().unwrap()]).without_start_line().start();
         let log = || fs::read_to_string(&file).unwrap();
         let mut peer = server.connect();
         peer.exchange(b"before\n");
-        look_until("the first records are written", || log().contains("Echoed to"));
+        wait_until("the first records are written", || log().contains("Echoed to"));
 
         let strace = Strace::attach(&log_writer(&server), "write", &format!("write:error={fault}"));
         for number in 0..MESSAGES {
@@ -270,13 +271,13 @@ fn logs_the_number_of_records_that_it_could_not_write() {
         }
         // Exchanges messages until the server writes to the log again.
         let mut messages = MESSAGES;
-        look_until("the log contains a new record", || {
+        wait_until("the log contains a new record", || {
             peer.exchange(b"after\n");
             messages += 1;
             log().contains("'after'")
         });
         peer.send(b"exit\n");
-        peer.expect_rest(b"Goodbye!\n");
+        peer.expect_to_end(b"Goodbye!\n");
         assert_eq!(server.terminate().0.code(), Some(0));
 
         let log = log();

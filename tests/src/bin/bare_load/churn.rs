@@ -1,5 +1,5 @@
-//! Connections that live for one message: connect, send, wait for the echo, close, and again. Its
-//! round trips are from before the connect to the last byte of the echo.
+//! Connections with one message each: connect, send, wait for the echo, close, repeat. A round trip lasts from before
+//! the connect to the last byte of the echo.
 
 use std::{
     net::TcpStream,
@@ -15,63 +15,67 @@ use rustix::{
 };
 
 use crate::{
-    Args, HELD_BY_SOCKET, Load,
-    report::Watch,
+    args::{Args, SOCKET_CAPACITY},
+    load::Load,
+    measurement::Measurement,
     socket::{EVENTS, TIMER, connect, send_all, start_timer},
 };
 
 pub(crate) struct Churn {
     epoll: OwnedFd,
-    /// Where connections are: each place has one after the other.
-    places: Vec<Place>,
+    /// Each slot has one connection after the other.
+    slots: Vec<Slot>,
     message: Vec<u8>,
     port: u16,
-    /// How many connections there have been.
-    made: usize,
+    /// Number of connections so far.
+    opened: usize,
 }
 
-struct Place {
+struct Slot {
     stream: TcpStream,
     returned: usize,
-    /// Before it was connected, if that is to be known.
-    begun: Option<Instant>,
+    /// Time before the connect, if it is known.
+    start: Option<Instant>,
 }
 
 impl Churn {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
-        ensure!(args.under_way().is_some_and(|bytes| bytes <= HELD_BY_SOCKET), "too large");
+        ensure!(
+            args.in_flight().is_some_and(|bytes| bytes <= SOCKET_CAPACITY),
+            "a message is larger than a socket buffer"
+        );
         let mut churn = Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            places: Vec::new(),
+            slots: Vec::new(),
             message: args.message(),
             port: args.port,
-            made: 0,
+            opened: 0,
         };
         for number in 0..args.connections.get() {
-            let place = churn.open(number, None)?;
-            churn.places.push(place);
+            let slot = churn.open(number, None)?;
+            churn.slots.push(slot);
         }
         Ok(churn)
     }
 
-    /// A new connection with its message under way.
-    fn open(&mut self, number: usize, begun: Option<Instant>) -> anyhow::Result<Place> {
-        let stream = connect(self.port, self.made)?;
-        self.made += 1;
+    /// Opens a connection and sends its message.
+    fn open(&mut self, number: usize, start: Option<Instant>) -> anyhow::Result<Slot> {
+        let stream = connect(self.port, self.opened)?;
+        self.opened += 1;
         epoll::add(&self.epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)?;
         send_all(&stream, &self.message)?;
-        Ok(Place { stream, returned: 0, begun })
+        Ok(Slot { stream, returned: 0, start })
     }
 }
 
 impl Load for Churn {
-    fn run(&mut self, duration: Duration, watch: &mut Watch) -> anyhow::Result<u64> {
+    fn run(&mut self, duration: Duration, measurement: &mut Measurement) -> anyhow::Result<u64> {
         let _timer = start_timer(&self.epoll, duration)?;
-        for place in &mut self.places {
-            place.begun = None;
+        for slot in &mut self.slots {
+            slot.start = None;
         }
         let mut events = Vec::with_capacity(EVENTS);
-        let mut buffer = vec![0; HELD_BY_SOCKET];
+        let mut buffer = vec![0; SOCKET_CAPACITY];
         let mut count = 0;
         loop {
             events.clear();
@@ -81,18 +85,18 @@ impl Load for Churn {
                 if data == TIMER {
                     return Ok(count);
                 }
-                let number = usize::try_from(data).expect("a number of ours");
-                let place = &mut self.places[number];
-                match recv(&place.stream, &mut buffer[..], RecvFlags::DONTWAIT)? {
+                let number = usize::try_from(data).expect("the index of a slot");
+                let slot = &mut self.slots[number];
+                match recv(&slot.stream, &mut buffer[..], RecvFlags::DONTWAIT)? {
                     (0, _) => bail!("the server has closed a connection"),
-                    (len, _) => place.returned += len,
+                    (len, _) => slot.returned += len,
                 }
-                if place.returned == self.message.len() {
+                if slot.returned == self.message.len() {
                     count += 1;
-                    watch.lap(&mut place.begun);
-                    let begun = place.begun;
-                    // The old one is closed when the new one takes its place.
-                    self.places[number] = self.open(number, begun)?;
+                    measurement.lap(&mut slot.start);
+                    let start = slot.start;
+                    // Replacing the old connection closes it.
+                    self.slots[number] = self.open(number, start)?;
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Connections to the server, the timer that ends a run, and sending.
+//! Connecting, the timer that ends a run, and sending.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpStream},
@@ -17,17 +17,17 @@ use rustix::{
 };
 use socket2::{Domain, Socket, Type};
 
-/// The timer's event; connections have their numbers.
+/// Event of the timer. The event of a connection is its index.
 pub(crate) const TIMER: u64 = u64::MAX;
 
-/// The most events that are taken at once.
+/// Maximum number of events per poll.
 pub(crate) const EVENTS: usize = 1024;
 
-/// How many addresses connections come from. A closed one keeps its port for a minute, and an address
-/// has some thirty thousand of them.
+/// Number of local addresses. A closed connection keeps its port for a minute, and an address has about thirty
+/// thousand ports.
 const SOURCES: usize = 200;
 
-/// A connection, the `number`th of this process.
+/// Opens the connection with this number.
 pub(crate) fn connect(port: u16, number: usize) -> anyhow::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let last = u8::try_from(number % SOURCES).expect("fewer than 256") + 2;
@@ -39,7 +39,7 @@ pub(crate) fn connect(port: u16, number: usize) -> anyhow::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// Sends everything, and waits if it has to.
+/// Sends all bytes, and waits until the socket accepts them.
 pub(crate) fn send_all(stream: &TcpStream, mut bytes: &[u8]) -> anyhow::Result<()> {
     while !bytes.is_empty() {
         let sent = send(stream, bytes, SendFlags::NOSIGNAL)?;
@@ -48,7 +48,7 @@ pub(crate) fn send_all(stream: &TcpStream, mut bytes: &[u8]) -> anyhow::Result<(
     Ok(())
 }
 
-/// A timer that fires once, as an event of `epoll`; it ends when it is dropped.
+/// Starts a timer that fires once, as an event of `epoll`. Dropping it stops it.
 pub(crate) fn start_timer(epoll: &OwnedFd, duration: Duration) -> anyhow::Result<OwnedFd> {
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
     let once = Itimerspec {

@@ -1,4 +1,4 @@
-//! What a program writes, collected by a thread of its own and waited for.
+//! The output of a program, collected by a thread and waited for.
 
 use std::{
     io::Read,
@@ -6,9 +6,9 @@ use std::{
     thread,
 };
 
-use crate::{DEADLINE, log};
+use crate::{log, wait::DEADLINE};
 
-/// The output of a program so far, and its end.
+/// Output of a program so far, and its end.
 #[derive(Clone, Debug)]
 pub struct Output(Arc<Shared>);
 
@@ -21,9 +21,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     bytes: Vec<u8>,
-    /// Nothing more will come: the program has closed its end, or this side has.
+    /// True after the last byte: the program or the reader has closed its end.
     ended: bool,
-    /// Whether the collecting thread should go on reading.
+    /// What the collecting thread does after its next read.
     reading: Reading,
 }
 
@@ -36,7 +36,7 @@ enum Reading {
 }
 
 impl Output {
-    /// Collects everything that can be read from `source`.
+    /// Collects everything that `source` returns.
     pub fn collect(source: impl Read + Send + 'static) -> Self {
         let output = Self(Arc::default());
         let collected = output.clone();
@@ -48,7 +48,7 @@ impl Output {
         output
     }
 
-    /// Everything so far, as text; bytes that are not UTF-8 show as U+FFFD.
+    /// Returns everything so far, with U+FFFD for bytes that are not UTF-8.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.lock().bytes).into_owned()
@@ -56,8 +56,8 @@ impl Output {
 
     /// Waits for the end of the output and returns all of it.
     #[must_use]
-    pub fn to_end(&self) -> Vec<u8> {
-        self.wait_until("the end of the output", |bytes, ended| ended.then(|| bytes.to_vec()))
+    pub fn read_to_end(&self) -> Vec<u8> {
+        self.wait_for("the end of the output", |bytes, ended| ended.then(|| bytes.to_vec()))
     }
 
     /// Waits for a line that matches `pattern` (see [`log::pattern`]) and returns it.
@@ -72,7 +72,7 @@ impl Output {
         let regex = log::pattern(pattern);
         let mut lines = Vec::new();
         let mut seen = 0;
-        self.wait_until(&format!("{count} lines like {pattern}"), |bytes, _| {
+        self.wait_for(&format!("{count} lines that match {pattern}"), |bytes, _| {
             while let Some(len) = bytes[seen..].iter().position(|&byte| byte == b'\n') {
                 let line = String::from_utf8_lossy(&bytes[seen..seen + len]).into_owned();
                 seen += len + 1;
@@ -84,18 +84,18 @@ impl Output {
         })
     }
 
-    /// Waits until `seen`, given all bytes so far and whether they are all, returns something.
+    /// Waits until `find` returns a value. Its arguments are all bytes so far, and true if these are all.
     ///
     /// # Panics
     ///
-    /// At the deadline, or when the output has ended without it; `what` says what was missing.
-    pub fn wait_until<T>(&self, what: &str, mut seen: impl FnMut(&[u8], bool) -> Option<T>) -> T {
+    /// At the deadline, or if the output ends without such a value; `what` describes it.
+    pub fn wait_for<T>(&self, what: &str, mut find: impl FnMut(&[u8], bool) -> Option<T>) -> T {
         let mut found = None;
         let (state, timeout) = self
             .0
             .changed
             .wait_timeout_while(self.lock(), DEADLINE, |state| {
-                found = seen(&state.bytes, state.ended);
+                found = find(&state.bytes, state.ended);
                 found.is_none() && !state.ended
             })
             .expect("the collecting thread does not panic");
@@ -107,19 +107,19 @@ impl Output {
         })
     }
 
-    /// Reads no more, until [`Output::resume`]: the program's pipe fills up.
+    /// Stops reading until [`Output::resume`], so that the pipe of the program fills up.
     ///
-    /// What a read that has begun already returns is still collected.
+    /// The bytes of a read that has already begun are still collected.
     pub fn pause(&self) {
         self.set(Reading::Paused);
     }
 
-    /// Goes on reading.
+    /// Continues to read.
     pub fn resume(&self) {
         self.set(Reading::On);
     }
 
-    /// Closes the reading end as soon as the next bytes have come; that is when the output ends.
+    /// Closes the reading end after the next bytes. The output ends then.
     pub fn close_at_next_bytes(&self) {
         self.set(Reading::Stopped);
     }
@@ -132,7 +132,7 @@ impl Output {
     fn read_from(&self, mut source: impl Read) {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            // A pseudo-terminal whose other side is gone reports an error where a pipe ends.
+            // Where a pipe ends, a pseudo-terminal reports an error.
             let len = source.read(&mut buffer).unwrap_or(0);
             let mut state = self.lock();
             state.bytes.extend_from_slice(&buffer[..len]);
@@ -141,7 +141,7 @@ impl Output {
                 .0
                 .changed
                 .wait_while(state, |state| state.reading == Reading::Paused)
-                .expect("nobody panics while holding the lock");
+                .expect("no thread panics while it holds the lock");
             if len == 0 || state.reading == Reading::Stopped {
                 return;
             }
@@ -149,6 +149,6 @@ impl Output {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().expect("nobody panics while holding the lock")
+        self.0.state.lock().expect("no thread panics while it holds the lock")
     }
 }

@@ -1,5 +1,5 @@
-//! Connections that have more under way than a socket holds: what cannot be sent now is sent when
-//! there is room, and meanwhile what returns is taken.
+//! Connections whose bytes in flight do not fit into a socket. Each sends as much as the socket accepts, and receives
+//! while it waits to send the rest.
 
 use std::{
     net::TcpStream,
@@ -16,15 +16,16 @@ use rustix::{
 };
 
 use crate::{
-    Args, Load,
-    report::Watch,
+    args::Args,
+    load::Load,
+    measurement::Measurement,
     socket::{EVENTS, TIMER, connect, start_timer},
 };
 
-/// The most bytes that are taken at once.
+/// Size of the receive buffer.
 const BUFFER: usize = 256 * 1024;
 
-pub(crate) struct Stream {
+pub(crate) struct Large {
     epoll: OwnedFd,
     connections: Vec<Connection>,
     message: Vec<u8>,
@@ -32,32 +33,38 @@ pub(crate) struct Stream {
 
 struct Connection {
     stream: TcpStream,
-    /// Bytes that may be sent: a message begins wherever a multiple of its size is left.
-    owed: usize,
-    /// The bytes that have returned of a message that has not returned whole.
+    /// Number of bytes to send. A message begins where a multiple of its size is left.
+    unsent: usize,
+    /// Number of bytes of an incomplete message that have returned.
     partial: usize,
-    /// When the message was begun that is under way, if that is to be known.
+    /// Start of the message in flight, if it is known.
     sent: Option<Instant>,
-    /// Whether it waits for room.
-    waits: bool,
+    /// True while it waits until the socket accepts more bytes.
+    is_blocked: bool,
 }
 
-impl Stream {
+impl Large {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut connections = Vec::new();
         for number in 0..args.connections.get() {
             let stream = connect(args.port, number)?;
             epoll::add(&epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)?;
-            let owed = args.size.get() * args.depth.get();
-            connections.push(Connection { stream, owed, partial: 0, sent: None, waits: false });
+            let unsent = args.size.get() * args.depth.get();
+            connections.push(Connection {
+                stream,
+                unsent,
+                partial: 0,
+                sent: None,
+                is_blocked: false,
+            });
         }
         Ok(Self { epoll, connections, message: args.message() })
     }
 }
 
-impl Load for Stream {
-    fn run(&mut self, duration: Duration, watch: &mut Watch) -> anyhow::Result<u64> {
+impl Load for Large {
+    fn run(&mut self, duration: Duration, measurement: &mut Measurement) -> anyhow::Result<u64> {
         let _timer = start_timer(&self.epoll, duration)?;
         for (number, connection) in self.connections.iter_mut().enumerate() {
             connection.sent = None;
@@ -74,14 +81,14 @@ impl Load for Stream {
                 if data == TIMER {
                     return Ok(count);
                 }
-                let number = usize::try_from(data).expect("a number of ours");
+                let number = usize::try_from(data).expect("the index of a connection");
                 let connection = &mut self.connections[number];
                 let whole = connection.receive(&mut buffer, self.message.len())?;
                 count += whole as u64;
-                if watch.is_timed() && whole > 0 {
-                    watch.lap(&mut connection.sent);
+                if measurement.is_timed() && whole > 0 {
+                    measurement.lap(&mut connection.sent);
                 }
-                connection.owed += whole * self.message.len();
+                connection.unsent += whole * self.message.len();
                 connection.send(number, &self.epoll, &self.message)?;
             }
         }
@@ -89,7 +96,7 @@ impl Load for Stream {
 }
 
 impl Connection {
-    /// Takes what has returned: how many messages are whole by it.
+    /// Receives, and returns the number of messages that are complete.
     fn receive(&mut self, buffer: &mut [u8], size: usize) -> anyhow::Result<usize> {
         let len = match recv(&self.stream, buffer, RecvFlags::DONTWAIT) {
             Ok((0, _)) => bail!("the server has closed a connection"),
@@ -102,25 +109,25 @@ impl Connection {
         Ok(bytes / size)
     }
 
-    /// Sends as much as there is room for, and asks to be told of more room if that was not all.
+    /// Sends as much as the socket accepts. Waits for writability if bytes are left.
     fn send(&mut self, number: usize, epoll: &OwnedFd, message: &[u8]) -> anyhow::Result<()> {
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         let mut full = false;
-        while self.owed > 0 && !full {
-            let left = match self.owed % message.len() {
+        while self.unsent > 0 && !full {
+            let left = match self.unsent % message.len() {
                 0 => message.len(),
                 left => left,
             };
             match send(&self.stream, &message[message.len() - left..], flags) {
-                Ok(sent) => self.owed -= sent,
+                Ok(sent) => self.unsent -= sent,
                 Err(Errno::AGAIN) => full = true,
                 Err(error) => return Err(error.into()),
             }
         }
-        if self.waits != full {
-            self.waits = full;
-            let wanted = if full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
-            epoll::modify(epoll, &self.stream, EventData::new_u64(number as u64), wanted)?;
+        if self.is_blocked != full {
+            self.is_blocked = full;
+            let interest = if full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+            epoll::modify(epoll, &self.stream, EventData::new_u64(number as u64), interest)?;
         }
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! Connections that have less under way than a socket holds: one read takes all of it, and no send
-//! waits.
+//! Connections whose bytes in flight fit into a socket: one read returns all of them, and no send waits.
 
 use std::{
     net::TcpStream,
@@ -15,31 +14,32 @@ use rustix::{
 };
 
 use crate::{
-    Args, HELD_BY_SOCKET, Load,
-    report::Watch,
+    args::{Args, SOCKET_CAPACITY},
+    load::Load,
+    measurement::Measurement,
     socket::{EVENTS, TIMER, connect, send_all, start_timer},
 };
 
-pub(crate) struct Steady {
+pub(crate) struct Small {
     epoll: OwnedFd,
     connections: Vec<Connection>,
     size: usize,
-    /// As many as each connection has under way.
+    /// As many messages as each connection has in flight.
     messages: Vec<u8>,
     events: Vec<Event>,
     buffer: Vec<u8>,
-    begun: bool,
+    has_started: bool,
 }
 
 struct Connection {
     stream: TcpStream,
-    /// The bytes that have returned of a message that has not returned whole.
+    /// Number of bytes of an incomplete message that have returned.
     partial: usize,
-    /// When the message was sent that is under way, if that is to be known.
+    /// Time at which the message in flight was sent, if it is known.
     sent: Option<Instant>,
 }
 
-impl Steady {
+impl Small {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut connections = Vec::new();
@@ -55,13 +55,13 @@ impl Steady {
             size: args.size.get(),
             messages: args.message().repeat(args.depth.get()),
             events: Vec::with_capacity(EVENTS),
-            buffer: vec![0; HELD_BY_SOCKET],
-            begun: false,
+            buffer: vec![0; SOCKET_CAPACITY],
+            has_started: false,
         })
     }
 
-    /// One message on each connection, one after the other.
-    pub(crate) fn round(&mut self) -> anyhow::Result<()> {
+    /// Exchanges one message on each connection, one after the other.
+    pub(crate) fn exchange_once(&mut self) -> anyhow::Result<()> {
         for connection in &self.connections {
             send_all(&connection.stream, &self.messages[..self.size])?;
             let mut left = self.size;
@@ -75,11 +75,11 @@ impl Steady {
         Ok(())
     }
 
-    /// Answers every message that returns with another one until the timer fires.
-    fn drive<const TIMED: bool>(&mut self, watch: &mut Watch) -> anyhow::Result<u64> {
+    /// Sends a new message for each one that returns, until the timer fires.
+    fn drive<const TIMED: bool>(&mut self, measurement: &mut Measurement) -> anyhow::Result<u64> {
         let mut count = 0;
         let mut ended = false;
-        // What came with the timer is answered, too: it is told once, and a later run waits for it.
+        // Handles the events that arrive with the timer as well: they are reported once, and a later run needs them.
         while !ended {
             self.events.clear();
             epoll::wait(&self.epoll, spare_capacity(&mut self.events), None)?;
@@ -89,7 +89,7 @@ impl Steady {
                     ended = true;
                     continue;
                 }
-                let number = usize::try_from(data).expect("a number of ours");
+                let number = usize::try_from(data).expect("the index of a connection");
                 let connection = &mut self.connections[number];
                 let (len, _) = recv(&connection.stream, &mut self.buffer[..], RecvFlags::DONTWAIT)?;
                 if len == 0 {
@@ -100,7 +100,7 @@ impl Steady {
                 connection.partial = bytes % self.size;
                 count += whole as u64;
                 if TIMED && whole > 0 {
-                    watch.lap(&mut connection.sent);
+                    measurement.lap(&mut connection.sent);
                 }
                 send_all(&connection.stream, &self.messages[..whole * self.size])?;
             }
@@ -109,17 +109,21 @@ impl Steady {
     }
 }
 
-impl Load for Steady {
-    fn run(&mut self, duration: Duration, watch: &mut Watch) -> anyhow::Result<u64> {
+impl Load for Small {
+    fn run(&mut self, duration: Duration, measurement: &mut Measurement) -> anyhow::Result<u64> {
         let _timer = start_timer(&self.epoll, duration)?;
         for connection in &mut self.connections {
-            // What is under way from an earlier run has waited for this one: its time says nothing.
+            // The message in flight has waited for this run: its round trip means nothing.
             connection.sent = None;
-            if !self.begun {
+            if !self.has_started {
                 send_all(&connection.stream, &self.messages)?;
             }
         }
-        self.begun = true;
-        if watch.is_timed() { self.drive::<true>(watch) } else { self.drive::<false>(watch) }
+        self.has_started = true;
+        if measurement.is_timed() {
+            self.drive::<true>(measurement)
+        } else {
+            self.drive::<false>(measurement)
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a run is found to be: its time, its round trips, and what it cost this process.
+//! Counts, round trips and processor time of a run.
 
 use std::{
     fs,
@@ -10,38 +10,38 @@ use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
-/// The significant digits of a round trip.
+/// Number of significant digits of a round trip.
 const DIGITS: u8 = 3;
 
-/// The longest round trip that is told from longer ones, in nanoseconds: a minute.
+/// Maximum round trip in nanoseconds: a minute. Longer ones count as this.
 const LONGEST: u64 = 60_000_000_000;
 
-/// What is seen of a run, from when this is made.
-pub(crate) struct Watch {
-    begun: Instant,
+/// Measurement of a run, from its start.
+pub(crate) struct Measurement {
+    start: Instant,
     cpu: Cpu,
-    /// Round trips in nanoseconds, if they are asked for.
+    /// Round trips in nanoseconds, if they are measured.
     laps: Option<Histogram<u64>>,
 }
 
-/// Processor time of this process so far: all of it exactly, and by which it is divided.
+/// Processor time of this process so far: the exact total, and ticks that divide it into user and system time.
 struct Cpu {
     total: Duration,
     user_ticks: f64,
     system_ticks: f64,
 }
 
-impl Watch {
-    pub(crate) fn new(timed: bool) -> anyhow::Result<Self> {
+impl Measurement {
+    pub(crate) fn start(timed: bool) -> anyhow::Result<Self> {
         let laps = if timed { Some(Histogram::new_with_max(LONGEST, DIGITS)?) } else { None };
-        Ok(Self { begun: Instant::now(), cpu: Cpu::now()?, laps })
+        Ok(Self { start: Instant::now(), cpu: Cpu::now()?, laps })
     }
 
     pub(crate) fn is_timed(&self) -> bool {
         self.laps.is_some()
     }
 
-    /// A message has returned that was sent at `since`, if that is known, and the next one is sent.
+    /// Records the return of a message that was sent at `since`, if that is known, and the start of the next one.
     pub(crate) fn lap(&mut self, since: &mut Option<Instant>) {
         if let Some(laps) = &mut self.laps {
             let now = Instant::now();
@@ -53,9 +53,9 @@ impl Watch {
     }
 
     pub(crate) fn report(&self, count: u64) -> anyhow::Result<Value> {
-        let seconds = self.begun.elapsed().as_secs_f64();
+        let seconds = self.start.elapsed().as_secs_f64();
         let (user, system) = Cpu::now()?.since(&self.cpu);
-        #[expect(clippy::cast_precision_loss, reason = "52 bits of messages are more than will be")]
+        #[expect(clippy::cast_precision_loss, reason = "no run has 2^52 messages")]
         let rate = count as f64 / seconds;
         let mut report = json!({
             "messages": count,
@@ -77,21 +77,21 @@ impl Watch {
 impl Cpu {
     fn now() -> anyhow::Result<Self> {
         let stat = fs::read_to_string("/proc/self/stat")?;
-        // The name of the program is in brackets and could hold anything.
-        let (_, fields) = stat.rsplit_once(')').context("the kernel's own format")?;
+        // The name of the program is in brackets and may contain any character.
+        let (_, fields) = stat.rsplit_once(')').context("/proc/self/stat has an unknown format")?;
         let ticks = |field| -> anyhow::Result<f64> {
             let field: Option<&str> = fields.split_whitespace().nth(field);
-            Ok(field.context("the kernel's own format")?.parse()?)
+            Ok(field.context("/proc/self/stat has an unknown format")?.parse()?)
         };
         Ok(Self {
             total: Duration::try_from(clock_gettime(ClockId::ProcessCPUTime))?,
-            // Fields 14 and 15 of all; two are before these.
+            // Fields 14 and 15 of the line; two fields are before the brackets end.
             user_ticks: ticks(11)?,
             system_ticks: ticks(12)?,
         })
     }
 
-    /// The seconds since then: in user mode, and in the kernel.
+    /// Returns the seconds of user time and of system time since `then`.
     fn since(&self, then: &Self) -> (f64, f64) {
         let total = self.total.saturating_sub(then.total).as_secs_f64();
         let user = self.user_ticks - then.user_ticks;

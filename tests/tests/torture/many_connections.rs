@@ -9,11 +9,10 @@ use std::{
 
 use rustix::process::{Resource, getrlimit};
 use tests::{
-    load::Load,
+    net::Peer,
     payload::Random,
-    peer::Peer,
-    process::{Handle, raise_descriptor_limit},
-    server::{EchoServer, Launch},
+    programs::{EchoServer, Launch, Load},
+    system::process::{Handle, raise_descriptor_limit},
 };
 
 /// The server serves as many connections as the descriptor limit allows, and refuses one more with a line.
@@ -32,11 +31,12 @@ fn serves_as_many_connections_as_the_descriptor_limit_allows() {
     let mut peers = Vec::new();
     let refusal = loop {
         let mut peer = server.connect();
-        peer.send_regardless(b"am I in?\n");
+        peer.try_send(b"am I in?\n");
         let mut reply = [0; 9];
         peer.stream().read_exact(&mut reply).expect("an echo, or the longer refusal");
         if &reply != b"am I in?\n" {
-            break String::from_utf8_lossy(&[&reply[..], &peer.rest()].concat()).into_owned();
+            break String::from_utf8_lossy(&[&reply[..], &peer.read_to_end()].concat())
+                .into_owned();
         }
         peers.push(peer);
     };
@@ -66,7 +66,7 @@ fn echoes_a_million_messages_from_many_processes() {
     let running = Handle::open(load.program.pid()).expect("the process has not been reaped");
     assert!((0..20).any(|_| running.has_ended()), "the load test still runs: {load:?}");
     let report = load.finish();
-    report.expect_well();
+    report.expect_success();
     assert_eq!(report.messages(), 25 * 20 * 2000);
 }
 
@@ -96,7 +96,7 @@ fn thousands_of_clients_that_send_a_byte_a_second_do_not_affect_others() {
             for (number, peer) in slow.iter_mut().enumerate() {
                 peer.send(&line(number)[at..=at]);
             }
-            silent.hears_nothing_for(Duration::from_secs(1));
+            silent.expect_silence_for(Duration::from_secs(1));
         }
         is_finished.store(true, SeqCst);
         let rounds = others.join().expect("each exchange succeeds");
@@ -115,14 +115,14 @@ fn keeps_a_client_that_reads_slowly_and_steadily() {
     let server = EchoServer::start(&args);
     let mut slow = server.connect();
     let bytes = Random::new(21).bytes(20_000_000);
-    let sender = slow.send_aside(bytes.clone());
+    let sender = slow.send_in_background(bytes.clone());
     let mut silent = server.connect();
     // In three seconds the client reads less than the part of the socket buffer that must be free before
     // poll reports the server's socket as writable.
     let (slow_part, step) = (2_000_000, 20_000);
     for at in (0..slow_part).step_by(step) {
         slow.expect(&bytes[at..at + step]);
-        silent.hears_nothing_for(Duration::from_millis(150));
+        silent.expect_silence_for(Duration::from_millis(150));
     }
     slow.expect(&bytes[slow_part..]);
     sender.join().unwrap().unwrap();

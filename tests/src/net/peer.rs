@@ -1,4 +1,4 @@
-//! A TCP client that says exactly what it expects.
+//! A TCP client with exact expectations.
 
 use std::{
     io::{self, Read, Write},
@@ -9,102 +9,102 @@ use std::{
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::DEADLINE;
+use crate::wait::DEADLINE;
 
-/// One connection to a server; every read and write has a deadline.
+/// Connection to a server. Every read and write has a deadline.
 #[derive(Debug)]
 pub struct Peer {
     stream: TcpStream,
 }
 
 impl Peer {
-    /// Connects; each write is a packet of its own, as far as the socket takes it.
+    /// Connects. Each write is a separate packet, as far as the socket buffer allows.
     #[must_use]
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
-        Self::over(stream)
+        Self::from_stream(stream)
     }
 
-    fn over(stream: TcpStream) -> Self {
+    fn from_stream(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP socket");
-        stream.set_read_timeout(Some(DEADLINE)).expect("more than no time");
-        stream.set_write_timeout(Some(DEADLINE)).expect("more than no time");
+        stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
+        stream.set_write_timeout(Some(DEADLINE)).expect("the timeout is not zero");
         Self { stream }
     }
 
-    /// Connects from another of this machine's addresses.
+    /// Connects from another address of this machine.
     ///
-    /// All of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3).
+    /// All addresses in 127.0.0.0/8 belong to this machine (RFC 1122, 3.2.1.3).
     #[must_use]
     pub fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)
-            .expect("descriptors are left");
+            .expect("a descriptor is left");
         socket.bind(&SocketAddr::new(source, 0).into()).expect("an address of this machine");
         socket
             .connect_timeout(&address.into(), DEADLINE)
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
-        Self::over(socket.into())
+        Self::from_stream(socket.into())
     }
 
-    /// This end's address, as the server's log names it.
+    /// Returns the local address, which the log of the server names.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.stream.local_addr().expect("a connected socket has an address")
     }
 
-    /// Sends all of it.
+    /// Sends all of these bytes.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the server takes what is sent");
+        self.stream.write_all(bytes).expect("the server reads");
     }
 
-    /// Sends all of it from a thread of its own, which ends with whether the server took it.
+    /// Sends all of these bytes in a thread, which returns the result of the write.
     ///
-    /// The way to send more than two sockets' buffers hold, while this thread reads the echo.
+    /// Use it to send more than the socket buffers hold while the caller reads the echo.
     #[must_use]
-    pub fn send_aside(
+    pub fn send_in_background(
         &self,
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> JoinHandle<io::Result<()>> {
-        let mut stream = self.stream.try_clone().expect("descriptors are left");
+        let mut stream = self.stream.try_clone().expect("a descriptor is left");
         thread::spawn(move || stream.write_all(bytes.as_ref()))
     }
 
-    /// As [`Peer::send_aside`], and a FIN behind it.
+    /// Like [`Peer::send_in_background`], followed by a FIN.
     #[must_use]
-    pub fn send_aside_and_half_close(&self, bytes: Vec<u8>) -> JoinHandle<io::Result<()>> {
-        let mut stream = self.stream.try_clone().expect("descriptors are left");
+    pub fn send_and_half_close_in_background(&self, bytes: Vec<u8>) -> JoinHandle<io::Result<()>> {
+        let mut stream = self.stream.try_clone().expect("a descriptor is left");
         thread::spawn(move || {
             stream.write_all(&bytes)?;
             stream.shutdown(Shutdown::Write)
         })
     }
 
-    /// Sends without minding whether it arrives: for a server that may have closed.
-    pub fn send_regardless(&mut self, bytes: &[u8]) {
+    /// Sends to a server that may have closed the connection. Ignores an error.
+    pub fn try_send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Reads as many bytes as `expected` has: they must be those.
+    /// Reads as many bytes as `expected` has, and asserts that they are equal.
     #[track_caller]
     pub fn expect(&mut self, expected: &[u8]) {
         let mut received = Vec::with_capacity(expected.len());
-        let most = u64::try_from(expected.len()).expect("a test's payload");
-        let end = (&mut self.stream).take(most).read_to_end(&mut received);
-        assert_same(&received, expected);
-        end.expect("as many bytes as were asked for have come");
+        let len = u64::try_from(expected.len()).expect("the length fits");
+        let end = (&mut self.stream).take(len).read_to_end(&mut received);
+        assert_same_bytes(&received, expected);
+        end.expect("the stream does not fail");
     }
 
-    /// Sends `bytes` and expects them back.
+    /// Sends `bytes` and expects their echo.
     #[track_caller]
     pub fn exchange(&mut self, bytes: &[u8]) {
         self.send(bytes);
         self.expect(bytes);
     }
 
-    /// Reads to the end of the stream, which must come: without a reset, and before the deadline.
+    /// Reads to the end of the stream, which must come before the deadline and without a reset.
     #[track_caller]
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut received = Vec::new();
         let end = self.stream.read_to_end(&mut received);
         let shown = String::from_utf8_lossy(&received[..received.len().min(200)]).into_owned();
@@ -116,55 +116,56 @@ impl Peer {
 
     /// Expects these bytes and then the end of the stream.
     #[track_caller]
-    pub fn expect_rest(&mut self, expected: &[u8]) {
-        assert_same(&self.rest(), expected);
+    pub fn expect_to_end(&mut self, expected: &[u8]) {
+        assert_same_bytes(&self.read_to_end(), expected);
     }
 
-    /// Expects the end of the stream now.
+    /// Expects the end of the stream, without any more bytes.
     #[track_caller]
     pub fn expect_end(&mut self) {
-        self.expect_rest(b"");
+        self.expect_to_end(b"");
     }
 
-    /// Expects that nothing comes for so long, neither a byte nor the end of the stream.
+    /// Expects neither a byte nor the end of the stream during this time.
     ///
-    /// Also a way to let time pass, for what only the clock brings about.
+    /// Tests also use it to let time pass where a timer is under test.
     #[track_caller]
-    pub fn hears_nothing_for(&mut self, time: Duration) {
-        self.stream.set_read_timeout(Some(time)).expect("more than no time");
-        let heard = self.stream.read(&mut [0]);
-        self.stream.set_read_timeout(Some(DEADLINE)).expect("more than no time");
-        let nothing = heard.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        assert!(nothing, "something came: {heard:?}");
+    pub fn expect_silence_for(&mut self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).expect("the timeout is not zero");
+        let received = self.stream.read(&mut [0]);
+        self.stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
+        let is_silent =
+            received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        assert!(is_silent, "received {received:?}");
     }
 
-    /// Sends a FIN: this end will send no more, and can still receive.
+    /// Sends a FIN. The connection can still receive.
     pub fn half_close(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("a connected socket");
     }
 
-    /// Asks for the smallest buffers that the kernel gives: who does not read holds little.
+    /// Sets the smallest socket buffers that the kernel allows.
     pub fn shrink_buffers(&self) {
         let socket = SockRef::from(&self.stream);
         socket.set_recv_buffer_size(1).expect("a TCP socket");
         socket.set_send_buffer_size(1).expect("a TCP socket");
     }
 
-    /// Closes with a RST: what is under way in either direction is lost.
+    /// Closes with a RST, which discards the bytes in flight in both directions.
     pub fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
     }
 
-    /// The socket itself, for what has no method here.
+    /// Returns the socket.
     #[must_use]
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 }
 
-/// Compares what can be megabytes: a difference is shown by its place, not by all bytes.
+/// Asserts that two byte strings are equal. The message shows only the bytes around the first difference.
 #[track_caller]
-pub fn assert_same(received: &[u8], expected: &[u8]) {
+pub fn assert_same_bytes(received: &[u8], expected: &[u8]) {
     if received == expected {
         return;
     }
@@ -174,7 +175,7 @@ pub fn assert_same(received: &[u8], expected: &[u8]) {
         String::from_utf8_lossy(&bytes[from.min(to)..to]).into_owned()
     };
     panic!(
-        "received {} bytes, expected {}; they differ from byte {at} on: received {:?}, expected {:?}",
+        "received {} bytes, expected {}; the first difference is at byte {at}: received {:?}, expected {:?}",
         received.len(),
         expected.len(),
         around(received),

@@ -1,4 +1,4 @@
-//! What the kernel says of a TCP socket: a line of `/proc/net/tcp`.
+//! The kernel's table of TCP sockets, `/proc/net/tcp`.
 
 use std::{
     fs,
@@ -6,50 +6,50 @@ use std::{
     time::Duration,
 };
 
-/// The state of a socket that listens.
+/// State of a socket that listens.
 pub const LISTEN: u8 = 0x0a;
 
-/// The state of a socket whose peer has sent a FIN, and that has not been closed.
+/// State of an open socket whose peer has sent a FIN.
 pub const CLOSE_WAIT: u8 = 0x08;
 
-/// The timer of a silent connection, as the kernel's `proc_net_tcp` has it.
+/// The keepalive timer in the table.
 const KEEPALIVE: &str = "02";
 
-/// A socket with IPv4 addresses.
+/// Socket with IPv4 addresses.
 #[derive(Clone, Debug)]
 pub struct Socket {
-    /// Its own address.
+    /// Local address.
     pub local: SocketAddr,
-    /// Its peer's.
+    /// Address of the peer.
     pub remote: SocketAddr,
-    /// [`LISTEN`], [`CLOSE_WAIT`], or another.
+    /// State, such as [`LISTEN`] or [`CLOSE_WAIT`].
     pub state: u8,
-    /// Bytes that it has received and nobody has read.
+    /// Number of received bytes that the program has not read.
     pub unread: u64,
-    /// When the kernel will ask a silent peer whether it is still there; `None` if it will not.
+    /// Time until the kernel probes a silent peer; `None` without keepalive.
     pub keepalive: Option<Duration>,
-    /// What a descriptor of it is a link to.
+    /// Inode, which links the socket to a descriptor.
     pub inode: String,
 }
 
-/// The end at `local` of the connection between these addresses.
+/// Returns the socket at `local` of the connection between these addresses.
 #[track_caller]
 #[must_use]
 pub fn socket(local: SocketAddr, remote: SocketAddr) -> Socket {
-    // The table can have thousands of lines: only the one is taken apart.
+    // The table can have thousands of lines: parse only one.
     let columns = format!(" {} {} ", hex(local), hex(remote));
     let table = table();
     let line = table.lines().find(|line| line.contains(&columns));
-    line.and_then(parse).unwrap_or_else(|| panic!("no connection of {local} with {remote}"))
+    line.and_then(parse).unwrap_or_else(|| panic!("no connection between {local} and {remote}"))
 }
 
-/// All sockets with IPv4 addresses.
+/// Returns all sockets with IPv4 addresses.
 pub fn sockets() -> impl Iterator<Item = Socket> {
     table().lines().skip(1).filter_map(parse).collect::<Vec<_>>().into_iter()
 }
 
 fn table() -> String {
-    fs::read_to_string("/proc/net/tcp").expect("Linux has a table of its sockets")
+    fs::read_to_string("/proc/net/tcp").expect("Linux has this table")
 }
 
 fn parse(line: &str) -> Option<Socket> {
@@ -59,7 +59,7 @@ fn parse(line: &str) -> Option<Socket> {
         return None;
     };
     let (timer, due) = timer.split_once(':')?;
-    // The kernel writes these in hundredths of a second, whatever it counts inside.
+    // The unit is a hundredth of a second.
     let due = Duration::from_millis(u64::from_str_radix(due, 16).ok()? * 10);
     Some(Socket {
         local: address(local)?,
@@ -71,15 +71,15 @@ fn parse(line: &str) -> Option<Socket> {
     })
 }
 
-/// `0100007F:FF98` is 127.0.0.1:65432: the address in memory order, the port as a number.
+/// Parses an address: `0100007F:FF98` is 127.0.0.1:65432, with the IP address in memory order.
 fn address(hex: &str) -> Option<SocketAddr> {
     let (address, port) = hex.split_once(':')?;
     let address = Ipv4Addr::from(u32::from_str_radix(address, 16).ok()?.to_ne_bytes());
     Some((address, u16::from_str_radix(port, 16).ok()?).into())
 }
 
-/// As [`address`] reads it.
+/// Formats an address for [`address`].
 fn hex(address: SocketAddr) -> String {
-    let IpAddr::V4(ip) = address.ip() else { panic!("{address} is not in the table") };
+    let IpAddr::V4(ip) = address.ip() else { panic!("{address} is not an IPv4 address") };
     format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port())
 }

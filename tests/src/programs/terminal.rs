@@ -1,4 +1,4 @@
-//! A program in a pseudo-terminal, and its screen: what a person at the keyboard would see.
+//! A program in a pseudo-terminal, and its screen as a user sees it.
 
 use std::{
     fmt,
@@ -11,32 +11,35 @@ use std::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::Pid;
 
-use crate::{binaries, output::Output, process};
+use crate::{
+    programs::{binaries, output::Output},
+    system::process,
+};
 
-/// The terminal's size; wide enough that no line of a transcript wraps.
+/// Size of the terminal: wide enough for the lines of a session.
 const ROWS: NonZero<u16> = NonZero::new(40).expect("not zero");
 const COLUMNS: NonZero<u16> = NonZero::new(100).expect("not zero");
 
-/// What the keys send that have no character of their own.
+/// Bytes that keys without a character send.
 pub mod keys {
     /// The Enter key.
     pub const ENTER: &str = "\r";
-    /// Ctrl and C.
+    /// Ctrl+C.
     pub const CTRL_C: &str = "\x03";
-    /// Ctrl and D.
+    /// Ctrl+D.
     pub const CTRL_D: &str = "\x04";
-    /// The arrow up: the line before, in a program with a history.
+    /// The arrow up: the previous line of the history.
     pub const UP: &str = "\x1b[A";
     /// The arrow left.
     pub const LEFT: &str = "\x1b[D";
 }
 
-/// A program at work in a terminal of its own; it is killed when this is dropped.
+/// Running program in its own terminal. Dropping this kills it.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     keyboard: Box<dyn Write + Send>,
     written: Output,
-    /// The terminal is there for as long as this is.
+    /// Keeps the terminal open.
     _master: Box<dyn MasterPty + Send>,
 }
 
@@ -47,12 +50,12 @@ impl fmt::Debug for Terminal {
 }
 
 impl Terminal {
-    /// Starts `program` with `home` as the home directory: what it saves, it saves there.
+    /// Starts `program` with `home` as the home directory, where it saves its files.
     #[must_use]
     pub fn start(program: PathBuf, args: &[&str], home: &Path) -> Self {
         let size =
             PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
-        let pty = native_pty_system().openpty(size).expect("pseudo-terminals are left");
+        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal is free");
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env("TERM", "xterm-256color");
@@ -60,15 +63,15 @@ impl Terminal {
         for variable in ["XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
             command.env_remove(variable);
         }
-        let child = pty.slave.spawn_command(command).expect("the program was built and can run");
-        // The program's copies are the only ones left, so its end ends the output.
+        let child = pty.slave.spawn_command(command).expect("the program is built and can be run");
+        // Only the program has the terminal open now, so that the output ends with the program.
         drop(pty.slave);
         let written = Output::collect(pty.master.try_clone_reader().expect("descriptors are left"));
-        let keyboard = pty.master.take_writer().expect("it is taken once");
+        let keyboard = pty.master.take_writer().expect("the writer is taken once");
         Self { child, keyboard, written, _master: pty.master }
     }
 
-    /// Starts `echo-client` against `server`.
+    /// Starts `echo-client` for `server`.
     #[must_use]
     pub fn client(server: SocketAddr, args: &[&str], home: &Path) -> Self {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
@@ -76,10 +79,10 @@ impl Terminal {
         Self::start(binaries::echo_client(), &args, home)
     }
 
-    /// Types.
+    /// Types these characters.
     pub fn send(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("the terminal takes what is typed");
-        self.keyboard.flush().expect("the terminal takes what is typed");
+        self.keyboard.write_all(keys.as_bytes()).expect("the terminal is open");
+        self.keyboard.flush().expect("the terminal is open");
     }
 
     /// Types a line and Enter.
@@ -92,41 +95,41 @@ impl Terminal {
         self.wait_for_screen(text, |screen| screen.contains(text));
     }
 
-    /// Waits until the screen ends with `text`: a prompt, with nothing typed yet.
+    /// Waits until the screen ends with `text`: a prompt without input.
     pub fn wait_for_prompt(&self, text: &str) {
         self.wait_for_screen(&format!("{text} at the end"), |screen| screen.ends_with(text));
     }
 
-    /// Waits until the screen is as `seen` wants it; `what` says how that is.
-    pub fn wait_for_screen(&self, what: &str, seen: impl Fn(&str) -> bool) {
-        self.written.wait_until(&format!("a screen with {what}"), |bytes, _| {
-            seen(&screen(bytes)).then_some(())
+    /// Waits until `condition` is true for the screen; `what` describes it.
+    pub fn wait_for_screen(&self, what: &str, condition: impl Fn(&str) -> bool) {
+        self.written.wait_for(&format!("a screen with {what}"), |bytes, _| {
+            condition(&screen(bytes)).then_some(())
         });
     }
 
-    /// What is on the screen, without trailing blanks.
+    /// Returns the screen without trailing blanks.
     #[must_use]
     pub fn screen(&self) -> String {
-        self.written.wait_until("anything", |bytes, _| Some(screen(bytes)))
+        self.written.wait_for("anything", |bytes, _| Some(screen(bytes)))
     }
 
-    /// All that it has written so far, as it went to the terminal.
+    /// Returns everything that it has written to the terminal, with control sequences.
     #[must_use]
     pub fn raw_text(&self) -> String {
         self.written.text()
     }
 
-    /// Waits for it to end by itself: its exit status and the last screen.
+    /// Waits until it ends by itself. Returns the exit status and the last screen.
     ///
     /// # Panics
     ///
-    /// When it still runs at the deadline.
+    /// If it still runs at the deadline.
     #[must_use]
     pub fn finish(mut self) -> (u32, String) {
         assert!(has_ended(&*self.child), "it still runs; its screen:\n{}", self.screen());
         let status = self.child.wait().expect("a child can be waited for");
         assert_eq!(status.signal(), None, "a signal ended it; its screen:\n{}", self.screen());
-        (status.exit_code(), screen(&self.written.to_end()))
+        (status.exit_code(), screen(&self.written.read_to_end()))
     }
 }
 
@@ -142,7 +145,7 @@ fn has_ended(child: &dyn Child) -> bool {
     process::has_ended(pid.expect("a child on Unix has a process id"))
 }
 
-/// What the bytes leave on a screen, each line and the whole without trailing blanks.
+/// Returns the screen after these bytes, without trailing blanks in each line and at the end.
 fn screen(bytes: &[u8]) -> String {
     let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
     parser.process(bytes);

@@ -1,50 +1,51 @@
-//! A run of `echo-client load`: its processes, what it prints, and its report in JSON.
+//! A run of `echo-client load`: its processes, its output and its report in JSON.
 
 use std::{fmt, fs, net::SocketAddr, path::PathBuf};
 
-use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{
-    binaries, log,
-    process::Handle,
-    procfs,
+use super::{
+    binaries,
     program::{Finished, Program},
 };
+use crate::{
+    log,
+    system::{process::Handle, procfs},
+};
 
-/// A run that is under way; it is killed when this is dropped.
+/// Running load test. Dropping this kills it.
 #[derive(Debug)]
 pub struct Load {
-    /// The parent of the run's processes.
+    /// The parent process.
     pub program: Program,
     directory: TempDir,
 }
 
-/// A run that has ended.
+/// Load test that has ended.
 pub struct Report {
-    /// How, and what it printed.
+    /// Its exit status and its output.
     pub ended: Finished,
-    /// Its report in JSON, if it wrote one.
+    /// Its report in JSON, if it has written one.
     pub json: Option<Value>,
 }
 
 impl Load {
-    /// Starts a run against `server` with these arguments, separated by spaces, besides.
+    /// Starts a run against `server` with these further arguments, separated by spaces.
     #[must_use]
     pub fn start(server: SocketAddr, args: &str) -> Self {
         Self::start_by(Program::client, server, args)
     }
 
-    /// As [`Load::start`], in a process group of its own: Ctrl+C in the terminal is not for it.
+    /// Like [`Load::start`], in its own process group, so that Ctrl+C in the terminal does not reach it.
     #[must_use]
-    pub fn start_apart(server: SocketAddr, args: &str) -> Self {
-        Self::start_by(Program::client_apart, server, args)
+    pub fn start_in_own_process_group(server: SocketAddr, args: &str) -> Self {
+        Self::start_by(Program::client_in_own_process_group, server, args)
     }
 
-    /// As [`Load::start`], against a server that has a URL.
+    /// Like [`Load::start`], for the URL of a server.
     #[must_use]
-    pub fn at(url: &str, args: &str) -> Self {
+    pub fn at_url(url: &str, args: &str) -> Self {
         Self::start_with(
             |load| {
                 Program::start(binaries::echo_client(), &[&load[..1], &[url], &load[1..]].concat())
@@ -62,21 +63,21 @@ impl Load {
     }
 
     fn start_with(client: impl FnOnce(&[&str]) -> Program, args: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let directory = tempfile::tempdir().expect("temporary files can be created");
         let json = json_file(&directory);
-        let json = json.to_str().expect("its name is ours");
+        let json = json.to_str().expect("the path is UTF-8");
         let args: Vec<&str> = args.split_whitespace().collect();
         let program = client(&[&["load", "--json", json], &args[..]].concat());
         Self { program, directory }
     }
 
-    /// Its processes.
+    /// Returns its worker processes.
     #[must_use]
     pub fn processes(&self) -> Vec<Handle> {
         procfs::children(self.program.pid()).into_iter().filter_map(Handle::open).collect()
     }
 
-    /// Waits for it to end by itself.
+    /// Waits until it ends by itself.
     #[must_use]
     pub fn finish(self) -> Report {
         let ended = self.program.finish();
@@ -92,52 +93,51 @@ fn json_file(directory: &TempDir) -> PathBuf {
 }
 
 impl Report {
-    /// A run from its start to its end; see [`Load::start`].
+    /// Runs a load test to its end; see [`Load::start`].
     #[must_use]
-    pub fn of(server: SocketAddr, args: &str) -> Self {
+    pub fn run(server: SocketAddr, args: &str) -> Self {
         Load::start(server, args).finish()
     }
 
-    /// The same against a server that has a URL.
+    /// Like [`Report::run`], for the URL of a server.
     #[must_use]
-    pub fn at(url: &str, args: &str) -> Self {
-        Load::at(url, args).finish()
+    pub fn at_url(url: &str, args: &str) -> Self {
+        Load::at_url(url, args).finish()
     }
 
-    /// Expects that every byte came back.
+    /// Expects that every byte has returned, and that the exit status agrees with the verdict.
     ///
-    /// Whether the client was the limit besides is a matter of what else the machine does: that it
-    /// says so is right, and its status agrees with its verdict.
+    /// On a busy machine the client may be the limit, so CLIENT-LIMITED is a success as well.
     #[track_caller]
-    pub fn expect_well(&self) {
-        let well = [(0, "VALID"), (4, "CLIENT-LIMITED")];
-        assert!(well.contains(&(self.code(), self.verdict())), "{self:?}");
+    pub fn expect_success(&self) {
+        let successes = [(0, "VALID"), (4, "CLIENT-LIMITED")];
+        assert!(successes.contains(&(self.code(), self.verdict())), "{self:?}");
         assert!(self.prints(&format!(r"^{}\b", self.verdict())), "{self:?}");
         assert_eq!(self.json("/lost"), 0, "{self:?}");
         assert_eq!(self.ended.stderr, "", "{self:?}");
     }
 
-    /// Expects that it has failed, by its status and in all its words.
+    /// Expects a failure in the exit status, the verdict and the output.
     #[track_caller]
     pub fn expect_failure(&self) {
         assert_eq!((self.code(), self.verdict()), (1, "FAILED"), "{self:?}");
         assert!(self.prints(r"^FAILED\b"), "{self:?}");
     }
 
-    /// The exit status.
+    /// Returns the exit status.
     #[track_caller]
     #[must_use]
     pub fn code(&self) -> i32 {
         self.ended.code()
     }
 
-    /// Whether the printed report has something like `pattern`, in capitals or not.
+    /// Returns true if the printed report matches a pattern; see [`log::matches`].
     #[must_use]
     pub fn prints(&self, pattern: &str) -> bool {
-        prints(self.ended.stdout_text(), pattern)
+        log::matches(self.ended.stdout_text(), pattern)
     }
 
-    /// A figure or a word of the report in JSON, by the path to it (RFC 6901).
+    /// Returns a value of the report in JSON by its pointer (RFC 6901).
     #[track_caller]
     #[must_use]
     pub fn json(&self, path: &str) -> &Value {
@@ -145,26 +145,26 @@ impl Report {
         json.pointer(path).unwrap_or_else(|| panic!("no {path} in {json:#}"))
     }
 
-    /// The run's verdict on itself.
+    /// Returns the verdict.
     #[track_caller]
     #[must_use]
     pub fn verdict(&self) -> &str {
-        self.json("/verdict").as_str().unwrap_or_else(|| panic!("no word: {self:?}"))
+        self.json("/verdict").as_str().unwrap_or_else(|| panic!("not a string: {self:?}"))
     }
 
-    /// How many messages came back, every byte as it was sent.
+    /// Returns the number of messages that returned without a wrong byte.
     #[track_caller]
     #[must_use]
     pub fn messages(&self) -> u64 {
-        self.json("/messages").as_u64().unwrap_or_else(|| panic!("no number: {self:?}"))
+        self.json("/messages").as_u64().unwrap_or_else(|| panic!("not a number: {self:?}"))
     }
 
-    /// A percentile of the latency, such as `p99`, in milliseconds.
+    /// Returns a percentile of the latency, such as `p99`, in milliseconds.
     #[track_caller]
     #[must_use]
     pub fn latency_ms(&self, percentile: &str) -> f64 {
         let ns = self.json(&format!("/latency/{percentile}_ns"));
-        ns.as_f64().unwrap_or_else(|| panic!("no number: {self:?}")) / 1e6
+        ns.as_f64().unwrap_or_else(|| panic!("not a number: {self:?}")) / 1e6
     }
 }
 
@@ -172,12 +172,4 @@ impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.ended)
     }
-}
-
-/// Whether a text has something like `pattern` (see [`log::pattern`]), in capitals or not; `^` and `$`
-/// are the ends of a line.
-#[must_use]
-pub fn prints(text: &str, pattern: &str) -> bool {
-    let pattern: Regex = log::pattern(&format!("(?im){pattern}"));
-    pattern.is_match(text)
 }

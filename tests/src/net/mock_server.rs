@@ -1,4 +1,6 @@
-//! A server inside the test that answers as the test says: the hostile, the silent, the broken.
+//! Servers whose replies a test defines: hostile, silent or broken ones.
+//!
+//! Each serves for as long as the test process runs.
 
 use std::{
     io::{self, Read as _},
@@ -8,17 +10,16 @@ use std::{
     thread,
 };
 
-use crate::DEADLINE;
+use crate::wait::DEADLINE;
 
-/// Listens on a free port and gives every connection to `serve`, each in a thread of its own, for
-/// as long as the test runs; says where.
+/// Listens on a free port and calls `serve` for each connection, in a thread per connection. Returns the address.
 #[must_use]
 pub fn serve(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let address = listener.local_addr().expect("a bound socket has an address");
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            stream.set_read_timeout(Some(DEADLINE)).expect("more than no time");
+            stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
             let serve = serve.clone();
             thread::spawn(move || serve(stream));
         }
@@ -26,19 +27,19 @@ pub fn serve(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     address
 }
 
-/// Echoes on a Unix socket at this path, every byte on every connection, for as long as the test runs.
-pub fn echo_at(path: &Path) {
+/// Echoes every byte of every connection to a Unix socket at this path.
+pub fn echo_on_unix_socket(path: &Path) {
     let listener = UnixListener::bind(path).expect("the path is free");
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut reader = stream.try_clone().expect("a descriptor is left");
-            // A client that has gone away is its own business.
+            // A client may close its connection at any time.
             thread::spawn(move || io::copy(&mut reader, &mut stream));
         }
     });
 }
 
-/// What has arrived, at most 1,024 bytes of it as in the original server; empty at the end.
+/// Receives at most 1,024 bytes, as the original server does. Returns no bytes at the end of the stream.
 #[must_use]
 pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
     let mut buffer = [0; 1024];
@@ -46,8 +47,8 @@ pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
     buffer[..len].to_vec()
 }
 
-/// Receives datagrams on a free port for as long as the test runs, and says where. `answer` says for each
-/// what is sent back: nothing, or one datagram, or several.
+/// Receives datagrams on a free port. Replies to each with the datagrams that `answer` returns for it. Returns the
+/// address.
 #[must_use]
 pub fn serve_datagrams(
     mut answer: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
@@ -56,9 +57,9 @@ pub fn serve_datagrams(
     let address = socket.local_addr().expect("a bound socket has an address");
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
-        // What cannot be received or sent is lost, as datagrams may be.
         while let Ok((len, peer)) = socket.recv_from(&mut buffer) {
             for datagram in answer(&buffer[..len]) {
+                // A datagram that cannot be sent is lost, as on a network.
                 let _ = socket.send_to(&datagram, peer);
             }
         }
@@ -66,16 +67,16 @@ pub fn serve_datagrams(
     address
 }
 
-/// An address of this machine where nobody receives datagrams.
+/// Returns a local address to which no UDP socket is bound.
 #[must_use]
-pub fn nobody_for_datagrams() -> SocketAddr {
+pub fn unused_udp_address() -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     socket.local_addr().expect("a bound socket has an address")
 }
 
-/// An address of this machine where nothing listens.
+/// Returns a local address on which no TCP socket listens.
 #[must_use]
-pub fn nobody() -> SocketAddr {
+pub fn unused_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     listener.local_addr().expect("a bound socket has an address")
 }

@@ -1,8 +1,8 @@
-//! Where the two programs are, freshly built.
+//! The paths of the two programs, built from the current sources.
 //!
-//! Cargo offers `CARGO_BIN_EXE_*` only to the tests of a binary's own package, so the harness asks
-//! cargo once per process: same profile and target directory as the running test, which makes it a
-//! quick look when `cargo test --workspace` has built everything already.
+//! Cargo sets `CARGO_BIN_EXE_*` only for tests in the package of a program. Therefore the harness runs `cargo build`
+//! once per process, with the profile and the target directory of the running test. This takes no time after
+//! `cargo test --workspace` has built everything.
 
 use std::{
     env,
@@ -13,29 +13,29 @@ use std::{
 
 static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(build);
 
-/// The path of `echo-server`.
+/// Returns the path of `echo-server`.
 #[must_use]
 pub fn echo_server() -> PathBuf {
     DIRECTORY.join("echo-server")
 }
 
-/// The path of `echo-client`.
+/// Returns the path of `echo-client`.
 #[must_use]
 pub fn echo_client() -> PathBuf {
     DIRECTORY.join("echo-client")
 }
 
-/// Builds both programs and returns the directory that they are in.
+/// Builds both programs and returns their directory.
 ///
-/// A program of this package is none of cargo's tests: the others lie beside it, built along with it.
+/// A program of this package, such as `soak`, builds nothing: it uses the programs in its own directory.
 fn build() -> PathBuf {
     // TARGET/PROFILE/deps/TEST-HASH, or TARGET/PROFILE/PROGRAM
-    let this = env::current_exe().expect("a process can name its own file");
+    let this = env::current_exe().expect("a process knows its own file");
     let beside = this.parent().expect("a file is in a directory");
     if !beside.ends_with("deps") {
         return beside.to_owned();
     }
-    let directory = beside.parent().expect("cargo puts tests into PROFILE/deps");
+    let directory = beside.parent().expect("cargo writes tests to PROFILE/deps");
     let target = directory.parent().expect("the profile's directory is in the target directory");
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -46,15 +46,15 @@ fn build() -> PathBuf {
     directory.to_owned()
 }
 
-/// For programs that are linked with musl, and need no file but their own.
+/// Returns the target for programs that are linked statically with musl and need no other file.
 #[must_use]
 pub fn static_target() -> String {
     format!("{}-unknown-linux-musl", env::consts::ARCH)
 }
 
-/// Builds both programs for [`static_target`], not optimised, and returns the directory that they are in.
+/// Builds both programs for [`static_target`], without optimisation, and returns their directory.
 #[must_use]
-pub fn linked_statically() -> PathBuf {
+pub fn build_static() -> PathBuf {
     let directory = echo_server();
     let target = directory.ancestors().nth(2).expect("TARGET/PROFILE/PROGRAM");
     cargo_build(target, &["--profile", "dev", "--target", &static_target()]);
@@ -70,6 +70,6 @@ fn cargo_build(target: &Path, args: &[&str]) {
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .status()
-        .expect("cargo runs: it is what runs this test");
+        .expect("cargo is installed: it runs this test");
     assert!(status.success(), "the programs under test do not build: {status}");
 }

@@ -1,4 +1,4 @@
-//! Signals, exits and limits of processes, by the handles of those that the test has started.
+//! Signals, exits and limits of processes.
 
 use std::{
     process::{Child, ExitStatus},
@@ -14,30 +14,30 @@ use rustix::{
     },
 };
 
-use crate::DEADLINE;
+use crate::wait::DEADLINE;
 
-/// Sends a signal to a child that has not been waited for.
+/// Sends a signal to a child.
 pub fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).expect("a child that nobody has reaped");
+    kill_process(Pid::from_child(child), signal).expect("the child is not reaped");
 }
 
-/// Waits for a child to end; `None` when it still runs at the deadline.
+/// Waits until a child ends. Returns `None` if it still runs at the deadline.
 pub fn wait(child: &mut Child) -> Option<ExitStatus> {
     has_ended(Pid::from_child(child)).then(|| child.wait().expect("a child can be waited for"))
 }
 
-/// Waits for a process to end; whether it has, by the deadline.
+/// Waits until a process ends. Returns false if it still runs at the deadline.
 #[must_use]
 pub fn has_ended(pid: Pid) -> bool {
-    Handle::open(pid).expect("a process that nobody has reaped").has_ended()
+    Handle::open(pid).expect("the process is not reaped").has_ended()
 }
 
-/// A process, whoever waits for it: its number can be another's by then, this cannot.
+/// Handle of a process. Unlike a process id, it cannot come to mean another process.
 #[derive(Debug)]
 pub struct Handle(OwnedFd);
 
 impl Handle {
-    /// The process that has this number now, if there is one.
+    /// Opens the process that has this id now, if there is one.
     #[must_use]
     pub fn open(pid: Pid) -> Option<Self> {
         pidfd_open(pid, PidfdFlags::empty()).ok().map(Self)
@@ -45,10 +45,10 @@ impl Handle {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        pidfd_send_signal(&self.0, signal).expect("a process that still runs");
+        pidfd_send_signal(&self.0, signal).expect("the process runs");
     }
 
-    /// Waits for it to end; whether it has, by the deadline.
+    /// Waits until it ends. Returns false if it still runs at the deadline.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let deadline = Timespec::try_from(DEADLINE).expect("seconds fit");
@@ -57,13 +57,13 @@ impl Handle {
     }
 }
 
-/// Lets this process open as many descriptors as it may ever: a test with a thousand connections
-/// needs more than the usual soft limit.
+/// Raises the soft limit of descriptors of this process to the hard limit: a test with a thousand connections needs
+/// more than the usual soft limit.
 pub fn raise_descriptor_limit() {
     static RAISED: Once = Once::new();
     RAISED.call_once(|| {
         let maximum = getrlimit(Resource::Nofile).maximum;
         setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-            .expect("a soft limit may be raised to the hard one");
+            .expect("the soft limit may be raised to the hard limit");
     });
 }

@@ -1,4 +1,4 @@
-//! A program that is fed, read and waited for through pipes.
+//! A program whose standard streams are pipes.
 
 use std::{
     ffi::OsStr,
@@ -13,38 +13,41 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 
-use crate::{binaries, output::Output, process};
+use crate::{
+    programs::{binaries, output::Output},
+    system::process,
+};
 
-/// A running program; it is killed when this is dropped.
+/// Running program. Dropping this kills it.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
-    /// What it writes to standard output.
+    /// Its standard output.
     pub stdout: Output,
-    /// What it writes to standard error.
+    /// Its standard error.
     pub stderr: Output,
 }
 
-/// A program that has ended.
+/// Program that has ended.
 pub struct Finished {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// All that it wrote to standard output.
+    /// All of its standard output.
     pub stdout: Vec<u8>,
-    /// All that it wrote to standard error.
+    /// All of its standard error.
     pub stderr: String,
 }
 
 impl Program {
-    /// Starts `program`, its three standard streams piped.
+    /// Starts `program` with pipes for its three standard streams.
     pub fn start<Arg: AsRef<OsStr>>(program: PathBuf, args: &[Arg]) -> Self {
         let mut command = Command::new(program);
         command.args(args);
         Self::spawn(command)
     }
 
-    /// As [`Program::start`], for a command that has more to it than its arguments.
+    /// Like [`Program::start`], for a command with an environment, a working directory or the like.
     #[must_use]
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command
@@ -52,42 +55,42 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the program was built and can be run");
+            .expect("the program is built and can be run");
         Self {
             stdin: child.stdin.take(),
-            stdout: Output::collect(child.stdout.take().expect("it is piped")),
-            stderr: Output::collect(child.stderr.take().expect("it is piped")),
+            stdout: Output::collect(child.stdout.take().expect("the stream is a pipe")),
+            stderr: Output::collect(child.stderr.take().expect("the stream is a pipe")),
             child,
         }
     }
 
-    /// Runs `echo-server` with exactly these arguments, which must end by itself.
+    /// Runs `echo-server` with exactly these arguments, with which it must end by itself.
     #[must_use]
     pub fn run_server(args: &[&str]) -> Finished {
         Self::start(binaries::echo_server(), args).finish()
     }
 
-    /// Runs `echo-client` with exactly these arguments, which must end by itself.
+    /// Runs `echo-client` with exactly these arguments, with which it must end by itself.
     #[must_use]
     pub fn run_client(args: &[&str]) -> Finished {
         Self::start(binaries::echo_client(), args).finish()
     }
 
-    /// Starts `echo-client` against `server`: `args` come first, so they can name a subcommand.
+    /// Starts `echo-client` for `server`. `args` come first, so that they can name a subcommand.
     #[must_use]
     pub fn client(server: SocketAddr, args: &[&str]) -> Self {
         Self::spawn(client_command(server, args))
     }
 
-    /// As [`Program::client`], in a process group of its own: Ctrl+C in the terminal is not for it.
+    /// Like [`Program::client`], in its own process group, so that Ctrl+C in the terminal does not reach it.
     #[must_use]
-    pub fn client_apart(server: SocketAddr, args: &[&str]) -> Self {
+    pub fn client_in_own_process_group(server: SocketAddr, args: &[&str]) -> Self {
         let mut command = client_command(server, args);
         command.process_group(0);
         Self::spawn(command)
     }
 
-    /// Its process.
+    /// Returns its process.
     #[must_use]
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
@@ -98,46 +101,46 @@ impl Program {
         process::signal(&self.child, signal);
     }
 
-    /// Writes to its standard input, which stays open.
+    /// Writes to its standard input and keeps it open.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let stdin = self.stdin.as_mut().expect("its input has not been closed");
+        let stdin = self.stdin.as_mut().expect("its standard input is open");
         stdin.write_all(bytes).expect("the program reads its input");
     }
 
-    /// Writes all of this to its standard input, from a thread of its own, and closes it.
+    /// Writes all of this to its standard input in the background, then closes it.
     ///
-    /// A program that ends before it has read everything is no error here.
+    /// The program may end before it has read everything.
     pub fn feed_all(&mut self, bytes: Vec<u8>) {
-        let mut stdin = self.stdin.take().expect("its input has not been closed");
+        let mut stdin = self.stdin.take().expect("its standard input is open");
         thread::spawn(move || {
             let _ = stdin.write_all(&bytes);
         });
     }
 
-    /// Waits for it to end by itself, its standard input closed.
+    /// Closes its standard input and waits until it ends by itself.
     ///
     /// # Panics
     ///
-    /// When it still runs at the deadline.
+    /// If it still runs at the deadline.
     #[must_use]
     pub fn finish(mut self) -> Finished {
         self.stdin = None;
-        self.finish_unprompted()
+        self.finish_with_open_stdin()
     }
 
-    /// Waits for it to end by itself, its standard input still open unless it has been closed.
+    /// Waits until it ends by itself, and does not close its standard input.
     ///
     /// # Panics
     ///
-    /// When it still runs at the deadline.
+    /// If it still runs at the deadline.
     #[must_use]
-    pub fn finish_unprompted(mut self) -> Finished {
+    pub fn finish_with_open_stdin(mut self) -> Finished {
         let status = process::wait(&mut self.child).unwrap_or_else(|| {
             let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
             panic!("it still runs; standard output:\n{stdout}\nstandard error:\n{stderr}")
         });
-        let stderr = String::from_utf8(self.stderr.to_end()).expect("what people read is UTF-8");
-        Finished { status, stdout: self.stdout.to_end(), stderr }
+        let stderr = String::from_utf8(self.stderr.read_to_end()).expect("messages are UTF-8");
+        Finished { status, stdout: self.stdout.read_to_end(), stderr }
     }
 }
 
@@ -149,7 +152,7 @@ fn client_command(server: SocketAddr, args: &[&str]) -> Command {
 }
 
 impl fmt::Debug for Finished {
-    /// As it was to be read, for a test that has failed.
+    /// Shows the output as text, for the message of a failed test.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, stdout, stderr } = self;
         let stdout = String::from_utf8_lossy(stdout);
@@ -165,36 +168,35 @@ impl Drop for Program {
 }
 
 impl Finished {
-    /// The exit status as a number.
+    /// Returns the exit status as a number.
     ///
     /// # Panics
     ///
-    /// When a signal ended it.
+    /// If a signal ended it.
     #[track_caller]
     #[must_use]
     pub fn code(&self) -> i32 {
-        self.status.code().unwrap_or_else(|| panic!("it was ended by a signal: {self:?}"))
+        self.status.code().unwrap_or_else(|| panic!("a signal ended it: {self:?}"))
     }
 
-    /// Standard output as text.
+    /// Returns standard output as text.
     #[must_use]
     pub fn stdout_text(&self) -> &str {
         str::from_utf8(&self.stdout).expect("text is UTF-8")
     }
 
-    /// The one line that it wrote to standard error.
+    /// Returns the only line of standard error.
     ///
     /// # Panics
     ///
-    /// When there are more lines than one or none, or when the line is a program's inside turned
-    /// out: an error's debug form, or a panic.
+    /// If there is no line or more than one, or if the line shows internals: the debug form of an error, or a panic.
     #[track_caller]
     #[must_use]
     pub fn error_line(&self) -> &str {
         let line = self.stderr.strip_suffix('\n').unwrap_or(&self.stderr);
         assert!(!line.is_empty() && !line.contains('\n'), "not one line: {self:?}");
-        for inside in ["Os {", "Error {", "Err(", "Some(", "kind:", "panicked", "backtrace"] {
-            assert!(!line.contains(inside), "{inside} is nothing to show to people: {line}");
+        for internal in ["Os {", "Error {", "Err(", "Some(", "kind:", "panicked", "backtrace"] {
+            assert!(!line.contains(internal), "{internal} must not be in a message: {line}");
         }
         line
     }

@@ -1,10 +1,10 @@
 //! Tests of `echo-client ping` over UDP: a late, duplicate, wrong or stray datagram does not count as an echo.
 
-use tests::{log::pattern, program::Program, standin};
+use tests::{log::pattern, net::mock_server, programs::Program};
 
 #[test]
 fn completes_round_trips_of_any_size() {
-    let server = standin::serve_datagrams(|datagram| vec![datagram.to_vec()]);
+    let server = mock_server::serve_datagrams(|datagram| vec![datagram.to_vec()]);
     let url = format!("udp://{server}");
     for args in [
         &["ping", "--udp", "--count", "2", "--interval", "1ms"][..],
@@ -23,7 +23,7 @@ fn completes_round_trips_of_any_size() {
 #[test]
 fn counts_late_duplicate_wrong_and_stray_datagrams_separately() {
     let (mut number, mut held) = (0, Vec::new());
-    let server = standin::serve_datagrams(move |datagram| {
+    let server = mock_server::serve_datagrams(move |datagram| {
         number += 1;
         let mut wrong = datagram.to_vec();
         wrong[40] ^= 1;
@@ -65,7 +65,7 @@ fn counts_late_duplicate_wrong_and_stray_datagrams_separately() {
 
 #[test]
 fn reports_a_port_without_a_listener_immediately() {
-    let closed = standin::nobody_for_datagrams();
+    let closed = mock_server::unused_udp_address();
     let args = ["ping", "--udp", "--count", "2", "--interval", "1ms", "--timeout", "5m"];
     let ended = Program::client(closed, &args).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");

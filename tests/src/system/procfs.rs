@@ -1,25 +1,24 @@
-//! What the kernel says of a process: its threads, descriptors and sockets.
+//! Threads, descriptors, memory and listeners of a process, from `/proc`.
 
 use std::{
     collections::BTreeSet,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    thread,
-    time::Instant,
 };
 
 use rustix::process::Pid;
 
-use crate::{DEADLINE, tcp};
+use super::tcp;
+use crate::wait::wait_until;
 
-/// The names of a process's threads.
+/// Returns the names of the threads of a process.
 #[must_use]
 pub fn thread_names(pid: Pid) -> Vec<String> {
     threads(pid).map(|thread| name(&thread)).collect()
 }
 
-/// The threads of a process whose name begins with `prefix`.
+/// Returns the threads of a process whose name begins with `prefix`.
 #[must_use]
 pub fn threads_named(pid: Pid, prefix: &str) -> Vec<Pid> {
     let number = |thread: &Path| Pid::from_raw(thread.file_name()?.to_str()?.parse().ok()?);
@@ -29,7 +28,7 @@ pub fn threads_named(pid: Pid, prefix: &str) -> Vec<Pid> {
         .collect()
 }
 
-/// The processes that a process has started and not waited for.
+/// Returns the children of a process that it has not reaped.
 #[must_use]
 pub fn children(pid: Pid) -> Vec<Pid> {
     threads(pid)
@@ -39,66 +38,65 @@ pub fn children(pid: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// How many descriptors a process has open.
+/// Returns the number of open descriptors of a process.
 #[must_use]
 pub fn descriptor_count(pid: Pid) -> usize {
     entries(&process(pid).join("fd")).count()
 }
 
-/// The most memory that a process has had in use so far, in bytes.
+/// Returns the peak of the resident memory of a process, in bytes.
 #[must_use]
 pub fn peak_memory(pid: Pid) -> u64 {
     memory(pid, "VmHWM:")
 }
 
-/// The memory that a process has in use, in bytes: what it has written and what it has of files.
+/// Returns the resident memory of a process, in bytes, including pages of files.
 #[must_use]
 pub fn resident_memory(pid: Pid) -> u64 {
     memory(pid, "VmRSS:")
 }
 
-/// The memory that a process has in use and that belongs to no file, in bytes: heap and stacks.
+/// Returns the resident memory of a process without pages of files, in bytes: heap and stacks.
 #[must_use]
 pub fn anonymous_memory(pid: Pid) -> u64 {
     memory(pid, "RssAnon:")
 }
 
-/// A figure of `/proc/PID/status`, in bytes.
+/// Reads a value of `/proc/PID/status`, in bytes.
 fn memory(pid: Pid, name: &str) -> u64 {
-    let status = fs::read_to_string(process(pid).join("status")).expect("our own child");
+    let status = fs::read_to_string(process(pid).join("status")).expect("the child runs");
     let figure = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes =
         figure.and_then(|figure| figure.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kibibytes.expect("the kernel accounts for the memory of a process that runs") * 1024
+    kibibytes.expect("the kernel reports the memory of a running process") * 1024
 }
 
-/// How often the threads whose name begins with `prefix` have called `write`, all together.
+/// Returns the number of `write` calls of all threads whose name begins with `prefix`.
 ///
-/// `send` is not counted by the kernel here, only what a file, a pipe or an eventfd is written with.
+/// The kernel counts writes to files, pipes and eventfds here, and no `send`.
 #[must_use]
 pub fn write_calls(pid: Pid, prefix: &str) -> u64 {
     threads(pid)
         .filter(|thread| name(thread).starts_with(prefix))
         .map(|thread| {
-            let io = fs::read_to_string(thread.join("io")).expect("a thread of our own child");
+            let io = fs::read_to_string(thread.join("io")).expect("the thread of the child runs");
             let calls = io.lines().find_map(|line| line.strip_prefix("syscw: "));
             calls.and_then(|calls| calls.parse::<u64>().ok()).expect("the kernel counts writes")
         })
         .sum()
 }
 
-/// How many descriptors each of a process's epoll instances watches, without the idle ones: those
-/// that watch fewer than `at_least`.
+/// Returns the number of descriptors that each epoll instance of a process watches, if there are at least
+/// `at_least`.
 #[must_use]
-pub fn epoll_shares(pid: Pid, at_least: usize) -> Vec<usize> {
-    epoll_watched(pid, at_least).iter().map(BTreeSet::len).collect()
+pub fn epoll_watch_counts(pid: Pid, at_least: usize) -> Vec<usize> {
+    epoll_watches(pid, at_least).iter().map(BTreeSet::len).collect()
 }
 
-/// The descriptors that each of a process's epoll instances watches, without the idle ones: those
-/// that watch fewer than `at_least`.
+/// Returns the descriptors that each epoll instance of a process watches, if there are at least `at_least`.
 #[must_use]
-pub fn epoll_watched(pid: Pid, at_least: usize) -> Vec<BTreeSet<u32>> {
-    // One instance can have several descriptors: what they watch is the same then.
+pub fn epoll_watches(pid: Pid, at_least: usize) -> Vec<BTreeSet<u32>> {
+    // An instance with several descriptors appears once: all of them watch the same set.
     let watched: BTreeSet<BTreeSet<u32>> = entries(&process(pid).join("fdinfo"))
         .filter_map(|info| fs::read_to_string(info).ok())
         .map(|info| {
@@ -111,30 +109,30 @@ pub fn epoll_watched(pid: Pid, at_least: usize) -> Vec<BTreeSet<u32>> {
     watched.into_iter().filter(|watched| watched.len() >= at_least).collect()
 }
 
-/// The time that the threads whose name begins with `prefix` have run, in nanoseconds, and how often
-/// they were put to it, all together. Neither moves for a thread that sleeps.
+/// Returns the processor time in nanoseconds of all threads whose name begins with `prefix`, and how often the
+/// kernel has scheduled them. Neither changes while a thread sleeps.
 #[must_use]
-pub fn runs(pid: Pid, prefix: &str) -> (u64, u64) {
+pub fn run_time(pid: Pid, prefix: &str) -> (u64, u64) {
     threads(pid)
         .filter(|thread| name(thread).starts_with(prefix))
         .map(|thread| {
-            // Time on a processor, time waiting for one, times that it was given one.
-            let runs = fs::read_to_string(thread.join("schedstat")).expect("our own child");
+            // Time on a processor, time waiting for a processor, number of time slices.
+            let runs = fs::read_to_string(thread.join("schedstat")).expect("the child runs");
             let figures: Vec<u64> =
                 runs.split_whitespace().filter_map(|figure| figure.parse().ok()).collect();
-            let [time, _, times] = figures[..] else { panic!("not three figures: {runs:?}") };
+            let [time, _, times] = figures[..] else { panic!("not three numbers: {runs:?}") };
             (time, times)
         })
         .fold((0, 0), |(time, times), (more, again)| (time + more, times + again))
 }
 
-/// Whether the threads whose name begins with `prefix` wait for something, all of them.
+/// Returns true if all threads whose name begins with `prefix` sleep.
 #[must_use]
-pub fn are_asleep(pid: Pid, prefix: &str) -> bool {
+pub fn are_sleeping(pid: Pid, prefix: &str) -> bool {
     are_all(pid, prefix, "S (sleeping)")
 }
 
-/// Whether a process that was sent a SIGSTOP has stopped: its threads do so one after the other.
+/// Returns true if all threads of a process have stopped. After a SIGSTOP they stop one after the other.
 #[must_use]
 pub fn has_stopped(pid: Pid) -> bool {
     are_all(pid, "", "T (stopped)")
@@ -142,38 +140,25 @@ pub fn has_stopped(pid: Pid) -> bool {
 
 fn are_all(pid: Pid, prefix: &str, state: &str) -> bool {
     threads(pid).filter(|thread| name(thread).starts_with(prefix)).all(|thread| {
-        let status = fs::read_to_string(thread.join("status")).expect("a thread of our own child");
+        let status =
+            fs::read_to_string(thread.join("status")).expect("the thread of the child runs");
         status.contains(&format!("\nState:\t{state}\n"))
     })
 }
 
-/// Waits until a process listens on a TCP port of an IPv4 address, and says which. For servers that
-/// have been told to be silent.
+/// Waits until a process listens on a TCP port of an IPv4 address, and returns the address. For servers that do not
+/// log it.
 #[must_use]
 pub fn wait_for_listener(pid: Pid) -> SocketAddr {
     let mut address = None;
-    look_until("the server listens", || {
+    wait_until("the server listens", || {
         address = listener(pid);
         address.is_some()
     });
-    address.expect("it has been looked for until it was there")
+    address.expect("the wait ended with an address")
 }
 
-/// Waits until `is_so`, for what has no event that can be seen from outside: it looks again and again.
-///
-/// # Panics
-///
-/// When it is not so at the deadline; `what` says what was waited for.
-#[track_caller]
-pub fn look_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < DEADLINE, "still waiting: {what}");
-        thread::yield_now();
-    }
-}
-
-/// The TCP port of an IPv4 address that a process listens on, if it does so by now.
+/// Returns the IPv4 address on which a process listens for TCP, if it listens already.
 #[must_use]
 pub fn listener(pid: Pid) -> Option<SocketAddr> {
     let sockets: BTreeSet<String> = entries(&process(pid).join("fd"))
@@ -193,7 +178,7 @@ fn threads(pid: Pid) -> impl Iterator<Item = PathBuf> {
 }
 
 fn name(thread: &Path) -> String {
-    let name = fs::read_to_string(thread.join("comm")).expect("a thread of our own child");
+    let name = fs::read_to_string(thread.join("comm")).expect("the thread of the child runs");
     name.trim_end().to_owned()
 }
 
@@ -203,6 +188,6 @@ fn process(pid: Pid) -> PathBuf {
 
 fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(directory)
-        .unwrap_or_else(|error| panic!("cannot look into {}: {error}", directory.display()));
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", directory.display()));
     entries.filter_map(|entry| Some(entry.ok()?.path()))
 }

@@ -1,0 +1,76 @@
+//! The command line.
+
+use std::{num::NonZero, time::Duration};
+
+use clap::{Parser, ValueEnum};
+use common::cli::{duration, positive_duration};
+
+/// Maximum number of bytes in flight that a socket certainly holds: no send waits for a server that waits for the
+/// client, and one read returns all of them.
+pub(crate) const SOCKET_CAPACITY: usize = 64 * 1024;
+
+/// A bare epoll load loop that checks nothing, as a reference for comparisons
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// Port of the echo server on 127.0.0.1
+    #[arg(long)]
+    pub(crate) port: u16,
+
+    /// Number of connections
+    #[arg(long, default_value = "50")]
+    pub(crate) connections: NonZero<usize>,
+
+    /// Size of a message in bytes
+    #[arg(long, default_value = "64")]
+    pub(crate) size: NonZero<usize>,
+
+    /// Number of messages in flight per connection
+    #[arg(long, default_value = "1")]
+    pub(crate) depth: NonZero<usize>,
+
+    /// Duration of the measurement, such as 500ms or 3s
+    #[arg(long, default_value = "3s", value_parser = positive_duration)]
+    pub(crate) duration: Duration,
+
+    /// Duration of the warm-up, which is not counted
+    #[arg(long, default_value = "0s", value_parser = duration)]
+    pub(crate) warm_up: Duration,
+
+    /// What each connection does
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mode: Mode,
+
+    /// Measure round trips as well; only at a depth of 1
+    #[arg(long)]
+    pub(crate) latency: bool,
+
+    /// Print `ready` after the warm-up, begin at a line on standard input, and keep the connections until standard
+    /// input ends
+    #[arg(long)]
+    pub(crate) controlled: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Send, wait for the echo, repeat
+    #[default]
+    Echo,
+    /// Connect, send, wait for the echo, close, repeat
+    Churn,
+    /// Exchange one message on each connection, then stay idle
+    Idle,
+}
+
+impl Args {
+    /// Returns the number of bytes in flight per connection.
+    pub(crate) fn in_flight(&self) -> Option<usize> {
+        self.size.get().checked_mul(self.depth.get())
+    }
+
+    /// Returns a message: a line, because the server may look for lines.
+    pub(crate) fn message(&self) -> Vec<u8> {
+        let mut message = vec![b'x'; self.size.get()];
+        message[self.size.get() - 1] = b'\n';
+        message
+    }
+}

@@ -1,0 +1,166 @@
+//! Tools and privileges that a test needs and a machine may lack.
+//!
+//! A test begins with [`skip_without`] and returns if that is true. Each skip writes one line to standard error:
+//! `SKIPPED: <test>: needs <tool>`. If the environment variable [`REQUIRE_TOOLS`] is `1`, as in `.ci/run`, a
+//! missing tool fails the test instead. A missing privilege never does.
+
+use std::{
+    env,
+    io::{self, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
+
+use crate::programs::binaries;
+
+/// Environment variable that turns skips for want of a tool into failures.
+pub const REQUIRE_TOOLS: &str = "ECHO_TESTS_REQUIRE_TOOLS";
+
+/// Something that a machine may lack.
+pub type Requirement = Result<(), Missing>;
+
+/// Requirement that the machine does not meet.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    what: String,
+    /// How to install it; `None` for a privilege or a property of the kernel.
+    remedy: Option<String>,
+}
+
+/// Returns true if a requirement is not met: the test has to return then. Reports the first such requirement.
+///
+/// # Panics
+///
+/// If a tool is missing and [`REQUIRE_TOOLS`] is set.
+#[must_use]
+#[track_caller]
+pub fn skip_without(requirements: &[Requirement]) -> bool {
+    let are_tools_required = env::var_os(REQUIRE_TOOLS).is_some_and(|value| value == "1");
+    let Some(missing) = missing(requirements, are_tools_required) else { return false };
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    // Unlike `eprintln`, this is not captured: the line appears although the test passes.
+    let _ = writeln!(io::stderr(), "SKIPPED: {test}: needs {}", missing.what);
+    true
+}
+
+#[track_caller]
+fn missing(requirements: &[Requirement], are_tools_required: bool) -> Option<&Missing> {
+    let missing = requirements.iter().find_map(|requirement| requirement.as_ref().err())?;
+    if let (true, Some(remedy)) = (are_tools_required, &missing.remedy) {
+        panic!("this test needs {}, and {REQUIRE_TOOLS} is set; {remedy}", missing.what);
+    }
+    Some(missing)
+}
+
+/// Requires a program that succeeds with these arguments. `remedy` says how to install it.
+///
+/// # Errors
+///
+/// The program cannot be run, or it fails.
+pub fn tool(name: &str, args: &[&str], remedy: &str) -> Requirement {
+    let mut command = Command::new(name);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let what = match command.status() {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(status) => format!("{name}, which is installed but fails here ({status})"),
+        Err(error) => format!("{name} ({error})"),
+    };
+    Err(Missing { what, remedy: Some(remedy.to_owned()) })
+}
+
+/// Requires a privilege or a property of the kernel, which no package provides.
+///
+/// # Errors
+///
+/// The machine does not have it, for the reason in `result`.
+pub fn privilege<T, E: ToString>(result: &Result<T, E>) -> Requirement {
+    match result {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(Missing { what: reason.to_string(), remedy: None }),
+    }
+}
+
+/// Requires systemd's `systemd-analyze`, with these arguments.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn systemd_analyze(args: &[&str]) -> Requirement {
+    tool("systemd-analyze", args, "install the package systemd")
+}
+
+/// Requires `HAProxy`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn haproxy() -> Requirement {
+    tool("haproxy", &["-v"], "install the package haproxy")
+}
+
+/// Requires an `strace` that may attach to processes and inject faults.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn strace() -> Requirement {
+    let args = ["-e", "inject=getppid:error=ENOSYS", "-o", "/dev/null", "true"];
+    tool("strace", &args, "install the package strace, and allow ptrace")
+}
+
+/// Requires the standard library for statically linked programs: see [`binaries::build_static`].
+///
+/// # Errors
+///
+/// `rustc` cannot be run, or the target is not installed.
+pub fn static_target() -> Requirement {
+    let target = binaries::static_target();
+    let remedy = format!("run rustup target add {target}");
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", &target]);
+    let what = match rustc.output() {
+        Ok(output) if Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir() => {
+            return Ok(());
+        }
+        Ok(_) => format!("the Rust target {target}"),
+        Err(error) => format!("rustc ({error})"),
+    };
+    Err(Missing { what, remedy: Some(remedy) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn absent_tool() -> Requirement {
+        tool("no-such-tool", &[], "install the package no-such-package")
+    }
+
+    #[test]
+    fn a_missing_tool_skips_a_test() {
+        let requirements = [Ok(()), absent_tool()];
+        let missing = missing(&requirements, false).expect("the tool does not exist");
+        assert!(missing.what.starts_with("no-such-tool ("), "{missing:?}");
+    }
+
+    #[test]
+    #[should_panic(expected = "install the package no-such-package")]
+    fn a_missing_tool_fails_a_test_if_tools_are_required() {
+        let _ = missing(&[absent_tool()], true);
+    }
+
+    #[test]
+    fn a_missing_privilege_skips_a_test_even_if_tools_are_required() {
+        let requirements = [privilege(&Err::<(), _>("root, to forge a source"))];
+        assert!(missing(&requirements, true).is_some());
+    }
+
+    #[test]
+    fn a_tool_that_fails_is_missing() {
+        let requirements = [tool("false", &[], "")];
+        let missing = missing(&requirements, false).expect("it fails");
+        assert!(missing.what.contains("installed but fails"), "{missing:?}");
+        assert!(tool("true", &[], "").is_ok());
+    }
+}
