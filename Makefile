@@ -1,75 +1,41 @@
-# `make` alone lists what there is.
+# `make` alone lists the targets.
 
 CARGO ?= cargo
-# Passed on to the programs: make run-server ARGS="--port 7000"
+# Arguments for the program, as in: make run-server ARGS="--port 7000"
 ARGS ?=
-# Where cargo puts what it builds optimised.
+# Directory of the optimised programs.
 PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/release
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## List these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run-server
-run-server: ## Run the server (ARGS="--port 7000" passes flags on)
+run-server: ## Run the server; ARGS="--port 7000" passes arguments
 	@$(CARGO) run --release --bin echo-server -- $(ARGS)
 
 .PHONY: run-client
-run-client: ## Run the interactive client (ARGS="--port 7000" passes flags on)
+run-client: ## Run the interactive client; ARGS="--port 7000" passes arguments
 	@$(CARGO) run --release --bin echo-client -- $(ARGS)
 
 .PHONY: load-test
-load-test: ## Load a server with 50 client processes (PROCESSES= CONNECTIONS= DURATION= ARGS=)
+load-test: ## Load a server with client processes; PROCESSES=50 CONNECTIONS=20 DURATION=10s ARGS=
 	@$(CARGO) build --release --bin echo-server --bin echo-client
 	@PROCESSES="$(PROCESSES)" CONNECTIONS="$(CONNECTIONS)" DURATION="$(DURATION)" \
 		scripts/load-test.sh "$(PROGRAMS)" $(ARGS)
 
 .PHONY: build
-build: ## Build both programs, optimised, into target/release
+build: ## Build optimised programs in target/release
 	$(CARGO) build --release --workspace --bins
 
 .PHONY: test
 test: ## Run all tests
 	$(CARGO) test --workspace
 
-# The seeds of the simulation that `make torture` runs; one alone says what it does.
-SEEDS ?= 0..20000000
-# How long each fuzz target runs in it.
-FUZZ_SECONDS ?= 30
-
-.PHONY: torture
-torture: ## Look for faults for minutes: SEEDS=7 replays one schedule, SEEDS=0..1000 runs so many
-	@SEEDS="$(SEEDS)" FUZZ_SECONDS="$(FUZZ_SECONDS)" CARGO="$(CARGO)" scripts/torture.sh
-
-.PHONY: soak
-soak: ## Traffic, churn and rude peers together: fails if memory or descriptors grow (DURATION=30m)
-	@$(CARGO) build --release --workspace --bins
-	@$(PROGRAMS)/soak $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
-
-.PHONY: bench-client
-bench-client: ## Compare `echo-client load` with a bare load loop (ARGS="--rounds 3" passes flags on)
-	@$(CARGO) build --release --workspace --bins
-	@$(CARGO) run --quiet --release --bin bench-client -- $(ARGS)
-
-.PHONY: bench
-bench: ## Measure the server next to others; writes BENCHMARKS.md and docs/benchmarks.* (ARGS=)
-	@$(CARGO) build --release --workspace --bins
-	@$(PROGRAMS)/bench --markdown BENCHMARKS.md --json docs/benchmarks.json --svg docs/benchmarks.svg $(ARGS)
-
-.PHONY: bench-quick
-bench-quick: ## The same in less than three minutes, printed only (ARGS="--only 50,churn" passes flags on)
-	@$(CARGO) build --release --workspace --bins
-	@$(PROGRAMS)/bench --quick $(ARGS)
-
-.PHONY: bench-micro
-bench-micro: ## Micro-benchmarks of what needs no socket: splitting, exits, escaping, a log record
-	@$(CARGO) bench --package common --bench protocol
-	@$(CARGO) bench --package server --bench log_record
-
 .PHONY: check
-check: ## Format, lints, docs and tests: what has to pass before a change lands
+check: ## Check format, lints, documentation and tests, as the CI does
 	$(CARGO) fmt --all -- --check
 	$(CARGO) check --package server --no-default-features --lib --locked
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
@@ -80,17 +46,51 @@ check: ## Format, lints, docs and tests: what has to pass before a change lands
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
+# Seeds of the simulation in `make torture`. A single seed prints its schedule.
+SEEDS ?= 0..20000000
+# Duration of each fuzz target in `make torture`.
+FUZZ_SECONDS ?= 30
+
+.PHONY: torture
+torture: ## Search for faults for minutes; SEEDS=0..1000 sets the seeds, SEEDS=7 replays one
+	@SEEDS="$(SEEDS)" FUZZ_SECONDS="$(FUZZ_SECONDS)" CARGO="$(CARGO)" scripts/torture.sh
+
+.PHONY: soak
+soak: ## Run traffic, churn and misbehaving peers, and check for leaks; DURATION=30m
+	@$(CARGO) build --release --workspace --bins
+	@$(PROGRAMS)/soak $(if $(DURATION),--duration "$(DURATION)") $(ARGS)
+
+.PHONY: bench
+bench: ## Compare the server with other servers; writes BENCHMARKS.md and docs/benchmarks.*
+	@$(CARGO) build --release --workspace --bins
+	@$(PROGRAMS)/bench --markdown BENCHMARKS.md --json docs/benchmarks.json --svg docs/benchmarks.svg $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: ## Print a comparison within three minutes; ARGS="--only 50,churn"
+	@$(CARGO) build --release --workspace --bins
+	@$(PROGRAMS)/bench --quick $(ARGS)
+
+.PHONY: bench-client
+bench-client: ## Compare the load client with a minimal load loop; ARGS="--rounds 3"
+	@$(CARGO) build --release --workspace --bins
+	@$(CARGO) run --quiet --release --bin bench-client -- $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: ## Run micro-benchmarks: splitting, exits, escaping, log records
+	@$(CARGO) bench --package common --bench protocol
+	@$(CARGO) bench --package server --bench log_record
+
 .PHONY: man
-man: ## Write man pages of both programs into target/man
+man: ## Write man pages of both programs to target/man
 	@$(CARGO) run --quiet --release --bin echo-client -- man target/man
 	@$(CARGO) run --quiet --release --bin echo-server -- man target/man
-	@echo "target/man: try man -l target/man/echo-server.1"
+	@echo "The pages are in target/man; show one with: man -l target/man/echo-server.1"
 
 .PHONY: install
-install: ## Install both programs where cargo installs programs
+install: ## Install both programs with cargo
 	$(CARGO) install --locked --path server
 	$(CARGO) install --locked --path client
 
 .PHONY: clean
-clean: ## Remove everything that was built
+clean: ## Remove all build output
 	$(CARGO) clean

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for so many seconds, from its corpus and from what earlier runs found.
-# The first failure ends it with status 1; it says how to replay the input.
+# Runs each fuzz target for a number of seconds, with its corpus and the inputs that earlier runs have found. At the
+# first failure it prints how to replay the input, and exits with status 1.
 #
 # usage: fuzz.sh SECONDS [TARGET]...
-#        fuzz.sh merge [TARGET]...     adds to the corpus what was found and reaches more than it does
+#        fuzz.sh merge [TARGET]...     adds found inputs that reach new code to the corpus
 #
-# Stable Rust is enough: what `cargo fuzz` takes nightly for is the address sanitizer, and there is no
-# `unsafe` here for it to look at. libFuzzer is C++, so a compiler for that is needed.
+# It needs a C++ compiler for libFuzzer. Stable Rust is sufficient: `cargo fuzz` needs nightly for the address
+# sanitizer, and this code has no `unsafe` for it to check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-what=${1:?usage: fuzz.sh SECONDS|merge [TARGET]...}
+mode=${1:?usage: fuzz.sh SECONDS|merge [TARGET]...}
 shift
 [ $# -gt 0 ] || set -- text raw length proxy exit escape cli configuration
 
 if ! command -v "${CXX:-c++}" >/dev/null; then
-    echo "SKIPPED: fuzzing: no C++ compiler"
+    echo "SKIPPED: fuzzing: needs a C++ compiler"
     exit 0
 fi
 
-# With a target named, what runs during the build (macros, build scripts) is not instrumented.
+# With an explicit --target, cargo does not instrument macros and build scripts.
 host=$(rustc -vV | sed -n 's/^host: //p')
 coverage="-Cpasses=sancov-module"
 for option in level=4 inline-8bit-counters pc-table trace-compares; do
@@ -39,12 +39,12 @@ for target in "$@"; do
     found=$built/fuzz-found/$target
     log=$built/fuzz-found/$target.log
     mkdir -p "$found"
-    if [ "$what" = merge ]; then
-        # Few inputs are to stay: each has to reach code that the others do not.
+    if [ "$mode" = merge ]; then
+        # Keeps few inputs: each has to reach code that the others do not reach.
         run=(-merge=1 -set_cover_merge=1 -use_counters=0 "$corpus" "$found")
     else
-        # Nothing changes beyond 2,048 bytes: the limits are 1,024. What is new goes to the first directory.
-        run=(-max_total_time="$what" -max_len=2048 -timeout=10 -artifact_prefix="$artifacts/$target-"
+        # The limits in the code are 1,024 bytes, so longer inputs find nothing. New inputs go to the first directory.
+        run=(-max_total_time="$mode" -max_len=2048 -timeout=10 -artifact_prefix="$artifacts/$target-"
             "$found" "$corpus")
     fi
     if "$program" "${run[@]}" 2>"$log"; then
@@ -53,7 +53,7 @@ for target in "$@"; do
     fi
     grep -av '^#' "$log"
     input=$(sed -n 's/.*Test unit written to //p' "$log")
-    echo "FAILED: fuzzing $target. To replay the input, and to have \`make test\` replay it from now on:"
+    echo "FAILED: fuzzing $target. Replay the input with the first command; add it to \`make test\` with the second:"
     echo "    $program $input"
     echo "    cp $input $corpus/ && cargo test --package fuzz"
     exit 1

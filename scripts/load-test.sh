@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Starts a server on a free port, loads it with many client processes, prints the report, stops the
-# server. The exit status is the load's: 0 VALID, 1 FAILED, 3 an assertion does not hold,
-# 4 CLIENT-LIMITED.
+# Starts a server on a free port, loads it with many client processes, prints the report, and stops the server. The
+# exit status is that of the load test: 0 VALID, 1 FAILED, 3 an assertion does not hold, 4 CLIENT-LIMITED.
 #
 # usage: load-test.sh DIRECTORY_OF_PROGRAMS [ARGUMENT OF echo-client load]...
-# PROCESSES, CONNECTIONS and DURATION are taken from the environment.
+# The environment variables PROCESSES, CONNECTIONS and DURATION set the load.
 set -euo pipefail
 
 programs=$1
@@ -20,7 +19,7 @@ clean_up() {
     rm -rf "$directory"
 }
 trap clean_up EXIT
-# The load hears Ctrl+C as well, and reports on what was done.
+# The load test also receives Ctrl+C, and reports the work done so far.
 trap : INT
 trap 'exit 143' TERM
 
@@ -29,8 +28,8 @@ fail() {
     exit 1
 }
 
-# Its own standard error tells why it could not start; its log holds every message. Job control gives
-# it a process group of its own: Ctrl+C is for the load to hear, which still needs its server then.
+# Standard error shows why the server cannot start; the log file holds the messages. Job control gives the server its
+# own process group, so that Ctrl+C ends only the load test, which needs the server until its end.
 set -m
 "$programs/echo-server" --port 0 --log-file "$directory/server.log" &
 server=$!
@@ -45,7 +44,7 @@ for _ in $(seq 100); do
     fi
     sleep 0.1
 done
-[ -n "$port" ] || fail "the server did not say its port within 10 s"
+[ -n "$port" ] || fail "the server has not logged its port within 10 s"
 
 status=0
 "$programs/echo-client" load --port "$port" \

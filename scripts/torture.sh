@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
-# Looks for faults for minutes, and ends with what it had to skip, whatever has failed. The environment
-# says how long: SEEDS=7 replays one schedule of the simulation and nothing else, SEEDS=0..1000 runs so
-# many of them and then the rest; FUZZ_SECONDS is for each fuzz target.
+# Searches for faults for some minutes. It runs all parts even if one fails, and ends with a list of skipped tests.
+#
+# Environment:
+#   SEEDS=7          replays one schedule of the simulation, and nothing else
+#   SEEDS=0..1000    runs these schedules, then all other parts
+#   FUZZ_SECONDS=30  duration of each fuzz target
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 cargo=${CARGO:-cargo}
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 failed=()
 
-# Runs a part of it under a name; what it says is kept.
+# Runs one part and keeps its output: `part NAME COMMAND...`
 part() {
     local name=$1
     shift
-    "$@" 2>&1 | tee -a "$said" || failed+=("$name")
+    "$@" 2>&1 | tee -a "$output" || failed+=("$name")
 }
 
 part simulation env SIMULATION_SEEDS="$SEEDS" \
@@ -23,10 +26,10 @@ if [[ $SEEDS == *..* ]]; then
     part dispatch-queue env DISPATCH_SCHEDULES=200000 \
         "$cargo" test --release --package server --test dispatch_queue_model
     part fuzzing scripts/fuzz.sh "$FUZZ_SECONDS"
-    # Alone, one after the other: they take all descriptors, and count what they cost.
+    # One test at a time: some use all descriptors, others measure processor time.
     part processes "$cargo" test --release --package tests --test torture -- \
         --ignored --nocapture --test-threads 1
     echo
-    grep -o 'SKIPPED: .*' "$said" || echo "Nothing was skipped."
+    grep -o 'SKIPPED: .*' "$output" || echo "No test was skipped."
 fi
 [ ${#failed[@]} -eq 0 ] || { echo "FAILED: ${failed[*]}"; exit 1; }
