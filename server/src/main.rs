@@ -7,7 +7,7 @@ use std::{io::Write as _, process::ExitCode};
 use anyhow::Context as _;
 use common::cli::status;
 use server::{
-    Server, logging, rlimit,
+    BindError, Server, logging, rlimit,
     settings::{Settings, Sources},
 };
 
@@ -49,7 +49,7 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     for warning in settings.warnings() {
         log::warn!("{warning}");
     }
-    let server = Server::bind_with(config, inherited)?;
+    let server = Server::bind_with(config, inherited).map_err(with_flag)?;
     let handle = server.handle();
     let liveness = handle.liveness();
     let reopen_log = log_options.file.is_some().then(|| log.reopen());
@@ -65,4 +65,10 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     server.run_with(|| systemd::notify_ready(liveness))?;
     drop(log);
     Ok(stop_signal.get().map_or(status::SUCCESS, status::signalled))
+}
+
+/// Adds the flag that the advice of the error is about.
+fn with_flag(error: BindError) -> anyhow::Error {
+    let flag = if error.is_port_shareable() { " (--reuse-port)" } else { "" };
+    anyhow::anyhow!("{error}{flag}")
 }

@@ -48,7 +48,7 @@ pub(crate) enum Command {
 /// Commands for settings. Their flags are those of the server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Check whether the server would accept these settings; status 2 if not
+    /// Check whether the server accepts these settings; exit with status 2 if not
     #[command(after_long_help = CHECK)]
     Check(Flags),
     /// Print every setting as a configuration file, with the source of its value
@@ -79,7 +79,8 @@ Examples:
 
 Signals:
   The first SIGINT (Ctrl+C) or SIGTERM drains the server, the second stops it immediately.
-  SIGHUP reopens the log file and reloads the configuration file.
+  SIGHUP reopens the log file and reloads the configuration file. Without either, it drains the
+  server as SIGTERM does.
 
 Exit status:
   0        shut down by a signal

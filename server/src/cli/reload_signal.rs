@@ -88,7 +88,7 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
         };
         let log_needs_restart = fixed_log_settings(&self.log_options, &log_options);
         for change in self.settings.changes(&settings) {
-            if !FIXED.contains(&change.name) {
+            if !change.needs_restart {
                 info!(event = "reloaded", setting = change.name; "Changed {change}");
             }
         }
@@ -103,10 +103,6 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
         logging::set_level(log_options.level);
     }
 }
-
-/// Names of the settings that a running program cannot change.
-const FIXED: [&str; 6] =
-    ["workers", "spin", "reuse-port", "log-file", "log-format", "log-overflow"];
 
 /// Returns the name of a setting that the server cannot change.
 fn name(setting: FixedSetting) -> &'static str {

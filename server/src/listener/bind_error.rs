@@ -49,6 +49,13 @@ pub enum BindError {
 }
 
 impl BindError {
+    /// Returns whether both programs can listen if [`Config::reuse_port`](crate::Config::reuse_port) is set
+    /// in both.
+    #[must_use]
+    pub fn is_port_shareable(&self) -> bool {
+        self.is_in_use() && matches!(self, Self::Listen { .. } | Self::Receive { .. })
+    }
+
     /// Returns whether the address is in use.
     pub(crate) fn is_in_use(&self) -> bool {
         match self {
@@ -64,7 +71,7 @@ impl BindError {
 fn with_advice(error: &io::Error) -> String {
     let advice = match Errno::from_io_error(error) {
         Some(Errno::ADDRINUSE) => {
-            "another program listens there: stop it, choose another port, or let both share it (reuse-port)"
+            "another program listens there: stop it, choose another port, or let both share it"
         }
         Some(Errno::ADDRNOTAVAIL) => "it is not an address of this machine: choose one that is",
         Some(Errno::ACCESS) => "choose a port above 1023 or grant CAP_NET_BIND_SERVICE",

@@ -4,11 +4,11 @@ use std::{ffi::OsString, fmt, sync::Arc};
 
 use common::escape::Escaped;
 
-/// Where a value was set.
+/// Place where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// It is the default.
+    /// No source: it is the default.
     Default,
     /// A configuration file.
     File {
@@ -46,12 +46,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// An error or a warning, and where it is.
+/// Error or warning about a setting, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Where the value was set.
+    /// The place of the value.
     pub origin: Origin,
-    /// What is wrong, and what to do.
+    /// The problem, and how to solve it.
     pub message: String,
 }
 

@@ -1,6 +1,9 @@
 //! The URL of a listener: its endpoint, and options that override those of the server.
 
-use std::{num::NonZeroU32, str::FromStr};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    str::FromStr,
+};
 
 use clap::ValueEnum as _;
 use common::{
@@ -15,11 +18,23 @@ use crate::config::{Listener, ListenerOptions, Proxy, limits::SOCKET_PATH};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ListenerUrl {
     endpoint: Endpoint,
-    /// Valid parameters, in the order of the URL.
-    parameters: Vec<(String, String)>,
+    parameters: Vec<Parameter>,
 }
 
-/// Names of the parameters after the `?`.
+/// A parameter after the `?`: one listener option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parameter {
+    Protocol(Protocol),
+    Proxy(Proxy),
+    V6only(bool),
+    Mode(u32),
+    MaxConnections(NonZeroUsize),
+    IdleTimeout(TimeLimit),
+    WriteTimeout(TimeLimit),
+    Rate(Option<NonZeroU32>),
+}
+
+/// Names of the parameters.
 const PARAMETERS: &str =
     "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout and rate";
 
@@ -38,47 +53,55 @@ impl ListenerUrl {
         } else {
             listener.options = base.clone();
         }
-        for (name, value) in &self.parameters {
-            let applied = set(&mut listener.options, &self.endpoint, name, value);
-            debug_assert!(applied.is_ok(), "parameters are checked when the URL is parsed");
+        for parameter in &self.parameters {
+            parameter.apply_to(&mut listener.options);
         }
         listener
     }
 }
 
-/// Applies one parameter to the options of a listener.
-fn set(
-    options: &mut ListenerOptions,
-    endpoint: &Endpoint,
-    name: &str,
-    value: &str,
-) -> Result<(), String> {
-    match (name, endpoint) {
-        ("protocol", Endpoint::Udp(_)) if protocol(value)? != Protocol::Raw => {
-            return Err("UDP is always raw: every datagram is returned unchanged".to_owned());
+impl Parameter {
+    /// Parses a parameter of a listener at `endpoint`, which decides the valid parameters.
+    fn parse(endpoint: &Endpoint, name: &str, value: &str) -> Result<Self, String> {
+        match (name, endpoint) {
+            ("protocol", Endpoint::Udp(_)) if protocol(value)? != Protocol::Raw => {
+                Err("UDP is always raw: every datagram is returned unchanged".to_owned())
+            }
+            ("max-connections" | "idle-timeout" | "write-timeout", Endpoint::Udp(_)) => {
+                Err("UDP has no connections; its limit is rate".to_owned())
+            }
+            ("proxy", Endpoint::Udp(_)) => {
+                Err("it applies to TCP and Unix sockets only".to_owned())
+            }
+            ("rate", Endpoint::Udp(_)) => rate(value).map(Self::Rate),
+            ("rate", _) => Err("it applies to UDP only".to_owned()),
+            ("protocol", _) => protocol(value).map(Self::Protocol),
+            ("proxy", _) => proxy(value).map(Self::Proxy),
+            ("v6only", Endpoint::Tcp(at) | Endpoint::Udp(at)) if at.host.contains(':') => {
+                switch(value).map(Self::V6only)
+            }
+            ("v6only", _) => Err("it applies to IPv6 addresses only, such as [::]".to_owned()),
+            ("mode", Endpoint::Unix(_)) => mode(value).map(Self::Mode),
+            ("mode", _) => Err("it applies to Unix sockets only".to_owned()),
+            ("max-connections", _) => at_least_one(value).map(Self::MaxConnections),
+            ("idle-timeout", _) => time_limit(value).map(Self::IdleTimeout),
+            ("write-timeout", _) => time_limit(value).map(Self::WriteTimeout),
+            _ => Err(format!("unknown parameter; the parameters are {PARAMETERS}")),
         }
-        ("max-connections" | "idle-timeout" | "write-timeout", Endpoint::Udp(_)) => {
-            return Err("UDP has no connections; its limit is rate".to_owned());
-        }
-        ("proxy", Endpoint::Udp(_)) => {
-            return Err("it applies to TCP and Unix sockets only".to_owned());
-        }
-        ("rate", Endpoint::Udp(_)) => options.rate = rate(value)?,
-        ("rate", _) => return Err("it applies to UDP only".to_owned()),
-        ("protocol", _) => options.protocol = protocol(value)?,
-        ("proxy", _) => options.proxy = proxy(value)?,
-        ("v6only", Endpoint::Tcp(at) | Endpoint::Udp(at)) if at.host.contains(':') => {
-            options.v6only = switch(value)?;
-        }
-        ("v6only", _) => return Err("it applies to IPv6 addresses only, such as [::]".to_owned()),
-        ("mode", Endpoint::Unix(_)) => options.mode = mode(value)?,
-        ("mode", _) => return Err("it applies to Unix sockets only".to_owned()),
-        ("max-connections", _) => options.max_connections = Some(at_least_one(value)?.get()),
-        ("idle-timeout", _) => TimeLimit(options.idle_timeout) = time_limit(value)?,
-        ("write-timeout", _) => TimeLimit(options.write_timeout) = time_limit(value)?,
-        _ => return Err(format!("unknown parameter; the parameters are {PARAMETERS}")),
     }
-    Ok(())
+
+    fn apply_to(self, options: &mut ListenerOptions) {
+        match self {
+            Self::Protocol(protocol) => options.protocol = protocol,
+            Self::Proxy(proxy) => options.proxy = proxy,
+            Self::V6only(v6only) => options.v6only = v6only,
+            Self::Mode(mode) => options.mode = mode,
+            Self::MaxConnections(max) => options.max_connections = Some(max.get()),
+            Self::IdleTimeout(TimeLimit(limit)) => options.idle_timeout = limit,
+            Self::WriteTimeout(TimeLimit(limit)) => options.write_timeout = limit,
+            Self::Rate(rate) => options.rate = rate,
+        }
+    }
 }
 
 impl FromStr for ListenerUrl {
@@ -94,15 +117,15 @@ impl FromStr for ListenerUrl {
                 "the path is too long for a socket: it has {len} bytes, the maximum is {SOCKET_PATH}"
             ));
         }
-        let mut options = ListenerOptions::default();
+        let mut parameters = Vec::with_capacity(query.len());
         for (index, (name, value)) in query.iter().enumerate() {
             if query[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(format!("'{name}' is set twice"));
             }
-            set(&mut options, &endpoint, name, value)
-                .map_err(|error| format!("'{name}={value}': {error}"))?;
+            let parameter = Parameter::parse(&endpoint, name, value);
+            parameters.push(parameter.map_err(|error| format!("'{name}={value}': {error}"))?);
         }
-        Ok(Self { endpoint, parameters: query })
+        Ok(Self { endpoint, parameters })
     }
 }
 

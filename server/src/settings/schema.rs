@@ -31,6 +31,8 @@ pub(super) struct Setting {
     /// The value of a flag without a value, if that is allowed.
     pub(super) implied: Option<&'static str>,
     pub(super) hint: ValueHint,
+    /// A running program cannot change it.
+    pub(super) needs_restart: bool,
     /// Settings that the same source must not set together with this one.
     pub(super) conflicts: &'static [&'static str],
     /// Parses a value and stores it.
@@ -73,8 +75,7 @@ pub(super) static SETTINGS: [Setting; 17] = [
         "listen",
         LISTENING,
         "URL",
-        "Listen on tcp://HOST:PORT, udp://HOST:PORT or \
-        unix:///PATH; can be repeated",
+        "Listen on tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH; can be repeated",
     )
     .details(LISTEN_DETAILS)
     .form(Form::List)
@@ -82,7 +83,7 @@ pub(super) static SETTINGS: [Setting; 17] = [
     .hint(ValueHint::Url)
     .conflicts(&["host", "port"])
     .set(|values, text| parse(text, str::parse).map(|url| values.listen.push(url))),
-    Setting::new("host", LISTENING, "HOST", "Name or address to listen on")
+    Setting::new("host", LISTENING, "HOST", "Host name or address to listen on")
         .default(DefaultValue::Text(DEFAULT_HOST))
         .hint(ValueHint::Hostname)
         .conflicts(&["listen"])
@@ -90,8 +91,8 @@ pub(super) static SETTINGS: [Setting; 17] = [
             let host = parse(non_empty(text)?, |text| Ok(text.to_owned()));
             host.map(|host| values.host = host)
         }),
-    Setting::new("port", LISTENING, "PORT", "TCP port; 0 selects any free port")
-        .details("The log line 'Echo server started on' names the port.")
+    Setting::new("port", LISTENING, "PORT", "TCP port to listen on; 0 selects any free port")
+        .details("The log line 'Echo server started on' names the selected port.")
         .form(Form::Number)
         .default(DefaultValue::Text("65432"))
         .conflicts(&["listen"])
@@ -104,11 +105,11 @@ pub(super) static SETTINGS: [Setting; 17] = [
         "reuse-port",
         LISTENING,
         "ON|OFF",
-        "Share the address with another server that \
-        has this setting",
+        "Share the address with another server that has this setting",
     )
-    .details("The other server takes over while this one drains.")
+    .details("The other server can take over while this one drains.")
     .rare()
+    .needs_restart()
     .form(Form::Switch)
     .default(DefaultValue::Text("off"))
     .implied("on")
@@ -116,7 +117,8 @@ pub(super) static SETTINGS: [Setting; 17] = [
     Setting::new("max-connections", CONNECTIONS, "N", "Limit the number of open connections")
         .details(
             "A client over the limit receives one line with the reason, and its connection is \
-            closed. The server raises its limit on descriptors as far as it may.",
+            closed. At the start, the server raises its limit on descriptors as far as the system \
+            allows.",
         )
         .form(Form::Number)
         .default(DefaultValue::Unset("as the descriptor limit allows"))
@@ -127,8 +129,7 @@ pub(super) static SETTINGS: [Setting; 17] = [
         "max-connections-per-ip",
         CONNECTIONS,
         "N",
-        "Limit the number of open connections \
-        from one IPv4 address, or one IPv6 network of 64 bits",
+        "Limit the number of open connections from one IPv4 address or one IPv6 network of 64 bits",
     )
     .rare()
     .form(Form::Number)
@@ -140,8 +141,7 @@ pub(super) static SETTINGS: [Setting; 17] = [
         "idle-timeout",
         CONNECTIONS,
         "DUR",
-        "Close a connection that receives no bytes \
-        for this long",
+        "Close a connection if nothing was received from it for this long",
     )
     .form(Form::Word)
     .default(DefaultValue::Text("off"))
@@ -150,9 +150,9 @@ pub(super) static SETTINGS: [Setting; 17] = [
         "write-timeout",
         CONNECTIONS,
         "DUR",
-        "Close a connection if nothing could be \
-        written to it for this long",
+        "Close a connection if nothing could be written to it for this long",
     )
+    .details("The time counts only while bytes wait to be sent.")
     .rare()
     .form(Form::Word)
     .default(DefaultValue::Text("30s"))
@@ -161,14 +161,14 @@ pub(super) static SETTINGS: [Setting; 17] = [
         "drain-timeout",
         CONNECTIONS,
         "DUR",
-        "Wait this long for clients to disconnect \
-        at shutdown",
+        "Wait at most this long for clients to disconnect when the server shuts down",
     )
     .rare()
     .form(Form::Word)
     .default(DefaultValue::Text("5s"))
     .set(|values, text| parse(text, duration).map(|value| values.drain_timeout = value)),
-    Setting::new("workers", CONNECTIONS, "N", "Number of threads that serve connections")
+    Setting::new("workers", CONNECTIONS, "N", "Number of worker threads, which serve connections")
+        .needs_restart()
         .form(Form::Number)
         .default(DefaultValue::Unset("one per core"))
         .set(|values, text| parse(text, at_least_one).map(|value| values.workers = Some(value))),
@@ -176,10 +176,10 @@ pub(super) static SETTINGS: [Setting; 17] = [
         "spin",
         CONNECTIONS,
         "auto|off|DUR",
-        "Busy-poll before sleeping: while it finds \
-        work, never, or always for this long",
+        "Busy-poll before sleeping: auto (while it finds events), off, or always for this long",
     )
     .rare()
+    .needs_restart()
     .form(Form::Word)
     .default(DefaultValue::Text("auto"))
     .set(|values, text| parse(text, spin).map(|value| values.spin = value)),
@@ -187,41 +187,50 @@ pub(super) static SETTINGS: [Setting; 17] = [
         .form(Form::Choice(possible_values::<LogLevel>))
         .default(DefaultValue::Text("info"))
         .set(|values, text| parse(text, choice).map(|value| values.log_level = value)),
-    Setting::new("log-messages", LOG, "ON|OFF", "Log every message, when received and when echoed")
-        .rare()
-        .form(Form::Switch)
-        .default(DefaultValue::Text("on"))
-        .set(|values, text| parse(text, choice).map(|value| values.log_messages = value)),
+    Setting::new(
+        "log-messages",
+        LOG,
+        "ON|OFF",
+        "Log every message when it is received and when it is echoed",
+    )
+    .rare()
+    .form(Form::Switch)
+    .default(DefaultValue::Text("on"))
+    .set(|values, text| parse(text, choice).map(|value| values.log_messages = value)),
     Setting::new("log-file", LOG, "PATH", "Append the log to this file")
-        .details("SIGHUP reopens the file, for a rotation that has renamed the old one.")
+        .details("SIGHUP reopens the file, so that a log rotation can rename it.")
+        .needs_restart()
         .default(DefaultValue::Unset("standard error"))
         .hint(ValueHint::FilePath)
         .set(|values, text| non_empty(text).map(|path| values.log_file = Some(path.into()))),
     Setting::new("log-format", LOG, "NAME", "Format of log records")
         .rare()
+        .needs_restart()
         .form(Form::Choice(possible_values::<Format>))
         .default(DefaultValue::Text("text"))
         .set(|values, text| parse(text, choice).map(|value| values.log_format = value)),
     Setting::new(
         "log-overflow",
         LOG,
-        "WHAT",
-        "Behaviour when the log cannot be written fast enough",
+        "NAME",
+        "Behaviour when records arrive faster than they can be written",
     )
     .rare()
+    .needs_restart()
     .form(Form::Choice(possible_values::<Overflow>))
     .default(DefaultValue::Text("block"))
     .set(|values, text| parse(text, choice).map(|value| values.log_overflow = value)),
 ];
 
 const LISTEN_DETAILS: &str = "\
-A URL can have options after a ?, joined by &: protocol, max-connections, idle-timeout and write-timeout, \
-which override those of the server; v6only=yes for IPv6 without IPv4; mode=660 for the permissions of a \
-Unix socket; proxy=required behind a proxy that sends a PROXY header, if only that proxy can connect. \
-Example: tcp://[::]:7?protocol=raw&v6only=yes
+Parameters after a ?, joined by &, apply to this listener only. protocol, max-connections, idle-timeout and \
+write-timeout override the settings of these names. v6only=yes excludes IPv4 from [::]. mode=660 sets the \
+permissions of a Unix socket. proxy=required expects a PROXY header at the start of each connection; use it \
+only if nothing but the proxy can connect. Example: tcp://[::]:7?protocol=raw&v6only=yes
 
-UDP is always raw. Of these options it has v6only, and rate=N: the number of datagrams per second that are \
-answered to one IPv4 address, or one IPv6 network of 64 bits (default 10000; off is unlimited).";
+UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
+are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \
+the limit.";
 
 impl Setting {
     const fn new(
@@ -241,6 +250,7 @@ impl Setting {
             default: DefaultValue::Unset(""),
             implied: None,
             hint: ValueHint::Unknown,
+            needs_restart: false,
             conflicts: &[],
             set: |_, _| Ok(()),
         }
@@ -252,6 +262,10 @@ impl Setting {
 
     const fn rare(self) -> Self {
         Self { is_frequent: false, ..self }
+    }
+
+    const fn needs_restart(self) -> Self {
+        Self { needs_restart: true, ..self }
     }
 
     const fn form(self, form: Form) -> Self {

@@ -40,6 +40,8 @@ pub struct Change {
     pub to: String,
     /// The source of the present value.
     pub origin: Origin,
+    /// A running program keeps the value from its start.
+    pub needs_restart: bool,
 }
 
 impl fmt::Display for Change {
@@ -92,7 +94,7 @@ impl Settings {
         self.values.resolve(inherited, has_address)
     }
 
-    /// Returns what is strange but valid, for the log.
+    /// Returns warnings about the sources, for the log.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
@@ -102,11 +104,18 @@ impl Settings {
     #[must_use]
     pub fn changes(&self, later: &Self) -> Vec<Change> {
         let pairs = self.effective.iter().zip(&later.effective);
-        let described = pairs.map(|(old, new)| (old.describe(), new.describe(), new.setting.name));
-        described
-            .filter(|(from, to, _)| from != to)
-            .map(|(from, to, name)| Change { name, from, to, origin: later.origin(name, 0) })
-            .collect()
+        let described = pairs.map(|(old, new)| (old.describe(), new.describe(), new.setting));
+        let change = |(from, to, setting): (String, String, &Setting)| {
+            let &Setting { name, needs_restart, .. } = setting;
+            (from != to).then(|| Change {
+                name,
+                from,
+                to,
+                origin: later.origin(name, 0),
+                needs_restart,
+            })
+        };
+        described.filter_map(change).collect()
     }
 
     /// Returns the source of a value of a setting.

@@ -94,25 +94,28 @@ fn an_unknown_key_is_reported_with_a_similar_one() {
 #[test]
 fn a_value_of_the_wrong_type_is_reported_with_the_right_one() {
     assert_errors(&[
-        ("port = '7'", "echo.toml:1: 'port' is a number, without quotes: port = 7"),
-        ("port = 'http'", "echo.toml:1: 'port' is a number"),
-        ("port = true", "echo.toml:1: 'port' is a number"),
-        ("port = [7]", "echo.toml:1: 'port' is a number"),
-        ("[port]\nx = 1", "echo.toml:1: 'port' is a number"),
-        ("host = 7", "echo.toml:1: 'host' is a string, in quotes: host = \"...\""),
-        ("log-file = false", "echo.toml:1: 'log-file' is a string, in quotes: log-file = \"...\""),
+        ("port = '7'", "echo.toml:1: 'port' must be a number, without quotes: port = 7"),
+        ("port = 'http'", "echo.toml:1: 'port' must be a number"),
+        ("port = true", "echo.toml:1: 'port' must be a number"),
+        ("port = [7]", "echo.toml:1: 'port' must be a number"),
+        ("[port]\nx = 1", "echo.toml:1: 'port' must be a number"),
+        ("host = 7", "echo.toml:1: 'host' must be a string, in quotes: host = \"...\""),
+        (
+            "log-file = false",
+            "echo.toml:1: 'log-file' must be a string, in quotes: log-file = \"...\"",
+        ),
         (
             "idle-timeout = true",
-            "echo.toml:1: 'idle-timeout' is a string, in quotes: idle-timeout = \"...\"",
+            "echo.toml:1: 'idle-timeout' must be a string, in quotes: idle-timeout = \"...\"",
         ),
-        ("log-messages = 1", "echo.toml:1: 'log-messages' is true or false"),
+        ("log-messages = 1", "echo.toml:1: 'log-messages' must be true or false"),
         (
             "listen = 'tcp://[::1]:7'",
-            "echo.toml:1: 'listen' is an array of strings: listen = [\"...\", \"...\"]",
+            "echo.toml:1: 'listen' must be an array of strings: listen = [\"...\", \"...\"]",
         ),
         (
             "listen = [7]",
-            "echo.toml:1: 'listen' is an array of strings: listen = [\"...\", \"...\"]",
+            "echo.toml:1: 'listen' must be an array of strings: listen = [\"...\", \"...\"]",
         ),
         ("listen = []", "echo.toml:1: 'listen' is empty; omit it for its default"),
     ]);
@@ -262,27 +265,33 @@ fn a_string_without_quotes_is_reported_with_its_right_form() {
     assert_errors(&[
         (
             "log-level=info",
-            "echo.toml:1:11: 'log-level' is a string, in quotes: log-level = \"info\"",
+            "echo.toml:1:11: 'log-level' must be a string, in quotes: log-level = \"info\"",
         ),
-        ("host = 10.0.0.1", "echo.toml:1:12: 'host' is a string, in quotes: host = \"10.0.0.1\""),
+        (
+            "host = 10.0.0.1",
+            "echo.toml:1:12: 'host' must be a string, in quotes: host = \"10.0.0.1\"",
+        ),
         (
             "\nidle-timeout = 5m # minutes",
-            "echo.toml:2:16: 'idle-timeout' is a string, in quotes: idle-timeout = \"5m\"",
+            "echo.toml:2:16: 'idle-timeout' must be a string, in quotes: idle-timeout = \"5m\"",
         ),
         (
             "log-file = C:\\x",
-            "echo.toml:1:12: 'log-file' is a string, in quotes: log-file = \"...\"",
+            "echo.toml:1:12: 'log-file' must be a string, in quotes: log-file = \"...\"",
         ),
-        ("protocol = ", "echo.toml:1:12: 'protocol' is a string, in quotes: protocol = \"...\""),
+        (
+            "protocol = ",
+            "echo.toml:1:12: 'protocol' must be a string, in quotes: protocol = \"...\"",
+        ),
         (
             "broken = ",
             "echo.toml:1:10: this is not valid TOML: a string needs quotes: broken = \"...\"",
         ),
-        ("port = http", "echo.toml:1:8: 'port' is a number"),
-        ("log-messages = yes", "echo.toml:1:16: 'log-messages' is true or false"),
+        ("port = http", "echo.toml:1:8: 'port' must be a number"),
+        ("log-messages = yes", "echo.toml:1:16: 'log-messages' must be true or false"),
         (
             "listen = [tcp://h:7]",
-            "echo.toml:1:11: 'listen' is an array of strings: listen = [\"...\", \"...\"]",
+            "echo.toml:1:11: 'listen' must be an array of strings: listen = [\"...\", \"...\"]",
         ),
         (
             "listen = [\n  tcp://h:7,\n]",
@@ -419,7 +428,10 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         assert_eq!(two, (variable.0.to_owned(), from(&[], &[variable], "").1));
         assert_eq!(from(&[], &[], &file).0, "echo.toml:1");
         assert_eq!(from(&[], &[(variable.0, "")], &file).0, "echo.toml:1");
-        assert_eq!(from(&[], &[], "").0, "default");
+        let (origin, default) = from(&[], &[], "");
+        assert_eq!(origin, "default");
+        let alone = [from(&[&flag], &[], ""), from(&[], &[variable], ""), from(&[], &[], &file)];
+        assert!(alone.iter().any(|(_, resolved)| *resolved != default), "{name} has no effect");
     }
     let tested = 17;
     assert_eq!(SETTINGS.len(), tested, "add the new setting above");
@@ -552,6 +564,8 @@ fn every_setting_is_documented() {
         };
         let start = format!("| `{name}` | `{}` | {default} | ", variable(name));
         assert!(row.starts_with(&start), "{start}\n{row}");
+        let after_reload = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert_eq!(after_reload.starts_with("no"), setting.needs_restart, "{row}");
     }
 }
 

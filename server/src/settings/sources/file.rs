@@ -161,7 +161,7 @@ impl File<'_> {
                 Ok(vec![new(text.to_string(), at)])
             }
             (Form::Number, DeValue::String(text)) if text.parse::<u64>().is_ok() => {
-                Err(format!("'{key}' is a number, without quotes: {key} = {text}"))
+                Err(format!("'{key}' must be a number, without quotes: {key} = {text}"))
             }
             (Form::Number | Form::Word | Form::Choice(_), DeValue::Integer(number)) => {
                 Ok(vec![new(decimal(number), at)])
@@ -195,12 +195,12 @@ impl File<'_> {
 /// Returns the message for a value of the wrong type.
 fn expected(key: &str, form: Form) -> String {
     match form {
-        Form::Number => format!("'{key}' is a number"),
+        Form::Number => format!("'{key}' must be a number"),
         Form::Text | Form::Word | Form::Choice(_) => {
-            format!("'{key}' is a string, in quotes: {key} = \"...\"")
+            format!("'{key}' must be a string, in quotes: {key} = \"...\"")
         }
-        Form::Switch => format!("'{key}' is true or false"),
-        Form::List => format!("'{key}' is an array of strings: {key} = [\"...\", \"...\"]"),
+        Form::Switch => format!("'{key}' must be true or false"),
+        Form::List => format!("'{key}' must be an array of strings: {key} = [\"...\", \"...\"]"),
     }
 }
 
