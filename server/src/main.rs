@@ -49,7 +49,7 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     for warning in settings.warnings() {
         log::warn!("{warning}");
     }
-    let server = Server::bind_with(config, inherited).map_err(with_flag)?;
+    let server = Server::bind_with(config, inherited).map_err(|error| with_flag(&error))?;
     let handle = server.handle();
     let liveness = handle.liveness();
     let reopen_log = log_options.file.is_some().then(|| log.reopen());
@@ -68,7 +68,7 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
 }
 
 /// Adds the flag that the advice of the error is about.
-fn with_flag(error: BindError) -> anyhow::Error {
+fn with_flag(error: &BindError) -> anyhow::Error {
     let flag = if error.is_port_shareable() { " (--reuse-port)" } else { "" };
     anyhow::anyhow!("{error}{flag}")
 }
