@@ -7,7 +7,7 @@
 //! Owns the definition of every setting and the diagnostics of invalid ones. Must not know what uses a setting. A
 //! program that embeds the server does not need this module: it fills in a [`Config`](crate::Config).
 //!
-//! Read [`schema`] first: the definition of each setting. `sources/` merges them.
+//! Read `schema.rs` first: the definition of each setting. `sources/` reads and merges the sources.
 
 mod diagnostic;
 mod listener_url;
