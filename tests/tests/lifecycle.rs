@@ -117,7 +117,7 @@ fn a_second_signal_ends_the_server_immediately() {
     }
 }
 
-/// The server binds its port again after a `kill -9`, and while connections are in TIME_WAIT.
+/// The server binds its port again after a `kill -9`, and while connections are in `TIME_WAIT`.
 #[test]
 fn restarts_immediately_on_the_same_port() {
     let server = EchoServer::start(&[]);

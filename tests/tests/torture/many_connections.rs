@@ -24,8 +24,8 @@ fn serves_as_many_connections_as_the_descriptor_limit_allows() {
     const RESERVED: usize = 100;
     raise_descriptor_limit();
     let limit = getrlimit(Resource::Nofile).maximum.map_or(u64::MAX, |limit| limit);
-    let limit = usize::try_from(limit.min(20_000)).expect("at most that") - RESERVED;
-    let max = u32::try_from(limit).expect("at most that");
+    let limit = usize::try_from(limit.min(20_000)).expect("at most 20,000") - RESERVED;
+    let max = u32::try_from(limit).expect("at most 20,000");
     let args = ["--workers", "4", "--log-messages", "off"];
     let server = Launch::new(&args).descriptor_limit(max).start();
     let mut peers = Vec::new();
