@@ -142,7 +142,7 @@ mod tests {
         for seed in 0..200 {
             let (mut memory, mut descriptors) = (Random::new(seed), Random::new(!seed));
             let noise = |random: &mut Random, max: u64| random.number() % max;
-            let noisy = samples(
+            let measured = samples(
                 60,
                 |_| 5 * MIB + noise(&mut memory, 2 * MIB),
                 |_| {
@@ -151,7 +151,7 @@ mod tests {
                     80 + noise(&mut descriptors, 40) + flood
                 },
             );
-            assert_eq!(leaks(&noisy), (false, false), "seed {seed}: {:?}", evaluate(&noisy));
+            assert_eq!(leaks(&measured), (false, false), "seed {seed}: {:?}", evaluate(&measured));
         }
     }
 
