@@ -1,22 +1,22 @@
-//! What is typed on a command line: understood, or refused in one line.
+//! Values on a command line: accepted, or refused in one line.
 
 use std::{fmt::Debug, time::Duration};
 
 use common::cli::{TimeLimit, at_least_one, duration, positive_duration, time_limit};
 use humantime::format_duration;
 
-/// The input as it would be typed, and its first bytes as figures to be typed well.
+/// Checks the input as a value, and its first bytes as a number in valid values.
 ///
 /// # Panics
 ///
-/// If the parsers disagree, or one does not say what it wants.
+/// If the parsers disagree, or if an error does not name the expected form.
 pub fn check(input: &[u8]) {
     let typed = String::from_utf8_lossy(input);
 
-    let time = refused_in_a_line(duration(&typed));
+    let time = accepted(duration(&typed));
     let positive = time.filter(|time| !time.is_zero());
-    assert_eq!(refused_in_a_line(positive_duration(&typed)), positive, "{typed:?}");
-    let limit = refused_in_a_line(time_limit(&typed));
+    assert_eq!(accepted(positive_duration(&typed)), positive, "{typed:?}");
+    let limit = accepted(time_limit(&typed));
     match &*typed {
         "off" => assert_eq!(limit, Some(TimeLimit(None))),
         _ => assert_eq!(limit, positive.map(|time| TimeLimit(Some(time))), "{typed:?}"),
@@ -24,7 +24,7 @@ pub fn check(input: &[u8]) {
     if let Some(time) = time {
         assert_reads_back(time);
     }
-    let number = refused_in_a_line(at_least_one(&typed));
+    let number = accepted(at_least_one(&typed));
     assert_eq!(
         number.map(usize::from),
         whole_number(&typed).filter(|&number| number > 0),
@@ -41,10 +41,10 @@ pub fn check(input: &[u8]) {
     }
 }
 
-fn refused_in_a_line<T: Debug>(understood: Result<T, String>) -> Option<T> {
-    understood
-        .inspect_err(|mistake| {
-            assert!(mistake.starts_with("expected ") && !mistake.contains('\n'), "{mistake:?}");
+fn accepted<T: Debug>(parsed: Result<T, String>) -> Option<T> {
+    parsed
+        .inspect_err(|error| {
+            assert!(error.starts_with("expected ") && !error.contains('\n'), "{error:?}");
         })
         .ok()
 }
@@ -54,7 +54,7 @@ fn assert_reads_back(time: Duration) {
     assert_eq!(duration(&shown), Ok(time), "{shown}");
 }
 
-/// A number in digits, which may have a plus sign.
+/// Parses a whole number, which may have a plus sign.
 fn whole_number(typed: &str) -> Option<usize> {
     let digits = typed.strip_prefix('+').unwrap_or(typed);
     let number = |number: usize, digit: char| {
