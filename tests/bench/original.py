@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""An echo server as the Python original was built: a thread for each client, at most 1,024 bytes
-at once, and two lines in the log for every message. To compare others with.
+"""An echo server like the Python original, for comparison: a thread per client, at most 1,024 bytes per
+read, and two log lines per message.
 
     original.py LOG-FILE
 
-It listens on a free port of 127.0.0.1, and ends when its standard input does.
+It listens on a free port of 127.0.0.1, and exits at the end of its standard input.
 """
 
 import logging

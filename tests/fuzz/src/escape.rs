@@ -1,12 +1,12 @@
-//! What is shown of a peer's bytes: one line of printable text, that reads back where it says so.
+//! The escaped form of a peer's bytes: one line of printable text, which can be decoded.
 
 use common::escape::{Escaped, MAX_SHOWN, Quoted};
 
-/// The bytes for a terminal and in a log.
+/// Checks the escaped form for a terminal and for a log.
 ///
 /// # Panics
 ///
-/// If what is shown could do more than stand there, or does not tell what it was.
+/// If the escaped form contains a control character, or does not decode to the input.
 pub fn check(input: &[u8]) {
     let escaped = Escaped(input).to_string();
     assert_printable(&escaped);
@@ -16,23 +16,23 @@ pub fn check(input: &[u8]) {
 
     let quoted = Quoted(input).to_string();
     assert_printable(&quoted);
-    // A quote is shown as it is, and there is none in what is said after the last one.
+    // A quote in the text is not escaped, and the remark after the last quote contains none.
     let (text, more) =
         quoted.strip_prefix('\'').and_then(|rest| rest.rsplit_once('\'')).expect("quotes");
     let shown = unescape(text);
     assert!(input.starts_with(&shown), "{quoted}");
     let cut = input.len() - shown.len();
-    let said = match cut {
+    let remark = match cut {
         0 => String::new(),
         1 => " (1 more byte)".to_owned(),
         _ => format!(" ({cut} more bytes)"),
     };
-    assert_eq!(more, said, "{quoted}");
+    assert_eq!(more, remark, "{quoted}");
     assert!(
         shown.len() <= MAX_SHOWN && (cut == 0 || shown.len() > MAX_SHOWN - 4),
         "{cut} of {quoted}"
     );
-    // A cut is between two characters, wherever there are any.
+    // Valid UTF-8 is cut between two characters.
     let mut start = 0;
     for chunk in input.utf8_chunks() {
         let at = shown.len().checked_sub(start);
@@ -42,21 +42,21 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// No control characters, none that separates lines, none that turns the direction of the text.
+/// Asserts that there are no control characters, line separators or direction marks.
 fn assert_printable(shown: &str) {
-    let harms = |char: char| {
+    let is_harmful = |char: char| {
         char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    assert!(!shown.contains(harms), "{shown:?}");
+    assert!(!shown.contains(is_harmful), "{shown:?}");
 }
 
-/// Reads what is shown back, as the documentation says one can.
+/// Decodes the escaped form as documented.
 fn unescape(shown: &str) -> Vec<u8> {
     let mut parts = shown.split('\\');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     while let Some(part) = parts.next() {
         let Some(escape) = part.chars().next() else {
-            // Nothing between two backslashes: they stand for one.
+            // Two backslashes in sequence are an escaped backslash.
             bytes.push(b'\\');
             bytes.extend(parts.next().expect("a second backslash").as_bytes());
             continue;

@@ -1,14 +1,14 @@
-//! What reads as an exit: the word alone, in any case, with any white space around it.
+//! The recognition of an exit: the word alone, in any case, with any white space around it.
 
 use common::exit::{ExitMatcher, Newline, is_exit, may_hold_exit};
 
 use crate::reads::Reads;
 
-/// The lines of a stream, judged whole, as they come and from afar.
+/// Checks the lines of a stream, as whole lines and in pieces.
 ///
 /// # Panics
 ///
-/// If an exit is missed, or one is seen where there is none.
+/// If an exit is not recognized, or another line is.
 pub fn check(input: &[u8]) {
     let Reads { stream, ranges } = Reads::from_input(input);
     let mut lines = stream.split(|&byte| byte == b'\n');
@@ -28,19 +28,19 @@ pub fn check(input: &[u8]) {
     assert_eq!(lines.next(), None);
 
     for line in stream.split(|&byte| byte == b'\n') {
-        let is_one = reads_exit(line);
-        assert_eq!(is_exit(line), is_one, "{line:?}");
-        assert!(!is_one || (may_hold_exit(line) && may_hold_exit(stream)), "{line:?}");
+        let is_expected = is_exit_line(line);
+        assert_eq!(is_exit(line), is_expected, "{line:?}");
+        assert!(!is_expected || (may_hold_exit(line) && may_hold_exit(stream)), "{line:?}");
     }
-    assert_eq!(is_exit(stream), reads_exit(stream));
+    assert_eq!(is_exit(stream), is_exit_line(stream));
 }
 
 fn newline_of_exit(line: &[u8]) -> Option<Newline> {
-    reads_exit(line).then(|| if line.ends_with(b"\r") { Newline::CrLf } else { Newline::Lf })
+    is_exit_line(line).then(|| if line.ends_with(b"\r") { Newline::CrLf } else { Newline::Lf })
 }
 
-/// Whether the bytes have one word, and which.
-pub(crate) fn reads_exit(bytes: &[u8]) -> bool {
+/// Returns true if the only word of these bytes is an exit.
+pub(crate) fn is_exit_line(bytes: &[u8]) -> bool {
     let mut words =
         bytes.split(|byte| b" \t\n\x0c\r".contains(byte)).filter(|word| !word.is_empty());
     words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"exit")) && words.next().is_none()

@@ -1,5 +1,5 @@
-//! The `length` protocol: frames go back whole, or streaming if they are too long to be an exit,
-//! until one reads `exit` or is too long for a frame.
+//! The `length` protocol: the server echoes complete frames, and streams frames that are too long to be an exit. An
+//! exit or a frame over the limit ends the session.
 
 use std::ops::Range;
 
@@ -9,18 +9,18 @@ use common::{
 };
 
 use crate::{
-    conversation::{self, Model, Progress},
-    exit::reads_exit,
+    exchange::{self, Model, Progress},
+    exit::is_exit_line,
     session::{End, Reason},
 };
 
-/// A conversation, and a frame with the input as its payload.
+/// Checks a session, and a frame with the input as its payload.
 ///
 /// # Panics
 ///
-/// If it does not go as it should.
+/// If the session does not match the specification.
 pub fn check(input: &[u8]) {
-    conversation::check::<Length>(input);
+    exchange::check::<Length>(input);
 
     let frame = frame::encode(input).expect("an input is shorter than 4 GiB");
     assert_eq!(frame, encoded(input));
@@ -45,13 +45,13 @@ impl Model for Length {
                 return over(start, payload, Reason::FrameTooLong(announced), reply.as_bytes());
             }
             if end > received.len() {
-                // All that has come of a frame that streams, and nothing of one that is held.
+                // The server echoes the received part of a streamed frame, and holds a frame that may be an exit.
                 return Progress::echoed(match announced {
                     ..=MAX_EXIT_PAYLOAD => start,
                     _ => received.len(),
                 });
             }
-            if announced <= MAX_EXIT_PAYLOAD && reads_exit(&received[payload..end]) {
+            if announced <= MAX_EXIT_PAYLOAD && is_exit_line(&received[payload..end]) {
                 return over(start, end, Reason::Exit, b"Goodbye!");
             }
             start = end;
@@ -68,12 +68,12 @@ impl Model for Length {
             }
             start = frame.end;
         }
-        // A prefix that was cut off.
+        // An incomplete prefix.
         (&stream[part.clone()], part.end)
     }
 }
 
-/// Where a frame is in a stream, which may end before it does.
+/// Position of a frame in a stream, which may end before the frame.
 struct Frame {
     announced: u32,
     payload: usize,
@@ -81,7 +81,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// The frame that starts at `start`, if its prefix is whole.
+    /// Returns the frame at `start`, if its prefix is complete.
     fn at(stream: &[u8], start: usize) -> Option<Self> {
         let [a, b, c, d, ..] = stream[start..] else { return None };
         let announced = u32::from_be_bytes([a, b, c, d]);

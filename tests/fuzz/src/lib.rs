@@ -1,40 +1,39 @@
-//! What holds for every input, as properties of plain bytes.
+//! Properties that hold for every input of plain bytes.
 //!
 //! | module | what it checks |
 //! |---|---|
-//! | [`text`], [`raw`], [`length`] | a conversation: what goes back, how it ends, which messages the log has |
-//! | [`proxy`] | what a PROXY header says, and where it ends |
-//! | [`exit`] | what reads as an exit, whole and in pieces |
-//! | [`escape`] | what is shown of a peer's bytes |
-//! | [`cli`] | what is typed on a command line |
+//! | [`text`], [`raw`], [`length`] | a session: the echo, its end, and the messages in the log |
+//! | [`proxy`] | the meaning of a PROXY header, and its length |
+//! | [`exit`] | the recognition of an exit, in one piece and in several |
+//! | [`escape`] | the escaped form of a peer's bytes |
+//! | [`cli`] | values on a command line |
 //! | [`configuration`] | a configuration file |
 //!
-//! Each has a fuzz target, which `make torture` runs, and a corpus, which `make test` replays. What
-//! is right is said a second time here, of whole streams and without a thought of speed.
+//! Each property has a fuzz target, which `make torture` runs, and a corpus, which `make test` replays. The expected
+//! results come from a second implementation, which works on whole streams and ignores speed.
 
 pub mod cli;
 pub mod configuration;
-mod conversation;
 pub mod escape;
+mod exchange;
 pub mod exit;
 pub mod length;
 pub mod proxy;
-// As the session below: all that it knows is bytes.
-#[expect(unused_imports, reason = "only the server names its errors")]
+// Included as a source for the same reason as the session below.
+#[expect(unused_imports, reason = "only the server uses its errors")]
 #[path = "../../../server/src/proxy_protocol/mod.rs"]
 mod proxy_header;
 pub mod raw;
 mod reads;
-// A session knows no socket, so its source is enough: the server need not show its sessions to anyone
-// else.
+// A session does not use sockets, so its source is sufficient: the server does not have to export it.
 #[path = "../../../server/src/session/mod.rs"]
 mod session;
 pub mod text;
 
-/// A property: panics if it does not hold for these bytes.
+/// Property, which panics if it does not hold for these bytes.
 pub type Property = fn(&[u8]);
 
-/// All of them, by the names of their targets and corpora.
+/// All properties, by the names of their targets and corpora.
 pub const PROPERTIES: [(&str, Property); 8] = [
     ("cli", cli::check),
     ("configuration", configuration::check),

@@ -1,4 +1,4 @@
-//! A PROXY header is found at its last byte, however what comes is split, and nowhere else.
+//! The PROXY header: recognized at its last byte for every split of the input.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -7,27 +7,30 @@ use std::{
 
 use crate::proxy_header::{Header, Source, parse};
 
-/// The most bytes of a binary header: fewer than inputs may have.
-const LONGEST: usize = 1024;
+/// Maximum length of a binary header, less than that of inputs.
+const MAX_LEN: usize = 1024;
 
-/// A connection's first bytes, as they come.
+/// Checks the first bytes of a connection, in pieces of every length.
 ///
 /// # Panics
 ///
-/// If a header is missed, is none, or says something else.
+/// If a header is not recognized, is recognized where there is none, or has another meaning.
 pub fn check(input: &[u8]) {
     let expected = line(input).or_else(|| binary(input));
     let mut is_refused = false;
     for len in 0..=input.len() {
         let shown = input[..len].escape_ascii();
-        let parsed = parse(&input[..len], LONGEST);
+        let parsed = parse(&input[..len], MAX_LEN);
         assert!(parsed.is_err() || !is_refused, "{shown} was refused before");
         is_refused = parsed.is_err();
         assert!(expected.is_none() || !is_refused, "{shown} may become a header");
         let whole = expected.clone().filter(|header| header.len <= len);
         assert_eq!(parsed.unwrap_or_default(), whole, "{shown}");
     }
-    assert!(expected.is_some() || is_refused || input.len() < LONGEST, "what is waited for?");
+    assert!(
+        expected.is_some() || is_refused || input.len() < MAX_LEN,
+        "the parser waits for more bytes without a reason"
+    );
 
     if let Some(source) = expected.and_then(|header| header.source) {
         let shown = source.to_string();
@@ -36,7 +39,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Version 1: words on a line.
+/// Parses version 1: words on a line.
 fn line(input: &[u8]) -> Option<Header> {
     let end = input.windows(2).position(|pair| pair == b"\r\n")?;
     let line = String::from_utf8_lossy(&input[..end]);
@@ -65,13 +68,13 @@ fn number(text: &str) -> Option<u16> {
     text.parse().ok().filter(|_| is_canonical)
 }
 
-/// Version 2: 16 bytes, the last two of which say how many follow.
+/// Parses version 2: 16 bytes, with the length of the rest in the last two.
 fn binary(input: &[u8]) -> Option<Header> {
     let rest = input.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n")?;
     let [command, family, high, low, rest @ ..] = rest else { return None };
     let announced = usize::from(*high) * 256 + usize::from(*low);
     let len = 16 + announced;
-    let block = rest.get(..announced).filter(|_| len <= LONGEST)?;
+    let block = rest.get(..announced).filter(|_| len <= MAX_LEN)?;
     let (source, addresses) = match (command, family) {
         (0x20, _) | (0x21, 0 | 1 | 2 | 0x10 | 0x20 | 0x30) => {
             return Some(Header { len, source: None });
@@ -81,7 +84,7 @@ fn binary(input: &[u8]) -> Option<Header> {
         (0x21, 0x31 | 0x32) => (unix(block.first_chunk()?), 216),
         _ => return None,
     };
-    fields_are_whole(&input[..len], 16 + addresses).then_some(Header { len, source })
+    are_fields_complete(&input[..len], 16 + addresses).then_some(Header { len, source })
 }
 
 fn inet(ip: impl Into<IpAddr>, block: &[u8], port: usize) -> Option<Source> {
@@ -95,8 +98,9 @@ fn unix(name: &[u8; 108]) -> Option<Source> {
     (!text.is_empty()).then(|| Source::Unix(name[..start + text.len()].into()))
 }
 
-/// Each is a type, a length and a value; a checksum is that of the header with zeros in its place.
-fn fields_are_whole(header: &[u8], at: usize) -> bool {
+/// Returns true if each field has a type, a length and a value, and if the checksum is correct. The checksum is
+/// computed with zeros in its place.
+fn are_fields_complete(header: &[u8], at: usize) -> bool {
     if at == header.len() {
         return true;
     }
@@ -104,15 +108,15 @@ fn fields_are_whole(header: &[u8], at: usize) -> bool {
         return false;
     };
     let (start, next) = (at + 3, at + 3 + usize::from(*high) * 256 + usize::from(*low));
-    let is_right = header.get(start..next).is_some_and(|value| {
+    let is_correct = header.get(start..next).is_some_and(|value| {
         let mut zeroed = header.to_vec();
         zeroed[start..next].fill(0);
         *kind != 3 || value == crc32c(&zeroed).to_be_bytes()
     });
-    is_right && fields_are_whole(header, next)
+    is_correct && are_fields_complete(header, next)
 }
 
-/// Bit by bit, as in RFC 3720, B.4.
+/// Computes the CRC32c bit by bit (RFC 3720, B.4).
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {

@@ -1,21 +1,21 @@
-//! The `raw` protocol: everything goes back, and nothing ever ends it.
+//! The `raw` protocol: the server echoes everything, and no input ends the session.
 
 use std::ops::Range;
 
 use common::protocol::Protocol;
 
 use crate::{
-    conversation::{self, Model, Progress},
+    exchange::{self, Model, Progress},
     text::without_newline,
 };
 
-/// A conversation.
+/// Checks a session.
 ///
 /// # Panics
 ///
-/// If it does not go as it should.
+/// If the session does not match the specification.
 pub fn check(input: &[u8]) {
-    conversation::check::<Raw>(input);
+    exchange::check::<Raw>(input);
 }
 
 struct Raw;

@@ -1,19 +1,19 @@
-//! An input as the reads that a peer's bytes come in.
+//! An input as a stream of a peer and the reads in which it arrives.
 
 use std::ops::Range;
 
-/// A peer's bytes, and where each read of them is.
+/// Stream of a peer, and the range of each read.
 #[derive(Debug)]
 pub(crate) struct Reads<'a> {
-    /// All that the peer sends.
+    /// All bytes that the peer sends.
     pub(crate) stream: &'a [u8],
-    /// The reads, in order: without gap or overlap, and none is empty.
+    /// Invariant: in order, without gaps or overlaps, and not empty.
     pub(crate) ranges: Vec<Range<usize>>,
 }
 
 impl<'a> Reads<'a> {
-    /// The input's first byte says how many bytes of it are lengths of reads; the others are the
-    /// stream. What is left of that after those reads is one more.
+    /// Decodes an input. The first byte is the number of bytes that are lengths of reads; the other bytes are the
+    /// stream. The rest of the stream after these reads is one more read.
     pub(crate) fn from_input(input: &'a [u8]) -> Self {
         let (cuts, rest) = input.split_first().unwrap_or((&0, &[]));
         let (lengths, stream) = rest.split_at(usize::from(cuts % 16).min(rest.len()));

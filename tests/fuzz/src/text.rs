@@ -1,23 +1,23 @@
-//! The `text` protocol: everything goes back until a line reads `exit`, or a bare read of a peer that
-//! has never sent a newline.
+//! The `text` protocol: the server echoes everything up to an exit. An exit is a line, or a read of a peer that has not
+//! sent a newline.
 
 use std::ops::Range;
 
 use common::protocol::Protocol;
 
 use crate::{
-    conversation::{self, Model, Progress},
-    exit::reads_exit,
+    exchange::{self, Model, Progress},
+    exit::is_exit_line,
     session::{End, Reason},
 };
 
-/// A conversation.
+/// Checks a session.
 ///
 /// # Panics
 ///
-/// If it does not go as it should.
+/// If the session does not match the specification.
 pub fn check(input: &[u8]) {
-    conversation::check::<Text>(input);
+    exchange::check::<Text>(input);
 }
 
 struct Text;
@@ -30,18 +30,18 @@ impl Model for Text {
         let mut start = 0;
         for line in received.split_inclusive(|&byte| byte == b'\n') {
             let end = start + line.len();
-            // Earlier lines have been judged, and the last one may not have ended.
-            if end > read.start && line.ends_with(b"\n") && reads_exit(line) {
+            // An earlier read has handled the lines before it, and the last line may be incomplete.
+            if end > read.start && line.ends_with(b"\n") && is_exit_line(line) {
                 let goodbye = match line {
                     [.., b'\r', b'\n'] => "Goodbye!\r\n",
                     _ => "Goodbye!\n",
                 };
-                // What an earlier read had of the line has gone back.
+                // The part of the line in an earlier read is already echoed.
                 return exit(start.max(read.start), end, goodbye);
             }
             start = end;
         }
-        if !received.contains(&b'\n') && reads_exit(&stream[read.clone()]) {
+        if !received.contains(&b'\n') && is_exit_line(&stream[read.clone()]) {
             return exit(read.start, read.end, "Goodbye!");
         }
         Progress::echoed(read.end)

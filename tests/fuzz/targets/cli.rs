@@ -1,4 +1,4 @@
-//! What is typed on a command line.
+//! Values on a command line.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What is shown of a peer's bytes.
+//! The escaped form of a peer's bytes.
 
 #![no_main]
 

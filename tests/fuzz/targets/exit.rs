@@ -1,4 +1,4 @@
-//! What reads as an exit.
+//! The recognition of an exit.
 
 #![no_main]
 

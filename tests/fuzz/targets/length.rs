@@ -1,4 +1,4 @@
-//! Conversations in the `length` protocol, and its frames.
+//! Sessions and frames of the `length` protocol.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Conversations in the `raw` protocol.
+//! Sessions of the `raw` protocol.
 
 #![no_main]
 

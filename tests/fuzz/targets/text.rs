@@ -1,4 +1,4 @@
-//! Conversations in the `text` protocol.
+//! Sessions of the `text` protocol.
 
 #![no_main]
 

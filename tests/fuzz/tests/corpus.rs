@@ -1,4 +1,4 @@
-//! Every input that has ever shown something, again.
+//! Replays all inputs that fuzzing has found.
 
 use std::{fs, path::Path};
 

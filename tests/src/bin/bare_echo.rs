@@ -1,14 +1,14 @@
-//! `bare-echo`: the least that an echo server can do, to compare others with.
+//! `bare-echo`: a minimal echo server, the floor of the benchmarks.
 //!
-//! An epoll loop: `recv`, `send`, and nothing else. No log, no limits, no protocol, no room for what a
-//! socket does not take: the send waits then, and everyone with it, which never happens to clients
-//! that have less under way than a socket holds. So it is a yardstick and no server.
+//! An epoll loop with `recv` and `send`. No log, no limits, no protocol and no write buffer: a `send` to a
+//! full socket blocks the whole thread. This does not happen with clients that keep less in flight than a
+//! socket buffer holds. It is a baseline for measurements, not a usable server.
 //!
-//! Several threads take clients from one listener, and deal them out in turn: each thread has an
-//! epoll and a table of its own, and looks into what others have dealt it only when it hears of a
-//! connection that it does not know.
+//! All threads accept from one listener and distribute the connections round robin. Each thread has its
+//! own epoll instance and connection table, and takes dispatched connections from its queue when it
+//! receives an event for an unknown descriptor.
 //!
-//! It ends when its standard input does: no one who starts it can leave it behind.
+//! It exits at the end of its standard input, so it never outlives the program that started it.
 
 use std::{
     convert::Infallible,
@@ -35,26 +35,26 @@ use rustix::{
     net::{RecvFlags, SendFlags, listen, recv, send},
 };
 
-/// The listener's event; connections have the numbers of their descriptors.
+/// Event data of the listener; the event data of a connection is its descriptor.
 const LISTENER: u64 = u64::MAX;
 
-/// Clients that may wait to be accepted; the system has a limit of its own.
+/// Length of the accept queue; the system may limit it further.
 const BACKLOG: i32 = 4096;
 
-/// The most events that are taken at once.
+/// Maximum number of events per `epoll_wait`.
 const EVENTS: usize = 1024;
 
-/// The most bytes that are taken at once.
+/// Maximum number of bytes per `recv`.
 const BUFFER: usize = 64 * 1024;
 
-/// A bare epoll echo server on 127.0.0.1, to compare others with
+/// Minimal epoll echo server on 127.0.0.1, for comparison
 #[derive(Debug, Parser)]
 struct Args {
-    /// The port to listen on; 0 takes a free one
+    /// Port to listen on; 0 selects a free port
     #[arg(long, default_value_t = 0)]
     port: u16,
 
-    /// How many threads, each with an epoll loop and connections of its own
+    /// Number of threads, each with its own epoll loop and connections
     #[arg(long, default_value = "1")]
     threads: NonZero<usize>,
 }
@@ -63,66 +63,66 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .with_context(|| format!("cannot listen on port {}", args.port))?;
-    // Of the threads that hear of a client one gets it; the others must not wait for the next.
+    // Several threads wake for one client; the ones that do not get it must not block in `accept`.
     listener.set_nonblocking(true)?;
-    // Thousands may come at once, and who has to come again for want of room comes a second later.
+    // Thousands of clients connect at the same time; a full queue delays a client by a second.
     listen(&listener, BACKLOG)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     thread::spawn(|| {
-        // Whatever it says, and however it ends.
+        // Input and errors do not matter: only the end of standard input does.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(0);
     });
-    // A loop ends only by an error, and then all do.
-    let (ended, end) = mpsc::channel();
-    let hands: Vec<Hand> =
-        (0..args.threads.get()).map(|_| Hand::new(&listener)).collect::<Result<_, _>>()?;
-    let table = Table { listener, hands, dealt: AtomicUsize::new(0) };
+    // A loop ends only with an error, which ends the process.
+    let (result, results) = mpsc::channel();
+    let workers: Vec<Worker> =
+        (0..args.threads.get()).map(|_| Worker::new(&listener)).collect::<Result<_, _>>()?;
+    let server = Server { listener, workers, accepted: AtomicUsize::new(0) };
     thread::scope(|scope| {
-        for number in 0..table.hands.len() {
-            let (table, ended) = (&table, ended.clone());
-            scope.spawn(move || ended.send(table.serve(number)));
+        for number in 0..server.workers.len() {
+            let (server, result) = (&server, result.clone());
+            scope.spawn(move || result.send(server.serve(number)));
         }
-        let Err(error) = end.recv()?;
+        let Err(error) = results.recv()?;
         let _ = writeln!(io::stderr(), "bare-echo: {error:#}");
         process::exit(1)
     })
 }
 
-/// What all threads share.
-struct Table {
+/// State that all threads share.
+struct Server {
     listener: TcpListener,
-    hands: Vec<Hand>,
-    /// How many connections there have been.
-    dealt: AtomicUsize,
+    workers: Vec<Worker>,
+    /// Number of accepted connections.
+    accepted: AtomicUsize,
 }
 
-/// A thread's connections: where it hears of them, and those that it has not seen yet.
-struct Hand {
+/// Epoll instance of a thread and its queue of dispatched connections.
+struct Worker {
     epoll: OwnedFd,
-    dealt: Mutex<Vec<TcpStream>>,
+    queue: Mutex<Vec<TcpStream>>,
 }
 
-impl Hand {
+impl Worker {
     fn new(listener: &TcpListener) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let woken = EventFlags::IN | EventFlags::EXCLUSIVE;
-        epoll::add(&epoll, listener, EventData::new_u64(LISTENER), woken)?;
-        Ok(Self { epoll, dealt: Mutex::new(Vec::new()) })
+        let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
+        epoll::add(&epoll, listener, EventData::new_u64(LISTENER), flags)?;
+        Ok(Self { epoll, queue: Mutex::new(Vec::new()) })
     }
 }
 
-impl Table {
-    /// Serves connections until something fails that is not a connection's own.
+impl Server {
+    /// Serves connections until an error occurs that affects more than one connection.
     fn serve(&self, number: usize) -> anyhow::Result<Infallible> {
-        let hand = &self.hands[number];
-        // By descriptor: the kernel hands out the lowest that is free, so there are few gaps.
+        let worker = &self.workers[number];
+        // Indexed by descriptor: the kernel assigns the lowest free one, so the table has few gaps.
         let mut connections: Vec<Option<TcpStream>> = Vec::new();
         let mut events = Vec::with_capacity(EVENTS);
         let mut buffer = vec![0; BUFFER];
         loop {
             events.clear();
-            match epoll::wait(&hand.epoll, spare_capacity(&mut events), None) {
+            match epoll::wait(&worker.epoll, spare_capacity(&mut events), None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -134,7 +134,7 @@ impl Table {
                 }
                 let key = usize::try_from(data).expect("a descriptor");
                 if connections.get(key).is_none_or(Option::is_none) {
-                    hand.pick_up(&mut connections);
+                    worker.take_dispatched(&mut connections);
                 }
                 let slot = &mut connections[key];
                 if let Some(stream) = slot
@@ -146,7 +146,7 @@ impl Table {
         }
     }
 
-    /// Takes one client and deals it to whose turn it is.
+    /// Accepts one client and dispatches it to the next worker.
     fn accept(&self) -> anyhow::Result<()> {
         let stream = match self.listener.accept() {
             Ok((stream, _)) => stream,
@@ -154,21 +154,21 @@ impl Table {
             Err(error) => return Err(error).context("cannot accept"),
         };
         stream.set_nodelay(true)?;
-        let turn = self.dealt.fetch_add(1, Ordering::Relaxed) % self.hands.len();
-        let hand = &self.hands[turn];
+        let next = self.accepted.fetch_add(1, Ordering::Relaxed) % self.workers.len();
+        let worker = &self.workers[next];
         let key = EventData::new_u64(u64::try_from(stream.as_raw_fd()).expect("not negative"));
-        let mut dealt = hand.dealt.lock().unwrap_or_else(PoisonError::into_inner);
-        // Told once, it need not be asked whether there is more, as a level would be in every round.
-        // Whoever hears of it waits for the lock, and then finds it.
-        epoll::add(&hand.epoll, &stream, key, EventFlags::IN | EventFlags::ET)?;
-        dealt.push(stream);
+        let mut queue = worker.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // Edge-triggered: the kernel does not check the socket again in every `epoll_wait`. A worker that
+        // receives an event before the push waits for the lock and then finds the connection.
+        epoll::add(&worker.epoll, &stream, key, EventFlags::IN | EventFlags::ET)?;
+        queue.push(stream);
         Ok(())
     }
 }
 
-impl Hand {
-    fn pick_up(&self, connections: &mut Vec<Option<TcpStream>>) {
-        for stream in self.dealt.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+impl Worker {
+    fn take_dispatched(&self, connections: &mut Vec<Option<TcpStream>>) {
+        for stream in self.queue.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             let key = usize::try_from(stream.as_raw_fd()).expect("not negative");
             if connections.len() <= key {
                 connections.resize_with(key + 1, || None);
@@ -178,7 +178,7 @@ impl Hand {
     }
 }
 
-/// Sends back what is there; whether the connection lives on.
+/// Echoes all received bytes; returns whether the connection stays open.
 fn echo(stream: &TcpStream, buffer: &mut [u8]) -> bool {
     loop {
         let len = match recv(stream, &mut *buffer, RecvFlags::DONTWAIT) {
@@ -189,11 +189,11 @@ fn echo(stream: &TcpStream, buffer: &mut [u8]) -> bool {
         let mut sent = 0;
         while sent < len {
             match send(stream, &buffer[sent..len], SendFlags::NOSIGNAL) {
-                Ok(taken) => sent += taken,
+                Ok(count) => sent += count,
                 Err(_) => return false,
             }
         }
-        // A short read has emptied the socket, and what comes later is told.
+        // A short read has emptied the socket; later bytes cause a new event.
         if len < buffer.len() {
             return true;
         }

@@ -1,10 +1,10 @@
-//! `bench-client`: what `echo-client load` costs, next to a load loop that checks nothing.
+//! `bench-client`: compares `echo-client load` with `bare-load`, a load loop without checks.
 //!
-//! Both drive the same bare echo server, in turns, so that whatever else the machine does meets both.
-//! The medians of the rounds are compared: by the rate, which is what a user sees, and by processor
-//! time for each message, which says it even where the server was the limit of both.
+//! Both run alternately against the same `bare-echo` server, so that other activity on the machine affects
+//! both. The program compares the medians of the rounds: the message rate, and the CPU time per message,
+//! which shows the difference even if the server limits the rate of both.
 //!
-//! It runs the programs that are in its own directory: build them first.
+//! It runs the programs in its own directory: build them before.
 
 use std::{
     env,
@@ -24,71 +24,71 @@ use common::cli::{
 };
 use serde_json::Value;
 
-/// The exit status of a client that was the limit itself.
+/// Exit status of a load that the client has limited.
 const CLIENT_LIMITED: i32 = 4;
 
-/// Compare `echo-client load` with a bare load loop that checks nothing
+/// Compare `echo-client load` with a load loop without checks
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many rounds, each with a run of both
+    /// Number of rounds, each with a run of both programs
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// How long each run takes, as 500ms or 3s
+    /// Duration of each run, such as 500ms or 3s
     #[arg(long, default_value = "3s", value_parser = positive_duration)]
     duration: Duration,
 
-    /// How many connections
+    /// Number of connections
     #[arg(long, default_value_t = 50)]
     connections: u32,
 
-    /// The bytes of a message
+    /// Size of a message in bytes
     #[arg(long, default_value_t = 64)]
     size: u32,
 
-    /// How many messages are under way on each connection: a case for each
+    /// Numbers of messages in flight on each connection; each number is a separate case
     #[arg(long, value_delimiter = ',', default_values_t = [1, 32])]
     depth: Vec<u32>,
 
-    /// End with status 1 if the client drives less than this share of the bare loop's rate
+    /// Exit with status 1 if the rate of the client is below this share of the rate of the bare loop
     #[arg(long, value_name = "SHARE")]
     at_least: Option<f64>,
 }
 
-/// What one run came to.
+/// Result of one run.
 struct Run {
-    /// Messages in a second.
+    /// Messages per second.
     rate: f64,
-    /// The client's processor time for each message, in microseconds.
+    /// CPU time of the client per message, in microseconds.
     cpu_us: f64,
 }
 
-/// The middle, the least and the most of some figures.
+/// Median, minimum and maximum of the rounds.
 struct Summary {
     median: f64,
-    least: f64,
-    most: f64,
+    min: f64,
+    max: f64,
 }
 
-/// The server that both drive; it ends when this is dropped.
+/// Server of both loads; dropping it ends the process.
 struct BareEcho {
     process: Child,
     port: String,
-    /// It lives for as long as this is open.
+    /// The server exits when this is closed.
     stdin: Option<ChildStdin>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    let mut enough = true;
+    let mut is_fast_enough = true;
     for &depth in &args.depth {
         let share = compare(&args, depth)?;
-        enough &= args.at_least.is_none_or(|least| share >= least);
+        is_fast_enough &= args.at_least.is_none_or(|min| share >= min);
     }
-    Ok(if enough { SUCCESS } else { FAILED }.into())
+    Ok(if is_fast_enough { SUCCESS } else { FAILED }.into())
 }
 
-/// Runs one case and prints it: the share of the bare loop's rate that the client drives.
+/// Runs and prints one case; returns the ratio of the client's rate to the rate of the bare loop.
 fn compare(args: &Args, depth: u32) -> anyhow::Result<f64> {
     let mut out = io::stdout().lock();
     let duration = format!("{}ms", args.duration.as_millis());
@@ -112,7 +112,7 @@ fn compare(args: &Args, depth: u32) -> anyhow::Result<f64> {
     Ok(share)
 }
 
-/// Prints a figure of both and the ratio of their medians, which is returned.
+/// Prints one figure of both programs and the ratio of their medians; returns the ratio.
 fn row_pair(
     out: &mut impl Write,
     what: &str,
@@ -123,8 +123,8 @@ fn row_pair(
 ) -> anyhow::Result<f64> {
     let [bare, client] = [bare, client].map(|runs| Summary::of(runs.iter().map(&figure)));
     for (name, summary) in [("bare-load", &bare), ("echo-client load", &client)] {
-        let Summary { median, least, most } = summary;
-        let figures = [median, least, most].map(|value| format!("{value:>12.decimals$}")).concat();
+        let Summary { median, min, max } = summary;
+        let figures = [median, min, max].map(|value| format!("{value:>12.decimals$}")).concat();
         writeln!(out, "  {what:<24}{name:<17}{figures}")?;
     }
     let ratio = client.median / bare.median;
@@ -140,7 +140,7 @@ fn run_bare(args: &Args, depth: u32, duration: &str, port: &str) -> anyhow::Resu
         [("--connections", &args.connections), ("--size", &args.size), ("--depth", &depth)],
     );
     let output = command.stderr(Stdio::inherit()).output().context("cannot run bare-load")?;
-    ensure!(output.status.success(), "bare-load has failed: {}", output.status);
+    ensure!(output.status.success(), "bare-load failed: {}", output.status);
     Run::from_report(&serde_json::from_slice(&output.stdout)?)
 }
 
@@ -155,10 +155,10 @@ fn run_client(args: &Args, depth: u32, duration: &str, port: &str) -> anyhow::Re
         [("--connections", &args.connections), ("--size", &args.size), ("--pipeline", &depth)],
     );
     let status = command.stdout(Stdio::null()).status().context("cannot run echo-client")?;
-    // It drives as much as it can here: its own limit is what is looked for, and no failure.
+    // The benchmark drives the client to its limit, so this status is no failure.
     ensure!(
         status.success() || status.code() == Some(CLIENT_LIMITED),
-        "echo-client load has failed: {status}"
+        "echo-client load failed: {status}"
     );
     Run::from_report(&serde_json::from_slice(&fs::read(report)?)?)
 }
@@ -169,19 +169,19 @@ fn options(command: &mut Command, options: [(&str, &dyn Display); 3]) {
     }
 }
 
-/// A program that has been built along with this one.
+/// Path of a program in the directory of this one.
 fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     let program = env::current_exe()?.with_file_name(name);
-    ensure!(program.exists(), "{} is not there: build it first", program.display());
+    ensure!(program.exists(), "{} does not exist; build it before", program.display());
     Ok(program)
 }
 
 impl Run {
-    /// What a report in JSON says: `bare-load` writes the same names as `echo-client load`.
+    /// Reads a JSON report; `bare-load` uses the same keys as `echo-client load`.
     fn from_report(report: &Value) -> anyhow::Result<Self> {
         let figure = |pointer: &str| {
             let value = report.pointer(pointer).and_then(Value::as_f64);
-            value.with_context(|| format!("the report has no figure {pointer}"))
+            value.with_context(|| format!("the report has no number at {pointer}"))
         };
         let cpu_us = figure("/client_cpu/seconds")? / figure("/messages")? * 1e6;
         Ok(Self { rate: figure("/rate")?, cpu_us })
@@ -189,7 +189,7 @@ impl Run {
 }
 
 impl Summary {
-    /// Of at least one figure.
+    /// Summarizes at least one figure.
     fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_by(f64::total_cmp);
@@ -199,7 +199,7 @@ impl Summary {
         } else {
             f64::midpoint(figures[middle - 1], figures[middle])
         };
-        Self { median, least: figures[0], most: figures[figures.len() - 1] }
+        Self { median, min: figures[0], max: figures[figures.len() - 1] }
     }
 }
 
@@ -212,9 +212,10 @@ impl BareEcho {
             .context("cannot run bare-echo")?;
         let stdin = process.stdin.take();
         let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut line)?;
+        BufReader::new(process.stdout.take().expect("the stream is a pipe"))
+            .read_line(&mut line)?;
         let port = line.trim_end().rsplit(':').next().expect("a split has a first part").to_owned();
-        ensure!(!port.is_empty(), "bare-echo does not say where it listens");
+        ensure!(!port.is_empty(), "bare-echo has not printed its address");
         Ok(Self { process, port, stdin })
     }
 }

@@ -1,8 +1,8 @@
-//! `thread-echo`: a thread for each connection, to compare others with.
+//! `thread-echo`: an echo server with a thread per connection, for comparison.
 //!
-//! Each thread blocks on its own socket: read, write all, again. No log, no limits, no protocol.
+//! Each thread reads from its socket and writes everything back. No log, no limits, no protocol.
 //!
-//! It ends when its standard input does: no one who starts it can leave it behind.
+//! It exits at the end of its standard input, so it never outlives the program that started it.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -12,10 +12,10 @@ use std::{
 
 use rustix::net::listen;
 
-/// Clients that may wait to be accepted; the system has a limit of its own.
+/// Length of the accept queue; the system may limit it further.
 const BACKLOG: i32 = 4096;
 
-/// The most bytes that a connection takes at once: a buffer that each of them owns.
+/// Size of the read buffer of each connection in bytes.
 const BUFFER: usize = 64 * 1024;
 
 fn main() -> anyhow::Result<()> {
@@ -23,14 +23,14 @@ fn main() -> anyhow::Result<()> {
     listen(&listener, BACKLOG)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     thread::spawn(|| {
-        // Whatever it says, and however it ends.
+        // Input and errors do not matter: only the end of standard input does.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(0);
     });
     loop {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
-        // How a connection ends is its own matter.
+        // The error of a connection affects no other connection, so it is ignored.
         thread::Builder::new().spawn(move || echo(stream))?;
     }
 }

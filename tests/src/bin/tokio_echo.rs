@@ -1,9 +1,9 @@
-//! `tokio-echo`: what tokio's own examples do, to compare others with.
+//! `tokio-echo`: an echo server as in the examples of tokio, for comparison.
 //!
-//! The multi-thread runtime, a task for each connection, a buffer for each task: read, write all,
-//! again. No log, no limits, no protocol.
+//! The multi-thread runtime, a task per connection, a buffer per task: each task reads and writes
+//! everything back. No log, no limits, no protocol.
 //!
-//! It ends when its standard input does: no one who starts it can leave it behind.
+//! It exits at the end of its standard input, so it never outlives the program that started it.
 
 use std::{
     io::{self, Write as _},
@@ -19,16 +19,16 @@ use tokio::{
     runtime,
 };
 
-/// Clients that may wait to be accepted; the system has a limit of its own.
+/// Length of the accept queue; the system may limit it further.
 const BACKLOG: u32 = 4096;
 
-/// The most bytes that a connection takes at once: a buffer that each of them owns.
+/// Size of the read buffer of each connection in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// An echo server on 127.0.0.1 by tokio's multi-thread runtime, to compare others with
+/// Echo server on 127.0.0.1 with tokio's multi-thread runtime, for comparison
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many threads the runtime has
+    /// Number of threads of the runtime
     #[arg(long, default_value = "1")]
     threads: NonZero<usize>,
 }
@@ -36,7 +36,7 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     thread::spawn(|| {
-        // Whatever it says, and however it ends.
+        // Input and errors do not matter: only the end of standard input does.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(0);
     });
@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
         .worker_threads(args.threads.get())
         .enable_io()
         .build()?;
-    // On the runtime's own threads: the one that blocks on it is none of them.
+    // A spawned task runs on the threads of the runtime, a blocked-on future does not.
     runtime.block_on(async { tokio::spawn(listen()).await })?
 }
 
@@ -56,7 +56,7 @@ async fn listen() -> anyhow::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        // How a connection ends is its own matter.
+        // The error of a connection affects no other connection, so it is ignored.
         tokio::spawn(echo(stream));
     }
 }

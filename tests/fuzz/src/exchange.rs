@@ -1,4 +1,4 @@
-//! A session and the splitter of its log, side by side as a connection has them.
+//! A session and the splitter of its log, as a connection uses them.
 
 use std::ops::Range;
 
@@ -9,36 +9,35 @@ use crate::{
     session::{End, Session},
 };
 
-/// How far a peer's stream must have been dealt with after a read.
+/// Expected progress in the stream of a peer after a read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// Up to here it has gone back.
+    /// Position up to which the stream is echoed.
     pub(crate) echoed: usize,
-    /// Up to here it will not be shown to the session again.
+    /// Position up to which the session has consumed the stream.
     pub(crate) consumed: usize,
     pub(crate) end: Option<End>,
 }
 
 impl Progress {
-    /// Up to here it has gone back, and the session goes on.
+    /// The stream is echoed up to this position, and the session continues.
     pub(crate) fn echoed(to: usize) -> Self {
         Self { echoed: to, consumed: to, end: None }
     }
 }
 
-/// What a protocol asks for, said of whole streams.
+/// Specification of a protocol in terms of whole streams.
 pub(crate) trait Model {
     const PROTOCOL: Protocol;
 
-    /// After `read` of `stream`, where nothing before has ended the session.
+    /// Returns the progress after a read, if no earlier read has ended the session.
     fn progress(stream: &[u8], read: Range<usize>) -> Progress;
 
-    /// The first message of `part` of `stream`, a part that is logged at once: what is shown of it,
-    /// and where it ends.
+    /// Returns the first message in a part of the stream that is logged together: its logged text, and its end.
     fn message(stream: &[u8], part: Range<usize>) -> (&[u8], usize);
 }
 
-/// Has the conversation of which `input` is one half.
+/// Checks the session of a peer that sends `input`.
 pub(crate) fn check<M: Model>(input: &[u8]) {
     let Reads { stream, ranges } = Reads::from_input(input);
     let mut session = Session::new(M::PROTOCOL);
@@ -60,7 +59,7 @@ pub(crate) fn check<M: Model>(input: &[u8]) {
         }
         consumed = progress.consumed;
     }
-    // What was held goes back when the stream has ended.
+    // At the end of the stream, the held bytes are echoed.
     check_messages::<M>(stream, consumed..stream.len(), &mut splitter);
 }
 
