@@ -184,6 +184,22 @@ fn a_contradiction_is_reported_with_the_other_place() {
             "echo.toml:2: 'listen' conflicts with 'host' (echo.toml:1); keep one of them",
         ),
         (
+            "max-connections = 10\nmax-connections-per-ip = 11",
+            "echo.toml:2: 'max-connections-per-ip' (11) is above 'max-connections' (10, echo.toml:1), so \
+             it is never reached",
+        ),
+        (
+            "max-connections = 10\nlisten = ['unix:///s?max-connections=11']",
+            "echo.toml:2: 'max-connections=11' of unix:///s is above 'max-connections' (10, echo.toml:1), \
+             so it is never reached",
+        ),
+    ]);
+}
+
+#[test]
+fn listeners_with_a_common_address_are_refused() {
+    assert_errors(&[
+        (
             "listen = [\n'tcp://h:7',\n'unix:///s',\n'tcp://h:7?protocol=raw']",
             "echo.toml:4: tcp://h:7 is configured twice",
         ),
@@ -213,16 +229,6 @@ fn a_contradiction_is_reported_with_the_other_place() {
             "listen = ['tcp://0.0.0.0:7', 'tcp://[::]:7']",
             "echo.toml:1: tcp://[::]:7 covers IPv4 as well, including tcp://0.0.0.0:7; use \
              tcp://[::]:7?v6only=yes to have both",
-        ),
-        (
-            "max-connections = 10\nmax-connections-per-ip = 11",
-            "echo.toml:2: 'max-connections-per-ip' (11) is above 'max-connections' (10, echo.toml:1), so \
-             it is never reached",
-        ),
-        (
-            "max-connections = 10\nlisten = ['unix:///s?max-connections=11']",
-            "echo.toml:2: 'max-connections=11' of unix:///s is above 'max-connections' (10, echo.toml:1), \
-             so it is never reached",
         ),
     ]);
 }
