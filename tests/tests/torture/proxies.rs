@@ -2,8 +2,9 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     os::fd::OwnedFd,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -23,6 +24,35 @@ impl Drop for Proxy {
     }
 }
 
+/// Starts HAProxy in front of the server, and returns it with its address.
+fn start_haproxy(
+    dir: &Path,
+    front: &str,
+    server: SocketAddr,
+    send_option: &str,
+) -> (Proxy, SocketAddr) {
+    // HAProxy inherits the listener as its standard input, so no free port has to be guessed.
+    let listener = TcpListener::bind(front).expect("a free port");
+    let front = listener.local_addr().expect("the address of the listener");
+    let configuration = dir.join("haproxy.cfg");
+    let text = format!(
+        "defaults
+            mode tcp
+            timeout connect 30s
+            timeout client 30s
+            timeout server 30s
+        listen echo
+            bind fd@0
+            unique-id-format %ci:%cp
+            server echo {server} {send_option} check inter 100\n"
+    );
+    fs::write(&configuration, text).expect("the file can be written");
+    let mut command = Command::new("haproxy");
+    command.arg("-db").arg("-f").arg(&configuration).stdin(OwnedFd::from(listener));
+    let child = command.stdout(Stdio::null()).spawn().expect("haproxy can be run");
+    (Proxy(child), front)
+}
+
 #[test]
 #[ignore = "make torture"]
 fn logs_the_clients_that_haproxy_reports() {
@@ -40,27 +70,7 @@ fn logs_the_clients_that_haproxy_reports() {
                 "--log-level",
                 "debug",
             ]);
-            // HAProxy inherits the listener as its standard input, so no free port has to be guessed.
-            let listener = TcpListener::bind(front).expect("a free port");
-            let front = listener.local_addr().expect("the address of the listener");
-            let configuration = dir.path().join("haproxy.cfg");
-            let text = format!(
-                "defaults
-                    mode tcp
-                    timeout connect 30s
-                    timeout client 30s
-                    timeout server 30s
-                listen echo
-                    bind fd@0
-                    unique-id-format %ci:%cp
-                    server echo {} {send_option} check inter 100\n",
-                server.address()
-            );
-            fs::write(&configuration, text).expect("the file can be written");
-            let mut command = Command::new("haproxy");
-            command.arg("-db").arg("-f").arg(&configuration).stdin(OwnedFd::from(listener));
-            let child = command.stdout(Stdio::null()).spawn().expect("haproxy can be run");
-            let _proxy = Proxy(child);
+            let (_proxy, front) = start_haproxy(dir.path(), front, server.address(), send_option);
 
             let mut client = Peer::connect(front);
             client.exchange(b"hello\n");
