@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{metric::Metric, peer::Peer, results::CaseResults};
 
-/// The servers that are shown, and the colour of their bars.
+/// Servers in the chart, and the colour of their bars.
 const SERIES: [(Peer, &str); 4] = [
     (Peer::Ours, "#1f6feb"),
     (Peer::OursLogged, "#8ab8ff"),
@@ -12,7 +12,7 @@ const SERIES: [(Peer, &str); 4] = [
     (Peer::Thread, "#9a9a9a"),
 ];
 
-/// What is shown, one panel above the other.
+/// Panels of the chart, from top to bottom.
 const PANELS: [(Metric, &str); 2] = [
     (Metric::Rate, "Throughput, as a ratio to a bare epoll loop (more is better)"),
     (Metric::Cpu, "Server CPU per message, as a ratio to a bare epoll loop (less is better)"),
@@ -25,10 +25,10 @@ const PANEL_GAP: f64 = 84.0;
 const TOP: f64 = 64.0;
 const BAR: f64 = 0.19;
 
-/// Bars end here; how long a longer one would be is written on it.
-const MOST: f64 = 2.5;
+/// Maximum ratio. A longer bar is cut, and its label has the ratio.
+const MAX_RATIO: f64 = 2.5;
 
-/// The chart of all cases that have a ratio of both kinds.
+/// Draws the cases that have both ratios.
 pub(crate) fn svg(results: &[CaseResults]) -> String {
     let cases: Vec<&CaseResults> = results
         .iter()
@@ -58,7 +58,7 @@ pub(crate) fn svg(results: &[CaseResults]) -> String {
 }
 
 fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&CaseResults]) {
-    let y = |ratio: f64| top + PANEL - ratio.min(MOST) / MOST * PANEL;
+    let y = |ratio: f64| top + PANEL - ratio.min(MAX_RATIO) / MAX_RATIO * PANEL;
     let _ = writeln!(
         svg,
         "<text x=\"{LEFT}\" y=\"{}\" font-weight=\"bold\">{title}</text>",
@@ -79,7 +79,7 @@ fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&C
     let group = (WIDTH - 8.0 - LEFT) / f64::from(u8::try_from(cases.len()).unwrap_or(1).max(1));
     for (place, case) in (0_u8..).zip(cases) {
         let left = LEFT + f64::from(place) * group;
-        // In two lines, or neighbours would meet.
+        // Two lines, because a title in one line would overlap its neighbours.
         let (first, rest) = case.case.title.split_once(' ').unwrap_or((case.case.title, ""));
         for (line, text) in (0_u8..).zip([first, rest]) {
             let _ = writeln!(
@@ -104,8 +104,8 @@ fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&C
                 x + width / 2.0,
                 upper - 3.0,
             );
-            if ratio > MOST {
-                // A gap: it goes on beyond.
+            if ratio > MAX_RATIO {
+                // A gap shows that the bar is cut.
                 let _ = writeln!(
                     svg,
                     "<path d=\"M{x:.1} {:.1}l{width:.1} -5\" stroke=\"#ffffff\" stroke-width=\"3\"/>",

@@ -1,4 +1,4 @@
-//! The load: `bare-load` in a process of its own, which begins and ends when it is told to.
+//! The load: `bare-load` in a separate process, which begins and ends on command.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -11,18 +11,18 @@ use serde_json::Value;
 
 use crate::peer::sibling;
 
-/// What connections do, and how many.
+/// Number of connections, and what each does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub mode: &'static str,
     pub connections: usize,
     pub size: usize,
     pub depth: usize,
-    /// How long the same is done before it counts.
+    /// Duration of the warm-up, which is not counted.
     pub warm_up: Duration,
 }
 
-/// A load client that runs; its connections are closed when this is dropped.
+/// Running load client. Dropping this closes its connections.
 pub(crate) struct Load {
     process: Child,
     stdin: Option<ChildStdin>,
@@ -30,7 +30,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Starts one, and waits until all its connections are made and warm.
+    /// Starts a load client, and waits until all connections are open and the warm-up has ended.
     pub(crate) fn start(port: u16, shape: Shape, duration: Duration) -> anyhow::Result<Self> {
         let mut command = Command::new(sibling("bare-load")?);
         command.arg("--controlled").args(["--mode", shape.mode]);
@@ -53,21 +53,21 @@ impl Load {
             .spawn()
             .context("cannot run bare-load")?;
         let stdin = process.stdin.take();
-        let stdout = BufReader::new(process.stdout.take().expect("it is piped"));
+        let stdout = BufReader::new(process.stdout.take().expect("the stream is a pipe"));
         let mut load = Self { process, stdin, stdout };
-        ensure!(load.line()?.trim() == "ready", "the load client cannot load it");
+        ensure!(load.line()?.trim() == "ready", "bare-load cannot load the server");
         Ok(load)
     }
 
-    /// Has it begin.
-    pub(crate) fn go(&mut self) -> anyhow::Result<()> {
-        Ok(self.stdin.as_mut().expect("it is piped").write_all(b"go\n")?)
+    /// Starts the measurement.
+    pub(crate) fn begin(&mut self) -> anyhow::Result<()> {
+        Ok(self.stdin.as_mut().expect("the stream is a pipe").write_all(b"go\n")?)
     }
 
-    /// Waits for its end: what it says of the run.
+    /// Waits for the end of the measurement and returns the report.
     pub(crate) fn report(&mut self) -> anyhow::Result<Value> {
         let line = self.line()?;
-        serde_json::from_str(&line).context("the load client has failed")
+        serde_json::from_str(&line).context("bare-load has failed")
     }
 
     fn line(&mut self) -> anyhow::Result<String> {

@@ -1,4 +1,4 @@
-//! The machine that was measured on.
+//! The machine of the measurement.
 
 use std::{
     fs,
@@ -13,31 +13,31 @@ use serde_json::{Value, json};
 
 use crate::usage::{as_f64, machine_busy};
 
-/// How long it is looked at before anything is run.
-const LOOK: Duration = Duration::from_millis(500);
+/// Time over which its load is measured at the start.
+const START_WINDOW: Duration = Duration::from_millis(500);
 
-/// How long it is looked at before each run.
-const GLANCE: Duration = Duration::from_millis(100);
+/// Time over which its load is measured before each run.
+const RUN_WINDOW: Duration = Duration::from_millis(100);
 
-/// The share of all cores that something else may take before a run.
-const QUIET: f64 = 0.1;
+/// Share of all cores that may be busy before a run.
+const MAX_BUSY: f64 = 0.1;
 
 pub(crate) struct Machine {
     pub processor: String,
     pub cores: usize,
     pub kernel: String,
     pub compiler: String,
-    /// The source that was built, if it is known.
+    /// Commit of the source, if it is known.
     pub commit: String,
     pub descriptors: u64,
-    /// How busy it was with something else just before.
+    /// Share of all cores that was busy before the first run.
     pub busy_percent: f64,
 }
 
 impl Machine {
-    pub(crate) fn look() -> anyhow::Result<Self> {
+    pub(crate) fn inspect() -> anyhow::Result<Self> {
         let cores = thread::available_parallelism()?.get();
-        let busy = busy(LOOK)?;
+        let busy = busy(START_WINDOW)?;
         let processors = fs::read_to_string("/proc/cpuinfo")?;
         let processor = processors.lines().find_map(|line| line.strip_prefix("model name"));
         Ok(Self {
@@ -46,11 +46,11 @@ impl Machine {
                 .to_owned(),
             cores,
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
-                .context("Linux says its release")?
+                .context("cannot read the release of the kernel")?
                 .trim()
                 .to_owned(),
-            compiler: said_by("rustc", &["--version"]),
-            commit: said_by("git", &["describe", "--always", "--dirty= and changes"]),
+            compiler: output_of("rustc", &["--version"]),
+            commit: output_of("git", &["describe", "--always", "--dirty= and changes"]),
             descriptors: getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX),
             busy_percent: busy * 100.0,
         })
@@ -69,18 +69,18 @@ impl Machine {
     }
 }
 
-/// What a program says of itself.
-fn said_by(program: &str, args: &[&str]) -> String {
+/// Returns the output of a program, or "unknown".
+fn output_of(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).stderr(Stdio::null()).output().ok();
     let text = output.filter(|output| output.status.success()).map(|output| output.stdout);
     text.and_then(|text| String::from_utf8(text).ok())
         .map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
-/// Waits until the machine has nothing else to do: other processes, or what the last run has left
-/// for the kernel to write. Not for ever: in the end the figures say how much else there was.
+/// Waits until the machine is idle: until other processes and the writes of the last run have ended. The wait is
+/// limited, and the results include the share of other processes.
 pub(crate) struct Quiet {
-    /// For all runs together.
+    /// Remaining time to wait, for all runs together.
     patience: Duration,
 }
 
@@ -90,14 +90,14 @@ impl Quiet {
     }
 
     pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
-        while busy(GLANCE)? > QUIET && !self.patience.is_zero() {
-            self.patience = self.patience.saturating_sub(GLANCE);
+        while busy(RUN_WINDOW)? > MAX_BUSY && !self.patience.is_zero() {
+            self.patience = self.patience.saturating_sub(RUN_WINDOW);
         }
         Ok(())
     }
 }
 
-/// The share of all cores that is in use.
+/// Returns the share of all cores that is busy.
 fn busy(time: Duration) -> anyhow::Result<f64> {
     let cores = thread::available_parallelism()?.get();
     let before = machine_busy()?;

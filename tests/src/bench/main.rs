@@ -1,22 +1,22 @@
-//! `bench`: what the server costs, next to the least that an echo server can cost, and to others.
+//! `bench`: compares the server with a minimal echo server, the floor, and with other servers.
 //!
-//! For every case and round each server is started anew, loaded, measured and ended, in an order that
-//! rotates from round to round: what else the machine does meets all of them. A figure is the median
-//! of the rounds; a ratio is the median of the ratios to the floor of the same round.
+//! In each round of each case, every server is started, loaded, measured and stopped, in an order that rotates from
+//! round to round, so that other activity of the machine affects all of them. A result is the median of the rounds. A
+//! ratio is the median of the ratios to the floor in the same round.
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`case`] | what is asked of every server |
-//! | [`peer`] | the servers, and one of them running |
-//! | [`load`] | the load, in a process of its own |
+//! | [`case`] | the load on each server |
+//! | [`peer`] | the servers, and a running server |
+//! | [`load`] | the load client, in a separate process |
 //! | [`run`] | one server under one load |
-//! | [`usage`] | processor time and memory by the kernel's accounts |
-//! | [`metric`] | what is measured, and how it is shown |
-//! | [`results`] | medians, spreads, ratios |
-//! | [`targets`] | what is aimed at |
-//! | [`report`], [`chart`], [`machine`] | tables, the picture, and what they were measured on |
+//! | [`usage`] | processor time and memory, as the kernel counts them |
+//! | [`metric`] | the measured values and their format |
+//! | [`results`] | medians, ranges, ratios |
+//! | [`targets`] | the targets |
+//! | [`report`], [`chart`], [`machine`] | the tables, the chart, and the machine of the measurement |
 //!
-//! It runs the programs that are in its own directory: build them first.
+//! It runs the programs in its own directory, so build them first.
 
 mod case;
 mod chart;
@@ -57,50 +57,49 @@ use self::{
     run::Bench,
 };
 
-/// The rounds of other people's programs: they are far off, and slow.
+/// Number of rounds of third-party programs, which are slow and far from the floor.
 const FOREIGN_ROUNDS: usize = 2;
 
-/// Measure echo-server next to other echo servers, in turns, on this machine
+/// Compare echo-server with other echo servers on this machine
 #[derive(Debug, Parser)]
 struct Args {
-    /// Fewer cases, rounds and servers: under three minutes
+    /// Run fewer cases, rounds and servers, in less than three minutes
     #[arg(long)]
     quick: bool,
 
-    /// Only these cases
+    /// Run only these cases
     #[arg(long, value_delimiter = ',', value_name = "CASE", value_parser = case::parse)]
     only: Vec<Case>,
 
-    /// Only these servers; without the floor there are no ratios
+    /// Run only these servers; without the floor, there are no ratios
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SERVER")]
     peers: Vec<Peer>,
 
-    /// How many rounds [default: 7, or 3 if quick]
+    /// Number of rounds [default: 7, with --quick: 3]
     #[arg(long)]
     rounds: Option<usize>,
 
-    /// How long a run is measured, as 500ms or 3s [default: 1s]
+    /// Duration of a measurement, such as 500ms or 3s [default: 1s]
     #[arg(long, value_name = "DUR", value_parser = positive_duration)]
     seconds: Option<Duration>,
 
-    /// How long to wait, in all, for the machine to have nothing else to do [default: 2m, or 20s if
-    /// quick]
+    /// Maximum time to wait until the machine is idle, for all runs together [default: 2m, with --quick: 20s]
     #[arg(long, value_name = "DUR", value_parser = duration)]
     patience: Option<Duration>,
 
-    /// The workers of servers that have a fixed number [default: one a core]
+    /// Number of threads of servers with a fixed number [default: one per core]
     #[arg(long)]
     threads: Option<usize>,
 
-    /// Write all figures here
+    /// Write all results to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write the report here
+    /// Write the report to this file
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 
-    /// Write the chart here
+    /// Write the chart to this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
@@ -114,18 +113,18 @@ fn main() -> anyhow::Result<ExitCode> {
         foreign_rounds: FOREIGN_ROUNDS,
         duration: args.seconds.unwrap_or(Duration::from_secs(1)),
         threads: args.threads.unwrap_or(cores).max(1),
-        machine: Machine::look()?,
+        machine: Machine::inspect()?,
     };
     let mut quiet = Quiet::new(args.patience.unwrap_or(if args.quick {
         Duration::from_secs(20)
     } else {
         Duration::from_mins(2)
     }));
-    let begun = Instant::now();
+    let start = Instant::now();
     let cases = args.cases();
     let results = cases.iter().map(|case| run_case(case, &args.peers(), &method, &mut quiet));
     let results: Vec<CaseResults> = results.collect::<anyhow::Result<_>>()?;
-    writeln!(io::stderr(), "{:.0} s in all", begun.elapsed().as_secs_f64())?;
+    writeln!(io::stderr(), "{:.0} s in total", start.elapsed().as_secs_f64())?;
 
     write!(io::stdout(), "{}", report::tables(&results))?;
     if let Some(path) = &args.json {
@@ -145,7 +144,7 @@ fn main() -> anyhow::Result<ExitCode> {
 impl Args {
     fn cases(&self) -> Vec<Case> {
         if self.only.is_empty() {
-            CASES.into_iter().filter(|case| case.quick || !self.quick).collect()
+            CASES.into_iter().filter(|case| case.is_quick || !self.quick).collect()
         } else {
             self.only.clone()
         }
@@ -153,16 +152,16 @@ impl Args {
 
     fn peers(&self) -> Vec<Peer> {
         use Peer::{Floor, Ncat, Ours, OursLogged, Python, Socat, Thread, Tokio};
-        let wanted: &[Peer] = match (&self.peers[..], self.quick) {
+        let selected: &[Peer] = match (&self.peers[..], self.quick) {
             ([], true) => &[Ours, OursLogged, Floor, Tokio],
             ([], false) => &[Ours, OursLogged, Floor, Tokio, Thread, Socat, Ncat, Python],
             (named, _) => named,
         };
-        wanted.iter().copied().filter(|peer| peer.is_installed()).collect()
+        selected.iter().copied().filter(|peer| peer.is_installed()).collect()
     }
 }
 
-/// All rounds of a case, each with a run of every server.
+/// Runs all rounds of a case, each with a run of every server.
 fn run_case(
     case: &Case,
     peers: &[Peer],
@@ -171,7 +170,7 @@ fn run_case(
 ) -> anyhow::Result<CaseResults> {
     let bench = Bench { threads: method.threads, duration: method.duration };
     let mut results = CaseResults::new(*case);
-    let peers: Vec<Peer> = peers.iter().copied().filter(|peer| peer.takes(case)).collect();
+    let peers: Vec<Peer> = peers.iter().copied().filter(|peer| peer.supports(case)).collect();
     for round in 0..method.rounds {
         for place in 0..peers.len() {
             let peer = peers[(place + round) % peers.len()];
@@ -180,7 +179,7 @@ fn run_case(
             }
             quiet.wait()?;
             let run = bench.run(case, peer);
-            let said = match &run {
+            let result = match &run {
                 Ok(run) => [Metric::Rate, Metric::Cpu, Metric::P99, Metric::Others]
                     .into_iter()
                     .filter_map(|metric| {
@@ -191,7 +190,7 @@ fn run_case(
                 Err(error) => format!("  {error:#}"),
             };
             let (title, name, of) = (case.title, peer.title(), method.rounds);
-            writeln!(io::stderr(), "{title}, round {} of {of}: {name:<14}{said}", round + 1)?;
+            writeln!(io::stderr(), "{title}, round {} of {of}: {name:<14}{result}", round + 1)?;
             results.add(peer, round, run);
         }
     }
@@ -205,7 +204,7 @@ fn document(results: &[CaseResults], method: &Method) -> Value {
     })
 }
 
-/// As many descriptors as there may ever be, for the servers, too, which inherit it.
+/// Raises the soft limit of descriptors to the hard limit. The servers inherit it.
 fn raise_descriptor_limit() -> anyhow::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)

@@ -1,6 +1,6 @@
-//! What is measured of a run.
+//! The measured values of a run and their format.
 
-/// A figure of a run.
+/// Measured value of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Metric {
     Rate,
@@ -33,7 +33,7 @@ impl Metric {
         Self::Streamed,
     ];
 
-    /// Its name in the JSON, with its unit.
+    /// Returns the key in the JSON, with the unit.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rate => "messages_per_second",
@@ -42,7 +42,7 @@ impl Metric {
             Self::SystemCpu => "server_system_us_per_message",
             Self::P50 => "p50_us",
             Self::P99 => "p99_us",
-            Self::P999 => "p99.9_us",
+            Self::P999 => "p99_9_us",
             Self::Peak => "peak_memory_mib",
             Self::Others => "other_processes_percent",
             Self::IdleBytes => "resident_bytes_per_idle_connection",
@@ -51,7 +51,7 @@ impl Metric {
         }
     }
 
-    /// Its name at the head of a column.
+    /// Returns the heading of a column.
     pub(crate) fn heading(self) -> &'static str {
         match self {
             Self::Rate => "messages/s",
@@ -69,7 +69,7 @@ impl Metric {
         }
     }
 
-    /// A figure as a table shows it.
+    /// Formats a value for a table.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Rate | Self::IdleConnections => thousands(value),
@@ -85,7 +85,7 @@ impl Metric {
     }
 }
 
-/// `1234567.8` as `1,234,568`.
+/// Formats `1234567.8` as `1,234,568`.
 fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut shown = String::new();
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_shown_with_as_many_digits_as_say_something() {
+    fn values_have_a_useful_number_of_digits() {
         assert_eq!(Metric::Rate.show(1_234_567.8), "1,234,568");
         assert_eq!(Metric::Rate.show(123.0), "123");
         assert_eq!(Metric::Cpu.show(5.125), "5.12");

@@ -1,4 +1,4 @@
-//! The servers that are compared, and one of them running.
+//! The servers, and a running server.
 
 use std::{
     fs,
@@ -20,31 +20,31 @@ use crate::{
     usage::Usage,
 };
 
-/// How often to look whether a server listens, or has ended: there is no event for that from outside,
-/// and looking without a pause would take a core from what starts or ends.
-const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+/// Interval at which to check whether a server listens or has ended. There is no event for that, and checking without
+/// a pause would take a core from the server.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How long a server may take to listen, or to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time of the start and of the end of a server.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server that is compared.
+/// Server of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Peer {
     /// echo-server with --log-messages off
     Ours,
-    /// echo-server as it is by default: two records a message, to a file
+    /// echo-server with default settings: two log records per message, in a file
     OursLogged,
-    /// bare-echo: an epoll loop a thread, recv, send, and nothing else
+    /// bare-echo: an epoll loop per thread with recv and send
     Floor,
     /// tokio's multi-thread runtime
     Tokio,
-    /// A thread for each connection
+    /// A thread per connection
     Thread,
-    /// socat, a process for each connection
+    /// socat, with a process per connection
     Socat,
-    /// ncat, a process for each connection
+    /// ncat, with a process per connection
     Ncat,
-    /// A threaded Python server built like the original, which logs every message
+    /// A threaded Python server like the original, which logs every message
     Python,
 }
 
@@ -66,19 +66,19 @@ impl Peer {
         }
     }
 
-    /// Whether it is another's program, which is there or not, and run in fewer rounds and cases.
+    /// Returns true for a third-party program, which may not be installed and runs in fewer rounds and cases.
     pub(crate) fn is_foreign(self) -> bool {
         matches!(self, Self::Socat | Self::Ncat | Self::Python)
     }
 
-    /// Whether there is a program to run.
+    /// Returns true if its program exists.
     pub(crate) fn is_installed(self) -> bool {
         let (Self::Socat | Self::Ncat | Self::Python) = self else {
             return true;
         };
-        let asked = Command::new(self.program()).arg("--version").output();
-        // socat knows no such flag, but it runs.
-        asked.is_ok_and(|output| output.status.success() || self == Self::Socat)
+        let output = Command::new(self.program()).arg("--version").output();
+        // socat has no such flag, but it runs.
+        output.is_ok_and(|output| output.status.success() || self == Self::Socat)
     }
 
     fn program(self) -> &'static str {
@@ -93,11 +93,11 @@ impl Peer {
         }
     }
 
-    /// Whether it is asked this at all: a process or an interpreter's thread for each connection
-    /// takes no thousands of them.
-    pub(crate) fn takes(self, case: &Case) -> bool {
+    /// Returns true if it runs this case. A process or a Python thread per connection does not support thousands of
+    /// connections.
+    pub(crate) fn supports(self, case: &Case) -> bool {
         if !self.is_foreign() {
-            // A machine has more descriptors than threads.
+            // A machine allows more descriptors than threads.
             return self != Self::Thread || case.kind != Kind::Idle;
         }
         match case.kind {
@@ -143,14 +143,14 @@ impl Peer {
     }
 }
 
-/// A program that has been built along with this one.
+/// Returns the path of a program in the directory of this one.
 pub(crate) fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name(name);
-    ensure!(program.exists(), "{} is not there: build it first", program.display());
+    ensure!(program.exists(), "{} does not exist; build it first", program.display());
     Ok(program)
 }
 
-/// A server that runs; it has ended when this is dropped, and its log is gone.
+/// Running server. Dropping this kills it and removes its log.
 pub(crate) struct Server {
     process: Child,
     directory: TempDir,
@@ -173,16 +173,16 @@ impl Server {
     }
 
     fn wait_for_listener(&mut self) -> anyhow::Result<SocketAddr> {
-        let begun = Instant::now();
+        let start = Instant::now();
         loop {
             if let Some(address) = tests::system::procfs::listener(self.pid()) {
                 return Ok(address);
             }
             if let Some(status) = self.process.try_wait()? {
-                bail!("it has ended: {status}");
+                bail!("the server has ended: {status}");
             }
-            ensure!(begun.elapsed() < PATIENCE, "it does not listen");
-            thread::sleep(LOOK_INTERVAL);
+            ensure!(start.elapsed() < TIMEOUT, "the server does not listen within 20 s");
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -194,25 +194,25 @@ impl Server {
         Usage::of(self.pid())
     }
 
-    /// Asks it to end, waits until it has, and counts the records of messages in its log.
-    pub(crate) fn records_of_messages(mut self) -> anyhow::Result<u64> {
+    /// Terminates it, waits until it has ended, and counts the records of messages in its log.
+    pub(crate) fn count_message_records(mut self) -> anyhow::Result<u64> {
         kill_process(self.pid(), Signal::TERM)?;
-        let begun = Instant::now();
+        let start = Instant::now();
         while self.process.try_wait()?.is_none() {
-            ensure!(begun.elapsed() < PATIENCE, "it does not end");
-            thread::sleep(LOOK_INTERVAL);
+            ensure!(start.elapsed() < TIMEOUT, "the server does not end within 20 s");
+            thread::sleep(POLL_INTERVAL);
         }
         let file = fs::File::open(self.directory.path().join("log"))?;
         let mut log = BufReader::with_capacity(1024 * 1024, file);
         let (mut records, mut line) = (0, Vec::new());
         while log.read_until(b'\n', &mut line)? > 0 {
-            // Behind the time: ` - INFO - Received from ...`.
+            // The text after the time: ` - INFO - Received from ...`.
             let text = line.get("2024-01-15 10:30:45".len()..).unwrap_or_default();
             let is = |start: &str| text.starts_with(start.as_bytes());
             records += u64::from(is(" - INFO - Received from ") || is(" - INFO - Echoed to "));
             ensure!(
                 !text.ends_with(b" are lost\n"),
-                "its log says: {}",
+                "the log of the server reports: {}",
                 String::from_utf8_lossy(text)
             );
             line.clear();
@@ -223,7 +223,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // What it has forked ends with its connections, which have been closed.
+        // Its child processes end with their connections, which are closed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,4 +1,4 @@
-//! The report: tables that read well on a screen and as Markdown, ratios first.
+//! The report: Markdown tables, ratios first.
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     targets,
 };
 
-/// How it was measured.
+/// Parameters of the measurement.
 pub(crate) struct Method {
     pub rounds: usize,
     pub foreign_rounds: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Method {
     pub machine: Machine,
 }
 
-/// What ratios are shown of, and what is good.
+/// Metrics with a table of ratios, and the heading of each.
 const RATIOS: [(Metric, &str); 4] = [
     (Metric::Rate, "Throughput (more is better)"),
     (Metric::Cpu, "Server CPU per message (less is better)"),
@@ -30,8 +30,8 @@ const RATIOS: [(Metric, &str); 4] = [
     (Metric::Peak, "Peak memory (less is better)"),
 ];
 
-/// Figures whose spread is shown, too; that of the others is in the JSON.
-const SPREAD: [Metric; 3] = [Metric::Rate, Metric::Cpu, Metric::P99];
+/// Metrics whose range is in the tables. The range of the others is in the JSON.
+const WITH_RANGE: [Metric; 3] = [Metric::Rate, Metric::Cpu, Metric::P99];
 
 impl Method {
     pub(crate) fn json(&self) -> Value {
@@ -45,17 +45,17 @@ impl Method {
     }
 }
 
-/// All tables: ratios, then figures.
+/// Returns all tables: targets, ratios, values.
 pub(crate) fn tables(results: &[CaseResults]) -> String {
-    let mut text = String::from("## What is aimed at\n\n");
-    text.push_str(&aims(results));
-    text.push_str("\n## Ratios to the floor\n\nMedian (least–most) of the rounds.\n");
+    let mut text = String::from("## Targets\n\n");
+    text.push_str(&target_table(results));
+    text.push_str("\n## Ratios to the floor\n\nMedian (minimum–maximum) of the rounds.\n");
     for (metric, what) in RATIOS {
         let _ = write!(text, "\n### {what}\n\n{}", ratios(results, metric));
     }
-    text.push_str("\n## Figures\n\nMedians of the rounds; where there is a bracket, least–most.\n");
+    text.push_str("\n## Values\n\nMedians of the rounds, in part with (minimum–maximum).\n");
     for case in results {
-        let _ = write!(text, "\n### {}\n\n{}", heading(case), figures(case));
+        let _ = write!(text, "\n### {}\n\n{}", heading(case), values(case));
         for (peer, why) in &case.failures {
             let _ = write!(text, "\n{} failed: {why}\n", peer.title());
         }
@@ -63,7 +63,7 @@ pub(crate) fn tables(results: &[CaseResults]) -> String {
     text
 }
 
-/// What `BENCHMARKS.md` holds.
+/// Returns the text of `BENCHMARKS.md`.
 pub(crate) fn markdown(results: &[CaseResults], method: &Method, chart: Option<&Path>) -> String {
     let Method { rounds, foreign_rounds, duration, threads, machine } = method;
     let chart = chart.map_or_else(String::new, |path| {
@@ -73,53 +73,52 @@ pub(crate) fn markdown(results: &[CaseResults], method: &Method, chart: Option<&
         .iter()
         .flat_map(|case| case.peers().filter_map(|peer| case.summary(peer, Metric::Others)))
         .collect();
-    let others = Summary::of(others.iter().map(|summary| summary.most))
-        .map_or_else(String::new, |most| {
+    let others = Summary::of(others.iter().map(|summary| summary.max))
+        .map_or_else(String::new, |worst| {
             format!(
-                "- *Others*: what the machine was busy with besides server and load, as a share of all \
-                 cores: the kernel's own threads, the log's way to the disk, other processes. {:.1} % \
-                 in the worst run of all, {:.1} % in the middle one of each server's worst.\n",
-                most.most, most.median
+                "- *Others* is the time of everything except server and load, as a share of all cores: threads of the \
+                 kernel, writes of the log to the disk, other processes. {:.1} % in the worst run, {:.1} % in the \
+                 median of the worst runs of each server.\n",
+                worst.max, worst.median
             )
         });
     format!(
         "# Benchmarks
 
-What `echo-server` costs, next to the least that an echo server can cost. `make bench` writes this page,
-[the figures](docs/benchmarks.json) and the chart; `make bench-quick` prints a smaller one in less than
-three minutes.
+`echo-server` in comparison with a minimal echo server and with other servers. `make bench` writes this page,
+[all values](docs/benchmarks.json) and the chart. `make bench-quick` prints a shorter comparison in less than three
+minutes.
 
-{chart}The *floor* is a bare epoll loop, as many threads as we have workers: `recv`, `send`, and nothing else.
-Ours is the release build with what it always does: limits, accounting, the text protocol; once with
-`--log-messages off`, and once as it is by default, with two records for every message in a file. The
-benchmark counts those in the file after each such run, and fails if they are fewer than two for every
-message of warm-up and measurement, or if the log says that it has lost any.
+{chart}The *floor* is a bare epoll loop with `recv` and `send`, with as many threads as our server has workers. *Ours* is the
+release build with limits, accounting and the text protocol: once with `--log-messages off`, and once with default
+settings, which log two records per message to a file. After each run with the log, the benchmark counts the records in
+the file. It fails if there are fewer than two per message, or if the log reports lost records.
 
 {}
-## How it was measured
+## Method
 
-- Server and load are two processes on one machine, over loopback. The load is one thread that checks
-  nothing (`bare-load`), so that it takes as little as possible of what the server could use. *50
-  processes* is so many loads of one connection each, told to begin one after the other: their rates
-  are added, and as they do not begin and end together that is a little more than the server's.
-- Each run starts its server anew, makes all connections, warms up for 0.2 s (50 processes: not), and
-  measures {:.1} s.
-- The floor waits in `send` for a peer that takes nothing for the moment, which happens only with 1 MB
-  messages and streams: it is the simplest loop, not the best one.
-- Interleaved: in each of {rounds} rounds every server has its turn ({foreign_rounds} rounds for socat, ncat and Python), in
-  an order that rotates. Ratios are taken within a round, and the median of them is shown.
-- Before a run it waits until the machine has nothing else to do, as long as its patience lasts.
-- *CPU per message* is the server's own user and system time by the kernel's accounts, before and after,
-  divided by the messages that returned. How it divides into user and system is known to 10 ms in all.
-- *p50, p99, p99.9*: round trips as the load sees them, every message, at depth 1 (churn: from before the
-  connect to the last byte). It sends the next message when one has returned (a closed loop), so with
-  many connections they say how long the queue is, and not how long a user would wait at some rate.
-- *Peak memory* is the server's high-water mark (`VmHWM`), of all its processes.
-{others}- tokio: multi-thread runtime, as many threads as we have workers, a task and a buffer of 64 KB for each
-  connection. Threads: one for each connection, with a buffer of 64 KB. Python: one thread for each client,
-  `recv(1024)`, two lines in a log file for each message, as in the original.
+- Server and load are two processes on one machine, over loopback. The load (`bare-load`) is one thread that checks
+  nothing, so that it takes little processor time from the server. *50 processes* are 50 loads of one connection each,
+  which begin one after the other. The sum of their rates exceeds the rate of the server slightly, because they do not
+  begin and end at the same time.
+- Each run starts its server, opens all connections, warms up for 0.2 s (except with 50 processes), and measures for
+  {:.1} s.
+- The floor blocks in `send` if a peer does not read, which happens only with 1 MB messages and streams: it is the
+  simplest loop, not the best one.
+- Each of {rounds} rounds runs every server, in an order that rotates ({foreign_rounds} rounds for socat, ncat and Python). A ratio is
+  the median of the ratios within the rounds.
+- Before a run, the benchmark waits until the machine is idle, for a limited time.
+- *CPU per message* is the user and system time of the server, as the kernel counts it, divided by the number of messages
+  that have returned. The division into user and system time has an error of up to 10 ms in total.
+- *p50, p99, p99.9* are round trips of all messages, as the load measures them at depth 1. With churn, a round trip lasts
+  from before the connect to the last byte. The load sends the next message after one has returned (a closed loop). With
+  many connections, the values show the length of the queue and not the time that a user waits at a given rate.
+- *Peak memory* is the high-water mark (`VmHWM`) of all processes of the server.
+{others}- tokio: the multi-thread runtime with as many threads as our server has workers, and a task and a buffer of 64 KB per
+  connection. Threads: a thread and a buffer of 64 KB per connection. Python: a thread per client, `recv(1024)`, and two
+  lines per message in a log file, as in the original.
 
-## On what machine
+## Machine
 
 | | |
 |---|---|
@@ -144,16 +143,16 @@ message of warm-up and measurement, or if the log says that it has lost any.
     )
 }
 
-fn aims(results: &[CaseResults]) -> String {
-    let mut rows = vec![["aim", "asked", "measured", "met"].map(str::to_owned).to_vec()];
+fn target_table(results: &[CaseResults]) -> String {
+    let mut rows = vec![["target", "bound", "measured", "met"].map(str::to_owned).to_vec()];
     rows.extend(targets::of(results).into_iter().map(|target| {
         let met = if target.is_met { "yes" } else { "**no**" };
-        vec![target.what, target.asked, target.got, met.to_owned()]
+        vec![target.what, target.bound, target.measured, met.to_owned()]
     }));
     table(&rows)
 }
 
-/// Cases down, servers across.
+/// Returns a table with a row per case and a column per server.
 fn ratios(results: &[CaseResults], metric: Metric) -> String {
     let mut peers: Vec<Peer> = results.iter().flat_map(CaseResults::peers).collect();
     peers.sort_unstable();
@@ -162,29 +161,30 @@ fn ratios(results: &[CaseResults], metric: Metric) -> String {
     let head = ["case"].into_iter().chain(peers.iter().map(|peer| peer.title()));
     let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
     for case in results.iter().filter(|case| case.has(metric)) {
-        let cells = peers.iter().map(|&peer| case.ratio(peer, metric).map_or("–".into(), spread));
+        let cells =
+            peers.iter().map(|&peer| case.ratio(peer, metric).map_or("–".into(), with_range));
         rows.push([case.case.title.to_owned()].into_iter().chain(cells).collect());
     }
     table(&rows)
 }
 
-fn spread(ratio: Summary) -> String {
-    format!("**{:.2}** ({:.2}–{:.2})", ratio.median, ratio.least, ratio.most)
+fn with_range(ratio: Summary) -> String {
+    format!("**{:.2}** ({:.2}–{:.2})", ratio.median, ratio.min, ratio.max)
 }
 
-/// Servers down, metrics across.
-fn figures(case: &CaseResults) -> String {
+/// Returns a table with a row per server and a column per metric.
+fn values(case: &CaseResults) -> String {
     let metrics: Vec<Metric> = Metric::ALL.into_iter().filter(|&metric| case.has(metric)).collect();
     let head = ["server"].into_iter().chain(metrics.iter().map(|metric| metric.heading()));
     let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
     for peer in case.peers() {
         let cells = metrics.iter().map(|&metric| match case.summary(peer, metric) {
             None => "–".into(),
-            Some(summary) if SPREAD.contains(&metric) => format!(
+            Some(summary) if WITH_RANGE.contains(&metric) => format!(
                 "{} ({}–{})",
                 metric.show(summary.median),
-                metric.show(summary.least),
-                metric.show(summary.most)
+                metric.show(summary.min),
+                metric.show(summary.max)
             ),
             Some(summary) => metric.show(summary.median),
         });
@@ -203,16 +203,17 @@ fn heading(case: &CaseResults) -> String {
             format!("{processes} processes of 1 connection x {ACTIVE_SIZE} bytes, depth 1")
         }
         Kind::Churn { connections, size } => {
-            format!("Churn: {connections} at once that connect, echo {size} bytes, close")
+            format!("Churn: {connections} connections that each echo {size} bytes and close")
         }
-        Kind::Idle => "Idle: 50 active connections beside silent ones".into(),
+        Kind::Idle => "Idle: 50 active connections beside idle ones".into(),
         Kind::Fairness => {
-            "Fairness: 50 interactive connections beside one stream of 1 MB writes a worker".into()
+            "Fairness: 50 interactive connections beside one stream of 1 MB writes per worker"
+                .into()
         }
     }
 }
 
-/// A Markdown table whose columns line up.
+/// Returns a Markdown table with aligned columns.
 fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
@@ -244,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up() {
+    fn columns_are_aligned() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         assert_eq!(
             table(&[row(["case", "µ"]), row(["a", "12"])]),

@@ -1,4 +1,4 @@
-//! All runs of a benchmark, their medians, and their ratios to the floor.
+//! The runs of a benchmark: medians, ranges, ratios to the floor.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,23 @@ use serde_json::{Value, json};
 
 use crate::{case::Case, metric::Metric, peer::Peer, run::Run};
 
-/// A run's number in the JSON.
+/// Key of the number of a run in the JSON.
 const ROUND: &str = "round";
 
-/// The middle, the least and the most of some figures.
+/// Median, minimum and maximum of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Summary {
     pub median: f64,
-    pub least: f64,
-    pub most: f64,
+    pub min: f64,
+    pub max: f64,
 }
 
-/// The runs of a case.
+/// Runs of a case.
 pub(crate) struct CaseResults {
     pub case: Case,
-    /// By server and then by round.
+    /// Runs by server and by round.
     runs: BTreeMap<Peer, BTreeMap<usize, Run>>,
-    /// What failed, and why.
+    /// Failed runs, with the error.
     pub failures: Vec<(Peer, String)>,
 }
 
@@ -30,18 +30,18 @@ impl Summary {
     pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut figures: Vec<f64> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);
-        let (&least, &most) = (figures.first()?, figures.last()?);
+        let (&min, &max) = (figures.first()?, figures.last()?);
         let middle = figures.len() / 2;
         let median = if figures.len() % 2 == 1 {
             figures[middle]
         } else {
             f64::midpoint(figures[middle - 1], figures[middle])
         };
-        Some(Self { median, least, most })
+        Some(Self { median, min, max })
     }
 
     fn json(self) -> Value {
-        json!({ "median": self.median, "min": self.least, "max": self.most })
+        json!({ "median": self.median, "min": self.min, "max": self.max })
     }
 }
 
@@ -72,12 +72,12 @@ impl CaseResults {
         Summary::of(runs.values().filter_map(|run| run.get(&metric).copied()))
     }
 
-    /// To the floor.
+    /// Returns the ratio to the floor.
     pub(crate) fn ratio(&self, peer: Peer, metric: Metric) -> Option<Summary> {
         self.ratio_to(peer, Peer::Floor, metric)
     }
 
-    /// Of the ratios in each round: what else the machine did then has met both.
+    /// Returns the summary of the ratios within each round, in which other activity has affected both servers.
     pub(crate) fn ratio_to(&self, of: Peer, to: Peer, metric: Metric) -> Option<Summary> {
         let (of, to) = (self.runs.get(&of)?, self.runs.get(&to)?);
         Summary::of(of.iter().filter_map(|(round, run)| {
@@ -143,14 +143,14 @@ mod tests {
             results.add(Peer::Floor, round, Ok(Run::from([(Metric::Rate, floor)])));
         }
         let ratio = results.ratio(Peer::Ours, Metric::Rate).unwrap();
-        assert_eq!(ratio, Summary { median: 0.9, least: 0.6, most: 1.0 });
+        assert_eq!(ratio, Summary { median: 0.9, min: 0.6, max: 1.0 });
         let median = results.summary(Peer::Ours, Metric::Rate).unwrap().median;
         assert!((median - 80.0).abs() < 1e-9, "{median}");
     }
 
     #[test]
-    fn an_even_number_has_its_median_between_two() {
+    fn the_median_of_an_even_number_of_values_is_between_two() {
         let summary = Summary::of([4.0, 1.0, 2.0, 8.0]).unwrap();
-        assert_eq!(summary, Summary { median: 3.0, least: 1.0, most: 8.0 });
+        assert_eq!(summary, Summary { median: 3.0, min: 1.0, max: 8.0 });
     }
 }

@@ -1,4 +1,4 @@
-//! One run: a server that is started for it, a load, and what is measured meanwhile.
+//! One run: a server, a load, and the values measured meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -18,23 +18,23 @@ use crate::{
     usage::{as_f64, machine_busy, memory_kib},
 };
 
-/// What one run came to.
+/// Measured values of one run.
 pub(crate) type Run = BTreeMap<Metric, f64>;
 
-/// Descriptors that a server keeps for itself, and more.
+/// Number of descriptors that a server needs besides those of connections, with a reserve.
 const SPARE_DESCRIPTORS: usize = 500;
 
-/// How long memory is given to settle before it is looked at.
+/// Time until memory is stable and can be measured.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// What the active ones do beside others.
+/// Load of the active connections beside others.
 const BESIDE: Shape =
     Shape { mode: "echo", connections: ACTIVE, size: ACTIVE_SIZE, depth: 1, warm_up: WARM_UP };
 
 pub(crate) struct Bench {
-    /// The workers that a server has.
+    /// Number of threads of a server.
     pub threads: usize,
-    /// How long a run is measured.
+    /// Duration of a measurement.
     pub duration: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Bench {
                 measure(&server, &mut [load], &mut run)?
             }
             Kind::Processes(processes) => {
-                // They start one by one, and would warm up one by one.
+                // The processes start one after the other, so a warm-up would not be simultaneous.
                 let alone = Shape { connections: 1, warm_up: Duration::ZERO, ..BESIDE };
                 let mut loads = (0..processes)
                     .map(|_| Load::start(server.port, alone, self.duration))
@@ -65,25 +65,31 @@ impl Bench {
             Kind::Fairness => self.fairness(&server, &mut run)?,
         };
         if peer == Peer::OursLogged {
-            let records = server.records_of_messages()?;
-            ensure!(records >= 2 * messages, "its log has {records} of {messages} messages");
+            let records = server.count_message_records()?;
+            ensure!(
+                records >= 2 * messages,
+                "the log has {records} records of {messages} messages, fewer than two per message"
+            );
         }
         Ok(run)
     }
 
-    /// Memory with few and with many silent connections; then active ones beside the many.
+    /// Measures memory with few and with many idle connections, then active connections beside the many.
     fn idle(&self, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
         let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
-        let most = usize::try_from(limit)?.min(1_000_000);
-        ensure!(most > 2 * FEW_IDLE + SPARE_DESCRIPTORS, "too few descriptors are allowed");
-        let more = most - SPARE_DESCRIPTORS - ACTIVE - FEW_IDLE;
-        let silent = |connections| {
+        let max = usize::try_from(limit)?.min(1_000_000);
+        ensure!(
+            max > 2 * FEW_IDLE + SPARE_DESCRIPTORS,
+            "the descriptor limit of {limit} is too low for this case"
+        );
+        let more = max - SPARE_DESCRIPTORS - ACTIVE - FEW_IDLE;
+        let idle = |connections| {
             Load::start(server.port, Shape { mode: "idle", connections, ..BESIDE }, self.duration)
         };
-        let _few = silent(FEW_IDLE)?;
+        let _few = idle(FEW_IDLE)?;
         thread::sleep(SETTLE);
         let before = memory_kib(server.pid(), "VmRSS")?;
-        let _many = silent(more)?;
+        let _many = idle(more)?;
         thread::sleep(SETTLE);
         let after = memory_kib(server.pid(), "VmRSS")?;
         let grown = as_f64(after.saturating_sub(before)) * 1024.0;
@@ -93,26 +99,26 @@ impl Bench {
         measure(server, &mut [load], run)
     }
 
-    /// Interactive clients beside one that streams for each worker.
+    /// Measures interactive clients beside one streaming client per worker.
     fn fairness(&self, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
         let shape = Shape {
             mode: "echo",
             connections: self.threads,
             size: STREAM_SIZE,
             depth: STREAM_DEPTH,
-            // Until they are told to stream they have nothing under way that could hold up anyone.
+            // The streams must not have bytes in flight before the measurement.
             warm_up: Duration::ZERO,
         };
-        // From before the others are measured until after.
+        // The streams start before the measurement and end after it.
         let mut streams = Load::start(server.port, shape, self.duration + 2 * WARM_UP)?;
         let load = Load::start(server.port, BESIDE, self.duration)?;
-        streams.go()?;
-        // The streams' warm-up: nothing tells when their flow is steady.
+        streams.begin()?;
+        // The warm-up of the streams: no event marks a steady flow.
         thread::sleep(WARM_UP);
         let messages = measure(server, &mut [load], run)?;
         let streamed = figure(&streams.report()?, "/rate")? * as_f64(STREAM_SIZE as u64);
         run.insert(Metric::Streamed, streamed / 1e6);
-        // What a message costs cannot be told apart from what the streams do.
+        // The processor time of messages cannot be separated from that of the streams.
         for metric in [Metric::Cpu, Metric::UserCpu, Metric::SystemCpu, Metric::Others] {
             run.remove(&metric);
         }
@@ -120,12 +126,11 @@ impl Bench {
     }
 }
 
-/// Has loads run, and looks at the server before and after: how many messages returned, those of the
-/// warm-up included.
+/// Runs loads, and measures the server before and after. Returns the number of messages including those of the warm-up.
 fn measure(server: &Server, loads: &mut [Load], run: &mut Run) -> anyhow::Result<u64> {
-    let (begun, busy) = (Instant::now(), machine_busy()?);
+    let (start, busy) = (Instant::now(), machine_busy()?);
     let before = server.usage()?;
-    loads.iter_mut().try_for_each(Load::go)?;
+    loads.iter_mut().try_for_each(Load::begin)?;
     let reports = loads.iter_mut().map(Load::report).collect::<anyhow::Result<Vec<_>>>()?;
     let sum = |pointer| {
         let figures = reports.iter().map(|report| figure(report, pointer));
@@ -133,11 +138,11 @@ fn measure(server: &Server, loads: &mut [Load], run: &mut Run) -> anyhow::Result
     };
     let cpu = server.usage()?.since(&before);
     let busy = machine_busy()? - busy;
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
 
     let peak = as_f64(memory_kib(server.pid(), "VmHWM")?) / 1024.0;
     let messages = sum("/messages")?;
-    ensure!(messages > 0.0, "no message came back");
+    ensure!(messages > 0.0, "no message has returned");
     let client = sum("/client_cpu/seconds")?;
     let cores = as_f64(thread::available_parallelism()?.get() as u64);
     let others = (busy - client - cpu.total()).max(0.0) / (seconds * cores);
@@ -154,9 +159,9 @@ fn measure(server: &Server, loads: &mut [Load], run: &mut Run) -> anyhow::Result
     for (metric, pointer) in [
         (Metric::P50, "/latency_seconds/p50"),
         (Metric::P99, "/latency_seconds/p99"),
-        (Metric::P999, "/latency_seconds/p99.9"),
+        (Metric::P999, "/latency_seconds/p99_9"),
     ] {
-        // Percentiles of several do not add up.
+        // Percentiles of several reports cannot be combined.
         if let [report] = &reports[..]
             && let Ok(seconds) = figure(report, pointer)
         {
@@ -165,10 +170,10 @@ fn measure(server: &Server, loads: &mut [Load], run: &mut Run) -> anyhow::Result
     }
     let counts =
         reports.iter().map(|report| report.pointer("/messages_in_all").and_then(Value::as_u64));
-    counts.sum::<Option<u64>>().context("a count")
+    counts.sum::<Option<u64>>().context("the report has no /messages_in_all")
 }
 
 fn figure(report: &Value, pointer: &str) -> anyhow::Result<f64> {
     let figure = report.pointer(pointer).and_then(Value::as_f64);
-    figure.with_context(|| format!("the report has no figure {pointer}"))
+    figure.with_context(|| format!("the report has no number {pointer}"))
 }

@@ -1,4 +1,4 @@
-//! What a server has used so far, by the kernel's own accounts: processor time and memory.
+//! Processor time and memory of a server, as the kernel counts them.
 
 use std::{
     collections::BTreeMap,
@@ -9,9 +9,9 @@ use std::{
 use anyhow::Context as _;
 use rustix::{param::clock_ticks_per_second, process::Pid};
 
-/// Processor time of a process and of those that it has started, so far.
+/// Processor time of a process and its children so far.
 pub(crate) struct Usage {
-    /// In nanoseconds, by thread: exact, but gone with the thread.
+    /// Nanoseconds by thread: exact, but lost when a thread ends.
     threads: BTreeMap<String, u64>,
     user_ticks: u64,
     system_ticks: u64,
@@ -34,8 +34,8 @@ impl Usage {
     pub(crate) fn of(pid: Pid) -> anyhow::Result<Self> {
         let mut usage = Self { threads: BTreeMap::new(), user_ticks: 0, system_ticks: 0 };
         usage.add(pid)?;
-        for child in family(pid).into_iter().skip(1) {
-            // It may have ended since.
+        for child in process_tree(pid).into_iter().skip(1) {
+            // It may have ended meanwhile.
             let _ = usage.add(child);
         }
         Ok(usage)
@@ -44,28 +44,28 @@ impl Usage {
     fn add(&mut self, pid: Pid) -> anyhow::Result<()> {
         let process = process(pid);
         let stat = fs::read_to_string(process.join("stat"))?;
-        // The name of the program is in brackets and could hold anything.
-        let (_, fields) = stat.rsplit_once(')').context("the kernel's own format")?;
+        // The name of the program is in brackets and may contain any character.
+        let (_, fields) =
+            stat.rsplit_once(')').context("the file in /proc has an unknown format")?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
-        // Fields 14 to 17 of all: of itself, and of its children that it has waited for.
+        // Fields 14 to 17 of the line: of the process, and of the children that it has reaped.
         let ticks = |field: usize| -> anyhow::Result<u64> { Ok(fields[field - 3].parse()?) };
         self.user_ticks += ticks(14)? + ticks(16)?;
         self.system_ticks += ticks(15)? + ticks(17)?;
         for thread in fs::read_dir(process.join("task"))? {
             let thread = thread?;
-            // It may have ended since.
+            // It may have ended meanwhile.
             let Ok(account) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
             let nanos = account.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
             let name = thread.file_name().to_string_lossy().into_owned();
-            self.threads.insert(name, nanos.context("the kernel's own format")?);
+            self.threads.insert(name, nanos.context("the file in /proc has an unknown format")?);
         }
         Ok(())
     }
 
-    /// What has been used since then.
+    /// Returns the processor time since `then`.
     ///
-    /// User and system time are counted in hundredths of a second. Their sum is known exactly where
-    /// the threads are still the same.
+    /// The kernel counts user and system time in hundredths of a second. The sum is exact if the threads are the same.
     pub(crate) fn since(&self, then: &Self) -> Cpu {
         let seconds = |ticks: u64| as_f64(ticks) / as_f64(clock_ticks_per_second());
         let user = seconds(self.user_ticks.saturating_sub(then.user_ticks));
@@ -80,39 +80,40 @@ impl Usage {
     }
 }
 
-/// A figure of `/proc/PID/status` in KiB, of a process and those that it has started.
+/// Returns a value of `/proc/PID/status` in KiB, for a process and its children.
 pub(crate) fn memory_kib(pid: Pid, name: &str) -> anyhow::Result<u64> {
-    let children: u64 = family(pid)[1..].iter().filter_map(|&child| status(child, name)).sum();
+    let children: u64 =
+        process_tree(pid)[1..].iter().filter_map(|&child| status(child, name)).sum();
     Ok(status(pid, name).context("the server has ended")? + children)
 }
 
-/// A process that has ended has no such figure.
+/// Returns a value of `/proc/PID/status` in KiB, or `None` for a process that has ended.
 fn status(pid: Pid, name: &str) -> Option<u64> {
     let status = fs::read_to_string(process(pid).join("status")).ok()?;
     let figure = status.lines().find_map(|line| line.strip_prefix(name))?;
     figure.trim_start_matches(':').split_whitespace().next()?.parse().ok()
 }
 
-/// Processor time that the whole machine has been busy for, in seconds.
+/// Returns the processor time of the whole machine in seconds.
 pub(crate) fn machine_busy() -> anyhow::Result<f64> {
     let stat = fs::read_to_string("/proc/stat")?;
-    let line = stat.lines().next().context("the kernel's own format")?;
+    let line = stat.lines().next().context("the file in /proc has an unknown format")?;
     let ticks: Vec<u64> =
         line.split_whitespace().skip(1).map(str::parse).collect::<Result<_, _>>()?;
-    // user nice system idle iowait irq softirq steal; what guests use is in the first two.
+    // user nice system idle iowait irq softirq steal; the first two include the time of guests.
     let busy = ticks[..8].iter().sum::<u64>() - ticks[3] - ticks[4];
     Ok(as_f64(busy) / as_f64(clock_ticks_per_second()))
 }
 
-/// A process and all that it has started, without those that have ended meanwhile.
-fn family(pid: Pid) -> Vec<Pid> {
-    let mut family = vec![pid];
+/// Returns a process and all its descendants that run.
+fn process_tree(pid: Pid) -> Vec<Pid> {
+    let mut tree = vec![pid];
     let mut at = 0;
-    while let Some(&pid) = family.get(at) {
-        family.extend(children(pid));
+    while let Some(&pid) = tree.get(at) {
+        tree.extend(children(pid));
         at += 1;
     }
-    family
+    tree
 }
 
 fn children(pid: Pid) -> Vec<Pid> {
@@ -128,7 +129,7 @@ fn process(pid: Pid) -> PathBuf {
     Path::new("/proc").join(pid.as_raw_nonzero().to_string())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "52 bits are more than will be")]
+#[expect(clippy::cast_precision_loss, reason = "no count has more than 52 bits")]
 pub(crate) fn as_f64(count: u64) -> f64 {
     count as f64
 }

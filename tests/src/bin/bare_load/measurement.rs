@@ -67,7 +67,7 @@ impl Measurement {
             let at =
                 |quantile| Duration::from_nanos(laps.value_at_quantile(quantile)).as_secs_f64();
             report["latency_seconds"] = json!({
-                "p50": at(0.5), "p99": at(0.99), "p99.9": at(0.999), "max": at(1.0),
+                "p50": at(0.5), "p99": at(0.99), "p99_9": at(0.999), "max": at(1.0),
             });
         }
         Ok(report)
