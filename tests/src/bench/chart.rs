@@ -57,25 +57,9 @@ pub(crate) fn svg(results: &[CaseResults]) -> String {
     svg
 }
 
+/// Draws one panel: the title, the grid, and a group of bars per case.
 fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&CaseResults]) {
-    let y = |ratio: f64| top + PANEL - ratio.min(MAX_RATIO) / MAX_RATIO * PANEL;
-    let _ = writeln!(
-        svg,
-        "<text x=\"{LEFT}\" y=\"{}\" font-weight=\"bold\">{title}</text>",
-        top - 14.0
-    );
-    for half in 0..=5_u8 {
-        let tick = f64::from(half) / 2.0;
-        let (at, right) = (y(tick), WIDTH - 8.0);
-        let (colour, width) = if half == 2 { ("#24292f", 1.5) } else { ("#d8dee4", 1.0) };
-        let _ = writeln!(
-            svg,
-            "<path d=\"M{LEFT} {at:.1}H{right}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{tick:.1}</text>",
-            LEFT - 6.0,
-            at + 4.0
-        );
-    }
+    draw_grid(svg, top, title);
     let group = (WIDTH - 8.0 - LEFT) / f64::from(u8::try_from(cases.len()).unwrap_or(1).max(1));
     for (place, case) in (0_u8..).zip(cases) {
         let left = LEFT + f64::from(place) * group;
@@ -92,26 +76,60 @@ fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&C
         for (bar, (peer, colour)) in (0_u8..).zip(SERIES) {
             let Some(ratio) = case.ratio(peer, metric) else { continue };
             let (x, width) = (left + group * (0.12 + f64::from(bar) * BAR), group * BAR * 0.9);
-            let (upper, ratio) = (y(ratio.median), ratio.median);
-            let _ = writeln!(
-                svg,
-                "<rect x=\"{x:.1}\" y=\"{upper:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{colour}\">\
-                 <title>{}, {}: {ratio:.2}</title></rect>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"8\">{ratio:.2}</text>",
-                top + PANEL - upper,
-                case.case.title,
-                peer.title(),
-                x + width / 2.0,
-                upper - 3.0,
-            );
-            if ratio > MAX_RATIO {
-                // A gap shows that the bar is cut.
-                let _ = writeln!(
-                    svg,
-                    "<path d=\"M{x:.1} {:.1}l{width:.1} -5\" stroke=\"#ffffff\" stroke-width=\"3\"/>",
-                    upper + 14.0
-                );
-            }
+            let title = format!("{}, {}", case.case.title, peer.title());
+            draw_bar(svg, (x, top, width), ratio.median, colour, &title);
         }
+    }
+}
+
+/// Returns the vertical position of a ratio in the panel at `top`.
+fn y(top: f64, ratio: f64) -> f64 {
+    top + PANEL - ratio.min(MAX_RATIO) / MAX_RATIO * PANEL
+}
+
+fn draw_grid(svg: &mut String, top: f64, title: &str) {
+    let _ = writeln!(
+        svg,
+        "<text x=\"{LEFT}\" y=\"{}\" font-weight=\"bold\">{title}</text>",
+        top - 14.0
+    );
+    for half in 0..=5_u8 {
+        let tick = f64::from(half) / 2.0;
+        let (at, right) = (y(top, tick), WIDTH - 8.0);
+        let (colour, width) = if half == 2 { ("#24292f", 1.5) } else { ("#d8dee4", 1.0) };
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{LEFT} {at:.1}H{right}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{tick:.1}</text>",
+            LEFT - 6.0,
+            at + 4.0
+        );
+    }
+}
+
+fn draw_bar(
+    svg: &mut String,
+    (x, top, width): (f64, f64, f64),
+    ratio: f64,
+    colour: &str,
+    title: &str,
+) {
+    let upper = y(top, ratio);
+    let _ = writeln!(
+        svg,
+        "<rect x=\"{x:.1}\" y=\"{upper:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{colour}\">\
+         <title>{title}: {ratio:.2}</title></rect>\
+         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"8\">{ratio:.2}</text>",
+        top + PANEL - upper,
+        x + width / 2.0,
+        upper - 3.0,
+    );
+    if ratio > MAX_RATIO {
+        // A gap shows that the bar is cut.
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{x:.1} {:.1}l{width:.1} -5\" stroke=\"#ffffff\" stroke-width=\"3\"/>",
+            upper + 14.0
+        );
     }
 }

@@ -63,83 +63,47 @@ pub(crate) fn tables(results: &[CaseResults]) -> String {
     text
 }
 
-/// Returns the text of `BENCHMARKS.md`.
+/// Returns the text of `BENCHMARKS.md`: the template with its placeholders replaced.
 pub(crate) fn markdown(results: &[CaseResults], method: &Method, chart: Option<&Path>) -> String {
-    let Method { rounds, foreign_rounds, duration, threads, machine } = method;
+    let machine = &method.machine;
     let chart = chart.map_or_else(String::new, |path| {
         format!("![Throughput and CPU per message as ratios to the floor]({})\n\n", path.display())
     });
-    let others: Vec<Summary> = results
+    let values = [
+        ("chart", chart),
+        ("tables", tables(results)),
+        ("seconds", format!("{:.1}", method.duration.as_secs_f64())),
+        ("rounds", method.rounds.to_string()),
+        ("foreign_rounds", method.foreign_rounds.to_string()),
+        ("others", others(results)),
+        ("processor", machine.processor.clone()),
+        ("cores", machine.cores.to_string()),
+        ("kernel", machine.kernel.clone()),
+        ("compiler", machine.compiler.clone()),
+        ("source", machine.commit.clone()),
+        ("descriptors", machine.descriptors.to_string()),
+        ("threads", method.threads.to_string()),
+        ("busy", format!("{:.0}", machine.busy_percent)),
+    ];
+    let template = include_str!("benchmarks.md").to_owned();
+    values
         .iter()
-        .flat_map(|case| case.peers().filter_map(|peer| case.summary(peer, Metric::Others)))
-        .collect();
-    let others = Summary::of(others.iter().map(|summary| summary.max))
-        .map_or_else(String::new, |worst| {
-            format!(
-                "- *Others* is the time of everything except server and load, as a share of all cores: threads of the \
-                 kernel, writes of the log to the disk, other processes. {:.1} % in the worst run, {:.1} % in the \
-                 median of the worst runs of each server.\n",
-                worst.max, worst.median
-            )
-        });
+        .fold(template, |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+}
+
+/// Describes the share of other processes, if it was measured.
+fn others(results: &[CaseResults]) -> String {
+    let of_servers = results
+        .iter()
+        .flat_map(|case| case.peers().filter_map(|peer| case.summary(peer, Metric::Others)));
+    let Some(worst) = Summary::of(of_servers.map(|summary| summary.max)) else {
+        return String::new();
+    };
     format!(
-        "# Benchmarks
-
-`echo-server` in comparison with a minimal echo server and with other servers. `make bench` writes this page,
-[all values](docs/benchmarks.json) and the chart. `make bench-quick` prints a shorter comparison in less than three
-minutes.
-
-{chart}The *floor* is a bare epoll loop with `recv` and `send`, with as many threads as our server has workers. *Ours* is the
-release build with limits, accounting and the text protocol: once with `--log-messages off`, and once with default
-settings, which log two records per message to a file. After each run with the log, the benchmark counts the records in
-the file. It fails if there are fewer than two per message, or if the log reports lost records.
-
-{}
-## Method
-
-- Server and load are two processes on one machine, over loopback. The load (`bare-load`) is one thread that checks
-  nothing, so that it takes little processor time from the server. *50 processes* are 50 loads of one connection each,
-  which begin one after the other. The sum of their rates exceeds the rate of the server slightly, because they do not
-  begin and end at the same time.
-- Each run starts its server, opens all connections, warms up for 0.2 s (except with 50 processes), and measures for
-  {:.1} s.
-- The floor blocks in `send` if a peer does not read, which happens only with 1 MB messages and streams: it is the
-  simplest loop, not the best one.
-- Each of {rounds} rounds runs every server, in an order that rotates ({foreign_rounds} rounds for socat, ncat and Python). A ratio is
-  the median of the ratios within the rounds.
-- Before a run, the benchmark waits until the machine is idle, for a limited time.
-- *CPU per message* is the user and system time of the server, as the kernel counts it, divided by the number of messages
-  that have returned. The division into user and system time has an error of up to 10 ms in total.
-- *p50, p99, p99.9* are round trips of all messages, as the load measures them at depth 1. With churn, a round trip lasts
-  from before the connect to the last byte. The load sends the next message after one has returned (a closed loop). With
-  many connections, the values show the length of the queue and not the time that a user waits at a given rate.
-- *Peak memory* is the high-water mark (`VmHWM`) of all processes of the server.
-{others}- tokio: the multi-thread runtime with as many threads as our server has workers, and a task and a buffer of 64 KB per
-  connection. Threads: a thread and a buffer of 64 KB per connection. Python: a thread per client, `recv(1024)`, and two
-  lines per message in a log file, as in the original.
-
-## Machine
-
-| | |
-|---|---|
-| processor | {} |
-| cores | {} |
-| kernel | {} |
-| compiler | {} |
-| source | {} |
-| descriptor limit | {} |
-| workers | {threads} |
-| busy before the run | {:.0} % |
-",
-        tables(results),
-        duration.as_secs_f64(),
-        machine.processor,
-        machine.cores,
-        machine.kernel,
-        machine.compiler,
-        machine.commit,
-        machine.descriptors,
-        machine.busy_percent,
+        "- *Others* is the time of everything except server and load, as a share of all cores: threads of the kernel,\n  \
+         writes of the log to the disk, other processes. {:.1} % in the worst run, {:.1} % in the median of the worst\n  \
+         runs of each server.\n",
+        worst.max, worst.median
     )
 }
 
@@ -243,6 +207,23 @@ fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_template_has_no_other_placeholders() {
+        let machine = Machine {
+            processor: "p".into(),
+            cores: 2,
+            kernel: "k".into(),
+            compiler: "c".into(),
+            commit: "s".into(),
+            descriptors: 1,
+            busy_percent: 0.0,
+        };
+        let (duration, threads) = (Duration::from_secs(1), 2);
+        let method = Method { rounds: 7, foreign_rounds: 2, duration, threads, machine };
+        let text = markdown(&[], &method, None);
+        assert!(!text.contains("{{") && text.contains("Each of 7 rounds"), "{text}");
+    }
 
     #[test]
     fn columns_are_aligned() {

@@ -38,61 +38,90 @@ impl Bound {
 
 /// Returns the targets whose cases have run.
 pub(crate) fn of(results: &[CaseResults]) -> Vec<Target> {
-    let all = Results(results);
-    let mut targets = Vec::new();
-    let mut add = |what: String, bound: Bound, figure: Option<f64>, more: String| {
-        let Some(figure) = figure else { return };
-        let (bound, is_met) = (bound.text(), bound.holds(figure));
-        let shown = if figure >= 1000.0 { format!("{figure:.0}") } else { format!("{figure:.2}") };
-        targets.push(Target { what, bound, measured: format!("{shown}{more}"), is_met });
-    };
-    let none = String::new;
-    for (name, title) in
-        [("50", "50 connections"), ("1000", "1,000 connections"), ("depth32", "depth 32")]
-    {
-        let (cpu, rate) =
-            (format!("{title}: CPU relative to the floor"), format!("{title}: throughput"));
-        let ratio = |metric| all.ratio(name, Peer::Ours, Peer::Floor, metric);
-        add(cpu, AtMost(1.05), ratio(Metric::Cpu), none());
-        add(format!("{rate} relative to the floor"), AtLeast(0.97), ratio(Metric::Rate), none());
-    }
-    let to_tokio = results.iter().filter_map(|case| {
+    let results = Results(results);
+    [steady(&results), worst(&results), resources(&results), others(&results)]
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect()
+}
+
+fn target(what: &str, bound: Bound, value: Option<f64>, remark: &str) -> Option<Target> {
+    let value = value?;
+    let (what, text, is_met) = (what.to_owned(), bound.text(), bound.holds(value));
+    let shown = if value >= 1000.0 { format!("{value:.0}") } else { format!("{value:.2}") };
+    Some(Target { what, bound: text, measured: format!("{shown}{remark}"), is_met })
+}
+
+/// Returns the targets of connections that stay open, relative to the floor.
+fn steady(results: &Results<'_>) -> Vec<Option<Target>> {
+    let cases = [("50", "50 connections"), ("1000", "1,000 connections"), ("depth32", "depth 32")];
+    let targets = cases.iter().flat_map(|(name, title)| {
+        let ratio = |metric| results.ratio(name, Peer::Ours, Peer::Floor, metric);
+        let cpu = format!("{title}: CPU relative to the floor");
+        let rate = format!("{title}: throughput relative to the floor");
+        [
+            target(&cpu, AtMost(1.05), ratio(Metric::Cpu), ""),
+            target(&rate, AtLeast(0.97), ratio(Metric::Rate), ""),
+        ]
+    });
+    targets.collect()
+}
+
+/// Returns the targets of the worst ratio of several cases.
+fn worst(results: &Results<'_>) -> Vec<Option<Target>> {
+    let to_tokio = results.0.iter().filter_map(|case| {
         let ratio = case.ratio_to(Peer::Ours, Peer::Tokio, Metric::Rate)?;
         Some((ratio.median, case.case.title))
     });
-    if let Some((ratio, case)) = to_tokio.min_by(|a, b| a.0.total_cmp(&b.0)) {
-        let what = "every case: throughput relative to tokio".to_owned();
-        add(what, AtLeast(1.0), Some(ratio), format!(" at worst ({case})"));
-    }
     let to_log_off = ["1", "50", "1000", "10000"].into_iter().filter_map(|name| {
-        let ratio = all.ratio(name, Peer::OursLogged, Peer::Ours, Metric::Rate)?;
-        Some((ratio, all.case(name)?.case.title))
+        let ratio = results.ratio(name, Peer::OursLogged, Peer::Ours, Metric::Rate)?;
+        Some((ratio, results.case(name)?.case.title))
     });
-    if let Some((ratio, case)) = to_log_off.min_by(|a, b| a.0.total_cmp(&b.0)) {
-        let what = "depth 1: throughput with log relative to without".to_owned();
-        add(what, AtLeast(0.85), Some(ratio), format!(" at worst ({case})"));
-    }
-    let records = all.figure("depth32", Peer::OursLogged, Metric::Rate).map(|rate| 2.0 * rate);
-    add("depth 32: log records per second".into(), AtLeast(2e6), records, none());
-    let idle = all.figure("idle", Peer::OursLogged, Metric::IdleBytes);
-    add("resident bytes per idle connection".into(), AtMost(256.0), idle, none());
-    let growth = |peer| {
-        let many = all.figure("10000", peer, Metric::Cpu)?;
-        Some(many / all.figure("50", peer, Metric::Cpu)?)
+    let worst = |what, bound, (ratio, case): (f64, &str)| {
+        target(what, bound, Some(ratio), &format!(" at worst ({case})"))
     };
-    let own = growth(Peer::Floor).map_or_else(none, |own| format!(" (the floor: {own:.2})"));
-    add("CPU with 10,000 connections relative to 50".into(), AtMost(1.5), growth(Peer::Ours), own);
-    for (peer, name) in [(Peer::Floor, "the floor"), (Peer::Tokio, "tokio")] {
-        let ratio = all.ratio("fairness", Peer::Ours, peer, Metric::P99);
-        add(format!("50 beside streams: p99 relative to {name}"), AtMost(1.0), ratio, none());
-    }
-    for (name, what, min) in
-        [("churn", "churn", 0.95), ("1", "1 connection", 2.0), ("procs", "50 processes", 0.97)]
-    {
-        let ratio = all.ratio(name, Peer::Ours, Peer::Floor, Metric::Rate);
-        add(format!("{what}: throughput relative to the floor"), AtLeast(min), ratio, none());
-    }
-    targets
+    let by_ratio = |a: &(f64, &str), b: &(f64, &str)| a.0.total_cmp(&b.0);
+    let tokio = "every case: throughput relative to tokio";
+    let log = "depth 1: throughput with log relative to without";
+    vec![
+        to_tokio.min_by(by_ratio).and_then(|ratio| worst(tokio, AtLeast(1.0), ratio)),
+        to_log_off.min_by(by_ratio).and_then(|ratio| worst(log, AtLeast(0.85), ratio)),
+    ]
+}
+
+/// Returns the targets of log records, memory and processor time.
+fn resources(results: &Results<'_>) -> Vec<Option<Target>> {
+    let records = results.figure("depth32", Peer::OursLogged, Metric::Rate).map(|rate| 2.0 * rate);
+    let idle = results.figure("idle", Peer::OursLogged, Metric::IdleBytes);
+    let growth = |peer| {
+        let many = results.figure("10000", peer, Metric::Cpu)?;
+        Some(many / results.figure("50", peer, Metric::Cpu)?)
+    };
+    let floor = growth(Peer::Floor);
+    let floor = floor.map_or_else(String::new, |floor| format!(" (the floor: {floor:.2})"));
+    let growth = growth(Peer::Ours);
+    vec![
+        target("depth 32: log records per second", AtLeast(2e6), records, ""),
+        target("resident bytes per idle connection", AtMost(256.0), idle, ""),
+        target("CPU with 10,000 connections relative to 50", AtMost(1.5), growth, &floor),
+    ]
+}
+
+/// Returns the targets of fairness, churn, a single connection and many processes.
+fn others(results: &Results<'_>) -> Vec<Option<Target>> {
+    let fairness = [(Peer::Floor, "the floor"), (Peer::Tokio, "tokio")].map(|(peer, name)| {
+        let what = format!("50 beside streams: p99 relative to {name}");
+        target(&what, AtMost(1.0), results.ratio("fairness", Peer::Ours, peer, Metric::P99), "")
+    });
+    let cases =
+        [("churn", "churn", 0.95), ("1", "1 connection", 2.0), ("procs", "50 processes", 0.97)];
+    let rates = cases.map(|(name, title, min)| {
+        let what = format!("{title}: throughput relative to the floor");
+        let ratio = results.ratio(name, Peer::Ours, Peer::Floor, Metric::Rate);
+        target(&what, AtLeast(min), ratio, "")
+    });
+    fairness.into_iter().chain(rates).collect()
 }
 
 struct Results<'a>(&'a [CaseResults]);
