@@ -14,7 +14,7 @@ use std::{
 
 use crate::programs::binaries;
 
-/// Environment variable that turns skips for want of a tool into failures.
+/// Environment variable that turns a skip because of a missing tool into a failure.
 pub const REQUIRE_TOOLS: &str = "ECHO_TESTS_REQUIRE_TOOLS";
 
 /// Something that a machine may lack.

@@ -26,7 +26,7 @@ fn random_lines(seed: u64, min_len: usize) -> Vec<u8> {
 
 #[test]
 fn the_filter_passes_megabytes_of_lines_unchanged() {
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let lines = random_lines(1, 5_000_000);
     let mut client = Program::client(server.address(), &[]);
     client.feed_all(lines.clone());
@@ -208,7 +208,7 @@ fn gives_up_a_server_that_never_replies_at_the_timeout() {
 /// The reader of the output can close it (`echo-client | head -1`); `println!` panics on a broken pipe.
 #[test]
 fn a_closed_output_causes_no_panic() {
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let mut client = Program::client(server.address(), &[]);
     client.stdout.close_at_next_bytes();
     client.feed_all(random_lines(3, 1_000_000));

@@ -188,7 +188,7 @@ fn truncates_a_long_message() {
 
 #[test]
 fn log_messages_off_logs_sessions_without_their_messages() {
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let mut peer = server.connect();
     let address = peer.address();
     peer.exchange(b"a secret\n");

@@ -30,7 +30,7 @@ fn exits_with_0_after_one_round_trip() {
 
 #[test]
 fn completes_round_trips_of_any_size() {
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     for size in ["1", "65536", "1000000"] {
         let args = ["ping", "--count", "2", "--interval", "1ms", "--size", size];
         let ended = Program::client(server.address(), &args).finish();

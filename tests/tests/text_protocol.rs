@@ -259,7 +259,7 @@ fn the_goodbye_reaches_a_client_that_still_sends() {
 /// unread input would discard it.
 #[test]
 fn the_buffered_echo_and_the_goodbye_reach_a_client_that_still_sends() {
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let mut peer = server.connect();
     let mut lines = numbered_lines("line number", 10_000).into_bytes();
     lines.extend_from_slice(b"exit\n");

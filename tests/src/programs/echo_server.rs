@@ -46,6 +46,12 @@ impl EchoServer {
         Launch::new(args).start()
     }
 
+    /// Starts a server on a free port of 127.0.0.1 that does not log messages.
+    #[must_use]
+    pub fn start_quiet() -> Self {
+        Self::start(&["--log-messages", "off"])
+    }
+
     /// Starts a server with exactly these arguments, which set its listeners.
     #[must_use]
     pub fn start_with(args: &[&str]) -> Self {

@@ -76,6 +76,13 @@ impl Program {
         Self::start(binaries::echo_client(), args).finish()
     }
 
+    /// Runs `echo-client load` for `server` with these arguments, separated by spaces.
+    #[must_use]
+    pub fn run_load(server: SocketAddr, args: &str) -> Finished {
+        let args: Vec<&str> = args.split_whitespace().collect();
+        Self::client(server, &[&["load"], &args[..]].concat()).finish()
+    }
+
     /// Starts `echo-client` for `server`. `args` come first, so that they can name a subcommand.
     #[must_use]
     pub fn client(server: SocketAddr, args: &[&str]) -> Self {

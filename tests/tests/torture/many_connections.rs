@@ -59,7 +59,7 @@ fn serves_as_many_connections_as_the_descriptor_limit_allows() {
 #[test]
 #[ignore = "make torture"]
 fn echoes_a_million_messages_from_many_processes() {
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let args = "--processes 25 --connections 20 --messages 2000 --size 1-500 --pipeline 4";
     let load = Load::start(server.address(), args);
     // On a slow host this takes longer than one deadline of `has_ended`.
@@ -75,7 +75,7 @@ fn echoes_a_million_messages_from_many_processes() {
 #[ignore = "make torture"]
 fn thousands_of_clients_that_send_a_byte_a_second_do_not_affect_others() {
     raise_descriptor_limit();
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let mut interactive: Vec<Peer> = (0..20).map(|_| server.connect()).collect();
     let mut silent = server.connect();
     let mut slow: Vec<Peer> = (0..4_000).map(|_| server.connect()).collect();

@@ -79,7 +79,7 @@ fn a_server_that_was_stopped_for_ten_seconds_keeps_its_clients() {
 #[ignore = "make torture"]
 fn a_client_that_was_stopped_during_a_transfer_receives_the_rest() {
     raise_descriptor_limit();
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let lines = numbered_lines("line number", 3_000_000);
     let mut client = Program::client(server.address(), &["--timeout", "5m"]);
     client.feed_all(lines.clone().into_bytes());
@@ -107,7 +107,7 @@ fn a_client_that_was_stopped_during_a_transfer_receives_the_rest() {
 #[test]
 #[ignore = "make torture"]
 fn a_load_client_that_was_stopped_reports_no_timeout() {
-    let server = EchoServer::start(&["--log-messages", "off"]);
+    let server = EchoServer::start_quiet();
     let load = "--connections 200 --rate 2000 --timeout 1s --duration 6s";
     let load = Load::start(server.address(), load);
     let _ = server.log().wait_for_lines("New client connected", 200);
@@ -129,7 +129,7 @@ fn a_load_client_that_was_stopped_reports_no_timeout() {
 fn a_new_server_replaces_one_that_is_killed_under_load() {
     const RESTARTS: usize = 10;
     const CLIENTS: usize = 20;
-    let mut server = EchoServer::start(&["--log-messages", "off"]);
+    let mut server = EchoServer::start_quiet();
     let address = server.address();
     let (echoes, is_finished) = (AtomicUsize::new(0), AtomicBool::new(false));
     let losses = AtomicUsize::new(0);
