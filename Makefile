@@ -86,6 +86,11 @@ man: ## Write man pages of both programs to target/man
 	@$(CARGO) run --quiet --release --bin echo-server -- man target/man
 	@echo "The pages are in target/man; show one with: man -l target/man/echo-server.1"
 
+.PHONY: picture
+picture: ## Draw the README's terminal from the programs' real output: docs/terminal.svg
+	@$(CARGO) build --release --bin echo-server --bin echo-client
+	@scripts/readme-picture.py "$(PROGRAMS)"
+
 .PHONY: install
 install: ## Install both programs with cargo
 	$(CARGO) install --locked --path server

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, File, ImplItem, Item, ItemUse, Macro, Path, Stmt, TraitItem, UseTree, Visibility,
+    Attribute, File, ImplItem, Item, ItemUse, Macro, MetaList, Path, Stmt, TraitItem, UseTree,
+    Visibility,
     spanned::Spanned as _,
     visit::{self, Visit},
 };
@@ -275,6 +276,8 @@ impl<'ast> Visit<'ast> for Visitor<'_, '_> {
     /// `pub(in crate::a)` imports nothing.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
-    /// Neither documentation nor an attribute is an import.
-    fn visit_attribute(&mut self, _: &'ast Attribute) {}
+    /// An attribute can name a function, as in `#[arg(value_parser = crate::a::parse)]`.
+    fn visit_meta_list(&mut self, list: &'ast MetaList) {
+        self.add_tokens(list.tokens.clone());
+    }
 }

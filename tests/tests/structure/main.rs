@@ -21,48 +21,52 @@ mod rules;
 mod rules_tests;
 mod sources;
 
-use std::{path::Path, process::Command, sync::LazyLock};
+use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use self::{package::Package, sources::Sources};
 
-/// Top-level folders of the server, top to bottom. A folder may import only from the folders after it.
-const SERVER_ORDER: [&str; 14] = [
-    "cli",
-    "settings",
-    "server",
-    "listener",
-    "worker",
-    "shared",
-    "udp",
-    "connection",
-    "session",
-    "telemetry",
-    "admission",
-    "proxy_protocol",
-    "logging",
-    "config",
+/// Top-level folders of the server, top to bottom. A folder imports only from the rows after its own.
+const SERVER_ORDER: &[&[&str]] = &[
+    &["cli"],
+    &["settings"],
+    &["server"],
+    &["listener", "worker"],
+    &["shared"],
+    &["udp"],
+    &["connection"],
+    &["session"],
+    &["telemetry"],
+    &["admission", "proxy_protocol"],
+    &["logging"],
+    &["config"],
 ];
 
-/// Top-level folders of the client, top to bottom. A folder may import only from the folders after it.
-const CLIENT_ORDER: [&str; 9] =
-    ["cli", "load", "ping", "interactive", "pipe", "echo", "net", "endpoint", "stdio"];
+/// Top-level folders of the client, top to bottom. A folder imports only from the rows after its own.
+const CLIENT_ORDER: &[&[&str]] = &[
+    &["cli"],
+    &["load", "ping", "interactive", "pipe"],
+    &["echo"],
+    &["net"],
+    &["endpoint"],
+    &["stdio"],
+];
+
+/// The README has to have fewer lines.
+const README_LINES: usize = 150;
 
 /// Everything that may be at the root of the repository.
-const ROOT: [&str; 23] = [
+const ROOT: [&str; 20] = [
     ".ci",
-    ".dockerignore",
     ".github",
     ".gitignore",
     "ARCHITECTURE.md",
     "BENCHMARKS.md",
     "CHANGELOG.md",
-    "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE",
     "Makefile",
     "README.md",
-    "SECURITY.md",
     "client",
     "clippy.toml",
     "common",
@@ -80,25 +84,10 @@ fn root() -> &'static Path {
 
 /// All packages whose structure is checked.
 static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
-    let programs_of_tests = [
-        "lib.rs",
-        "bench/main.rs",
-        "soak/main.rs",
-        "bin/bare_echo.rs",
-        "bin/bare_load/main.rs",
-        "bin/bench_client.rs",
-        "bin/thread_echo.rs",
-        "bin/tokio_echo.rs",
-    ];
-    let roots: [(&str, &[&str]); 4] = [
-        ("common", &["lib.rs"]),
-        ("server", &["lib.rs", "main.rs"]),
-        ("client", &["lib.rs", "main.rs"]),
-        ("tests", &programs_of_tests),
-    ];
-    roots
-        .map(|(name, roots)| {
-            Package::new(name, &Sources::read(&root().join(name).join("src")), roots)
+    ["common", "server", "client", "tests"]
+        .map(|name| {
+            let sources = Sources::read(&root().join(name).join("src"));
+            Package::new(name, &sources, &sources.crate_roots())
         })
         .into()
 });
@@ -126,13 +115,13 @@ fn folders_do_not_import_each_other_in_a_circle() {
 
 #[test]
 fn folders_of_the_server_import_only_from_folders_below() {
-    let violations = rules::upward_imports(package("server"), &SERVER_ORDER);
+    let violations = rules::upward_imports(package("server"), SERVER_ORDER);
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
 #[test]
 fn folders_of_the_client_import_only_from_folders_below() {
-    let violations = rules::upward_imports(package("client"), &CLIENT_ORDER);
+    let violations = rules::upward_imports(package("client"), CLIENT_ORDER);
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
@@ -154,12 +143,12 @@ fn files_have_at_most_400_lines() {
 #[test]
 fn the_repository_root_holds_only_what_it_should() {
     let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
-    let Ok(listed) = listed else { return };
-    // A source archive has no list of tracked files.
-    if !listed.status.success() || listed.stdout.is_empty() {
+    let listed = listed.map(|listed| listed.stdout).unwrap_or_default();
+    if listed.is_empty() {
+        println!("not checked: a source archive has no list of tracked files");
         return;
     }
-    let listed = String::from_utf8(listed.stdout).expect("names of tracked files are UTF-8");
+    let listed = String::from_utf8(listed).expect("names of tracked files are UTF-8");
     let mut stray: Vec<&str> = listed
         .split_terminator('\0')
         .map(|path| path.split('/').next().expect("a path has a first component"))
@@ -167,4 +156,11 @@ fn the_repository_root_holds_only_what_it_should() {
         .collect();
     stray.dedup();
     assert!(stray.is_empty(), "these do not belong at the root of the repository: {stray:?}");
+}
+
+#[test]
+fn the_readme_is_short() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md can be read");
+    let lines = readme.lines().count();
+    assert!(lines < README_LINES, "README.md has {lines} lines, and {README_LINES} are too many");
 }

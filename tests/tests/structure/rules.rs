@@ -47,30 +47,32 @@ pub(crate) fn folder_circles(package: &Package) -> Vec<String> {
     violations
 }
 
-/// Returns the imports that lead from a folder to one above it, and the folders that have no place in the order.
-pub(crate) fn upward_imports(package: &Package, order: &[&str]) -> Vec<String> {
-    let place = |file: &str| {
-        let (folder, _) = file.split_once('/')?;
-        order.iter().position(|one| *one == folder)
-    };
+/// Returns the imports that lead from a folder to one in its own row of the order or above, and the folders that have
+/// no place in the order.
+pub(crate) fn upward_imports(package: &Package, order: &[&[&str]]) -> Vec<String> {
+    let row = |folder: &str| order.iter().position(|row| row.contains(&folder));
+    let folder = |file| Some(str::split_once(file, '/')?.0);
     let folders: BTreeSet<&str> =
-        package.lines.keys().filter_map(|file| Some(file.split_once('/')?.0)).collect();
+        package.lines.keys().filter_map(|file| folder(&file[..])).collect();
     let unplaced = folders
         .iter()
-        .filter(|folder| !order.contains(folder))
+        .filter(|folder| row(folder).is_none())
         .map(|folder| format!("{} has no place in the order", package.shown(folder)));
     let absent = order
         .iter()
+        .copied()
+        .flatten()
         .filter(|folder| !folders.contains(*folder))
         .map(|folder| format!("{} is in the order and does not exist", package.shown(folder)));
     let upward = package
         .imports
         .iter()
         .filter(|import| {
-            let (from, to) = (place(&import.from), place(&import.to));
-            from.zip(to).is_some_and(|(from, to)| to < from)
+            let (from, to) = (folder(&import.from), folder(&import.to));
+            let rows = from.and_then(row).zip(to.and_then(row));
+            from != to && rows.is_some_and(|(from, to)| to <= from)
         })
-        .map(|import| format!("an import points up: {}", describe(package, import)));
+        .map(|import| format!("an import does not point down: {}", describe(package, import)));
     unplaced.chain(absent).chain(upward).collect()
 }
 

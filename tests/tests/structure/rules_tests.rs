@@ -115,6 +115,16 @@ fn a_path_in_a_macro_call_is_an_import() {
 }
 
 #[test]
+fn a_path_in_an_attribute_is_an_import() {
+    let package = library(&[
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "#[arg(long, value_parser = crate::b::parse)] struct A;"),
+        ("b.rs", "use crate::a;\npub fn parse() {}"),
+    ]);
+    assert_eq!(rules::file_circles(&package).len(), 1);
+}
+
+#[test]
 fn a_visibility_is_no_import() {
     let package = library(&[
         ("lib.rs", "mod a;"),
@@ -161,7 +171,7 @@ fn folders_can_be_in_a_circle_where_files_are_not() {
 }
 
 #[test]
-fn an_import_that_points_up_is_reported_with_its_path() {
+fn an_import_that_does_not_point_down_is_reported_with_its_path() {
     let files = [
         ("lib.rs", "mod high; mod low;"),
         ("high/mod.rs", "pub mod item;"),
@@ -170,13 +180,16 @@ fn an_import_that_points_up_is_reported_with_its_path() {
     ];
     let package = library(&files);
     assert_eq!(
-        rules::upward_imports(&package, &["high", "low"]),
-        ["an import points up: fixture/src/low/mod.rs:1 imports crate::high::item::Item \
-          (fixture/src/high/item.rs)"]
+        rules::upward_imports(&package, &[&["high"], &["low"]]),
+        [
+            "an import does not point down: fixture/src/low/mod.rs:1 imports crate::high::item::Item \
+          (fixture/src/high/item.rs)"
+        ]
     );
-    assert!(rules::upward_imports(&package, &["low", "high"]).is_empty());
+    assert_eq!(rules::upward_imports(&package, &[&["high", "low"]]).len(), 1);
+    assert!(rules::upward_imports(&package, &[&["low"], &["high"]]).is_empty());
     assert_eq!(
-        rules::upward_imports(&package, &["low", "other"]),
+        rules::upward_imports(&package, &[&["low"], &["other"]]),
         [
             "fixture/src/high has no place in the order",
             "fixture/src/other is in the order and does not exist",
@@ -194,7 +207,7 @@ fn a_program_imports_from_the_library_beside_it_by_its_name() {
         ("cli/args.rs", "use fixture::low::Low;"),
     ];
     let package = Package::new("fixture", &sources(&files), &["lib.rs", "main.rs"]);
-    let upward = rules::upward_imports(&package, &["low", "cli"]);
+    let upward = rules::upward_imports(&package, &[&["low"], &["cli"]]);
     assert_eq!(upward.len(), 1, "{upward:?}");
     assert!(upward[0].contains("fixture::low::Low"), "{upward:?}");
 }
@@ -222,4 +235,12 @@ fn folders_and_files_have_limits() {
         rules::undocumented_folders(&package),
         ["fixture/src/plain/mod.rs does not begin with a //! doc comment"]
     );
+}
+
+#[test]
+fn crates_begin_at_the_library_and_at_every_program() {
+    let files =
+        ["a/lib.rs", "a/main.rs", "b.rs", "bin/c.rs", "bin/d/e.rs", "bin/d/main.rs", "lib.rs"];
+    let sources = sources(&files.map(|path| (path, "")));
+    assert_eq!(sources.crate_roots(), ["a/main.rs", "bin/c.rs", "bin/d/main.rs", "lib.rs"]);
 }

@@ -14,6 +14,15 @@ impl Sources {
         sources
     }
 
+    /// Returns the files at which crates begin, by Cargo's rule: the library and the programs.
+    pub(crate) fn crate_roots(&self) -> Vec<&str> {
+        let is_root = |path: &&str| {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            *path == "lib.rs" || name == "main.rs" || folder == "bin"
+        };
+        self.0.keys().map(|path| &path[..]).filter(is_root).collect()
+    }
+
     fn read_folder(&mut self, folder: &Path, prefix: &str) {
         let entries = fs::read_dir(folder)
             .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
