@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::{case::Case, metric::Metric, peer::Peer, run::Run};
+use crate::{candidate::Candidate, case::Case, metric::Metric};
+
+/// Measured values of one run.
+pub(crate) type Run = BTreeMap<Metric, f64>;
 
 /// Key of the number of a run in the JSON.
 const ROUND: &str = "round";
@@ -21,9 +24,9 @@ pub(crate) struct Summary {
 pub(crate) struct CaseResults {
     pub case: Case,
     /// Runs by server and by round.
-    runs: BTreeMap<Peer, BTreeMap<usize, Run>>,
+    runs: BTreeMap<Candidate, BTreeMap<usize, Run>>,
     /// Failed runs, with the error.
-    pub failures: Vec<(Peer, String)>,
+    pub failures: Vec<(Candidate, String)>,
 }
 
 impl Summary {
@@ -50,16 +53,16 @@ impl CaseResults {
         Self { case, runs: BTreeMap::new(), failures: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, peer: Peer, round: usize, run: anyhow::Result<Run>) {
+    pub(crate) fn add(&mut self, candidate: Candidate, round: usize, run: anyhow::Result<Run>) {
         match run {
             Ok(run) => {
-                self.runs.entry(peer).or_default().insert(round, run);
+                self.runs.entry(candidate).or_default().insert(round, run);
             }
-            Err(error) => self.failures.push((peer, format!("{error:#}"))),
+            Err(error) => self.failures.push((candidate, format!("{error:#}"))),
         }
     }
 
-    pub(crate) fn peers(&self) -> impl Iterator<Item = Peer> {
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> {
         self.runs.keys().copied()
     }
 
@@ -67,18 +70,18 @@ impl CaseResults {
         self.runs.values().flat_map(BTreeMap::values).any(|run| run.contains_key(&metric))
     }
 
-    pub(crate) fn summary(&self, peer: Peer, metric: Metric) -> Option<Summary> {
-        let runs = self.runs.get(&peer)?;
+    pub(crate) fn summary(&self, candidate: Candidate, metric: Metric) -> Option<Summary> {
+        let runs = self.runs.get(&candidate)?;
         Summary::of(runs.values().filter_map(|run| run.get(&metric).copied()))
     }
 
     /// Returns the ratio to the floor.
-    pub(crate) fn ratio(&self, peer: Peer, metric: Metric) -> Option<Summary> {
-        self.ratio_to(peer, Peer::Floor, metric)
+    pub(crate) fn ratio(&self, candidate: Candidate, metric: Metric) -> Option<Summary> {
+        self.ratio_to(candidate, Candidate::Floor, metric)
     }
 
     /// Returns the summary of the ratios within each round, in which other activity has affected both servers.
-    pub(crate) fn ratio_to(&self, of: Peer, to: Peer, metric: Metric) -> Option<Summary> {
+    pub(crate) fn ratio_to(&self, of: Candidate, to: Candidate, metric: Metric) -> Option<Summary> {
         let (of, to) = (self.runs.get(&of)?, self.runs.get(&to)?);
         Summary::of(of.iter().filter_map(|(round, run)| {
             let (of, to) = (run.get(&metric)?, to.get(round)?.get(&metric)?);
@@ -90,15 +93,15 @@ impl CaseResults {
         let servers: BTreeMap<String, Value> = self
             .runs
             .iter()
-            .map(|(&peer, runs)| {
+            .map(|(&candidate, runs)| {
                 let by_metric = |summary: &dyn Fn(Metric) -> Option<Summary>| -> Value {
                     let figures = Metric::ALL.into_iter().filter_map(|metric| {
                         Some((metric.name().to_owned(), summary(metric)?.json()))
                     });
                     Value::Object(figures.collect())
                 };
-                let figures = by_metric(&|metric| self.summary(peer, metric));
-                let ratios = by_metric(&|metric| self.ratio(peer, metric));
+                let figures = by_metric(&|metric| self.summary(candidate, metric));
+                let ratios = by_metric(&|metric| self.ratio(candidate, metric));
                 let runs: Vec<Value> = runs
                     .iter()
                     .map(|(round, run)| {
@@ -111,13 +114,13 @@ impl CaseResults {
                     })
                     .collect();
                 let server = json!({ "figures": figures, "ratio_to_floor": ratios, "runs": runs });
-                (peer.name(), server)
+                (candidate.name(), server)
             })
             .collect();
         let failures: Vec<Value> = self
             .failures
             .iter()
-            .map(|(peer, why)| json!({ "server": peer.name(), "why": why }))
+            .map(|(candidate, why)| json!({ "server": candidate.name(), "why": why }))
             .collect();
         json!({
             "name": self.case.name,
@@ -139,12 +142,12 @@ mod tests {
         for (round, (ours, floor)) in
             [(90.0, 100.0), (30.0, 50.0), (80.0, 80.0)].into_iter().enumerate()
         {
-            results.add(Peer::Ours, round, Ok(Run::from([(Metric::Rate, ours)])));
-            results.add(Peer::Floor, round, Ok(Run::from([(Metric::Rate, floor)])));
+            results.add(Candidate::Ours, round, Ok(Run::from([(Metric::Rate, ours)])));
+            results.add(Candidate::Floor, round, Ok(Run::from([(Metric::Rate, floor)])));
         }
-        let ratio = results.ratio(Peer::Ours, Metric::Rate).unwrap();
+        let ratio = results.ratio(Candidate::Ours, Metric::Rate).unwrap();
         assert_eq!(ratio, Summary { median: 0.9, min: 0.6, max: 1.0 });
-        let median = results.summary(Peer::Ours, Metric::Rate).unwrap().median;
+        let median = results.summary(Candidate::Ours, Metric::Rate).unwrap().median;
         assert!((median - 80.0).abs() < 1e-9, "{median}");
     }
 

@@ -1,9 +1,9 @@
 //! The targets and the measured values. The report shows which targets are not met.
 
-use crate::{metric::Metric, peer::Peer, results::CaseResults};
+use crate::{candidate::Candidate, metric::Metric, results::CaseResults};
 
 /// Target, and the measured value.
-pub(crate) struct Target {
+pub(super) struct Target {
     pub what: String,
     pub bound: String,
     /// Measured value, with a remark.
@@ -37,7 +37,7 @@ impl Bound {
 }
 
 /// Returns the targets whose cases have run.
-pub(crate) fn of(results: &[CaseResults]) -> Vec<Target> {
+pub(super) fn of(results: &[CaseResults]) -> Vec<Target> {
     let results = Results(results);
     [steady(&results), worst(&results), resources(&results), others(&results)]
         .into_iter()
@@ -57,7 +57,7 @@ fn target(what: &str, bound: Bound, value: Option<f64>, remark: &str) -> Option<
 fn steady(results: &Results<'_>) -> Vec<Option<Target>> {
     let cases = [("50", "50 connections"), ("1000", "1,000 connections"), ("depth32", "depth 32")];
     let targets = cases.iter().flat_map(|(name, title)| {
-        let ratio = |metric| results.ratio(name, Peer::Ours, Peer::Floor, metric);
+        let ratio = |metric| results.ratio(name, Candidate::Ours, Candidate::Floor, metric);
         let cpu = format!("{title}: CPU relative to the floor");
         let rate = format!("{title}: throughput relative to the floor");
         [
@@ -71,11 +71,11 @@ fn steady(results: &Results<'_>) -> Vec<Option<Target>> {
 /// Returns the targets of the worst ratio of several cases.
 fn worst(results: &Results<'_>) -> Vec<Option<Target>> {
     let to_tokio = results.0.iter().filter_map(|case| {
-        let ratio = case.ratio_to(Peer::Ours, Peer::Tokio, Metric::Rate)?;
+        let ratio = case.ratio_to(Candidate::Ours, Candidate::Tokio, Metric::Rate)?;
         Some((ratio.median, case.case.title))
     });
     let to_log_off = ["1", "50", "1000", "10000"].into_iter().filter_map(|name| {
-        let ratio = results.ratio(name, Peer::OursLogged, Peer::Ours, Metric::Rate)?;
+        let ratio = results.ratio(name, Candidate::OursLogged, Candidate::Ours, Metric::Rate)?;
         Some((ratio, results.case(name)?.case.title))
     });
     let worst = |what, bound, (ratio, case): (f64, &str)| {
@@ -92,15 +92,16 @@ fn worst(results: &Results<'_>) -> Vec<Option<Target>> {
 
 /// Returns the targets of log records, memory and processor time.
 fn resources(results: &Results<'_>) -> Vec<Option<Target>> {
-    let records = results.figure("depth32", Peer::OursLogged, Metric::Rate).map(|rate| 2.0 * rate);
-    let idle = results.figure("idle", Peer::OursLogged, Metric::IdleBytes);
-    let growth = |peer| {
-        let many = results.figure("10000", peer, Metric::Cpu)?;
-        Some(many / results.figure("50", peer, Metric::Cpu)?)
+    let records =
+        results.figure("depth32", Candidate::OursLogged, Metric::Rate).map(|rate| 2.0 * rate);
+    let idle = results.figure("idle", Candidate::OursLogged, Metric::IdleBytes);
+    let growth = |candidate| {
+        let many = results.figure("10000", candidate, Metric::Cpu)?;
+        Some(many / results.figure("50", candidate, Metric::Cpu)?)
     };
-    let floor = growth(Peer::Floor);
+    let floor = growth(Candidate::Floor);
     let floor = floor.map_or_else(String::new, |floor| format!(" (the floor: {floor:.2})"));
-    let growth = growth(Peer::Ours);
+    let growth = growth(Candidate::Ours);
     vec![
         target("depth 32: log records per second", AtLeast(2e6), records, ""),
         target("resident bytes per idle connection", AtMost(256.0), idle, ""),
@@ -110,15 +111,21 @@ fn resources(results: &Results<'_>) -> Vec<Option<Target>> {
 
 /// Returns the targets of fairness, churn, a single connection and many processes.
 fn others(results: &Results<'_>) -> Vec<Option<Target>> {
-    let fairness = [(Peer::Floor, "the floor"), (Peer::Tokio, "tokio")].map(|(peer, name)| {
-        let what = format!("50 beside streams: p99 relative to {name}");
-        target(&what, AtMost(1.0), results.ratio("fairness", Peer::Ours, peer, Metric::P99), "")
-    });
+    let fairness =
+        [(Candidate::Floor, "the floor"), (Candidate::Tokio, "tokio")].map(|(candidate, name)| {
+            let what = format!("50 beside streams: p99 relative to {name}");
+            target(
+                &what,
+                AtMost(1.0),
+                results.ratio("fairness", Candidate::Ours, candidate, Metric::P99),
+                "",
+            )
+        });
     let cases =
         [("churn", "churn", 0.95), ("1", "1 connection", 2.0), ("procs", "50 processes", 0.97)];
     let rates = cases.map(|(name, title, min)| {
         let what = format!("{title}: throughput relative to the floor");
-        let ratio = results.ratio(name, Peer::Ours, Peer::Floor, Metric::Rate);
+        let ratio = results.ratio(name, Candidate::Ours, Candidate::Floor, Metric::Rate);
         target(&what, AtLeast(min), ratio, "")
     });
     fairness.into_iter().chain(rates).collect()
@@ -131,11 +138,11 @@ impl Results<'_> {
         self.0.iter().find(|case| case.case.name == name)
     }
 
-    fn ratio(&self, case: &str, of: Peer, to: Peer, metric: Metric) -> Option<f64> {
+    fn ratio(&self, case: &str, of: Candidate, to: Candidate, metric: Metric) -> Option<f64> {
         Some(self.case(case)?.ratio_to(of, to, metric)?.median)
     }
 
-    fn figure(&self, case: &str, of: Peer, metric: Metric) -> Option<f64> {
+    fn figure(&self, case: &str, of: Candidate, metric: Metric) -> Option<f64> {
         Some(self.case(case)?.summary(of, metric)?.median)
     }
 }
@@ -143,13 +150,15 @@ impl Results<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{case, run::Run};
+    use crate::{case, results::Run};
 
     #[test]
     fn a_target_is_met_if_its_bound_holds() {
         let mut churn = CaseResults::new(case::parse("churn").unwrap());
-        for (peer, rate) in [(Peer::Ours, 90.0), (Peer::Floor, 100.0), (Peer::Tokio, 80.0)] {
-            churn.add(peer, 0, Ok(Run::from([(Metric::Rate, rate)])));
+        for (candidate, rate) in
+            [(Candidate::Ours, 90.0), (Candidate::Floor, 100.0), (Candidate::Tokio, 80.0)]
+        {
+            churn.add(candidate, 0, Ok(Run::from([(Metric::Rate, rate)])));
         }
         let targets = of(&[churn]);
         let met: Vec<_> =

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 
-use crate::usage::{as_f64, machine_busy};
+use super::usage::{as_f64, machine_busy};
 
 /// Time over which its load is measured at the start.
 const START_WINDOW: Duration = Duration::from_millis(500);
@@ -79,12 +79,12 @@ fn output_of(program: &str, args: &[&str]) -> String {
 
 /// Waits until the machine is idle: until other processes and the writes of the last run have ended. The wait is
 /// limited, and the results include the share of other processes.
-pub(crate) struct Quiet {
+pub(crate) struct IdleWait {
     /// Remaining time to wait, for all runs together.
     patience: Duration,
 }
 
-impl Quiet {
+impl IdleWait {
     pub(crate) fn new(patience: Duration) -> Self {
         Self { patience }
     }

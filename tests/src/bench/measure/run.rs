@@ -1,7 +1,6 @@
 //! One run: a server, a load, and the values measured meanwhile.
 
 use std::{
-    collections::BTreeMap,
     thread,
     time::{Duration, Instant},
 };
@@ -10,16 +9,17 @@ use anyhow::{Context as _, ensure};
 use rustix::process::{Resource, getrlimit};
 use serde_json::Value;
 
-use crate::{
-    case::{ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, STREAM_DEPTH, STREAM_SIZE, WARM_UP},
+use super::{
     load::{Load, Shape},
-    metric::Metric,
-    peer::{Peer, Server},
+    server::Server,
     usage::{as_f64, machine_busy, memory_kib},
 };
-
-/// Measured values of one run.
-pub(crate) type Run = BTreeMap<Metric, f64>;
+use crate::{
+    candidate::Candidate,
+    case::{ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, STREAM_DEPTH, STREAM_SIZE, WARM_UP},
+    metric::Metric,
+    results::Run,
+};
 
 /// Number of descriptors that a server needs besides those of connections, with a reserve.
 const SPARE_DESCRIPTORS: usize = 500;
@@ -31,16 +31,17 @@ const SETTLE: Duration = Duration::from_millis(200);
 const BESIDE: Shape =
     Shape { mode: "echo", connections: ACTIVE, size: ACTIVE_SIZE, depth: 1, warm_up: WARM_UP };
 
-pub(crate) struct Bench {
+/// Settings of every run.
+pub(crate) struct Settings {
     /// Number of threads of a server.
     pub threads: usize,
     /// Duration of a measurement.
     pub duration: Duration,
 }
 
-impl Bench {
-    pub(crate) fn run(&self, case: &Case, peer: Peer) -> anyhow::Result<Run> {
-        let server = Server::start(peer, self.threads)?;
+impl Settings {
+    pub(crate) fn run(&self, case: &Case, candidate: Candidate) -> anyhow::Result<Run> {
+        let server = Server::start(candidate, self.threads)?;
         let mut run = Run::new();
         let messages = match case.kind {
             Kind::Echo { connections, size, depth } => {
@@ -64,7 +65,7 @@ impl Bench {
             Kind::Idle => self.idle(&server, &mut run)?,
             Kind::Fairness => self.fairness(&server, &mut run)?,
         };
-        if peer == Peer::OursLogged {
+        if candidate == Candidate::OursLogged {
             let records = server.count_message_records()?;
             ensure!(
                 records >= 2 * messages,

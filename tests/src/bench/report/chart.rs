@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::{metric::Metric, peer::Peer, results::CaseResults};
+use crate::{candidate::Candidate, metric::Metric, results::CaseResults};
 
 /// Servers in the chart, and the colour of their bars.
-const SERIES: [(Peer, &str); 4] = [
-    (Peer::Ours, "#1f6feb"),
-    (Peer::OursLogged, "#8ab8ff"),
-    (Peer::Tokio, "#e08a1e"),
-    (Peer::Thread, "#9a9a9a"),
+const SERIES: [(Candidate, &str); 4] = [
+    (Candidate::Ours, "#1f6feb"),
+    (Candidate::OursLogged, "#8ab8ff"),
+    (Candidate::Tokio, "#e08a1e"),
+    (Candidate::Thread, "#9a9a9a"),
 ];
 
 /// Panels of the chart, from top to bottom.
@@ -32,7 +32,9 @@ const MAX_RATIO: f64 = 2.5;
 pub(crate) fn svg(results: &[CaseResults]) -> String {
     let cases: Vec<&CaseResults> = results
         .iter()
-        .filter(|case| PANELS.iter().all(|&(metric, _)| case.ratio(Peer::Ours, metric).is_some()))
+        .filter(|case| {
+            PANELS.iter().all(|&(metric, _)| case.ratio(Candidate::Ours, metric).is_some())
+        })
         .collect();
     let height = TOP + 2.0 * (PANEL + PANEL_GAP);
     let mut svg = format!(
@@ -41,8 +43,8 @@ pub(crate) fn svg(results: &[CaseResults]) -> String {
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
     );
     let mut x = LEFT;
-    for (peer, colour) in SERIES {
-        let title = peer.title();
+    for (candidate, colour) in SERIES {
+        let title = candidate.title();
         let _ = writeln!(
             svg,
             "<rect x=\"{x}\" y=\"12\" width=\"12\" height=\"12\" fill=\"{colour}\"/>"
@@ -73,10 +75,10 @@ fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&C
                 top + PANEL + 16.0 + 13.0 * f64::from(line),
             );
         }
-        for (bar, (peer, colour)) in (0_u8..).zip(SERIES) {
-            let Some(ratio) = case.ratio(peer, metric) else { continue };
+        for (bar, (candidate, colour)) in (0_u8..).zip(SERIES) {
+            let Some(ratio) = case.ratio(candidate, metric) else { continue };
             let (x, width) = (left + group * (0.12 + f64::from(bar) * BAR), group * BAR * 0.9);
-            let title = format!("{}, {}", case.case.title, peer.title());
+            let title = format!("{}, {}", case.case.title, candidate.title());
             draw_bar(svg, (x, top, width), ratio.median, colour, &title);
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::peer::sibling;
+use super::server::sibling;
 
 /// Number of connections, and what each does.
 #[derive(Clone, Copy, Debug)]

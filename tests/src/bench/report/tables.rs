@@ -1,0 +1,111 @@
+//! Tables of the results: targets, ratios, values.
+
+use std::fmt::Write as _;
+
+use super::{table::table, targets};
+use crate::{
+    candidate::Candidate,
+    case::{ACTIVE_SIZE, Kind},
+    metric::Metric,
+    results::{CaseResults, Summary},
+};
+
+/// Metrics with a table of ratios, and the heading of each.
+const RATIOS: [(Metric, &str); 4] = [
+    (Metric::Rate, "Throughput (more is better)"),
+    (Metric::Cpu, "Server CPU per message (less is better)"),
+    (Metric::P99, "p99 of the round trip (less is better)"),
+    (Metric::Peak, "Peak memory (less is better)"),
+];
+
+/// Metrics whose range is in the tables. The range of the others is in the JSON.
+const WITH_RANGE: [Metric; 3] = [Metric::Rate, Metric::Cpu, Metric::P99];
+
+/// Returns all tables: targets, ratios, values.
+pub(crate) fn tables(results: &[CaseResults]) -> String {
+    let mut text = String::from("## Targets\n\n");
+    text.push_str(&target_table(results));
+    text.push_str("\n## Ratios to the floor\n\nMedian (minimum–maximum) of the rounds.\n");
+    for (metric, what) in RATIOS {
+        let _ = write!(text, "\n### {what}\n\n{}", ratios(results, metric));
+    }
+    text.push_str("\n## Values\n\nMedians of the rounds, in part with (minimum–maximum).\n");
+    for case in results {
+        let _ = write!(text, "\n### {}\n\n{}", heading(case), values(case));
+        for (candidate, why) in &case.failures {
+            let _ = write!(text, "\n{} failed: {why}\n", candidate.title());
+        }
+    }
+    text
+}
+
+fn target_table(results: &[CaseResults]) -> String {
+    let mut rows = vec![["target", "bound", "measured", "met"].map(str::to_owned).to_vec()];
+    rows.extend(targets::of(results).into_iter().map(|target| {
+        let met = if target.is_met { "yes" } else { "**no**" };
+        vec![target.what, target.bound, target.measured, met.to_owned()]
+    }));
+    table(&rows)
+}
+
+/// Returns a table with a row per case and a column per server.
+fn ratios(results: &[CaseResults], metric: Metric) -> String {
+    let mut candidates: Vec<Candidate> = results.iter().flat_map(CaseResults::candidates).collect();
+    candidates.sort_unstable();
+    candidates.dedup();
+    candidates.retain(|&candidate| candidate != Candidate::Floor);
+    let head = ["case"].into_iter().chain(candidates.iter().map(|candidate| candidate.title()));
+    let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+    for case in results.iter().filter(|case| case.has(metric)) {
+        let cells = candidates
+            .iter()
+            .map(|&candidate| case.ratio(candidate, metric).map_or("–".into(), with_range));
+        rows.push([case.case.title.to_owned()].into_iter().chain(cells).collect());
+    }
+    table(&rows)
+}
+
+fn with_range(ratio: Summary) -> String {
+    format!("**{:.2}** ({:.2}–{:.2})", ratio.median, ratio.min, ratio.max)
+}
+
+/// Returns a table with a row per server and a column per metric.
+fn values(case: &CaseResults) -> String {
+    let metrics: Vec<Metric> = Metric::ALL.into_iter().filter(|&metric| case.has(metric)).collect();
+    let head = ["server"].into_iter().chain(metrics.iter().map(|metric| metric.heading()));
+    let mut rows = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+    for candidate in case.candidates() {
+        let cells = metrics.iter().map(|&metric| match case.summary(candidate, metric) {
+            None => "–".into(),
+            Some(summary) if WITH_RANGE.contains(&metric) => format!(
+                "{} ({}–{})",
+                metric.show(summary.median),
+                metric.show(summary.min),
+                metric.show(summary.max)
+            ),
+            Some(summary) => metric.show(summary.median),
+        });
+        rows.push([candidate.title().to_owned()].into_iter().chain(cells).collect());
+    }
+    table(&rows)
+}
+
+fn heading(case: &CaseResults) -> String {
+    match case.case.kind {
+        Kind::Echo { connections, size, depth } => {
+            let plural = if connections == 1 { "" } else { "s" };
+            format!("{connections} connection{plural} x {size} bytes, depth {depth}")
+        }
+        Kind::Processes(processes) => {
+            format!("{processes} processes of 1 connection x {ACTIVE_SIZE} bytes, depth 1")
+        }
+        Kind::Churn { connections, size } => {
+            format!("Churn: {connections} connections that each echo {size} bytes and close")
+        }
+        Kind::Idle => "Idle: 50 active connections beside idle ones".into(),
+        Kind::Fairness => {
+            "Fairness: 50 interactive connections beside one stream of 1 MB writes per worker"
+                .into()
+        }
+    }
+}
