@@ -23,7 +23,7 @@ struct State {
     bytes: Vec<u8>,
     /// True after the last byte: the program or the reader has closed its end.
     ended: bool,
-    /// What the collecting thread does after its next read.
+    /// Mode of the collecting thread after its next read.
     reading: Reading,
 }
 

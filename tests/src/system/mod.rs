@@ -1,4 +1,4 @@
-//! What the kernel reports about processes and sockets, and what it does to them.
+//! Processes and sockets as the kernel reports them, and signals and limits of processes.
 //!
 //! It must not know which programs run. Start with [`procfs`].
 //!

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0s", value_parser = duration)]
     pub(crate) warm_up: Duration,
 
-    /// What each connection does
+    /// Behavior of each connection
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: Mode,
 

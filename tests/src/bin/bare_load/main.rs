@@ -25,7 +25,7 @@ mod socket;
 use std::io::{self, Read as _, Write as _};
 
 use clap::Parser as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tests::system::process::raise_descriptor_limit;
 
 use self::{
     args::{Args, Mode, SOCKET_CAPACITY},
@@ -38,7 +38,7 @@ use self::{
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    raise_descriptor_limit()?;
+    raise_descriptor_limit();
     let mut load: Box<dyn Load> = match args.mode {
         Mode::Churn => Box::new(Churn::connect(&args)?),
         Mode::Idle => {
@@ -80,10 +80,4 @@ fn wait_for_end_of_input() -> anyhow::Result<()> {
 
 fn print(line: &str) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout(), "{line}")?)
-}
-
-/// Raises the soft limit of descriptors to the hard limit: each connection needs one.
-fn raise_descriptor_limit() -> anyhow::Result<()> {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }

@@ -24,7 +24,7 @@ pub(crate) struct Small {
     epoll: OwnedFd,
     connections: Vec<Connection>,
     size: usize,
-    /// As many messages as each connection has in flight.
+    /// The messages that each connection has in flight.
     messages: Vec<u8>,
     events: Vec<Event>,
     buffer: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What all connections share: counts, and a message of another connection.
+//! State that all connections share: counts, and a message of another connection.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard},

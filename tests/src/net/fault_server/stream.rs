@@ -14,7 +14,7 @@ pub(super) struct FaultyEcho {
     held: Vec<u8>,
 }
 
-/// What the connection does after a reply.
+/// Next step of a connection after a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Continue,
