@@ -164,19 +164,18 @@ fn leaks(samples: &[Sample]) -> io::Result<Option<Vec<String>>> {
     let lines = [
         (
             memory,
-            format!("heap and stacks {:+.1} KiB", memory.grown / 1024.0),
+            format!("heap and stacks: {:+.1} KiB", memory.grown / 1024.0),
             format!("{} KiB", memory.allowed / 1024.0),
         ),
         (
             descriptors,
-            format!("descriptors {:+.1}", descriptors.grown),
+            format!("descriptors: {:+.1}", descriptors.grown),
             descriptors.allowed.to_string(),
         ),
     ];
     let mut leaks = Vec::new();
     for (growth, grown, allowed) in lines {
-        let line =
-            format!("{grown} by their slope over {}, {allowed} allowed", clock(evaluation.over));
+        let line = format!("{grown} over {} (slope), limit {allowed}", clock(evaluation.over));
         if growth.is_leak() {
             leaks.push(line);
         } else {
