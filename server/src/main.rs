@@ -7,11 +7,11 @@ use std::{io::Write as _, process::ExitCode};
 use anyhow::Context as _;
 use common::cli::status;
 use server::{
-    BindError, Server, logging, rlimit,
+    Server, logging, rlimit,
     settings::{Settings, Sources},
 };
 
-use crate::cli::{args, commands, reload_signal::ReloadSignal, signals, systemd};
+use crate::cli::{advice, args, commands, reload_signal::ReloadSignal, signals, systemd};
 
 fn main() -> ExitCode {
     let (command, matches) = args::parse();
@@ -49,7 +49,8 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     for warning in settings.warnings() {
         log::warn!("{warning}");
     }
-    let server = Server::bind_with(config, inherited).map_err(|error| with_flag(&error))?;
+    let server = Server::bind_with(config, inherited)
+        .map_err(|error| anyhow::Error::msg(advice::bind_error(&error)))?;
     let handle = server.handle();
     let liveness = handle.liveness();
     let reopen_log = log_options.file.is_some().then(|| log.reopen());
@@ -65,10 +66,4 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
     server.run_with(|| systemd::notify_ready(liveness))?;
     drop(log);
     Ok(stop_signal.get().map_or(status::SUCCESS, status::signalled))
-}
-
-/// Adds the flag that the advice of the error is about.
-fn with_flag(error: &BindError) -> anyhow::Error {
-    let flag = if error.is_port_shareable() { " (--reuse-port)" } else { "" };
-    anyhow::anyhow!("{error}{flag}")
 }

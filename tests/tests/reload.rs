@@ -129,7 +129,7 @@ fn an_address_that_cannot_be_bound_does_not_affect_other_listeners() {
     let server = &configured.server;
     configured.reload(&format!("listen = ['tcp://127.0.0.1:0', 'tcp://{}']", other.address()));
     let refusal = format!(
-        "ERROR - Configuration not reloaded: cannot listen on {}: .*; nothing has changed$",
+        "ERROR - Configuration not reloaded: cannot listen on {}: .* --reuse-port; nothing has changed$",
         other.address()
     );
     server.wait_for_log(&refusal);

@@ -214,7 +214,7 @@ fn a_second_server_on_the_same_port_needs_reuse_port_on_both() {
     assert_eq!(second.code(), 1);
     let line = second.error_line();
     assert!(line.contains(&format!("cannot listen on {url}: address already in use")), "{line}");
-    assert!(line.ends_with("or let both share it (--reuse-port)"), "{line}");
+    assert!(line.ends_with("or start both with --reuse-port"), "{line}");
     exchange(&client(), address(&server), b"still here");
 
     let first = start("udp://127.0.0.1:0", &["--reuse-port"]);

@@ -4,6 +4,7 @@
 //!
 //! Read [`args`] first.
 
+pub(crate) mod advice;
 pub(crate) mod args;
 pub(crate) mod commands;
 pub(crate) mod reload_signal;

@@ -16,7 +16,7 @@ use server::{
     settings::{Settings, Sources},
 };
 
-use super::systemd;
+use super::{advice, systemd};
 
 /// The state that a reload replaces.
 pub(crate) struct ReloadSignal<Reopen> {
@@ -79,7 +79,8 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
         let need_restart = match self.handle.reload(&config) {
             Ok(need_restart) => need_restart,
             Err(error) => {
-                error!(event = "not-reloaded"; "Configuration not reloaded: {error}");
+                let reason = advice::reload_error(&error);
+                error!(event = "not-reloaded"; "Configuration not reloaded: {reason}");
                 match error {
                     ReloadError::Unchanged(_) => return,
                     ReloadError::Partly(_) => Vec::new(),

@@ -70,9 +70,7 @@ impl BindError {
 /// Returns the text of a system error, with advice.
 fn with_advice(error: &io::Error) -> String {
     let advice = match Errno::from_io_error(error) {
-        Some(Errno::ADDRINUSE) => {
-            "another program listens there: stop it, choose another port, or let both share it"
-        }
+        Some(Errno::ADDRINUSE) => "another program listens there",
         Some(Errno::ADDRNOTAVAIL) => "it is not an address of this machine: choose one that is",
         Some(Errno::ACCESS) => "choose a port above 1023 or grant CAP_NET_BIND_SERVICE",
         _ => return reason(error),

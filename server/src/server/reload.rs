@@ -31,11 +31,31 @@ pub(super) struct Reloader {
 #[derive(Debug, Error)]
 pub enum ReloadError {
     /// A listener cannot be opened, so nothing has changed.
-    #[error("{0}; nothing has changed")]
+    #[error("{}; {}", self.cause(), self.outcome())]
     Unchanged(BindError),
     /// A listener cannot be opened although another was closed to free its port. Everything else has changed.
-    #[error("{0}; the listener that had its port is closed, all other changes are applied")]
+    #[error("{}; {}", self.cause(), self.outcome())]
     Partly(BindError),
+}
+
+impl ReloadError {
+    /// Returns the reason why the listener cannot be opened.
+    #[must_use]
+    pub fn cause(&self) -> &BindError {
+        let (Self::Unchanged(cause) | Self::Partly(cause)) = self;
+        cause
+    }
+
+    /// Describes how much of the reload is applied.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unchanged(_) => "nothing has changed",
+            Self::Partly(_) => {
+                "the listener that had its port is closed, all other changes are applied"
+            }
+        }
+    }
 }
 
 /// The next state of a configured listener.

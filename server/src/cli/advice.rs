@@ -1,0 +1,17 @@
+//! Errors of the server with advice that names flags, which the server does not know.
+
+use server::{BindError, ReloadError};
+
+/// Describes why the server cannot listen, with advice.
+pub(crate) fn bind_error(error: &BindError) -> String {
+    if error.is_port_shareable() {
+        format!("{error}: stop it, choose another port, or start both with --reuse-port")
+    } else {
+        error.to_string()
+    }
+}
+
+/// Describes why a reload failed, with advice.
+pub(crate) fn reload_error(error: &ReloadError) -> String {
+    format!("{}; {}", bind_error(error.cause()), error.outcome())
+}
