@@ -231,8 +231,11 @@ fn the_server_exits_with_1_if_the_poll_of_a_thread_fails() {
         let (status, log) = server.wait_with_log();
         drop(strace);
         assert_eq!(status.code(), Some(1), "{log}");
-        assert!(log.contains(" - ERROR - The server stops: invalid argument"), "{log}");
-        assert!(log.trim_end().ends_with("the log says how"), "{log}");
+        assert!(
+            log.contains(" - ERROR - The server stops: a thread failed: invalid argument"),
+            "{log}"
+        );
+        assert!(log.trim_end().ends_with("see the log for the cause"), "{log}");
         for mut peer in peers {
             // The connection ends, with or without a reset.
             let _ = peer.stream().read_to_end(&mut Vec::new());
