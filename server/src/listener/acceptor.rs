@@ -147,10 +147,6 @@ impl<'a> Acceptor<'a> {
             }
             self.poll(events, [pause, left].into_iter().flatten().min())?;
         }
-        if let Some(waiting) = self.waiting.take() {
-            let (policy, ip) = waiting.admitted_as();
-            self.shared.limits.release(policy, ip);
-        }
         Ok(())
     }
 
@@ -241,8 +237,8 @@ impl<'a> Acceptor<'a> {
     }
 
     fn admit(&mut self, stream: OwnedFd, peer: Peer, policy: Arc<ConnectionPolicy>) {
-        match self.shared.limits.acquire(&policy, policy.source_of(&peer)) {
-            Ok(()) => self.waiting = Some(Incoming::New(stream.into(), peer, policy)),
+        match self.shared.limits.admit(&policy, policy.source_of(&peer)) {
+            Ok(permit) => self.waiting = Some(Incoming::New(stream.into(), peer, permit)),
             Err(limit) => self.reject(stream.into(), &peer, &policy, limit),
         }
     }

@@ -198,8 +198,6 @@ fn open_all(
 /// Closes the connections that no worker took before the workers ended.
 fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
     while let Some(incoming) = shared.dispatch.pop() {
-        let (policy, ip) = incoming.admitted_as();
-        shared.limits.release(policy, ip);
         if let Incoming::Migrated(connection) = incoming {
             let telemetry = ConnectionEvents::new(&shared.counters.workers[0], false);
             telemetry.drain_timed_out(connection.peer(), connection.unsent());
