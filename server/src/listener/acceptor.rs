@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Write as _},
     os::fd::OwnedFd,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
@@ -119,7 +119,9 @@ impl<'a> Acceptor<'a> {
         match command {
             Command::Open(listener) => {
                 let address = listener.address();
+                let policy = Arc::clone(&listener.policy);
                 if let Err(error) = self.listeners.add(listener, &self.poll) {
+                    policy.has_failed.store(true, SeqCst);
                     error!(event = "not-reloaded"; "Cannot listen on {address}: {}", reason(&error));
                 }
             }
@@ -132,7 +134,7 @@ impl<'a> Acceptor<'a> {
     fn accept_backlogs(&mut self, events: &mut Events) -> io::Result<()> {
         let deadline = self.shared.drain_deadline();
         // Listeners that a reload was about to open stay closed.
-        self.control.clear();
+        self.control.close();
         self.listeners.mark_all_ready();
         while self.shared.phase.get() == Phase::Draining {
             let pause = match self.accept_all() {

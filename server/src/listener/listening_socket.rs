@@ -8,7 +8,7 @@ use mio::{
     net::{TcpListener, UnixListener},
 };
 
-use super::socket_file::SocketFile;
+use super::socket_file::{SocketFile, SocketFileId};
 use crate::{
     admission::{ConnectionPolicy, Peer},
     udp::UdpListener,
@@ -43,7 +43,7 @@ pub(crate) enum ListeningSocket {
 #[derive(Debug)]
 pub(crate) struct UnixListeningSocket {
     /// Removed with the socket, unless the socket is inherited; dropped before it.
-    pub(crate) _file: Option<SocketFile>,
+    pub(crate) file: Option<SocketFile>,
     pub(crate) listener: UnixListener,
     /// Name of the socket. Its clients have no names and are numbered.
     pub(crate) name: Arc<str>,
@@ -90,6 +90,16 @@ impl StreamListener {
 }
 
 impl BoundListener {
+    /// Returns the file of a Unix socket that is not inherited.
+    pub(crate) fn socket_file(&self) -> Option<&SocketFileId> {
+        match self {
+            Self::Stream(StreamListener { socket: ListeningSocket::Unix(socket), .. }) => {
+                socket.file.as_ref().map(SocketFile::id)
+            }
+            Self::Stream(_) | Self::Udp(_) => None,
+        }
+    }
+
     /// Returns the endpoint with its actual port.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         match self {
