@@ -20,10 +20,10 @@ use log::{debug, error, info, warn};
 use mio::{Events, Poll};
 
 use super::{
-    accept_error::concerns_one_peer,
+    accept_error::{concerns_one_peer, is_descriptor_shortage},
     control::{AcceptorControl, Ack, Command},
     listener_set::ListenerSet,
-    listening_socket::StreamListener,
+    listening_socket::{ListeningSocket, StreamListener},
 };
 use crate::{
     admission::{ConnectionPolicy, LimitReached, Peer, rejection_reply},
@@ -208,7 +208,7 @@ impl<'a> Acceptor<'a> {
                 self.listeners.ready.rotate_left(1);
                 self.admit(stream, peer, policy);
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(error) if is_backlog_empty(&error, &slot.listener.socket) => {
                 if slot.closing.is_some() {
                     self.listeners.close(key);
                     return None;
@@ -263,4 +263,10 @@ impl<'a> Acceptor<'a> {
                 "Refused {peer}: at the limit of {limit}{suppressed}");
         }
     }
+}
+
+/// Returns whether an error of `accept` means that the backlog is empty. Without a free descriptor the kernel
+/// reports that first, also for an empty backlog, so the socket is polled.
+fn is_backlog_empty(error: &io::Error, socket: &ListeningSocket) -> bool {
+    error.kind() == ErrorKind::WouldBlock || is_descriptor_shortage(error) && !socket.is_readable()
 }

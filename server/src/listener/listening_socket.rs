@@ -1,12 +1,18 @@
 //! Bound listeners and their listening sockets, of every kind.
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+};
 
 use common::endpoint::Endpoint;
 use mio::{
     event::Source,
     net::{TcpListener, UnixListener},
 };
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::socket_file::{SocketFile, SocketFileId};
 use crate::{
@@ -68,6 +74,17 @@ impl ListeningSocket {
                 Ok((stream.into(), Peer::Local(Arc::clone(&local.name), local.accepted)))
             }
         }
+    }
+
+    /// Returns whether a connection is in the backlog, as far as the kernel can tell without accepting it.
+    pub(crate) fn is_readable(&self) -> bool {
+        let fd = match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(socket) => socket.listener.as_fd(),
+        };
+        // If the poll fails, the caller retries by the clock.
+        poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&Timespec::default()))
+            .is_ok_and(|ready| ready > 0)
     }
 
     /// Returns the event source for the poll.
