@@ -5,11 +5,13 @@ use std::{io::Write as _, process::ExitCode};
 use client::{Args, Config};
 use common::cli::{
     parse_args,
+    signals::unblock,
     status::{FAILED, SUCCESS},
     usage_error,
 };
 
 fn main() -> ExitCode {
+    unblock();
     let args: Args = parse_args();
     let config = Config::try_from(args).unwrap_or_else(|error| usage_error(&error.to_string()));
     match client::run(&config) {

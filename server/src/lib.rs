@@ -55,7 +55,7 @@ mod worker;
 pub use self::{
     config::{Config, FixedSetting, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
     listener::{BindError, InheritedSocket},
-    server::{Handle, Liveness, ReloadError, RunError, Server},
+    server::{Handle, ListenerError, Liveness, ReloadError, Reloaded, RunError, Server},
     shared::Phase,
     telemetry::Stats,
 };

@@ -11,7 +11,9 @@ use server::{
     settings::{Settings, Sources},
 };
 
-use crate::cli::{advice, args, commands, reload_signal::ReloadSignal, signals, systemd};
+use crate::cli::{
+    advice, args, commands, reload_signal::ReloadSignal, signals::EarlySignals, systemd,
+};
 
 fn main() -> ExitCode {
     let (command, matches) = args::parse();
@@ -30,17 +32,16 @@ fn main() -> ExitCode {
 }
 
 fn serve(sources: Sources) -> anyhow::Result<u8> {
+    // First, since reading the settings takes time.
+    let signals = EarlySignals::collect().context("cannot listen for signals")?;
     match sources.load() {
-        Ok(settings) => run(sources, settings),
+        Ok(settings) => run(sources, settings, signals),
         Err(diagnostics) => Ok(commands::reject("error: ", &diagnostics)),
     }
 }
 
-fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
+fn run(sources: Sources, settings: Settings, signals: EarlySignals) -> anyhow::Result<u8> {
     rlimit::raise_limit();
-    if sources.file().is_some() {
-        signals::ignore_reload_until_ready().context("cannot listen for signals")?;
-    }
     let inherited = systemd::sockets()?;
     let inherited_at: Vec<_> = inherited.iter().map(|socket| socket.endpoint().clone()).collect();
     let (config, log_options) = settings.resolve_with(&inherited_at);
@@ -62,7 +63,7 @@ fn run(sources: Sources, settings: Settings) -> anyhow::Result<u8> {
         inherited_at,
         reopen_log,
     };
-    let stop_signal = signals::listen(handle, reload).context("cannot listen for signals")?;
+    let stop_signal = signals.handle(handle, reload).context("cannot listen for signals")?;
     server.run_with(|| systemd::notify_ready(liveness))?;
     drop(log);
     Ok(stop_signal.get().map_or(status::SUCCESS, status::signalled))

@@ -15,7 +15,7 @@ use common::{
     endpoint::{Endpoint, HostPort},
     protocol::Protocol,
 };
-use server::{Config, Handle, Listener, ReloadError, RunError, Server, Stats};
+use server::{Config, Handle, Listener, ListenerError, ReloadError, RunError, Server, Stats};
 
 /// A server that runs in a thread.
 struct RunningServer {
@@ -126,7 +126,7 @@ fn a_listener_that_cannot_be_bound_leaves_everything_unchanged() {
     config.listeners = vec![Listener::new(Endpoint::Tcp(other.addr.clone()))];
     config.listeners.push(Listener::tcp("127.0.0.1", 0));
     let error = server.handle.reload(&config).unwrap_err();
-    assert!(matches!(error, ReloadError::Unchanged(_)), "{error}");
+    assert!(matches!(error, ReloadError::Bind(_)), "{error}");
     assert_eq!(echo(server.connect(), b"first server"), b"first server");
     assert_eq!(echo(other.connect(), b"second server"), b"second server");
     // Each reload tries again.
@@ -186,4 +186,79 @@ fn a_udp_listener_opens_and_closes_on_the_port_of_a_tcp_listener() {
     };
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     server.shut_down();
+}
+
+#[test]
+fn a_listener_that_fails_after_the_others_changed_is_reported_and_tried_again() {
+    let server = RunningServer::start();
+    // The wildcard address needs the port of the listener that closes, and another socket has it as well.
+    let port = server.addr.port;
+    let blocking = std::net::TcpListener::bind(("127.0.0.2", port)).unwrap();
+    let mut config = server.config.clone();
+    config.listeners = vec![Listener::tcp("0.0.0.0", port)];
+    let reloaded = server.handle.reload(&config).unwrap();
+    assert!(matches!(&reloaded.failed[..], [ListenerError::Bind(_)]), "{reloaded:?}");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "its listener is closed");
+    drop(blocking);
+    let reloaded = server.handle.reload(&config).unwrap();
+    assert!(reloaded.failed.is_empty(), "{reloaded:?}");
+    assert_eq!(echo(server.connect(), b"opened"), b"opened");
+    assert_eq!(server.shut_down().connections, 1);
+}
+
+#[test]
+fn a_reload_restores_the_missing_file_of_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("echo.sock");
+    let server = RunningServer::start();
+    let mut config = server.config.clone();
+    config.listeners.push(Listener::new(Endpoint::Unix(path.clone())));
+    server.handle.reload(&config).unwrap();
+    let before = UnixStream::connect(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    server.handle.reload(&config).unwrap();
+    assert_eq!(echo(UnixStream::connect(&path).unwrap(), b"restored"), b"restored");
+    assert_eq!(echo(&before, b"still connected"), b"still connected");
+    drop(before);
+    assert_eq!(server.shut_down().connections, 2);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_server_that_shuts_down_refuses_a_reload_and_opens_no_socket() {
+    let server = RunningServer::start();
+    let client = server.connect();
+    let (handle, mut config) = (server.handle.clone(), server.config.clone());
+    config
+        .listeners
+        .push(Listener::new(Endpoint::Udp(HostPort { host: "127.0.0.1".to_owned(), port: 0 })));
+    handle.shutdown();
+    assert!(matches!(handle.reload(&config), Err(ReloadError::ShuttingDown)));
+    drop(client);
+    server.shut_down();
+    assert!(matches!(handle.reload(&config), Err(ReloadError::ShuttingDown)));
+}
+
+#[test]
+fn an_ended_server_leaves_no_socket_bound_while_its_handle_lives() {
+    let mut config = Config::default();
+    config.listeners = vec![
+        Listener::tcp("127.0.0.1", 0),
+        Listener::new(Endpoint::Udp(HostPort { host: "127.0.0.1".to_owned(), port: 0 })),
+    ];
+    let server = Server::bind(config).unwrap();
+    let (endpoints, handle) = (server.endpoints(), server.handle());
+    let running = thread::spawn(|| server.run());
+    handle.shutdown();
+    running.join().unwrap().unwrap();
+    for endpoint in endpoints {
+        match endpoint {
+            Endpoint::Tcp(at) => {
+                drop(std::net::TcpListener::bind((&at.host[..], at.port)).unwrap());
+            }
+            Endpoint::Udp(at) => drop(UdpSocket::bind((&at.host[..], at.port)).unwrap()),
+            Endpoint::Unix(_) => unreachable!("no Unix socket is configured"),
+        }
+    }
+    drop(handle);
 }

@@ -1,12 +1,17 @@
 //! Regression tests: each doc comment describes the defect that the test has found or would find again.
 
+use std::{fs, net::SocketAddr, path::Path, process::Command};
+
 use rustix::{
     net::{SendFlags, send},
     process::Signal,
 };
+use tempfile::tempdir;
 use tests::{
     net::Peer,
-    programs::{EchoServer, Launch},
+    programs::{EchoServer, Launch, Program, binaries},
+    requirements,
+    wait::wait_until,
 };
 
 /// Stops the server, then sends a line with a byte of urgent data before its second half. A server that
@@ -90,4 +95,93 @@ fn accepts_the_longest_time_limits() {
     drop(peer);
     let (status, log) = server.terminate();
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// `nohup` makes a process ignore SIGHUP. The server installed a handler, and the end of the terminal ended it.
+#[test]
+fn a_server_under_nohup_survives_a_hangup() {
+    let server =
+        Launch::new::<&str>(&[]).wrapped_by(&["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    let server = server.start();
+    let mut peer = server.connect();
+    peer.exchange(b"before\n");
+    server.signal(Signal::HUP);
+    peer.exchange(b"after\n");
+    drop(peer);
+    server.connect().exchange(b"still accepting\n");
+    let (status, _) = server.terminate();
+    assert!(status.success());
+}
+
+/// A parent process with blocked signals left them blocked, so that only SIGKILL ended the programs.
+#[test]
+fn signals_that_the_parent_blocks_end_the_programs() {
+    let block = "import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+os.execvp(sys.argv[1], sys.argv[1:])";
+    if requirements::skip_without(&[requirements::tool("python3", &["-c", ""], "install python3")])
+    {
+        return;
+    }
+    let server = Launch::new::<&str>(&[]).wrapped_by(&["python3", "-c", block]).start();
+    let address = server.address();
+    let mut command = Command::new("python3");
+    command.args(["-c", block]).arg(binaries::echo_client());
+    command.args(["ping", "--interval", "10ms", &format!("tcp://{address}")]);
+    let client = Program::spawn(command);
+    server.wait_for_log("New client connected");
+    client.signal(Signal::TERM);
+    let _ = client.finish();
+    let (status, _) = server.terminate();
+    assert!(status.success());
+}
+
+/// A write beyond the limit on file sizes raises SIGXFSZ, which ended the server.
+#[test]
+fn the_limit_on_file_sizes_costs_log_records_and_not_the_server() {
+    let directory = tempdir().expect("a temporary directory");
+    let log = directory.path().join("echo.log");
+    let args = ["--log-file", log.to_str().expect("the path is UTF-8")];
+    let limited = ["sh", "-c", "ulimit -f 8; exec \"$@\"", "sh"];
+    let mut server = Launch::new(&args).wrapped_by(&limited).without_start_line().start();
+    wait_until("the log names the port", || start_line(&log).is_some());
+    let address = start_line(&log).expect("the log names the port");
+    let mut peer = Peer::connect(address);
+    // More records than the file can hold.
+    for _ in 0..2000 {
+        peer.exchange(&[b'x'; 63].into_iter().chain([b'\n']).collect::<Vec<_>>());
+    }
+    drop(peer);
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+fn start_line(log: &Path) -> Option<SocketAddr> {
+    let text = fs::read_to_string(log).ok()?;
+    text.lines().find_map(|line| line.split_once("started on ")?.1.parse().ok())
+}
+
+/// A number of passed sockets beyond the limit on descriptors allocated gigabytes.
+#[test]
+fn an_absurd_number_of_passed_sockets_is_refused() {
+    let mut command = Command::new("sh");
+    let script = "LISTEN_PID=$$ LISTEN_FDS=2147483647 exec \"$0\" --port 0";
+    command.args(["-c", script]).arg(binaries::echo_server());
+    let ended = Program::spawn(command).finish();
+    assert_eq!(ended.code(), 1);
+    assert!(ended.error_line().contains("LISTEN_FDS is 2147483647"), "{ended:?}");
+}
+
+/// Without a free descriptor `accept` fails also for an empty backlog: the drain lasted until its deadline.
+#[test]
+fn a_drain_without_a_free_descriptor_ends_without_clients() {
+    let server =
+        Launch::new(&["--workers", "1", "--drain-timeout", "1h", "--max-connections", "99"])
+            .descriptor_limit(14);
+    let server = server.start();
+    let peers: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    server.wait_for_log("Cannot accept connections");
+    drop(peers);
+    let (status, _) = server.terminate();
+    assert!(status.success());
 }

@@ -164,3 +164,36 @@ fn a_removed_listener_keeps_its_connections_and_a_changed_one_loses_nothing() {
     stream.finish().expect_success();
     datagrams.finish().expect_success();
 }
+
+/// An editor or a copy that is interrupted leaves an empty file for a moment.
+#[test]
+fn an_empty_file_does_not_close_the_listeners() {
+    let directory = tempdir().expect("a temporary directory");
+    let socket = directory.path().join("echo.sock");
+    let listen = format!("listen = ['tcp://127.0.0.1:0', 'unix://{}']", socket.display());
+    let configured = Configured::start(&listen);
+    let server = &configured.server;
+    for empty in ["", "log-messages = false\n"] {
+        configured.reload(empty);
+    }
+    server.wait_for_log("ERROR - Configuration not reloaded: it sets no listener any more");
+    server.connect().exchange(b"still here\n");
+    drop(UnixStream::connect(&socket).expect("the socket still listens"));
+    configured.reload(&format!("{listen}\nmax-connections = 9"));
+    server.wait_for_log("INFO - Configuration reloaded$");
+}
+
+#[test]
+fn a_reload_during_a_drain_changes_nothing() {
+    let configured = Configured::start("listen = ['tcp://127.0.0.1:0']\ndrain-timeout = '1h'");
+    let server = &configured.server;
+    let mut peer = server.connect();
+    peer.exchange(b"hello\n");
+    server.signal(Signal::TERM);
+    server.wait_for_log("Shutting down server");
+    configured.reload("listen = ['tcp://127.0.0.1:0']\nmax-connections = 9");
+    server.wait_for_log("ERROR - Configuration not reloaded: the server is shutting down");
+    drop(peer);
+    let log = server.log().text();
+    assert!(!log.contains("Changed max-connections"), "{log}");
+}

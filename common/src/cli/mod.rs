@@ -1,11 +1,12 @@
 //! Items that the command lines of both programs share. Enabled by the feature `cli`.
 //!
-//! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages.
+//! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages, blocked signals.
 //! Must not know: what a program does, or the protocol.
 //! Read first: `usage.rs`, which parses a command line and reports its errors.
 
 pub mod completions;
 pub mod manual;
+pub mod signals;
 pub mod status;
 mod usage;
 mod values;

@@ -7,8 +7,10 @@
 //! refused client receives.
 
 mod connection_limits;
+mod counts;
 mod datagram_refusal;
 mod peer;
+mod permit;
 mod policy;
 mod rejection;
 mod source;
@@ -17,6 +19,7 @@ pub(crate) use self::{
     connection_limits::ConnectionLimits,
     datagram_refusal::DatagramRefusal,
     peer::Peer,
+    permit::Permit,
     policy::ConnectionPolicy,
     rejection::{LimitReached, rejection_reply},
     source::source,

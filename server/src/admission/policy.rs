@@ -2,7 +2,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
 };
 
 use crossbeam::utils::CachePadded;
@@ -18,11 +21,17 @@ pub(crate) struct ConnectionPolicy {
     pub(crate) options: CachePadded<ListenerOptions>,
     /// Open connections of the listener; the same counter after a change of the options.
     pub(crate) open: Arc<CachePadded<AtomicUsize>>,
+    /// The acceptor could not register the listener.
+    pub(crate) has_failed: AtomicBool,
 }
 
 impl ConnectionPolicy {
     pub(crate) fn new(listener: &Listener) -> Self {
-        Self { options: CachePadded::new(listener.options.clone()), open: Arc::default() }
+        Self {
+            options: CachePadded::new(listener.options.clone()),
+            open: Arc::default(),
+            has_failed: AtomicBool::new(false),
+        }
     }
 
     /// Returns the address that counts for a new connection. A connection through a proxy has none until

@@ -11,7 +11,10 @@ pub(crate) fn bind_error(error: &BindError) -> String {
     }
 }
 
-/// Describes why a reload failed, with advice.
+/// Describes why a reload has changed nothing, with advice.
 pub(crate) fn reload_error(error: &ReloadError) -> String {
-    format!("{}; {}", bind_error(error.cause()), error.outcome())
+    match error {
+        ReloadError::Bind(cause) => format!("{}; nothing has changed", bind_error(cause)),
+        ReloadError::ShuttingDown => error.to_string(),
+    }
 }

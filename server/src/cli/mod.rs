@@ -7,6 +7,7 @@
 pub(crate) mod advice;
 pub(crate) mod args;
 pub(crate) mod commands;
+mod notify_socket;
 pub(crate) mod reload_signal;
 pub(crate) mod signals;
 pub(crate) mod systemd;

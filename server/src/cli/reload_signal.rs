@@ -11,7 +11,7 @@ use std::{
 use common::endpoint::Endpoint;
 use log::{error, info, warn};
 use server::{
-    FixedSetting, Handle, ReloadError,
+    FixedSetting, Handle, Reloaded,
     logging::{self, Options},
     settings::{Settings, Sources},
 };
@@ -72,19 +72,20 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
     }
 
     fn apply(&mut self, settings: Settings) {
+        if self.settings.sets_listeners() && !settings.sets_listeners() {
+            // An empty or truncated file, as an editor leaves it for a moment.
+            return error!(event = "not-reloaded";
+                "Configuration not reloaded: it sets no listener any more; the previous one stays in force");
+        }
         for warning in settings.warnings() {
             warn!("{warning}");
         }
         let (config, log_options) = settings.resolve_with(&self.inherited_at);
-        let need_restart = match self.handle.reload(&config) {
-            Ok(need_restart) => need_restart,
+        let Reloaded { need_restart, failed, .. } = match self.handle.reload(&config) {
+            Ok(reloaded) => reloaded,
             Err(error) => {
                 let reason = advice::reload_error(&error);
-                error!(event = "not-reloaded"; "Configuration not reloaded: {reason}");
-                match error {
-                    ReloadError::Unchanged(_) => return,
-                    ReloadError::Partly(_) => Vec::new(),
-                }
+                return error!(event = "not-reloaded"; "Configuration not reloaded: {reason}");
             }
         };
         let log_needs_restart = fixed_log_settings(&self.log_options, &log_options);
@@ -99,7 +100,15 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
                 "'{setting}' differs from its value at the start; restart the server to change it");
         }
         self.settings = settings;
-        info!(event = "reloaded"; "Configuration reloaded");
+        for error in &failed {
+            error!(event = "not-reloaded"; "{error}");
+        }
+        if failed.is_empty() {
+            info!(event = "reloaded"; "Configuration reloaded");
+        } else {
+            error!(event = "not-reloaded";
+                "Configuration reloaded, but not every listener is open; SIGHUP tries again");
+        }
         // Last, so that the lines above are logged at the previous level.
         logging::set_level(log_options.level);
     }

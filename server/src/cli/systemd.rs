@@ -3,18 +3,23 @@
 //!
 //! Without a service manager, none of this does anything.
 
-use std::{io, thread, time::Duration};
+use std::{env, io, thread, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use common::reason::reason;
 use listenfd::ListenFd;
 use log::{error, warn};
 use sd_notify::NotifyState;
-use server::{InheritedSocket, Liveness};
+use server::{InheritedSocket, Liveness, rlimit};
+
+use super::notify_socket::NotifySocket;
+
+/// Shortest interval of notifications to the watchdog, whatever limit it sets.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Returns whether a service manager expects notifications.
 pub(crate) fn is_present() -> bool {
-    std::env::var_os("NOTIFY_SOCKET").is_some()
+    matches!(NotifySocket::from_env(), Ok(Some(_)))
 }
 
 /// Returns the inherited sockets.
@@ -23,13 +28,35 @@ pub(crate) fn is_present() -> bool {
 ///
 /// If the server cannot serve one of them.
 pub(crate) fn sockets() -> anyhow::Result<Vec<InheritedSocket>> {
+    check_count()?;
     let mut inherited = ListenFd::from_env();
-    (0..inherited.len())
-        .map(|index| {
-            socket(&mut inherited, index)
-                .with_context(|| format!("cannot use inherited socket {}", index + 1))
-        })
-        .collect()
+    let mut sockets: Vec<InheritedSocket> = Vec::new();
+    for index in 0..inherited.len() {
+        let context = || format!("cannot use inherited socket {}", index + 1);
+        let socket = socket(&mut inherited, index).with_context(context)?;
+        // A listener has one socket: clients that connect to another one would wait forever.
+        if let Some(first) = sockets.iter().position(|other| other.endpoint() == socket.endpoint())
+        {
+            let (address, first) = (socket.endpoint(), first + 1);
+            bail!(
+                "{}: socket {first} has the address {address} as well; pass one of them",
+                context()
+            );
+        }
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
+/// Refuses a `LISTEN_FDS` beyond the limit on descriptors, before memory is allocated for it.
+fn check_count() -> anyhow::Result<()> {
+    let Some(count) = env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<usize>().ok())
+    else {
+        return Ok(());
+    };
+    let max = rlimit::max_descriptors();
+    ensure!(count <= max, "LISTEN_FDS is {count}, but a process has at most {max} descriptors");
+    Ok(())
 }
 
 fn socket(inherited: &mut ListenFd, index: usize) -> anyhow::Result<InheritedSocket> {
@@ -54,9 +81,13 @@ fn with_advice(error: &io::Error) -> anyhow::Error {
 
 /// Notifies the service manager that the server is ready, and then, if a watchdog is enabled, that it is alive.
 pub(crate) fn notify_ready(liveness: Liveness) {
+    if !is_present() {
+        return;
+    }
     spawn("watchdog", move || {
         notify(&[NotifyState::Ready]);
-        if let Some(limit) = sd_notify::watchdog_enabled() {
+        // A limit of zero disables the watchdog.
+        if let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) {
             watch(liveness, limit);
         }
     });
@@ -64,9 +95,6 @@ pub(crate) fn notify_ready(liveness: Liveness) {
 
 /// Runs `task` in a thread: a service manager that does not read its socket blocks the sender.
 fn spawn(name: &str, task: impl FnOnce() + Send + 'static) {
-    if !is_present() {
-        return;
-    }
     if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(task) {
         error!("Cannot start a thread for the service manager: {}", reason(&error));
     }
@@ -75,19 +103,27 @@ fn spawn(name: &str, task: impl FnOnce() + Send + 'static) {
 /// Notifies the watchdog twice per limit, as its manual advises, while all threads of the server are alive.
 /// Without notifications the service manager ends the process, and this thread with it.
 fn watch(mut liveness: Liveness, limit: Duration) {
+    let interval = (limit / 2).max(SHORTEST_INTERVAL);
     loop {
         if liveness.check() {
             notify(&[NotifyState::Watchdog]);
         } else {
             warn!(event = "stuck"; "A thread of the server is stalled");
         }
-        thread::sleep(limit / 2);
+        thread::sleep(interval);
     }
 }
 
-/// Notifies the service manager that the server shuts down.
+/// Notifies the service manager that the server shuts down. The notification is sent when this returns, unless the
+/// service manager does not read its socket: the shutdown does not wait for it.
 pub(crate) fn notify_stopping() {
-    spawn("stopping", || notify(&[NotifyState::Stopping]));
+    let Some(socket) = socket_or_warn() else { return };
+    match socket.send(&[NotifyState::Stopping], false) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            spawn("stopping", || notify(&[NotifyState::Stopping]));
+        }
+        sent => warn_of(sent),
+    }
 }
 
 /// Notifies the service manager that a reload begins; [`notify_reloaded`] must follow.
@@ -103,9 +139,22 @@ pub(crate) fn notify_reloaded() {
     notify(&[NotifyState::Ready]);
 }
 
-fn notify(state: &[NotifyState<'_>]) {
+fn notify(states: &[NotifyState<'_>]) {
+    if let Some(socket) = socket_or_warn() {
+        warn_of(socket.send(states, true));
+    }
+}
+
+fn socket_or_warn() -> Option<NotifySocket> {
+    NotifySocket::from_env().unwrap_or_else(|error| {
+        warn_of(Err(error));
+        None
+    })
+}
+
+fn warn_of(sent: io::Result<()>) {
     // A service manager that cannot be reached will notice by itself.
-    if let Err(error) = sd_notify::notify(state) {
+    if let Err(error) = sent {
         warn!(event = "notify"; "Cannot notify the service manager: {}", reason(&error));
     }
 }

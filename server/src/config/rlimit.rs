@@ -12,13 +12,18 @@ pub fn raise_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
+/// Returns the process's soft limit on descriptors.
+#[must_use]
+pub fn max_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
 /// Returns the number of connections that the soft limit on descriptors allows in addition to the server's own
 /// descriptors; at least one.
 #[must_use]
 pub fn max_connections(config: &Config) -> usize {
-    let limit = getrlimit(Resource::Nofile)
-        .current
-        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = max_descriptors();
     let workers = config.workers.get();
     let listeners = config.listeners.iter().map(|listener| match listener.endpoint {
         Endpoint::Tcp(_) | Endpoint::Unix(_) => 1,

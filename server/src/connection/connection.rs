@@ -8,7 +8,7 @@
 //! connection must then continue until its socket has nothing more to give or take. It ends its turn with
 //! [`Turn::Again`] when its budget is used up.
 
-use std::{io, net::IpAddr, sync::Arc, time::Instant};
+use std::{io, time::Instant};
 
 use common::message::Splitter;
 
@@ -19,8 +19,8 @@ use super::{
     turn::{Readiness, Turn, TurnContext},
 };
 use crate::{
-    admission::{ConnectionPolicy, Peer},
-    config::{Proxy, limits},
+    admission::{Peer, Permit},
+    config::{ListenerOptions, Proxy, limits},
     session::Session,
     telemetry::ConnectionEvents,
 };
@@ -33,9 +33,7 @@ pub(crate) struct Connection<S> {
     pub(super) peer: Box<str>,
     /// The name of the proxy in front of the peer, until the connection is logged.
     pub(super) proxy: Option<Box<str>>,
-    /// The address that counts for the limit per source, if there is one.
-    pub(super) ip: Option<IpAddr>,
-    pub(super) policy: Arc<ConnectionPolicy>,
+    pub(super) permit: Permit,
     pub(super) session: Session,
     pub(super) splitter: Splitter,
     /// Received bytes of an incomplete frame or PROXY header, which are parsed again with the next read.
@@ -55,20 +53,20 @@ pub(crate) struct Connection<S> {
 }
 
 impl<S: Stream> Connection<S> {
-    pub(crate) fn new(stream: S, peer: &Peer, policy: Arc<ConnectionPolicy>, now: Instant) -> Self {
-        let protocol = policy.options.protocol;
+    pub(crate) fn new(stream: S, peer: &Peer, permit: Permit, now: Instant) -> Self {
+        let options = &permit.policy().options;
+        let protocol = options.protocol;
         Self {
             stream,
             peer: peer.to_string().into(),
             proxy: None,
-            ip: policy.source_of(peer),
             session: Session::new(protocol),
             splitter: Splitter::new(protocol),
-            stage: match policy.options.proxy {
+            stage: match options.proxy {
                 Proxy::Off => Stage::Serving,
                 Proxy::Required => Stage::ProxyHeader,
             },
-            policy,
+            permit,
             held: Vec::new(),
             send_buffer: None,
             readiness: Readiness::default(),
@@ -82,12 +80,8 @@ impl<S: Stream> Connection<S> {
         &self.peer
     }
 
-    pub(crate) fn ip(&self) -> Option<IpAddr> {
-        self.ip
-    }
-
-    pub(crate) fn policy(&self) -> &ConnectionPolicy {
-        &self.policy
+    pub(super) fn options(&self) -> &ListenerOptions {
+        &self.permit.policy().options
     }
 
     pub(crate) fn is_logged(&self) -> bool {

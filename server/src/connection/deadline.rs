@@ -15,7 +15,7 @@ impl<S: Stream> Connection<S> {
 
     /// Returns the time at which the present stage times out.
     fn timeout_at(&self) -> Option<Instant> {
-        let options = &self.policy.options;
+        let options = self.options();
         let limit = match self.stage {
             _ if self.send_buffer.is_some() => options.write_timeout,
             Stage::ProxyHeader => Some(limits::PROXY_TIMEOUT),
@@ -34,7 +34,7 @@ impl<S: Stream> Connection<S> {
         if self.timeout_at().is_none_or(|timeout| timeout > now) {
             return Turn::Wait;
         }
-        let options = &self.policy.options;
+        let options = self.options();
         let write_timeout = options.write_timeout.filter(|_| self.send_buffer.is_some());
         if self.stage == Stage::ProxyHeader {
             self.is_logged = true;

@@ -68,17 +68,17 @@ impl<S: Stream> Connection<S> {
     /// Makes `source` the peer of this connection. Returns false if the limit per source refuses it.
     fn admit_source(&mut self, source: &Source, context: &TurnContext<'_>) -> io::Result<bool> {
         let proxy = std::mem::replace(&mut self.peer, source.to_string().into());
-        if let Err(limit) = context.limits.admit_source(source.ip()) {
+        let counted = source.ip().map_or(Ok(()), |ip| self.permit.count_source(ip));
+        if let Err(limit) = counted {
             self.is_logged = true;
             context.telemetry.refused(&self.peer, &proxy, limit);
             // A refused client is not lingered for: it would occupy a place that another client needs.
             self.enter(Stage::Closing, context.now);
-            let reply = rejection_reply(self.policy.options.protocol, limit);
+            let reply = rejection_reply(self.options().protocol, limit);
             let mut splitter = self.splitter;
             self.send(&[], &reply, &mut splitter, context)?;
             return Ok(false);
         }
-        self.ip = source.ip();
         self.proxy = Some(proxy);
         Ok(true)
     }

@@ -151,13 +151,19 @@ impl Harness {
     }
 
     fn with_policy(policy: ConnectionPolicy, incoming: &[&[u8]]) -> Self {
+        Self::with_limits(ConnectionLimits::new(&Config::default()), policy, incoming)
+    }
+
+    fn with_limits(limits: ConnectionLimits, policy: ConnectionPolicy, incoming: &[&[u8]]) -> Self {
+        let policy = Arc::new(policy);
+        let permit = limits.admit(&policy, policy.source_of(&PEER)).unwrap();
         let now = Instant::now();
         let incoming = incoming.iter().map(|chunk| Ok(chunk.to_vec())).collect();
         let stream = ScriptedStream { incoming, ..ScriptedStream::default() };
         Self {
-            connection: Connection::new(stream, &PEER, Arc::new(policy), now),
+            connection: Connection::new(stream, &PEER, permit, now),
             counters: WorkerCounters::default(),
-            limits: ConnectionLimits::new(&Config::default()),
+            limits,
             buffer: vec![0; limits::READ_BUFFER],
             now,
         }
@@ -169,12 +175,8 @@ impl Harness {
 
     fn turn(&mut self) -> Turn {
         let telemetry = ConnectionEvents::new(&self.counters, true);
-        let mut context = TurnContext {
-            buffer: &mut self.buffer,
-            telemetry: &telemetry,
-            limits: &self.limits,
-            now: self.now,
-        };
+        let mut context =
+            TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         self.connection.turn(&mut context)
     }
 

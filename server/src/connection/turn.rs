@@ -2,15 +2,13 @@
 
 use std::time::Instant;
 
-use crate::{admission::ConnectionLimits, telemetry::ConnectionEvents};
+use crate::telemetry::ConnectionEvents;
 
 /// Resources that the worker lends for one turn.
 pub(crate) struct TurnContext<'a> {
     /// The worker's read buffer. Its content is meaningless between turns.
     pub(crate) buffer: &'a mut [u8],
     pub(crate) telemetry: &'a ConnectionEvents<'a>,
-    /// Limits for a source that a PROXY header names.
-    pub(crate) limits: &'a ConnectionLimits,
     pub(crate) now: Instant,
 }
 

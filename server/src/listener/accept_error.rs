@@ -25,3 +25,8 @@ pub(super) fn concerns_one_peer(error: &io::Error) -> bool {
         .contains(&errno)
     })
 }
+
+/// Returns whether the process or the system has no free descriptor.
+pub(super) fn is_descriptor_shortage(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}

@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Write as _},
     os::fd::OwnedFd,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
@@ -20,10 +20,10 @@ use log::{debug, error, info, warn};
 use mio::{Events, Poll};
 
 use super::{
-    accept_error::concerns_one_peer,
+    accept_error::{concerns_one_peer, is_descriptor_shortage},
     control::{AcceptorControl, Ack, Command},
     listener_set::ListenerSet,
-    listening_socket::StreamListener,
+    listening_socket::{ListeningSocket, StreamListener},
 };
 use crate::{
     admission::{ConnectionPolicy, LimitReached, Peer, rejection_reply},
@@ -119,7 +119,9 @@ impl<'a> Acceptor<'a> {
         match command {
             Command::Open(listener) => {
                 let address = listener.address();
+                let policy = Arc::clone(&listener.policy);
                 if let Err(error) = self.listeners.add(listener, &self.poll) {
+                    policy.has_failed.store(true, SeqCst);
                     error!(event = "not-reloaded"; "Cannot listen on {address}: {}", reason(&error));
                 }
             }
@@ -132,7 +134,7 @@ impl<'a> Acceptor<'a> {
     fn accept_backlogs(&mut self, events: &mut Events) -> io::Result<()> {
         let deadline = self.shared.drain_deadline();
         // Listeners that a reload was about to open stay closed.
-        self.control.clear();
+        self.control.close();
         self.listeners.mark_all_ready();
         while self.shared.phase.get() == Phase::Draining {
             let pause = match self.accept_all() {
@@ -146,10 +148,6 @@ impl<'a> Acceptor<'a> {
                 break;
             }
             self.poll(events, [pause, left].into_iter().flatten().min())?;
-        }
-        if let Some(waiting) = self.waiting.take() {
-            let (policy, ip) = waiting.admitted_as();
-            self.shared.limits.release(policy, ip);
         }
         Ok(())
     }
@@ -208,9 +206,9 @@ impl<'a> Acceptor<'a> {
                 slot.closing.iter_mut().for_each(|closing| closing.left -= 1);
                 let policy = Arc::clone(&slot.listener.policy);
                 self.listeners.ready.rotate_left(1);
-                self.admit(stream, peer, policy);
+                self.admit(stream, peer, &policy);
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(error) if is_backlog_empty(&error, &slot.listener.socket) => {
                 if slot.closing.is_some() {
                     self.listeners.close(key);
                     return None;
@@ -240,10 +238,10 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    fn admit(&mut self, stream: OwnedFd, peer: Peer, policy: Arc<ConnectionPolicy>) {
-        match self.shared.limits.acquire(&policy, policy.source_of(&peer)) {
-            Ok(()) => self.waiting = Some(Incoming::New(stream.into(), peer, policy)),
-            Err(limit) => self.reject(stream.into(), &peer, &policy, limit),
+    fn admit(&mut self, stream: OwnedFd, peer: Peer, policy: &Arc<ConnectionPolicy>) {
+        match self.shared.limits.admit(policy, policy.source_of(&peer)) {
+            Ok(permit) => self.waiting = Some(Incoming::New(stream.into(), peer, permit)),
+            Err(limit) => self.reject(stream.into(), &peer, policy, limit),
         }
     }
 
@@ -265,4 +263,10 @@ impl<'a> Acceptor<'a> {
                 "Refused {peer}: at the limit of {limit}{suppressed}");
         }
     }
+}
+
+/// Returns whether an error of `accept` means that the backlog is empty. Without a free descriptor the kernel
+/// reports that first, also for an empty backlog, so the socket is polled.
+fn is_backlog_empty(error: &io::Error, socket: &ListeningSocket) -> bool {
+    error.kind() == ErrorKind::WouldBlock || is_descriptor_shortage(error) && !socket.is_readable()
 }

@@ -141,5 +141,5 @@ fn unix_socket(
     socket.set_nonblocking(true)?;
     let listener = mio::net::UnixListener::from_std(socket.into());
     let name = endpoint.to_string().into();
-    Ok(ListeningSocket::Unix(UnixListeningSocket { listener, name, accepted: 0, _file: file }))
+    Ok(ListeningSocket::Unix(UnixListeningSocket { listener, name, accepted: 0, file }))
 }

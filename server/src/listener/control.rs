@@ -2,14 +2,13 @@
 //! between two rounds of its loop and acknowledges each.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{self, Receiver, Sender},
     },
 };
-
-use crossbeam::queue::SegQueue;
 
 use super::listening_socket::StreamListener;
 use crate::{admission::ConnectionPolicy, config::limits, shared::SharedState};
@@ -17,7 +16,13 @@ use crate::{admission::ConnectionPolicy, config::limits, shared::SharedState};
 /// Queue of commands to the acceptor.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptorControl {
-    commands: SegQueue<(Command, Ack)>,
+    commands: Mutex<Commands>,
+}
+
+#[derive(Debug, Default)]
+struct Commands {
+    queue: VecDeque<(Command, Ack)>,
+    is_closed: bool,
 }
 
 /// A command to the acceptor. A listener is identified by its present policy.
@@ -53,18 +58,27 @@ impl AcceptorControl {
 
     /// Returns the next command for the acceptor.
     pub(super) fn next(&self) -> Option<(Command, Ack)> {
-        self.commands.pop()
+        self.lock().queue.pop_front()
     }
 
-    /// Drops the commands that came too late, and with them the sockets of listeners that never opened.
-    pub(crate) fn clear(&self) {
-        while self.commands.pop().is_some() {}
+    /// Drops the queued commands and all later ones, and with them the sockets of listeners that never opened.
+    pub(crate) fn close(&self) {
+        let mut commands = self.lock();
+        commands.is_closed = true;
+        commands.queue.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Commands> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl CommandBatch<'_> {
     pub(crate) fn push(&self, command: Command) {
-        self.control.commands.push((command, Ack { _sender: self.ack.clone() }));
+        let mut commands = self.control.lock();
+        if !commands.is_closed {
+            commands.queue.push_back((command, Ack { _sender: self.ack.clone() }));
+        }
     }
 
     /// Returns a sender that delays [`wait`](Self::wait) until it is dropped.

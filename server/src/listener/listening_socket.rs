@@ -1,6 +1,10 @@
 //! Bound listeners and their listening sockets, of every kind.
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+};
 
 use common::endpoint::Endpoint;
 use mio::{
@@ -8,7 +12,9 @@ use mio::{
     net::{TcpListener, UnixListener},
 };
 
-use super::socket_file::SocketFile;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::socket_file::{SocketFile, SocketFileId};
 use crate::{
     admission::{ConnectionPolicy, Peer},
     udp::UdpListener,
@@ -43,7 +49,7 @@ pub(crate) enum ListeningSocket {
 #[derive(Debug)]
 pub(crate) struct UnixListeningSocket {
     /// Removed with the socket, unless the socket is inherited; dropped before it.
-    pub(crate) _file: Option<SocketFile>,
+    pub(crate) file: Option<SocketFile>,
     pub(crate) listener: UnixListener,
     /// Name of the socket. Its clients have no names and are numbered.
     pub(crate) name: Arc<str>,
@@ -70,6 +76,17 @@ impl ListeningSocket {
         }
     }
 
+    /// Returns whether a connection is in the backlog, as far as the kernel can tell without accepting it.
+    pub(crate) fn is_readable(&self) -> bool {
+        let fd = match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(socket) => socket.listener.as_fd(),
+        };
+        // If the poll fails, the caller retries by the clock.
+        poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&Timespec::default()))
+            .is_ok_and(|ready| ready > 0)
+    }
+
     /// Returns the event source for the poll.
     pub(crate) fn source(&mut self) -> &mut dyn Source {
         match self {
@@ -90,6 +107,16 @@ impl StreamListener {
 }
 
 impl BoundListener {
+    /// Returns the file of a Unix socket that is not inherited.
+    pub(crate) fn socket_file(&self) -> Option<&SocketFileId> {
+        match self {
+            Self::Stream(StreamListener { socket: ListeningSocket::Unix(socket), .. }) => {
+                socket.file.as_ref().map(SocketFile::id)
+            }
+            Self::Stream(_) | Self::Udp(_) => None,
+        }
+    }
+
     /// Returns the endpoint with its actual port.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         match self {

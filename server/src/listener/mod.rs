@@ -21,6 +21,6 @@ pub(crate) use self::{
     bind::{adopt, bind},
     control::{AcceptorControl, Command, CommandBatch},
     listening_socket::{BoundListener, StreamListener},
-    socket_file::set_mode,
+    socket_file::{SocketFileId, set_mode},
 };
 pub use self::{bind_error::BindError, inherited::InheritedSocket};

@@ -23,10 +23,20 @@ use crate::config::limits;
 /// The file of a socket. Dropping it removes the file, if it still belongs to that socket. While the socket is
 /// open no other file can have its inode, so this is dropped before the socket.
 #[derive(Debug)]
-pub(crate) struct SocketFile {
+pub(crate) struct SocketFile(SocketFileId);
+
+/// Identifies the file of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SocketFileId {
     path: PathBuf,
-    /// Device and inode.
-    id: (u64, u64),
+    device_and_inode: (u64, u64),
+}
+
+impl SocketFileId {
+    /// Returns whether the file is still there.
+    pub(crate) fn exists(&self) -> bool {
+        id(&self.path).is_ok_and(|id| id == self.device_and_inode)
+    }
 }
 
 impl SocketFile {
@@ -45,20 +55,24 @@ impl SocketFile {
         // connect before they are set.
         fchmod(&socket, Mode::from_raw_mode(mode))?;
         socket.bind(&SockAddr::unix(path)?)?;
-        let file = Self { path: path.to_owned(), id: id(path)? };
+        let file = Self(SocketFileId { path: path.to_owned(), device_and_inode: id(path)? });
         set_mode(path, mode)?;
         socket.listen(limits::BACKLOG)?;
         Ok((socket, file))
+    }
+
+    pub(crate) fn id(&self) -> &SocketFileId {
+        &self.0
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _lock = lock_directory(&self.path, Duration::ZERO);
+        let _lock = lock_directory(&self.0.path, Duration::ZERO);
         // Another server may have replaced the file.
-        if id(&self.path).is_ok_and(|id| id == self.id) {
+        if self.0.exists() {
             // If the file cannot be removed, the next server finds that it is stale.
-            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.0.path);
         }
     }
 }

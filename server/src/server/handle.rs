@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{
     liveness::Liveness,
-    reload::{ReloadError, Reloader},
+    reload::{ReloadError, Reloaded, Reloader},
 };
 use crate::{
-    config::{Config, FixedSetting},
+    config::Config,
     connection::{Incoming, Socket},
     shared::{Phase, SharedState},
     telemetry::Stats,
@@ -36,13 +36,10 @@ impl Handle {
     /// policy for new connections; limits change. No connection is closed. The log says which listeners
     /// changed.
     ///
-    /// Returns the settings that differ from those at the start and need a restart. A server
-    /// that drains changes nothing.
-    ///
     /// # Errors
     ///
-    /// If a listener cannot be opened; then nothing has changed, or everything but that listener.
-    pub fn reload(&self, config: &Config) -> Result<Vec<FixedSetting>, ReloadError> {
+    /// If a listener cannot be opened, or the server shuts down; then nothing has changed.
+    pub fn reload(&self, config: &Config) -> Result<Reloaded, ReloadError> {
         self.reloader.reload(&self.shared, config)
     }
 

@@ -16,6 +16,6 @@ mod threads;
 pub use self::{
     handle::Handle,
     liveness::Liveness,
-    reload::ReloadError,
+    reload::{ListenerError, ReloadError, Reloaded},
     server::{RunError, Server},
 };

@@ -1,11 +1,14 @@
 //! A listener that is open, as a reload compares it with a new configuration.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use common::endpoint::Endpoint;
 
 use crate::{
-    admission::ConnectionPolicy, config::Listener, listener::BoundListener, udp::UdpPolicy,
+    admission::ConnectionPolicy,
+    config::Listener,
+    listener::{BoundListener, SocketFileId},
+    udp::UdpPolicy,
 };
 
 /// A listener that is open.
@@ -17,6 +20,8 @@ pub(super) struct OpenListener {
     /// The address as the log names it.
     pub(super) address: String,
     pub(super) policy: Policy,
+    /// The file of a Unix socket that is not inherited.
+    pub(super) file: Option<SocketFileId>,
     /// The socket is inherited: it cannot be changed or bound again.
     pub(super) is_inherited: bool,
 }
@@ -41,13 +46,26 @@ impl OpenListener {
             endpoint: bound.endpoint().clone(),
             address: bound.address(),
             policy,
+            file: bound.socket_file().cloned(),
             is_inherited: false,
         }
     }
 
+    /// Returns whether clients can reach the listener: its registration has not failed, and the file of its
+    /// Unix socket exists.
+    pub(super) fn is_reachable(&self) -> bool {
+        let has_failed = match &self.policy {
+            Policy::Stream(policy) => &policy.has_failed,
+            Policy::Udp(policy) => &policy.has_failed,
+        };
+        !has_failed.load(SeqCst) && self.file.as_ref().is_none_or(SocketFileId::exists)
+    }
+
     /// Returns whether this listener's socket serves the configured listener, whatever its policy.
     pub(super) fn serves(&self, listener: &Listener) -> bool {
-        if self.is_inherited {
+        if !self.is_reachable() {
+            false
+        } else if self.is_inherited {
             self.listener.endpoint == listener.endpoint
         } else {
             self.listener.is_same_place(listener)

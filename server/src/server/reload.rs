@@ -27,35 +27,36 @@ pub(super) struct Reloader {
     control: Arc<AcceptorControl>,
 }
 
-/// Reason for the failure of a reload.
+/// Reason why a reload has changed nothing.
 #[derive(Debug, Error)]
 pub enum ReloadError {
-    /// A listener cannot be opened, so nothing has changed.
-    #[error("{}; {}", self.cause(), self.outcome())]
-    Unchanged(BindError),
-    /// A listener cannot be opened although another was closed to free its port. Everything else has changed.
-    #[error("{}; {}", self.cause(), self.outcome())]
-    Partly(BindError),
+    /// A listener cannot be opened.
+    #[error("{0}; nothing has changed")]
+    Bind(BindError),
+    /// The server drains or has stopped.
+    #[error("the server is shutting down; nothing has changed")]
+    ShuttingDown,
 }
 
-impl ReloadError {
-    /// Returns the reason why the listener cannot be opened.
-    #[must_use]
-    pub fn cause(&self) -> &BindError {
-        let (Self::Unchanged(cause) | Self::Partly(cause)) = self;
-        cause
-    }
+/// Result of a reload that has changed the server.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Reloaded {
+    /// Changed settings that need a restart.
+    pub need_restart: Vec<FixedSetting>,
+    /// Listeners that could not be opened after the others had changed. The next reload tries again.
+    pub failed: Vec<ListenerError>,
+}
 
-    /// Describes how much of the reload is applied.
-    #[must_use]
-    pub fn outcome(&self) -> &'static str {
-        match self {
-            Self::Unchanged(_) => "nothing has changed",
-            Self::Partly(_) => {
-                "the listener that had its port is closed, all other changes are applied"
-            }
-        }
-    }
+/// Reason why a listener of a reload is not open.
+#[derive(Debug, Error)]
+pub enum ListenerError {
+    /// It cannot be bound although another was closed to free its port.
+    #[error("{0}; the listener that had its port is closed")]
+    Bind(BindError),
+    /// The system refuses to poll it.
+    #[error("cannot listen on {0}: the system refuses to poll it")]
+    Register(String),
 }
 
 /// The next state of a configured listener.
@@ -84,19 +85,18 @@ impl Reloader {
         Self { first: config.clone(), open: Mutex::new(open.collect()), control }
     }
 
-    /// Applies `config` as far as a running server can, and returns the changed settings that need a
-    /// restart.
+    /// Applies `config` as far as a running server can.
     ///
     /// # Errors
     ///
-    /// If a listener cannot be opened.
+    /// If a listener cannot be opened, or the server shuts down; then nothing has changed.
     pub(super) fn reload<T>(
         &self,
         shared: &SharedState<T>,
         config: &Config,
-    ) -> Result<Vec<FixedSetting>, ReloadError> {
+    ) -> Result<Reloaded, ReloadError> {
         if shared.phase.get() != Phase::Running {
-            return Ok(Vec::new());
+            return Err(ReloadError::ShuttingDown);
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // The steps that can fail come first, so that either everything changes or nothing.
@@ -110,7 +110,7 @@ impl Reloader {
         }
         commands.wait(shared);
         let commands = self.control.batch();
-        let mut failed = None;
+        let mut failed = Vec::new();
         for (listener, next) in config.listeners.iter().zip(next) {
             let bound = match next {
                 Next::Keep(kept) => {
@@ -122,14 +122,14 @@ impl Reloader {
             };
             match bound {
                 Ok(bound) => open.push(begin(listener, bound, shared, &commands)),
-                Err(error) => failed = Some(error),
+                Err(error) => failed.push(ListenerError::Bind(error)),
             }
         }
         commands.wait(shared);
-        failed.map_or_else(
-            || Ok(self.first.fixed_differences(config).collect()),
-            |error| Err(ReloadError::Partly(error)),
-        )
+        for listener in open.extract_if(.., |listener| !listener.is_reachable()) {
+            failed.push(ListenerError::Register(listener.address));
+        }
+        Ok(Reloaded { need_restart: self.first.fixed_differences(config).collect(), failed })
     }
 
     /// Returns the next state of each configured listener, and the open listeners that close. Empties `open`.
@@ -152,7 +152,7 @@ impl Reloader {
             None => match self.bind(listener) {
                 Ok(bound) => Ok(Some(bound)),
                 Err(error) if error.is_in_use() && blocks(listener) => Ok(None),
-                Err(error) => Err(ReloadError::Unchanged(error)),
+                Err(error) => Err(ReloadError::Bind(error)),
             },
         });
         let bound = bound.collect::<Result<Vec<_>, _>>()?;

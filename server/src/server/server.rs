@@ -136,8 +136,11 @@ impl Server {
     pub fn run_with(self, ready: impl FnOnce()) -> Result<Stats, RunError> {
         let Self { config, listeners, acceptor_poll, worker_polls, control, handle } = self;
         let shared = handle.shared;
+        check_thread_limit(worker_polls.len()).map_err(|error| {
+            control.close();
+            RunError::Threads(error)
+        })?;
         let streams = open_all(listeners, &shared);
-        check_thread_limit(worker_polls.len()).map_err(RunError::Threads)?;
         let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
         for (index, poll) in worker_polls.into_iter().enumerate() {
             let (spin, shared) = (config.spin, Arc::clone(&shared));
@@ -153,8 +156,8 @@ impl Server {
         // The acceptor has closed every listener: all accepted connections are in the queue.
         shared.dispatch.close();
         pool.join();
-        shared.mailboxes.clear();
-        control.clear();
+        shared.mailboxes.close();
+        control.close();
         close_undispatched(&shared);
         let stats = shared.counters.stats();
         log_totals(&stats);
@@ -198,8 +201,6 @@ fn open_all(
 /// Closes the connections that no worker took before the workers ended.
 fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
     while let Some(incoming) = shared.dispatch.pop() {
-        let (policy, ip) = incoming.admitted_as();
-        shared.limits.release(policy, ip);
         if let Incoming::Migrated(connection) = incoming {
             let telemetry = ConnectionEvents::new(&shared.counters.workers[0], false);
             telemetry.drain_timed_out(connection.peer(), connection.unsent());

@@ -94,6 +94,12 @@ impl Settings {
         self.values.resolve(inherited, has_address)
     }
 
+    /// Returns whether a source sets where to listen; otherwise the server listens on the default address.
+    #[must_use]
+    pub fn sets_listeners(&self) -> bool {
+        ["listen", "host", "port"].iter().any(|name| self.origin(name, 0) != Origin::Default)
+    }
+
     /// Returns warnings about the sources, for the log.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {

@@ -28,18 +28,23 @@ struct Contents {
     mailboxes: Box<[Vec<UdpEchoSocket>]>,
     /// Ports on which the server listens, one entry per listener.
     ports: Vec<u16>,
+    /// The workers collect no more sockets.
+    is_closed: bool,
 }
 
 impl UdpMailboxes {
     pub(crate) fn new(workers: usize) -> Self {
         let mailboxes = (0..workers).map(|_| Vec::new()).collect();
-        let contents = Contents { mailboxes, ports: Vec::new() };
+        let contents = Contents { mailboxes, ports: Vec::new(), is_closed: false };
         Self { version: AtomicUsize::new(0), contents: Mutex::new(contents) }
     }
 
     /// Puts one socket of the listener into each mailbox. The workers must be woken afterwards.
     pub(crate) fn distribute(&self, listener: UdpListener) {
         let mut contents = self.lock();
+        if contents.is_closed {
+            return;
+        }
         contents.ports.push(listener.policy.port);
         for (mailbox, socket) in contents.mailboxes.iter_mut().zip(listener.sockets) {
             mailbox.push(UdpEchoSocket::new(socket, Arc::clone(&listener.policy)));
@@ -74,9 +79,11 @@ impl UdpMailboxes {
         Some((mem::take(&mut contents.mailboxes[worker]), contents.ports.as_slice().into()))
     }
 
-    /// Closes the sockets that no worker has collected, for the cleanup after the workers have ended.
-    pub(crate) fn clear(&self) {
-        self.lock().mailboxes.iter_mut().for_each(Vec::clear);
+    /// Closes the sockets that no worker has collected and all later ones, after the workers have ended.
+    pub(crate) fn close(&self) {
+        let mut contents = self.lock();
+        contents.is_closed = true;
+        contents.mailboxes.iter_mut().for_each(Vec::clear);
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {

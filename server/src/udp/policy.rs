@@ -74,6 +74,8 @@ pub(crate) struct UdpPolicy {
     refusals: [Mutex<LogThrottle>; DatagramRefusal::KINDS],
     failures: Mutex<LogThrottle>,
     is_closing: AtomicBool,
+    /// A worker could not register its socket.
+    pub(crate) has_failed: AtomicBool,
     /// Dropped with the last reference to this policy, when every worker has closed its socket.
     closed: OnceLock<Sender<Infallible>>,
 }
@@ -88,6 +90,7 @@ impl UdpPolicy {
             refusals: std::array::from_fn(|_| throttle()),
             failures: throttle(),
             is_closing: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
             closed: OnceLock::new(),
         }
     }

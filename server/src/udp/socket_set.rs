@@ -5,6 +5,7 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::Ordering::SeqCst,
 };
 
 use mio::{Interest, Registry, Token};
@@ -75,6 +76,7 @@ impl UdpSocketSet {
             let token = Token(mirrored(key));
             if let Err(error) = registry.register(socket.source(), token, Interest::READABLE) {
                 telemetry.registration_failed(&policy.address, &error);
+                policy.has_failed.store(true, SeqCst);
                 self.slots.remove(key);
             }
         }

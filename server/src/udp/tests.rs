@@ -19,9 +19,8 @@ use super::{
     socket::{Arrival, DatagramSocket, Route},
 };
 use crate::{
-    admission::ConnectionLimits,
     config::{
-        Config, Listener, Spin,
+        Listener, Spin,
         limits::{DRAIN_DATAGRAMS, READ_BUFFER, TURN_DATAGRAMS},
     },
     connection::{Incoming, Socket, Turn, TurnContext},
@@ -126,10 +125,8 @@ impl Harness {
 
     fn turn(&mut self) -> Turn {
         let telemetry = ConnectionEvents::new(&self.counters, false);
-        let limits = ConnectionLimits::new(&Config::default());
         let now = Instant::now();
-        let mut context =
-            TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, limits: &limits, now };
+        let mut context = TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now };
         self.echo_socket.turn(&mut context, &[7000])
     }
 }

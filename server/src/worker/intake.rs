@@ -15,9 +15,9 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn take_connections(&mut self) {
         for _ in 0..limits::TURN_TAKES {
             match self.shared.dispatch.take(self.index) {
-                Some(Incoming::New(stream, peer, policy)) => {
+                Some(Incoming::New(stream, peer, permit)) => {
                     self.telemetry.assigned();
-                    self.add(Connection::new(stream, &peer, policy, self.now), false);
+                    self.add(Connection::new(stream, &peer, permit, self.now), false);
                 }
                 Some(Incoming::Migrated(connection)) => self.add(*connection, true),
                 None => return,
@@ -47,7 +47,6 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn remove(&mut self, key: usize) {
         let slot = self.take_out(key);
         self.shared.dispatch.release(self.index);
-        self.shared.limits.release(slot.connection.policy(), slot.connection.ip());
         let (peer, is_logged) = (slot.connection.peer().to_owned(), slot.connection.is_logged());
         drop(slot);
         if is_logged {

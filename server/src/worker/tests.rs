@@ -75,8 +75,8 @@ fn connect(listener: &TcpListener, shared: &SharedState<Incoming<PanickingSocket
     let (stream, peer) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let policy = Arc::new(ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0)));
-    shared.limits.acquire(&policy, Some(peer.ip())).expect("there is no limit");
-    let incoming = Incoming::New(PanickingSocket(stream.into()), Peer::remote(peer), policy);
+    let permit = shared.limits.admit(&policy, Some(peer.ip())).expect("the limit is not reached");
+    let incoming = Incoming::New(PanickingSocket(stream.into()), Peer::remote(peer), permit);
     shared.dispatch.push(incoming).expect("the queue has room");
     client
 }

@@ -66,9 +66,11 @@ impl Pair {
         }
         let stream = SimulatedStream { room: rng.usize(0..40), ..SimulatedStream::default() };
         let peer = Peer::Remote(([127, 0, 0, 1], 54321).into());
-        limits.acquire(&policy, policy.source_of(&peer)).expect("the limit is not reached");
+        let policy = Arc::new(policy);
+        let permit = limits.admit(&policy, policy.source_of(&peer));
+        let permit = permit.expect("the limit is not reached");
         Self {
-            connection: Some(Connection::new(stream, &peer, Arc::new(policy), now)),
+            connection: Some(Connection::new(stream, &peer, permit, now)),
             dropped: SimulatedStream::default(),
             script,
             arrived: 0,
@@ -95,9 +97,8 @@ impl Pair {
     }
 
     /// Drops the connection, as a worker does.
-    pub(super) fn drop_connection(&mut self, limits: &ConnectionLimits) {
+    pub(super) fn drop_connection(&mut self) {
         if let Some(mut connection) = self.connection.take() {
-            limits.release(connection.policy(), connection.ip());
             self.dropped = std::mem::take(connection.stream_mut());
             self.faulted |= self.dropped.reset;
             self.peer_ended = self.dropped.fin;

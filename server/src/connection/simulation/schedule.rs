@@ -75,7 +75,7 @@ impl Simulation {
         (0..self.pairs.len())
             .try_for_each(|index| self.verify(index).and_then(|()| self.verify_end(index)))?;
         for pair in &mut self.pairs {
-            pair.drop_connection(&self.limits);
+            pair.drop_connection();
         }
         if self.limits.is_empty() { Ok(()) } else { Err("not all connections are released".into()) }
     }
@@ -166,12 +166,8 @@ impl Simulation {
         }
         let Some(connection) = &mut pair.connection else { return };
         let telemetry = ConnectionEvents::new(&self.counters, true);
-        let mut context = TurnContext {
-            buffer: &mut self.buffer,
-            telemetry: &telemetry,
-            limits: &self.limits,
-            now: self.now,
-        };
+        let mut context =
+            TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut context)));
         if std::mem::take(&mut connection.stream_mut().moved) {
             pair.moved_at = self.now;
@@ -179,10 +175,10 @@ impl Simulation {
         match &turn {
             Ok(Turn::Wait) => {}
             Ok(Turn::Again) => pair.queued = true,
-            Ok(Turn::Over) => pair.drop_connection(&self.limits),
+            Ok(Turn::Over) => pair.drop_connection(),
             Err(panic) if panic.is::<InjectedBug>() => {
                 pair.faulted = true;
-                pair.drop_connection(&self.limits);
+                pair.drop_connection();
             }
             Err(_) => pair.cut_early = true,
         }
@@ -251,7 +247,7 @@ impl Simulation {
         };
         pair.cut_early = !half_closed && self.now.duration_since(since) < timeout;
         pair.faulted = true;
-        pair.drop_connection(&self.limits);
+        pair.drop_connection();
         self.record(index, |_| "timed out".into());
     }
 

@@ -1,6 +1,7 @@
 //! Connections through a proxy, until the PROXY header is complete and after it.
 
 use super::*;
+use crate::admission::{LimitReached, Permit};
 
 const LINE: &[u8] = b"PROXY TCP4 203.0.113.7 10.0.0.1 5000 65432\r\n";
 const BINARY: &[u8] =
@@ -16,12 +17,17 @@ fn proxied(protocol: Protocol, incoming: &[&[u8]]) -> Harness {
 
 /// Returns a connection through a proxy with a limit on connections per source.
 fn limited(max: usize, incoming: &[&[u8]]) -> Harness {
-    let mut harness = proxied(Protocol::Text, incoming);
-    harness.limits =
+    capture_log();
+    let limits =
         ConnectionLimits::new(&Config { max_connections_per_ip: Some(max), ..Config::default() });
-    let policy = harness.connection.policy();
-    harness.limits.acquire(policy, harness.connection.ip()).unwrap();
-    harness
+    let policy = ConnectionPolicy::for_protocol(Protocol::Text).with_proxy();
+    Harness::with_limits(limits, policy, incoming)
+}
+
+/// Admits another connection from the source in the headers.
+fn admit_source(harness: &Harness) -> Result<Permit, LimitReached> {
+    let policy = Arc::new(ConnectionPolicy::for_protocol(Protocol::Text));
+    harness.limits.admit(&policy, Some([203, 0, 113, 7].into()))
 }
 
 fn expire(harness: &mut Harness, after: Duration) -> Turn {
@@ -77,11 +83,12 @@ fn a_header_is_echoed_by_a_listener_that_requires_none() {
 fn a_header_without_a_source_leaves_the_proxy_as_the_peer() {
     for header in [LOCAL, b"PROXY UNKNOWN\r\n"] {
         let mut harness = limited(1, &[&[header, b"hello\n"].concat(), END]);
-        assert_eq!(harness.connection.ip(), None);
         harness.run();
         assert_eq!(harness.stream().outgoing, b"hello\n");
         assert_eq!(lines()[0], format!("New client connected: {PEER}"));
-        assert_eq!(harness.connection.ip(), None);
+        let (policy, source) = (harness.connection.permit.policy(), PEER.ip());
+        assert_eq!((policy.source_of(&PEER), source.is_some()), (None, true));
+        assert!(admit_source(&harness).is_ok(), "no source is counted");
     }
 }
 
@@ -212,13 +219,12 @@ fn a_drain_counts_the_header_as_received_bytes() {
 #[test]
 fn the_limit_per_source_counts_the_client_and_not_the_proxy() {
     let mut first = limited(1, &[LINE]);
-    assert_eq!(first.connection.ip(), None);
+    assert!(admit_source(&first).is_ok(), "the source is unknown before the header");
     first.readable();
-    let ip = Some([203, 0, 113, 7].into());
-    assert_eq!(first.connection.ip(), ip);
-    assert!(first.limits.admit_source(ip).is_err(), "the client is counted");
-    first.limits.release(first.connection.policy(), first.connection.ip());
-    assert!(first.limits.is_empty());
+    assert_eq!(admit_source(&first).unwrap_err(), LimitReached::Source(1));
+    let Harness { connection, limits, .. } = first;
+    drop(connection);
+    assert!(limits.is_empty());
 }
 
 #[test]
@@ -227,19 +233,19 @@ fn a_source_over_the_limit_receives_the_reason_and_is_not_served() {
         b"Server is full: it serves 1 connection from one address at most. Try again later.\r\n";
     for taken in [reply.len(), 5] {
         let mut harness = limited(1, &[&[LINE, b"hello\n"].concat(), b"more\n", END]);
-        harness.limits.admit_source(Some([203, 0, 113, 7].into())).unwrap();
+        let other = admit_source(&harness).unwrap();
         harness.stream().write_sizes = [taken, 0].into();
         while harness.readable() != Turn::Over {}
         assert_eq!(harness.stream().outgoing, reply);
         assert!(!harness.stream().incoming.is_empty(), "the rest is not read");
         let refused = format!("Refused {SOURCE}: at the limit of 1 connection from one address");
         assert_eq!(lines(), [refused]);
-        assert_eq!(
-            harness.connection.ip(),
-            None,
-            "a refused source is not counted, so it must not be released"
-        );
         assert_eq!(harness.counters.refused.get(), 1);
+        let Harness { connection, limits, .. } = harness;
+        drop(connection);
+        assert_eq!(limits.open(), 1, "a refused source is not counted, and not released");
+        drop(other);
+        assert!(limits.is_empty());
     }
 }
 
@@ -253,5 +259,5 @@ fn a_unix_socket_as_the_source_is_logged_and_not_counted() {
     assert_eq!(harness.stream().outgoing, b"hello\n");
     let connected = format!(r"New client connected: unix:///tmp/\na\x20b (through {PEER})");
     assert_eq!(lines()[0], connected);
-    assert_eq!(harness.connection.ip(), None);
+    assert!(admit_source(&harness).is_ok());
 }
