@@ -22,7 +22,7 @@ fn run(network: UdpFault) -> Report {
 #[track_caller]
 fn expect(report: &Report, figures: &[(&str, u64)]) {
     assert_eq!(report.json("/datagrams/sent"), SENT, "{report:?}");
-    for name in ["lost", "late", "reordered", "duplicates", "corrupt", "strangers"] {
+    for name in ["lost", "late", "reordered", "duplicates", "corrupt", "unrecognized"] {
         let expected =
             figures.iter().find(|(one, _)| *one == name).map_or(0, |(_, figure)| *figure);
         let path = if name == "lost" { "/lost".to_owned() } else { format!("/datagrams/{name}") };
@@ -127,10 +127,10 @@ fn locates_wrong_bytes_and_fails() {
 }
 
 #[test]
-fn counts_foreign_datagrams_as_strangers() {
+fn counts_foreign_datagrams_as_unrecognized() {
     let report = run(UdpFault::Inject(10));
     report.expect_success();
-    expect(&report, &[("strangers", TENTHS)]);
+    expect(&report, &[("unrecognized", TENTHS)]);
 }
 
 #[test]

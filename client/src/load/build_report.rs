@@ -132,7 +132,7 @@ fn datagram_counts(stats: &Stats, receive_buffer: usize) -> DatagramCounts {
         reordered,
         duplicates,
         corrupt: stats.errors.get(&ErrorKind::WrongBytes).copied().unwrap_or(0),
-        strangers: unrecognized,
+        unrecognized,
         dropped_by_client: dropped,
         receive_buffer_requested_bytes: RECEIVE_BUFFER as u64,
         receive_buffer_granted_bytes: receive_buffer as u64,

@@ -217,7 +217,7 @@ fn sum_datagrams(mut all: impl Iterator<Item = Option<DatagramCounts>>) -> Optio
             reordered: sum.reordered + counts.reordered,
             duplicates: sum.duplicates + counts.duplicates,
             corrupt: sum.corrupt + counts.corrupt,
-            strangers: sum.strangers + counts.strangers,
+            unrecognized: sum.unrecognized + counts.unrecognized,
             dropped_by_client: sum.dropped_by_client + counts.dropped_by_client,
             ..sum
         })

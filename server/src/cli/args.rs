@@ -79,8 +79,8 @@ Examples:
 
 Signals:
   The first SIGINT (Ctrl+C) or SIGTERM drains the server, the second stops it immediately.
-  SIGHUP reopens the log file and reloads the configuration file. Without either, it drains the
-  server as SIGTERM does.
+  SIGHUP reopens the log file and reloads the configuration file. Without either, and without
+  a service manager, it drains the server as SIGTERM does.
 
 Exit status:
   0        shut down by a signal

@@ -153,7 +153,7 @@ fn socket_or_warn() -> Option<NotifySocket> {
 }
 
 fn warn_of(sent: io::Result<()>) {
-    // A service manager that cannot be reached will notice by itself.
+    // The server serves without its service manager, so a failure is only logged.
     if let Err(error) = sent {
         warn!(event = "notify"; "Cannot notify the service manager: {}", reason(&error));
     }

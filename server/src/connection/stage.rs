@@ -1,6 +1,7 @@
 //! The stages of a connection's life.
 
-/// Stage of a connection. It only moves down this list.
+/// Stage of a connection. It never returns to an earlier stage: a header, if there is one, then service, then either
+/// `Flushing` and `Lingering`, or `Closing`. A lingering connection closes when its peer ends its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// A PROXY header is expected.

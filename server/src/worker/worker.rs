@@ -52,7 +52,7 @@ pub(crate) struct Worker<'a, S> {
     pub(super) overloaded: bool,
     /// Start of the time not yet counted as busy.
     pub(super) busy_since: Instant,
-    /// The connections have been drained.
+    /// The drain has begun.
     pub(super) draining: bool,
     /// The end of the drain. `None`: unlimited, or not draining.
     pub(super) drain_deadline: Option<Instant>,

@@ -51,7 +51,7 @@ pub(crate) enum DatagramMetric {
     /// Datagrams with wrong bytes.
     Corrupt,
     /// Datagrams that do not belong to this run.
-    Strangers,
+    Unrecognized,
     /// Datagrams that the client's system dropped.
     Dropped,
 }
@@ -119,7 +119,7 @@ const NUMBERS: [(&str, Metric); 17] = [
     ("reordered", Metric::Datagrams(DatagramMetric::Reordered)),
     ("duplicates", Metric::Datagrams(DatagramMetric::Duplicates)),
     ("corrupt", Metric::Datagrams(DatagramMetric::Corrupt)),
-    ("strangers", Metric::Datagrams(DatagramMetric::Strangers)),
+    ("unrecognized", Metric::Datagrams(DatagramMetric::Unrecognized)),
     ("dropped", Metric::Datagrams(DatagramMetric::Dropped)),
 ];
 
@@ -185,7 +185,7 @@ impl FromStr for Metric {
             format!(
                 "unknown metric '{typed}'; known are p50 p90 p99 p99.9 (any percentile) min mean max, each also \
                  after connect. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
-                 seconds rate bytes/s; over UDP also sent late reordered duplicates corrupt strangers dropped"
+                 seconds rate bytes/s; over UDP also sent late reordered duplicates corrupt unrecognized dropped"
             )
         })
     }

@@ -68,7 +68,7 @@ impl DatagramMetric {
             Self::Reordered => counts.reordered,
             Self::Duplicates => counts.duplicates,
             Self::Corrupt => counts.corrupt,
-            Self::Strangers => counts.strangers,
+            Self::Unrecognized => counts.unrecognized,
             Self::Dropped => counts.dropped_by_client,
         }
     }

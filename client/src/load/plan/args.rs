@@ -175,7 +175,7 @@ Metrics of EXPR:
   p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
   messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
   bytes-lost drains resent                             wrong-bytes unreachable
-  sent late reordered duplicates corrupt strangers     over UDP; dropped: by the client's system
+  sent late reordered duplicates corrupt unrecognized  over UDP; dropped: by the client's system
   lost<1%, late<1% and so on are shares of the messages that were sent
   Operators are < <= > >= = !=. Times need a unit: ns us ms s m.
 

@@ -19,7 +19,7 @@ pub(crate) struct DatagramCounts {
     /// do not arrive, the datagram is also lost.
     pub(crate) corrupt: u64,
     /// Datagrams that do not belong to this run.
-    pub(crate) strangers: u64,
+    pub(crate) unrecognized: u64,
     /// Datagrams that the client's system dropped because the receive buffer of the socket was full.
     pub(crate) dropped_by_client: u64,
     /// Size that was requested for the receive buffer of each socket; in a merged report, on the first

@@ -141,7 +141,7 @@ fn datagrams(counts: &DatagramCounts, lost: u64) -> Vec<Row> {
         ("reordered", of_sent(counts.reordered)),
         ("duplicates", of_sent(counts.duplicates)),
         ("corrupt", of_sent(counts.corrupt)),
-        ("strangers", count(counts.strangers)),
+        ("unrecognized", count(counts.unrecognized)),
     ];
     if counts.dropped_by_client > 0 {
         rows.push(("dropped here", count(counts.dropped_by_client)));
