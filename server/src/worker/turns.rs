@@ -32,7 +32,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         slot.queued = false;
         slot.load.add_turn(self.rebalancer.checks());
         let mut context =
-            TurnContext { buffer: &mut self.buffer, telemetry: &self.telemetry, now: self.now };
+            TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
         // A bug that a peer triggers costs that peer its connection and no other. The half-changed connection
         // is dropped; the buffer has no meaning between turns.
         let turn = catch_unwind(AssertUnwindSafe(|| slot.connection.turn(&mut context)));
@@ -53,7 +53,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     #[cold]
     fn give_udp_turn(&mut self, key: usize) {
         let mut context =
-            TurnContext { buffer: &mut self.buffer, telemetry: &self.telemetry, now: self.now };
+            TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
         self.udp_sockets.give_turn(key, &mut context, self.poll.registry(), &mut self.ready);
     }
 
