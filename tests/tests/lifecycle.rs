@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    sync::Arc,
 };
 
 use rustix::process::Signal;
@@ -233,6 +234,10 @@ fn a_reset_before_the_accept_affects_no_other_connection() {
 /// Without a log file or a configuration file, SIGHUP means that the terminal has closed: the server drains.
 #[test]
 fn sighup_without_files_to_reload_drains_the_server() {
+    // A process starts with its parent's ignored signals, here those of `nohup make test`, and with the default for
+    // those that its parent handles.
+    signal_hook::flag::register(Signal::HUP.as_raw(), Arc::default())
+        .expect("SIGHUP can be handled");
     let mut server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
