@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::{bail, ensure};
 use rustix::{
-    buffer::spare_capacity,
     event::epoll::{self, EventData, EventFlags},
     fd::OwnedFd,
     net::{RecvFlags, recv},
@@ -18,7 +17,7 @@ use crate::{
     args::{Args, SOCKET_CAPACITY},
     load::Load,
     measurement::Measurement,
-    socket::{EVENTS, TIMER, connect, send_all, start_timer},
+    socket::{Ready, connect, send_all, start_timer},
 };
 
 pub(crate) struct Churn {
@@ -74,31 +73,23 @@ impl Load for Churn {
         for slot in &mut self.slots {
             slot.start = None;
         }
-        let mut events = Vec::with_capacity(EVENTS);
+        let mut ready = Ready::new();
         let mut buffer = vec![0; SOCKET_CAPACITY];
         let mut count = 0;
-        loop {
-            events.clear();
-            epoll::wait(&self.epoll, spare_capacity(&mut events), None)?;
-            for event in &events {
-                let data = event.data.u64();
-                if data == TIMER {
-                    return Ok(count);
-                }
-                let number = usize::try_from(data).expect("the index of a slot");
-                let slot = &mut self.slots[number];
-                match recv(&slot.stream, &mut buffer[..], RecvFlags::DONTWAIT)? {
-                    (0, _) => bail!("the server has closed a connection"),
-                    (len, _) => slot.returned += len,
-                }
-                if slot.returned == self.message.len() {
-                    count += 1;
-                    measurement.lap(&mut slot.start);
-                    let start = slot.start;
-                    // Replacing the old connection closes it.
-                    self.slots[number] = self.open(number, start)?;
-                }
+        while let Some(number) = ready.wait(&self.epoll)? {
+            let slot = &mut self.slots[number];
+            match recv(&slot.stream, &mut buffer[..], RecvFlags::DONTWAIT)? {
+                (0, _) => bail!("the server has closed a connection"),
+                (len, _) => slot.returned += len,
+            }
+            if slot.returned == self.message.len() {
+                count += 1;
+                measurement.lap(&mut slot.start);
+                let start = slot.start;
+                // Replacing the old connection closes it.
+                self.slots[number] = self.open(number, start)?;
             }
         }
+        Ok(count)
     }
 }

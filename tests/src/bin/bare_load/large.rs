@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::bail;
 use rustix::{
-    buffer::spare_capacity,
     event::epoll::{self, EventData, EventFlags},
     fd::OwnedFd,
     io::Errno,
@@ -19,7 +18,7 @@ use crate::{
     args::Args,
     load::Load,
     measurement::Measurement,
-    socket::{EVENTS, TIMER, connect, start_timer},
+    socket::{Ready, connect, start_timer},
 };
 
 /// Size of the receive buffer.
@@ -70,28 +69,20 @@ impl Load for Large {
             connection.sent = None;
             connection.send(number, &self.epoll, &self.message)?;
         }
-        let mut events = Vec::with_capacity(EVENTS);
+        let mut ready = Ready::new();
         let mut buffer = vec![0; BUFFER];
         let mut count = 0;
-        loop {
-            events.clear();
-            epoll::wait(&self.epoll, spare_capacity(&mut events), None)?;
-            for event in &events {
-                let data = event.data.u64();
-                if data == TIMER {
-                    return Ok(count);
-                }
-                let number = usize::try_from(data).expect("the index of a connection");
-                let connection = &mut self.connections[number];
-                let whole = connection.receive(&mut buffer, self.message.len())?;
-                count += whole as u64;
-                if measurement.is_timed() && whole > 0 {
-                    measurement.lap(&mut connection.sent);
-                }
-                connection.unsent += whole * self.message.len();
-                connection.send(number, &self.epoll, &self.message)?;
+        while let Some(number) = ready.wait(&self.epoll)? {
+            let connection = &mut self.connections[number];
+            let whole = connection.receive(&mut buffer, self.message.len())?;
+            count += whole as u64;
+            if measurement.is_timed() && whole > 0 {
+                measurement.lap(&mut connection.sent);
             }
+            connection.unsent += whole * self.message.len();
+            connection.send(number, &self.epoll, &self.message)?;
         }
+        Ok(count)
     }
 }
 

@@ -11,7 +11,7 @@
 //! | [`small`] | connections whose bytes in flight fit into a socket |
 //! | [`large`] | connections whose bytes in flight do not fit |
 //! | [`churn`] | connections with one message each |
-//! | [`socket`] | connecting, the timer, and sending |
+//! | [`socket`] | connecting, sending, the timer, and waiting |
 //! | [`measurement`] | counts, round trips and processor time |
 
 mod args;

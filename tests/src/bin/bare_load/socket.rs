@@ -1,4 +1,4 @@
-//! Connecting, the timer that ends a run, and sending.
+//! Connecting, sending, the timer that ends a run, and waiting for connections until then.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpStream},
@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::Context as _;
 use rustix::{
-    event::epoll::{self, EventData, EventFlags},
+    buffer::spare_capacity,
+    event::epoll::{self, Event, EventData, EventFlags},
     fd::OwnedFd,
     net::{SendFlags, send},
     time::{
@@ -58,4 +59,28 @@ pub(crate) fn start_timer(epoll: &OwnedFd, duration: Duration) -> anyhow::Result
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
     epoll::add(epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
     Ok(timer)
+}
+
+/// The connections that are ready, one after the other, until the timer fires.
+pub(crate) struct Ready {
+    events: Vec<Event>,
+    next: usize,
+}
+
+impl Ready {
+    pub(crate) fn new() -> Self {
+        Self { events: Vec::with_capacity(EVENTS), next: 0 }
+    }
+
+    /// Waits for the next connection that is ready, and returns its index. `None`: the timer has fired.
+    pub(crate) fn wait(&mut self, epoll: &OwnedFd) -> anyhow::Result<Option<usize>> {
+        while self.next == self.events.len() {
+            self.events.clear();
+            self.next = 0;
+            epoll::wait(epoll, spare_capacity(&mut self.events), None)?;
+        }
+        let data = self.events[self.next].data.u64();
+        self.next += 1;
+        Ok((data != TIMER).then(|| usize::try_from(data).expect("the index of a connection")))
+    }
 }
