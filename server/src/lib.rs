@@ -40,6 +40,7 @@
 mod admission;
 mod config;
 mod connection;
+mod layer;
 mod listener;
 pub mod logging;
 mod proxy_protocol;

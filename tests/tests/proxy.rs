@@ -90,7 +90,7 @@ fn json_records_contain_the_client_and_the_proxy() {
     proxy.send(&version_1(address("203.0.113.7:5000")));
     proxy.exchange(b"hello\n");
     server.wait_for_log(&format!(
-        r#""event":"connected","peer":"203\.0\.113\.7:5000","through":"{}""#,
+        r#""event":"connected","peer":"203\.0\.113\.7:5000","connection":"[-0-9]+","through":"{}""#,
         proxy.address()
     ));
 }

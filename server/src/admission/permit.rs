@@ -13,8 +13,8 @@ use super::{counts::Counts, policy::ConnectionPolicy, rejection::LimitReached};
 pub(crate) struct Permit {
     counts: Arc<Counts>,
     policy: Arc<ConnectionPolicy>,
-    /// The source for which the connection is counted.
-    source: Option<IpAddr>,
+    /// The source for which the connection is counted. Boxed: without a limit per source there is none.
+    source: Option<Box<IpAddr>>,
 }
 
 impl Permit {
@@ -35,15 +35,15 @@ impl Permit {
     /// If the source has reached its limit.
     pub(crate) fn count_source(&mut self, peer: IpAddr) -> Result<(), LimitReached> {
         debug_assert!(self.source.is_none(), "a connection has one source");
-        self.source = self.counts.acquire_source(peer)?;
+        self.source = self.counts.acquire_source(peer)?.map(Box::new);
         Ok(())
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(source) = self.source {
-            self.counts.release_source(source);
+        if let Some(source) = &self.source {
+            self.counts.release_source(**source);
         }
         self.policy.open.fetch_sub(1, SeqCst);
         self.counts.open.fetch_sub(1, SeqCst);

@@ -11,7 +11,10 @@ use std::{
 use crossbeam::utils::CachePadded;
 
 use super::peer::Peer;
-use crate::config::{Listener, ListenerOptions, Proxy};
+use crate::{
+    config::{Listener, ListenerOptions, Proxy},
+    layer::{Layers, NewLayer},
+};
 
 /// The options of one listener and the number of its connections.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct ConnectionPolicy {
     /// Padded: read after each turn, while every accept and close writes to the reference count of this
     /// policy.
     pub(crate) options: CachePadded<ListenerOptions>,
+    /// Creates the layer of each connection. `None`: they are plain.
+    layer: Option<Arc<dyn NewLayer>>,
     /// Open connections of the listener; the same counter after a change of the options.
     pub(crate) open: Arc<CachePadded<AtomicUsize>>,
     /// The acceptor could not register the listener.
@@ -29,6 +34,7 @@ impl ConnectionPolicy {
     pub(crate) fn new(listener: &Listener) -> Self {
         Self {
             options: CachePadded::new(listener.options.clone()),
+            layer: None,
             open: Arc::default(),
             has_failed: AtomicBool::new(false),
         }
@@ -41,6 +47,13 @@ impl ConnectionPolicy {
             Proxy::Off => peer.ip(),
             Proxy::Required => None,
         }
+    }
+
+    /// Returns the layers of a new connection.
+    pub(crate) fn new_layers(&self) -> Layers {
+        self.layer
+            .as_ref()
+            .map_or(Layers::Plain, |layer| Layers::Stacked(Box::new(layer.new_layer())))
     }
 
     /// Returns the policy of the same listener with other options.
@@ -61,6 +74,12 @@ impl ConnectionPolicy {
     /// Returns the same policy with the PROXY protocol required.
     pub(crate) fn with_proxy(mut self) -> Self {
         self.options.proxy = Proxy::Required;
+        self
+    }
+
+    /// Returns the same policy with this layer.
+    pub(crate) fn with_layer(mut self, layer: impl NewLayer + 'static) -> Self {
+        self.layer = Some(Arc::new(layer));
         self
     }
 

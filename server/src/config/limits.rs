@@ -10,6 +10,14 @@ use std::{num::NonZeroU32, time::Duration};
 /// A peer that does not read can make the server keep this many bytes for it, and no more.
 pub const READ_BUFFER: usize = 64 * 1024;
 
+/// Maximum size of a connection's send buffer, in bytes: the echo of one read, with what a layer adds, and replies. A
+/// connection whose session replies with more to one read is closed.
+pub const SEND_BUFFER: usize = 4 * READ_BUFFER;
+
+/// Maximum chunks of a send buffer that one write passes to the kernel: far below its limit of 1,024
+/// (`sendmsg(2)`, `EMSGSIZE`), and enough for chunks of the size of a message.
+pub const WRITE_CHUNKS: usize = 16;
+
 /// Maximum reads of one connection in one turn, after which the other connections of its worker have theirs.
 ///
 /// Measured: the p99 of 50 interactive clients while one client streams to each of two workers, and the

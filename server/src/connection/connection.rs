@@ -13,79 +13,90 @@ use std::{io, time::Instant};
 use common::message::Splitter;
 
 use super::{
-    send_buffer::SendBuffer,
+    buffer::{HeldBytes, SendBuffer},
+    drain_budget::DrainBudget,
     stage::Stage,
     stream::Stream,
     turn::{Readiness, Turn, TurnContext},
 };
 use crate::{
     admission::{Peer, Permit},
-    config::{ListenerOptions, Proxy, limits},
+    config::{ListenerOptions, limits},
+    layer::Layers,
     session::Session,
-    telemetry::ConnectionEvents,
+    telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Recorder, Subject},
 };
 
 /// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     pub(super) stream: S,
+    pub(super) id: ConnectionId,
     /// The peer's name in the log: the other end of the socket, until a PROXY header names another.
     pub(super) peer: Box<str>,
-    /// The name of the proxy in front of the peer, until the connection is logged.
-    pub(super) proxy: Option<Box<str>>,
+    /// The name of the proxy in front of the peer, until the connection is logged. Boxed twice: most have none.
+    pub(super) proxy: Option<Box<Box<str>>>,
     pub(super) permit: Permit,
+    pub(super) layers: Layers,
     pub(super) session: Session,
     pub(super) splitter: Splitter,
     /// Received bytes of an incomplete frame or PROXY header, which are parsed again with the next read.
-    pub(super) held: Vec<u8>,
+    pub(super) held: HeldBytes,
     /// Bytes that the socket has not taken yet. `Some` is never empty.
     pub(super) send_buffer: Option<Box<SendBuffer>>,
     pub(super) stage: Stage,
     pub(super) readiness: Readiness,
-    /// The server drains: this many received bytes are still to be served.
-    pub(super) draining: Option<u64>,
+    /// The bytes that are still to be served if the server drains.
+    pub(super) drain: DrainBudget,
+    /// The reason for which the connection ends.
+    pub(super) close_reason: Option<CloseReason>,
     /// The connection has been logged: its peer has sent something (after the PROXY header, if there is
     /// one), or has been connected for a while. A health check connects and closes every second, and is
     /// not logged.
     pub(super) is_logged: bool,
     /// The time at which bytes last moved or the stage changed; timeouts count from it.
     pub(super) last_activity: Instant,
+    pub(super) receipt: Receipt,
 }
 
 impl<S: Stream> Connection<S> {
     pub(crate) fn new(stream: S, peer: &Peer, permit: Permit, now: Instant) -> Self {
-        let options = &permit.policy().options;
-        let protocol = options.protocol;
+        let policy = permit.policy();
+        let layers = policy.new_layers();
+        let session = Session::new(policy.options.protocol);
         Self {
             stream,
+            id: ConnectionId::default(),
             peer: peer.to_string().into(),
             proxy: None,
-            session: Session::new(protocol),
-            splitter: Splitter::new(protocol),
-            stage: match options.proxy {
-                Proxy::Off => Stage::Serving,
-                Proxy::Required => Stage::ProxyHeader,
-            },
+            stage: Stage::first(policy.options.proxy, layers.is_established()),
             permit,
-            held: Vec::new(),
+            layers,
+            splitter: session.splitter(),
+            session,
+            held: HeldBytes::default(),
             send_buffer: None,
             readiness: Readiness::default(),
-            draining: None,
+            drain: DrainBudget::UNLIMITED,
+            close_reason: None,
             is_logged: false,
             last_activity: now,
+            receipt: Receipt::new(now),
         }
     }
 
-    pub(crate) fn peer(&self) -> &str {
-        &self.peer
+    /// Sets the identity, which the first worker of the connection chooses.
+    pub(crate) fn set_id(&mut self, id: ConnectionId) {
+        self.id = id;
+    }
+
+    /// Returns the connection as its events name it.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { id: self.id, peer: &self.peer }
     }
 
     pub(super) fn options(&self) -> &ListenerOptions {
         &self.permit.policy().options
-    }
-
-    pub(crate) fn is_logged(&self) -> bool {
-        self.is_logged
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut S {
@@ -99,7 +110,7 @@ impl<S: Stream> Connection<S> {
 
     /// Returns the number of bytes that the peer has yet to receive.
     pub(crate) fn unsent(&self) -> usize {
-        let held = if self.stage == Stage::ProxyHeader { 0 } else { self.held.len() };
+        let held = if self.stage.is_preamble() { 0 } else { self.held.len() };
         held + self.send_buffer.as_ref().map_or(0, |send_buffer| send_buffer.unsent())
     }
 
@@ -109,11 +120,10 @@ impl<S: Stream> Connection<S> {
         self.readiness.has_more |= readiness.has_more;
     }
 
-    /// Begins the drain; a turn must follow. Only the bytes received so far are served: a peer that never
-    /// pauses would otherwise keep the server running.
+    /// Begins the drain; a turn must follow.
     pub(crate) fn drain(&mut self) {
         // If the socket cannot tell, it has an error that the next read returns.
-        self.draining = Some(self.stream.received().unwrap_or(1));
+        self.drain = DrainBudget::new(self.stream.received().unwrap_or(1));
         // The poll may not have reported yet what the socket holds.
         self.readiness.readable = true;
     }
@@ -121,8 +131,10 @@ impl<S: Stream> Connection<S> {
     /// Makes progress as far as the socket and the turn's budget allow.
     pub(crate) fn turn(&mut self, context: &mut TurnContext<'_>) -> Turn {
         self.drive(context).unwrap_or_else(|error| {
+            self.end_because(CloseReason::of(&error));
             if self.is_logged {
-                context.telemetry.connection_lost(&self.peer, &error, self.unsent());
+                let event = ConnectionEvent::Lost { error: &error, unsent: self.unsent() };
+                context.telemetry.record(self.subject(), event);
             }
             self.log_incomplete_header(context.telemetry);
             Turn::Over
@@ -131,18 +143,22 @@ impl<S: Stream> Connection<S> {
 
     fn drive(&mut self, context: &mut TurnContext<'_>) -> io::Result<Turn> {
         let mut reads_left = limits::TURN_READS;
-        self.flush(context)?;
+        if self.send_buffer.is_some() {
+            self.flush(context)?;
+        }
         while self.send_buffer.is_none() {
             match self.stage {
-                Stage::ProxyHeader if self.draining == Some(0) => {
-                    self.held = Vec::new();
+                Stage::ProxyHeader | Stage::Handshake if self.drain.is_used_up() => {
+                    self.held = HeldBytes::default();
+                    self.end_because(CloseReason::Drain);
                     self.enter(Stage::Flushing, context.now);
                 }
-                Stage::Serving if self.draining == Some(0) => {
+                Stage::Serving if self.drain.is_used_up() => {
+                    self.end_because(CloseReason::Drain);
                     self.enter(Stage::Flushing, context.now);
                     self.echo_held(context)?;
                 }
-                Stage::ProxyHeader | Stage::Serving | Stage::Lingering
+                Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering
                     if self.readiness.readable =>
                 {
                     if reads_left == 0 {
@@ -151,12 +167,20 @@ impl<S: Stream> Connection<S> {
                     let messages = self.read(context)?;
                     reads_left = reads_left.saturating_sub(1 + messages / limits::TURN_MESSAGES);
                 }
-                Stage::ProxyHeader | Stage::Serving | Stage::Lingering => return Ok(Turn::Wait),
-                Stage::Flushing => {
-                    self.half_close()?;
-                    self.enter(Stage::Lingering, context.now);
+                Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering => {
+                    return Ok(Turn::Wait);
                 }
-                Stage::Closing => return Ok(Turn::Over),
+                Stage::Flushing => {
+                    if self.send_end(context)? {
+                        self.half_close()?;
+                        self.enter(Stage::Lingering, context.now);
+                    }
+                }
+                Stage::Closing => {
+                    if self.send_end(context)? {
+                        return Ok(Turn::Over);
+                    }
+                }
             }
         }
         Ok(Turn::Wait)
@@ -178,9 +202,35 @@ impl<S: Stream> Connection<S> {
         self.last_activity = now;
     }
 
-    pub(super) fn log_connected(&mut self, telemetry: &ConnectionEvents<'_>) {
+    /// Sets the reason for which the connection ends, unless it has one.
+    pub(crate) fn end_because(&mut self, reason: CloseReason) {
+        self.close_reason.get_or_insert(reason);
+    }
+
+    pub(super) fn log_connected(&mut self, telemetry: &Recorder<'_>) {
         if !std::mem::replace(&mut self.is_logged, true) {
-            telemetry.connected(&self.peer, self.proxy.take().as_deref());
+            let proxy = self.proxy.take();
+            let event =
+                ConnectionEvent::Connected { through: proxy.as_ref().map(|proxy| &***proxy) };
+            telemetry.record(self.subject(), event);
         }
+    }
+
+    /// Closes the socket and records the end of the connection. Closing the socket also removes it from the poll.
+    pub(crate) fn close(self, now: Instant, telemetry: &Recorder<'_>) {
+        let unsent_messages = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages());
+        let Self { stream, permit, id, peer, is_logged, close_reason, receipt, .. } = self;
+        drop((stream, permit));
+        let event = if is_logged {
+            ConnectionEvent::Closed {
+                reason: close_reason.unwrap_or(CloseReason::SocketError),
+                receipt: &receipt,
+                messages_sent: receipt.messages_received.saturating_sub(unsent_messages),
+                after: now.saturating_duration_since(receipt.opened_at),
+            }
+        } else {
+            ConnectionEvent::ProbeClosed
+        };
+        telemetry.record(Subject { id, peer: &peer }, event);
     }
 }

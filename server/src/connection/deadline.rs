@@ -1,51 +1,102 @@
-//! The deadlines of a connection.
+//! The timers of a connection.
+//!
+//! The worker arms one entry for the earliest timer, and asks again when that fires, so a timer that moves later costs
+//! nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{connection::Connection, stage::Stage, stream::Stream, turn::Turn};
-use crate::{config::limits, telemetry::ConnectionEvents};
+use crate::{
+    config::limits,
+    telemetry::{CloseReason, ConnectionEvent, Recorder},
+};
+
+/// A timer of a connection. Several may run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// From here on the connection is no probe, and is logged.
+    Probe,
+    /// The preamble is not complete.
+    Preamble,
+    /// Nothing could be written.
+    Write,
+    /// Nothing was received.
+    Idle,
+    /// The peer keeps sending after the half-close.
+    Linger,
+}
 
 impl<S: Stream> Connection<S> {
-    /// Returns the time at which [`expire`](Self::expire) must be called, unless the deadline moves before.
+    /// Returns the time at which [`expire`](Self::expire) must be called, unless all timers move before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let may_be_a_probe = !self.is_logged && self.stage != Stage::ProxyHeader;
-        let log_at = may_be_a_probe.then(|| self.last_activity + limits::PROBE_TIME);
-        [log_at, self.timeout_at()].into_iter().flatten().min()
+        let probe = self.probe_timer().map(|(_, at)| at);
+        [probe, self.timeout().map(|(_, at)| at)].into_iter().flatten().min()
     }
 
-    /// Returns the time at which the present stage times out.
-    fn timeout_at(&self) -> Option<Instant> {
+    fn probe_timer(&self) -> Option<(Timer, Instant)> {
+        let may_be_a_probe = !self.is_logged && !self.stage.is_preamble();
+        may_be_a_probe.then(|| (Timer::Probe, self.last_activity + limits::PROBE_TIME))
+    }
+
+    /// Returns the timer that ends the connection, and its time.
+    fn timeout(&self) -> Option<(Timer, Instant)> {
         let options = self.options();
-        let limit = match self.stage {
-            _ if self.send_buffer.is_some() => options.write_timeout,
-            Stage::ProxyHeader => Some(limits::PROXY_TIMEOUT),
-            Stage::Lingering => self.draining.is_none().then_some(limits::LINGER),
-            Stage::Serving | Stage::Flushing | Stage::Closing => options.idle_timeout,
+        let (timer, since, limit) = match self.stage {
+            stage if stage.is_preamble() => {
+                (Timer::Preamble, self.receipt.opened_at, Some(limits::PROXY_TIMEOUT))
+            }
+            _ if self.send_buffer.is_some() => {
+                (Timer::Write, self.last_activity, options.write_timeout)
+            }
+            Stage::Lingering => {
+                let limit = (!self.drain.is_draining()).then_some(limits::LINGER);
+                (Timer::Linger, self.last_activity, limit)
+            }
+            _ => (Timer::Idle, self.last_activity, options.idle_timeout),
         };
         // A deadline beyond the range of the clock never comes.
-        limit.and_then(|limit| self.last_activity.checked_add(limit))
+        Some((timer, since.checked_add(limit?)?))
     }
 
-    /// Handles a deadline that has passed at `now`. Returns [`Turn::Over`] if the connection has timed out.
-    pub(crate) fn expire(&mut self, now: Instant, telemetry: &ConnectionEvents<'_>) -> Turn {
-        if self.stage != Stage::ProxyHeader {
+    /// Handles the timers that have fired by `now`. Returns [`Turn::Over`] if the connection has timed out.
+    pub(crate) fn expire(&mut self, now: Instant, telemetry: &Recorder<'_>) -> Turn {
+        if !self.stage.is_preamble() {
             self.log_connected(telemetry);
         }
-        if self.timeout_at().is_none_or(|timeout| timeout > now) {
-            return Turn::Wait;
+        match self.timeout() {
+            Some((timer, at)) if at <= now => self.time_out(timer, telemetry),
+            _ => Turn::Wait,
         }
+    }
+
+    fn time_out(&mut self, timer: Timer, telemetry: &Recorder<'_>) -> Turn {
         let options = self.options();
-        let write_timeout = options.write_timeout.filter(|_| self.send_buffer.is_some());
-        if self.stage == Stage::ProxyHeader {
-            self.is_logged = true;
-            telemetry.proxy_header_timed_out(&self.peer, limits::PROXY_TIMEOUT, &self.held);
-        } else if let Some(after) = write_timeout {
-            telemetry.write_timed_out(&self.peer, after, self.unsent());
-        } else if self.stage == Stage::Lingering {
-            telemetry.linger_timed_out(&self.peer);
-        } else if let Some(after) = options.idle_timeout {
-            telemetry.idle_timed_out(&self.peer, after);
-        }
+        let limit = |limit: Option<Duration>| limit.unwrap_or_default();
+        let (reason, event) = match timer {
+            Timer::Probe => return Turn::Wait,
+            Timer::Preamble => {
+                let after = limits::PROXY_TIMEOUT;
+                (
+                    CloseReason::ProxyHeader,
+                    ConnectionEvent::ProxyHeaderTimedOut { after, bytes: &self.held },
+                )
+            }
+            Timer::Write => {
+                let after = limit(options.write_timeout);
+                (
+                    CloseReason::WriteTimeout,
+                    ConnectionEvent::WriteTimedOut { after, unsent: self.unsent() },
+                )
+            }
+            Timer::Idle => {
+                let after = limit(options.idle_timeout);
+                (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
+            }
+            Timer::Linger => (CloseReason::Linger, ConnectionEvent::LingerTimedOut),
+        };
+        telemetry.record(self.subject(), event);
+        self.is_logged = true;
+        self.end_because(reason);
         Turn::Over
     }
 }

@@ -3,16 +3,19 @@
 //! Owns a peer's socket, its stage, its deadlines and its unsent bytes. Must not know polls, other
 //! connections, or the meaning of the bytes.
 //!
-//! Read `connection.rs` first, then [`receive`]: the path of a message. `simulation` runs connections under random
+//! Read `connection.rs` first, then [`receive`]: the path of a message. `layered.rs` is the same path through a layer.
+//! `simulation` runs connections under random
 //! schedules from a seed.
 
+mod buffer;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod connection;
 mod deadline;
+mod drain_budget;
 mod incoming;
+mod layered;
 mod proxy_header;
 mod receive;
-mod send_buffer;
 #[cfg(test)]
 mod simulation;
 mod stage;

@@ -4,12 +4,14 @@
 
 use std::io;
 
-use super::{connection::Connection, stage::Stage, stream::Stream, turn::TurnContext};
+use super::{
+    buffer::HeldBytes, connection::Connection, stage::Stage, stream::Stream, turn::TurnContext,
+};
 use crate::{
     admission::rejection_reply,
     config::limits,
     proxy_protocol::{self, Header, Source},
-    telemetry::ConnectionEvents,
+    telemetry::{CloseReason, ConnectionEvent, Recorder},
 };
 
 impl<S: Stream> Connection<S> {
@@ -33,19 +35,20 @@ impl<S: Stream> Connection<S> {
 
     /// Parses the first `len` bytes of the buffer. Returns the number of bytes after a complete header,
     /// which are then the first of the buffer.
-    fn parse_proxy_header(
+    pub(super) fn parse_proxy_header(
         &mut self,
         len: usize,
         context: &mut TurnContext<'_>,
     ) -> io::Result<usize> {
         match proxy_protocol::parse(&context.buffer[..len], limits::PROXY_HEADER) {
             Ok(None) => {
-                self.held = context.buffer[..len].to_vec();
+                self.held = context.buffer[..len].into();
                 Ok(0)
             }
             Ok(Some(Header { len: header, source })) => {
-                self.held = Vec::new();
-                self.enter(Stage::Serving, context.now);
+                self.held = HeldBytes::default();
+                let next = Stage::after_proxy_header(self.layers.is_established());
+                self.enter(next, context.now);
                 if let Some(source) = source
                     && !self.admit_source(&source, context)?
                 {
@@ -57,8 +60,10 @@ impl<S: Stream> Connection<S> {
             Err(error) => {
                 self.is_logged = true;
                 let bytes = &context.buffer[..len];
-                context.telemetry.proxy_header_invalid(&self.peer, &error, bytes);
-                self.held = Vec::new();
+                let event = ConnectionEvent::ProxyHeaderInvalid { error: &error, bytes };
+                context.telemetry.record(self.subject(), event);
+                self.end_because(CloseReason::ProxyHeader);
+                self.held = HeldBytes::default();
                 self.enter(Stage::Closing, context.now);
                 Ok(0)
             }
@@ -71,23 +76,28 @@ impl<S: Stream> Connection<S> {
         let counted = source.ip().map_or(Ok(()), |ip| self.permit.count_source(ip));
         if let Err(limit) = counted {
             self.is_logged = true;
-            context.telemetry.refused(&self.peer, &proxy, limit);
+            let event = ConnectionEvent::Refused { through: &proxy, limit };
+            context.telemetry.record(self.subject(), event);
+            self.end_because(CloseReason::Refused);
             // A refused client is not lingered for: it would occupy a place that another client needs.
             self.enter(Stage::Closing, context.now);
-            let reply = rejection_reply(self.options().protocol, limit);
-            let mut splitter = self.splitter;
-            self.send(&[], &reply, &mut splitter, context)?;
+            if self.layers.is_established() {
+                let reply = rejection_reply(self.options().protocol, limit);
+                self.send_reply(reply.into(), context)?;
+            }
             return Ok(false);
         }
-        self.proxy = Some(proxy);
+        self.proxy = Some(Box::new(proxy));
         Ok(true)
     }
 
     /// Logs that the peer is gone, if that was in the middle of a PROXY header.
-    pub(super) fn log_incomplete_header(&mut self, telemetry: &ConnectionEvents<'_>) {
+    pub(super) fn log_incomplete_header(&mut self, telemetry: &Recorder<'_>) {
         if self.stage == Stage::ProxyHeader && !self.held.is_empty() {
             self.is_logged = true;
-            telemetry.proxy_header_incomplete(&self.peer, &self.held);
+            let event = ConnectionEvent::ProxyHeaderIncomplete { bytes: &self.held };
+            telemetry.record(self.subject(), event);
+            self.end_because(CloseReason::ProxyHeader);
         }
     }
 }

@@ -2,45 +2,57 @@
 //!
 //! These functions are inlined into the worker's loop; [`Socket`](super::Socket) has the reason.
 
-use std::io;
+use std::{borrow::Cow, io};
 
+use bytes::{Buf as _, Bytes};
 use common::message::Splitter;
 
 use super::{
+    buffer::{HeldBytes, UnloggedEcho, write_until_full},
     connection::Connection,
-    send_buffer::{SendBuffer, write_until_full},
     stage::Stage,
     stream::Stream,
     turn::{Readiness, TurnContext},
 };
-use crate::session::{End, Reason};
+use crate::{
+    layer::Layers,
+    session::{Next, Reason, Session, Step, Then},
+    telemetry::{CloseReason, ConnectionEvent, Subject},
+};
+
+/// Result of one read of the wire.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WireRead {
+    Bytes(usize),
+    EndOfStream,
+    Nothing,
+}
+
+/// The echo of one step.
+#[derive(Clone, Copy)]
+pub(super) struct Echo<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Number of messages that are complete with it.
+    pub(super) messages: usize,
+    /// State of the message splitter at its beginning.
+    pub(super) splitter: Splitter,
+}
 
 impl<S: Stream> Connection<S> {
     /// Reads once and handles the bytes. Returns the number of messages that were logged.
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
     pub(super) fn read(&mut self, context: &mut TurnContext<'_>) -> io::Result<usize> {
+        if let Layers::Stacked(_) = self.layers {
+            return self.read_layered(context);
+        }
         let held = self.held.len();
         if held > 0 {
             context.buffer[..held].copy_from_slice(&self.held);
         }
-        let room = context.buffer.len() - held;
-        let max = match self.draining {
-            Some(left) if self.stage != Stage::Lingering => {
-                room.min(usize::try_from(left).unwrap_or(usize::MAX))
-            }
-            _ => room,
-        };
-        match self.stream.read(&mut context.buffer[held..held + max]) {
-            Ok(0) => {
-                self.readiness = Readiness::default();
-                self.end_of_stream(context)?;
-                Ok(0)
-            }
-            Ok(read) => {
+        match self.read_wire(&mut context.buffer[held..])? {
+            WireRead::Bytes(read) => {
                 let mut len = held + read;
-                // A short read empties the socket, unless the poll has reported more.
-                self.readiness.readable = read == max || self.readiness.has_more;
                 if self.stage == Stage::Serving {
                     self.count_drained(read);
                 } else {
@@ -53,72 +65,167 @@ impl<S: Stream> Connection<S> {
                 self.last_activity = context.now;
                 self.receive(len, context)
             }
+            WireRead::EndOfStream => {
+                self.end_of_stream(Stage::Closing, CloseReason::Fin, context)?;
+                Ok(0)
+            }
+            WireRead::Nothing => Ok(0),
+        }
+    }
+
+    /// Reads bytes of the wire once, while the server drains no more than it has yet to serve.
+    #[expect(clippy::inline_always, reason = "see `Socket`")]
+    #[inline(always)]
+    pub(super) fn read_wire(&mut self, buffer: &mut [u8]) -> io::Result<WireRead> {
+        let max = match self.stage {
+            Stage::Lingering => buffer.len(),
+            _ => self.drain.limit(buffer.len()),
+        };
+        match self.stream.read(&mut buffer[..max]) {
+            Ok(0) => {
+                self.readiness = Readiness::default();
+                Ok(WireRead::EndOfStream)
+            }
+            Ok(read) => {
+                // A short read empties the socket, unless the poll has reported more.
+                self.readiness.readable = read == max || self.readiness.has_more;
+                Ok(WireRead::Bytes(read))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.readable = false;
                 // The kernel has discarded the bytes that were counted as received.
-                self.draining = self.draining.map(|_| 0);
-                Ok(0)
+                self.drain.use_up();
+                Ok(WireRead::Nothing)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(WireRead::Nothing),
             Err(error) => Err(error),
         }
     }
 
     /// Counts bytes that a draining server has read.
     pub(super) fn count_drained(&mut self, read: usize) {
-        self.draining = self.draining.map(|left| left - read as u64);
-        self.readiness.readable |= self.draining.is_some_and(|left| left > 0);
+        self.readiness.readable |= self.drain.count(read);
     }
 
     /// Passes the first `len` bytes of the buffer to the session and does what it returns. Returns the
     /// number of messages that were logged.
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
-    fn receive(&mut self, len: usize, context: &TurnContext<'_>) -> io::Result<usize> {
-        let input = &context.buffer[..len];
-        let outcome = self.session.receive(input);
-        let mut echo_splitter = self.splitter;
-        let consumed = &input[..outcome.consumed];
-        let messages = context.telemetry.received(&self.peer, &mut self.splitter, consumed);
-        let (reply, reason) = match outcome.end {
-            None => {
-                // Outside of an incomplete frame a connection owns no buffer.
-                if outcome.consumed < len || !self.held.is_empty() {
-                    self.held = input[outcome.consumed..].to_vec();
-                }
-                (None, None)
-            }
-            Some(End { reason, reply }) => {
-                self.held = Vec::new();
-                self.enter(Stage::Flushing, context.now);
-                (Some(reply), Some(reason))
-            }
-        };
-        self.send(
-            &input[..outcome.echo],
-            reply.as_deref().unwrap_or_default(),
-            &mut echo_splitter,
-            context,
-        )?;
-        match reason {
-            None => {}
-            Some(Reason::Exit) => context.telemetry.exit_requested(&self.peer),
-            Some(Reason::FrameTooLong(payload)) => {
-                context.telemetry.frame_too_long(&self.peer, payload);
-            }
+    fn receive(&mut self, len: usize, context: &mut TurnContext<'_>) -> io::Result<usize> {
+        let step = self.session.receive(&mut context.buffer[..len]);
+        let (logged, echo) = self.record_received(&step, &context.buffer[..step.consumed], context);
+        if let Some(then) = step.then {
+            self.answer(echo, then, context)?;
+            return Ok(logged + self.receive_more(step.consumed, len, context)?);
         }
-        Ok(messages)
+        self.hold(&context.buffer[step.consumed..len]);
+        self.send(echo, context)?;
+        Ok(logged)
     }
 
-    /// Handles the end of the peer's stream.
-    fn end_of_stream(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
+    /// Passes the bytes `at..len` of the buffer to the session, step by step, after another step or from a layer.
+    #[cold]
+    pub(super) fn receive_more(
+        &mut self,
+        mut at: usize,
+        len: usize,
+        context: &mut TurnContext<'_>,
+    ) -> io::Result<usize> {
+        let mut logged = 0;
+        while self.stage == Stage::Serving {
+            if at == len {
+                self.hold(&[]);
+                break;
+            }
+            let step = self.session.receive(&mut context.buffer[at..len]);
+            let consumed = at..at + step.consumed;
+            at = consumed.end;
+            let (messages, echo) = self.record_received(&step, &context.buffer[consumed], context);
+            logged += messages;
+            let Some(then) = step.then else {
+                self.hold(&context.buffer[at..len]);
+                self.send_indirectly(echo, context)?;
+                break;
+            };
+            self.answer(echo, then, context)?;
+        }
+        Ok(logged)
+    }
+
+    /// Records the bytes that the session has consumed. Returns the number of messages that were logged, and the echo.
+    #[expect(clippy::inline_always, reason = "see `Socket`")]
+    #[inline(always)]
+    fn record_received<'a>(
+        &mut self,
+        step: &Step,
+        consumed: &'a [u8],
+        context: &TurnContext<'_>,
+    ) -> (usize, Echo<'a>) {
+        let messages = step.messages;
+        let echo = Echo { bytes: &consumed[..step.echo], messages, splitter: self.splitter };
+        let subject = Subject { id: self.id, peer: &self.peer };
+        let logged = context.telemetry.received(subject, &mut self.splitter, consumed);
+        self.receipt.bytes_received += consumed.len() as u64;
+        self.receipt.messages_received += messages as u64;
+        (logged, echo)
+    }
+
+    /// Holds bytes that the session has not consumed. Outside of an incomplete frame a connection owns no buffer.
+    #[inline]
+    fn hold(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() || !self.held.is_empty() {
+            self.held = bytes.into();
+        }
+    }
+
+    /// Sends the echo and the reply of a step, and ends or changes the session.
+    #[cold]
+    fn answer(&mut self, echo: Echo<'_>, then: Then, context: &TurnContext<'_>) -> io::Result<()> {
+        let Then { reply, next } = then;
+        if let Next::Close(_) = next {
+            self.held = HeldBytes::default();
+            self.enter(Stage::Flushing, context.now);
+        }
+        self.send_indirectly(echo, context)?;
+        self.send_reply(reply, context)?;
+        match next {
+            Next::Continue => {}
+            Next::Switch(handler) => {
+                self.session = Session::Other(Box::new(handler));
+                self.splitter = self.session.splitter();
+            }
+            Next::Close(reason) => self.record_end(reason, context),
+        }
+        Ok(())
+    }
+
+    /// Records the end of a session by its protocol.
+    fn record_end(&mut self, reason: Reason, context: &TurnContext<'_>) {
+        let (close_reason, event) = match reason {
+            Reason::Exit => (CloseReason::Exit, ConnectionEvent::ExitRequested),
+            Reason::FrameTooLong(payload) => {
+                (CloseReason::FrameTooLong, ConnectionEvent::FrameTooLong { payload })
+            }
+        };
+        self.end_because(close_reason);
+        context.telemetry.record(self.subject(), event);
+    }
+
+    /// Handles the end of the peer's stream, or of its direction of a layer, and enters `next`.
+    pub(super) fn end_of_stream(
+        &mut self,
+        next: Stage,
+        reason: CloseReason,
+        context: &mut TurnContext<'_>,
+    ) -> io::Result<()> {
         self.log_incomplete_header(context.telemetry);
+        self.end_because(reason);
         let was = self.stage;
-        self.enter(Stage::Closing, context.now);
+        self.enter(next, context.now);
         if was == Stage::Serving {
             self.echo_held(context)?;
             if self.is_logged {
-                context.telemetry.disconnected(&self.peer);
+                context.telemetry.record(self.subject(), ConnectionEvent::Disconnected { reason });
             }
         }
         Ok(())
@@ -127,50 +234,93 @@ impl<S: Stream> Connection<S> {
     /// Echoes the held bytes of a frame that will never be complete.
     pub(super) fn echo_held(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
         let held = std::mem::take(&mut self.held);
-        let mut splitter = self.splitter;
-        context.telemetry.received(&self.peer, &mut self.splitter, &held);
-        self.send(&held, &[], &mut splitter, context)
+        let (_, echo) = self.record_received(&Step::echo(held.len(), 0), &held, context);
+        self.send_indirectly(echo, context)
     }
 
-    /// Sends the echo and then the reply. Bytes that the socket does not take go to the send buffer.
+    /// Sends an echo of a plain connection whose send buffer is empty. Bytes that the socket does not take go to the send
+    /// buffer.
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
-    pub(super) fn send(
+    fn send(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
+        debug_assert!(self.send_buffer.is_none(), "nothing is read while it holds bytes");
+        let Echo { bytes, messages, mut splitter } = echo;
+        let (sent, result) = write_until_full(&mut self.stream, bytes);
+        self.count_sent(sent, context);
+        let logged = context.telemetry.echoed(self.subject(), &mut splitter, bytes, sent);
+        if sent < bytes.len() {
+            let unlogged = Echo { bytes: &bytes[logged..], messages, splitter };
+            self.buffer_echo(unlogged, sent - logged)?;
+        }
+        result
+    }
+
+    /// Counts plaintext bytes that were sent.
+    #[inline]
+    pub(super) fn count_sent(&mut self, bytes: usize, context: &TurnContext<'_>) {
+        context.telemetry.sent(bytes);
+        self.receipt.bytes_sent += bytes as u64;
+    }
+
+    /// Buffers the rest of an echo, of which the first `sent` bytes are sent; it begins with a message.
+    #[cold]
+    fn buffer_echo(&mut self, echo: Echo<'_>, sent: usize) -> io::Result<()> {
+        let Echo { bytes, messages, splitter } = echo;
+        let bytes = Bytes::copy_from_slice(bytes);
+        let unsent = bytes.slice(sent..);
+        let echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: true };
+        self.send_buffer.get_or_insert_default().push(unsent, Some(echo))
+    }
+
+    /// Sends an echo of any connection, behind everything that is buffered.
+    #[cold]
+    fn send_indirectly(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
+        if let Layers::Stacked(_) = self.layers {
+            self.send_layered(echo, context)
+        } else if self.send_buffer.is_some() {
+            self.buffer_echo(echo, 0)
+        } else {
+            self.send(echo, context)
+        }
+    }
+
+    /// Sends a reply, behind everything that is buffered.
+    #[cold]
+    pub(super) fn send_reply(
         &mut self,
-        echo: &[u8],
-        reply: &[u8],
-        splitter: &mut Splitter,
+        reply: Cow<'static, [u8]>,
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
-        debug_assert!(
-            self.send_buffer.is_none(),
-            "nothing is read, so nothing is sent, while the send buffer holds bytes"
-        );
-        let sent = write_until_full(&mut self.stream, echo)?;
-        let logged = context.telemetry.echoed(&self.peer, splitter, echo, sent);
-        let replied = if sent == echo.len() && !reply.is_empty() {
-            write_until_full(&mut self.stream, reply)?
-        } else {
-            0
+        if let Layers::Stacked(_) = self.layers {
+            return self.send_reply_layered(&reply, context);
+        }
+        let mut reply = match reply {
+            Cow::Borrowed(reply) => Bytes::from_static(reply),
+            Cow::Owned(reply) => Bytes::from(reply),
         };
-        context.telemetry.sent(sent + replied);
-        if sent + replied < echo.len() + reply.len() {
-            let unsent =
-                SendBuffer::new(&echo[logged..], sent - logged, &reply[replied..], *splitter);
-            self.send_buffer = Some(Box::new(unsent));
+        if self.send_buffer.is_none() {
+            let (sent, result) = write_until_full(&mut self.stream, &reply);
+            self.count_sent(sent, context);
+            reply.advance(sent);
+            result?;
+        }
+        if !reply.is_empty() {
+            self.send_buffer.get_or_insert_default().push(reply, None)?;
         }
         Ok(())
     }
 
     /// Sends buffered bytes, as many as the socket takes.
+    #[cold]
     pub(super) fn flush(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
-        if let Some(send_buffer) = &mut self.send_buffer {
-            if send_buffer.flush(&mut self.stream, &self.peer, context.telemetry)? > 0 {
-                self.last_activity = context.now;
-            }
-            if send_buffer.unsent() == 0 {
-                self.send_buffer = None;
-            }
+        let Some(send_buffer) = &mut self.send_buffer else { return Ok(()) };
+        let subject = Subject { id: self.id, peer: &self.peer };
+        let (stream, receipt) = (&mut self.stream, &mut self.receipt);
+        if send_buffer.flush(stream, subject, context.telemetry, receipt)? > 0 {
+            self.last_activity = context.now;
+        }
+        if send_buffer.unsent() == 0 {
+            self.send_buffer = None;
         }
         Ok(())
     }

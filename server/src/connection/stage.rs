@@ -1,11 +1,15 @@
 //! The stages of a connection's life.
 
-/// Stage of a connection. It never returns to an earlier stage: a header, if there is one, then service, then either
-/// `Flushing` and `Lingering`, or `Closing`. A lingering connection closes when its peer ends its stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::config::Proxy;
+
+/// Stage of a connection. It never returns to an earlier stage: the preamble, then service, then either `Flushing` and
+/// `Lingering`, or `Closing`. A lingering connection closes when its peer ends its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// A PROXY header is expected.
     ProxyHeader,
+    /// The layer is not established yet.
+    Handshake,
     /// The session receives bytes.
     Serving,
     /// The session is over: the unsent bytes are sent, then the connection is half-closed.
@@ -14,4 +18,25 @@ pub(super) enum Stage {
     Closing,
     /// Half-closed. Received bytes are discarded, so that closing does not reset the connection.
     Lingering,
+}
+
+impl Stage {
+    /// Returns the first stage of a connection.
+    pub(super) fn first(proxy: Proxy, is_established: bool) -> Self {
+        match proxy {
+            Proxy::Required => Self::ProxyHeader,
+            Proxy::Off => Self::after_proxy_header(is_established),
+        }
+    }
+
+    /// Returns the stage after the PROXY header.
+    pub(super) fn after_proxy_header(is_established: bool) -> Self {
+        if is_established { Self::Serving } else { Self::Handshake }
+    }
+
+    /// Returns whether the session has not begun. One deadline covers all of the preamble, so that a slow peer cannot
+    /// use up a limit for each of its stages.
+    pub(super) fn is_preamble(self) -> bool {
+        self < Self::Serving
+    }
 }

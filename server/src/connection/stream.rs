@@ -1,12 +1,14 @@
 //! The byte stream under a connection: a trait, and the socket that implements it.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, IoSlice, Read, Write},
     os::fd::{AsRawFd as _, OwnedFd},
 };
 
 use mio::{Interest, Registry, Token, event::Source, unix::SourceFd};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
+};
 
 /// A non-blocking byte stream whose two directions close separately.
 pub(crate) trait Stream: Read + Write {
@@ -56,6 +58,11 @@ impl Write for Socket {
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(sendmsg(&self.0, slices, &mut SendAncillaryBuffer::default(), flags)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

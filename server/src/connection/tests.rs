@@ -11,7 +11,9 @@ use std::{
 
 use common::protocol::Protocol;
 
+mod layered;
 mod proxied;
+mod steps;
 
 use super::{
     connection::Connection,
@@ -21,7 +23,7 @@ use super::{
 use crate::{
     admission::{ConnectionLimits, ConnectionPolicy, Peer},
     config::{Config, limits},
-    telemetry::{ConnectionEvents, WorkerCounters},
+    telemetry::{Recorder, WorkerCounters},
 };
 
 /// A stream that reads and writes by a script.
@@ -174,7 +176,7 @@ impl Harness {
     }
 
     fn turn(&mut self) -> Turn {
-        let telemetry = ConnectionEvents::new(&self.counters, true);
+        let telemetry = Recorder::new(&self.counters, true);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         self.connection.turn(&mut context)
@@ -449,7 +451,7 @@ fn a_frame_split_at_every_byte_is_held_and_then_echoed() {
     let mut harness = Harness::new(Protocol::Length, &bytes);
     assert_eq!(harness.run(), Turn::Wait);
     assert_eq!(harness.stream().outgoing, frames);
-    assert_eq!(harness.connection.held.capacity(), 0, "between frames a connection owns no buffer");
+    assert!(harness.connection.held.is_empty(), "between frames a connection owns no buffer");
 }
 
 #[test]
@@ -492,14 +494,14 @@ fn a_reset_after_an_exit_is_logged_as_a_reset() {
 fn a_connection_that_closes_without_sending_data_is_not_logged() {
     let mut harness = Harness::new(Protocol::Text, &[END]);
     assert_eq!(harness.run(), Turn::Over);
-    assert!(!harness.connection.is_logged());
+    assert!(!harness.connection.is_logged);
 }
 
 #[test]
 fn a_connection_that_sends_data_or_stays_open_is_logged() {
     let mut sends = Harness::new(Protocol::Text, &[b"x", END]);
     sends.run();
-    assert!(sends.connection.is_logged());
+    assert!(sends.connection.is_logged);
 
     let mut stays = Harness::with_policy(
         ConnectionPolicy::for_protocol(Protocol::Text)
@@ -510,9 +512,9 @@ fn a_connection_that_sends_data_or_stays_open_is_logged() {
     {
         let deadline = stays.now + deadline;
         assert_eq!(stays.connection.deadline(), Some(deadline));
-        let telemetry = ConnectionEvents::new(&stays.counters, true);
+        let telemetry = Recorder::new(&stays.counters, true);
         assert_eq!(stays.connection.expire(deadline, &telemetry), turn);
-        assert!(stays.connection.is_logged());
+        assert!(stays.connection.is_logged);
     }
 }
 

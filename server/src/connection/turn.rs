@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use crate::telemetry::ConnectionEvents;
+use crate::telemetry::Recorder;
 
 /// Resources that the worker lends for one turn.
 pub(crate) struct TurnContext<'a> {
     /// The worker's read buffer. Its content is meaningless between turns.
     pub(crate) buffer: &'a mut [u8],
-    pub(crate) telemetry: &'a ConnectionEvents<'a>,
+    pub(crate) telemetry: &'a Recorder<'a>,
     pub(crate) now: Instant,
 }
 

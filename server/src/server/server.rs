@@ -1,6 +1,6 @@
 //! The server: bind its listeners, run its threads, drain.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 
 use common::{endpoint::Endpoint, reason::reason};
 use log::{debug, info};
@@ -22,7 +22,7 @@ use crate::{
     },
     logging,
     shared::{SharedState, WAKE},
-    telemetry::{ConnectionEvents, Stats},
+    telemetry::{CloseReason, ConnectionEvent, Recorder, Stats},
     worker::Worker,
 };
 
@@ -201,10 +201,12 @@ fn open_all(
 /// Closes the connections that no worker took before the workers ended.
 fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
     while let Some(incoming) = shared.dispatch.pop() {
-        if let Incoming::Migrated(connection) = incoming {
-            let telemetry = ConnectionEvents::new(&shared.counters.workers[0], false);
-            telemetry.drain_timed_out(connection.peer(), connection.unsent());
-            telemetry.closed(connection.peer());
+        if let Incoming::Migrated(mut connection) = incoming {
+            let telemetry = Recorder::new(&shared.counters.workers[0], false);
+            let event = ConnectionEvent::DrainTimedOut { unsent: connection.unsent() };
+            telemetry.record(connection.subject(), event);
+            connection.end_because(CloseReason::DrainTimeout);
+            connection.close(Instant::now(), &telemetry);
         }
     }
 }

@@ -11,7 +11,7 @@ use common::{
     protocol::{MAX_EXIT_PAYLOAD, MAX_FRAME_PAYLOAD},
 };
 
-use super::outcome::{End, Outcome, Reason};
+use super::step::{Next, Reason, Step, Then};
 
 /// State between two reads.
 #[derive(Debug, Default)]
@@ -21,40 +21,46 @@ pub(crate) struct Length {
 }
 
 impl Length {
-    pub(super) fn receive(&mut self, input: &[u8]) -> Outcome {
-        let mut at = self.stream(input);
+    /// Returns what to do with one read. A message is a frame, and complete with its last byte.
+    pub(super) fn receive(&mut self, input: &[u8]) -> Step {
+        let (mut at, mut frames) = self.stream(input);
         while let Some(payload) = payload_len(&input[at..]) {
             let body = at + PREFIX_LEN;
             if payload > MAX_FRAME_PAYLOAD {
-                return end(at, body, Reason::FrameTooLong(payload), too_long(payload));
+                let reply = too_long(payload);
+                return end(at, body, frames, Reason::FrameTooLong(payload), reply);
             }
             if payload > MAX_EXIT_PAYLOAD {
                 self.streaming = payload;
-                at = body + self.stream(&input[body..]);
+                let (passing, complete) = self.stream(&input[body..]);
+                at = body + passing;
+                frames += complete;
                 continue;
             }
             let next = body + payload as usize;
             let Some(text) = input.get(body..next) else {
                 break;
             };
+            frames += 1;
             if is_exit(text) {
-                return end(at, next, Reason::Exit, frame(goodbye(Newline::None)));
+                return end(at, next, frames, Reason::Exit, frame(goodbye(Newline::None)));
             }
             at = next;
         }
-        Outcome::echo(at)
+        Step::echo(at, frames)
     }
 
-    /// Passes bytes of a streaming payload, and returns their number.
-    fn stream(&mut self, input: &[u8]) -> usize {
+    /// Passes bytes of a streaming payload. Returns their number, and 1 if they complete its frame.
+    fn stream(&mut self, input: &[u8]) -> (usize, usize) {
         let passing = input.len().min(self.streaming as usize);
         self.streaming -= u32::try_from(passing).expect("at most `streaming`, a u32");
-        passing
+        (passing, usize::from(passing > 0 && self.streaming == 0))
     }
 }
 
-fn end(echo: usize, consumed: usize, reason: Reason, reply: Vec<u8>) -> Outcome {
-    Outcome { echo, consumed, end: Some(End { reason, reply: Cow::Owned(reply) }) }
+fn end(echo: usize, consumed: usize, messages: usize, reason: Reason, reply: Vec<u8>) -> Step {
+    let then = Then { reply: Cow::Owned(reply), next: Next::Close(reason) };
+    Step { consumed, echo, messages, then: Some(then) }
 }
 
 fn too_long(payload: u32) -> Vec<u8> {
@@ -111,14 +117,20 @@ mod tests {
         }
     }
 
+    /// Returns the echoed bytes and the complete messages of a step that consumes what it echoes.
+    fn summary(step: &Step) -> (usize, usize) {
+        assert!(step.then.is_none() && step.consumed == step.echo);
+        (step.echo, step.messages)
+    }
+
     #[test]
     fn a_long_payload_streams_through() {
         let mut session = Length::default();
         let start = [prefix(MAX_EXIT_PAYLOAD + 1), b"abc".to_vec()].concat();
-        assert_eq!(session.receive(&start), Outcome::echo(start.len()));
+        assert_eq!(summary(&session.receive(&start)), (start.len(), 0));
         let rest = vec![b'x'; MAX_EXIT_PAYLOAD as usize - 2];
-        assert_eq!(session.receive(&rest), Outcome::echo(rest.len()));
-        assert_eq!(session.receive(b"\0\0\0\x01"), Outcome::echo(0), "the next frame is held");
+        assert_eq!(summary(&session.receive(&rest)), (rest.len(), 1));
+        assert_eq!(summary(&session.receive(b"\0\0\0\x01")), (0, 0), "the next frame is held");
     }
 
     #[test]

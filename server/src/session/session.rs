@@ -1,8 +1,12 @@
 //! The session of any protocol.
 
-use common::protocol::Protocol;
+use common::{message::Splitter, protocol::Protocol};
 
-use super::{length::Length, outcome::Outcome, text::Text};
+use super::{
+    length::Length,
+    step::{ProtocolHandler, Step},
+    text::Text,
+};
 
 /// The protocol state of one connection.
 #[derive(Debug)]
@@ -13,6 +17,8 @@ pub(crate) enum Session {
     Raw,
     /// See [`Protocol::Length`].
     Length(Length),
+    /// A protocol to which another one has switched. Boxed twice, so that plain sessions stay small.
+    Other(Box<Box<dyn ProtocolHandler>>),
 }
 
 impl Session {
@@ -26,12 +32,28 @@ impl Session {
         }
     }
 
-    /// Receives one read: the bytes that the last call did not consume, and new ones.
-    pub(crate) fn receive(&mut self, input: &[u8]) -> Outcome {
+    /// Receives one read: the bytes that the last step did not consume, and new ones. The session may change them.
+    #[expect(
+        clippy::inline_always,
+        reason = "the path of a message is one function; see `connection::Socket`"
+    )]
+    #[inline(always)]
+    pub(crate) fn receive(&mut self, input: &mut [u8]) -> Step {
         match self {
             Self::Text(text) => text.receive(input),
-            Self::Raw => Outcome::echo(input.len()),
+            Self::Raw => Step::echo(input.len(), 1),
             Self::Length(length) => length.receive(input),
+            Self::Other(handler) => handler.receive(input),
+        }
+    }
+
+    /// Returns the splitter of its messages, for the log.
+    pub(crate) fn splitter(&self) -> Splitter {
+        match self {
+            Self::Text(_) => Splitter::new(Protocol::Text),
+            Self::Raw => Splitter::new(Protocol::Raw),
+            Self::Length(_) => Splitter::new(Protocol::Length),
+            Self::Other(handler) => handler.splitter(),
         }
     }
 }

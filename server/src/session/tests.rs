@@ -3,22 +3,26 @@
 use common::protocol::Protocol;
 use proptest::prelude::*;
 
-use super::{outcome::Reason, session::Session};
+use super::{
+    session::Session,
+    step::{Next, Reason, Then},
+};
 
 /// Returns the bytes that a peer receives for these reads, and why its session ended.
 pub(crate) fn run_session(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Option<Reason>) {
     let mut session = Session::new(protocol);
     let (mut held, mut replies) = (Vec::new(), Vec::new());
     for read in reads {
-        let input = [&held[..], read].concat();
-        let outcome = session.receive(&input);
-        assert!(outcome.echo <= outcome.consumed && outcome.consumed <= input.len());
-        replies.extend_from_slice(&input[..outcome.echo]);
-        if let Some(end) = outcome.end {
-            replies.extend_from_slice(&end.reply);
-            return (replies, Some(end.reason));
+        let mut input = [&held[..], read].concat();
+        let step = session.receive(&mut input);
+        assert!(step.echo <= step.consumed && step.consumed <= input.len());
+        replies.extend_from_slice(&input[..step.echo]);
+        if let Some(Then { reply, next }) = step.then {
+            replies.extend_from_slice(&reply);
+            let Next::Close(reason) = next else { unreachable!("replies end these protocols") };
+            return (replies, Some(reason));
         }
-        held = input[outcome.consumed..].to_vec();
+        held = input[step.consumed..].to_vec();
     }
     // At the end of the stream the held bytes are echoed.
     replies.extend_from_slice(&held);
@@ -29,6 +33,39 @@ pub(crate) fn run_session(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Opti
 fn raw_echoes_an_exit() {
     let reads: [&[u8]; 3] = [b"exit", b"exit\n", b"\0\xff"];
     assert_eq!(run_session(Protocol::Raw, &reads), (b"exitexit\n\0\xff".to_vec(), None));
+}
+
+/// Returns the number of complete messages in these reads.
+fn count_messages(protocol: Protocol, reads: &[&[u8]]) -> usize {
+    let mut session = Session::new(protocol);
+    let mut held = Vec::new();
+    let messages = reads.iter().map(|read| {
+        let mut input = [&held[..], read].concat();
+        let step = session.receive(&mut input);
+        held = input[step.consumed..].to_vec();
+        step.messages
+    });
+    messages.sum()
+}
+
+#[test]
+fn counts_lines_frames_and_the_reads_of_a_peer_without_newlines() {
+    let count = |reads: &[&[u8]]| count_messages(Protocol::Text, reads);
+    assert_eq!(count(&[b"one\ntwo\nthr", b"ee\n"]), 3);
+    assert_eq!(
+        count(&[b"no exit here\nexi\nx\n\nrest"]),
+        4,
+        "lines that are skipped together count"
+    );
+    assert_eq!(count(&[b"Hello, Server!", b"again", b"exit"]), 3);
+    assert_eq!(count(&[b"a\nexit\nnot received\n"]), 2);
+    assert_eq!(count_messages(Protocol::Raw, &[b"a\nb\n", b"c"]), 2);
+    let frames =
+        [&b"\0\0\0\x02hi\0\0\0\0"[..], &[0, 0, 2, 0], &[b'x'; 512], b"\0\0\0\x04ex"].concat();
+    for at in 0..=frames.len() {
+        let reads = [&frames[..at], &frames[at..], b"it"];
+        assert_eq!(count_messages(Protocol::Length, &reads), 4, "split at {at}");
+    }
 }
 
 proptest! {

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use common::exit::{ExitMatcher, Newline, goodbye, is_exit, may_hold_exit};
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
-use super::outcome::{End, Outcome, Reason};
+use super::step::{Next, Reason, Step, Then};
 
 /// State between two reads.
 #[derive(Debug, Default)]
@@ -18,13 +18,19 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    pub(super) fn receive(&mut self, input: &[u8]) -> Outcome {
+    /// Returns what to do with one read. A message is a line; the read of a peer that never sent a newline is a
+    /// message, too.
+    #[expect(clippy::inline_always, reason = "see `Session::receive`")]
+    #[inline(always)]
+    pub(super) fn receive(&mut self, input: &[u8]) -> Step {
         let mut start = 0;
+        let mut lines = 0;
         while let Some(len) = memchr(b'\n', &input[start..]) {
             let newline = start + len;
             self.line.feed(&input[start..newline]);
+            lines += 1;
             if let Some(ended_by) = self.line.end_line() {
-                return exit(start, newline + 1, ended_by);
+                return exit(start, newline + 1, lines, ended_by);
             }
             // The first line may begin in an earlier read, and the last may end in a later one; the lines between
             // are skipped if none of them can be an exit.
@@ -34,22 +40,29 @@ impl Text {
                 break;
             }
             if is_first && !may_hold_exit(&input[start..]) {
-                start += memrchr(b'\n', &input[start..]).map_or(0, |last| last + 1);
+                let rest = &input[start..];
+                let len = memrchr(b'\n', rest).map_or(0, |last| last + 1);
+                lines += memchr_iter(b'\n', &rest[..len]).count();
+                start += len;
                 break;
             }
         }
         self.sends_lines |= start > 0;
-        if !self.sends_lines && is_exit(input) {
-            return exit(0, input.len(), Newline::None);
+        if !self.sends_lines {
+            if is_exit(input) {
+                return exit(0, input.len(), 1, Newline::None);
+            }
+            lines = 1;
         }
         self.line.feed(&input[start..]);
-        Outcome::echo(input.len())
+        Step::echo(input.len(), lines)
     }
 }
 
-fn exit(echo: usize, consumed: usize, newline: Newline) -> Outcome {
-    let end = End { reason: Reason::Exit, reply: Cow::Borrowed(goodbye(newline)) };
-    Outcome { echo, consumed, end: Some(end) }
+fn exit(echo: usize, consumed: usize, messages: usize, newline: Newline) -> Step {
+    let reply = Cow::Borrowed(goodbye(newline));
+    let then = Then { reply, next: Next::Close(Reason::Exit) };
+    Step { consumed, echo, messages, then: Some(then) }
 }
 
 #[cfg(test)]

@@ -1,20 +1,29 @@
 //! Telemetry: every log line and every counter of connections and datagrams.
 //!
-//! Owns the events of a connection's life (text, level, JSON fields, counter), the counters of each worker,
-//! and the limit on repeated log lines. Must not know where the log goes.
+//! Owns the events of a connection's life (text, level, JSON fields, counter), the identity and the receipt that they
+//! show, the counters of each worker, and the limit on repeated log lines. Must not know where the log goes.
 //!
-//! Read [`events`] first.
+//! Read [`connection_event`] first.
 
-mod events;
+mod close_reason;
+mod connection_event;
+mod connection_id;
+mod event;
 mod log_throttle;
 mod metrics;
+mod receipt;
+mod recorder;
 mod udp_events;
 
 pub use self::metrics::Stats;
 #[cfg(test)]
 pub(crate) use self::metrics::WorkerCounters;
 pub(crate) use self::{
-    events::ConnectionEvents,
+    close_reason::CloseReason,
+    connection_event::{ConnectionEvent, Subject},
+    connection_id::ConnectionId,
     log_throttle::{LogThrottle, Suppressed},
     metrics::Counters,
+    receipt::Receipt,
+    recorder::Recorder,
 };

@@ -5,10 +5,10 @@ use std::{io, net::SocketAddr};
 use common::{escape::Quoted, message::without_newline, reason::reason};
 use log::{error, info, warn};
 
-use super::{events::ConnectionEvents, log_throttle::Suppressed};
+use super::{log_throttle::Suppressed, recorder::Recorder};
 use crate::admission::{DatagramRefusal, Peer};
 
-impl ConnectionEvents<'_> {
+impl Recorder<'_> {
     /// Counts and logs a datagram that may be answered.
     pub(crate) fn datagram_received(&self, from: SocketAddr, bytes: &[u8]) {
         self.counters.datagrams.add(1);

@@ -14,7 +14,7 @@ use slab::Slab;
 use super::{echo_socket::UdpEchoSocket, mailboxes::UdpMailboxes};
 use crate::{
     connection::{Turn, TurnContext},
-    telemetry::ConnectionEvents,
+    telemetry::Recorder,
 };
 
 /// The highest token of a UDP socket; the one above it belongs to the worker's waker.
@@ -63,7 +63,7 @@ impl UdpSocketSet {
         mailboxes: &UdpMailboxes,
         worker: usize,
         registry: &Registry,
-        telemetry: &ConnectionEvents<'_>,
+        telemetry: &Recorder<'_>,
         ready: &mut Vec<usize>,
     ) {
         let Some((sockets, own_ports)) = mailboxes.collect(worker, &mut self.seen) else {

@@ -26,7 +26,7 @@ use crate::{
     connection::{Incoming, Socket, Turn, TurnContext},
     listener::{BoundListener, bind},
     shared::{Phase, SharedState, fixture::shared_state},
-    telemetry::{ConnectionEvents, Stats, WorkerCounters},
+    telemetry::{Recorder, Stats, WorkerCounters},
     worker::Worker,
 };
 
@@ -124,7 +124,7 @@ impl Harness {
     }
 
     fn turn(&mut self) -> Turn {
-        let telemetry = ConnectionEvents::new(&self.counters, false);
+        let telemetry = Recorder::new(&self.counters, false);
         let now = Instant::now();
         let mut context = TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now };
         self.echo_socket.turn(&mut context, &[7000])

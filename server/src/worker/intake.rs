@@ -1,11 +1,14 @@
 //! Connections that come to a worker and leave it.
 
+use std::io;
+
 use mio::{Interest, Token, event::Source};
 
 use super::{slot::Slot, worker::Worker};
 use crate::{
     config::limits,
     connection::{Connection, Incoming, Stream},
+    telemetry::{CloseReason, ConnectionEvent, ConnectionId},
 };
 
 /// The permanent interest in a connection: bytes, including urgent ones.
@@ -17,7 +20,8 @@ impl<S: Stream + Source> Worker<'_, S> {
             match self.shared.dispatch.take(self.index) {
                 Some(Incoming::New(stream, peer, permit)) => {
                     self.telemetry.assigned();
-                    self.add(Connection::new(stream, &peer, permit, self.now), false);
+                    let connection = Connection::new(stream, &peer, permit, self.now);
+                    self.add(connection, false);
                 }
                 Some(Incoming::Migrated(connection)) => self.add(*connection, true),
                 None => return,
@@ -26,13 +30,14 @@ impl<S: Stream + Source> Worker<'_, S> {
     }
 
     /// Registers a connection. A migrated one gets a turn, since it may have been ready at its old worker.
-    pub(super) fn add(&mut self, connection: Connection<S>, is_migrated: bool) {
+    pub(super) fn add(&mut self, mut connection: Connection<S>, is_migrated: bool) {
+        if !is_migrated {
+            connection.set_id(self.next_id());
+        }
         let key = self.connections.insert(Slot::new(connection));
         let stream = self.connections[key].connection.stream_mut();
         if let Err(error) = self.poll.registry().register(stream, Token(key), READ) {
-            self.telemetry.registration_failed(self.connections[key].connection.peer(), &error);
-            self.remove(key);
-            return;
+            return self.fail_registration(key, &error);
         }
         if self.draining {
             self.connections[key].connection.drain();
@@ -43,17 +48,40 @@ impl<S: Stream + Source> Worker<'_, S> {
         self.arm(key);
     }
 
-    /// Closes a connection. Closing its socket also removes it from the poll.
+    /// Returns the identity of a new connection, which gets the next vacant slot.
+    fn next_id(&mut self) -> ConnectionId {
+        let generation = self.generation;
+        self.generation = generation.wrapping_add(1);
+        // A worker has fewer connections than the system has descriptors.
+        let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        let slot = number(self.connections.vacant_key());
+        ConnectionId { worker: number(self.index), slot, generation }
+    }
+
+    /// Closes a connection.
     pub(super) fn remove(&mut self, key: usize) {
         let slot = self.take_out(key);
         self.shared.dispatch.release(self.index);
-        let (peer, is_logged) = (slot.connection.peer().to_owned(), slot.connection.is_logged());
-        drop(slot);
-        if is_logged {
-            self.telemetry.closed(&peer);
-        } else {
-            self.telemetry.probe_closed(&peer);
-        }
+        slot.connection.close(self.now, &self.telemetry);
+    }
+
+    /// Closes a connection for a reason that only the worker knows.
+    pub(super) fn remove_because(
+        &mut self,
+        key: usize,
+        reason: CloseReason,
+        event: ConnectionEvent<'_>,
+    ) {
+        let connection = &mut self.connections[key].connection;
+        self.telemetry.record(connection.subject(), event);
+        connection.end_because(reason);
+        self.remove(key);
+    }
+
+    /// Closes a connection whose socket the poll refuses.
+    pub(super) fn fail_registration(&mut self, key: usize, error: &io::Error) {
+        let event = ConnectionEvent::RegistrationFailed { error };
+        self.remove_because(key, CloseReason::SocketError, event);
     }
 
     pub(super) fn take_out(&mut self, key: usize) -> Slot<S> {

@@ -38,8 +38,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     fn migrate(&mut self, key: usize) -> bool {
         let stream = self.connections[key].connection.stream_mut();
         if let Err(error) = self.poll.registry().deregister(stream) {
-            self.telemetry.registration_failed(self.connections[key].connection.peer(), &error);
-            self.remove(key);
+            self.fail_registration(key, &error);
             return false;
         }
         let connection = Box::new(self.take_out(key).connection);

@@ -5,7 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mio::{Interest, Token, event::Source};
 
 use super::{intake::READ, worker::Worker};
-use crate::connection::{Stream, Turn, TurnContext};
+use crate::{
+    connection::{Stream, Turn, TurnContext},
+    telemetry::{CloseReason, ConnectionEvent},
+};
 
 impl<S: Stream + Source> Worker<'_, S> {
     /// Adds a connection to the ready list, unless it is in it.
@@ -43,10 +46,7 @@ impl<S: Stream + Source> Worker<'_, S> {
                 self.arm(key);
             }
             Ok(Turn::Over) => self.remove(key),
-            Err(_) => {
-                self.telemetry.panicked(slot.connection.peer());
-                self.remove(key);
-            }
+            Err(_) => self.remove_because(key, CloseReason::Panic, ConnectionEvent::Panicked),
         }
     }
 
@@ -64,8 +64,7 @@ impl<S: Stream + Source> Worker<'_, S> {
             let interest = READ | Interest::WRITABLE;
             let stream = slot.connection.stream_mut();
             if let Err(error) = self.poll.registry().reregister(stream, Token(key), interest) {
-                self.telemetry.registration_failed(slot.connection.peer(), &error);
-                return self.remove(key);
+                return self.fail_registration(key, &error);
             }
             slot.watches_write = true;
         }

@@ -27,7 +27,7 @@ use crate::{
     connection::{Incoming, Stream},
     logging,
     shared::{Phase, SharedState, WAKE},
-    telemetry::ConnectionEvents,
+    telemetry::{CloseReason, ConnectionEvent, Recorder},
     udp::{self, UdpSocketSet},
 };
 
@@ -38,9 +38,11 @@ const _: () = assert!(udp::LAST_TOKEN < WAKE.0);
 pub(crate) struct Worker<'a, S> {
     pub(super) index: usize,
     pub(super) shared: &'a SharedState<Incoming<S>>,
-    pub(super) telemetry: ConnectionEvents<'a>,
+    pub(super) telemetry: Recorder<'a>,
     pub(super) poll: Poll,
     pub(super) connections: Slab<Slot<S>>,
+    /// Number of new connections that the worker has taken, modulo 2^32.
+    pub(super) generation: u32,
     /// UDP sockets, whose keys differ from those of connections.
     pub(super) udp_sockets: UdpSocketSet,
     /// Keys of the connections and UDP sockets that need a turn, each at most once; see [`Slot::queued`].
@@ -78,9 +80,10 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         Self {
             index,
             shared,
-            telemetry: ConnectionEvents::new(&counters[index], shared.log_messages.load(Relaxed)),
+            telemetry: Recorder::new(&counters[index], shared.log_messages.load(Relaxed)),
             poll,
             connections: Slab::new(),
+            generation: 0,
             udp_sockets: UdpSocketSet::default(),
             ready: Vec::new(),
             timers: Timers::default(),
@@ -161,14 +164,13 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn drop_connections(&mut self) {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
-            let connection = &self.connections[key].connection;
-            let (peer, unsent) = (connection.peer(), connection.unsent());
-            if self.shared.phase.get() == Phase::Stopped {
-                self.telemetry.aborted(peer, unsent);
+            let unsent = self.connections[key].connection.unsent();
+            let (reason, event) = if self.shared.phase.get() == Phase::Stopped {
+                (CloseReason::Shutdown, ConnectionEvent::Aborted { unsent })
             } else {
-                self.telemetry.drain_timed_out(peer, unsent);
-            }
-            self.remove(key);
+                (CloseReason::DrainTimeout, ConnectionEvent::DrainTimedOut { unsent })
+            };
+            self.remove_because(key, reason, event);
         }
     }
 }

@@ -6,7 +6,7 @@ use common::{message::Splitter, protocol::Protocol};
 
 use crate::{
     reads::Reads,
-    session::{End, Session},
+    session::{Next, Reason, Session, Step, Then},
 };
 
 /// Expected progress in the stream of a peer after a read.
@@ -16,7 +16,8 @@ pub(crate) struct Progress {
     pub(crate) echoed: usize,
     /// Position up to which the session has consumed the stream.
     pub(crate) consumed: usize,
-    pub(crate) end: Option<End>,
+    /// The reason for the end of the session, and its last reply.
+    pub(crate) end: Option<(Reason, Vec<u8>)>,
 }
 
 impl Progress {
@@ -45,11 +46,13 @@ pub(crate) fn check<M: Model>(input: &[u8]) {
     let mut consumed = 0;
     for read in ranges {
         let shown = consumed..read.end;
-        let outcome = session.receive(&stream[shown.clone()]);
+        let mut input = stream[shown.clone()].to_vec();
+        let step = session.receive(&mut input);
+        assert_eq!(input, stream[shown.clone()], "these protocols echo bytes unchanged");
         let progress = Progress {
-            echoed: shown.start + outcome.echo,
-            consumed: shown.start + outcome.consumed,
-            end: outcome.end,
+            echoed: shown.start + step.echo,
+            consumed: shown.start + step.consumed,
+            end: end(step),
         };
         assert_eq!(progress, M::progress(stream, read), "after {shown:?}");
         check_messages::<M>(stream, shown.start..progress.echoed, &mut splitter.clone());
@@ -61,6 +64,12 @@ pub(crate) fn check<M: Model>(input: &[u8]) {
     }
     // At the end of the stream, the held bytes are echoed.
     check_messages::<M>(stream, consumed..stream.len(), &mut splitter);
+}
+
+fn end(step: Step) -> Option<(Reason, Vec<u8>)> {
+    let Then { reply, next } = step.then?;
+    let Next::Close(reason) = next else { unreachable!("replies end these protocols") };
+    Some((reason, reply.into_owned()))
 }
 
 fn check_messages<M: Model>(stream: &[u8], mut part: Range<usize>, splitter: &mut Splitter) {

@@ -11,7 +11,7 @@ use common::{
 use crate::{
     exchange::{self, Model, Progress},
     exit::is_exit_line,
-    session::{End, Reason},
+    session::Reason,
 };
 
 /// Checks a session, and a frame with the input as its payload.
@@ -91,8 +91,7 @@ impl Frame {
 }
 
 fn over(echoed: usize, consumed: usize, reason: Reason, reply: &[u8]) -> Progress {
-    let end = End { reason, reply: encoded(reply).into() };
-    Progress { echoed, consumed, end: Some(end) }
+    Progress { echoed, consumed, end: Some((reason, encoded(reply))) }
 }
 
 fn encoded(payload: &[u8]) -> Vec<u8> {

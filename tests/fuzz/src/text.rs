@@ -8,7 +8,7 @@ use common::protocol::Protocol;
 use crate::{
     exchange::{self, Model, Progress},
     exit::is_exit_line,
-    session::{End, Reason},
+    session::Reason,
 };
 
 /// Checks a session.
@@ -55,8 +55,7 @@ impl Model for Text {
 }
 
 fn exit(echoed: usize, consumed: usize, goodbye: &'static str) -> Progress {
-    let end = End { reason: Reason::Exit, reply: goodbye.as_bytes().into() };
-    Progress { echoed, consumed, end: Some(end) }
+    Progress { echoed, consumed, end: Some((Reason::Exit, goodbye.into())) }
 }
 
 pub(crate) fn without_newline(bytes: &[u8]) -> &[u8] {

@@ -36,7 +36,8 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["connection"],
     &["session"],
     &["telemetry"],
-    &["admission", "proxy_protocol"],
+    &["admission"],
+    &["layer", "proxy_protocol"],
     &["logging"],
     &["config"],
 ];

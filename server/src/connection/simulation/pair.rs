@@ -15,6 +15,7 @@ use super::{
 use crate::{
     admission::{ConnectionLimits, ConnectionPolicy, Peer},
     connection::Connection,
+    layer::{NewScrambled, ScrambledPeer},
 };
 
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +34,8 @@ pub(super) struct Pair {
     pub(super) arrived: usize,
     /// Length of the PROXY header at the beginning of the script, which may be truncated within it.
     pub(super) header: usize,
+    /// The script after the PROXY header is that of a layer.
+    pub(super) is_layered: bool,
     /// Number of bytes that had arrived when the drain began.
     pub(super) drained_at: Option<usize>,
     /// The poll has readiness to report.
@@ -59,6 +62,11 @@ impl Pair {
         let mut policy = ConnectionPolicy::for_protocol(protocol)
             .with_timeouts(Some(IDLE_TIMEOUT), Some(WRITE_TIMEOUT));
         let mut script = messages(protocol, rng);
+        let is_layered = rng.u8(0..3) == 0;
+        if is_layered {
+            policy = policy.with_layer(NewScrambled);
+            script = ScrambledPeer::encode(&script, rng.bool());
+        }
         let mut header = 0;
         if rng.u8(0..3) == 0 {
             policy = policy.with_proxy();
@@ -75,6 +83,7 @@ impl Pair {
             script,
             arrived: 0,
             header,
+            is_layered,
             drained_at: None,
             edge: false,
             queued: false,
@@ -86,9 +95,22 @@ impl Pair {
     }
 
     /// Returns the bytes that the session must have received by now.
-    pub(super) fn session_bytes(&self) -> &[u8] {
+    pub(super) fn session_bytes(&self) -> Vec<u8> {
         let end = self.drained_at.unwrap_or(self.arrived);
-        &self.script[self.header.min(end)..end]
+        let wire = &self.script[self.header.min(end)..end];
+        if self.is_layered { ScrambledPeer::sent(wire).0 } else { wire.to_vec() }
+    }
+
+    /// Returns the bytes that the peer has received.
+    pub(super) fn received(&mut self) -> Vec<u8> {
+        let is_layered = self.is_layered;
+        let wire = &self.stream().delivered;
+        if is_layered { ScrambledPeer::received(wire).0 } else { wire.clone() }
+    }
+
+    /// Returns whether bytes of the preamble are missing.
+    pub(super) fn is_in_preamble(&self) -> bool {
+        self.arrived < self.header + usize::from(self.is_layered)
     }
 
     /// Returns the stream, also if the connection is over.

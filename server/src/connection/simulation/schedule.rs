@@ -17,7 +17,7 @@ use crate::{
     admission::ConnectionLimits,
     config::{Config, limits},
     connection::{Connection, Readiness, Turn, TurnContext},
-    telemetry::{ConnectionEvents, WorkerCounters},
+    telemetry::{Recorder, WorkerCounters},
 };
 
 /// A worker, its connections and their peers.
@@ -49,7 +49,8 @@ impl Simulation {
         // Small, so that reads fill it, but with room for held bytes: a frame, or a PROXY header.
         let frame = if protocol == Protocol::Length { 64 } else { 0 };
         let header = pairs.iter().map(|pair| pair.header).max().unwrap_or_default();
-        let buffer = vec![0; frame.max(header) + rng.usize(1..48)];
+        // A layer divides it.
+        let buffer = vec![0; 2 * (frame.max(header) + rng.usize(1..48))];
         Self {
             rng,
             protocol,
@@ -165,7 +166,7 @@ impl Simulation {
             return;
         }
         let Some(connection) = &mut pair.connection else { return };
-        let telemetry = ConnectionEvents::new(&self.counters, true);
+        let telemetry = Recorder::new(&self.counters, true);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut context)));
@@ -232,15 +233,15 @@ impl Simulation {
         if pair.late_connection(self.now).is_none() {
             return;
         }
-        let telemetry = ConnectionEvents::new(&self.counters, true);
+        let telemetry = Recorder::new(&self.counters, true);
         let connection = pair.connection.as_mut().expect("the connection is late");
         if connection.expire(self.now, &telemetry) != Turn::Over {
             return;
         }
         // A lingering connection may time out at any time after the half-close.
         let half_closed = pair.stream().half_closed;
-        // The timeout of a PROXY header counts from the start, however many bytes have moved.
-        let (since, timeout) = if pair.arrived < pair.header {
+        // The timeout of the preamble counts from the start, however many bytes have moved.
+        let (since, timeout) = if pair.is_in_preamble() {
             (self.start, limits::PROXY_TIMEOUT)
         } else {
             (pair.moved_at, WRITE_TIMEOUT)

@@ -31,7 +31,7 @@ fn admit_source(harness: &Harness) -> Result<Permit, LimitReached> {
 }
 
 fn expire(harness: &mut Harness, after: Duration) -> Turn {
-    let telemetry = ConnectionEvents::new(&harness.counters, true);
+    let telemetry = Recorder::new(&harness.counters, true);
     harness.connection.expire(harness.now + after, &telemetry)
 }
 
@@ -49,7 +49,7 @@ fn a_header_split_at_every_byte_is_followed_by_the_same_session() {
                 "{:?}",
                 lines()
             );
-            assert_eq!(harness.connection.peer(), SOURCE);
+            assert_eq!(harness.connection.subject().peer, SOURCE);
         }
         let bytes: Vec<&[u8]> = all.chunks(1).collect();
         let mut harness = proxied(Protocol::Text, &bytes);
@@ -97,7 +97,7 @@ fn a_client_that_sends_or_stays_is_logged_and_a_probe_of_the_proxy_is_not() {
     for header in [LINE, LOCAL] {
         let mut harness = proxied(Protocol::Text, &[header, END]);
         assert_eq!(harness.run(), Turn::Over);
-        assert!(!harness.connection.is_logged());
+        assert!(!harness.connection.is_logged);
         assert_eq!(lines(), Vec::<String>::new());
     }
     let mut harness = proxied(Protocol::Text, &[LINE]);
@@ -187,7 +187,7 @@ fn an_end_within_the_header_is_logged_and_one_before_it_is_a_probe() {
         let mut harness = proxied(Protocol::Text, &[]);
         harness.stream().incoming.push_back(end());
         assert_eq!(harness.run(), Turn::Over);
-        assert!(!harness.connection.is_logged());
+        assert!(!harness.connection.is_logged);
         assert_eq!(lines(), Vec::<String>::new());
     }
 }

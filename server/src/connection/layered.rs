@@ -1,0 +1,168 @@
+//! Reads and writes of a connection with a layer between the wire and its session.
+//!
+//! The worker's buffer serves both sides: its second half takes the bytes of the wire, its first half the plaintext.
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::{
+    buffer::{HeldBytes, UnloggedEcho},
+    connection::Connection,
+    receive::{Echo, WireRead},
+    stage::Stage,
+    stream::Stream,
+    turn::TurnContext,
+};
+use crate::{
+    layer::{Decoded, LayerError, Layers},
+    telemetry::{CloseReason, ConnectionEvent},
+};
+
+impl<S: Stream> Connection<S> {
+    /// Reads bytes of the wire once, and serves the plaintext in them. Returns the number of messages that were logged.
+    #[cold]
+    pub(super) fn read_layered(&mut self, context: &mut TurnContext<'_>) -> io::Result<usize> {
+        let half = context.buffer.len() / 2;
+        // A PROXY header is not for the layer: it takes the place of the plaintext.
+        let is_header = self.stage == Stage::ProxyHeader;
+        let held = if is_header { self.held.len() } else { 0 };
+        let wire = if is_header {
+            context.buffer[..held].copy_from_slice(&self.held);
+            held..half
+        } else {
+            half..context.buffer.len()
+        };
+        let mut read = match self.read_wire(&mut context.buffer[wire])? {
+            WireRead::Bytes(read) => read,
+            WireRead::EndOfStream => {
+                self.end_of_stream(Stage::Closing, CloseReason::Truncated, context)?;
+                return Ok(0);
+            }
+            WireRead::Nothing => return Ok(0),
+        };
+        if self.stage == Stage::Lingering {
+            return Ok(0);
+        }
+        self.count_drained(read);
+        if is_header {
+            read = self.parse_proxy_header(held + read, context)?;
+            context.buffer.copy_within(..read, half);
+        } else if self.stage == Stage::Serving {
+            self.last_activity = context.now;
+        }
+        self.decode(half, read, context)
+    }
+
+    /// Decodes the bytes of the wire, `len` from the middle of the buffer, and passes their plaintext to the session.
+    /// Returns the number of messages that were logged.
+    fn decode(
+        &mut self,
+        half: usize,
+        len: usize,
+        context: &mut TurnContext<'_>,
+    ) -> io::Result<usize> {
+        let (mut at, mut messages) = (half, 0);
+        let end = half + len;
+        while matches!(self.stage, Stage::Handshake | Stage::Serving) {
+            let held = self.held.len();
+            let (plaintext, wire) = context.buffer.split_at_mut(half);
+            plaintext[..held].copy_from_slice(&self.held);
+            let Layers::Stacked(layer) = &mut self.layers else { break };
+            let decoded = layer.decode(&wire[at - half..end - half], &mut plaintext[held..]);
+            let is_established = layer.is_established();
+            let Decoded { consumed, plaintext, is_end } = match decoded {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    self.fail_layer(&error, context);
+                    break;
+                }
+            };
+            at += consumed;
+            if self.stage == Stage::Handshake && is_established {
+                self.enter(Stage::Serving, context.now);
+            }
+            if plaintext > 0 {
+                self.log_connected(context.telemetry);
+                messages += self.receive_more(0, held + plaintext, context)?;
+            }
+            if is_end && self.stage == Stage::Serving {
+                self.end_of_stream(Stage::Flushing, CloseReason::Fin, context)?;
+            } else if plaintext == 0 && at == end {
+                break;
+            }
+        }
+        self.transmit(None, context)?;
+        Ok(messages)
+    }
+
+    /// Ends a connection whose peer broke the rules of its layer.
+    fn fail_layer(&mut self, error: &LayerError, context: &TurnContext<'_>) {
+        self.is_logged = true;
+        self.held = HeldBytes::default();
+        self.end_because(CloseReason::LayerError);
+        context.telemetry.record(self.subject(), ConnectionEvent::LayerFailed { error });
+        self.enter(Stage::Flushing, context.now);
+    }
+
+    /// Sends an echo through the layer.
+    pub(super) fn send_layered(
+        &mut self,
+        echo: Echo<'_>,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        let Echo { bytes, messages, splitter } = echo;
+        if let Some(layer) = self.layers.layer() {
+            layer.encode(bytes);
+        }
+        // The wire does not show the plaintext, so its log needs a copy.
+        let is_logged = context.telemetry.logs_messages();
+        let bytes = if is_logged { Bytes::copy_from_slice(bytes) } else { Bytes::new() };
+        let echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: false };
+        self.transmit(Some(echo), context)
+    }
+
+    /// Sends a reply through the layer.
+    pub(super) fn send_reply_layered(
+        &mut self,
+        reply: &[u8],
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        if let Some(layer) = self.layers.layer() {
+            layer.encode(reply);
+        }
+        self.transmit(None, context)
+    }
+
+    /// Ends this direction of the layer, if there is one. Returns whether everything is sent, so that the stream may end.
+    pub(super) fn send_end(&mut self, context: &TurnContext<'_>) -> io::Result<bool> {
+        let Some(layer) = self.layers.layer() else { return Ok(true) };
+        layer.encode_end();
+        self.transmit(None, context)?;
+        Ok(self.send_buffer.is_none())
+    }
+
+    /// Sends what the layer has encoded, the last of which carries `echo`. Bytes that the socket does not take go to the
+    /// send buffer.
+    fn transmit(
+        &mut self,
+        echo: Option<UnloggedEcho>,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        let Some(layer) = self.layers.layer() else { return Ok(()) };
+        let mut rest = Vec::new();
+        let mut sent = 0;
+        if self.send_buffer.is_none() {
+            sent = layer.transmit(&mut self.stream)?;
+        }
+        layer.transmit(&mut rest)?;
+        self.count_sent(sent, context);
+        if !rest.is_empty() {
+            return self.send_buffer.get_or_insert_default().push(rest.into(), echo);
+        }
+        if let Some(UnloggedEcho { bytes, mut splitter, .. }) = echo {
+            context.telemetry.echoed(self.subject(), &mut splitter, &bytes, bytes.len());
+        }
+        Ok(())
+    }
+}

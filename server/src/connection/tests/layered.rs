@@ -1,0 +1,140 @@
+//! Connections with a layer between the wire and the session.
+
+use common::protocol::Protocol;
+
+use super::{END, Harness, ScriptedStream, capture_log, count_lines, lines};
+use crate::{
+    admission::ConnectionPolicy,
+    connection::{Turn, stage::Stage, turn::Readiness},
+    layer::{NewScrambled, ScrambledPeer},
+    telemetry::CloseReason,
+};
+
+fn layered(incoming: &[&[u8]]) -> Harness {
+    let policy = ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewScrambled);
+    Harness::with_policy(policy, incoming)
+}
+
+/// Returns the plaintext that the peer has received, and whether the server has ended its direction of the layer.
+fn received(stream: &ScriptedStream) -> (Vec<u8>, bool) {
+    ScrambledPeer::received(&stream.outgoing)
+}
+
+#[test]
+fn every_split_of_the_wire_gives_the_same_plaintext() {
+    let wire = ScrambledPeer::encode(b"one\ntwo\nthree", true);
+    for first in 0..=wire.len() {
+        for second in first..=wire.len() {
+            let chunks = [&wire[..first], &wire[first..second], &wire[second..]];
+            let chunks: Vec<&[u8]> = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
+            let mut harness = layered(&chunks);
+            harness.run();
+            let (plaintext, has_ended) = received(harness.stream());
+            assert_eq!((plaintext.as_slice(), has_ended), (&b"one\ntwo\nthree"[..], true));
+            assert!(harness.stream().half_closed, "after the end of the layer's direction");
+            assert_eq!(harness.connection.stage, Stage::Lingering, "until the end of the stream");
+        }
+    }
+}
+
+#[test]
+fn many_records_of_one_read_are_all_served() {
+    let sent: Vec<u8> = (0..1000).flat_map(|number| format!("{number}\n").into_bytes()).collect();
+    let mut harness = layered(&[&ScrambledPeer::encode(&sent, false)]);
+    harness.run();
+    assert_eq!(received(harness.stream()), (sent.clone(), false));
+    assert_eq!(harness.connection.receipt.messages_received, 1000);
+    assert_eq!(harness.connection.receipt.bytes_received, sent.len() as u64);
+}
+
+#[test]
+fn messages_are_logged_when_their_record_is_sent() {
+    let mut harness = layered(&[&ScrambledPeer::encode(b"one\ntwo\n", false)]);
+    harness.stream().write_sizes = [1, 4, 0].into();
+    capture_log();
+    harness.readable();
+    assert!(harness.connection.wants_write());
+    assert_eq!((count_lines("Received"), count_lines("Echoed")), (2, 0), "{:?}", lines());
+    harness.turn();
+    assert_eq!(count_lines("Echoed"), 2);
+    assert_eq!(received(harness.stream()).0, b"one\ntwo\n");
+    assert!(!harness.connection.wants_write());
+}
+
+#[test]
+fn an_exit_ends_both_the_layer_and_the_stream() {
+    let mut harness = layered(&[&ScrambledPeer::encode(b"hello\nexit\nmore\n", false), END]);
+    assert_eq!(harness.run(), Turn::Over);
+    assert_eq!(received(harness.stream()), (b"hello\nGoodbye!\n".to_vec(), true));
+}
+
+#[test]
+fn an_end_of_stream_without_the_end_of_the_layer_is_a_truncation() {
+    let mut harness = layered(&[&ScrambledPeer::encode(b"hello", false), END]);
+    assert_eq!(harness.run(), Turn::Over);
+    assert_eq!(received(harness.stream()), (b"hello".to_vec(), true), "the echo still arrives");
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Truncated));
+}
+
+#[test]
+fn a_peer_that_breaks_the_rules_of_the_layer_is_logged_and_ends() {
+    let mut harness = layered(&[b"GET / HTTP/1.1\r\n", END]);
+    capture_log();
+    assert_eq!(harness.run(), Turn::Over);
+    assert_eq!(count_lines("Client 127.0.0.1:54321 sent bytes that cannot be decoded"), 1);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::LayerError));
+}
+
+#[test]
+fn a_drain_counts_the_bytes_of_the_wire() {
+    let wire = ScrambledPeer::encode(b"served\n", false);
+    let mut harness = layered(&[&wire]);
+    harness.connection.drain();
+    let later = ScrambledPeer::encode(b"not served\n", false)[1..].to_vec();
+    harness.stream().incoming.push_back(Ok(later));
+    while harness.turn() == Turn::Again {}
+    assert_eq!(received(harness.stream()), (b"served\n".to_vec(), true));
+    assert!(harness.stream().half_closed);
+}
+
+#[test]
+fn a_short_read_of_the_wire_empties_the_socket_however_much_plaintext_it_gives() {
+    let wire = ScrambledPeer::encode(b"a\n", false);
+    let mut harness = layered(&[&wire, b"not read yet"]);
+    harness.connection.set_ready(Readiness { readable: true, has_more: false });
+    assert_eq!(harness.turn(), Turn::Wait);
+    assert_eq!(harness.stream().incoming.len(), 1);
+}
+
+#[test]
+fn a_handshake_may_follow_a_proxy_header_in_the_same_read() {
+    let header = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 2000\r\n";
+    let wire = [&header[..], &ScrambledPeer::encode(b"hello\n", false)].concat();
+    for at in 1..wire.len() {
+        let policy =
+            ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewScrambled).with_proxy();
+        let mut harness = Harness::with_policy(policy, &[&wire[..at], &wire[at..]]);
+        harness.run();
+        assert_eq!(received(harness.stream()).0, b"hello\n", "split at {at}");
+        assert_eq!(harness.connection.subject().peer, "192.0.2.1:1000");
+    }
+}
+
+#[test]
+fn one_deadline_covers_the_handshake_and_the_header_before_it() {
+    let policy = ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewScrambled);
+    let mut plain = Harness::with_policy(policy, &[]);
+    let at = plain.connection.deadline();
+    assert!(at.is_some(), "a handshake has a deadline");
+    plain.stream().incoming.push_back(Ok(b"?".to_vec()));
+    plain.readable();
+    assert_eq!(plain.connection.stage, Stage::Serving);
+    let policy =
+        ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewScrambled).with_proxy();
+    let mut proxied = Harness::with_policy(policy, &[b"PROXY UNKNOWN\r\n"]);
+    let at = proxied.connection.deadline();
+    proxied.now += std::time::Duration::from_secs(1);
+    proxied.readable();
+    assert_eq!(proxied.connection.stage, Stage::Handshake);
+    assert_eq!(proxied.connection.deadline(), at, "a complete header buys no more time");
+}

@@ -1,0 +1,117 @@
+//! Protocols that reply before their end, or become another one; and receipts.
+
+use std::{borrow::Cow, collections::VecDeque};
+
+use common::{message::Splitter, protocol::Protocol};
+
+use super::{END, Harness, capture_log, lines};
+use crate::{
+    connection::Turn,
+    session::{Next, ProtocolHandler, Session, Step, Then},
+};
+
+/// A protocol that takes one step of a list for each call.
+#[derive(Debug)]
+struct Scripted(VecDeque<Step>);
+
+impl ProtocolHandler for Scripted {
+    fn receive(&mut self, input: &mut [u8]) -> Step {
+        input.make_ascii_uppercase();
+        self.0.pop_front().expect("a step for each call")
+    }
+
+    fn splitter(&self) -> Splitter {
+        Splitter::new(Protocol::Text)
+    }
+}
+
+fn scripted(steps: impl IntoIterator<Item = Step>) -> Box<dyn ProtocolHandler> {
+    Box::new(Scripted(steps.into_iter().collect()))
+}
+
+fn step(consumed: usize, echo: usize, reply: &'static str, next: Next) -> Step {
+    let reply = Cow::Borrowed(reply.as_bytes());
+    Step { consumed, echo, messages: 1, then: Some(Then { reply, next }) }
+}
+
+fn harness(incoming: &[&[u8]], steps: impl IntoIterator<Item = Step>) -> Harness {
+    let mut harness = Harness::new(Protocol::Text, incoming);
+    harness.connection.session = Session::Other(Box::new(scripted(steps)));
+    harness
+}
+
+#[test]
+fn a_session_may_reply_and_continue_with_the_rest_of_the_read() {
+    let steps = [
+        step(3, 0, "<one>", Next::Continue),
+        step(2, 2, "<two>", Next::Continue),
+        Step::echo(2, 1),
+        Step::echo(1, 1),
+    ];
+    let mut harness = harness(&[b"abcdefg", b"h"], steps);
+    harness.run();
+    assert_eq!(harness.stream().outgoing, b"<one>DE<two>FGH", "a step may change its input");
+}
+
+#[test]
+fn bytes_that_no_step_consumes_are_held() {
+    let mut harness = harness(&[b"abc", b"d"], [Step::echo(1, 1), Step::echo(3, 1)]);
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(&harness.connection.held[..], b"BC");
+    harness.readable();
+    assert_eq!(harness.stream().outgoing, b"ABCD");
+    assert!(harness.connection.held.is_empty());
+}
+
+#[test]
+fn a_protocol_may_become_another_in_the_middle_of_a_read() {
+    let next = scripted([step(2, 0, "<next>", Next::Continue), Step::echo(1, 1), Step::echo(4, 1)]);
+    let mut harness = harness(&[b"upab", b"c", b"d"], [step(2, 0, "<up>", Next::Switch(next))]);
+    harness.readable();
+    assert_eq!(harness.stream().outgoing, b"<up><next>");
+    harness.readable();
+    assert_eq!(harness.stream().outgoing, b"<up><next>C");
+}
+
+#[test]
+fn replies_follow_the_echo_at_every_short_write() {
+    let expected = b"A<a>B<b>C<c>";
+    for at in 0..expected.len() {
+        let steps = ["<a>", "<b>", "<c>"].map(|reply| step(1, 1, reply, Next::Continue));
+        let mut harness = harness(&[b"abc"], steps);
+        harness.stream().write_sizes = (0..at).map(|_| 1).chain([0]).collect();
+        harness.readable();
+        assert_eq!(harness.stream().outgoing, expected[..at], "nothing overtakes a short write");
+        harness.turn();
+        assert_eq!(harness.stream().outgoing, expected, "after {at} bytes");
+        assert!(!harness.connection.wants_write());
+    }
+}
+
+#[test]
+fn a_session_that_replies_with_more_than_the_send_buffer_holds_is_closed() {
+    static REPLY: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+    let reply = || Then { reply: Cow::Borrowed(&REPLY), next: Next::Continue };
+    let steps = (0..5).map(|_| Step { consumed: 1, echo: 0, messages: 1, then: Some(reply()) });
+    let mut harness = harness(&[b"hello"], steps);
+    harness.stream().write_sizes = [0].into();
+    capture_log();
+    assert_eq!(harness.readable(), Turn::Over);
+    assert!(lines().concat().contains("the send buffer is full"), "{:?}", lines());
+}
+
+#[test]
+fn a_receipt_counts_the_bytes_and_messages_of_each_direction() {
+    let mut harness = Harness::new(Protocol::Text, &[b"one\ntwo\n", b"three\n", END]);
+    harness.stream().write_sizes = [8, 3, 0].into();
+    harness.readable();
+    harness.readable();
+    let receipt = harness.connection.receipt;
+    assert_eq!((receipt.bytes_received, receipt.messages_received), (14, 3));
+    assert_eq!(receipt.bytes_sent, 11);
+    let send_buffer = harness.connection.send_buffer.as_ref().expect("the third message is cut");
+    assert_eq!((send_buffer.unsent(), send_buffer.messages()), (3, 1));
+    harness.turn();
+    assert_eq!(harness.connection.receipt.bytes_sent, 14);
+    assert!(harness.connection.send_buffer.is_none());
+}

@@ -1,0 +1,80 @@
+//! The trait of a layer, and the choice of a connection.
+
+use std::{fmt, io};
+
+/// A layer between the wire and the session of one connection, such as TLS.
+///
+/// The connection passes every byte that it reads to [`decode`](Self::decode) before it reads again, so a layer holds
+/// no plaintext between two turns; of the wire it holds incomplete records only.
+pub(crate) trait Layer: fmt::Debug + Send {
+    /// Decodes bytes from the wire into `plaintext`, which has room. The connection calls again with the bytes that were
+    /// not taken, until a call takes all of them and returns no plaintext, or the end.
+    ///
+    /// # Errors
+    ///
+    /// If the peer breaks the rules of the layer. Bytes that tell the peer so may wait to be transmitted.
+    fn decode(&mut self, wire: &[u8], plaintext: &mut [u8]) -> Result<Decoded, LayerError>;
+
+    /// Encodes plaintext, for [`transmit`](Self::transmit).
+    fn encode(&mut self, plaintext: &[u8]);
+
+    /// Encodes the end of this direction, once. No plaintext follows.
+    fn encode_end(&mut self);
+
+    /// Writes encoded bytes, until none are left or `wire` takes no more. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Those of `wire`, except "would block".
+    fn transmit(&mut self, wire: &mut dyn io::Write) -> io::Result<usize>;
+
+    /// Returns whether the layer is ready for plaintext of the session: its handshake is complete.
+    fn is_established(&self) -> bool;
+}
+
+/// Result of a call of [`Layer::decode`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    /// Number of bytes taken from the wire.
+    pub(crate) consumed: usize,
+    /// Number of bytes of plaintext.
+    pub(crate) plaintext: usize,
+    /// The peer has ended its direction; nothing follows the plaintext.
+    pub(crate) is_end: bool,
+}
+
+/// A peer that broke the rules of a layer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct LayerError(pub(crate) String);
+
+/// Creates the layer of each connection of a listener.
+pub(crate) trait NewLayer: fmt::Debug + Send + Sync {
+    fn new_layer(&self) -> Box<dyn Layer>;
+}
+
+/// What is between the wire and the session of a connection.
+#[derive(Debug)]
+pub(crate) enum Layers {
+    /// The bytes on the wire are those of the session.
+    Plain,
+    /// Boxed twice, so that it is no larger than one pointer.
+    Stacked(Box<Box<dyn Layer>>),
+}
+
+impl Layers {
+    /// Returns the layer, if there is one.
+    pub(crate) fn layer(&mut self) -> Option<&mut dyn Layer> {
+        match self {
+            Self::Plain => None,
+            Self::Stacked(layer) => Some(&mut ***layer),
+        }
+    }
+
+    pub(crate) fn is_established(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Stacked(layer) => layer.is_established(),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A step: the decision of a session about the bytes that it received; and the trait of the protocols that decide.
+
+use std::{borrow::Cow, fmt};
+
+use common::message::Splitter;
+
+/// A protocol that lives outside of this folder, or follows another one in the same connection.
+pub(crate) trait ProtocolHandler: fmt::Debug + Send {
+    /// Receives the bytes that the last step did not consume, and new ones. The handler may change them.
+    fn receive(&mut self, input: &mut [u8]) -> Step;
+
+    /// Returns the splitter of its messages, for the log.
+    fn splitter(&self) -> Splitter;
+}
+
+/// Decision of a session about its input.
+///
+/// One range is enough, because a session may change its input: one that removes headers or masks moves the bytes of
+/// its echo to the front, in the same pass.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// Number of bytes, from the first, that are consumed. The session receives the others again: immediately after a
+    /// step that replies, otherwise before the next bytes.
+    pub(crate) consumed: usize,
+    /// Number of bytes, from the first, to echo. At most `consumed`; an exit, for example, is not echoed.
+    pub(crate) echo: usize,
+    /// Number of messages that are complete with the consumed bytes: lines, reads or frames.
+    pub(crate) messages: usize,
+    /// Whatever else happens. `None`: the session waits for bytes that it has not received.
+    pub(crate) then: Option<Then>,
+}
+
+/// Reply and continuation after the echo of a step.
+#[derive(Debug)]
+pub(crate) struct Then {
+    /// Bytes to send after the echo.
+    pub(crate) reply: Cow<'static, [u8]>,
+    pub(crate) next: Next,
+}
+
+/// Continuation of a connection.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The session receives the bytes that are not consumed, and all later ones.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for protocols that reply before their end"))]
+    Continue,
+    /// Another protocol receives them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for protocols that negotiate: HTTP, login"))]
+    Switch(Box<dyn ProtocolHandler>),
+    /// The session is over and receives nothing more.
+    Close(Reason),
+}
+
+/// Reason for the end of a session by its protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The peer sent `exit`.
+    Exit,
+    /// The peer announced a frame with a payload of this many bytes, which is over the limit.
+    FrameTooLong(u32),
+}
+
+impl Step {
+    /// Echoes and consumes this many bytes, with which this many messages are complete.
+    pub(crate) fn echo(bytes: usize, messages: usize) -> Self {
+        Self { consumed: bytes, echo: bytes, messages, then: None }
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a connection ended.
+
+use std::io;
+
+/// Reason for the end of a connection: the first that applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// The peer sent an exit.
+    Exit,
+    /// The peer ended its stream.
+    Fin,
+    /// The peer ended its stream without the end of its layer's direction, so bytes may be missing.
+    Truncated,
+    /// The peer reset the connection.
+    Reset,
+    /// The peer has vanished: it acknowledged neither bytes nor keepalive probes.
+    Vanished,
+    /// The system reported another error of the socket.
+    SocketError,
+    /// The peer announced a frame over the limit.
+    FrameTooLong,
+    /// The peer broke the rules of a layer, such as TLS.
+    LayerError,
+    /// The peer sent no valid PROXY header.
+    ProxyHeader,
+    /// A limit refused the client that a PROXY header named.
+    Refused,
+    IdleTimeout,
+    WriteTimeout,
+    /// The peer kept sending after the half-close.
+    Linger,
+    /// The bytes for the peer exceeded the send buffer.
+    SendBufferFull,
+    /// The server drained, and the connection with it.
+    Drain,
+    DrainTimeout,
+    /// The server stopped immediately.
+    Shutdown,
+    /// A defect of the server.
+    Panic,
+}
+
+impl CloseReason {
+    /// Returns the reason behind an error of the socket.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => Self::Reset,
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => Self::Vanished,
+            io::ErrorKind::StorageFull => Self::SendBufferFull,
+            _ => Self::SocketError,
+        }
+    }
+
+    /// Returns the name for the log, in which a reason with an event of its own has the name of that event.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Fin => "fin",
+            Self::Truncated => "truncated",
+            Self::Reset => "reset",
+            Self::Vanished => "vanished",
+            Self::SocketError => "socket-error",
+            Self::FrameTooLong => "frame-too-long",
+            Self::LayerError => "layer-error",
+            Self::ProxyHeader => "proxy-header",
+            Self::Refused => "refused",
+            Self::IdleTimeout => "idle-timeout",
+            Self::WriteTimeout => "write-timeout",
+            Self::Linger => "linger-timeout",
+            Self::SendBufferFull => "send-buffer-full",
+            Self::Drain => "drain",
+            Self::DrainTimeout => "drain-timeout",
+            Self::Shutdown => "shutdown",
+            Self::Panic => "panic",
+        }
+    }
+
+    /// Returns which side ended the connection.
+    pub(crate) fn closed_by(self) -> &'static str {
+        match self {
+            Self::Exit | Self::Fin | Self::Truncated | Self::Reset => "client",
+            Self::Vanished | Self::SocketError => "system",
+            _ => "server",
+        }
+    }
+}

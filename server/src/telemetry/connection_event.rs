@@ -1,0 +1,310 @@
+//! The events of a connection's life: level, text, JSON fields and metric of each. Its messages are in `recorder.rs`.
+//!
+//! Bytes that a peer sent are quoted and escaped. A fault of a peer is never an ERROR: that level is for faults of the
+//! server.
+
+use std::{fmt, io, time::Duration};
+
+use common::{escape::Quoted, protocol::MAX_FRAME_PAYLOAD, reason::reason};
+use humantime::format_duration;
+use log::{
+    Level::{Debug, Error, Info, Warn},
+    kv::Value,
+};
+
+use super::{
+    close_reason::CloseReason,
+    connection_id::ConnectionId,
+    event::{Declaration, Event},
+    receipt::Receipt,
+};
+use crate::{
+    admission::LimitReached, config::limits, layer::LayerError, proxy_protocol::Malformed,
+};
+
+/// An event of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ConnectionEvent<'a> {
+    /// A new client, which may be connected through a proxy.
+    Connected {
+        through: Option<&'a str>,
+    },
+    /// A client behind a proxy that a limit refuses.
+    Refused {
+        through: &'a str,
+        limit: LimitReached,
+    },
+    /// The first bytes are not the required PROXY header.
+    ProxyHeaderInvalid {
+        error: &'a Malformed,
+        bytes: &'a [u8],
+    },
+    /// The peer closed in the middle of a PROXY header.
+    ProxyHeaderIncomplete {
+        bytes: &'a [u8],
+    },
+    ProxyHeaderTimedOut {
+        after: Duration,
+        bytes: &'a [u8],
+    },
+    ExitRequested,
+    FrameTooLong {
+        payload: u32,
+    },
+    /// The peer ended its stream without an exit.
+    Disconnected {
+        reason: CloseReason,
+    },
+    /// The peer broke the rules of a layer.
+    LayerFailed {
+        error: &'a LayerError,
+    },
+    /// The connection failed; bytes may be lost.
+    Lost {
+        error: &'a io::Error,
+        unsent: usize,
+    },
+    WriteTimedOut {
+        after: Duration,
+        unsent: usize,
+    },
+    IdleTimedOut {
+        after: Duration,
+    },
+    LingerTimedOut,
+    /// The server stops immediately.
+    Aborted {
+        unsent: usize,
+    },
+    DrainTimedOut {
+        unsent: usize,
+    },
+    /// The poll refuses the socket.
+    RegistrationFailed {
+        error: &'a io::Error,
+    },
+    Panicked,
+    /// The close of a connection that was never logged.
+    ProbeClosed,
+    Closed {
+        reason: CloseReason,
+        receipt: &'a Receipt,
+        messages_sent: u64,
+        after: Duration,
+    },
+}
+
+/// A connection, as its events name it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) id: ConnectionId,
+    pub(crate) peer: &'a str,
+}
+
+/// An event and the connection to which it happens.
+pub(super) struct OfConnection<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) event: ConnectionEvent<'a>,
+}
+
+impl Event for OfConnection<'_> {
+    fn declaration(&self) -> Declaration {
+        use ConnectionEvent as E;
+        match self.event {
+            E::Connected { .. } => Declaration::new(Info, "connected"),
+            E::Refused { .. } => Declaration::new(Warn, "refused").counted(|all| &all.refused),
+            E::ProxyHeaderInvalid { error: Malformed::Missing, .. } => {
+                Declaration::new(Warn, "no-header").counted(|all| &all.refused)
+            }
+            E::ProxyHeaderInvalid { .. } => {
+                Declaration::new(Warn, "bad-header").counted(|all| &all.refused)
+            }
+            E::ProxyHeaderIncomplete { .. } => {
+                Declaration::new(Warn, "cut-header").counted(|all| &all.refused)
+            }
+            E::ProxyHeaderTimedOut { .. } => {
+                Declaration::new(Warn, "late-header").counted(|all| &all.refused)
+            }
+            E::ExitRequested => Declaration::new(Info, "exit"),
+            E::FrameTooLong { .. } => Declaration::new(Warn, "frame-too-long"),
+            E::Disconnected { .. } | E::Lost { .. } => Declaration::new(Info, "disconnected"),
+            E::LayerFailed { .. } => Declaration::new(Warn, "layer-error"),
+            E::WriteTimedOut { .. } => Declaration::new(Warn, "write-timeout"),
+            E::IdleTimedOut { .. } => Declaration::new(Info, "idle-timeout"),
+            E::LingerTimedOut => Declaration::new(Debug, "linger-timeout"),
+            E::Aborted { .. } | E::DrainTimedOut { .. } => Declaration::new(Warn, "cut"),
+            E::RegistrationFailed { .. } => Declaration::new(Error, "not-registered"),
+            E::Panicked => Declaration::new(Error, "panic").counted(|all| &all.panics),
+            E::ProbeClosed => Declaration::new(Debug, "probe").counted(|all| &all.probes),
+            E::Closed { .. } => Declaration::new(Info, "closed"),
+        }
+    }
+
+    fn visit_fields<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
+        use ConnectionEvent as E;
+        visit("peer", Value::from(self.subject.peer));
+        visit("connection", Value::from_display(&self.subject.id));
+        match &self.event {
+            E::Connected { through: Some(through) } | E::Refused { through, .. } => {
+                visit("through", Value::from(*through));
+            }
+            E::FrameTooLong { payload } => visit("bytes", Value::from(*payload)),
+            E::Disconnected { reason } => visit("reason", Value::from(reason.name())),
+            E::Lost { error, unsent } => {
+                visit("reason", Value::from(CloseReason::of(error).name()));
+                visit("unsent", Value::from(*unsent));
+            }
+            E::WriteTimedOut { unsent, .. }
+            | E::Aborted { unsent }
+            | E::DrainTimedOut { unsent } => {
+                visit("unsent", Value::from(*unsent));
+            }
+            E::Closed { reason, receipt, messages_sent, after } => {
+                visit("reason", Value::from(reason.name()));
+                visit("closed_by", Value::from(reason.closed_by()));
+                visit(
+                    "duration_ms",
+                    Value::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                );
+                visit("bytes_received", Value::from(receipt.bytes_received));
+                visit("bytes_sent", Value::from(receipt.bytes_sent));
+                visit("messages_received", Value::from(receipt.messages_received));
+                visit("messages_sent", Value::from(*messages_sent));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for OfConnection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConnectionEvent as E;
+        let peer = self.subject.peer;
+        match self.event {
+            E::Connected { through: None } => write!(f, "New client connected: {peer}"),
+            E::Connected { through: Some(through) } => {
+                write!(f, "New client connected: {peer} (through {through})")
+            }
+            E::Refused { limit, .. } => write!(f, "Refused {peer}: at the limit of {limit}"),
+            E::ProxyHeaderInvalid { .. }
+            | E::ProxyHeaderIncomplete { .. }
+            | E::ProxyHeaderTimedOut { .. } => self.write_proxy_header(f),
+            E::RegistrationFailed { error } => write!(f, "Cannot serve {peer}: {}", reason(error)),
+            E::Panicked => {
+                write!(f, "A bug ended the connection with {peer}; other connections continue")
+            }
+            E::ProbeClosed => write!(f, "{peer} disconnected without sending data"),
+            E::Closed { .. } => write!(f, "Connection with {peer} closed"),
+            E::ExitRequested
+            | E::FrameTooLong { .. }
+            | E::Disconnected { .. }
+            | E::LayerFailed { .. }
+            | E::Lost { .. }
+            | E::WriteTimedOut { .. }
+            | E::IdleTimedOut { .. }
+            | E::LingerTimedOut
+            | E::Aborted { .. }
+            | E::DrainTimedOut { .. } => self.write_end(f),
+        }
+    }
+}
+
+impl OfConnection<'_> {
+    /// Writes the text of an event that ends a connection.
+    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConnectionEvent as E;
+        let peer = self.subject.peer;
+        match self.event {
+            E::ExitRequested => write!(f, "Client {peer} requested to exit"),
+            E::FrameTooLong { payload } => write!(
+                f,
+                "Client {peer} announced a frame of {payload} bytes, over the limit of {MAX_FRAME_PAYLOAD}"
+            ),
+            E::Disconnected { .. } => write!(f, "Client {peer} disconnected unexpectedly"),
+            E::LayerFailed { error } => {
+                write!(f, "Client {peer} sent bytes that cannot be decoded: {error}")
+            }
+            E::Lost { error, unsent } => write!(
+                f,
+                "Client {peer} disconnected unexpectedly: {}{}",
+                reason(error),
+                Unsent(unsent)
+            ),
+            E::WriteTimedOut { after, unsent } => write!(
+                f,
+                "Client {peer} timed out: nothing could be written for {}{}",
+                format_duration(after),
+                Unsent(unsent)
+            ),
+            E::IdleTimedOut { after } => {
+                write!(f, "Client {peer} timed out: idle for {}", format_duration(after))
+            }
+            E::LingerTimedOut => write!(
+                f,
+                "Client {peer} keeps sending after the end of its session; closing the connection"
+            ),
+            E::Aborted { unsent } => write!(
+                f,
+                "Client {peer} was disconnected: the server stops immediately{}",
+                Unsent(unsent)
+            ),
+            E::DrainTimedOut { unsent } => write!(
+                f,
+                "Client {peer} did not disconnect within the drain timeout{}",
+                Unsent(unsent)
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the text of an event before the PROXY header was complete.
+    fn write_proxy_header(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConnectionEvent as E;
+        let (fault, bytes) = match self.event {
+            E::ProxyHeaderInvalid { error: Malformed::Missing, bytes } => {
+                ("sent no PROXY header, which this listener requires".to_owned(), bytes)
+            }
+            E::ProxyHeaderInvalid { error, bytes } => {
+                (format!("sent an invalid PROXY header: {error}"), bytes)
+            }
+            E::ProxyHeaderIncomplete { bytes } => {
+                ("disconnected before its PROXY header was complete".to_owned(), bytes)
+            }
+            E::ProxyHeaderTimedOut { after, bytes } => {
+                let after = format_duration(after);
+                let fault = format!(
+                    "sent no complete PROXY header within {after}, which this listener requires"
+                );
+                (fault, bytes)
+            }
+            _ => return Ok(()),
+        };
+        write!(f, "Client {} {fault}{}", self.subject.peer, ReceivedBytes(bytes))
+    }
+}
+
+/// `; the received bytes begin with 'GET / HTTP/1.1'`, or nothing.
+struct ReceivedBytes<'a>(&'a [u8]);
+
+impl fmt::Display for ReceivedBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0[..self.0.len().min(limits::PROXY_SHOWN)] {
+            [] => Ok(()),
+            bytes => write!(f, "; the received bytes begin with {}", Quoted(bytes)),
+        }
+    }
+}
+
+/// `; 12 bytes of its echo were not sent`, or nothing: the bytes that the socket has not taken. The number of
+/// other bytes that the peer has not received is unknown.
+struct Unsent(usize);
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str("; 1 byte of its echo was not sent"),
+            more => write!(f, "; {more} bytes of its echo were not sent"),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The receipt of a connection: its bytes and messages.
+
+use std::time::Instant;
+
+/// Totals of one connection, for the event of its close.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt {
+    pub(crate) opened_at: Instant,
+    /// Bytes that the session has consumed.
+    pub(crate) bytes_received: u64,
+    /// Bytes that the socket has taken, echo and replies.
+    pub(crate) bytes_sent: u64,
+    /// Complete messages that were received.
+    pub(crate) messages_received: u64,
+}
+
+impl Receipt {
+    pub(crate) fn new(opened_at: Instant) -> Self {
+        Self { opened_at, bytes_received: 0, bytes_sent: 0, messages_received: 0 }
+    }
+}
