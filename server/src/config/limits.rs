@@ -105,6 +105,10 @@ pub const TIMERS: usize = 1024;
 /// in the kernel's backlog.
 pub const QUEUE: usize = 1024;
 
+/// Capacity of a worker's message queue. A UDP listener takes two messages when it opens and one when it closes, so a
+/// server has room for two thousand of them before its workers run.
+pub const WORKER_MESSAGES: usize = 4096;
+
 /// Size of a listening socket's backlog, in connections. The kernel takes the smaller of this and
 /// `net.core.somaxconn` (4,096 on Linux).
 pub const BACKLOG: i32 = 4096;

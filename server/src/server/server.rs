@@ -21,7 +21,7 @@ use crate::{
         adopt, bind,
     },
     logging,
-    shared::{SharedState, WAKE},
+    shared::{MessageReceiver, SharedState, WAKE},
     telemetry::{CloseReason, ConnectionEvent, Recorder, Stats},
     worker::Worker,
 };
@@ -56,7 +56,8 @@ pub struct Server {
     config: Config,
     listeners: Vec<BoundListener>,
     acceptor_poll: Poll,
-    worker_polls: Vec<Poll>,
+    /// The poll and the messages of each worker.
+    workers: Vec<(Poll, MessageReceiver)>,
     control: Arc<AcceptorControl>,
     handle: Handle,
 }
@@ -99,11 +100,12 @@ impl Server {
             worker_polls.collect::<io::Result<Vec<_>>>().map_err(BindError::System)?;
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).map_err(BindError::System);
         let worker_wakers = worker_polls.iter().map(waker).collect::<Result<_, _>>()?;
-        let shared = SharedState::new(&config, waker(&acceptor_poll)?, worker_wakers);
+        let (shared, messages) = SharedState::new(&config, waker(&acceptor_poll)?, worker_wakers);
         let control = Arc::new(AcceptorControl::default());
         let reloader = Reloader::new(&config, &listeners, &inherited_at, Arc::clone(&control));
         let handle = Handle { shared: Arc::new(shared), reloader: Arc::new(reloader) };
-        Ok(Self { config, listeners, acceptor_poll, worker_polls, control, handle })
+        let workers = worker_polls.into_iter().zip(messages).collect();
+        Ok(Self { config, listeners, acceptor_poll, workers, control, handle })
     }
 
     /// Returns the endpoints of the listeners, in the order of the configuration, with the actual port
@@ -134,20 +136,20 @@ impl Server {
     ///
     /// As [`run`](Self::run).
     pub fn run_with(self, ready: impl FnOnce()) -> Result<Stats, RunError> {
-        let Self { config, listeners, acceptor_poll, worker_polls, control, handle } = self;
+        let Self { config, listeners, acceptor_poll, workers, control, handle } = self;
         let shared = handle.shared;
-        check_thread_limit(worker_polls.len()).map_err(|error| {
+        check_thread_limit(workers.len()).map_err(|error| {
             control.close();
             RunError::Threads(error)
         })?;
         let streams = open_all(listeners, &shared);
-        let pool = ThreadPool::with_name("worker".into(), worker_polls.len());
-        for (index, poll) in worker_polls.into_iter().enumerate() {
+        let pool = ThreadPool::with_name("worker".into(), workers.len());
+        for (index, (poll, messages)) in workers.into_iter().enumerate() {
             let (spin, shared) = (config.spin, Arc::clone(&shared));
             pool.execute(move || {
                 name_worker(index);
                 logging::defer();
-                shared.run_supervised(|| Worker::new(index, spin, &shared, poll).run());
+                shared.run_supervised(|| Worker::new(index, spin, &shared, poll, messages).run());
             });
         }
         info!(event = "waiting"; "Waiting for client connections...");
@@ -156,7 +158,6 @@ impl Server {
         // The acceptor has closed every listener: all accepted connections are in the queue.
         shared.dispatch.close();
         pool.join();
-        shared.mailboxes.close();
         control.close();
         close_undispatched(&shared);
         let stats = shared.counters.stats();

@@ -1,7 +1,7 @@
 //! State that the acceptor and the workers of one server share, and nothing else.
 //!
-//! Owns the [`Phase`] of the server, the dispatch queue through which a connection changes threads, and
-//! [`SharedState`], which holds these with the limits and counters. Must not know what is done with them.
+//! Owns the [`Phase`] of the server, the dispatch queue through which a connection changes threads, the
+//! messages to workers, and [`SharedState`], which holds these with the limits and counters. Must not know what is done with them.
 //!
 //! Read [`dispatch_queue`] first: it explains why no wakeup is lost.
 
@@ -11,8 +11,12 @@ mod dispatch_queue_tests;
 mod phase;
 mod state;
 mod sync;
+mod worker_messages;
 
 pub use self::phase::Phase;
 #[cfg(test)]
 pub(crate) use self::state::fixture;
-pub(crate) use self::state::{SharedState, WAKE};
+pub(crate) use self::{
+    state::{SharedState, WAKE},
+    worker_messages::{MessageReceiver, WorkerMessage},
+};

@@ -5,7 +5,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
         mpsc::Sender,
     },
@@ -20,13 +20,14 @@ use mio::{Token, Waker};
 use super::{
     dispatch_queue::DispatchQueue,
     phase::{Phase, PhaseCell},
+    worker_messages::{Full, MessageReceiver, WorkerMessage, WorkerMessages},
 };
 use crate::{
     admission::ConnectionLimits,
     config::{Config, limits},
     logging,
     telemetry::Counters,
-    udp::{UdpListener, UdpMailboxes, UdpPolicy},
+    udp::{UdpEchoSocket, UdpListener, UdpPolicy},
 };
 
 /// Token of a thread's waker in its own poll.
@@ -39,8 +40,9 @@ pub(crate) struct SharedState<T> {
     pub(crate) limits: ConnectionLimits,
     pub(crate) counters: Counters,
     pub(crate) dispatch: DispatchQueue<T, Waker>,
-    /// UDP sockets on their way to workers.
-    pub(crate) mailboxes: UdpMailboxes,
+    messages: WorkerMessages,
+    /// Ports of the UDP listeners, one entry for each.
+    udp_ports: Mutex<Vec<u16>>,
     /// Switch for the log of messages. Workers read it once per loop iteration.
     pub(crate) log_messages: AtomicBool,
     pub(crate) drain_timeout: AtomicCell<Duration>,
@@ -49,18 +51,26 @@ pub(crate) struct SharedState<T> {
 }
 
 impl<T> SharedState<T> {
-    pub(crate) fn new(config: &Config, acceptor: Waker, workers: Vec<Waker>) -> Self {
-        Self {
+    /// Creates the state, and the receiver of each worker's messages.
+    pub(crate) fn new(
+        config: &Config,
+        acceptor: Waker,
+        workers: Vec<Waker>,
+    ) -> (Self, Vec<MessageReceiver>) {
+        let (messages, receivers) = WorkerMessages::new(workers.len());
+        let state = Self {
             phase: PhaseCell::default(),
             limits: ConnectionLimits::new(config),
             counters: Counters::new(workers.len()),
-            mailboxes: UdpMailboxes::new(workers.len()),
+            messages,
+            udp_ports: Mutex::default(),
             dispatch: DispatchQueue::new(limits::QUEUE, acceptor, workers),
             log_messages: AtomicBool::new(config.log_messages),
             drain_timeout: AtomicCell::new(config.drain_timeout),
             drain_deadline: OnceLock::new(),
             failed: AtomicBool::new(false),
-        }
+        };
+        (state, receivers)
     }
 
     /// Advances to `phase` and wakes every thread.
@@ -74,15 +84,43 @@ impl<T> SharedState<T> {
 
     /// Gives one socket of the UDP listener to each worker.
     pub(crate) fn open_udp(&self, listener: UdpListener) {
-        self.mailboxes.distribute(listener);
-        self.dispatch.wake_all();
+        let UdpListener { policy, sockets, .. } = listener;
+        let mut ports = self.lock_udp_ports();
+        ports.push(policy.port);
+        for (worker, socket) in sockets.into_iter().enumerate() {
+            let socket = Box::new(UdpEchoSocket::new(socket, Arc::clone(&policy)));
+            if let Err(Full) = self.messages.send(worker, WorkerMessage::OpenUdp(socket)) {
+                error!(event = "not-registered", address = policy.address;
+                    "Cannot serve {}: a worker has too many messages", policy.address);
+                policy.has_failed.store(true, SeqCst);
+            }
+        }
+        self.announce_udp_listeners(&ports);
     }
 
     /// Makes each worker answer the datagrams that the listener with this policy has received, and close its
     /// socket. `closed` is dropped when all workers have closed theirs.
     pub(crate) fn close_udp(&self, policy: Arc<UdpPolicy>, closed: Sender<Infallible>) {
-        self.mailboxes.close_listener(policy, closed);
+        let mut ports = self.lock_udp_ports();
+        if let Some(at) = ports.iter().position(|&port| port == policy.port) {
+            ports.swap_remove(at);
+        }
+        policy.close(closed);
+        self.announce_udp_listeners(&ports);
+    }
+
+    /// Tells every worker that the UDP listeners have changed, and wakes it.
+    fn announce_udp_listeners(&self, ports: &[u16]) {
+        let ports: Arc<[u16]> = ports.into();
+        for worker in 0..self.messages.workers() {
+            // A worker with a full queue learns of the change from a later message.
+            let _ = self.messages.send(worker, WorkerMessage::UdpListeners(Arc::clone(&ports)));
+        }
         self.dispatch.wake_all();
+    }
+
+    fn lock_udp_ports(&self) -> MutexGuard<'_, Vec<u16>> {
+        self.udp_ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the end of the drain, the same for all threads. `None`: unlimited, or not draining.
@@ -113,17 +151,19 @@ impl<T> SharedState<T> {
 pub(crate) mod fixture {
     use mio::{Poll, Waker};
 
-    use super::{SharedState, WAKE};
+    use super::{MessageReceiver, SharedState, WAKE};
     use crate::config::Config;
 
-    /// Shared state for tests with this many workers, the acceptor's poll, and the workers' polls.
-    pub(crate) fn shared_state<T>(workers: usize) -> (SharedState<T>, Poll, Vec<Poll>) {
+    /// Shared state for tests with this many workers, the acceptor's poll, and the workers' polls and messages.
+    pub(crate) fn shared_state<T>(
+        workers: usize,
+    ) -> (SharedState<T>, Poll, Vec<(Poll, MessageReceiver)>) {
         let acceptor = Poll::new().unwrap();
         let workers: Vec<Poll> = (0..workers).map(|_| Poll::new().unwrap()).collect();
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
         let wakers = workers.iter().map(waker).collect();
-        let state = SharedState::new(&Config::default(), waker(&acceptor), wakers);
-        (state, acceptor, workers)
+        let (state, messages) = SharedState::new(&Config::default(), waker(&acceptor), wakers);
+        (state, acceptor, workers.into_iter().zip(messages).collect())
     }
 }
 

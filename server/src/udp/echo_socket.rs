@@ -34,7 +34,7 @@ struct Unsent {
 }
 
 impl UdpEchoSocket {
-    pub(super) fn new(socket: Box<dyn DatagramSocket>, policy: Arc<UdpPolicy>) -> Self {
+    pub(crate) fn new(socket: Box<dyn DatagramSocket>, policy: Arc<UdpPolicy>) -> Self {
         Self { socket, policy, unsent: None, draining: None }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! bind ──> listener: one socket for each worker, and the policy for all of them
 //!             ▼
-//!          mailboxes: the way of a socket to its worker, and the notice that its listener closes
+//!          messages to the workers: a socket for each, and the notice that its listener closes
 //!             ▼
 //!          socket set: the sockets of one worker, and the dispatch of their events
 //!             ▼
@@ -19,7 +19,6 @@
 
 mod echo_socket;
 mod listener;
-mod mailboxes;
 mod policy;
 mod rate_limit;
 mod socket;
@@ -28,8 +27,8 @@ mod socket_set;
 mod tests;
 
 pub(crate) use self::{
+    echo_socket::UdpEchoSocket,
     listener::UdpListener,
-    mailboxes::UdpMailboxes,
     policy::UdpPolicy,
     socket::{DatagramSocket, UdpSocket},
     socket_set::{LAST_TOKEN, UdpSocketSet},

@@ -138,7 +138,7 @@ impl UdpPolicy {
     }
 
     /// Asks the workers to close their sockets. `closed` is dropped when all have.
-    pub(super) fn close(self: Arc<Self>, closed: Sender<Infallible>) {
+    pub(crate) fn close(self: Arc<Self>, closed: Sender<Infallible>) {
         // A second close changes nothing.
         let _ = self.closed.set(closed);
         self.is_closing.store(true, SeqCst);

@@ -5,13 +5,13 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::Ordering::SeqCst,
+    sync::{Arc, atomic::Ordering::SeqCst},
 };
 
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::{echo_socket::UdpEchoSocket, mailboxes::UdpMailboxes};
+use super::echo_socket::UdpEchoSocket;
 use crate::{
     connection::{Turn, TurnContext},
     telemetry::Recorder,
@@ -25,9 +25,7 @@ pub(crate) const LAST_TOKEN: usize = usize::MAX - 1;
 pub(crate) struct UdpSocketSet {
     slots: Slab<Slot>,
     /// Ports on which the server listens.
-    own_ports: Box<[u16]>,
-    /// Version of the mailboxes at the last collection.
-    seen: usize,
+    own_ports: Arc<[u16]>,
     draining: bool,
 }
 
@@ -56,30 +54,27 @@ impl UdpSocketSet {
         self.slots.is_empty()
     }
 
-    /// Collects new sockets from the mailbox of a worker, and drains those whose listener closes. Adds the
-    /// sockets that need a turn to `ready`.
-    pub(crate) fn collect(
+    /// Takes a socket of a new listener.
+    pub(crate) fn open(
         &mut self,
-        mailboxes: &UdpMailboxes,
-        worker: usize,
+        echo_socket: UdpEchoSocket,
         registry: &Registry,
         telemetry: &Recorder<'_>,
-        ready: &mut Vec<usize>,
     ) {
-        let Some((sockets, own_ports)) = mailboxes.collect(worker, &mut self.seen) else {
-            return;
-        };
-        self.own_ports = own_ports;
-        for echo_socket in sockets {
-            let key = self.slots.insert(Slot { echo_socket, queued: false, watches_write: false });
-            let UdpEchoSocket { socket, policy, .. } = &mut self.slots[key].echo_socket;
-            let token = Token(mirrored(key));
-            if let Err(error) = registry.register(socket.source(), token, Interest::READABLE) {
-                telemetry.registration_failed(&policy.address, &error);
-                policy.has_failed.store(true, SeqCst);
-                self.slots.remove(key);
-            }
+        let key = self.slots.insert(Slot { echo_socket, queued: false, watches_write: false });
+        let UdpEchoSocket { socket, policy, .. } = &mut self.slots[key].echo_socket;
+        let token = Token(mirrored(key));
+        if let Err(error) = registry.register(socket.source(), token, Interest::READABLE) {
+            telemetry.registration_failed(&policy.address, &error);
+            policy.has_failed.store(true, SeqCst);
+            self.slots.remove(key);
         }
+    }
+
+    /// Handles a change of the listeners: drains the sockets of those that close. Adds the sockets that need a turn to
+    /// `ready`.
+    pub(crate) fn update_listeners(&mut self, own_ports: Arc<[u16]>, ready: &mut Vec<usize>) {
+        self.own_ports = own_ports;
         self.drain_closing(ready);
     }
 

@@ -248,12 +248,14 @@ fn with_workers_after(
     before: impl FnOnce(&SharedState<Incoming<Socket>>),
     test: impl FnOnce(&SharedState<Incoming<Socket>>),
 ) -> Stats {
-    let (shared, _acceptor, polls) = shared_state(WORKERS);
+    let (shared, _acceptor, workers) = shared_state(WORKERS);
     before(&shared);
     thread::scope(|scope| {
         let (spin, shared) = (Spin::default(), &shared);
-        let run = |(index, poll)| scope.spawn(move || Worker::new(index, spin, shared, poll).run());
-        let workers: Vec<_> = polls.into_iter().enumerate().map(run).collect();
+        let run = |(index, (poll, messages))| {
+            scope.spawn(move || Worker::new(index, spin, shared, poll, messages).run())
+        };
+        let workers: Vec<_> = workers.into_iter().enumerate().map(run).collect();
         test(shared);
         shared.advance(Phase::Draining);
         shared.dispatch.close();

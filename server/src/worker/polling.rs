@@ -13,7 +13,7 @@ use mio::{
 use super::worker::Worker;
 use crate::{
     connection::{Readiness, Stream},
-    shared::WAKE,
+    shared::{WAKE, WorkerMessage},
 };
 
 impl<S: Stream + Source> Worker<'_, S> {
@@ -115,16 +115,23 @@ impl<S: Stream + Source> Worker<'_, S> {
     #[cold]
     fn handle_other_event(&mut self, event: &Event) {
         if event.token() == WAKE {
-            self.check_mailbox();
+            self.receive_messages();
         } else {
             self.udp_sockets.handle_event(event.token(), &mut self.ready);
         }
     }
 
-    /// Collects UDP sockets from the mailbox, and drains those whose listener closes.
-    pub(super) fn check_mailbox(&mut self) {
-        let (mailboxes, registry) = (&self.shared.mailboxes, self.poll.registry());
-        let (telemetry, ready) = (&self.telemetry, &mut self.ready);
-        self.udp_sockets.collect(mailboxes, self.index, registry, telemetry, ready);
+    /// Handles the messages to this worker.
+    pub(super) fn receive_messages(&mut self) {
+        for message in self.messages.try_iter() {
+            match message {
+                WorkerMessage::OpenUdp(socket) => {
+                    self.udp_sockets.open(*socket, self.poll.registry(), &self.telemetry);
+                }
+                WorkerMessage::UdpListeners(ports) => {
+                    self.udp_sockets.update_listeners(ports, &mut self.ready);
+                }
+            }
+        }
     }
 }

@@ -90,11 +90,11 @@ fn echo(client: &mut TcpStream, text: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_panic_costs_one_connection() {
-    let (shared, _acceptor, mut polls) = shared_state(1);
-    let poll = polls.remove(0);
+    let (shared, _acceptor, mut workers) = shared_state(1);
+    let (poll, messages) = workers.remove(0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     thread::scope(|scope| {
-        let worker = scope.spawn(|| Worker::new(0, Spin::default(), &shared, poll).run());
+        let worker = scope.spawn(|| Worker::new(0, Spin::default(), &shared, poll, messages).run());
         let mut before = connect(&listener, &shared);
         assert_eq!(echo(&mut before, b"hello"), b"hello");
 

@@ -26,7 +26,7 @@ use crate::{
     config::{Spin, limits},
     connection::{Incoming, Stream},
     logging,
-    shared::{Phase, SharedState, WAKE},
+    shared::{MessageReceiver, Phase, SharedState, WAKE},
     telemetry::{CloseReason, ConnectionEvent, Recorder},
     udp::{self, UdpSocketSet},
 };
@@ -40,6 +40,7 @@ pub(crate) struct Worker<'a, S> {
     pub(super) shared: &'a SharedState<Incoming<S>>,
     pub(super) telemetry: Recorder<'a>,
     pub(super) poll: Poll,
+    pub(super) messages: MessageReceiver,
     pub(super) connections: Slab<Slot<S>>,
     /// Number of new connections that the worker has taken, modulo 2^32.
     pub(super) generation: u32,
@@ -74,6 +75,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         spin: Spin,
         shared: &'a SharedState<Incoming<S>>,
         poll: Poll,
+        messages: MessageReceiver,
     ) -> Self {
         let now = Instant::now();
         let counters = &shared.counters.workers;
@@ -82,6 +84,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             shared,
             telemetry: Recorder::new(&counters[index], shared.log_messages.load(Relaxed)),
             poll,
+            messages,
             connections: Slab::new(),
             generation: 0,
             udp_sockets: UdpSocketSet::default(),
@@ -155,8 +158,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.connections[key].connection.drain();
             self.queue(key);
         }
-        // UDP sockets in the mailbox were bound before the drain.
-        self.check_mailbox();
+        // UDP sockets in the messages were bound before the drain.
+        self.receive_messages();
         self.udp_sockets.drain(&mut self.ready);
     }
 

@@ -1,0 +1,94 @@
+//! Messages to workers: a bounded queue for each.
+//!
+//! A worker receives its messages when it is woken. Connections do not travel this way: any worker may take those, from
+//! the dispatch queue.
+
+use std::sync::Arc;
+
+use crossbeam::channel::{Receiver, Sender, unbounded};
+
+use crate::{config::limits, udp::UdpEchoSocket};
+
+/// A message to one worker.
+#[derive(Debug)]
+pub(crate) enum WorkerMessage {
+    /// Serve this socket of a new UDP listener.
+    OpenUdp(Box<UdpEchoSocket>),
+    /// The UDP listeners have changed; the server listens on these ports now. A socket whose listener closes is to be
+    /// drained.
+    UdpListeners(Arc<[u16]>),
+}
+
+/// The sending ends of all queues.
+#[derive(Debug)]
+pub(crate) struct WorkerMessages(Box<[Sender<WorkerMessage>]>);
+
+/// The receiving end of one worker. Dropping it drops the messages in the queue, and all later ones.
+pub(crate) type MessageReceiver = Receiver<WorkerMessage>;
+
+/// The queue of a worker is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl WorkerMessages {
+    /// Creates a queue for each worker.
+    pub(super) fn new(workers: usize) -> (Self, Vec<MessageReceiver>) {
+        // Bounded in `send`: a bounded channel takes all of its memory at once.
+        let queues = (0..workers).map(|_| unbounded());
+        let (senders, receivers): (Vec<_>, _) = queues.unzip();
+        (Self(senders.into()), receivers)
+    }
+
+    /// Sends a message to a worker, which must be woken afterwards. A message to a worker that has ended is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is full. The sender never waits: a worker must not wait for another one.
+    pub(crate) fn send(&self, worker: usize, message: WorkerMessage) -> Result<(), Full> {
+        let queue = &self.0[worker];
+        if queue.len() >= limits::WORKER_MESSAGES {
+            return Err(Full);
+        }
+        // It fails if the worker has ended.
+        let _ = queue.send(message);
+        Ok(())
+    }
+
+    /// Returns the number of workers.
+    pub(crate) fn workers(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> WorkerMessage {
+        WorkerMessage::UdpListeners(Arc::default())
+    }
+
+    #[test]
+    fn a_full_queue_refuses_a_message_and_another_queue_takes_it() {
+        let (messages, receivers) = WorkerMessages::new(2);
+        for _ in 0..limits::WORKER_MESSAGES {
+            assert_eq!(messages.send(0, message()), Ok(()));
+        }
+        assert_eq!(messages.send(0, message()), Err(Full));
+        assert_eq!(messages.send(1, message()), Ok(()));
+        receivers[0].try_recv().unwrap();
+        assert_eq!(messages.send(0, message()), Ok(()));
+    }
+
+    #[test]
+    fn the_messages_of_a_worker_that_has_ended_are_dropped() {
+        let ports: Arc<[u16]> = Arc::new([7]);
+        let (messages, mut receivers) = WorkerMessages::new(1);
+        let send = || messages.send(0, WorkerMessage::UdpListeners(Arc::clone(&ports)));
+        assert_eq!(send(), Ok(()));
+        receivers.clear();
+        assert_eq!(Arc::strong_count(&ports), 1, "those in the queue are dropped");
+        assert_eq!(send(), Ok(()));
+        assert_eq!(Arc::strong_count(&ports), 1);
+    }
+}
