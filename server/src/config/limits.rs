@@ -131,8 +131,9 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// add fields that it did not foresee, such as names from the client's certificate.
 pub const PROXY_HEADER: usize = 4096;
 
-/// Maximum time until a PROXY header is complete. A proxy sends it first, so the time is for a retransmission;
-/// the specification asks for at least 3 s.
+/// Default limit on the time until a PROXY header is complete. Most proxies send it first, so the time is for a
+/// retransmission; the specification asks for at least 3 s. A proxy that sends it with the first bytes of its client
+/// needs a longer limit, or none.
 pub const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum bytes that the log shows of input that is not a PROXY header: the longest line of version 1.

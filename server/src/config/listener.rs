@@ -47,6 +47,9 @@ pub struct ListenerOptions {
     pub idle_timeout: Option<Duration>,
     /// Limit on the time in which nothing can be written to a peer that has bytes to receive. Default: 30 s.
     pub write_timeout: Option<Duration>,
+    /// Limit on the time until a PROXY header is complete, if [`proxy`](Self::proxy) requires one. Without it the
+    /// idle timeout applies. Default: 5 s.
+    pub proxy_timeout: Option<Duration>,
     /// Limit on the datagrams per second that are answered to one source over UDP: an IPv4 address, or an
     /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited.
     pub rate: Option<NonZeroU32>,
@@ -96,6 +99,7 @@ impl Default for ListenerOptions {
             max_connections: None,
             idle_timeout: None,
             write_timeout: Some(limits::WRITE_TIMEOUT),
+            proxy_timeout: Some(limits::PROXY_TIMEOUT),
             rate: Some(limits::DATAGRAM_RATE),
         }
     }

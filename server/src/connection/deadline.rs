@@ -42,8 +42,8 @@ impl<S: Stream> Connection<S> {
     fn timeout(&self) -> Option<(Timer, Instant)> {
         let options = self.options();
         let (timer, since, limit) = match self.stage {
-            stage if stage.is_preamble() => {
-                (Timer::Preamble, self.receipt.opened_at, Some(limits::PROXY_TIMEOUT))
+            stage if stage.is_preamble() && options.proxy_timeout.is_some() => {
+                (Timer::Preamble, self.receipt.opened_at, options.proxy_timeout)
             }
             _ if self.send_buffer.is_some() => {
                 (Timer::Write, self.last_activity, options.write_timeout)
@@ -75,7 +75,7 @@ impl<S: Stream> Connection<S> {
         let (reason, event) = match timer {
             Timer::Probe => return Turn::Wait,
             Timer::Preamble => {
-                let after = limits::PROXY_TIMEOUT;
+                let after = limit(options.proxy_timeout);
                 (
                     CloseReason::ProxyHeader,
                     ConnectionEvent::ProxyHeaderTimedOut { after, bytes: &self.held },

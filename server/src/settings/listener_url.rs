@@ -31,12 +31,12 @@ enum Parameter {
     MaxConnections(NonZeroUsize),
     IdleTimeout(TimeLimit),
     WriteTimeout(TimeLimit),
+    ProxyTimeout(TimeLimit),
     Rate(Option<NonZeroU32>),
 }
 
 /// Names of the parameters.
-const PARAMETERS: &str =
-    "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout and rate";
+const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout and rate";
 
 impl ListenerUrl {
     /// Creates a listener without options of its own.
@@ -70,7 +70,7 @@ impl Parameter {
             ("max-connections" | "idle-timeout" | "write-timeout", Endpoint::Udp(_)) => {
                 Err("UDP has no connections; its limit is rate".to_owned())
             }
-            ("proxy", Endpoint::Udp(_)) => {
+            ("proxy" | "proxy-timeout", Endpoint::Udp(_)) => {
                 Err("it applies to TCP and Unix sockets only".to_owned())
             }
             ("rate", Endpoint::Udp(_)) => rate(value).map(Self::Rate),
@@ -86,6 +86,7 @@ impl Parameter {
             ("max-connections", _) => at_least_one(value).map(Self::MaxConnections),
             ("idle-timeout", _) => time_limit(value).map(Self::IdleTimeout),
             ("write-timeout", _) => time_limit(value).map(Self::WriteTimeout),
+            ("proxy-timeout", _) => time_limit(value).map(Self::ProxyTimeout),
             _ => Err(format!("unknown parameter; the parameters are {PARAMETERS}")),
         }
     }
@@ -99,6 +100,7 @@ impl Parameter {
             Self::MaxConnections(max) => options.max_connections = Some(max.get()),
             Self::IdleTimeout(TimeLimit(limit)) => options.idle_timeout = limit,
             Self::WriteTimeout(TimeLimit(limit)) => options.write_timeout = limit,
+            Self::ProxyTimeout(TimeLimit(limit)) => options.proxy_timeout = limit,
             Self::Rate(rate) => options.rate = rate,
         }
     }
@@ -124,6 +126,12 @@ impl FromStr for ListenerUrl {
             }
             let parameter = Parameter::parse(&endpoint, name, value);
             parameters.push(parameter.map_err(|error| format!("'{name}={value}': {error}"))?);
+        }
+        let has = |wanted: fn(&Parameter) -> bool| parameters.iter().any(wanted);
+        if has(|parameter| matches!(parameter, Parameter::ProxyTimeout(_)))
+            && !has(|parameter| matches!(parameter, Parameter::Proxy(Proxy::Required)))
+        {
+            return Err("'proxy-timeout' needs proxy=required".to_owned());
         }
         Ok(Self { endpoint, parameters })
     }
@@ -196,6 +204,10 @@ mod tests {
                 proxy
             );
         }
+        for (value, limit) in [("1m", Some(Duration::from_mins(1))), ("off", None)] {
+            let url = format!("tcp://h?proxy-timeout={value}&proxy=required");
+            assert_eq!(parsed(&url).options.proxy_timeout, limit);
+        }
         assert_eq!(
             parsed("udp://127.0.0.1:7?protocol=raw&rate=9").options.rate,
             NonZeroU32::new(9)
@@ -224,6 +236,10 @@ mod tests {
             ("tcp://h?mode=600", "it applies to Unix sockets only"),
             ("tcp://h?proxy=yes", "'proxy=yes': expected off or required"),
             ("udp://h?proxy=required", "it applies to TCP and Unix sockets only"),
+            ("udp://h?proxy-timeout=1s", "it applies to TCP and Unix sockets only"),
+            ("tcp://h?proxy-timeout=1s", "'proxy-timeout' needs proxy=required"),
+            ("tcp://h?proxy=off&proxy-timeout=1s", "'proxy-timeout' needs proxy=required"),
+            ("tcp://h?proxy=required&proxy-timeout=5", "expected a duration"),
             ("unix:///s?mode=999", "expected permissions"),
             ("unix:///s?mode=7777", "expected permissions"),
             ("unix:///s?max-connections=0", "at least 1"),

@@ -70,7 +70,7 @@ const CONNECTIONS: &str = "Connections and workers";
 const LOG: &str = "Log";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 17] = [
+pub(super) static SETTINGS: [Setting; 18] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -158,6 +158,21 @@ pub(super) static SETTINGS: [Setting; 17] = [
     .default(DefaultValue::Text("30s"))
     .set(|values, text| parse(text, time_limit).map(|value| values.write_timeout = value)),
     Setting::new(
+        "proxy-timeout",
+        CONNECTIONS,
+        "DUR",
+        "Close a connection if its PROXY header is not complete after this long",
+    )
+    .details(
+        "It applies to listeners with proxy=required. Set it to off for a load balancer that sends the header \
+        with the first bytes of its client, such as the network load balancer of AWS; then idle-timeout limits \
+        the wait. A header has at most 4096 bytes.",
+    )
+    .rare()
+    .form(Form::Word)
+    .default(DefaultValue::Text("5s"))
+    .set(|values, text| parse(text, time_limit).map(|value| values.proxy_timeout = value)),
+    Setting::new(
         "drain-timeout",
         CONNECTIONS,
         "DUR",
@@ -223,8 +238,8 @@ pub(super) static SETTINGS: [Setting; 17] = [
 ];
 
 const LISTEN_DETAILS: &str = "\
-Parameters after a ?, joined by &, apply to this listener only. protocol, max-connections, idle-timeout and \
-write-timeout override the settings of these names. v6only=yes excludes IPv4 from [::]. mode=660 sets the \
+Parameters after a ?, joined by &, apply to this listener only. protocol, max-connections, idle-timeout, \
+write-timeout and proxy-timeout override the settings of these names. v6only=yes excludes IPv4 from [::]. mode=660 sets the \
 permissions of a Unix socket. proxy=required expects a PROXY header at the start of each connection; use it \
 only if nothing but the proxy can connect. Example: tcp://[::]:7?protocol=raw&v6only=yes
 

@@ -411,6 +411,7 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         ("max-connections-per-ip", "1", "2", "3"),
         ("idle-timeout", "1s", "2s", "'off'"),
         ("write-timeout", "1s", "off", "'3s'"),
+        ("proxy-timeout", "1s", "off", "'3s'"),
         ("drain-timeout", "1s", "0s", "'3s'"),
         ("workers", "1", "2", "3"),
         ("spin", "1us", "off", "'auto'"),
@@ -439,7 +440,7 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         let alone = [from(&[&flag], &[], ""), from(&[], &[variable], ""), from(&[], &[], &file)];
         assert!(alone.iter().any(|(_, resolved)| *resolved != default), "{name} has no effect");
     }
-    let tested = 17;
+    let tested = 18;
     assert_eq!(SETTINGS.len(), tested, "add the new setting above");
 }
 
@@ -469,6 +470,7 @@ fn a_file_can_have_every_setting() {
         max-connections-per-ip = 10\n\
         idle-timeout = '5m'\n\
         write-timeout = 'off'\n\
+        proxy-timeout = '1m'\n\
         drain-timeout = '2s'\n\
         workers = 3\n\
         spin = '50us'\n\
@@ -483,6 +485,7 @@ fn a_file_can_have_every_setting() {
     assert_eq!(listener.options.protocol, Protocol::Raw);
     assert_eq!(listener.options.idle_timeout, Some(Duration::from_mins(5)));
     assert_eq!(listener.options.write_timeout, None);
+    assert_eq!(listener.options.proxy_timeout, Some(Duration::from_mins(1)));
     assert!(config.reuse_port && !config.log_messages);
     assert_eq!((config.max_connections, config.max_connections_per_ip), (Some(1000), Some(10)));
     assert_eq!(config.drain_timeout, Duration::from_secs(2));
@@ -542,6 +545,7 @@ reuse-port = false # default
 # max-connections-per-ip: unlimited
 idle-timeout = \"5m\" # --idle-timeout
 write-timeout = \"30s\" # default
+proxy-timeout = \"5s\" # default
 drain-timeout = \"5s\" # default
 # workers: one per core
 spin = \"auto\" # default

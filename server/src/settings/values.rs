@@ -28,6 +28,7 @@ pub(super) struct Values {
     pub(super) max_connections_per_ip: Option<NonZeroUsize>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) write_timeout: Option<Duration>,
+    pub(super) proxy_timeout: Option<Duration>,
     pub(super) drain_timeout: Duration,
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) spin: Spin,
@@ -91,6 +92,7 @@ impl Values {
         base.options.protocol = self.protocol;
         base.options.idle_timeout = self.idle_timeout;
         base.options.write_timeout = self.write_timeout;
+        base.options.proxy_timeout = self.proxy_timeout;
         let mut listeners: Vec<_> =
             self.listen.iter().map(|url| url.listener(&base.options)).collect();
         if listeners.is_empty() && (has_address || inherited.is_empty()) {

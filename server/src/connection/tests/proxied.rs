@@ -170,6 +170,26 @@ fn an_incomplete_header_is_refused_at_the_timeout_however_slowly_it_arrives() {
     }
 }
 
+/// A network load balancer sends the header with the first bytes of its client, which may be long after the
+/// connection.
+#[test]
+fn without_a_proxy_timeout_the_idle_timeout_limits_the_wait_for_a_header() {
+    let policy = |idle| {
+        let mut policy = ConnectionPolicy::for_protocol(Protocol::Text).with_proxy();
+        (policy.options.proxy_timeout, policy.options.idle_timeout) = (None, idle);
+        policy
+    };
+    capture_log();
+    let harness = Harness::with_policy(policy(None), &[]);
+    assert_eq!(harness.connection.deadline(), None);
+    let idle = Duration::from_mins(5);
+    let mut harness = Harness::with_policy(policy(Some(idle)), &[]);
+    assert_eq!(expire(&mut harness, idle / 2), Turn::Wait);
+    assert_eq!(expire(&mut harness, idle), Turn::Over);
+    assert_eq!(lines(), [format!("Client {PEER} timed out: idle for 5m")]);
+    assert_eq!(harness.counters.refused.get(), 0, "an idle client is not a fault of the proxy");
+}
+
 #[test]
 fn an_end_within_the_header_is_logged_and_one_before_it_is_a_probe() {
     let reset = || Err(io::ErrorKind::ConnectionReset.into());
