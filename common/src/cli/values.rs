@@ -2,7 +2,19 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-/// Parses a duration such as `500ms`, `30s`, `5m` or `1h 30m`. A clap `value_parser`.
+/// Units of durations, short and long. Months and years are missing: their length varies, and `M` is too similar to
+/// `m`.
+const UNITS: [&str; 32] = [
+    "ns", "nsec", "us", "µs", "usec", "ms", "msec", "millis", "s", "sec", "secs", "second",
+    "seconds", "m", "min", "mins", "minute", "minutes", "h", "hr", "hrs", "hour", "hours", "d",
+    "day", "days", "w", "wk", "wks", "week", "weeks", "nanos",
+];
+
+/// The expected form of a duration.
+const FORM: &str = "expected a duration like 500ms, 30s or 5m";
+
+/// Parses a duration such as `500ms`, `30s`, `5m` or `1h 30m`, with the units `ns`, `us`, `ms`, `s`, `m` (minutes),
+/// `h`, `d` and `w`. A clap `value_parser`.
 ///
 /// # Errors
 ///
@@ -12,10 +24,20 @@ use std::{num::NonZeroUsize, time::Duration};
 /// use std::time::Duration;
 /// assert_eq!(common::cli::duration("500ms"), Ok(Duration::from_millis(500)));
 /// assert!(common::cli::duration("5").is_err());
+/// assert!(common::cli::duration("5M").is_err());
 /// ```
 pub fn duration(typed: &str) -> Result<Duration, String> {
-    humantime::parse_duration(typed)
-        .map_err(|_| "expected a duration like 500ms, 30s or 5m".to_owned())
+    parse(typed).map_err(|hint| format!("{FORM}{hint}"))
+}
+
+/// Parses a duration. The error is what follows the expected form in the message.
+fn parse(typed: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(typed).map_err(|_| String::new())?;
+    let mut units = typed.split(|char: char| !char.is_alphabetic()).filter(|unit| !unit.is_empty());
+    match units.find(|unit| !UNITS.contains(unit)) {
+        None => Ok(duration),
+        Some(unit) => Err(format!("; the unit '{unit}' is not one of ns, us, ms, s, m, h, d, w")),
+    }
 }
 
 /// Parses a [`duration`] that is longer than zero. A clap `value_parser`.
@@ -58,10 +80,10 @@ pub fn time_limit(typed: &str) -> Result<TimeLimit, String> {
     if typed == "off" {
         return Ok(TimeLimit(None));
     }
-    match positive_duration(typed) {
-        Ok(limit) => Ok(TimeLimit(Some(limit))),
-        Err(_) => Err("expected a duration like 500ms, 30s or 5m, or off".to_owned()),
-    }
+    let limit = parse(typed).and_then(|limit| {
+        if limit.is_zero() { Err(String::new()) } else { Ok(TimeLimit(Some(limit))) }
+    });
+    limit.map_err(|hint| format!("{FORM}, or off{hint}"))
 }
 
 #[cfg(test)]
@@ -75,5 +97,23 @@ mod tests {
         for wrong in ["", "5", "-1s", "soon", "0s"] {
             assert!(time_limit(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn every_unit_up_to_weeks_is_accepted_and_months_and_years_are_not() {
+        for unit in UNITS {
+            assert!(duration(&format!("5{unit}")).is_ok(), "{unit}");
+        }
+        for unit in ["M", "month", "months", "y", "yr", "year", "years", "S", "H", "Min"] {
+            let error = duration(&format!("1h 5{unit}")).unwrap_err();
+            assert!(
+                error.starts_with("expected a duration like 500ms, 30s or 5m"),
+                "{unit}: {error}"
+            );
+        }
+        assert_eq!(
+            time_limit("5M").unwrap_err(),
+            "expected a duration like 500ms, 30s or 5m, or off; the unit 'M' is not one of ns, us, ms, s, m, h, d, w"
+        );
     }
 }

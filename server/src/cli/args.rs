@@ -61,7 +61,8 @@ pub(crate) enum ConfigCommand {
 
 const EXAMPLES: &str = "\
 Values:
-  Durations are written 500ms, 30s, 5m. A time limit can be off.
+  Durations are written 500ms, 30s, 5m; the units are ns, us, ms, s, m (minutes), h, d and w.
+  A time limit can be off.
 
 Configuration:
   A long flag is also a key of the file that --config names (port = 7000), and an environment
