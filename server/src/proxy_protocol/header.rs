@@ -33,7 +33,7 @@ pub(crate) enum Malformed {
     Line,
     #[error("it does not have two addresses and two ports, each after one space")]
     Fields,
-    #[error("'{0}' is not an address of its family")]
+    #[error("'{0}' is not an address, or a source of another family")]
     Address(String),
     #[error("'{0}' is not a port")]
     Port(String),

@@ -13,7 +13,7 @@ use super::{
 
 const MAX_LEN: usize = 1024;
 
-const LINES: [&str; 9] = [
+const LINES: [&str; 13] = [
     "PROXY TCP4 203.0.113.7 10.0.0.1 5000 65432\r\n",
     "PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n",
     "PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n",
@@ -24,6 +24,11 @@ const LINES: [&str; 9] = [
     "PROXY UNKNOWN a lone \r, a lone \n, and \x7f\r\n",
     // 107 bytes, the maximum.
     "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
+    // As nginx sends them, with the address of its own socket as the destination.
+    "PROXY TCP4 203.0.113.7 ::ffff:10.0.0.1 5000 65432\r\n",
+    "PROXY TCP4 203.0.113.7 2001:db8::1 5000 65432\r\n",
+    "PROXY TCP6 2001:db8::7 10.0.0.1 5000 65432\r\n",
+    "PROXY TCP4 203.0.113.7 unix:/run/nginx-1.sock 5000 0\r\n",
 ];
 
 fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -98,6 +103,10 @@ fn every_header_names_its_source() {
         None,
         None,
         None,
+        inet("203.0.113.7:5000"),
+        inet("203.0.113.7:5000"),
+        inet("[2001:db8::7]:5000"),
+        inet("203.0.113.7:5000"),
         inet("203.0.113.7:5000"),
         inet("203.0.113.7:5000"),
         inet("[2001:db8::7]:5000"),
@@ -198,7 +207,13 @@ fn an_invalid_line_is_refused() {
         ("203", "0203", Address("0203.0.113.7".into())),
         ("203", "256", Address("256.0.113.7".into())),
         ("203.", "", Address("0.113.7".into())),
-        ("10.0.0.1", "::1", Address("::1".into())),
+        ("10.0.0.1", "::1::", Address("::1::".into())),
+        ("203.0.113.7", "::1", Address("::1".into())),
+        ("203.0.113.7", "unix:/run/a", Character),
+        ("10.0.0.1", "unix", Address("unix".into())),
+        ("10.0.0.1", "unix:/run/\x7f", Character),
+        ("10.0.0.1", "unix:/run/\u{e9}", Character),
+        ("10.0.0.1", "host", Character),
         ("5000", "05000", Port("05000".into())),
         ("5000", "65536", Port("65536".into())),
         ("5000", "+5000", Character),

@@ -13,6 +13,7 @@ use super::{
 const TCP4: &[u8] = b"PROXY TCP4 ";
 const TCP6: &[u8] = b"PROXY TCP6 ";
 const UNKNOWN: &[u8] = b"PROXY UNKNOWN";
+const UNIX: &[u8] = b"unix:";
 
 /// Parses a line that begins with `PROXY `, or with a part of it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
@@ -41,13 +42,20 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
 }
 
 /// Parses the addresses and ports after `PROXY TCP4 `.
+///
+/// The word names the family of the source. nginx writes the address of its own socket as the destination, whatever
+/// the family: of a listener on `[::]`, or of a Unix socket, if the source comes from another PROXY header.
 fn parse_addresses<Ip: FromStr + Into<IpAddr>>(
     text: Option<&[u8]>,
     is_complete: bool,
 ) -> Result<Option<Source>, Malformed> {
-    let is_allowed = |byte: &u8| byte.is_ascii_hexdigit() || b".: ".contains(byte);
     let text = text.unwrap_or_default();
-    let text = text.iter().all(is_allowed).then(|| str::from_utf8(text).ok()).flatten();
+    let mut fields = text.split(|&byte| byte == b' ').enumerate();
+    let is_allowed = fields.all(|(index, field)| {
+        field.iter().all(|byte| byte.is_ascii_hexdigit() || b".:".contains(byte))
+            || index == 1 && may_begin_with(field, UNIX) && field.iter().all(u8::is_ascii_graphic)
+    });
+    let text = is_allowed.then(|| str::from_utf8(text).ok()).flatten();
     let text = text.ok_or(Malformed::Character)?;
     // "1.2.3.4" may become "1.2.3.45".
     if !is_complete {
@@ -59,7 +67,9 @@ fn parse_addresses<Ip: FromStr + Into<IpAddr>>(
     };
     let (source, source_port) = (parse_address::<Ip>(source)?, parse_port(source_port)?);
     // The destination is not used, but must be valid.
-    parse_address::<Ip>(destination)?;
+    if !destination.as_bytes().starts_with(UNIX) {
+        parse_address::<IpAddr>(destination)?;
+    }
     parse_port(destination_port)?;
     Ok(Some(Source::inet(source, source_port)))
 }

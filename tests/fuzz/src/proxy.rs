@@ -45,15 +45,19 @@ fn line(input: &[u8]) -> Option<Header> {
     let line = String::from_utf8_lossy(&input[..end]);
     let source = match line.split(' ').collect::<Vec<_>>()[..] {
         ["PROXY", "UNKNOWN", ..] => None,
-        ["PROXY", "TCP4", from, to, port, other] => {
-            Some((ip::<Ipv4Addr>(from)?, ip::<Ipv4Addr>(to)?, number(port)?, number(other)?))
-        }
-        ["PROXY", "TCP6", from, to, port, other] => {
-            Some((ip::<Ipv6Addr>(from)?, ip::<Ipv6Addr>(to)?, number(port)?, number(other)?))
+        ["PROXY", family, from, to, port, other] => {
+            let from = match family {
+                "TCP4" => ip::<Ipv4Addr>(from)?,
+                "TCP6" => ip::<Ipv6Addr>(from)?,
+                _ => return None,
+            };
+            destination(to)?;
+            number(other)?;
+            Some((from, number(port)?))
         }
         _ => return None,
     };
-    let source = source.map(|(from, _, port, _)| Source::Inet(SocketAddr::new(from, port)));
+    let source = source.map(|(from, port)| Source::Inet(SocketAddr::new(from, port)));
     let len = end + 2;
     (len <= 107).then_some(Header { len, source })
 }
@@ -61,6 +65,12 @@ fn line(input: &[u8]) -> Option<Header> {
 fn ip<Ip: FromStr + Into<IpAddr>>(text: &str) -> Option<IpAddr> {
     let ip: Ip = text.parse().ok()?;
     Some(ip.into().to_canonical())
+}
+
+/// Accepts an address of either family, or the path of a Unix socket.
+fn destination(text: &str) -> Option<()> {
+    let is_path = text.starts_with("unix:") && text.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_path || text.parse::<IpAddr>().is_ok()).then_some(())
 }
 
 fn number(text: &str) -> Option<u16> {
