@@ -7,7 +7,7 @@ use std::hint::black_box;
 use common::escape::Quoted;
 use criterion::{Criterion, criterion_group, criterion_main};
 use log::LevelFilter;
-use server::logging::{Format, Options, Overflow, defer, flush, start};
+use server::logging::{Destination, Format, Options, Overflow, defer, flush, start};
 
 /// Environment variable with the format, `text` or `json`. A process has one logger, so one run measures one.
 const FORMAT: &str = "LOG_FORMAT";
@@ -21,7 +21,7 @@ fn record(criterion: &mut Criterion) {
         level: LevelFilter::Info,
         format: if json { Format::Json } else { Format::Text },
         overflow: Overflow::Block,
-        file: Some("/dev/null".into()),
+        destination: Destination::File("/dev/null".into()),
     };
     let log = start(&options).expect("no other logger is installed");
     let message = [b'x'; 64];

@@ -7,7 +7,9 @@ use std::{io::Write as _, process::ExitCode};
 use anyhow::Context as _;
 use common::cli::status;
 use server::{
-    Server, logging, rlimit,
+    Server,
+    logging::{self, Destination},
+    rlimit,
     settings::{Settings, Sources},
 };
 
@@ -54,7 +56,8 @@ fn run(sources: Sources, settings: Settings, signals: EarlySignals) -> anyhow::R
         .map_err(|error| anyhow::Error::msg(advice::bind_error(&error)))?;
     let handle = server.handle();
     let liveness = handle.liveness();
-    let reopen_log = log_options.file.is_some().then(|| log.reopen());
+    let is_file = matches!(log_options.destination, Destination::File(_));
+    let reopen_log = is_file.then(|| log.reopen());
     let reload = ReloadSignal {
         handle: handle.clone(),
         sources,

@@ -41,6 +41,7 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Man {
         /// The directory; created if it is missing
+        #[arg(value_parser = directory)]
         directory: PathBuf,
     },
 }
@@ -118,6 +119,17 @@ pub(crate) fn parse() -> (Option<Command>, ArgMatches) {
     match Cli::from_arg_matches(&matches) {
         Ok(args) => (args.command, matches),
         Err(error) => cli::usage_error(&cli::one_line(&error)),
+    }
+}
+
+/// Refuses `-`, which means standard output for programs with a single output.
+fn directory(typed: &str) -> Result<PathBuf, String> {
+    match typed {
+        "-" => {
+            Err("each page is a file, so this must be a directory; ./- is one of this name"
+                .to_owned())
+        }
+        path => Ok(path.into()),
     }
 }
 

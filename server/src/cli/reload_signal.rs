@@ -129,7 +129,7 @@ fn fixed_log_settings(
     now: &Options,
 ) -> impl Iterator<Item = &'static str> + use<> {
     let differ = [
-        ("log-file", first.file != now.file),
+        ("log-file", first.destination != now.destination),
         ("log-format", first.format != now.format),
         ("log-overflow", first.overflow != now.overflow),
     ];

@@ -116,6 +116,9 @@ pub const BACKLOG: i32 = 4096;
 /// Maximum length of a Unix socket's path, in bytes: the size of the kernel's field for it (`unix(7)`).
 pub const SOCKET_PATH: usize = 107;
 
+/// Maximum length of the path of a file, in bytes: `PATH_MAX` without the NUL at its end.
+pub const PATH: usize = 4095;
+
 /// Default permissions of a Unix socket: only its owner may connect. Access for others is for the user to
 /// grant.
 pub const SOCKET_MODE: u32 = 0o600;

@@ -36,6 +36,6 @@ pub use self::no_batch::{defer, flush};
 #[cfg(feature = "cli")]
 pub use self::{
     batch::{defer, flush},
-    options::{Format, Options, Overflow},
+    options::{Destination, Format, Options, Overflow},
     start::{Log, LogError, record_panics, set_level, start},
 };

@@ -24,6 +24,18 @@ pub enum Overflow {
     Drop,
 }
 
+/// Destination of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard error.
+    #[default]
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// A file, to which records are appended.
+    File(PathBuf),
+}
+
 /// Options of the log.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -33,6 +45,6 @@ pub struct Options {
     pub format: Format,
     /// See [`Overflow`].
     pub overflow: Overflow,
-    /// The file to append to; standard error if there is none.
-    pub file: Option<PathBuf>,
+    /// See [`Destination`].
+    pub destination: Destination,
 }

@@ -10,7 +10,7 @@ use super::{
     batch,
     file::open_append,
     format,
-    options::{Format, Options},
+    options::{Destination, Format, Options},
     queue::LogQueue,
     sink::Sink,
     writer::{Target, Writer},
@@ -48,13 +48,14 @@ pub struct Log {
 ///
 /// If the file cannot be opened, or there is a logger already. See [`LogError`].
 pub fn start(options: &Options) -> Result<Log, LogError> {
-    let target = match &options.file {
-        Some(path) => Target::File {
+    let target = match &options.destination {
+        Destination::File(path) => Target::File {
             file: open_append(path)
                 .map_err(|cause| LogError::File { path: path.clone(), cause })?,
             path: path.clone(),
         },
-        None => Target::Stderr,
+        Destination::Stderr => Target::Stderr,
+        Destination::Stdout => Target::Stdout,
     };
     let queue = Arc::new(LogQueue::new(options.overflow));
     let writer = Writer::new(Arc::clone(&queue), target);

@@ -7,14 +7,17 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::fd::AsFd,
+    os::fd::{AsFd as _, BorrowedFd},
     path::PathBuf,
     sync::Arc,
 };
 
 use common::reason::reason;
 use log::{error, warn};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
 
 use super::{batch, file::open_append, queue::LogQueue};
 use crate::config::limits;
@@ -23,13 +26,14 @@ use crate::config::limits;
 #[derive(Debug)]
 pub(super) enum Target {
     Stderr,
+    Stdout,
     File { file: File, path: PathBuf },
 }
 
 /// The writer and its output.
 pub(super) struct Writer {
     queue: Arc<LogQueue>,
-    /// `None`: standard error is closed.
+    /// `None`: the standard stream is closed.
     output: Option<Output>,
     /// The path to reopen.
     path: Option<PathBuf>,
@@ -57,9 +61,8 @@ impl Writer {
     pub(super) fn new(queue: Arc<LogQueue>, target: Target) -> Self {
         let (file, path) = match target {
             Target::File { file, path } => (Some(file), Some(path)),
-            Target::Stderr => {
-                (io::stderr().as_fd().try_clone_to_owned().ok().map(File::from), None)
-            }
+            Target::Stderr => (own(io::stderr().as_fd()), None),
+            Target::Stdout => (own(io::stdout().as_fd()), None),
         };
         Self { queue, output: file.map(Output::from), path, between_records: true }
     }
@@ -101,14 +104,19 @@ impl Writer {
 
     /// Writes whole records and returns whether all were written. The others count as dropped.
     fn write_records(&mut self, lines: &str) -> bool {
-        let mut rest = lines.as_bytes();
-        let separator: &[u8] = if self.between_records { b"" } else { b"\n" };
-        let written =
-            self.write_all(&mut &*separator).and_then(|()| self.write_all(&mut rest)).is_ok();
-        if !written {
-            self.drop_records(rest);
+        let rest = self.write_between(lines.as_bytes());
+        if let Err(rest) = rest {
+            self.queue.count_dropped(memchr::memchr_iter(b'\n', rest).count() as u64);
         }
-        written
+        rest.is_ok()
+    }
+
+    /// Writes bytes that begin with a record. The error is the rest that was not written.
+    fn write_between<'a>(&mut self, lines: &'a [u8]) -> Result<(), &'a [u8]> {
+        let mut rest = lines;
+        let separator: &[u8] = if self.between_records { b"" } else { b"\n" };
+        let written = self.write_all(&mut &*separator).and_then(|()| self.write_all(&mut rest));
+        written.map_err(|_| rest)
     }
 
     /// Logs the number of dropped records.
@@ -117,14 +125,11 @@ impl Writer {
         if dropped > 0 {
             warn!(event = "log-dropped", records = dropped;
                 "{dropped} log records could not be written and are lost");
-            if !self.write_records(&batch::take()) {
+            // The line itself is no record of the server: only the records that it reports are counted again.
+            if self.write_between(batch::take().as_bytes()).is_err() {
                 self.queue.count_dropped(dropped);
             }
         }
-    }
-
-    fn drop_records(&self, lines: &[u8]) {
-        self.queue.count_dropped(memchr::memchr_iter(b'\n', lines).count() as u64);
     }
 
     /// Writes `bytes` and advances it past the written ones.
@@ -140,9 +145,12 @@ impl Writer {
                     *bytes = &bytes[taken..];
                     self.queue.record_progress();
                 }
-                // Another process that shares standard error has made it non-blocking.
+                // Another process that shares the standard stream has made it non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let _ = poll(&mut [PollFd::new(&*file, PollFlags::OUT)], None);
+                    match poll(&mut [PollFd::new(&*file, PollFlags::OUT)], None) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -150,4 +158,9 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Returns a descriptor of a standard stream that is independent of the library's lock on it.
+fn own(stream: BorrowedFd<'_>) -> Option<File> {
+    stream.try_clone_to_owned().ok().map(File::from)
 }

@@ -10,7 +10,7 @@ use common::{
 };
 
 use super::values::{
-    LogLevel, Values, choice, non_empty, parse, port, possible_values, spin, time_limit,
+    LogLevel, Values, choice, log_file, non_empty, parse, port, possible_values, spin, time_limit,
 };
 use crate::logging::{Format, Overflow};
 
@@ -213,11 +213,11 @@ pub(super) static SETTINGS: [Setting; 18] = [
     .default(DefaultValue::Text("on"))
     .set(|values, text| parse(text, choice).map(|value| values.log_messages = value)),
     Setting::new("log-file", LOG, "PATH", "Append the log to this file")
-        .details("SIGHUP reopens the file, so that a log rotation can rename it.")
+        .details("SIGHUP reopens the file, so that a log rotation can rename it. A - is standard output.")
         .needs_restart()
         .default(DefaultValue::Unset("standard error"))
         .hint(ValueHint::FilePath)
-        .set(|values, text| non_empty(text).map(|path| values.log_file = Some(path.into()))),
+        .set(|values, text| log_file(text).map(|value| values.log_file = value)),
     Setting::new("log-format", LOG, "NAME", "Format of log records")
         .rare()
         .needs_restart()

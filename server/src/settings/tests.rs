@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Config, Spin,
-    logging::{Format, Overflow},
+    logging::{Destination, Format, Overflow},
 };
 
 fn sources(flags: &[&str], variables: &[(&str, &str)]) -> Sources {
@@ -491,7 +491,8 @@ fn a_file_can_have_every_setting() {
     assert_eq!(config.drain_timeout, Duration::from_secs(2));
     assert_eq!(config.workers.get(), 3);
     assert_eq!(config.spin, Spin::For(Duration::from_micros(50)));
-    assert_eq!((log.level, log.file), (LevelFilter::Debug, Some("/tmp/echo.log".into())));
+    assert_eq!(log.level, LevelFilter::Debug);
+    assert_eq!(log.destination, Destination::File("/tmp/echo.log".into()));
     assert_eq!((log.format, log.overflow), (Format::Json, Overflow::Drop));
 }
 

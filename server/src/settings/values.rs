@@ -1,6 +1,6 @@
 //! The parsed values of all settings, and the parsers that every source uses.
 
-use std::{ffi::OsStr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{ffi::OsStr, num::NonZeroUsize, os::unix::ffi::OsStrExt as _, time::Duration};
 
 use clap::{ValueEnum, builder::PossibleValue};
 use common::{
@@ -12,8 +12,8 @@ use log::LevelFilter;
 
 use super::listener_url::ListenerUrl;
 use crate::{
-    config::{Config, Listener, Spin},
-    logging::{Format, Options, Overflow},
+    config::{Config, Listener, Spin, limits},
+    logging::{Destination, Format, Options, Overflow},
 };
 
 /// The values of all settings.
@@ -34,7 +34,7 @@ pub(super) struct Values {
     pub(super) spin: Spin,
     pub(super) log_level: LogLevel,
     pub(super) log_messages: Switch,
-    pub(super) log_file: Option<PathBuf>,
+    pub(super) log_file: Destination,
     pub(super) log_format: Format,
     pub(super) log_overflow: Overflow,
 }
@@ -82,7 +82,7 @@ impl Values {
             },
             format: self.log_format,
             overflow: self.log_overflow,
-            file: self.log_file.clone(),
+            destination: self.log_file.clone(),
         };
         (config, options)
     }
@@ -121,6 +121,23 @@ pub(super) fn non_empty(value: &OsStr) -> Result<&OsStr, String> {
 
 pub(super) fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "expected a port, from 0 to 65535".to_owned())
+}
+
+/// Parses the path of the log. It refuses the paths that no system opens as a file.
+pub(super) fn log_file(text: &OsStr) -> Result<Destination, String> {
+    let path = match non_empty(text)?.as_bytes() {
+        b"-" => return Ok(Destination::Stdout),
+        path => path,
+    };
+    if path.contains(&0) {
+        Err("a path has no NUL byte".to_owned())
+    } else if path.ends_with(b"/") || [&b"."[..], b".."].contains(&path) {
+        Err("it names a directory; the log is a file".to_owned())
+    } else if path.len() > limits::PATH {
+        Err(format!("the path has {} bytes, the maximum is {}", path.len(), limits::PATH))
+    } else {
+        Ok(Destination::File(text.into()))
+    }
 }
 
 pub(super) fn spin(text: &str) -> Result<Spin, String> {
