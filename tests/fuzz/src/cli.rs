@@ -51,7 +51,12 @@ fn value_or_one_line<T: Debug>(parsed: Result<T, String>) -> Option<T> {
 
 fn assert_reads_back(time: Duration) {
     let shown = format_duration(time).to_string();
-    assert_eq!(duration(&shown), Ok(time), "{shown}");
+    // A month or a year, which a message shows, is not accepted as input.
+    if shown.contains("month") || shown.contains("year") {
+        assert!(duration(&shown).is_err(), "{shown}");
+    } else {
+        assert_eq!(duration(&shown), Ok(time), "{shown}");
+    }
 }
 
 /// Parses digits, after a plus sign or not.
