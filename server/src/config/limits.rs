@@ -60,6 +60,11 @@ pub const DRAIN_DATAGRAMS: usize = 2 * DATAGRAM_BUFFER / 512;
 /// needs, and less than two servers on one machine exchange when they answer each other.
 pub const DATAGRAM_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("the rate is not zero");
 
+/// Maximum of a limit on answers per second, from which it has no purpose: no worker receives as many. The interval
+/// between two answers is a whole number of nanoseconds, so a rate up to this one is met within half a percent.
+pub const DATAGRAM_RATE_MAX: NonZeroU32 =
+    NonZeroU32::new(10_000_000).expect("the rate is not zero");
+
 /// Number of token buckets of a UDP listener, which take 128 KiB whatever the number of sources. If a hundred
 /// sources are at their limit at the same time, the chance that another source shares a bucket with one of
 /// them is one in 160.

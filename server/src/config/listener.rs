@@ -51,7 +51,7 @@ pub struct ListenerOptions {
     /// idle timeout applies. Default: 5 s.
     pub proxy_timeout: Option<Duration>,
     /// Limit on the datagrams per second that are answered to one source over UDP: an IPv4 address, or an
-    /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited.
+    /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited. The highest limit is 10,000,000.
     pub rate: Option<NonZeroU32>,
 }
 

@@ -12,7 +12,10 @@ use common::{
     protocol::Protocol,
 };
 
-use crate::config::{Listener, ListenerOptions, Proxy, limits::SOCKET_PATH};
+use crate::config::{
+    Listener, ListenerOptions, Proxy,
+    limits::{DATAGRAM_RATE_MAX, SOCKET_PATH},
+};
 
 /// A listener as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,9 +155,13 @@ fn proxy(value: &str) -> Result<Proxy, String> {
 fn rate(value: &str) -> Result<Option<NonZeroU32>, String> {
     match value {
         "off" => Ok(None),
-        number => number.parse().map(Some).map_err(|_| {
-            "expected a number of datagrams per second and address, at least 1, or off".to_owned()
-        }),
+        number => match number.parse() {
+            Ok(rate) if rate <= DATAGRAM_RATE_MAX => Ok(Some(rate)),
+            _ => Err(format!(
+                "expected a number of datagrams per second and address, at least 1, or off; the maximum is \
+                 {DATAGRAM_RATE_MAX}"
+            )),
+        },
     }
 }
 
@@ -251,6 +258,7 @@ mod tests {
             ("udp://h?write-timeout=off", "UDP has no connections"),
             ("udp://h?mode=600", "it applies to Unix sockets only"),
             ("udp://h?rate=0", "at least 1, or off"),
+            ("udp://h?rate=10000001", "the maximum is 10000000"),
             ("tcp://h?rate=9", "it applies to UDP only"),
         ] {
             assert!(error(typed).contains(message), "{typed}: {}", error(typed));

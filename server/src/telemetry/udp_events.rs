@@ -62,6 +62,21 @@ impl Recorder<'_> {
         }
     }
 
+    /// Counts a datagram that the system could not deliver. Logs it if the log throttle allows it, with the number of
+    /// suppressed lines.
+    pub(crate) fn datagram_not_received(
+        &self,
+        address: &str,
+        error: &io::Error,
+        allowed: Option<Suppressed>,
+    ) {
+        self.counters.datagrams_refused.add(1);
+        if let Some(suppressed) = allowed {
+            warn!(event = "datagram-not-received", address;
+                "Could not receive a datagram on {address}: {}{suppressed}", reason(error));
+        }
+    }
+
     pub(crate) fn datagram_panicked(&self, address: &str) {
         self.counters.panics.add(1);
         error!(event = "panic", address;

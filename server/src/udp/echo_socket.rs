@@ -70,7 +70,11 @@ impl UdpEchoSocket {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return empty,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // An earlier answer did not arrive; that does not concern the next datagram.
-                Err(_) => {}
+                Err(error) if is_about_an_answer(&error) => {}
+                Err(error) => {
+                    let allowed = self.policy.allow_failure_log(context.now);
+                    context.telemetry.datagram_not_received(&self.policy.address, &error, allowed);
+                }
             }
             if let Some(left) = &mut self.draining {
                 *left = left.saturating_sub(1);
@@ -123,4 +127,13 @@ impl UdpEchoSocket {
             }
         }
     }
+}
+
+/// Returns whether an error of `recvmsg` reports that a peer cannot be reached: an ICMP message about an earlier answer,
+/// which an inherited socket may ask for (`IP_RECVERR`, `ip(7)`).
+fn is_about_an_answer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
+    )
 }

@@ -18,7 +18,7 @@ use std::{
     time::Instant,
 };
 
-use crate::config::limits::RATE_BUCKETS;
+use crate::config::limits::{DATAGRAM_RATE_MAX, RATE_BUCKETS};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -26,7 +26,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// workers.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
-    /// Tokens per second for each source. Zero: unlimited.
+    /// Tokens per second for each source. Zero: unlimited. Above [`DATAGRAM_RATE_MAX`]: that rate.
     per_second: AtomicU32,
     start: Instant,
     key: RandomState,
@@ -59,7 +59,7 @@ impl RateLimit {
         let Some(per_second) = NonZeroU32::new(self.per_second.load(Relaxed)) else {
             return Ok(());
         };
-        let token_ns = (SECOND_NS / u64::from(per_second.get())).max(1);
+        let token_ns = token_ns(per_second);
         let now_ns = now.saturating_duration_since(self.start).as_nanos();
         let now_ns = u64::try_from(now_ns).unwrap_or(u64::MAX / 2);
         let taken = |full_at_ns: u64| {
@@ -75,6 +75,13 @@ impl RateLimit {
         usize::try_from(self.key.hash_one(source) % buckets)
             .expect("the index is below the number of buckets")
     }
+}
+
+/// Returns the interval between two tokens, to the nearest nanosecond and at least one. A rate above
+/// [`DATAGRAM_RATE_MAX`] counts as that one.
+fn token_ns(per_second: NonZeroU32) -> u64 {
+    let per_second = u64::from(per_second.min(DATAGRAM_RATE_MAX).get());
+    (SECOND_NS + per_second / 2) / per_second
 }
 
 #[cfg(test)]
@@ -120,6 +127,19 @@ mod tests {
         assert_eq!(admitted(&unlimited, source, 1000, start), 1000);
         unlimited.set(NonZeroU32::new(2));
         assert_eq!(admitted(&unlimited, source, 1000, start), 2);
+    }
+
+    #[test]
+    fn the_rate_is_met_within_half_a_percent_up_to_its_maximum() {
+        for rate in [1, 3, 9_999, 10_000, 123_457, 7_654_321, 9_999_999, DATAGRAM_RATE_MAX.get()] {
+            let interval = token_ns(NonZeroU32::new(rate).unwrap());
+            let met = SECOND_NS / interval;
+            assert!(met.abs_diff(rate.into()) * 200 <= u64::from(rate), "{rate}: {met}");
+        }
+        let start = Instant::now();
+        let highest = RateLimit::new(Some(NonZeroU32::MAX), start);
+        let most = usize::try_from(DATAGRAM_RATE_MAX.get()).unwrap();
+        assert_eq!(admitted(&highest, ip("::1"), most + 9, start), most);
     }
 
     #[test]

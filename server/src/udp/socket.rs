@@ -20,6 +20,9 @@ use nix::{
     },
 };
 
+/// Room for control messages that an inherited socket asks for, in bytes.
+const MORE_CONTROL: usize = 1024;
+
 /// A received datagram, without its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
@@ -105,7 +108,11 @@ impl UdpSocket {
         // An IPv6 socket that also receives IPv4 needs the options of both.
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
-        let control = cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo, libc::c_int, libc::c_int);
+        // An inherited socket may ask for more, such as a time stamp or credentials. If they have no room, nix refuses
+        // the datagram.
+        let mut control =
+            cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo, libc::c_int, libc::c_int);
+        control.resize(control.len() + MORE_CONTROL, 0);
         Ok(Self { socket: mio::net::UdpSocket::from_std(socket.into()), control })
     }
 }

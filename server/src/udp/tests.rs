@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
-    net::{SocketAddr, UdpSocket as Peer},
+    net::{Ipv6Addr, SocketAddr, UdpSocket as Peer},
     sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
@@ -11,12 +11,13 @@ use std::{
 
 use common::endpoint::{Endpoint, HostPort};
 use mio::{Interest, Registry, Token, event::Source};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{
     echo_socket::UdpEchoSocket,
     listener::UdpListener,
     policy::UdpPolicy,
-    socket::{Arrival, DatagramSocket, Route},
+    socket::{Arrival, DatagramSocket, Route, UdpSocket},
 };
 use crate::{
     config::{
@@ -189,6 +190,44 @@ fn an_error_of_an_earlier_answer_does_not_affect_the_next_datagram() {
         harness.socket.will_fail_to_receive(ErrorKind::ConnectionRefused);
     }
     assert_eq!(harness.turn(), Turn::Wait);
+    assert_eq!(harness.counters.datagrams_refused.get(), 0);
+}
+
+#[test]
+fn a_datagram_that_the_system_cannot_deliver_is_counted() {
+    let mut harness = Harness::new();
+    harness.socket.will_fail_to_receive(ErrorKind::OutOfMemory);
+    harness.socket.will_receive(&["here"]);
+    assert_eq!(harness.turn(), Turn::Wait);
+    assert_eq!(harness.socket.take_sent(), ["here"]);
+    assert_eq!(harness.counters.datagrams_refused.get(), 1);
+}
+
+/// systemd sets such options (`Timestamping=`). Their messages had no room, and every datagram was dropped.
+#[test]
+fn a_socket_with_time_stamps_receives_datagrams() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
+    socket.set_only_v6(false).unwrap();
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    if let Err(error) = socket.bind(&any.into()) {
+        eprintln!("skipped: this machine has no IPv6: {error}");
+        return;
+    }
+    setsockopt(&socket, sockopt::ReceiveTimestamp, &true).unwrap();
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
+    setsockopt(&socket, sockopt::RxqOvfl, &1).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let peer = Peer::bind("127.0.0.1:0").unwrap();
+    let mut socket = UdpSocket::new(socket).unwrap();
+    peer.send_to(b"hello", ("127.0.0.1", port)).unwrap();
+    let mut buffer = [0; 64];
+    let arrival = loop {
+        match socket.receive(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
+            received => break received.unwrap(),
+        }
+    };
+    assert_eq!(&buffer[..arrival.len], b"hello");
 }
 
 #[test]
