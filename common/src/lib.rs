@@ -3,7 +3,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`protocol`] | names, defaults and limits of the three protocols: read this first |
-//! | [`endpoint`] | address of a listener or a server, as a URL |
+//! | [`endpoint`] | address of a listener or a server: as a URL, or as a host |
 //! | [`exit`] | the rule that recognizes `exit`, and the goodbye that answers it |
 //! | [`frame`] | prefix of the `length` protocol |
 //! | [`message`] | splitter of a byte stream into messages, for the log |

@@ -257,7 +257,9 @@ fn an_ended_server_leaves_no_socket_bound_while_its_handle_lives() {
                 drop(std::net::TcpListener::bind((&at.host[..], at.port)).unwrap());
             }
             Endpoint::Udp(at) => drop(UdpSocket::bind((&at.host[..], at.port)).unwrap()),
-            Endpoint::Unix(_) => unreachable!("no Unix socket is configured"),
+            Endpoint::Unix(_) | Endpoint::Abstract(_) => {
+                unreachable!("no Unix socket is configured")
+            }
         }
     }
     drop(handle);

@@ -64,7 +64,9 @@ impl<'s> Runner<'s> {
         let deadline = Deadline::after(target.timeout);
         let addresses = target.resolve(deadline)?;
         let (server, receive_buffer) = match (&target.endpoint, &addresses[..]) {
-            (Endpoint::Unix(path), _) => (Some(Server::Unix(path.clone().into())), None),
+            (Endpoint::Unix(_) | Endpoint::Abstract(_), _) => {
+                (target.endpoint.socket_name().map(Server::Unix), None)
+            }
             (Endpoint::Tcp(_), [one]) => (one.as_socket().map(Server::Tcp), None),
             // Of several addresses, the load uses the first that answers.
             (Endpoint::Tcp(_), several) => {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use common::endpoint::{Endpoint, HostPort};
+use common::endpoint::{Endpoint, HostPort, split_zone};
 use socket2::SockAddr;
 
 use super::{
@@ -63,8 +63,8 @@ impl Target {
             Endpoint::Tcp(host) | Endpoint::Udp(host) => {
                 Ok(self.look_up(host, deadline)?.into_iter().map(SockAddr::from).collect())
             }
-            Endpoint::Unix(path) => {
-                let address = SockAddr::unix(path);
+            Endpoint::Unix(_) | Endpoint::Abstract(_) => {
+                let address = SockAddr::unix(self.endpoint.socket_name().unwrap_or_default());
                 address.map(|it| vec![it]).map_err(|_| self.unreachable(Unreachable::LongPath))
             }
         }
@@ -76,15 +76,18 @@ impl Target {
         }
         // The system's resolver has no deadline, so it runs in a thread that is left alone after ours.
         let (result, resolved) = mpsc::channel();
-        let name = (name.host.clone(), name.port);
-        thread::spawn(move || result.send(name.to_socket_addrs().map(Vec::from_iter)));
+        let host = (name.host.clone(), name.port);
+        thread::spawn(move || result.send(host.to_socket_addrs().map(Vec::from_iter)));
         let addresses = match deadline.left() {
             Some(left) => resolved.recv_timeout(left).ok(),
             None => resolved.recv().ok(),
         };
         match addresses {
             Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-            Some(_) => Err(self.unreachable(Unreachable::UnknownHost)),
+            Some(_) => Err(self.unreachable(match split_zone(&name.host) {
+                Some((_, Some(zone))) => Unreachable::UnknownInterface(zone.to_owned()),
+                _ => Unreachable::UnknownHost,
+            })),
             None => Err(self.unreachable(Unreachable::NoAnswer(self.timeout))),
         }
     }
@@ -124,8 +127,9 @@ impl Target {
     /// Returns the reason for which the endpoint cannot be reached, from the system's error.
     pub(crate) fn reason(&self, error: io::Error) -> Unreachable {
         let is_file = matches!(self.endpoint, Endpoint::Unix(_));
+        let is_abstract = matches!(self.endpoint, Endpoint::Abstract(_));
         match error.kind() {
-            io::ErrorKind::ConnectionRefused if is_file => Unreachable::NoListener,
+            io::ErrorKind::ConnectionRefused if is_file || is_abstract => Unreachable::NoListener,
             io::ErrorKind::NotFound if is_file => Unreachable::NoFile,
             io::ErrorKind::PermissionDenied if is_file => Unreachable::Denied,
             io::ErrorKind::ConnectionRefused => Unreachable::Refused,

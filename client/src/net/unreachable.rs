@@ -19,6 +19,8 @@ pub(crate) enum Unreachable {
     LongPath,
     /// The name has no address.
     UnknownHost,
+    /// No network interface has the name in a link-local address.
+    UnknownInterface(String),
     /// Nothing came back within the time limit.
     NoAnswer(Duration),
     /// Any other error of the system.
@@ -62,6 +64,7 @@ impl Unreachable {
                 "the path is too long: the path of a socket has at most 107 bytes".to_owned()
             }
             Self::UnknownHost => "unknown host".to_owned(),
+            Self::UnknownInterface(name) => format!("there is no network interface '{name}'"),
             Self::NoAnswer(limit) => format!("no answer within {limit:?}"),
             Self::Io(error) => reason(error),
             Self::Each(reasons) => {

@@ -14,6 +14,7 @@ mod permit;
 mod policy;
 mod rejection;
 mod source;
+mod zone;
 
 pub(crate) use self::{
     connection_limits::ConnectionLimits,
@@ -23,4 +24,5 @@ pub(crate) use self::{
     policy::ConnectionPolicy,
     rejection::{LimitReached, rejection_reply},
     source::source,
+    zone::host_port,
 };

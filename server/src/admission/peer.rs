@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use super::zone::Zoned;
+
 /// The other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
@@ -16,9 +18,13 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// Creates a peer from its address. An IPv4 address that is mapped to IPv6 becomes an IPv4 address.
+    /// Creates a peer from its address. An IPv4 address that is mapped to IPv6 becomes an IPv4 address; a link-local
+    /// address keeps its zone.
     pub(crate) fn remote(address: SocketAddr) -> Self {
-        Self::Remote(SocketAddr::new(address.ip().to_canonical(), address.port()))
+        match address.ip().to_canonical() {
+            ip @ IpAddr::V4(_) => Self::Remote(SocketAddr::new(ip, address.port())),
+            IpAddr::V6(_) => Self::Remote(address),
+        }
     }
 
     /// Returns the address that counts for limits, if there is one.
@@ -33,7 +39,7 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Remote(address) => address.fmt(f),
+            Self::Remote(address) => Zoned(address).fmt(f),
             Self::Local(name, number) => write!(f, "{name}#{number}"),
         }
     }
@@ -48,6 +54,8 @@ mod tests {
         let mapped = Peer::remote("[::ffff:10.0.0.1]:7".parse().unwrap());
         assert_eq!(mapped.to_string(), "10.0.0.1:7");
         assert_eq!(mapped.ip(), Some([10, 0, 0, 1].into()));
+        let link_local = Peer::remote("[fe80::1%1]:7".parse().unwrap());
+        assert_eq!(link_local.to_string(), "[fe80::1%lo]:7");
         let local = Peer::Local("unix:///run/echo.sock".into(), 12);
         assert_eq!((local.to_string(), local.ip()), ("unix:///run/echo.sock#12".to_owned(), None));
     }

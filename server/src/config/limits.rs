@@ -118,11 +118,12 @@ pub const WORKER_MESSAGES: usize = 4096;
 /// `net.core.somaxconn` (4,096 on Linux).
 pub const BACKLOG: i32 = 4096;
 
-/// Maximum length of a Unix socket's path, in bytes: the size of the kernel's field for it (`unix(7)`).
-pub const SOCKET_PATH: usize = 107;
-
 /// Maximum length of the path of a file, in bytes: `PATH_MAX` without the NUL at its end.
 pub const PATH: usize = 4095;
+
+/// Attempts to find a port that is free at every address of a host name. A second one is needed rarely: the port must be
+/// free at one address and taken at another.
+pub const PORT_ATTEMPTS: usize = 16;
 
 /// Default permissions of a Unix socket: only its owner may connect. Access for others is for the user to
 /// grant.

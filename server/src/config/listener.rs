@@ -82,11 +82,6 @@ impl Listener {
     pub fn tcp(host: &str, port: u16) -> Self {
         Self::new(Endpoint::Tcp(HostPort { host: host.to_owned(), port }))
     }
-
-    /// Returns whether both are bound in the same way.
-    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
-        self.endpoint == other.endpoint && self.options.v6only == other.options.v6only
-    }
 }
 
 impl Default for ListenerOptions {

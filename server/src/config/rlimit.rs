@@ -1,6 +1,6 @@
 //! The process's limit on descriptors, and the number of connections that it allows.
 
-use common::endpoint::Endpoint;
+use common::endpoint::{Endpoint, HostPort, split_zone};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{config::Config, limits};
@@ -25,11 +25,17 @@ pub fn max_descriptors() -> usize {
 pub fn max_connections(config: &Config) -> usize {
     let limit = max_descriptors();
     let workers = config.workers.get();
-    let listeners = config.listeners.iter().map(|listener| match listener.endpoint {
-        Endpoint::Tcp(_) | Endpoint::Unix(_) => 1,
-        Endpoint::Udp(_) => workers,
+    let listeners = config.listeners.iter().map(|listener| match &listener.endpoint {
+        Endpoint::Tcp(at) => addresses(at),
+        Endpoint::Unix(_) | Endpoint::Abstract(_) => 1,
+        Endpoint::Udp(at) => addresses(at) * workers,
     });
     let own = limits::OWN_DESCRIPTORS + limits::WORKER_DESCRIPTORS * workers;
     let own = own + listeners.sum::<usize>();
     limit.saturating_sub(own).max(1)
+}
+
+/// Returns the number of addresses of a host: a name may have one of each family.
+fn addresses(at: &HostPort) -> usize {
+    if split_zone(&at.host).is_some() { 1 } else { 2 }
 }

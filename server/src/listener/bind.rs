@@ -1,53 +1,158 @@
-//! Binding: from a configured listener to a listening socket.
+//! Binding: from a configured listener to its listening sockets.
 
-use std::{
-    io,
-    net::{SocketAddr, ToSocketAddrs as _},
-    path::Path,
-    sync::Arc,
-};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
-use common::endpoint::{Endpoint, HostPort};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use common::endpoint::Endpoint;
+use log::warn;
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::{
+    addresses::Address,
     bind_error::BindError,
     bind_udp::{adopt_udp, bind_udp},
     inherited::InheritedSocket,
-    listening_socket::{BoundListener, ListeningSocket, StreamListener, UnixListeningSocket},
+    listening_socket::{
+        BoundListener, ListeningSocket, Policy, StreamListener, UnixListeningSocket,
+    },
     socket_file::SocketFile,
 };
 use crate::{
-    admission::ConnectionPolicy,
-    config::{Listener, limits},
+    admission::{ConnectionPolicy, host_port},
+    config::{Config, Listener, limits},
 };
 
-/// Creates the listening socket of a listener, or for UDP one socket per worker. Clients can connect or send
-/// from now on.
-pub(crate) fn bind(
-    listener: &Listener,
+/// Binds listeners to their addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Binder {
     reuse_port: bool,
     workers: usize,
-) -> Result<BoundListener, BindError> {
-    let (endpoint, socket) = match &listener.endpoint {
-        Endpoint::Tcp(at) => {
-            let listen = |addr| bind_tcp(addr, listener.options.v6only, reuse_port);
-            let error = |addr, cause| BindError::Listen { addr, cause };
-            let (addr, socket) = bind_first_address(at, listen, error)?;
-            (Endpoint::Tcp(addr.into()), socket)
+}
+
+/// What a socket shares with the others of its listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Sibling {
+    /// The port of all sockets of a listener with port 0.
+    port: u16,
+    /// The policy with the counts for limits.
+    policy: Policy,
+}
+
+impl Binder {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { reuse_port: config.reuse_port, workers: config.workers.get() }
+    }
+
+    /// Binds a listener to some of its addresses; returns the result for each. Clients can connect or send from now
+    /// on. Sockets of one listener share its limits, and the port if that is zero: the port is free at all of the
+    /// addresses, or the last result says that it is in use.
+    pub(crate) fn bind(
+        self,
+        listener: &Listener,
+        addresses: &[Address],
+        sibling: Option<&Sibling>,
+    ) -> Vec<Result<BoundListener, BindError>> {
+        for _ in 1..limits::PORT_ATTEMPTS {
+            let bound = self.try_bind(listener, addresses, sibling);
+            let chose_port = sibling.is_none() && listener.endpoint.port() == Some(0);
+            let collides =
+                |result: &Result<_, BindError>| result.as_ref().is_err_and(BindError::is_in_use);
+            if !chose_port || !bound.iter().any(collides) {
+                return bound;
+            }
         }
-        Endpoint::Unix(path) => {
-            let socket = bind_unix(&listener.endpoint, path, listener.options.mode);
-            let socket = socket.map_err(|cause| BindError::Path { path: path.clone(), cause })?;
-            (listener.endpoint.clone(), socket)
+        self.try_bind(listener, addresses, sibling)
+    }
+
+    fn try_bind(
+        self,
+        listener: &Listener,
+        addresses: &[Address],
+        sibling: Option<&Sibling>,
+    ) -> Vec<Result<BoundListener, BindError>> {
+        let mut first = sibling.cloned();
+        let is_one_of_several = sibling.is_some() || addresses.len() > 1;
+        let mut bind = |address: &Address| {
+            let mut listener = listener.clone();
+            // The others have the IPv4 addresses.
+            listener.options.v6only |= is_one_of_several;
+            let bound = self.bind_one(&listener, address.clone(), first.as_ref())?;
+            first.get_or_insert_with(|| Sibling::of(&bound));
+            Ok(bound)
+        };
+        addresses.iter().map(&mut bind).collect()
+    }
+
+    fn bind_one(
+        self,
+        listener: &Listener,
+        address: Address,
+        sibling: Option<&Sibling>,
+    ) -> Result<BoundListener, BindError> {
+        let address = address.with_port(sibling.map_or(0, |first| first.port));
+        let policy = sibling.map(|first| &first.policy);
+        let (endpoint, socket) = match address {
+            Address::Tcp(addr) => {
+                let bound = bind_tcp(addr, listener.options.v6only, self.reuse_port);
+                let (addr, socket) =
+                    bound.map_err(|cause| BindError::Listen { addr: host_port(addr), cause })?;
+                (Endpoint::Tcp(host_port(addr)), socket)
+            }
+            Address::Udp(addr) => {
+                let bound =
+                    bind_udp(addr, &listener.options, self.reuse_port, self.workers, policy);
+                let failed = |cause| BindError::Receive { addr: host_port(addr), cause };
+                return bound.map(BoundListener::Udp).map_err(failed);
+            }
+            Address::Unix(path) => {
+                let socket = bind_unix(&listener.endpoint, &path, listener.options.mode);
+                (
+                    listener.endpoint.clone(),
+                    socket.map_err(|cause| BindError::Path { path, cause })?,
+                )
+            }
+            Address::Abstract(_) => {
+                let endpoint = listener.endpoint.clone();
+                let socket = bind_abstract(&endpoint)
+                    .map_err(|cause| BindError::Abstract { endpoint: endpoint.clone(), cause })?;
+                (endpoint, socket)
+            }
+        };
+        Ok(stream_listener(listener, endpoint, socket, policy))
+    }
+}
+
+impl Sibling {
+    /// Returns what the other sockets of the listener share with this one.
+    pub(crate) fn of(bound: &BoundListener) -> Self {
+        Self { port: bound.endpoint().port().unwrap_or_default(), policy: bound.policy() }
+    }
+}
+
+/// Removes and logs the addresses that this machine does not have, unless nothing else is left: a name may have an
+/// IPv6 address although IPv6 is disabled. `has_others`: the listener is open at another of its addresses.
+///
+/// # Errors
+///
+/// The first other error, or the last one if no address is left.
+pub(crate) fn without_missing<T>(
+    results: Vec<Result<T, BindError>>,
+    has_others: bool,
+) -> Result<Vec<T>, BindError> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(bound) => found.push(bound),
+            Err(error) if error.is_missing_address() => missing.push(error),
+            Err(error) => return Err(error),
         }
-        Endpoint::Udp(at) => {
-            let bind = |addr| bind_udp(addr, &listener.options, reuse_port, workers);
-            let error = |addr, cause| BindError::Receive { addr, cause };
-            return bind_first_address(at, bind, error).map(BoundListener::Udp);
-        }
-    };
-    Ok(stream_listener(listener, endpoint, socket))
+    }
+    if found.is_empty() && !has_others {
+        return missing.pop().map_or(Ok(found), Err);
+    }
+    for error in missing {
+        warn!(event = "not-listening"; "{error}; the other addresses of the name are open");
+    }
+    Ok(found)
 }
 
 /// Prepares an inherited socket, which listens already.
@@ -59,39 +164,29 @@ pub(crate) fn adopt(listener: &Listener, inherited: InheritedSocket) -> io::Resu
     let endpoint = listener.endpoint.clone();
     let socket = match &endpoint {
         Endpoint::Tcp(_) => tcp_socket(inherited.socket)?,
-        Endpoint::Unix(_) => unix_socket(&endpoint, inherited.socket, None)?,
+        Endpoint::Unix(_) | Endpoint::Abstract(_) => {
+            unix_socket(&endpoint, inherited.socket, None)?
+        }
         Endpoint::Udp(at) => {
             let listener = adopt_udp(endpoint.clone(), at.port, &listener.options, inherited);
             return listener.map(BoundListener::Udp);
         }
     };
-    Ok(stream_listener(listener, endpoint, socket))
+    Ok(stream_listener(listener, endpoint, socket, None))
 }
 
+/// `sibling` is the policy of another socket of the listener.
 fn stream_listener(
     listener: &Listener,
     endpoint: Endpoint,
     socket: ListeningSocket,
+    sibling: Option<&Policy>,
 ) -> BoundListener {
-    let policy = Arc::new(ConnectionPolicy::new(listener));
-    BoundListener::Stream(StreamListener { endpoint, policy, socket })
-}
-
-/// Calls `bind` with the addresses of the host in turn, until it succeeds.
-fn bind_first_address<T>(
-    at: &HostPort,
-    bind: impl Fn(SocketAddr) -> io::Result<T>,
-    failed: impl Fn(SocketAddr, io::Error) -> BindError,
-) -> Result<T, BindError> {
-    let resolve = |cause| BindError::Resolve { host: at.host.clone(), cause };
-    let mut error = resolve(io::Error::other("it has no address"));
-    for addr in (&at.host[..], at.port).to_socket_addrs().map_err(resolve)? {
-        match bind(addr) {
-            Ok(bound) => return Ok(bound),
-            Err(cause) => error = failed(addr, cause),
-        }
-    }
-    Err(error)
+    let policy = match sibling {
+        Some(Policy::Stream(sibling)) => sibling.changed_to(listener),
+        _ => ConnectionPolicy::new(listener),
+    };
+    BoundListener::Stream(StreamListener { endpoint, policy: Arc::new(policy), socket })
 }
 
 fn bind_tcp(
@@ -131,6 +226,13 @@ fn tcp_socket(socket: Socket) -> io::Result<ListeningSocket> {
 fn bind_unix(endpoint: &Endpoint, path: &Path, mode: u32) -> io::Result<ListeningSocket> {
     let (socket, file) = SocketFile::listen(path, mode)?;
     unix_socket(endpoint, socket, Some(file))
+}
+
+fn bind_abstract(endpoint: &Endpoint) -> io::Result<ListeningSocket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(endpoint.socket_name().unwrap_or_default())?)?;
+    socket.listen(limits::BACKLOG)?;
+    unix_socket(endpoint, socket, None)
 }
 
 fn unix_socket(

@@ -1,12 +1,13 @@
 //! The errors of binding, with advice for the user.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::IpAddr, path::PathBuf};
 
-use common::reason::reason;
+use common::{
+    endpoint::{Endpoint, HostPort, SOCKET_PATH, split_zone},
+    reason::reason,
+};
 use rustix::io::Errno;
 use thiserror::Error;
-
-use crate::config::limits;
 
 /// Reason why a server cannot listen. The message is complete; the errors have no `source` to print in addition.
 #[derive(Debug, Error)]
@@ -20,18 +21,18 @@ pub enum BindError {
         cause: io::Error,
     },
     /// The system refuses to listen on the address.
-    #[error("cannot listen on {addr}: {}", with_advice(cause))]
+    #[error("cannot listen on {addr}: {}", with_advice(addr, cause))]
     Listen {
-        /// The last address that was tried.
-        addr: SocketAddr,
+        /// The address.
+        addr: HostPort,
         /// The error of the system.
         cause: io::Error,
     },
     /// The system refuses to receive datagrams on the address.
-    #[error("cannot listen on udp://{addr}: {}", with_advice(cause))]
+    #[error("cannot listen on udp://{addr}: {}", with_advice(addr, cause))]
     Receive {
-        /// The last address that was tried.
-        addr: SocketAddr,
+        /// The address.
+        addr: HostPort,
         /// The error of the system.
         cause: io::Error,
     },
@@ -42,6 +43,22 @@ pub enum BindError {
         path: PathBuf,
         /// The error of the system.
         cause: io::Error,
+    },
+    /// The system refuses to create a Unix socket in the abstract namespace.
+    #[error("cannot listen on {endpoint}: {}", with_name_advice(cause))]
+    Abstract {
+        /// The endpoint as configured.
+        endpoint: Endpoint,
+        /// The error of the system.
+        cause: io::Error,
+    },
+    /// Another listener of the configuration has the address too, since its name has it.
+    #[error("cannot listen on {address}: {other} has this address as well; keep one of them")]
+    Twice {
+        /// The address.
+        address: Endpoint,
+        /// The other listener as configured.
+        other: Endpoint,
     },
     /// The system lacks a resource that the server needs.
     #[error("cannot set up the server: {}", reason(.0))]
@@ -59,20 +76,48 @@ impl BindError {
     /// Returns whether the address is in use.
     pub(crate) fn is_in_use(&self) -> bool {
         match self {
-            Self::Listen { cause, .. } | Self::Receive { cause, .. } | Self::Path { cause, .. } => {
-                cause.kind() == io::ErrorKind::AddrInUse
-            }
-            Self::Resolve { .. } | Self::System(_) => false,
+            Self::Listen { cause, .. }
+            | Self::Receive { cause, .. }
+            | Self::Path { cause, .. }
+            | Self::Abstract { cause, .. } => cause.kind() == io::ErrorKind::AddrInUse,
+            Self::Resolve { .. } | Self::Twice { .. } | Self::System(_) => false,
+        }
+    }
+
+    /// Returns whether this machine does not have the address, or no address of its family.
+    pub(crate) fn is_missing_address(&self) -> bool {
+        match self {
+            Self::Listen { cause, .. } | Self::Receive { cause, .. } => matches!(
+                Errno::from_io_error(cause),
+                Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)
+            ),
+            _ => false,
+        }
+    }
+
+    /// Returns the address that is in use, as an endpoint.
+    pub(crate) fn address_in_use(&self) -> Option<Endpoint> {
+        match self {
+            Self::Listen { addr, .. } if self.is_in_use() => Some(Endpoint::Tcp(addr.clone())),
+            Self::Receive { addr, .. } if self.is_in_use() => Some(Endpoint::Udp(addr.clone())),
+            _ => None,
         }
     }
 }
 
 /// Returns the text of a system error, with advice.
-fn with_advice(error: &io::Error) -> String {
+fn with_advice(at: &HostPort, error: &io::Error) -> String {
+    let is_link_local = matches!(
+        split_zone(&at.host),
+        Some((IpAddr::V6(address), None)) if address.is_unicast_link_local()
+    );
     let advice = match Errno::from_io_error(error) {
         Some(Errno::ADDRINUSE) => "another program listens there",
         Some(Errno::ADDRNOTAVAIL) => "it is not an address of this machine: choose one that is",
         Some(Errno::ACCESS) => "choose a port above 1023 or grant CAP_NET_BIND_SERVICE",
+        Some(Errno::INVAL) if is_link_local => {
+            "a link-local address needs its interface, as in %eth0"
+        }
         _ => return reason(error),
     };
     format!("{}; {advice}", reason(error))
@@ -89,10 +134,24 @@ fn with_path_advice(error: &io::Error) -> String {
         }
         io::ErrorKind::NotFound => "its directory is missing: create it first",
         io::ErrorKind::InvalidInput => {
-            let max = limits::SOCKET_PATH;
-            return format!("the path is too long for a socket; the maximum is {max} bytes");
+            return format!(
+                "the path is too long for a socket; the maximum is {SOCKET_PATH} bytes"
+            );
         }
         _ => return reason(error),
     };
     format!("{}; {advice}", reason(error))
+}
+
+/// Returns the text of a system error for an abstract socket, with advice.
+fn with_name_advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "{}; another program listens there: stop it, or choose another name",
+                reason(error)
+            )
+        }
+        _ => reason(error),
+    }
 }

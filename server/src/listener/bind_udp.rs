@@ -5,19 +5,21 @@ use std::{io, iter, net::SocketAddr, sync::Arc};
 use common::endpoint::Endpoint;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::inherited::InheritedSocket;
+use super::{inherited::InheritedSocket, listening_socket::Policy};
 use crate::{
+    admission::host_port,
     config::{ListenerOptions, limits},
     udp::{DatagramSocket, UdpListener, UdpPolicy, UdpSocket},
 };
 
 /// Binds one socket per worker. The kernel distributes the senders over them, each sender always to the same
-/// socket.
+/// socket. `sibling` is the policy of another address of the listener.
 pub(super) fn bind_udp(
     addr: SocketAddr,
     options: &ListenerOptions,
     reuse_port: bool,
     workers: usize,
+    sibling: Option<&Policy>,
 ) -> io::Result<UdpListener> {
     let first = udp_socket(addr, options.v6only, reuse_port)?;
     // Set after the bind: a socket that sets it before would join the sockets of another server, and take a
@@ -27,9 +29,13 @@ pub(super) fn bind_udp(
     let others = (1..workers).map(|_| udp_socket(addr, options.v6only, true));
     let sockets = iter::once(Ok(first)).chain(others);
     let sockets = sockets.map(|socket| boxed(socket?)).collect::<io::Result<_>>()?;
-    let endpoint = Endpoint::Udp(addr.into());
-    let policy = Arc::new(UdpPolicy::new(endpoint.to_string(), addr.port(), options.rate));
-    Ok(UdpListener { endpoint, policy, sockets })
+    let endpoint = Endpoint::Udp(host_port(addr));
+    let (name, port) = (endpoint.to_string(), addr.port());
+    let policy = match sibling {
+        Some(Policy::Udp(sibling)) => sibling.at_address(name, port),
+        _ => UdpPolicy::new(name, port, options.rate),
+    };
+    Ok(UdpListener { endpoint, policy: Arc::new(policy), sockets })
 }
 
 /// Prepares an inherited socket. Only the first worker serves it.

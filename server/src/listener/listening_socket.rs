@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::socket_file::{SocketFile, SocketFileId};
 use crate::{
     admission::{ConnectionPolicy, Peer},
-    udp::UdpListener,
+    udp::{UdpListener, UdpPolicy},
 };
 
 /// A bound listener.
@@ -27,6 +27,15 @@ pub(crate) enum BoundListener {
     Stream(StreamListener),
     /// Each worker serves one of its sockets.
     Udp(UdpListener),
+}
+
+/// The policy of a bound listener, which also identifies it.
+#[derive(Clone, Debug)]
+pub(crate) enum Policy {
+    /// Known to the acceptor.
+    Stream(Arc<ConnectionPolicy>),
+    /// Known to the workers.
+    Udp(Arc<UdpPolicy>),
 }
 
 /// A listening socket and the policy of its connections.
@@ -114,6 +123,13 @@ impl BoundListener {
                 socket.file.as_ref().map(SocketFile::id)
             }
             Self::Stream(_) | Self::Udp(_) => None,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        match self {
+            Self::Stream(listener) => Policy::Stream(Arc::clone(&listener.policy)),
+            Self::Udp(listener) => Policy::Udp(Arc::clone(&listener.policy)),
         }
     }
 

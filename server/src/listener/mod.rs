@@ -7,6 +7,7 @@
 
 mod accept_error;
 mod acceptor;
+mod addresses;
 mod bind;
 mod bind_error;
 mod bind_udp;
@@ -18,9 +19,10 @@ mod socket_file;
 
 pub(crate) use self::{
     acceptor::Acceptor,
-    bind::{adopt, bind},
+    addresses::Address,
+    bind::{Binder, Sibling, adopt, without_missing},
     control::{AcceptorControl, Command, CommandBatch},
-    listening_socket::{BoundListener, StreamListener},
+    listening_socket::{BoundListener, Policy, StreamListener},
     socket_file::{SocketFileId, set_mode},
 };
 pub use self::{bind_error::BindError, inherited::InheritedSocket};

@@ -8,6 +8,7 @@
 mod handle;
 mod liveness;
 mod open_listener;
+mod plan;
 mod reload;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod server;

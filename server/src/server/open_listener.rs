@@ -1,20 +1,20 @@
-//! A listener that is open, as a reload compares it with a new configuration.
+//! A socket of a listener that is open, as a reload compares it with a new configuration.
 
-use std::sync::{Arc, atomic::Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
 use common::endpoint::Endpoint;
 
 use crate::{
-    admission::ConnectionPolicy,
     config::Listener,
-    listener::{BoundListener, SocketFileId},
-    udp::UdpPolicy,
+    listener::{Address, BoundListener, Policy, Sibling, SocketFileId},
 };
 
-/// A listener that is open.
+/// An open socket of a listener, which has one for each of its addresses.
 #[derive(Debug)]
 pub(super) struct OpenListener {
     pub(super) listener: Listener,
+    /// The address before it was bound. `None`: the socket is inherited, and cannot be changed or bound again.
+    pub(super) requested: Option<Address>,
     /// The endpoint with its actual port.
     pub(super) endpoint: Endpoint,
     /// The address as the log names it.
@@ -22,33 +22,29 @@ pub(super) struct OpenListener {
     pub(super) policy: Policy,
     /// The file of a Unix socket that is not inherited.
     pub(super) file: Option<SocketFileId>,
-    /// The socket is inherited: it cannot be changed or bound again.
-    pub(super) is_inherited: bool,
-}
-
-/// The policy of a listener, which also identifies it.
-#[derive(Debug)]
-pub(super) enum Policy {
-    /// Known to the acceptor.
-    Stream(Arc<ConnectionPolicy>),
-    /// Known to the workers.
-    Udp(Arc<UdpPolicy>),
+    /// What other sockets of the same listener share with this one.
+    pub(super) sibling: Sibling,
 }
 
 impl OpenListener {
-    pub(super) fn new(listener: &Listener, bound: &BoundListener) -> Self {
-        let policy = match bound {
-            BoundListener::Stream(stream) => Policy::Stream(Arc::clone(&stream.policy)),
-            BoundListener::Udp(udp) => Policy::Udp(Arc::clone(&udp.policy)),
-        };
+    pub(super) fn new(
+        listener: &Listener,
+        requested: Option<Address>,
+        bound: &BoundListener,
+    ) -> Self {
         Self {
             listener: listener.clone(),
+            requested,
             endpoint: bound.endpoint().clone(),
             address: bound.address(),
-            policy,
+            policy: bound.policy(),
             file: bound.socket_file().cloned(),
-            is_inherited: false,
+            sibling: Sibling::of(bound),
         }
+    }
+
+    pub(super) fn is_inherited(&self) -> bool {
+        self.requested.is_none()
     }
 
     /// Returns whether clients can reach the listener: its registration has not failed, and the file of its
@@ -61,15 +57,16 @@ impl OpenListener {
         !has_failed.load(SeqCst) && self.file.as_ref().is_none_or(SocketFileId::exists)
     }
 
-    /// Returns whether this listener's socket serves the configured listener, whatever its policy.
-    pub(super) fn serves(&self, listener: &Listener) -> bool {
-        if !self.is_reachable() {
-            false
-        } else if self.is_inherited {
-            self.listener.endpoint == listener.endpoint
-        } else {
-            self.listener.is_same_place(listener)
-        }
+    /// Returns whether this is the inherited socket of the configured listener.
+    pub(super) fn is_inherited_for(&self, listener: &Listener) -> bool {
+        self.is_inherited() && self.listener.endpoint == listener.endpoint && self.is_reachable()
+    }
+
+    /// Returns whether this socket serves the configured listener at this address, whatever its policy.
+    pub(super) fn serves(&self, listener: &Listener, address: &Address) -> bool {
+        self.requested.as_ref() == Some(address)
+            && self.listener.options.v6only == listener.options.v6only
+            && self.is_reachable()
     }
 
     /// Returns whether both may conflict on the port.
@@ -77,7 +74,7 @@ impl OpenListener {
         match (&self.endpoint, &listener.endpoint) {
             (Endpoint::Tcp(open), Endpoint::Tcp(wanted))
             | (Endpoint::Udp(open), Endpoint::Udp(wanted)) => open.port == wanted.port,
-            _ => false,
+            (open, wanted) => open == wanted,
         }
     }
 }

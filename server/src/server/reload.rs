@@ -2,19 +2,22 @@
 //!
 //! Limits are values that all threads read. Listeners belong to the acceptor, which receives commands.
 
-use std::{
-    mem,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed};
 
 use common::{endpoint::Endpoint, reason::reason};
 use log::{error, info};
 use thiserror::Error;
 
-use super::open_listener::{OpenListener, Policy};
+use super::{
+    open_listener::OpenListener,
+    plan::{Next, Plan},
+};
 use crate::{
     config::{Config, FixedSetting, Listener},
-    listener::{AcceptorControl, BindError, BoundListener, Command, CommandBatch, bind, set_mode},
+    listener::{
+        AcceptorControl, Address, BindError, Binder, BoundListener, Command, CommandBatch, Policy,
+        Sibling, set_mode,
+    },
     shared::{Phase, SharedState},
 };
 
@@ -59,30 +62,13 @@ pub enum ListenerError {
     Register(String),
 }
 
-/// The next state of a configured listener.
-enum Next {
-    /// The listener keeps its socket.
-    Keep(OpenListener),
-    /// The listener has a new socket.
-    Open(BoundListener),
-    /// The listener is bound after another one has freed its port.
-    Postpone,
-}
-
 impl Reloader {
-    /// The listeners are those of `config`, in its order; `inherited` has the endpoints of inherited sockets.
     pub(super) fn new(
         config: &Config,
-        bound: &[BoundListener],
-        inherited: &[Endpoint],
+        open: Vec<OpenListener>,
         control: Arc<AcceptorControl>,
     ) -> Self {
-        let listeners = config.listeners.iter().zip(bound);
-        let open = listeners.map(|(listener, bound)| OpenListener {
-            is_inherited: inherited.contains(&listener.endpoint),
-            ..OpenListener::new(listener, bound)
-        });
-        Self { first: config.clone(), open: Mutex::new(open.collect()), control }
+        Self { first: config.clone(), open: Mutex::new(open), control }
     }
 
     /// Applies `config` as far as a running server can.
@@ -99,31 +85,24 @@ impl Reloader {
             return Err(ReloadError::ShuttingDown);
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let binder = Binder::new(&self.first);
         // The steps that can fail come first, so that either everything changes or nothing.
-        let (next, closing) = self.plan(&mut open, &config.listeners)?;
+        let plan = Plan::new(&mut open, &config.listeners, binder).map_err(ReloadError::Bind)?;
         shared.log_messages.store(config.log_messages, Relaxed);
         shared.drain_timeout.store(config.drain_timeout);
         shared.limits.set(config);
         let commands = self.control.batch();
-        for listener in closing {
+        for listener in plan.closing {
             close(listener, shared, &commands);
         }
         commands.wait(shared);
         let commands = self.control.batch();
         let mut failed = Vec::new();
-        for (listener, next) in config.listeners.iter().zip(next) {
-            let bound = match next {
-                Next::Keep(kept) => {
-                    open.push(change(kept, listener, &commands));
-                    continue;
-                }
-                Next::Open(bound) => Ok(bound),
-                Next::Postpone => self.bind(listener),
-            };
-            match bound {
-                Ok(bound) => open.push(begin(listener, bound, shared, &commands)),
-                Err(error) => failed.push(ListenerError::Bind(error)),
-            }
+        for (listener, sockets) in plan.next {
+            let sibling = sockets.iter().find_map(Next::sibling);
+            let (opened, errors) = execute(listener, sockets, sibling, binder, shared, &commands);
+            open.extend(opened);
+            failed.extend(errors);
         }
         commands.wait(shared);
         for listener in open.extract_if(.., |listener| !listener.is_reachable()) {
@@ -131,46 +110,35 @@ impl Reloader {
         }
         Ok(Reloaded { need_restart: self.first.fixed_differences(config).collect(), failed })
     }
+}
 
-    /// Returns the next state of each configured listener, and the open listeners that close. Empties `open`.
-    fn plan(
-        &self,
-        open: &mut Vec<OpenListener>,
-        listeners: &[Listener],
-    ) -> Result<(Vec<Next>, Vec<OpenListener>), ReloadError> {
-        // Each open listener is kept for one configured listener at most.
-        let mut unused: Vec<_> = (0..open.len()).collect();
-        let keep = |listener: &Listener| {
-            let at = unused.iter().position(|&index| open[index].serves(listener))?;
-            Some(unused.remove(at))
-        };
-        let kept: Vec<_> = listeners.iter().map(keep).collect();
-        let blocks =
-            |listener: &Listener| unused.iter().any(|&index| open[index].shares_port(listener));
-        let bound = listeners.iter().zip(&kept).map(|(listener, kept)| match kept {
-            Some(_) => Ok(None),
-            None => match self.bind(listener) {
-                Ok(bound) => Ok(Some(bound)),
-                Err(error) if error.is_in_use() && blocks(listener) => Ok(None),
-                Err(error) => Err(ReloadError::Bind(error)),
-            },
-        });
-        let bound = bound.collect::<Result<Vec<_>, _>>()?;
-        let mut open: Vec<_> = mem::take(open).into_iter().map(Some).collect();
-        let mut next = Vec::with_capacity(listeners.len());
-        for (kept, bound) in kept.into_iter().zip(bound) {
-            next.push(match (kept.and_then(|index| open[index].take()), bound) {
-                (Some(open), _) => Next::Keep(open),
-                (None, Some(bound)) => Next::Open(bound),
-                (None, None) => Next::Postpone,
-            });
+/// Opens and changes the sockets of a listener. `sibling`: what they share, if one is open already.
+fn execute<T>(
+    listener: &Listener,
+    sockets: Vec<Next>,
+    sibling: Option<Sibling>,
+    binder: Binder,
+    shared: &SharedState<T>,
+    commands: &CommandBatch<'_>,
+) -> (Vec<OpenListener>, Vec<ListenerError>) {
+    let (mut opened, mut errors, mut postponed) = (Vec::new(), Vec::new(), Vec::new());
+    for next in sockets {
+        match next {
+            Next::Keep(kept) => opened.push(change(kept, listener, commands)),
+            Next::Open(address, bound) => {
+                opened.push(begin(listener, address, bound, shared, commands));
+            }
+            Next::Postpone(address) => postponed.push(address),
         }
-        Ok((next, open.into_iter().flatten().collect()))
     }
-
-    fn bind(&self, listener: &Listener) -> Result<BoundListener, BindError> {
-        bind(listener, self.first.reuse_port, self.first.workers.get())
+    let bound = binder.bind(listener, &postponed, sibling.as_ref());
+    for (address, bound) in postponed.into_iter().zip(bound) {
+        match bound {
+            Ok(bound) => opened.push(begin(listener, address, bound, shared, commands)),
+            Err(error) => errors.push(ListenerError::Bind(error)),
+        }
     }
+    (opened, errors)
 }
 
 fn close<T>(open: OpenListener, shared: &SharedState<T>, commands: &CommandBatch<'_>) {
@@ -184,14 +152,14 @@ fn close<T>(open: OpenListener, shared: &SharedState<T>, commands: &CommandBatch
 
 /// Applies the policy of `listener` to new connections.
 fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) -> OpenListener {
-    if open.listener == *listener {
-        return open;
+    if open.listener.options == listener.options {
+        return OpenListener { listener: listener.clone(), ..open };
     }
     info!(event = "changed-listener", address = open.address;
         "New connections to {} use the changed settings", open.address);
     if let Endpoint::Unix(path) = &listener.endpoint
         && listener.options.mode != open.listener.options.mode
-        && !open.is_inherited
+        && !open.is_inherited()
         && let Err(error) = set_mode(path, listener.options.mode)
     {
         error!(event = "not-reloaded";
@@ -214,11 +182,12 @@ fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) 
 /// Starts serving a listener that was just bound.
 fn begin<T>(
     listener: &Listener,
+    requested: Address,
     bound: BoundListener,
     shared: &SharedState<T>,
     commands: &CommandBatch<'_>,
 ) -> OpenListener {
-    let open = OpenListener::new(listener, &bound);
+    let open = OpenListener::new(listener, Some(requested), &bound);
     info!(event = "started", address = open.address;
         "Echo server started on {}", open.address);
     match bound {

@@ -10,6 +10,7 @@ use threadpool::ThreadPool;
 
 use super::{
     handle::Handle,
+    open_listener::OpenListener,
     reload::Reloader,
     threads::{check_thread_limit, name_worker},
 };
@@ -17,8 +18,8 @@ use crate::{
     config::Config,
     connection::{Incoming, Socket},
     listener::{
-        Acceptor, AcceptorControl, BindError, BoundListener, InheritedSocket, StreamListener,
-        adopt, bind,
+        Acceptor, AcceptorControl, Address, BindError, Binder, BoundListener, InheritedSocket,
+        StreamListener, adopt, without_missing,
     },
     logging,
     shared::{MessageReceiver, SharedState, WAKE},
@@ -90,9 +91,7 @@ impl Server {
     ///
     /// As [`bind`](Self::bind).
     pub fn bind_with(config: Config, inherited: Vec<InheritedSocket>) -> Result<Self, BindError> {
-        let inherited_at: Vec<_> =
-            inherited.iter().map(|socket| socket.endpoint().clone()).collect();
-        let listeners = bind_all(&config, inherited)?;
+        let (listeners, open) = bind_all(&config, inherited)?;
         // Polls and wakers exist before any thread does, so no connection is dispatched to a missing worker.
         let acceptor_poll = Poll::new().map_err(BindError::System)?;
         let worker_polls = (0..config.workers.get()).map(|_| Poll::new());
@@ -102,14 +101,14 @@ impl Server {
         let worker_wakers = worker_polls.iter().map(waker).collect::<Result<_, _>>()?;
         let (shared, messages) = SharedState::new(&config, waker(&acceptor_poll)?, worker_wakers);
         let control = Arc::new(AcceptorControl::default());
-        let reloader = Reloader::new(&config, &listeners, &inherited_at, Arc::clone(&control));
+        let reloader = Reloader::new(&config, open, Arc::clone(&control));
         let handle = Handle { shared: Arc::new(shared), reloader: Arc::new(reloader) };
         let workers = worker_polls.into_iter().zip(messages).collect();
         Ok(Self { config, listeners, acceptor_poll, workers, control, handle })
     }
 
     /// Returns the endpoints of the listeners, in the order of the configuration, with the actual port
-    /// where the configuration says port 0.
+    /// where the configuration says port 0. A host name with several addresses has an endpoint for each.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.listeners.iter().map(|listener| listener.endpoint().clone()).collect()
@@ -171,15 +170,33 @@ impl Server {
 fn bind_all(
     config: &Config,
     mut inherited: Vec<InheritedSocket>,
-) -> Result<Vec<BoundListener>, BindError> {
-    let listeners = config.listeners.iter().map(|listener| {
+) -> Result<(Vec<BoundListener>, Vec<OpenListener>), BindError> {
+    let (mut listeners, mut open) = (Vec::new(), Vec::<OpenListener>::new());
+    for listener in &config.listeners {
         let is_its = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
-        match inherited.extract_if(.., is_its).next() {
-            Some(socket) => adopt(listener, socket).map_err(BindError::System),
-            None => bind(listener, config.reuse_port, config.workers.get()),
+        let bound = match inherited.extract_if(.., is_its).next() {
+            Some(socket) => vec![(None, adopt(listener, socket).map_err(BindError::System)?)],
+            None => {
+                let addresses = Address::resolve(&listener.endpoint)?;
+                let bound = Binder::new(config).bind(listener, &addresses, None);
+                let bound = addresses.into_iter().map(Some).zip(bound);
+                let bound = bound.map(|(address, bound)| Ok((address, bound?))).collect();
+                without_missing(bound, false).map_err(|error| explain(error, &open))?
+            }
+        };
+        for (requested, bound) in bound {
+            open.push(OpenListener::new(listener, requested, &bound));
+            listeners.push(bound);
         }
-    });
-    listeners.collect()
+    }
+    Ok((listeners, open))
+}
+
+/// Names the listener that has an address already, if it is one of this server: its name has the address.
+fn explain(error: BindError, open: &[OpenListener]) -> BindError {
+    let Some(address) = error.address_in_use() else { return error };
+    let same = open.iter().find(|open| open.endpoint == address);
+    same.map_or(error, |same| BindError::Twice { address, other: same.listener.endpoint.clone() })
 }
 
 /// Logs the listeners, gives the UDP sockets to the workers, and returns the others for the acceptor.

@@ -8,14 +8,11 @@ use std::{
 use clap::ValueEnum as _;
 use common::{
     cli::{TimeLimit, at_least_one, time_limit},
-    endpoint::{Endpoint, Url},
+    endpoint::{Endpoint, Url, split_zone},
     protocol::Protocol,
 };
 
-use crate::config::{
-    Listener, ListenerOptions, Proxy,
-    limits::{DATAGRAM_RATE_MAX, SOCKET_PATH},
-};
+use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX};
 
 /// A listener as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,11 +77,14 @@ impl Parameter {
             ("rate", _) => Err("it applies to UDP only".to_owned()),
             ("protocol", _) => protocol(value).map(Self::Protocol),
             ("proxy", _) => proxy(value).map(Self::Proxy),
-            ("v6only", Endpoint::Tcp(at) | Endpoint::Udp(at)) if at.host.contains(':') => {
+            ("v6only", Endpoint::Tcp(at) | Endpoint::Udp(at)) if is_ipv6(&at.host) => {
                 switch(value).map(Self::V6only)
             }
             ("v6only", _) => Err("it applies to IPv6 addresses only, such as [::]".to_owned()),
             ("mode", Endpoint::Unix(_)) => mode(value).map(Self::Mode),
+            ("mode", Endpoint::Abstract(_)) => {
+                Err("an abstract socket has no permissions: every process can connect".to_owned())
+            }
             ("mode", _) => Err("it applies to Unix sockets only".to_owned()),
             ("max-connections", _) => at_least_one(value).map(Self::MaxConnections),
             ("idle-timeout", _) => time_limit(value).map(Self::IdleTimeout),
@@ -114,14 +114,6 @@ impl FromStr for ListenerUrl {
 
     fn from_str(typed: &str) -> Result<Self, String> {
         let Url { endpoint, query } = typed.parse().map_err(|error| format!("{error}"))?;
-        if let Endpoint::Unix(path) = &endpoint
-            && path.as_os_str().len() > SOCKET_PATH
-        {
-            let len = path.as_os_str().len();
-            return Err(format!(
-                "the path is too long for a socket: it has {len} bytes, the maximum is {SOCKET_PATH}"
-            ));
-        }
         let mut parameters = Vec::with_capacity(query.len());
         for (index, (name, value)) in query.iter().enumerate() {
             if query[..index].iter().any(|(earlier, _)| earlier == name) {
@@ -138,6 +130,11 @@ impl FromStr for ListenerUrl {
         }
         Ok(Self { endpoint, parameters })
     }
+}
+
+/// Returns whether a host is an IPv6 address of its own: an IPv4 address that is mapped to IPv6 is none.
+fn is_ipv6(host: &str) -> bool {
+    split_zone(host).is_some_and(|(address, _)| address.to_canonical().is_ipv6())
 }
 
 fn protocol(value: &str) -> Result<Protocol, String> {
@@ -223,15 +220,6 @@ mod tests {
     }
 
     #[test]
-    fn a_path_over_the_maximum_length_is_refused() {
-        let url = |len: usize| format!("unix:/{}", "x".repeat(len - 1));
-        parsed(&url(107));
-        assert!(error(&url(108)).contains("it has 108 bytes, the maximum is 107"));
-        // Bytes count, not their escapes in the URL.
-        parsed(&format!("unix:/{}", "%20".repeat(106)));
-    }
-
-    #[test]
     fn invalid_parameters_are_refused_by_name() {
         for (typed, message) in [
             ("127.0.0.1:7", "expected tcp://"),
@@ -249,6 +237,9 @@ mod tests {
             ("tcp://h?proxy=required&proxy-timeout=5", "expected a duration"),
             ("unix:///s?mode=999", "expected permissions"),
             ("unix:///s?mode=7777", "expected permissions"),
+            ("unix:@s?mode=600", "'mode=600': an abstract socket has no permissions"),
+            ("tcp://[fe80::1]:7", "a link-local address needs the name of its network interface"),
+            ("tcp://a%0ab:7", "invalid host 'a\\nb'"),
             ("unix:///s?max-connections=0", "at least 1"),
             ("unix:///s?idle-timeout=5", "expected a duration"),
             ("udp://h?protocol=text", "'protocol=text': UDP is always raw"),

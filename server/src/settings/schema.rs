@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use clap::{ValueHint, builder::PossibleValue};
 use common::{
     cli::{at_least_one, duration},
+    endpoint::parse_host,
     protocol::{DEFAULT_HOST, Protocol},
 };
 
@@ -84,11 +85,14 @@ pub(super) static SETTINGS: [Setting; 18] = [
     .conflicts(&["host", "port"])
     .set(|values, text| parse(text, str::parse).map(|url| values.listen.push(url))),
     Setting::new("host", LISTENING, "HOST", "Host name or address to listen on")
+        .details("The server listens on every address of a name.")
         .default(DefaultValue::Text(DEFAULT_HOST))
         .hint(ValueHint::Hostname)
         .conflicts(&["listen"])
         .set(|values, text| {
-            let host = parse(non_empty(text)?, |text| Ok(text.to_owned()));
+            let host = parse(non_empty(text)?, |text| {
+                parse_host(text).map_err(|error| error.to_string())
+            });
             host.map(|host| values.host = host)
         }),
     Setting::new("port", LISTENING, "PORT", "TCP port to listen on; 0 selects any free port")
@@ -238,6 +242,9 @@ pub(super) static SETTINGS: [Setting; 18] = [
 ];
 
 const LISTEN_DETAILS: &str = "\
+A host name is every address of it. A link-local address has the name of its interface: tcp://[fe80::1%eth0]:7. \
+A Unix socket without a file, in the abstract namespace, is unix:@NAME; every process can connect to it.
+
 Parameters after a ?, joined by &, apply to this listener only. protocol, max-connections, idle-timeout, \
 write-timeout and proxy-timeout override the settings of these names. v6only=yes excludes IPv4 from [::]. mode=660 sets the \
 permissions of a Unix socket. proxy=required expects a PROXY header at the start of each connection; use it \

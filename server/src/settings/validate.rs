@@ -5,14 +5,17 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use common::endpoint::Endpoint;
+use common::endpoint::{Endpoint, HostPort, split_zone};
 
 use super::{
     diagnostic::Diagnostic,
     settings::Settings,
     values::{Switch, Values},
 };
-use crate::config::{Listener, ListenerOptions};
+use crate::{
+    config::{Listener, ListenerOptions},
+    logging::Destination,
+};
 
 /// Returns the contradictions, each at the setting that comes later.
 pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
@@ -21,6 +24,7 @@ pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
     let listeners: Vec<_> = values.listen.iter().map(|url| url.listener(&defaults)).collect();
     let mut errors = unreachable_limits(settings, values, &listeners);
     errors.extend(conflicting_addresses(settings, values, &listeners));
+    errors.extend(log_file_at_socket(settings, values, &listeners));
     errors
 }
 
@@ -62,17 +66,46 @@ fn conflicting_addresses(
     conflicts.collect()
 }
 
+/// A log file that has the path of a Unix socket.
+fn log_file_at_socket(
+    settings: &Settings,
+    values: &Values,
+    listeners: &[Listener],
+) -> Option<Diagnostic> {
+    let Destination::File(log) = &values.log_file else { return None };
+    let is_log = |listener: &&Listener| matches!(&listener.endpoint, Endpoint::Unix(path) if normalize(path) == normalize(log));
+    let listener = listeners.iter().find(is_log)?;
+    let message = format!("'log-file' has the path of the listener {}", listener.endpoint);
+    Some(Diagnostic { origin: settings.origin("log-file", 0), message })
+}
+
 fn conflict(earlier: &Listener, later: &Listener, is_shared: bool) -> Option<String> {
     let (one, other) = (&earlier.endpoint, &later.endpoint);
     match (one, other) {
         // Port 0 is a different free port for each.
         (Endpoint::Tcp(at) | Endpoint::Udp(at), _) if at.port == 0 => None,
         _ if one == other => Some(format!("{other} is configured twice")),
-        (Endpoint::Unix(path), Endpoint::Unix(same)) if normalize(path) == normalize(same) => {
+        _ if is_same_place(one, other) => {
             Some(format!("{other} is configured twice, also as {one}"))
         }
         _ if is_shared => None,
         _ => covered(earlier, later).or_else(|| covered(later, earlier)),
+    }
+}
+
+/// Returns whether both are one address or path in two forms.
+fn is_same_place(one: &Endpoint, other: &Endpoint) -> bool {
+    // `::ffff:127.0.0.1` is 127.0.0.1; names are the same in upper and lower case.
+    let place = |at: &HostPort| match split_zone(&at.host) {
+        Some((ip, None)) => (ip.to_canonical().to_string(), at.port),
+        _ => (at.host.to_ascii_lowercase(), at.port),
+    };
+    match (one, other) {
+        (Endpoint::Tcp(one), Endpoint::Tcp(other)) | (Endpoint::Udp(one), Endpoint::Udp(other)) => {
+            place(one) == place(other)
+        }
+        (Endpoint::Unix(one), Endpoint::Unix(other)) => normalize(one) == normalize(other),
+        _ => false,
     }
 }
 
@@ -84,8 +117,8 @@ fn covered(wide: &Listener, narrow: &Listener) -> Option<String> {
     else {
         return None;
     };
-    let [wide_ip, ip] = [wide_at, at].map(|at| at.host.parse::<IpAddr>());
-    let (wide_ip, ip) = (wide_ip.ok()?, ip.ok()?.to_canonical());
+    let [wide_ip, ip] = [wide_at, at].map(|at| Some(split_zone(&at.host)?.0.to_canonical()));
+    let (wide_ip, ip) = (wide_ip?, ip?);
     if wide_at.port != at.port || !wide_ip.is_unspecified() {
         return None;
     }

@@ -64,13 +64,14 @@ const SERVICES: [u16; 30] = [
     11211, // memcached
 ];
 
-/// The policy of one UDP listener, for all its workers.
+/// The policy of one address of a UDP listener, for all its workers.
 #[derive(Debug)]
 pub(crate) struct UdpPolicy {
     /// The address as the log names it.
     pub(crate) address: String,
     pub(crate) port: u16,
-    rate_limit: RateLimit,
+    /// The limit of all addresses of the listener.
+    rate_limit: Arc<RateLimit>,
     refusals: [Mutex<LogThrottle>; DatagramRefusal::KINDS],
     failures: Mutex<LogThrottle>,
     is_closing: AtomicBool,
@@ -82,11 +83,20 @@ pub(crate) struct UdpPolicy {
 
 impl UdpPolicy {
     pub(crate) fn new(address: String, port: u16, rate: Option<NonZeroU32>) -> Self {
+        Self::with_rate_limit(address, port, Arc::new(RateLimit::new(rate, Instant::now())))
+    }
+
+    /// Returns the policy for another address of the same listener.
+    pub(crate) fn at_address(&self, address: String, port: u16) -> Self {
+        Self::with_rate_limit(address, port, Arc::clone(&self.rate_limit))
+    }
+
+    fn with_rate_limit(address: String, port: u16, rate_limit: Arc<RateLimit>) -> Self {
         let throttle = || Mutex::new(LogThrottle::new(LOG_THROTTLE));
         Self {
             address,
             port,
-            rate_limit: RateLimit::new(rate, Instant::now()),
+            rate_limit,
             refusals: std::array::from_fn(|_| throttle()),
             failures: throttle(),
             is_closing: AtomicBool::new(false),

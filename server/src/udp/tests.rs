@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
     net::{Ipv6Addr, SocketAddr, UdpSocket as Peer},
+    num::NonZeroUsize,
     sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
@@ -21,11 +22,11 @@ use super::{
 };
 use crate::{
     config::{
-        Listener, Spin,
+        Config, Listener, Spin,
         limits::{DRAIN_DATAGRAMS, READ_BUFFER, TURN_DATAGRAMS},
     },
     connection::{Incoming, Socket, Turn, TurnContext},
-    listener::{BoundListener, bind},
+    listener::{Address, BindError, Binder, BoundListener},
     shared::{Phase, SharedState, fixture::shared_state},
     telemetry::{Recorder, Stats, WorkerCounters},
     worker::Worker,
@@ -305,8 +306,15 @@ fn with_workers_after(
     shared.counters.stats()
 }
 
+fn bind(endpoint: &Endpoint) -> Result<BoundListener, BindError> {
+    let mut config = Config::default();
+    config.workers = NonZeroUsize::new(WORKERS).unwrap();
+    let addresses = Address::resolve(endpoint)?;
+    Binder::new(&config).bind(&Listener::new(endpoint.clone()), &addresses, None).remove(0)
+}
+
 fn listener(endpoint: &Endpoint) -> UdpListener {
-    let bound = bind(&Listener::new(endpoint.clone()), false, WORKERS);
+    let bound = bind(endpoint);
     let Ok(BoundListener::Udp(listener)) = bound else { panic!("{bound:?}") };
     listener
 }
@@ -364,7 +372,7 @@ fn listeners_open_and_close_while_workers_run() {
             assert_eq!(echo(peer, b"before"), b"before");
         }
         assert!(shared.counters.workers.iter().all(|worker| worker.datagrams.get() > 0));
-        let in_use = bind(&Listener::new(endpoint.clone()), false, WORKERS).unwrap_err();
+        let in_use = bind(&endpoint).unwrap_err();
         assert!(in_use.to_string().contains("in use"), "{in_use}");
 
         for peer in &peers {

@@ -48,7 +48,7 @@ pub(crate) struct WorkerConfig {
 pub(crate) enum Server {
     /// TCP stream.
     Tcp(SocketAddr),
-    /// Unix stream. The path may not be UTF-8: JSON holds its bytes.
+    /// Unix stream, by its path, or by a NUL and its abstract name. It may not be UTF-8: JSON holds its bytes.
     Unix(OsString),
     /// UDP datagrams.
     Udp(SocketAddr),

@@ -1,0 +1,306 @@
+//! The parser of URLs. It splits the query into names and values; the server's listeners define their meaning.
+
+use std::{
+    borrow::Cow,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    str::FromStr,
+};
+
+use fluent_uri::{
+    Uri,
+    component::{Authority, Host},
+    pct_enc::{
+        EStr,
+        encoder::{Path, Query, RegName},
+    },
+};
+use thiserror::Error;
+
+use super::{
+    Endpoint, HostPort, SOCKET_PATH,
+    host::{HostError, parse_host},
+};
+use crate::{escape::Escaped, protocol::DEFAULT_PORT};
+
+/// Endpoint and query of a URL.
+///
+/// ```
+/// use common::endpoint::{Endpoint, HostPort, Url};
+///
+/// let url: Url = "tcp://[::1]:7?v6only=yes".parse()?;
+/// assert_eq!(url.endpoint, Endpoint::Tcp(HostPort { host: "::1".into(), port: 7 }));
+/// assert_eq!(url.query, [("v6only".to_owned(), "yes".to_owned())]);
+/// assert_eq!(url.endpoint.to_string(), "tcp://[::1]:7");
+/// # Ok::<(), common::endpoint::UrlError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    /// Address.
+    pub endpoint: Endpoint,
+    /// Names and values of the query, in their order. A name without `=` has an empty value.
+    pub query: Vec<(String, String)>,
+}
+
+/// Error in a URL, with a message for its author.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UrlError {
+    /// The text is no URL, or its scheme is unknown.
+    #[error("expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH")]
+    Form,
+    /// `tcp://:7`
+    #[error(
+        "the host is missing; 0.0.0.0 is every IPv4 address of this machine, [::] every address"
+    )]
+    NoHost,
+    /// `tcp://[fe80::1]:7`
+    #[error("invalid host '{shown}': {1}", shown = Escaped(.0.as_bytes()))]
+    Host(String, HostError),
+    /// `tcp://host:99999`
+    #[error("invalid port '{0}': expected a number from 0 to 65535")]
+    Port(String),
+    /// `tcp://host:7/path`
+    #[error("unexpected '{0}' after the port")]
+    Path(String),
+    /// `unix://run/echo.sock`
+    #[error("the path needs three slashes before it: unix:///{0}")]
+    Slashes(String),
+    /// `unix://`
+    #[error("the path of the socket is missing, as in unix:///run/echo.sock")]
+    NoPath,
+    /// `unix:/run/`
+    #[error("'{0}' names a directory; the path of a socket names a file in it")]
+    Directory(String),
+    /// `unix:/a%00b`
+    #[error("a path has no NUL byte (%00)")]
+    Nul,
+    /// A path or a name over the limit.
+    #[error("the path is too long for a socket: it has {0} bytes, the maximum is {SOCKET_PATH}")]
+    TooLong(usize),
+    /// `unix:@`
+    #[error("the name of the abstract socket is missing, as in unix:@echo")]
+    NoName,
+    /// `unix://@name`
+    #[error("an abstract socket is written without slashes: unix:{0}")]
+    AbstractSlashes(String),
+    /// `tcp://host?name=%ff`
+    #[error("'{0}' is not UTF-8")]
+    Utf8(String),
+}
+
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(typed: &str) -> Result<Self, UrlError> {
+        let (typed, zone) = take_zone(typed);
+        let uri = Uri::parse(&*typed).map_err(|_| UrlError::Form)?;
+        let endpoint = match &uri.scheme().as_str().to_ascii_lowercase()[..] {
+            "tcp" => Endpoint::Tcp(host_port(uri.authority(), uri.path(), zone)?),
+            "udp" => Endpoint::Udp(host_port(uri.authority(), uri.path(), zone)?),
+            "unix" => unix(uri.authority(), uri.path())?,
+            _ => return Err(UrlError::Form),
+        };
+        if uri.fragment().is_some() {
+            return Err(UrlError::Form);
+        }
+        Ok(Self { endpoint, query: uri.query().map_or(Ok(Vec::new()), parameters)? })
+    }
+}
+
+/// Splits a URL into one without a zone, and the zone, which RFC 3986 does not have.
+fn take_zone(typed: &str) -> (Cow<'_, str>, Option<String>) {
+    let split = || {
+        let (scheme, rest) = typed.split_once("://[")?;
+        let (address, rest) = rest.split_once(']')?;
+        let (address, zone) = address.split_once('%')?;
+        Some((format!("{scheme}://[{address}]{rest}"), zone))
+    };
+    let Some((url, zone)) = split() else { return (typed.into(), None) };
+    // With an encoded percent sign, as in RFC 6874, the name is encoded too. The interface with the number 25 is %25.
+    let encoded = zone.strip_prefix("25").and_then(EStr::<RegName>::new);
+    let encoded = encoded.filter(|zone| !zone.is_empty());
+    let decoded = encoded.and_then(|zone| zone.decode().to_string().ok().map(Cow::into_owned));
+    (url.into(), Some(decoded.unwrap_or_else(|| zone.to_owned())))
+}
+
+fn host_port(
+    authority: Option<Authority<'_>>,
+    path: &EStr<Path>,
+    zone: Option<String>,
+) -> Result<HostPort, UrlError> {
+    let authority = authority.filter(|at| !at.has_userinfo()).ok_or(UrlError::Form)?;
+    let host = match (authority.host_parsed(), zone) {
+        (Host::Ipv6(address), Some(zone)) => format!("{address}%{zone}"),
+        (Host::Ipv4(address), None) => address.to_string(),
+        (Host::Ipv6(address), None) => address.to_string(),
+        (Host::RegName(name), None) => text(name.decode().to_string(), name.as_str())?,
+        _ => return Err(UrlError::Form),
+    };
+    let host = parse_host(&host).map_err(|error| match error {
+        HostError::Missing => UrlError::NoHost,
+        error => UrlError::Host(host, error),
+    })?;
+    let port = match authority.port().map(EStr::as_str) {
+        None | Some("") => DEFAULT_PORT,
+        Some(port) => port.parse().map_err(|_| UrlError::Port(port.to_owned()))?,
+    };
+    match path.as_str() {
+        "" | "/" => Ok(HostPort { host, port }),
+        more => Err(UrlError::Path(more.to_owned())),
+    }
+}
+
+fn unix(authority: Option<Authority<'_>>, path: &EStr<Path>) -> Result<Endpoint, UrlError> {
+    match authority.map(|at| at.as_str()) {
+        None | Some("") => {}
+        Some(name) if name.starts_with('@') => {
+            return Err(UrlError::AbstractSlashes(format!("{name}{path}")));
+        }
+        Some(directory) => return Err(UrlError::Slashes(format!("{directory}{path}"))),
+    }
+    let bytes = path.decode().to_bytes();
+    if bytes.contains(&0) {
+        return Err(UrlError::Nul);
+    }
+    let name = bytes.strip_prefix(b"@");
+    match name.unwrap_or(&bytes) {
+        b"" if name.is_some() => return Err(UrlError::NoName),
+        b"" | b"/" => return Err(UrlError::NoPath),
+        long if long.len() > SOCKET_PATH => return Err(UrlError::TooLong(long.len())),
+        _ => {}
+    }
+    if let Some(name) = name {
+        return Ok(Endpoint::Abstract(OsStr::from_bytes(name).to_owned()));
+    }
+    if matches!(bytes.rsplit(|&byte| byte == b'/').next(), Some(b"" | b"." | b"..")) {
+        return Err(UrlError::Directory(path.as_str().to_owned()));
+    }
+    Ok(Endpoint::Unix(OsString::from_vec(bytes.into_owned()).into()))
+}
+
+fn parameters(query: &EStr<Query>) -> Result<Vec<(String, String)>, UrlError> {
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, EStr::EMPTY));
+            let name = text(name.decode().to_string(), part.as_str())?;
+            Ok((name, text(value.decode().to_string(), part.as_str())?))
+        })
+        .collect()
+}
+
+fn text<T: Into<String>, E>(decoded: Result<T, E>, typed: &str) -> Result<String, UrlError> {
+    decoded.map(Into::into).map_err(|_| UrlError::Utf8(typed.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> Result<Endpoint, UrlError> {
+        url.parse().map(|url: Url| url.endpoint)
+    }
+
+    fn at(host: &str, port: u16) -> HostPort {
+        HostPort { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn parses_and_prints_every_kind_of_endpoint() {
+        for (url, endpoint) in [
+            ("tcp://127.0.0.1:65432", Endpoint::Tcp(at("127.0.0.1", 65432))),
+            ("TCP://echo.example.com:7/", Endpoint::Tcp(at("echo.example.com", 7))),
+            ("tcp://[::1]", Endpoint::Tcp(at("::1", DEFAULT_PORT))),
+            ("udp://0.0.0.0:0", Endpoint::Udp(at("0.0.0.0", 0))),
+            ("unix:///run/echo.sock", Endpoint::Unix("/run/echo.sock".into())),
+            ("unix:///tmp/a%20b", Endpoint::Unix("/tmp/a b".into())),
+            ("unix:echo.sock", Endpoint::Unix("echo.sock".into())),
+            ("unix:./@echo", Endpoint::Unix("./@echo".into())),
+            ("unix:/@echo", Endpoint::Unix("/@echo".into())),
+            ("unix:@echo", Endpoint::Abstract("echo".into())),
+            ("unix:@a/b@c%20d", Endpoint::Abstract("a/b@c d".into())),
+            ("tcp://[fe80::1%lo]:7", Endpoint::Tcp(at("fe80::1%lo", 7))),
+            ("tcp://[fe80::1%25lo]:7", Endpoint::Tcp(at("fe80::1%lo", 7))),
+            ("udp://[FE80::0001%25a%2Db]", Endpoint::Udp(at("fe80::1%a-b", DEFAULT_PORT))),
+            ("tcp://[fe80::1%25]:7", Endpoint::Tcp(at("fe80::1%25", 7))),
+            ("tcp://[fe80::1%3]:7", Endpoint::Tcp(at("fe80::1%3", 7))),
+        ] {
+            assert_eq!(parsed(url).as_ref(), Ok(&endpoint), "{url}");
+        }
+        for url in [
+            "tcp://[::1]:7",
+            "udp://localhost:7",
+            "unix:///run/echo.sock",
+            "unix:a/b",
+            "unix:@a",
+            "tcp://[fe80::1%lo]:7",
+        ] {
+            assert_eq!(parsed(url).unwrap().to_string(), url);
+        }
+    }
+
+    #[test]
+    fn names_the_error_in_a_url() {
+        for (url, error) in [
+            ("", UrlError::Form),
+            ("localhost:7", UrlError::Form),
+            ("127.0.0.1:7", UrlError::Form),
+            ("http://localhost", UrlError::Form),
+            ("tcp:localhost:7", UrlError::Form),
+            ("tcp://me@localhost", UrlError::Form),
+            ("tcp://localhost#x", UrlError::Form),
+            ("tcp://a b:7", UrlError::Form),
+            ("tcp://::1:7", UrlError::Form),
+            ("tcp://:7", UrlError::NoHost),
+            ("tcp://localhost:65536", UrlError::Port("65536".to_owned())),
+            ("tcp://localhost:7/echo", UrlError::Path("/echo".to_owned())),
+            (
+                "tcp://[fe80::1]:7",
+                UrlError::Host("fe80::1".into(), HostError::NoZone("fe80::1".parse().unwrap())),
+            ),
+            ("tcp://[::1%lo]:7", UrlError::Host("::1%lo".into(), HostError::Zone("lo".into()))),
+            (
+                "tcp://[fe80::1%a%2Fb]:7",
+                UrlError::Host("fe80::1%a%2Fb".into(), HostError::Interface("a%2Fb".into())),
+            ),
+            (
+                "tcp://[fe80::1%25a%2Fb]:7",
+                UrlError::Host("fe80::1%a/b".into(), HostError::Interface("a/b".into())),
+            ),
+            ("tcp://a%20b:7", UrlError::Host("a b".into(), HostError::Form)),
+            ("tcp://a%00b:7", UrlError::Host("a\0b".into(), HostError::Form)),
+            ("tcp://127.0.0.1%lo:7", UrlError::Form),
+            ("unix:///a%00b", UrlError::Nul),
+            ("unix:@a%00b", UrlError::Nul),
+            ("unix:@", UrlError::NoName),
+            ("unix://@echo", UrlError::AbstractSlashes("@echo".to_owned())),
+            ("unix:///run/", UrlError::Directory("/run/".to_owned())),
+            ("unix:..", UrlError::Directory("..".to_owned())),
+            ("unix://run/echo.sock", UrlError::Slashes("run/echo.sock".to_owned())),
+            ("unix://", UrlError::NoPath),
+            ("unix:///", UrlError::NoPath),
+            ("tcp://localhost?a=%ff", UrlError::Utf8("a=%ff".to_owned())),
+        ] {
+            assert_eq!(parsed(url), Err(error), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_or_a_name_over_the_maximum_length_is_refused() {
+        for prefix in ["unix:/", "unix:@"] {
+            let file = usize::from(prefix.ends_with('/'));
+            let url = |len: usize| format!("{prefix}{}", "x".repeat(len - file));
+            assert!(parsed(&url(107)).is_ok());
+            assert_eq!(parsed(&url(108)), Err(UrlError::TooLong(108)));
+        }
+        // Bytes count, not their escapes in the URL.
+        assert!(parsed(&format!("unix:/{}", "%20".repeat(106))).is_ok());
+    }
+
+    #[test]
+    fn parses_a_query_into_names_and_values_in_order() {
+        let url: Url = "tcp://localhost?b=1&a=%32&flag&c=d=e&".parse().unwrap();
+        let query: Vec<_> = url.query.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        assert_eq!(query, [("b", "1"), ("a", "2"), ("flag", ""), ("c", "d=e")]);
+    }
+}
