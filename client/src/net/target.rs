@@ -121,7 +121,12 @@ impl Target {
 
     /// Returns the text of one of the endpoint's addresses.
     pub(crate) fn show(&self, address: &SockAddr) -> String {
-        address.as_socket().map_or_else(|| self.to_string(), |address| address.to_string())
+        match (&self.endpoint, address.as_socket()) {
+            // The system knows the number of the network interface, and the user its name.
+            (Endpoint::Tcp(at) | Endpoint::Udp(at), _) if at.host.contains('%') => at.to_string(),
+            (_, Some(address)) => address.to_string(),
+            (_, None) => self.to_string(),
+        }
     }
 
     /// Returns the reason for which the endpoint cannot be reached, from the system's error.

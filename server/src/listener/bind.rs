@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
-use common::endpoint::Endpoint;
+use common::{endpoint::Endpoint, reason::reason};
 use log::warn;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
@@ -142,15 +142,16 @@ pub(crate) fn without_missing<T>(
     for result in results {
         match result {
             Ok(bound) => found.push(bound),
-            Err(error) if error.is_missing_address() => missing.push(error),
+            Err(error) if error.missing_address().is_some() => missing.push(error),
             Err(error) => return Err(error),
         }
     }
     if found.is_empty() && !has_others {
         return missing.pop().map_or(Ok(found), Err);
     }
-    for error in missing {
-        warn!(event = "not-listening"; "{error}; the other addresses of the name are open");
+    for (address, error) in missing.iter().filter_map(BindError::missing_address) {
+        warn!(event = "not-listening", address:% = address;
+            "Not listening on {address}: {}; the other addresses of its name are open", reason(error));
     }
     Ok(found)
 }

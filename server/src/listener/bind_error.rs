@@ -84,15 +84,14 @@ impl BindError {
         }
     }
 
-    /// Returns whether this machine does not have the address, or no address of its family.
-    pub(crate) fn is_missing_address(&self) -> bool {
-        match self {
-            Self::Listen { cause, .. } | Self::Receive { cause, .. } => matches!(
-                Errno::from_io_error(cause),
-                Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)
-            ),
-            _ => false,
-        }
+    /// Returns the address and the error of the system, if this machine does not have the address, or none of its
+    /// family.
+    pub(crate) fn missing_address(&self) -> Option<(&HostPort, &io::Error)> {
+        let (Self::Listen { addr, cause } | Self::Receive { addr, cause }) = self else {
+            return None;
+        };
+        let errno = Errno::from_io_error(cause);
+        matches!(errno, Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)).then_some((addr, cause))
     }
 
     /// Returns the address that is in use, as an endpoint.

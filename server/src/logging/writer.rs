@@ -164,3 +164,24 @@ impl Writer {
 fn own(stream: BorrowedFd<'_>) -> Option<File> {
     stream.try_clone_to_owned().ok().map(File::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logging::options::Overflow;
+
+    #[test]
+    fn a_line_about_lost_records_that_is_lost_too_is_not_counted() {
+        let queue = Arc::new(LogQueue::new(Overflow::Block));
+        // A file that is open for reading takes no byte.
+        let file = File::open("/dev/null").unwrap();
+        let target = Target::File { file, path: "/dev/null".into() };
+        let mut writer = Writer::new(Arc::clone(&queue), target);
+        batch::defer();
+        assert!(!writer.write_records("one\ntwo\n"));
+        // The record that `log_dropped` makes, since no logger is installed here.
+        batch::add(&queue, &format_args!("2 log records could not be written and are lost"));
+        writer.log_dropped();
+        assert_eq!(queue.take_dropped(), 2);
+    }
+}
