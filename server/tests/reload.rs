@@ -4,7 +4,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{TcpStream, UdpSocket},
+    net::{TcpListener, TcpStream, UdpSocket},
     num::NonZeroU32,
     os::unix::net::UnixStream,
     thread,
@@ -41,6 +41,21 @@ impl RunningServer {
         };
         let (addr, handle) = (addr.clone(), server.handle());
         Self { config, addr, handle, thread: thread::spawn(|| server.run()) }
+    }
+
+    /// Starts a server on 127.0.0.1, at a port that no program uses at another address of this machine either.
+    fn start_at_a_port_without_other_sockets() -> Self {
+        loop {
+            let probe = TcpListener::bind("0.0.0.0:0").unwrap();
+            let port = probe.local_addr().unwrap().port();
+            drop(probe);
+            let mut config = Config::default();
+            config.listeners = vec![Listener::tcp("127.0.0.1", port)];
+            // Another program may have taken the port meanwhile.
+            if Server::bind(config.clone()).is_ok() {
+                return Self::start_with(config);
+            }
+        }
     }
 
     fn connect(&self) -> TcpStream {
@@ -105,14 +120,17 @@ fn changed_options_apply_to_new_connections() {
     assert_eq!(server.shut_down().connections, 2);
 }
 
+/// The new listener has the same address in its IPv6 form. All addresses, `0.0.0.0`, would need a port that no other
+/// program uses at any address of this machine.
 #[test]
 fn a_new_listener_takes_over_the_port_of_a_closed_one() {
     let server = RunningServer::start();
     let before = server.connect();
     let mut config = server.config.clone();
-    config.listeners = vec![Listener::tcp("0.0.0.0", server.addr.port)];
-    server.handle.reload(&config).unwrap();
-    assert_eq!(echo(server.connect(), b"wildcard"), b"wildcard");
+    config.listeners = vec![Listener::tcp("::ffff:127.0.0.1", server.addr.port)];
+    let reloaded = server.handle.reload(&config).unwrap();
+    assert!(reloaded.failed.is_empty(), "{reloaded:?}");
+    assert_eq!(echo(server.connect(), b"taken over"), b"taken over");
     assert_eq!(echo(&before, b"still connected"), b"still connected");
     drop(before);
     assert_eq!(server.shut_down().connections, 2);
@@ -190,10 +208,10 @@ fn a_udp_listener_opens_and_closes_on_the_port_of_a_tcp_listener() {
 
 #[test]
 fn a_listener_that_fails_after_the_others_changed_is_reported_and_tried_again() {
-    let server = RunningServer::start();
+    let server = RunningServer::start_at_a_port_without_other_sockets();
     // The wildcard address needs the port of the listener that closes, and another socket has it as well.
     let port = server.addr.port;
-    let blocking = std::net::TcpListener::bind(("127.0.0.2", port)).unwrap();
+    let blocking = TcpListener::bind(("127.0.0.2", port)).unwrap();
     let mut config = server.config.clone();
     config.listeners = vec![Listener::tcp("0.0.0.0", port)];
     let reloaded = server.handle.reload(&config).unwrap();
@@ -254,7 +272,7 @@ fn an_ended_server_leaves_no_socket_bound_while_its_handle_lives() {
     for endpoint in endpoints {
         match endpoint {
             Endpoint::Tcp(at) => {
-                drop(std::net::TcpListener::bind((&at.host[..], at.port)).unwrap());
+                drop(TcpListener::bind((&at.host[..], at.port)).unwrap());
             }
             Endpoint::Udp(at) => drop(UdpSocket::bind((&at.host[..], at.port)).unwrap()),
             Endpoint::Unix(_) | Endpoint::Abstract(_) => {

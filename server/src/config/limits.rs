@@ -167,8 +167,10 @@ pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Maximum time for which a reload waits for the acceptor to open and close listeners. The acceptor only has
-/// to accept the connections in their backlogs.
-pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
+/// to accept the connections in their backlogs; on an overloaded machine, or while the server starts, its thread may
+/// not run for a while. A listener that needs the port of another is bound after this time at the latest, and fails
+/// if that is still open.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum time for which a server waits for the lock on the directory of a Unix socket. Another server that
 /// starts holds the lock for far less.
