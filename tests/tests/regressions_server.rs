@@ -270,6 +270,8 @@ fn config_check_refuses_the_hosts_and_paths_with_which_no_server_starts() {
         ("listen = ['unix:/run/a']\nlog-file = '/run/./a'", "has the path of the listener"),
         ("log-file = \"/tmp/a\\u0000b\"", "a path has no NUL byte"),
         ("log-file = '/tmp/'", "it names a directory"),
+        ("workers = 99999999", "the maximum is 10000"),
+        ("host = '256.0.0.1'", "it is neither a host name nor an address"),
         ("idle-timeout = '5M'", "the unit 'M' is not one of ns, us, ms, s, m, h, d, w"),
         ("drain-timeout = '1y'", "the unit 'y' is not one of"),
     ] {

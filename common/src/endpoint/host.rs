@@ -107,13 +107,23 @@ fn parse_name(name: &str) -> Result<String, HostError> {
         |char: char| char.is_whitespace() || char.is_control() || "/\\@?#[]%\"'<>".contains(char);
     if name.is_empty() {
         Err(HostError::Missing)
-    } else if name.contains(is_impossible) {
+    } else if name.contains(is_impossible) || is_wrong_ipv4(name) {
         Err(HostError::Form)
     } else if name.len() > MAX_NAME {
         Err(HostError::TooLong(name.len()))
     } else {
         Ok(name.to_owned())
     }
+}
+
+/// Returns whether this is an IPv4 address with a number over 255, such as `256.0.0.1`. Other forms, such as `127.1`, are
+/// for the resolver to judge.
+fn is_wrong_ipv4(name: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<_> = name.split('.').collect();
+    parts.len() == 4
+        && parts.iter().all(|part| is_number(part))
+        && parts.iter().any(|part| part.parse().is_ok_and(|number: u64| number > 255))
 }
 
 fn parse_ipv6(typed: &str) -> Result<String, HostError> {
@@ -152,6 +162,8 @@ mod tests {
             ("a_b-c.1", "a_b-c.1"),
             ("bücher.example", "bücher.example"),
             ("127.0.0.1", "127.0.0.1"),
+            ("127.1", "127.1"),
+            ("256.0.0.1.example.com", "256.0.0.1.example.com"),
             ("0:0:0:0:0:0:0:1", "::1"),
             ("[::]", "::"),
             ("fe80::1%lo", "fe80::1%lo"),
@@ -177,6 +189,7 @@ mod tests {
             ("a b", Form),
             ("a\0b", Form),
             ("a/b", Form),
+            ("256.0.0.1", Form),
             ("localhost%lo", Form),
             ("[::1", Form),
             ("[localhost]", Form),

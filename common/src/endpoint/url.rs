@@ -18,7 +18,7 @@ use fluent_uri::{
 use thiserror::Error;
 
 use super::{
-    Endpoint, HostPort, SOCKET_PATH,
+    endpoint::{Endpoint, HostPort, SOCKET_PATH},
     host::{HostError, parse_host},
 };
 use crate::{escape::Escaped, protocol::DEFAULT_PORT};

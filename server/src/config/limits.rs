@@ -186,6 +186,9 @@ pub const LOG_THROTTLE: Duration = Duration::from_secs(1);
 /// the acceptor's poll and waker, the signal pipe, the log file, and a reserve for files that libraries open.
 pub const OWN_DESCRIPTORS: usize = 16;
 
+/// Maximum number of workers of the program, far more than a machine has cores.
+pub const WORKERS: usize = 10_000;
+
 /// Descriptors of each worker: its poll and its waker.
 pub const WORKER_DESCRIPTORS: usize = 2;
 

@@ -12,6 +12,7 @@ use common::{
 
 use super::values::{
     LogLevel, Values, choice, log_file, non_empty, parse, port, possible_values, spin, time_limit,
+    workers,
 };
 use crate::logging::{Format, Overflow};
 
@@ -190,7 +191,7 @@ pub(super) static SETTINGS: [Setting; 18] = [
         .needs_restart()
         .form(Form::Number)
         .default(DefaultValue::Unset("one per core"))
-        .set(|values, text| parse(text, at_least_one).map(|value| values.workers = Some(value))),
+        .set(|values, text| parse(text, workers).map(|value| values.workers = Some(value))),
     Setting::new(
         "spin",
         CONNECTIONS,

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, num::NonZeroUsize, os::unix::ffi::OsStrExt as _, time::Dur
 
 use clap::{ValueEnum, builder::PossibleValue};
 use common::{
-    cli::{TimeLimit, positive_duration},
+    cli::{TimeLimit, at_least_one, positive_duration},
     endpoint::Endpoint,
     protocol::Protocol,
 };
@@ -117,6 +117,15 @@ pub(super) fn parse<T>(
 
 pub(super) fn non_empty(value: &OsStr) -> Result<&OsStr, String> {
     if value.is_empty() { Err("it is empty".to_owned()) } else { Ok(value) }
+}
+
+pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    match at_least_one(text)? {
+        workers if workers.get() > limits::WORKERS => {
+            Err(format!("the maximum is {}", limits::WORKERS))
+        }
+        workers => Ok(workers),
+    }
 }
 
 pub(super) fn port(text: &str) -> Result<u16, String> {
