@@ -97,7 +97,9 @@ fn a_host_name_is_served_at_each_of_its_addresses() {
     );
     assert_eq!(one.port(), two.port(), "a free port is the same at every address");
     let mut peers = [one, two].map(Peer::connect);
-    peers.iter_mut().for_each(|peer| peer.exchange(b"hello\n"));
+    for peer in &mut peers {
+        peer.exchange(b"hello\n");
+    }
     // The limit of the listener is that of all its addresses together.
     let mut reply = String::new();
     let mut refused = TcpStream::connect(two).expect("the socket listens");

@@ -16,7 +16,7 @@ use crate::{
     config::{Config, FixedSetting, Listener},
     listener::{
         AcceptorControl, Address, BindError, Binder, BoundListener, Command, CommandBatch, Policy,
-        Sibling, set_mode,
+        set_mode,
     },
     shared::{Phase, SharedState},
 };
@@ -99,8 +99,7 @@ impl Reloader {
         let commands = self.control.batch();
         let mut failed = Vec::new();
         for (listener, sockets) in plan.next {
-            let sibling = sockets.iter().find_map(Next::sibling);
-            let (opened, errors) = execute(listener, sockets, sibling, binder, shared, &commands);
+            let (opened, errors) = execute(listener, sockets, binder, shared, &commands);
             open.extend(opened);
             failed.extend(errors);
         }
@@ -112,15 +111,15 @@ impl Reloader {
     }
 }
 
-/// Opens and changes the sockets of a listener. `sibling`: what they share, if one is open already.
+/// Opens and changes the sockets of a listener.
 fn execute<T>(
     listener: &Listener,
     sockets: Vec<Next>,
-    sibling: Option<Sibling>,
     binder: Binder,
     shared: &SharedState<T>,
     commands: &CommandBatch<'_>,
 ) -> (Vec<OpenListener>, Vec<ListenerError>) {
+    let sibling = sockets.iter().find_map(Next::sibling);
     let (mut opened, mut errors, mut postponed) = (Vec::new(), Vec::new(), Vec::new());
     for next in sockets {
         match next {

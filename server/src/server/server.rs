@@ -174,15 +174,14 @@ fn bind_all(
     let (mut listeners, mut open) = (Vec::new(), Vec::<OpenListener>::new());
     for listener in &config.listeners {
         let is_its = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
-        let bound = match inherited.extract_if(.., is_its).next() {
-            Some(socket) => vec![(None, adopt(listener, socket).map_err(BindError::System)?)],
-            None => {
-                let addresses = Address::resolve(&listener.endpoint)?;
-                let bound = Binder::new(config).bind(listener, &addresses, None);
-                let bound = addresses.into_iter().map(Some).zip(bound);
-                let bound = bound.map(|(address, bound)| Ok((address, bound?))).collect();
-                without_missing(bound, false).map_err(|error| explain(error, &open))?
-            }
+        let bound = if let Some(socket) = inherited.extract_if(.., is_its).next() {
+            vec![(None, adopt(listener, socket).map_err(BindError::System)?)]
+        } else {
+            let addresses = Address::resolve(&listener.endpoint)?;
+            let bound = Binder::new(config).bind(listener, &addresses, None);
+            let bound = addresses.into_iter().map(Some).zip(bound);
+            let bound = bound.map(|(address, bound)| Ok((address, bound?))).collect();
+            without_missing(bound, false).map_err(|error| explain(error, &open))?
         };
         for (requested, bound) in bound {
             open.push(OpenListener::new(listener, requested, &bound));

@@ -307,8 +307,8 @@ fn with_workers_after(
 }
 
 fn bind(endpoint: &Endpoint) -> Result<BoundListener, BindError> {
-    let mut config = Config::default();
-    config.workers = NonZeroUsize::new(WORKERS).unwrap();
+    let workers = NonZeroUsize::new(WORKERS).unwrap();
+    let config = Config { workers, ..Config::default() };
     let addresses = Address::resolve(endpoint)?;
     Binder::new(&config).bind(&Listener::new(endpoint.clone()), &addresses, None).remove(0)
 }
