@@ -2,7 +2,7 @@
 //! defect that the test has found or would find again.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read as _, Write as _, pipe},
     net::{SocketAddr, SocketAddrV6, TcpStream, UdpSocket},
     os::{
@@ -396,16 +396,4 @@ fn a_datagram_with_the_last_hop_is_refused_with_a_line() {
     ));
     let (_, log) = server.terminate();
     assert!(log.contains("Answered 0 datagrams; refused 1"), "{log}");
-}
-
-/// A file that takes no byte costs the log, and not the server.
-#[test]
-fn a_log_file_on_a_full_disk_costs_no_echo() {
-    if requirements::skip_without(&[requirements::privilege(&File::open("/dev/full"))]) {
-        return;
-    }
-    let server = Launch::new(&["--log-file", "/dev/full"]).without_start_line().start();
-    server.connect().exchange(b"hello\n");
-    let (status, _) = server.terminate();
-    assert!(status.success());
 }

@@ -104,7 +104,7 @@ fn refuses_a_passed_socket_that_it_cannot_serve() {
     let socket = UnixDatagram::unbound().expect("a free descriptor");
     let connection = UnixStream::pair().expect("a free descriptor").0;
     for (passed, reason) in [
-        (std::os::fd::OwnedFd::from(connection), "it has no path; with systemd, set Accept=no"),
+        (std::os::fd::OwnedFd::from(connection), "it has no name; with systemd, set Accept=no"),
         (socket.into(), "it is not a TCP, UDP or Unix stream socket"),
     ] {
         let mut command = std::process::Command::new("sh");

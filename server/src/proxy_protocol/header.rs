@@ -33,8 +33,10 @@ pub(crate) enum Malformed {
     Line,
     #[error("it does not have two addresses and two ports, each after one space")]
     Fields,
-    #[error("'{0}' is not an address, or a source of another family")]
+    #[error("'{0}' is not an address of its family")]
     Address(String),
+    #[error("'{0}' is not an address")]
+    Destination(String),
     #[error("'{0}' is not a port")]
     Port(String),
     #[error("it is binary and its version is {0}; the only binary version is 2")]

@@ -185,7 +185,7 @@ fn a_wrong_fixed_byte_is_found_at_that_byte() {
 
 #[test]
 fn an_invalid_line_is_refused() {
-    use Malformed::{Address, Character, Fields, Line, Missing, Port, Protocol};
+    use Malformed::{Address, Character, Destination, Fields, Line, Missing, Port, Protocol};
     let line = LINES[0];
     for (part, other, reason) in [
         ("PROXY", "proxy", Missing),
@@ -207,10 +207,10 @@ fn an_invalid_line_is_refused() {
         ("203", "0203", Address("0203.0.113.7".into())),
         ("203", "256", Address("256.0.113.7".into())),
         ("203.", "", Address("0.113.7".into())),
-        ("10.0.0.1", "::1::", Address("::1::".into())),
+        ("10.0.0.1", "::1::", Destination("::1::".into())),
         ("203.0.113.7", "::1", Address("::1".into())),
         ("203.0.113.7", "unix:/run/a", Character),
-        ("10.0.0.1", "unix", Address("unix".into())),
+        ("10.0.0.1", "unix", Destination("unix".into())),
         ("10.0.0.1", "unix:/run/\x7f", Character),
         ("10.0.0.1", "unix:/run/\u{e9}", Character),
         ("10.0.0.1", "host", Character),

@@ -67,8 +67,8 @@ fn parse_addresses<Ip: FromStr + Into<IpAddr>>(
     };
     let (source, source_port) = (parse_address::<Ip>(source)?, parse_port(source_port)?);
     // The destination is not used, but must be valid.
-    if !destination.as_bytes().starts_with(UNIX) {
-        parse_address::<IpAddr>(destination)?;
+    if !destination.as_bytes().starts_with(UNIX) && destination.parse::<IpAddr>().is_err() {
+        return Err(Malformed::Destination(destination.to_owned()));
     }
     parse_port(destination_port)?;
     Ok(Some(Source::inet(source, source_port)))
