@@ -37,12 +37,16 @@ impl Declaration {
     }
 }
 
-/// Counts an event and logs it.
-pub(super) fn record(event: &impl Event, counters: &WorkerCounters) {
-    let Declaration { level, name, counter } = event.declaration();
-    if let Some(counter) = counter {
+/// Counts an event.
+pub(super) fn count(event: &impl Event, counters: &WorkerCounters) {
+    if let Some(counter) = event.declaration().counter {
         counter(counters).add(1);
     }
+}
+
+/// Logs an event.
+pub(super) fn log(event: &impl Event) {
+    let Declaration { level, name, .. } = event.declaration();
     if level <= log::STATIC_MAX_LEVEL && level <= log::max_level() {
         log::logger().log(
             &Record::builder()

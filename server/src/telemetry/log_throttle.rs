@@ -14,7 +14,7 @@ pub(crate) struct LogThrottle {
 }
 
 /// The number of lines that were suppressed since the last one, for the end of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Suppressed(u64);
 
 impl fmt::Display for Suppressed {

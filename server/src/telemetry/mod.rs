@@ -3,17 +3,17 @@
 //! Owns the events of a connection's life (text, level, JSON fields, counter), the identity and the receipt that they
 //! show, the counters of each worker, and the limit on repeated log lines. Must not know where the log goes.
 //!
-//! Read [`connection_event`] first.
+//! Read [`connection_event`] first; `recorder.rs` has the messages.
 
 mod close_reason;
 mod connection_event;
 mod connection_id;
+mod datagram_event;
 mod event;
 mod log_throttle;
 mod metrics;
 mod receipt;
 mod recorder;
-mod udp_events;
 
 pub use self::metrics::Stats;
 #[cfg(test)]
@@ -22,6 +22,7 @@ pub(crate) use self::{
     close_reason::CloseReason,
     connection_event::{ConnectionEvent, Subject},
     connection_id::ConnectionId,
+    datagram_event::DatagramEvent,
     log_throttle::{LogThrottle, Suppressed},
     metrics::Counters,
     receipt::Receipt,

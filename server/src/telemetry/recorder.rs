@@ -3,14 +3,23 @@
 //! Messages are logged here, by the macros of `log`, because most records are theirs. Measured: as [`ConnectionEvent`]s
 //! the two records of a message made it 5,406 instead of 5,225 instructions.
 
-use common::{escape::Quoted, message::Splitter, reason::reason};
+use std::{io, net::SocketAddr};
+
+use common::{
+    escape::Quoted,
+    message::{Splitter, without_newline},
+    reason::reason,
+};
 use log::{Level, debug, error, info};
 
 use super::{
     connection_event::{ConnectionEvent, OfConnection, Subject},
-    event::record,
+    datagram_event::{DatagramEvent, OfDatagram},
+    event::{count, log},
+    log_throttle::Suppressed,
     metrics::WorkerCounters,
 };
+use crate::admission::Peer;
 
 /// Logs and counts the events of one worker's connections and datagrams.
 #[derive(Debug)]
@@ -37,7 +46,18 @@ impl<'a> Recorder<'a> {
 
     /// Logs and counts an event of a connection.
     pub(crate) fn record(&self, subject: Subject<'_>, event: ConnectionEvent<'_>) {
-        record(&OfConnection { subject, event }, self.counters);
+        let event = OfConnection { subject, event };
+        count(&event, self.counters);
+        log(&event);
+    }
+
+    /// Counts an event of a datagram. Logs it if the log throttle allows it, with the number of suppressed lines.
+    pub(crate) fn record_datagram(&self, event: DatagramEvent<'_>, allowed: Option<Suppressed>) {
+        let event = OfDatagram { event, suppressed: allowed.unwrap_or_default() };
+        count(&event, self.counters);
+        if allowed.is_some() {
+            log(&event);
+        }
     }
 
     /// Counts a connection that the worker has taken.
@@ -112,6 +132,27 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Counts and logs a datagram that may be answered.
+    pub(crate) fn datagram_received(&self, from: SocketAddr, bytes: &[u8]) {
+        self.counters.datagrams.add(1);
+        self.counters.bytes_received.add(bytes.len() as u64);
+        if self.logs_messages() {
+            let (peer, text) = (Peer::remote(from), Quoted(without_newline(bytes)));
+            info!(event = "received", peer:% = peer, bytes = bytes.len();
+                "Received from {peer}: {text}");
+        }
+    }
+
+    /// Counts and logs an answer that the socket has taken.
+    pub(crate) fn datagram_echoed(&self, to: SocketAddr, bytes: &[u8]) {
+        self.sent(bytes.len());
+        if self.logs_messages() {
+            let (peer, text) = (Peer::remote(to), Quoted(without_newline(bytes)));
+            info!(event = "echoed", peer:% = peer, bytes = bytes.len();
+                "Echoed to {peer}: {text}");
+        }
+    }
+
     /// Logs the move of connections to other workers.
     #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
     pub(crate) fn migrated(&self, connections: usize) {
@@ -121,7 +162,7 @@ impl<'a> Recorder<'a> {
 
     /// Logs a socket of a listener that the poll refuses.
     #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
-    pub(crate) fn registration_failed(&self, address: &str, error: &std::io::Error) {
+    pub(crate) fn registration_failed(&self, address: &str, error: &io::Error) {
         error!(event = "not-registered", address; "Cannot serve {address}: {}", reason(error));
     }
 }

@@ -13,8 +13,10 @@ use super::{
     socket::{Arrival, DatagramSocket, Route},
 };
 use crate::{
+    admission::Peer,
     config::limits,
     connection::{Turn, TurnContext},
+    telemetry::DatagramEvent,
 };
 
 /// A UDP socket and its unsent answer.
@@ -73,7 +75,9 @@ impl UdpEchoSocket {
                 Err(error) if is_about_an_answer(&error) => {}
                 Err(error) => {
                     let allowed = self.policy.allow_failure_log(context.now);
-                    context.telemetry.datagram_not_received(&self.policy.address, &error, allowed);
+                    let address = &self.policy.address;
+                    let event = DatagramEvent::NotReceived { address, error: &error };
+                    context.telemetry.record_datagram(event, allowed);
                 }
             }
             if let Some(left) = &mut self.draining {
@@ -94,7 +98,9 @@ impl UdpEchoSocket {
             Ok(route) => route,
             Err(refusal) => {
                 let allowed = self.policy.allow_log(refusal, context.now);
-                context.telemetry.datagram_refused(arrival.from, refusal, allowed);
+                let peer = &Peer::remote(arrival.from);
+                let event = DatagramEvent::Refused { peer, refusal };
+                context.telemetry.record_datagram(event, allowed);
                 return true;
             }
         };
@@ -113,7 +119,9 @@ impl UdpEchoSocket {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
             Err(error) => {
                 let allowed = self.policy.allow_failure_log(context.now);
-                context.telemetry.datagram_not_sent(route.peer, &error, allowed);
+                let peer = &Peer::remote(route.peer);
+                let event = DatagramEvent::NotSent { peer, error: &error };
+                context.telemetry.record_datagram(event, allowed);
             }
         }
         true

@@ -14,7 +14,7 @@ use slab::Slab;
 use super::echo_socket::UdpEchoSocket;
 use crate::{
     connection::{Turn, TurnContext},
-    telemetry::Recorder,
+    telemetry::{DatagramEvent, Recorder, Suppressed},
 };
 
 /// The highest token of a UDP socket; the one above it belongs to the worker's waker.
@@ -118,7 +118,9 @@ impl UdpSocketSet {
         let turn =
             catch_unwind(AssertUnwindSafe(|| slot.echo_socket.turn(context, &self.own_ports)));
         let turn = turn.unwrap_or_else(|_| {
-            context.telemetry.datagram_panicked(&slot.echo_socket.policy.address);
+            let address = &slot.echo_socket.policy.address;
+            let event = DatagramEvent::Panicked { address };
+            context.telemetry.record_datagram(event, Some(Suppressed::default()));
             Turn::Again
         });
         let registered = match turn {
