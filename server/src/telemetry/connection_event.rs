@@ -113,17 +113,10 @@ impl Event for OfConnection<'_> {
         match self.event {
             E::Connected { .. } => Declaration::new(Info, "connected"),
             E::Refused { .. } => Declaration::new(Warn, "refused").counted(|all| &all.refused),
-            E::ProxyHeaderInvalid { error: Malformed::Missing, .. } => {
-                Declaration::new(Warn, "no-header").counted(|all| &all.refused)
-            }
-            E::ProxyHeaderInvalid { .. } => {
-                Declaration::new(Warn, "bad-header").counted(|all| &all.refused)
-            }
-            E::ProxyHeaderIncomplete { .. } => {
-                Declaration::new(Warn, "cut-header").counted(|all| &all.refused)
-            }
-            E::ProxyHeaderTimedOut { .. } => {
-                Declaration::new(Warn, "late-header").counted(|all| &all.refused)
+            E::ProxyHeaderInvalid { .. }
+            | E::ProxyHeaderIncomplete { .. }
+            | E::ProxyHeaderTimedOut { .. } => {
+                Declaration::new(Warn, "proxy-header").counted(|all| &all.refused)
             }
             E::ExitRequested => Declaration::new(Info, "exit"),
             E::FrameTooLong { .. } => Declaration::new(Warn, "frame-too-long"),
@@ -132,7 +125,8 @@ impl Event for OfConnection<'_> {
             E::WriteTimedOut { .. } => Declaration::new(Warn, "write-timeout"),
             E::IdleTimedOut { .. } => Declaration::new(Info, "idle-timeout"),
             E::LingerTimedOut => Declaration::new(Debug, "linger-timeout"),
-            E::Aborted { .. } | E::DrainTimedOut { .. } => Declaration::new(Warn, "cut"),
+            E::Aborted { .. } => Declaration::new(Warn, "shutdown"),
+            E::DrainTimedOut { .. } => Declaration::new(Warn, "drain-timeout"),
             E::RegistrationFailed { .. } => Declaration::new(Error, "not-registered"),
             E::Panicked => Declaration::new(Error, "panic").counted(|all| &all.panics),
             E::ProbeClosed => Declaration::new(Debug, "probe").counted(|all| &all.probes),
@@ -148,6 +142,12 @@ impl Event for OfConnection<'_> {
             E::Connected { through: Some(through) } | E::Refused { through, .. } => {
                 visit("through", Value::from(*through));
             }
+            E::ProxyHeaderInvalid { error: Malformed::Missing, .. } => {
+                visit("fault", Value::from("missing"));
+            }
+            E::ProxyHeaderInvalid { .. } => visit("fault", Value::from("invalid")),
+            E::ProxyHeaderIncomplete { .. } => visit("fault", Value::from("incomplete")),
+            E::ProxyHeaderTimedOut { .. } => visit("fault", Value::from("timeout")),
             E::FrameTooLong { payload } => visit("bytes", Value::from(*payload)),
             E::Disconnected { reason } => visit("reason", Value::from(reason.name())),
             E::Lost { error, unsent } => {
