@@ -140,7 +140,11 @@ impl Simulation {
             let is_writable = stream.room >= WRITABLE_FROM;
             stream.blocked = !is_writable;
             self.pairs[index].edge |= is_writable;
-            self.pairs[index].moved_at = self.now;
+            let pair = &mut self.pairs[index];
+            // A turn for another reason may have sent the bytes that were blocked.
+            if pair.connection.as_ref().is_some_and(Connection::wants_write) {
+                pair.moved_at = self.now;
+            }
         }
         self.record(index, |_| format!("room for {more} more bytes"));
     }
