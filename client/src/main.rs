@@ -1,10 +1,10 @@
 //! Program `echo-client`: parses the command line, runs it, and returns the exit status.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use client::{Args, Config};
 use common::cli::{
-    parse_args,
+    parse_args, print_error,
     signals::unblock,
     status::{FAILED, SUCCESS},
     usage_error,
@@ -18,8 +18,7 @@ fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) if error.is_output_closed() => SUCCESS.into(),
         Err(error) => {
-            // Not `eprintln!`, which panics if standard error is closed.
-            let _ = writeln!(std::io::stderr(), "Error: {error}");
+            print_error(&format!("Error: {error}"));
             FAILED.into()
         }
     }

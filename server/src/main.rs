@@ -2,10 +2,10 @@
 
 mod cli;
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
-use common::cli::status;
+use common::cli::{print_error, status};
 use server::{
     Server,
     logging::{self, Destination},
@@ -26,8 +26,7 @@ fn main() -> ExitCode {
     match result {
         Ok(status) => status.into(),
         Err(error) => {
-            // If standard error is closed, the exit status still reports the failure.
-            let _ = writeln!(std::io::stderr(), "Error: {error:#}");
+            print_error(&format!("Error: {error:#}"));
             status::FAILED.into()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal as _, Stdin, Stdout, Write as _},
+    io::{self, IsTerminal as _},
     os::fd::AsFd as _,
     path::Path,
 };
@@ -12,6 +12,7 @@ use common::cli::{
     completions::{self, Shell},
     manual,
     status::{FAILED, SUCCESS},
+    stdio::stdout,
 };
 
 use super::{
@@ -20,11 +21,9 @@ use super::{
     error::{Error, Kind},
 };
 use crate::{
-    interactive, load,
-    net::target::Target,
-    ping,
+    interactive, load, ping,
     pipe::{filter, one_shot, output::Output},
-    stdio,
+    stdio::{self, write},
 };
 
 /// Runs the configured work; returns the exit status.
@@ -37,14 +36,21 @@ pub fn run(config: &Config) -> Result<u8, Error> {
 }
 
 fn dispatch(config: &Config) -> Result<u8, Kind> {
-    let (target, stdin, mut stdout) = (&config.target, io::stdin(), io::stdout());
+    let (target, mut stdout) = (&config.target, stdout());
+    let is_terminal = io::stdout().is_terminal();
     match &config.mode {
-        Mode::Interactive if stdin.is_terminal() && stdout.is_terminal() => {
+        Mode::Interactive if io::stdin().is_terminal() && is_terminal => {
             interactive::run(target, &mut stdout)?;
         }
-        Mode::Interactive => run_filter(target, &stdin, &stdout)?,
+        Mode::Interactive => {
+            // The buffer of `std` would hide input from `poll`.
+            let input = io::stdin().as_fd().try_clone_to_owned().map_err(stdio::Error::Input)?;
+            let mut output = Output::new(stdout, is_terminal);
+            filter::run(&target.connect()?, &mut File::from(input), &mut output)?;
+        }
         Mode::Messages(messages) => {
-            one_shot::run(target.connect()?, messages, &mut Output::stdout(&stdout)?)?;
+            let mut output = Output::new(stdout, is_terminal);
+            one_shot::run(target.connect()?, messages, &mut output)?;
         }
         Mode::Ping(ping) => {
             let is_perfect = ping::run(target, ping, &mut stdout)?;
@@ -52,23 +58,14 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
         }
         Mode::Load(job) => return Ok(load::run(target, job, &mut stdout)?),
         Mode::LoadWorker => load::run_worker().map_err(Kind::LoadWorker)?,
-        Mode::Completions(shell) => print_completions(*shell, &mut stdout)?,
+        Mode::Completions(shell) => print_completions(*shell)?,
         Mode::ManPages(directory) => write_man_pages(directory)?,
     }
     Ok(SUCCESS)
 }
 
-fn run_filter(target: &Target, stdin: &Stdin, stdout: &Stdout) -> Result<(), Kind> {
-    // The buffer of `std` would hide input from `poll`.
-    let input = stdin.as_fd().try_clone_to_owned().map_err(stdio::Error::Input)?;
-    let stream = target.connect()?;
-    filter::run(&stream, &mut File::from(input), &mut Output::stdout(stdout)?)?;
-    Ok(())
-}
-
-fn print_completions(shell: Shell, stdout: &mut Stdout) -> Result<(), stdio::Error> {
-    let script = completions::script(shell, Args::command());
-    stdout.write_all(&script).and_then(|()| stdout.flush()).map_err(stdio::Error::from_write)
+fn print_completions(shell: Shell) -> Result<(), stdio::Error> {
+    write(&mut stdout(), &completions::script(shell, Args::command()))
 }
 
 fn write_man_pages(directory: &Path) -> Result<(), Kind> {

@@ -9,7 +9,7 @@
 //! until the reader continues.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind as Io, Read, Write},
     os::fd::AsFd,
     time::Duration,
 };
@@ -114,7 +114,7 @@ impl Filter<'_, '_> {
 
     fn read_input(&mut self, input: &mut (impl Read + AsFd)) -> Result<(), Error> {
         let max = self.window.capacity().min(CHUNK);
-        let count = input.read(&mut self.buffer[..max]).map_err(stdio::Error::Input)?;
+        let Some(count) = read(input, &mut self.buffer[..max])? else { return Ok(()) };
         if self.window.missing() == 0 {
             self.stall = self.stream.deadline();
         }
@@ -133,7 +133,17 @@ fn has_more(input: &mut (impl Read + AsFd)) -> Result<bool, Error> {
     let mut fds = [PollFd::new(input, PollFlags::IN)];
     poll(&mut fds, Deadline::after(Duration::ZERO)).map_err(stdio::Error::Input)?;
     let is_ready = !fds[0].revents().is_empty();
-    Ok(is_ready && input.read(&mut [0]).map_err(stdio::Error::Input)? > 0)
+    Ok(is_ready && read(input, &mut [0])?.is_some_and(|count| count > 0))
+}
+
+/// Reads input that `poll` has reported; returns `None` if there is none: another process that shares the input
+/// may have read it first. In blocking mode the read would wait for more.
+fn read(input: &mut impl Read, buffer: &mut [u8]) -> Result<Option<usize>, Error> {
+    match input.read(buffer) {
+        Ok(count) => Ok(Some(count)),
+        Err(error) if matches!(error.kind(), Io::WouldBlock | Io::Interrupted) => Ok(None),
+        Err(error) => Err(stdio::Error::Input(error).into()),
+    }
 }
 
 /// Receives the rest of a goodbye, and nothing else, until the server closes.
@@ -224,6 +234,16 @@ mod tests {
         let (output, result) = filter(&Stream::new(ours, SHORT), b"one\n");
         assert_eq!(result, Err("No reply from the server within 20ms".to_owned()));
         assert_eq!(output, b"");
+    }
+
+    /// Input that another process reads between `poll` and `read`.
+    #[test]
+    fn waits_again_if_the_reported_input_is_gone() {
+        let (mut input, mut feeder) = UnixStream::pair().unwrap();
+        input.set_nonblocking(true).unwrap();
+        assert_eq!(read(&mut input, &mut [0]).unwrap(), None);
+        feeder.write_all(b"x").unwrap();
+        assert_eq!(read(&mut input, &mut [0]).unwrap(), Some(1));
     }
 
     #[test]

@@ -2,12 +2,7 @@
 //!
 //! Must not know the server. The bytes have been checked.
 
-use std::{
-    fmt::Write as _,
-    fs::File,
-    io::{IsTerminal as _, Stdout, Write},
-    os::fd::AsFd as _,
-};
+use std::{fmt::Write as _, io::Write};
 
 use common::escape::Escaped;
 
@@ -21,19 +16,6 @@ pub(crate) struct Output<W> {
     is_terminal: bool,
     /// First bytes of a character whose last bytes have not arrived, at most three.
     partial: Vec<u8>,
-}
-
-impl Output<File> {
-    /// Opens standard output without the buffer of `std`: echoes arrive in large pieces, and each should
-    /// appear immediately.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Output`]: no descriptor is left.
-    pub(crate) fn stdout(stdout: &Stdout) -> Result<Self, Error> {
-        let sink = stdout.as_fd().try_clone_to_owned().map_err(Error::Output)?;
-        Ok(Self::new(File::from(sink), stdout.is_terminal()))
-    }
 }
 
 impl<W: Write> Output<W> {

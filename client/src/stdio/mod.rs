@@ -8,4 +8,4 @@ pub(crate) mod error;
 mod print;
 
 pub(crate) use error::Error;
-pub(crate) use print::print;
+pub(crate) use print::{print, write};

@@ -1,6 +1,7 @@
 //! Items that the command lines of both programs share. Enabled by the feature `cli`.
 //!
-//! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages, blocked signals.
+//! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages, blocked signals,
+//! non-blocking standard streams.
 //! Must not know: what a program does, or the protocol.
 //! Read first: `usage.rs`, which parses a command line and reports its errors.
 
@@ -8,8 +9,9 @@ pub mod completions;
 pub mod manual;
 pub mod signals;
 pub mod status;
+pub mod stdio;
 mod usage;
 mod values;
 
-pub use usage::{one_line, parse_args, parse_matches, usage_error};
+pub use usage::{one_line, parse_args, parse_matches, print_error, usage_error};
 pub use values::{TimeLimit, at_least_one, duration, positive_duration, time_limit};

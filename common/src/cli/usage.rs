@@ -1,13 +1,22 @@
 //! Parses a command line and reports its errors, each as one line.
 
-use std::{ffi::OsString, fmt::Write as _};
+use std::{
+    ffi::OsString,
+    fmt::Write as _,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use clap::{
     Arg, ArgMatches, Command, Parser,
     error::{ContextKind, ErrorKind},
 };
 
-use super::status;
+use crate::{escape::Escaped, reason::reason};
+
+use super::{
+    status::{self, FAILED},
+    stdio::{stderr, stdout},
+};
 
 /// Parses the arguments of the process. Exits for `--help`, `--version` and an invalid command line.
 ///
@@ -28,9 +37,36 @@ fn exit_with<Args: Parser>(error: &clap::Error) -> ! {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => print_help(error),
         _ => usage_error(&describe::<Args>(error, std::env::args_os())),
     }
+}
+
+/// Prints help or the version, and exits. Not by clap, which loses what a non-blocking output does not take.
+fn print_help(error: &clap::Error) -> ! {
+    let (help, is_error) = (error.render(), error.use_stderr());
+    let is_terminal =
+        if is_error { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let text = if is_terminal && has_color() { help.ansi().to_string() } else { help.to_string() };
+    let printed = if is_error {
+        stderr().write_all(text.as_bytes())
+    } else {
+        stdout().write_all(text.as_bytes())
+    };
+    match printed {
+        // The reader has closed the pipe after it read enough.
+        Err(failure) if failure.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&format!("Error: Could not write the output: {}", reason(&failure)));
+            std::process::exit(FAILED.into())
+        }
+        _ => std::process::exit(error.exit_code()),
+    }
+}
+
+/// Returns true if a terminal may get colors: see <https://no-color.org>.
+fn has_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// Describes an error in one line. Where a command accepts both an argument and a subcommand, clap takes a
@@ -58,12 +94,17 @@ fn without_positionals(command: Command) -> Command {
 
 /// Prints `error: MESSAGE (see --help)` and exits with status 2.
 pub fn usage_error(message: &str) -> ! {
-    // A closed standard error must not turn a usage error into a panic: the status is enough.
-    let _ = std::io::Write::write_fmt(
-        &mut std::io::stderr(),
-        format_args!("error: {message} (see --help)\n"),
-    );
+    print_error(&format!("error: {} (see --help)", Escaped(message.as_bytes())));
     std::process::exit(status::USAGE.into())
+}
+
+/// Prints the lines of an error. What a peer, a file or an argument has put into them is escaped, so that it cannot
+/// control the terminal.
+pub fn print_error(text: &str) {
+    let lines: String =
+        text.lines().map(|line| format!("{}\n", Escaped(line.as_bytes()))).collect();
+    // A closed standard error must not turn an error into a panic: the exit status is enough.
+    let _ = stderr().write_all(lines.as_bytes());
 }
 
 /// Joins the lines of clap's error, without its usage and its hint, into one line.

@@ -1,13 +1,10 @@
 //! The subcommands, which run instead of the server.
 
-use std::{
-    fmt::Display,
-    io::{self, Write as _},
-};
+use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 use clap::ArgMatches;
-use common::cli::{completions, manual, status};
+use common::cli::{completions, manual, print_error, status, stdio::stdout};
 use server::settings::{self, Diagnostics, Settings, Sources};
 
 use super::args::{self, Command, ConfigCommand};
@@ -63,14 +60,9 @@ fn valid(sources: &Sources) -> String {
 }
 
 fn print(text: &[u8]) -> anyhow::Result<u8> {
-    match io::stdout().write_all(text) {
+    match stdout().write_all(text) {
         // The reader has closed the pipe after it read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status::SUCCESS),
         written => written.context("cannot write to standard output").map(|()| status::SUCCESS),
     }
-}
-
-fn print_error(line: &dyn Display) {
-    // If standard error is closed, the exit status still reports the failure.
-    let _ = writeln!(io::stderr(), "{line}");
 }
