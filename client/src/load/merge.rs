@@ -5,11 +5,12 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read as _,
     ops::Add,
     path::{Path, PathBuf},
 };
 
-use common::reason::reason;
+use common::{cli::stdio::stdin, escape::Escaped, reason::reason};
 use serde::Deserialize;
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
         document::{ClientCpu, Part, Report, VERSION},
+        files::STANDARD,
         hlog::{self, Log},
         verdict::Verdict,
     },
@@ -29,9 +31,9 @@ use super::{
 
 /// Failure to read a file.
 #[derive(Debug, thiserror::Error)]
-#[error("Could not read {}: {reason}", .path.display())]
+#[error("Could not read {name}: {reason}")]
 pub(crate) struct Error {
-    path: PathBuf,
+    name: String,
     reason: String,
 }
 
@@ -42,19 +44,38 @@ pub(crate) struct Error {
 /// The first file that is neither a report nor a histogram log.
 pub(super) fn run(files: &[PathBuf]) -> Result<Report, Error> {
     let read = |path: &PathBuf| match read(path) {
-        Ok(report) => Ok((path.display().to_string(), report)),
-        Err(reason) => Err(Error { path: path.clone(), reason }),
+        Ok(report) => Ok((name(path), report)),
+        Err(reason) => Err(Error { name: name(path), reason }),
     };
     Ok(merge(files.iter().map(read).collect::<Result<_, _>>()?))
 }
 
-/// Reads a file; returns a phrase that describes the problem if it cannot.
-fn read(path: &Path) -> Result<Report, String> {
-    let content = fs::read(path).map_err(|error| reason(&error))?;
-    if !content.trim_ascii_start().starts_with(b"{") {
-        return hlog::read(&content).map(report_of_log);
+/// Returns the name of a file in the report.
+fn name(path: &Path) -> String {
+    if path == Path::new(STANDARD) {
+        return "standard input".to_owned();
     }
-    let Version { version } = serde_json::from_slice(&content)
+    Escaped(path.as_os_str().as_encoded_bytes()).to_string()
+}
+
+/// Reads a file; returns a phrase that describes the problem if it cannot. The phrase quotes the file, so it is
+/// escaped.
+fn read(path: &Path) -> Result<Report, String> {
+    let content = if path == Path::new(STANDARD) {
+        let mut content = Vec::new();
+        stdin().read_to_end(&mut content).map(|_| content)
+    } else {
+        fs::read(path)
+    };
+    let report = content.map_err(|error| reason(&error)).and_then(|content| parse(&content));
+    report.map_err(|reason| Escaped(reason.as_bytes()).to_string())
+}
+
+fn parse(content: &[u8]) -> Result<Report, String> {
+    if !content.trim_ascii_start().starts_with(b"{") {
+        return hlog::read(content).map(report_of_log);
+    }
+    let Version { version } = serde_json::from_slice(content)
         .map_err(|error| format!("the file is not a report of echo-client load ({error})"))?;
     if version != VERSION {
         return Err(format!(
@@ -62,7 +83,7 @@ fn read(path: &Path) -> Result<Report, String> {
              program, or merge with the program that wrote the report"
         ));
     }
-    serde_json::from_slice(&content).map_err(|error| format!("the report is incomplete ({error})"))
+    serde_json::from_slice(content).map_err(|error| format!("the report is incomplete ({error})"))
 }
 
 #[derive(Deserialize)]

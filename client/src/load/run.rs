@@ -2,7 +2,10 @@
 
 use std::{io::Write, path::PathBuf};
 
-use common::cli::status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled};
+use common::cli::{
+    status::{CLIENT_LIMITED, CONDITION, FAILED, SUCCESS, signalled},
+    stdio::stderr,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{
@@ -10,8 +13,8 @@ use super::{
     error::Error,
     find_rate, merge,
     plan::{
-        args::ReportArgs,
         job::{Job, Plan},
+        report_config::ReportConfig,
     },
     report::{document::Report, files::ReportFiles, table, verdict::Verdict},
     runner::Runner,
@@ -28,13 +31,15 @@ use crate::{
 /// The reason why there is no report, or why it could not be written. It has not been printed.
 pub(crate) fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
     let result = match job {
-        Job::Run(plan, args) => run_loads(target, plan, args, output, |runner| {
-            runner.run(plan, Progress::new(String::new(), args.quiet))
+        Job::Run(plan, config) => run_loads(target, plan, config, output, |runner| {
+            runner.run(plan, Progress::new(String::new(), config.is_quiet))
         }),
-        Job::FindRate(plan, condition, args) => run_loads(target, plan, args, output, |runner| {
-            find_rate::run(runner, plan, condition, args.quiet)
-        }),
-        Job::Merge(files, args) => run_merge(files, args, output),
+        Job::FindRate(plan, condition, config) => {
+            run_loads(target, plan, config, output, |runner| {
+                find_rate::run(runner, plan, condition, config.is_quiet)
+            })
+        }
+        Job::Merge(files, config) => run_merge(files, config, output),
     };
     match result {
         Err(error) if error.is_interrupted() => Ok(signalled(SIGINT)),
@@ -45,40 +50,49 @@ pub(crate) fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result
 fn run_loads(
     target: &Target,
     plan: &Plan,
-    args: &ReportArgs,
+    config: &ReportConfig,
     output: &mut impl Write,
     run: impl FnOnce(&Runner<'_>) -> Result<Report, Error>,
 ) -> Result<u8, Error> {
     let interrupt = Interrupt::on(&[SIGINT, SIGTERM])?;
-    let files = open(args)?;
+    let files = open(config)?;
     let runner = Runner::new(target, plan, &interrupt)?;
-    finish(run(&runner)?, args, files, output)
+    finish(run(&runner)?, config, files, output)
 }
 
-fn run_merge(inputs: &[PathBuf], args: &ReportArgs, output: &mut impl Write) -> Result<u8, Error> {
+fn run_merge(
+    inputs: &[PathBuf],
+    config: &ReportConfig,
+    output: &mut impl Write,
+) -> Result<u8, Error> {
     let report = merge::run(inputs)?;
-    // The output may be one of the inputs, so it is opened after they have been read.
-    finish(report, args, open(args)?, output)
+    // An output that is a pipe may wait for the reader of the inputs, so it is opened after them.
+    finish(report, config, open(config)?, output)
 }
 
-fn open(args: &ReportArgs) -> Result<ReportFiles, Error> {
-    Ok(ReportFiles::open(args.json.as_deref(), args.histogram.as_deref())?)
+fn open(config: &ReportConfig) -> Result<ReportFiles, Error> {
+    Ok(ReportFiles::open(config.json.as_ref(), config.histogram.as_ref())?)
 }
 
 /// Evaluates the assertions, prints the report and writes the files; returns the exit status.
 fn finish(
     mut report: Report,
-    args: &ReportArgs,
+    config: &ReportConfig,
     files: ReportFiles,
     output: &mut impl Write,
 ) -> Result<u8, Error> {
-    let results = args.assertions.iter().map(|assertion| assertion.evaluate(&report));
+    let results = config.assertions.iter().map(|assertion| assertion.evaluate(&report));
     let results: Vec<_> = results.collect();
     report.assertions.extend(results);
     let status = exit_status(&report);
-    let table = if args.quiet { String::new() } else { table::render(&report) };
-    let printed = print(output, &(table + &table::conclusion(&report)));
-    files.write(&report)?;
+    let table = if config.is_quiet { String::new() } else { table::render(&report) };
+    let text = table + &table::conclusion(&report);
+    let printed = if config.uses_standard_output() {
+        print(&mut stderr(), &text)
+    } else {
+        print(output, &text)
+    };
+    files.write(&report, output)?;
     match printed {
         // A reader that closes the output early does not change the result.
         Ok(()) | Err(stdio::Error::OutputClosed) => Ok(status),

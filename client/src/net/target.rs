@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use common::endpoint::{Endpoint, HostPort, split_zone};
+use common::{
+    endpoint::{Endpoint, HostPort, split_zone},
+    escape::Escaped,
+};
 use socket2::SockAddr;
 
 use super::{
@@ -32,12 +35,14 @@ pub(crate) struct Target {
 }
 
 impl fmt::Display for Target {
-    /// Writes `HOST:PORT` for TCP, as the original does, and the URL otherwise.
+    /// Writes `HOST:PORT` for TCP, as the original does, and the URL otherwise. A path may come from elsewhere, and
+    /// must not control the terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.endpoint {
-            Endpoint::Tcp(tcp) => tcp.fmt(f),
-            endpoint => endpoint.fmt(f),
-        }
+        let text = match &self.endpoint {
+            Endpoint::Tcp(tcp) => tcp.to_string(),
+            endpoint => endpoint.to_string(),
+        };
+        Escaped(text.as_bytes()).fmt(f)
     }
 }
 

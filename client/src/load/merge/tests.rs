@@ -1,7 +1,7 @@
 use super::*;
 use crate::load::{
     evaluate::testing::{datagrams, report},
-    report::files::ReportFiles,
+    report::files::{Destination, ReportFiles},
 };
 
 fn merge_all(reports: &[Report]) -> Report {
@@ -67,7 +67,8 @@ fn reads_its_own_files_and_refuses_others() {
     let report = report(10, 100);
     // The old content is longer than the report, and none of it may remain.
     fs::write(path("json"), "x".repeat(100_000)).unwrap();
-    ReportFiles::open(Some(&path("json")), Some(&path("hlog"))).unwrap().write(&report).unwrap();
+    let [json, hlog] = ["json", "hlog"].map(|name| Destination::File(path(name)));
+    ReportFiles::open(Some(&json), Some(&hlog)).unwrap().write(&report, &mut Vec::new()).unwrap();
     assert_eq!(read(&path("json")).unwrap(), report);
     assert_eq!(read(&path("hlog")).unwrap().messages, 10);
     for (content, reason) in [

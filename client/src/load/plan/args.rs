@@ -33,7 +33,7 @@ pub(crate) enum LoadCommand {
     /// files may be reports (--json) and histogram logs (--histogram) in any mix. What a histogram log does
     /// not contain is reported as unknown.
     Merge {
-        /// Reports (JSON) and histogram logs
+        /// Reports (JSON) and histogram logs; '-' is standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
 
@@ -138,10 +138,12 @@ pub(crate) struct RunArgs {
 #[command(next_help_heading = "Report")]
 pub(crate) struct ReportArgs {
     /// Write the report to FILE; docs/load-report.schema.json describes it
+    ///
+    /// If FILE is '-', the report goes to standard output, and the table to standard error.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
-    /// Write the latencies to FILE, in the HDR histogram log format
+    /// Write the latencies to FILE, or to standard output ('-'), in the HDR histogram log format
     #[arg(long, value_name = "FILE")]
     pub(crate) histogram: Option<PathBuf>,
 

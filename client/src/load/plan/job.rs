@@ -10,7 +10,8 @@ use std::{
 use common::protocol::MAX_DATAGRAM;
 
 use super::{
-    args::{LoadArgs, LoadCommand, ReportArgs, RunArgs},
+    args::{LoadArgs, LoadCommand, RunArgs},
+    report_config::{self, ReportConfig},
     size_range::SizeRange,
 };
 use crate::load::{
@@ -37,11 +38,11 @@ const DEFAULT_STEP_WARMUP: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Job {
     /// Runs a load.
-    Run(Plan, ReportArgs),
+    Run(Plan, ReportConfig),
     /// Searches the highest rate at which the condition holds.
-    FindRate(Plan, Assertion, ReportArgs),
+    FindRate(Plan, Assertion, ReportConfig),
     /// Merges reports.
-    Merge(Vec<PathBuf>, ReportArgs),
+    Merge(Vec<PathBuf>, ReportConfig),
 }
 
 /// Plan of a load.
@@ -70,12 +71,9 @@ pub(crate) struct Plan {
 /// Contradiction between the arguments of a load.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Contradiction {
-    /// One file would overwrite the other.
-    #[error("'--json <FILE>' and '--histogram <FILE>' name the same file")]
-    SameFile,
-    /// The messages of a file would be counted twice.
-    #[error("the file '{0}' is given twice")]
-    FileTwice(String),
+    /// Files contradict each other.
+    #[error(transparent)]
+    Files(#[from] report_config::Contradiction),
     /// Steps of a search are compared by rate, so each has a duration.
     #[error(
         "the argument '--messages <N>' cannot be used with '--find-rate <EXPR>': use '--duration <DURATION>' for each step"
@@ -126,27 +124,16 @@ impl TryFrom<LoadArgs> for Job {
 
     fn try_from(args: LoadArgs) -> Result<Self, Contradiction> {
         if let Some(LoadCommand::Merge { files, report }) = args.command {
-            let repeated = files.iter().enumerate().find(|(at, file)| files[..*at].contains(file));
-            if let Some((_, file)) = repeated {
-                return Err(Contradiction::FileTwice(file.display().to_string()));
-            }
-            check_files(&report)?;
+            let report = ReportConfig::resolve(report, &files)?;
             return Ok(Self::Merge(files, report));
         }
-        check_files(&args.report)?;
+        let report = ReportConfig::resolve(args.report, &[])?;
         let plan = Plan::try_from(&args.load)?;
         Ok(match args.load.find_rate {
-            Some(condition) => Self::FindRate(plan, condition, args.report),
-            None => Self::Run(plan, args.report),
+            Some(condition) => Self::FindRate(plan, condition, report),
+            None => Self::Run(plan, report),
         })
     }
-}
-
-fn check_files(report: &ReportArgs) -> Result<(), Contradiction> {
-    if report.json.is_some() && report.json == report.histogram {
-        return Err(Contradiction::SameFile);
-    }
-    Ok(())
 }
 
 impl TryFrom<&RunArgs> for Plan {

@@ -5,5 +5,7 @@
 //! Read [`args`] first, then [`job`].
 
 pub(crate) mod args;
+mod file_identity;
 pub(crate) mod job;
+pub(crate) mod report_config;
 pub(crate) mod size_range;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
+use common::escape::Escaped;
 
 use super::{
     datagram_counts::DatagramCounts,
@@ -21,8 +22,13 @@ pub(crate) fn render(report: &Report) -> String {
         let _ = writeln!(text, "{}\n", headline(spec));
     }
     for part in &report.parts {
-        let _ =
-            writeln!(text, "{}: {}, {}", part.file, part.verdict, plural(part.messages, "message"));
+        let _ = writeln!(
+            text,
+            "{}: {}, {}",
+            safe(&part.file),
+            part.verdict,
+            plural(part.messages, "message")
+        );
     }
     if !report.parts.is_empty() {
         text.push('\n');
@@ -37,10 +43,10 @@ pub(crate) fn render(report: &Report) -> String {
         let _ = writeln!(text, "Rates for {}:\n{}\n", curve.condition, steps.trim_fmt());
     }
     for fault in &report.faults {
-        let _ = writeln!(text, "Wrong bytes: {}", fault.text);
+        let _ = writeln!(text, "Wrong bytes: {}", safe(&fault.text));
     }
     for process in &report.failed_processes {
-        let _ = writeln!(text, "Client failure: {process}");
+        let _ = writeln!(text, "Client failure: {}", safe(process));
     }
     if !report.faults.is_empty() || !report.failed_processes.is_empty() {
         text.push('\n');
@@ -60,8 +66,13 @@ pub(crate) fn conclusion(report: &Report) -> String {
         let holds = if result.holds { "holds" } else { "does not hold" };
         let _ = writeln!(text, "Assertion {} {holds}: {}", result.assertion, result.figure);
     }
-    let _ = writeln!(text, "{}: {}", report.verdict, report.reason);
+    let _ = writeln!(text, "{}: {}", report.verdict, safe(&report.reason));
     text
+}
+
+/// Returns text that cannot control the terminal: a merged report has text of other machines.
+fn safe(text: &str) -> Escaped<'_> {
+    Escaped(text.as_bytes())
 }
 
 fn headline(spec: &LoadSpec) -> String {
@@ -82,6 +93,7 @@ fn headline(spec: &LoadSpec) -> String {
     let churn = spec
         .churn
         .map_or_else(String::new, |churn| format!(", replaced after {}", plural(churn, "message")));
+    let server = safe(server);
     format!(
         "{server}: {processes} of {connections}{churn}, {messages} of {size}, {pace}, seed {seed}"
     )
