@@ -33,20 +33,40 @@ pub(crate) struct Log {
 const CONNECT: &str = "connect";
 const LAG: &str = "lag";
 
+/// Version of the format. The tags came with 1.2, the base time with 1.1.
+const FORMAT: &str = "#[Histogram log format version 1.3]";
+
+/// Names of the columns.
+const LEGEND: &str =
+    r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#;
+
 /// Writes the histograms of a report as a log.
 ///
 /// # Panics
 ///
 /// Never: the log is written to memory, and all values are times.
 pub(crate) fn write(report: &Report) -> Vec<u8> {
-    let mut text = Vec::new();
-    let mut serializer = V2DeflateSerializer::new();
     let time = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
     #[expect(clippy::disallowed_methods, reason = "a log holds the wall-clock time")]
     let now = SystemTime::now();
+    let start = now.checked_sub(time).unwrap_or(SystemTime::UNIX_EPOCH);
+    [header(start).into_bytes(), intervals(report, time)].concat()
+}
+
+/// Returns the lines before the intervals, in the order of Java's `HistogramLogWriter`. A reader needs the version
+/// to accept the log, and takes the first line that is no comment for the legend.
+fn header(start: SystemTime) -> String {
+    let start = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    format!(
+        "#[echo-client load: values in nanoseconds, maxima in milliseconds]\n{FORMAT}\n\
+         #[BaseTime: {start:.3} (seconds since epoch)]\n#[StartTime: {start:.3} (seconds since epoch)]\n{LEGEND}\n"
+    )
+}
+
+fn intervals(report: &Report, time: Duration) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
     let mut writer = IntervalLogWriterBuilder::new()
-        .add_comment("echo-client load; values in nanoseconds, maxima in milliseconds")
-        .with_start_time(now.checked_sub(time).unwrap_or(SystemTime::UNIX_EPOCH))
         .with_max_value_divisor(1e6)
         .begin_log_with(&mut text, &mut serializer)
         .expect("writing to memory");
@@ -63,7 +83,9 @@ pub(crate) fn write(report: &Report) -> Vec<u8> {
                 .expect("a histogram of times can be written");
         }
     }
-    text
+    // The writer has its own header, a comment that other readers do not expect after the legend.
+    let is_interval = |line: &&[u8]| !line.starts_with(b"#");
+    text.split_inclusive(|&byte| byte == b'\n').filter(is_interval).flatten().copied().collect()
 }
 
 /// Reads a log.
@@ -108,6 +130,31 @@ fn decode(text: &str) -> Option<Histogram> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::evaluate::testing::report;
+    use regex::Regex;
+
+    #[test]
+    fn a_log_has_the_header_of_the_format() {
+        let text = String::from_utf8(write(&report(10, 300))).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[1], "#[Histogram log format version 1.3]");
+        let time = r"\d+\.\d{3} \(seconds since epoch\)";
+        for (line, pattern) in [
+            (lines[0], r"^#\[.*\]$".to_owned()),
+            (lines[2], format!(r"^#\[BaseTime: {time}\]$")),
+            (lines[3], format!(r"^#\[StartTime: {time}\]$")),
+            (lines[4], format!("^{LEGEND}$")),
+            (lines[5], r"^0\.000,1\.000,0\.300,HISTF\S+$".to_owned()),
+            (lines[6], r"^Tag=connect,0\.000,1\.000,\d+\.\d{3},HISTF\S+$".to_owned()),
+        ] {
+            assert!(Regex::new(&pattern).unwrap().is_match(line), "{line}");
+            // The C library reads lines of this length.
+            assert!(
+                line.starts_with("Tag=") || line.contains("HISTF") || line.len() < 127,
+                "{line}"
+            );
+        }
+    }
 
     #[test]
     fn the_sum_of_the_intervals_saturates() {
