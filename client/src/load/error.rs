@@ -38,8 +38,11 @@ pub(crate) enum Error {
     )]
     NoDescriptor,
 
-    /// The path of this program is unknown.
-    #[error("Could not find the program of the worker processes: {}", reason(.0))]
+    /// The file of this program is not accessible.
+    #[error(
+        "Could not find the program of the worker processes at /proc/self/exe: {}; mount /proc",
+        reason(.0)
+    )]
     Program(io::Error),
 
     /// A report could not be written.

@@ -2,7 +2,7 @@
 //!
 //! Must not know how a report is shown.
 
-use std::{io, net::IpAddr, process::Command};
+use std::{fs, io, net::IpAddr, os::unix::process::CommandExt as _, process::Command};
 
 use common::endpoint::Endpoint;
 use rustix::io::Errno;
@@ -31,6 +31,12 @@ use crate::net::{
     target::Target,
     unreachable::Unreachable,
 };
+
+/// Running program: the same file, even if another one has taken its path since the start.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// Name of the worker processes.
+const NAME: &str = "echo-client";
 
 /// Name of the hidden subcommand that runs a worker process.
 const WORKER_SUBCOMMAND: &str = "load-worker";
@@ -95,11 +101,11 @@ impl<'s> Runner<'s> {
         let worker = |process| {
             plan.worker_config(process, self.server.clone(), &sources, self.target.timeout)
         };
-        let program = std::env::current_exe().map_err(Error::Program)?;
+        fs::metadata(PROGRAM).map_err(Error::Program)?;
         let config = PoolConfig {
             command: &|| {
-                let mut command = Command::new(&program);
-                command.arg(WORKER_SUBCOMMAND);
+                let mut command = Command::new(PROGRAM);
+                command.arg0(NAME).arg(WORKER_SUBCOMMAND);
                 command
             },
             workers: (0..plan.processes).map(worker).collect(),

@@ -9,6 +9,7 @@ use std::{
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     process::{Signal, set_parent_process_death_signal},
+    thread::set_name,
 };
 
 use super::{connection::Connection, event_loop::EventLoop, udp::UdpSocket};
@@ -23,6 +24,8 @@ use crate::load::ipc::worker_config::{Server, WorkerConfig};
 pub(crate) fn run() -> io::Result<()> {
     // The end of standard input also tells that the coordinator is gone, but a busy worker reads it late.
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The system names a process after the path by which it was started, which is `/proc/self/exe`.
+    let _ = set_name(c"echo-client");
     let mut commands = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let config: WorkerConfig = serde_json::from_slice(&read_line(&mut commands)?)?;
     fcntl_setfl(&commands, fcntl_getfl(&commands)? | OFlags::NONBLOCK)?;
