@@ -7,7 +7,7 @@ use common::cli::{
     parse_args, print_error,
     signals::unblock,
     status::{FAILED, SUCCESS},
-    usage_error,
+    subcommand_tip, usage_error,
 };
 
 fn main() -> ExitCode {
@@ -19,6 +19,11 @@ fn main() -> ExitCode {
         Err(error) if error.is_output_closed() => SUCCESS.into(),
         Err(error) => {
             print_error(&format!("Error: {error}"));
+            if error.is_unknown_host()
+                && let Some(tip) = subcommand_tip::<Args>()
+            {
+                print_error(&format!("Tip: {tip}"));
+            }
             FAILED.into()
         }
     }

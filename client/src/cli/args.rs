@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use common::cli::completions::Shell;
 
 use crate::{
-    endpoint::args::{ServerArgs, UrlArg},
+    endpoint::args::ServerArgs,
     load::plan::args::{self as load_args, LoadArgs},
     ping::{self, args::PingArgs},
 };
@@ -22,11 +22,7 @@ use crate::{
 #[derive(Clone, Debug, Parser)]
 #[command(name = "echo-client", version, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// URL of the server.
-    #[command(flatten)]
-    pub(crate) url: UrlArg,
-
-    /// Short form of the server's URL, and the time limit.
+    /// Server, and the time limit.
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 
@@ -89,6 +85,7 @@ impl Command {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Ping(_) => "ping",
+            Self::Load(load) if load.command.is_some() => "load merge",
             Self::Load(_) | Self::LoadWorker => "load",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",
@@ -105,7 +102,8 @@ Examples:
 const EXAMPLES: &str = "\
 Examples:
   echo-client                              session with the server on this machine
-  echo-client tcp://echo.example.com:7     session with another server
+  echo-client echo.example.com:7           session with another server
+  echo-client ::1 7                        address and port, as nc takes them
   echo-client unix:///run/echo.sock        session over a Unix socket
   echo-client -m 'Hello, Server!'          send one message, print its echo
   echo-client < file | cmp - file          send a file, compare what returns

@@ -8,7 +8,7 @@ use common::{cli::completions::Shell, endpoint::Endpoint};
 
 use super::args::{Args, Command};
 use crate::{
-    endpoint::select::{self, select},
+    endpoint::{args::ServerArgs, select},
     load::plan::job::{self, Job},
     net::target::Target,
     ping::config::{InvalidDatagramSize, PingConfig},
@@ -53,6 +53,9 @@ enum Contradiction {
     /// `--message` with a subcommand.
     #[error("the argument '--message <TEXT>' cannot be used with '{0}'")]
     MessageWith(&'static str),
+    /// A server for a subcommand that does not connect.
+    #[error("{0} cannot be used with '{1}', which needs no server")]
+    ServerWith(String, &'static str),
     /// UDP for a session.
     #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
     SessionOverUdp(Endpoint),
@@ -77,13 +80,20 @@ impl TryFrom<Args> for Config {
 
 impl Config {
     fn resolve(mut args: Args) -> Result<Self, Contradiction> {
-        let (url, is_udp) = match &mut args.command {
-            Some(Command::Ping(ping)) => (ping.url.url.take(), ping.udp),
-            Some(Command::Load(load)) => (load.load.url.url.take(), load.load.udp),
-            _ => (None, false),
+        let (server, is_udp) = match &mut args.command {
+            Some(Command::Ping(ping)) => (std::mem::take(&mut ping.server), ping.udp),
+            Some(Command::Load(load)) if load.command.is_none() => {
+                (std::mem::take(&mut load.load.server), load.load.udp)
+            }
+            Some(command) => match args.server.first() {
+                Some(argument) => return Err(Contradiction::ServerWith(argument, command.name())),
+                None => (ServerArgs::default(), false),
+            },
+            None => (ServerArgs::default(), false),
         };
-        let timeout = args.server.timeout;
-        let endpoint = select(args.url.url, url, args.server, is_udp)?;
+        let server = args.server.and(server)?;
+        let timeout = server.timeout();
+        let endpoint = server.endpoint(is_udp)?;
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
             Some(command) if !messages.is_empty() => {

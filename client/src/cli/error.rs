@@ -41,6 +41,20 @@ pub(super) enum Kind {
 }
 
 impl Error {
+    /// Returns `true` if the name of the server has no address: it may be a misspelled subcommand.
+    #[must_use]
+    pub fn is_unknown_host(&self) -> bool {
+        let net = match &self.0 {
+            Kind::Net(error) | Kind::Interactive(interactive::Error::Net(error)) => error,
+            Kind::Ping(ping::Error::Net(error)) | Kind::Load(load::Error::Net(error)) => error,
+            _ => return false,
+        };
+        matches!(
+            net,
+            net::Error::Connect { reason: net::unreachable::Unreachable::UnknownHost, .. }
+        )
+    }
+
     /// Returns `true` if the reader of standard output has closed it, as in `echo-client < file | head -1`:
     /// this ends the run without a failure.
     #[must_use]

@@ -1,40 +1,44 @@
-//! Arguments that name the server, for the program and for each subcommand.
+//! Arguments that name the server, for the program and for each subcommand that connects.
 
 use std::time::Duration;
 
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
-use common::{cli::positive_duration, endpoint::Endpoint};
+use common::cli::positive_duration;
 
-use super::server_url::server_url;
+use super::address::{Address, address};
 
-/// The server's URL, before or after a subcommand.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct UrlArg {
-    /// URL of the server.
-    #[arg(value_name = "URL", value_parser = server_url, help = URL_HELP)]
-    #[arg(value_hint = ValueHint::Url, help_heading = None::<&str>)]
-    pub(crate) url: Option<Endpoint>,
-}
-
-/// The short form of the server's URL, and the time limit, before or after a subcommand.
-#[derive(Clone, Debug, Args)]
+/// The server's address and the time limit, before or after a subcommand.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct ServerArgs {
-    /// Host name or address of the server, instead of a URL [default: 127.0.0.1]
-    #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
+    /// Server: HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: 127.0.0.1:65432]
+    #[arg(value_name = "SERVER", value_parser = address)]
+    #[arg(value_hint = ValueHint::Hostname, help_heading = None::<&str>)]
+    pub(crate) address: Option<Address>,
+
+    /// Port of the server, after a HOST
+    #[arg(value_name = "PORT", value_parser = port)]
+    #[arg(help_heading = None::<&str>)]
+    pub(crate) port_after_host: Option<u16>,
+
+    /// Host name or address of the server [default: 127.0.0.1]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) host: Option<String>,
 
-    /// TCP port of the server, instead of a URL [default: 65432]
-    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Port of the server [default: 65432]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 
-    /// Limit for the connection, and for each reply, such as 500ms, 2s or 1m
+    /// Limit for the connection, and for each reply, such as 500ms, 2s or 1m [default: 5s]
     ///
     /// In a pipe, it limits the time in which no byte returns although some are missing.
-    #[arg(long, global = true, value_name = "DURATION", default_value = "5s")]
-    #[arg(value_parser = positive_duration)]
-    pub(crate) timeout: Duration,
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    pub(crate) timeout: Option<Duration>,
 }
 
-const URL_HELP: &str =
-    "Server: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: tcp://127.0.0.1:65432]";
+fn port(typed: &str) -> Result<u16, &'static str> {
+    match typed.parse() {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err("expected a port from 1 to 65535"),
+    }
+}

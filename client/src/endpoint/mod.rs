@@ -1,10 +1,10 @@
-//! Endpoint of the server, as the command line names it: by a URL, or by `--host` and `--port`.
+//! Endpoint of the server, as the command line names it: by an address, or by `--host` and `--port`.
 //!
 //! Owns these arguments, which all subcommands share, and the endpoint that they mean together. Must not
 //! know the subcommands, nor open a socket.
 //!
 //! Read [`args`] first.
 
+pub(crate) mod address;
 pub(crate) mod args;
 pub(crate) mod select;
-mod server_url;

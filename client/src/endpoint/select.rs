@@ -1,49 +1,110 @@
-//! Endpoint that the arguments name together.
+//! Server that the arguments name together.
+
+use std::time::Duration;
 
 use common::{
     endpoint::{Endpoint, HostPort},
     protocol::{DEFAULT_HOST, DEFAULT_PORT},
 };
 
-use super::args::ServerArgs;
+use super::{address::Address, args::ServerArgs};
+
+/// Limit for the connection and for each reply, unless given.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Contradiction between the arguments that name the server.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// The server is named twice.
-    #[error("the URL '{0}' cannot be used with {1}")]
-    NamedTwice(Endpoint, String),
+    /// The server, or its port, is named twice.
+    #[error("{0} cannot be used with {1}")]
+    NamedTwice(Address, String),
+    /// The port is named twice.
+    #[error("the port '{0}' cannot be used with '--port'")]
+    PortTwice(u16),
     /// `--udp` with the URL of a server that is not UDP.
     #[error("'--udp' cannot be used with the URL '{0}': omit one of them, or use udp://HOST:PORT")]
     NotUdp(Endpoint),
+    /// A flag is given before and after the subcommand.
+    #[error("the argument '{0}' is given before and after the subcommand")]
+    BeforeAndAfter(&'static str),
 }
 
-/// Returns the one server that is named: by a URL before or after a subcommand, or by flags.
-pub(crate) fn select(
-    before_subcommand: Option<Endpoint>,
-    after_subcommand: Option<Endpoint>,
-    flags: ServerArgs,
-    is_udp: bool,
-) -> Result<Endpoint, Error> {
-    match (before_subcommand, after_subcommand, flags.host, flags.port) {
-        (Some(one), Some(other), ..) => Err(Error::NamedTwice(one, format!("'{other}'"))),
-        (Some(url), _, Some(_), _) | (_, Some(url), Some(_), _) => {
-            Err(Error::NamedTwice(url, "'--host'".to_owned()))
+impl ServerArgs {
+    /// Combines the arguments before a subcommand with those after it.
+    pub(crate) fn and(self, after: Self) -> Result<Self, Error> {
+        if let (Some(one), Some(other)) = (&self.address, &after.address) {
+            return Err(Error::NamedTwice(one.clone(), other.to_string()));
         }
-        (Some(url), .., Some(_)) | (_, Some(url), _, Some(_)) => {
-            Err(Error::NamedTwice(url, "'--port'".to_owned()))
-        }
-        (Some(url), ..) | (_, Some(url), ..) if is_udp && !matches!(url, Endpoint::Udp(_)) => {
-            Err(Error::NotUdp(url))
-        }
-        (Some(url), ..) | (_, Some(url), ..) => Ok(url),
-        (None, None, host, port) => {
-            let host = host.unwrap_or_else(|| DEFAULT_HOST.to_owned());
-            // Brackets, as in a URL, are not a part of the address.
-            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-            let host = bare.unwrap_or(&host).to_owned();
-            let server = HostPort { host, port: port.unwrap_or(DEFAULT_PORT) };
-            Ok(if is_udp { Endpoint::Udp(server) } else { Endpoint::Tcp(server) })
-        }
+        Ok(Self {
+            address: self.address.or(after.address),
+            port_after_host: self.port_after_host.or(after.port_after_host),
+            host: either("--host", self.host, after.host)?,
+            port: either("--port", self.port, after.port)?,
+            timeout: either("--timeout", self.timeout, after.timeout)?,
+        })
+    }
+
+    /// Returns the limit for the connection and for each reply.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// Returns the first of the arguments that is given.
+    pub(crate) fn first(&self) -> Option<String> {
+        let flag = |is_given: bool, name: &str| is_given.then(|| format!("the argument '{name}'"));
+        self.address
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| flag(self.host.is_some(), "--host"))
+            .or_else(|| flag(self.port.is_some(), "--port"))
+            .or_else(|| flag(self.timeout.is_some(), "--timeout"))
+    }
+
+    /// Returns the server that the arguments name.
+    ///
+    /// # Errors
+    ///
+    /// They name several servers or ports.
+    pub(crate) fn endpoint(self, is_udp: bool) -> Result<Endpoint, Error> {
+        let port_argument = match (self.port_after_host, self.port) {
+            (Some(port), Some(_)) => return Err(Error::PortTwice(port)),
+            (Some(port), None) => Some((port, format!("the port '{port}'"))),
+            (None, Some(port)) => Some((port, "'--port'".to_owned())),
+            (None, None) => None,
+        };
+        let (host, port) = match (self.address, self.host, port_argument) {
+            (Some(address), Some(_), _) => {
+                return Err(Error::NamedTwice(address, "'--host'".to_owned()));
+            }
+            (
+                Some(address @ (Address::Url(_) | Address::Host { port: Some(_), .. })),
+                _,
+                Some(port),
+            ) => {
+                return Err(Error::NamedTwice(address, port.1));
+            }
+            (Some(Address::Url(url)), ..) if is_udp && !matches!(url, Endpoint::Udp(_)) => {
+                return Err(Error::NotUdp(url));
+            }
+            (Some(Address::Url(url)), ..) => return Ok(url),
+            (Some(Address::Host { host, port }), _, other) => {
+                (host, port.or(other.map(|(port, _)| port)))
+            }
+            (None, host, port) => {
+                let host = host.unwrap_or_else(|| DEFAULT_HOST.to_owned());
+                // Brackets, as in a URL, are not a part of the address.
+                let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+                (bare.unwrap_or(&host).to_owned(), port.map(|(port, _)| port))
+            }
+        };
+        let server = HostPort { host, port: port.unwrap_or(DEFAULT_PORT) };
+        Ok(if is_udp { Endpoint::Udp(server) } else { Endpoint::Tcp(server) })
+    }
+}
+
+fn either<T>(name: &'static str, one: Option<T>, other: Option<T>) -> Result<Option<T>, Error> {
+    match (one, other) {
+        (Some(_), Some(_)) => Err(Error::BeforeAndAfter(name)),
+        (one, other) => Ok(one.or(other)),
     }
 }

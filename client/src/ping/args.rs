@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, builder::RangedU64ValueParser};
 use common::cli::duration;
 
-use crate::{echo::message::MAX_MESSAGE_BYTES, endpoint::args::UrlArg};
+use crate::{echo::message::MAX_MESSAGE_BYTES, endpoint::args::ServerArgs};
 
 /// Size of a message unless given: what ping(8) sends, with its header.
 const DEFAULT_SIZE: usize = 64;
@@ -14,10 +14,6 @@ const DEFAULT_SIZE: usize = 64;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Round trips")]
 pub(crate) struct PingArgs {
-    /// URL of the server.
-    #[command(flatten)]
-    pub(crate) url: UrlArg,
-
     /// Use UDP instead of TCP, as udp://HOST:PORT does
     #[arg(long)]
     pub(crate) udp: bool,
@@ -35,13 +31,17 @@ pub(crate) struct PingArgs {
     #[arg(long, short, value_name = "BYTES", default_value_t = DEFAULT_SIZE)]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_MESSAGE_BYTES as u64))]
     pub(crate) size: usize,
+
+    /// Server, and the time limit.
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 /// Text after the help of `ping`.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   echo-client ping                                        four round trips to this machine
-  echo-client ping tcp://[::1]:7 --count 1 --timeout 1s   health check
+  echo-client ping [::1]:7 --count 1 --timeout 1s         health check
   echo-client ping udp://echo.example.com:7 --size 1400   by datagrams
   echo-client ping unix:///run/echo.sock --count 0        until Ctrl+C
 

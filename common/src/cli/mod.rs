@@ -13,5 +13,5 @@ pub mod stdio;
 mod usage;
 mod values;
 
-pub use usage::{one_line, parse_args, parse_matches, print_error, usage_error};
+pub use usage::{one_line, parse_args, parse_matches, print_error, subcommand_tip, usage_error};
 pub use values::{TimeLimit, at_least_one, duration, positive_duration, time_limit};

@@ -75,9 +75,22 @@ fn describe<Args: Parser>(
     error: &clap::Error,
     typed: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> String {
+    one_line(misspelled_subcommand::<Args>(typed).as_ref().unwrap_or(error))
+}
+
+/// Returns a tip if the process's arguments have a word that is similar to a subcommand, and that was taken for
+/// another argument.
+#[must_use]
+pub fn subcommand_tip<Args: Parser>() -> Option<String> {
+    let error = one_line(&misspelled_subcommand::<Args>(std::env::args_os())?);
+    error.split_once("tip: ").map(|(_, tip)| tip.to_owned())
+}
+
+fn misspelled_subcommand<Args: Parser>(
+    typed: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Option<clap::Error> {
     let reparsed = without_positionals(Args::command()).try_get_matches_from(typed);
-    let misspelled = reparsed.err().filter(|it| it.get(ContextKind::SuggestedSubcommand).is_some());
-    one_line(misspelled.as_ref().unwrap_or(error))
+    reparsed.err().filter(|it| it.get(ContextKind::SuggestedSubcommand).is_some())
 }
 
 /// Replaces `[NAME]` by `--name VALUE` in every command that has subcommands.

@@ -8,6 +8,12 @@ fn config(args: &[&str]) -> Config {
     Config::try_from(Args::try_parse_from(args).unwrap()).unwrap()
 }
 
+/// Returns the text of the contradiction between these arguments.
+fn contradiction(args: &[&str]) -> String {
+    let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
+    Config::try_from(args).unwrap_err().to_string()
+}
+
 fn error(args: &[&str]) -> String {
     Args::try_parse_from([&["echo-client"], args].concat()).unwrap_err().to_string()
 }
@@ -61,11 +67,12 @@ fn refuses_a_server_that_is_named_twice() {
         (&["tcp://a", "--host", "b"][..], "'--host'"),
         (&["--host", "b", "ping", "tcp://a"], "'--host'"),
         (&["load", "tcp://a", "--port", "1"], "'--port'"),
-        (&["tcp://a", "ping", "tcp://b:1"], "'tcp://b:1'"),
+        (&["tcp://a", "ping", "tcp://b:1"], "the URL 'tcp://b:1'"),
+        (&["tcp://a", "ping", "b"], "the host 'b'"),
+        (&["tcp://a", "7"], "the port '7'"),
     ] {
-        let args = Args::try_parse_from([&["echo-client"], args].concat()).unwrap();
-        let error = Config::try_from(args).unwrap_err().to_string();
-        assert_eq!(error, format!("the URL 'tcp://a:65432' cannot be used with {named}"));
+        let expected = format!("the URL 'tcp://a:65432' cannot be used with {named}");
+        assert_eq!(contradiction(args), expected, "{args:?}");
     }
 }
 
@@ -123,4 +130,58 @@ fn refuses_invalid_values_by_name() {
     assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("ping").into()));
     let both = Args::try_parse_from(["echo-client", "-m", "x", "load"]).unwrap();
     assert_eq!(Config::try_from(both), Err(Contradiction::MessageWith("load").into()));
+}
+
+/// As `nc` and `telnet` take them.
+#[test]
+fn accepts_a_host_and_a_port_in_every_form_for_every_subcommand() {
+    let flags = config(&["--host", "::1", "--port", "7"]).target;
+    for server in [&["[::1]:7"][..], &["::1", "7"], &["[::1]", "7"], &["::1", "--port", "7"]] {
+        assert_eq!(config(server).target, flags, "{server:?}");
+        for subcommand in ["ping", "load"] {
+            let before = config(&[server, &[subcommand]].concat());
+            assert_eq!(before.target, flags, "{server:?} {subcommand}");
+            let after = config(&[&[subcommand], server].concat());
+            assert_eq!(after.target, flags, "{subcommand} {server:?}");
+        }
+        let message = config(&[server, &["-m", "x"]].concat());
+        assert_eq!(message.target, flags, "{server:?} -m");
+    }
+    assert_eq!(config(&["localhost"]).target.to_string(), "localhost:65432");
+    let udp = config(&["ping", "--udp", "localhost:7"]).target.to_string();
+    assert_eq!(udp, "udp://localhost:7");
+}
+
+#[test]
+fn refuses_a_server_or_port_that_is_named_twice_in_any_form() {
+    for (args, text) in [
+        (&["a:1", "2"][..], "the address 'a:1' cannot be used with the port '2'"),
+        (&["a:1", "--port", "2"], "the address 'a:1' cannot be used with '--port'"),
+        (&["a", "1", "--port", "2"], "the port '1' cannot be used with '--port'"),
+        (&["a", "--host", "b"], "the host 'a' cannot be used with '--host'"),
+        (
+            &["--host", "a", "ping", "--host", "a"],
+            "the argument '--host' is given before and after the subcommand",
+        ),
+    ] {
+        assert_eq!(contradiction(args), text, "{args:?}");
+    }
+}
+
+#[test]
+fn refuses_a_server_for_a_subcommand_that_needs_none() {
+    for (args, text) in [
+        (&["a", "completions", "bash"][..], "the host 'a' cannot be used with 'completions'"),
+        (
+            &["--timeout", "1s", "load", "merge", "x"],
+            "'--timeout' cannot be used with 'load merge'",
+        ),
+    ] {
+        let error = contradiction(args);
+        assert!(error.contains(text), "{error}");
+    }
+    for flag in ["--host", "--port", "--timeout"] {
+        let error = error(&["load", "merge", "x", flag, "1"]);
+        assert!(error.contains("unexpected argument"), "{error}");
+    }
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use common::cli::{duration, positive_duration};
 
 use super::size_range::SizeRange;
-use crate::{endpoint::args::UrlArg, load::evaluate::assertion::Assertion};
+use crate::{endpoint::args::ServerArgs, load::evaluate::assertion::Assertion};
 
 /// Load, or merging of reports.
 #[derive(Clone, Debug, Args)]
@@ -47,10 +47,6 @@ pub(crate) enum LoadCommand {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct RunArgs {
-    /// URL of the server.
-    #[command(flatten)]
-    pub(crate) url: UrlArg,
-
     /// Use UDP, as udp://HOST:PORT does: each connection is a socket, each message a datagram
     ///
     /// Lost, reordered, duplicate and late datagrams are counted. A loss is not a failure, because the
@@ -131,6 +127,10 @@ pub(crate) struct RunArgs {
     /// halves the interval until the result is known to 5 %, and confirms it with a longer run.
     #[arg(long, value_name = "EXPR", value_parser = Assertion::from_str)]
     pub(crate) find_rate: Option<Assertion>,
+
+    /// Server, and the time limit.
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 /// Report of a load.

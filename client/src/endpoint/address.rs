@@ -1,0 +1,145 @@
+//! Address of a server, as it is typed: a URL, or a host with or without a port, as `nc` and `telnet` take it.
+
+use std::{fmt, net::Ipv6Addr};
+
+use common::endpoint::{Endpoint, Url, UrlError};
+
+/// Address of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// URL, which names the transport.
+    Url(Endpoint),
+    /// Host; the port may be in another argument.
+    Host {
+        /// Name or address; an IPv6 address has no brackets.
+        host: String,
+        /// Port, if it is typed.
+        port: Option<u16>,
+    },
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(endpoint) => write!(f, "the URL '{endpoint}'"),
+            Self::Host { host, port: None } => write!(f, "the host '{host}'"),
+            Self::Host { host, port: Some(port) } if host.contains(':') => {
+                write!(f, "the address '[{host}]:{port}'")
+            }
+            Self::Host { host, port: Some(port) } => write!(f, "the address '{host}:{port}'"),
+        }
+    }
+}
+
+/// Parses the address of a server; refuses what only a server can use. For clap's `value_parser`.
+///
+/// # Errors
+///
+/// A sentence that says what was expected.
+pub(super) fn address(typed: &str) -> Result<Address, String> {
+    if !is_bare(typed) {
+        return Ok(Address::Url(parse(typed, typed)?));
+    }
+    if typed.bytes().all(|byte| byte.is_ascii_digit()) && !typed.is_empty() {
+        return Err(format!("the host is missing: use 127.0.0.1:{typed}, or --port {typed}"));
+    }
+    let address = typed.split('%').next().unwrap_or_default();
+    let is_ipv6 = address.parse::<Ipv6Addr>().is_ok();
+    let url = if is_ipv6 { format!("tcp://[{typed}]") } else { format!("tcp://{typed}") };
+    let has_port = !is_ipv6 && typed.rsplit(']').next().is_some_and(|end| end.contains(':'));
+    match parse(&url, typed)? {
+        Endpoint::Tcp(at) => Ok(Address::Host { host: at.host, port: has_port.then_some(at.port) }),
+        other => Ok(Address::Url(other)),
+    }
+}
+
+/// Returns `true` for an address without a scheme.
+fn is_bare(typed: &str) -> bool {
+    let scheme = typed.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let has_scheme = typed.contains(':') && ["tcp", "udp", "unix"].contains(&&scheme[..]);
+    !has_scheme && !typed.contains("://")
+}
+
+fn parse(url: &str, typed: &str) -> Result<Endpoint, String> {
+    let url: Url = url.parse().map_err(|error| match error {
+        UrlError::Form => {
+            "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH".to_owned()
+        }
+        UrlError::NoHost => "the host is missing".to_owned(),
+        error => error.to_string(),
+    })?;
+    if let Some((name, _)) = url.query.first() {
+        return Err(format!("the address of a server has no parameters, and '{name}' is one"));
+    }
+    match url.endpoint {
+        Endpoint::Tcp(host) | Endpoint::Udp(host) if host.port == 0 => {
+            Err("port 0 lets a server choose a free port; give the port that it chose".into())
+        }
+        Endpoint::Tcp(_) | Endpoint::Udp(_) if typed.ends_with(':') => {
+            Err("the port is missing after the ':'".into())
+        }
+        endpoint => Ok(endpoint),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(host: &str, port: Option<u16>) -> Address {
+        Address::Host { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn parses_urls() {
+        for url in ["tcp://[::1]:7", "udp://a:7", "unix:///run/echo.sock", "unix:7000"] {
+            let Ok(Address::Url(endpoint)) = address(url) else { panic!("{url}") };
+            assert_eq!(endpoint.to_string(), url);
+        }
+    }
+
+    #[test]
+    fn parses_hosts_with_and_without_a_port() {
+        for (typed, expected) in [
+            ("localhost", host("localhost", None)),
+            ("localhost:7000", host("localhost", Some(7000))),
+            ("127.0.0.1", host("127.0.0.1", None)),
+            ("127.0.0.1:7000", host("127.0.0.1", Some(7000))),
+            ("::1", host("::1", None)),
+            ("[::1]", host("::1", None)),
+            ("[::1]:7000", host("::1", Some(7000))),
+            ("2001:db8::7:7000", host("2001:db8::7:7000", None)),
+            ("my_host-1.example.com.:7", host("my_host-1.example.com.", Some(7))),
+        ] {
+            assert_eq!(address(typed), Ok(expected), "{typed}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_an_address() {
+        let form = "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH";
+        for (typed, reason) in [
+            ("tcp://localhost:7?a=1&protocol=raw", "has no parameters, and 'a' is one"),
+            ("localhost:7?a", "has no parameters, and 'a' is one"),
+            ("unix:///run/echo.sock?mode", "has no parameters, and 'mode' is one"),
+            ("udp://localhost:0", "port 0"),
+            ("localhost:0", "port 0"),
+            ("localhost:70000", "invalid port '70000'"),
+            ("localhost:echo", form),
+            ("localhost:", "the port is missing"),
+            ("tcp://localhost:", "the port is missing"),
+            (":7000", "the host is missing"),
+            ("7000", "use 127.0.0.1:7000, or --port 7000"),
+            ("localhost/echo", "unexpected '/echo'"),
+            ("http://localhost", form),
+            ("tcp:localhost:7", form),
+            ("tcp:7000", form),
+            ("me@localhost", form),
+            ("a b", form),
+            ("1:2:3", form),
+        ] {
+            let error = address(typed).unwrap_err();
+            assert!(error.contains(reason), "{typed}: {error}");
+        }
+    }
+}
