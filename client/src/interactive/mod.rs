@@ -8,6 +8,7 @@ mod error;
 mod history;
 mod prompt;
 mod session;
+mod typed_line;
 mod watcher;
 
 pub(crate) use error::Error;

@@ -9,15 +9,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use common::cli::stdio::stdout;
 use rustix::event::{PollFd, PollFlags};
-use rustyline::{Config, DefaultEditor, ExternalPrinter, error::ReadlineError};
+use rustyline::{Config, Editor, ExternalPrinter, error::ReadlineError, history::FileHistory};
 
 use crate::{
     net::poll::{Deadline, Interrupt, poll},
     stdio::{Error, print},
 };
 
+use super::typed_line::TypedLine;
+
 const PROMPT: &str = "Enter message: ";
+
+/// Notice of input that the editor cannot represent. The editor drops the rest of what it has read, such as a paste.
+const NOT_UTF_8: &str = "Input that is not UTF-8 is left out: check the line, and set the terminal to UTF-8, or send such bytes in a pipe\n";
 
 /// Values of `TERM` for terminals that cannot move the cursor, as the editor lists them.
 const PLAIN_TERMINALS: [&str; 3] = ["dumb", "cons25", "emacs"];
@@ -29,7 +35,7 @@ const HISTORY_LINES: usize = 1000;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input {
     /// The user typed a line; without its newline.
-    Line(String),
+    Line(Vec<u8>),
     /// The user pressed Ctrl+C or Ctrl+D, or a signal interrupted the prompt.
     Leave,
 }
@@ -38,7 +44,7 @@ pub(super) enum Input {
 #[must_use]
 pub(super) struct Prompt {
     /// `None` on a terminal that cannot move the cursor: there the system edits the line.
-    editor: Option<DefaultEditor>,
+    editor: Option<Editor<TypedLine, FileHistory>>,
     history: Option<PathBuf>,
     /// Unused, but its existence makes the editor wait for signals as well as for keys: without it, a
     /// SIGINT just before the wait takes effect only at the next key.
@@ -61,7 +67,8 @@ impl Prompt {
             // Pasted lines are treated as typed ones.
             .bracketed_paste(false)
             .build();
-        let mut editor = DefaultEditor::with_config(config).map_err(input_error)?;
+        let mut editor = Editor::with_config(config).map_err(input_error)?;
+        editor.set_helper(Some(TypedLine::default()));
         if let Some(file) = &history {
             let _ = editor.load_history(file);
         }
@@ -77,24 +84,31 @@ impl Prompt {
     /// [`Error::Input`]: the terminal is lost.
     pub(super) fn read(&mut self, interrupt: &Interrupt) -> Result<Input, Error> {
         let Some(editor) = &mut self.editor else {
-            return read_plain_line(io::stdin(), &mut io::stdout(), interrupt);
+            return read_plain_line(io::stdin(), &mut stdout(), interrupt);
         };
-        match editor.readline(PROMPT) {
-            Ok(line) => {
-                add_to_history(editor, &line, self.history.as_deref());
-                Ok(Input::Line(line))
+        let (mut left, mut right) = (String::new(), String::new());
+        loop {
+            match editor.readline_with_initial(PROMPT, (&left, &right)) {
+                Ok(line) => {
+                    add_to_history(editor, &line, self.history.as_deref());
+                    return Ok(Input::Line(line.into_bytes()));
+                }
+                Err(ReadlineError::Interrupted | ReadlineError::Eof | ReadlineError::Signal(_)) => {
+                    return Ok(Input::Leave);
+                }
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    (left, right) = editor.helper().map(TypedLine::take).unwrap_or_default();
+                    print(&mut stdout(), NOT_UTF_8)?;
+                }
+                Err(error) => return Err(input_error(error)),
             }
-            Err(ReadlineError::Interrupted | ReadlineError::Eof | ReadlineError::Signal(_)) => {
-                Ok(Input::Leave)
-            }
-            Err(error) => Err(input_error(error)),
         }
     }
 }
 
 /// Saves each line immediately: no line is lost if the client is killed, and clients in two terminals share
 /// their history.
-fn add_to_history(editor: &mut DefaultEditor, line: &str, history: Option<&Path>) {
+fn add_to_history(editor: &mut Editor<TypedLine, FileHistory>, line: &str, history: Option<&Path>) {
     let is_new = !line.trim().is_empty() && editor.add_history_entry(line).unwrap_or(false);
     if let (true, Some(file)) = (is_new, history) {
         let _ = editor.append_history(file);
@@ -121,8 +135,8 @@ fn read_plain_line(
         print(screen, "\n")?;
         return Ok(Input::Leave);
     }
-    let line = String::from_utf8_lossy(&line[..count]);
-    Ok(Input::Line(line.strip_suffix('\n').unwrap_or(&line).to_owned()))
+    let line = &line[..count];
+    Ok(Input::Line(line.strip_suffix(b"\n").unwrap_or(line).to_owned()))
 }
 
 fn input_error(error: ReadlineError) -> Error {
@@ -154,8 +168,8 @@ mod tests {
 
     #[test]
     fn reads_whole_lines_from_a_plain_terminal() {
-        let (line, screen) = read(b" hello \n", b"");
-        assert_eq!(line, Input::Line(" hello ".to_owned()));
+        let (line, screen) = read(b" hello \xff\n", b"");
+        assert_eq!(line, Input::Line(b" hello \xff".to_vec()));
         assert_eq!(screen, "Enter message: ");
     }
 

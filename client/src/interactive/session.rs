@@ -45,8 +45,8 @@ pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error>
 
     loop {
         let next = match read_input(&mut prompt, &stream, &interrupt)? {
-            Input::Line(message) if message.trim().is_empty() => Ok(Next::Prompt),
-            Input::Line(message) => send_message(&stream, &(message + "\n"), screen),
+            Input::Line(message) if is_blank(&message) => Ok(Next::Prompt),
+            Input::Line(message) => send_message(&stream, &[&message, &b"\n"[..]].concat(), screen),
             Input::Leave => leave(&stream, screen),
         };
         match next {
@@ -95,13 +95,17 @@ fn read_input(
     }
 }
 
+fn is_blank(message: &[u8]) -> bool {
+    str::from_utf8(message).is_ok_and(|text| text.trim().is_empty())
+}
+
 /// Sends a typed message, and shows its echo.
 fn send_message(
     stream: &Stream<'_>,
-    message: &str,
+    message: &[u8],
     screen: &mut impl Write,
 ) -> Result<Next, Error> {
-    let (text, exit) = split_at_exit(message.as_bytes());
+    let (text, exit) = split_at_exit(message);
     if !text.is_empty() {
         exchange(stream, text)?;
         let text = text.strip_suffix(b"\n").unwrap_or(text);
