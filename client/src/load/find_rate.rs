@@ -107,7 +107,8 @@ fn classify(report: &Report, rate: f64, condition: &Assertion) -> (Finding, Stri
         Verdict::Failed => (Finding::Limited(Limit::Exceeded), report.reason.clone()),
         // The client makes the figures worse, never better: a condition that holds nevertheless does hold.
         _ if result.holds && report.rate >= MIN_ACHIEVED * rate => (Finding::Holds, String::new()),
-        Verdict::ClientLimited => {
+        // A step that is too short to judge does not say that the server was the limit.
+        Verdict::ClientLimited | Verdict::Unknown => {
             (Finding::Limited(Limit::ClientLimited), without_advice(&report.reason))
         }
         _ if result.holds => {
@@ -181,6 +182,8 @@ mod tests {
         assert_eq!(finding(&limited(300), 1000.0), Finding::Holds);
         assert_eq!(finding(&limited(6000), 1000.0), CLIENT_LIMITED);
         assert_eq!(finding(&limited(300), 2000.0), CLIENT_LIMITED);
+        let short = Report { verdict: Verdict::Unknown, ..report(1000, 6000) };
+        assert_eq!(finding(&short, 1000.0), CLIENT_LIMITED);
         let overloaded = Report { verdict: Verdict::Failed, ..report(1000, 300) };
         assert_eq!(finding(&overloaded, 1000.0), EXCEEDED);
         let failed_processes = vec!["process 0 died".to_owned()];

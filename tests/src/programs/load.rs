@@ -107,10 +107,11 @@ impl Report {
 
     /// Expects that every byte has returned, and that the exit status agrees with the verdict.
     ///
-    /// On a busy machine the client may be the limit, so CLIENT-LIMITED is a success as well.
+    /// On a busy machine the client may be the limit, or seem to be in a run that is too short to judge, so
+    /// CLIENT-LIMITED and UNKNOWN are successes as well.
     #[track_caller]
     pub fn expect_success(&self) {
-        let successes = [(0, "VALID"), (4, "CLIENT-LIMITED")];
+        let successes = [(0, "VALID"), (0, "UNKNOWN"), (4, "CLIENT-LIMITED")];
         assert!(successes.contains(&(self.code(), self.verdict())), "{self:?}");
         assert!(self.prints(&format!(r"^{}\b", self.verdict())), "{self:?}");
         assert_eq!(self.json("/lost"), 0, "{self:?}");

@@ -49,10 +49,6 @@ impl Default for PoolTimeouts {
     }
 }
 
-/// Minimum time in which the CPU usage of a process is measured: a shorter one may be busy throughout
-/// without being a limit.
-const MIN_MEASURED: Duration = Duration::from_millis(250);
-
 /// Work of a pool.
 pub(crate) struct PoolConfig<'t> {
     /// Creates the command that starts a process.
@@ -78,6 +74,8 @@ pub(crate) struct Outcome {
     pub(crate) measured: Duration,
     /// CPU time of all processes in it, including this one.
     pub(crate) cpu: Duration,
+    /// Number of cores that they used: the sum of the shares of a core, each over the work of its process.
+    pub(crate) cores: f64,
     /// Share of a core that the busiest process used.
     pub(crate) busiest_process: f64,
     /// Processes that failed, and the reason of each.
@@ -151,7 +149,7 @@ impl ProcessPool<'_> {
         let limit = config.duration.map(|duration| duration.saturating_add(last_reply));
         let mut deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut next_progress = Instant::now();
-        let own_cpu = cpu_time();
+        let (start, own_cpu) = (Instant::now(), cpu_time());
         while self.has_any(State::Running) {
             let now = Instant::now();
             if next_progress <= now {
@@ -177,7 +175,7 @@ impl ProcessPool<'_> {
         }
         on_progress(&self.outcome.stats);
         // Adding up the statistics is a part of the client's work.
-        self.outcome.cpu += cpu_time().saturating_sub(own_cpu);
+        self.outcome.add_cpu(cpu_time().saturating_sub(own_cpu), start.elapsed());
         Ok(())
     }
 
@@ -264,10 +262,17 @@ impl Outcome {
     fn add(&mut self, summary: &Summary) {
         self.stats.merge(&summary.stats);
         self.measured = self.measured.max(summary.measured);
-        self.cpu += summary.cpu;
-        let worked = summary.worked.max(MIN_MEASURED);
-        let share = summary.cpu.as_secs_f64() / worked.as_secs_f64();
+        let share = self.add_cpu(summary.cpu, summary.worked);
         self.busiest_process = self.busiest_process.max(share);
+    }
+
+    /// Adds the CPU time of a process in this time; returns the share of a core.
+    fn add_cpu(&mut self, cpu: Duration, time: Duration) -> f64 {
+        self.cpu += cpu;
+        // A process has one thread. The two clocks are not read at the same instant.
+        let share = if cpu < time { cpu.as_secs_f64() / time.as_secs_f64() } else { 1.0 };
+        self.cores += share;
+        share
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Owns the thresholds. Must not know how the figures were measured.
 
+use std::time::Duration;
+
 use crate::load::{
     report::{
         datagram_counts::DatagramCounts,
@@ -9,7 +11,7 @@ use crate::load::{
         document::{ClientCpu, Report},
         verdict::Verdict,
     },
-    stats::format::{count, percent, plural, share, time},
+    stats::format::{count, nanos as duration_nanos, percent, plural, share, time},
 };
 
 /// Share of a core from which a process counts as busy. The scheduler takes the rest, and the start and the
@@ -27,6 +29,10 @@ const LAG_SHARE: f64 = 0.10;
 /// Share of the target rate below which the reason also names the rate.
 const RATE_SHARE: f64 = 0.95;
 
+/// Measured time in seconds below which the client is not called the limit: its start, and a process that waits for
+/// a core, take a large part of a shorter time, and in a closed loop the client may be busy throughout.
+const MIN_SECONDS: f64 = 0.25;
+
 /// Sets the verdict of a report by its figures.
 pub(crate) fn set(report: &mut Report) {
     (report.verdict, report.reason) = evaluate(report);
@@ -37,17 +43,29 @@ fn evaluate(report: &Report) -> (Verdict, String) {
     if let Some(reason) = failure(report) {
         return (Verdict::Failed, reason);
     }
-    if let Some(reason) = client_limit(report) {
-        return (Verdict::ClientLimited, reason + &loss(report.datagrams, report.lost));
-    }
     let messages = plural(report.messages, "message");
+    let loss = loss(report.datagrams, report.lost);
+    if let Some(reason) = report.datagrams.and_then(buffer_limit) {
+        return (Verdict::ClientLimited, reason + &loss);
+    }
+    if let Some(reason) = client_limit(report) {
+        if report.seconds >= MIN_SECONDS {
+            return (Verdict::ClientLimited, reason + &loss);
+        }
+        let seconds = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
+        let reason = format!(
+            "the run of {} is too short to tell whether the client was the limit: use a longer --duration, or more \
+             --messages; every byte of {messages} returned{loss}",
+            time(duration_nanos(seconds))
+        );
+        return (Verdict::Unknown, reason);
+    }
     if report.lost.is_none() || report.errors.is_none() {
         let reason =
             format!("{messages} returned; a histogram log does not tell how many were lost");
         return (Verdict::Unknown, reason);
     }
     let stopped = if report.stopped_early { ", until it was stopped" } else { "" };
-    let loss = loss(report.datagrams, report.lost);
     let reason = format!(
         "every byte of {messages} returned, and the client was not the limit{stopped}{loss}"
     );
@@ -99,11 +117,7 @@ fn failure(report: &Report) -> Option<String> {
 
 /// Returns the reason for which the client was the limit.
 fn client_limit(report: &Report) -> Option<String> {
-    report
-        .client_cpu
-        .and_then(cpu_limit)
-        .or_else(|| report.datagrams.and_then(buffer_limit))
-        .or_else(|| lag_limit(report))
+    report.client_cpu.and_then(cpu_limit).or_else(|| lag_limit(report))
 }
 
 fn cpu_limit(cpu: ClientCpu) -> Option<String> {

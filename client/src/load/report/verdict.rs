@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Verdict {
     /// Every byte returned, and the client was not the limit.
     Valid,
-    /// Errors and the client's load are unknown, because a histogram log was merged.
+    /// It is unknown whether the client was the limit: the run was too short, or a histogram log was merged.
     Unknown,
     /// The client's own CPU, or its lag behind the schedule, was the limit.
     ClientLimited,

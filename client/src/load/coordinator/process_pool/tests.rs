@@ -87,6 +87,7 @@ fn adds_up_the_statistics_of_all_processes() {
     assert_eq!((outcome.stats.messages, outcome.failed_processes.len()), (14, 0));
     assert_eq!(outcome.measured, Duration::from_secs(1));
     assert!((outcome.busiest_process - 0.2).abs() < 1e-9, "{}", outcome.busiest_process);
+    assert!(outcome.cores >= 0.4, "{}", outcome.cores);
     assert!(!outcome.stopped_early);
 }
 

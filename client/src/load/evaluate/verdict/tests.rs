@@ -7,8 +7,6 @@ use crate::load::{
         histogram::Histogram,
     },
 };
-use std::time::Duration;
-
 fn with_lag(mut report: Report, lag_us: u64) -> Report {
     let mut lag = Histogram::default();
     lag.record(Duration::from_micros(lag_us));
@@ -91,6 +89,24 @@ fn names_a_busy_process_or_machine_as_the_limit() {
     assert_eq!(verdict, Verdict::ClientLimited);
     assert!(reason.contains("3.70 of the machine's 4 cores"), "{reason}");
     assert_eq!(evaluate(&with_cpu(report(1000, 300), 0.89, 3.5)).0, Verdict::Valid);
+}
+
+#[test]
+fn a_run_that_is_too_short_to_judge_has_its_own_words() {
+    let short = |report: Report| Report { seconds: 0.000_312, ..report };
+    for limited in [
+        with_cpu(report(1, 300), 0.99, 1.0),
+        with_cpu(report(1, 300), 0.5, 4.0),
+        with_lag(report(1, 10_000), 5_000),
+    ] {
+        assert_eq!(evaluate(&limited).0, Verdict::ClientLimited);
+        let (verdict, reason) = evaluate(&short(limited));
+        assert_eq!(verdict, Verdict::Unknown, "{reason}");
+        assert!(reason.starts_with("the run of 312 \u{b5}s is too short"), "{reason}");
+        assert!(reason.ends_with("every byte of 1 message returned"), "{reason}");
+    }
+    // A client with time to spare is not the limit of the shortest run.
+    assert_eq!(evaluate(&short(report(1, 300))).0, Verdict::Valid);
 }
 
 #[test]
