@@ -38,7 +38,7 @@ impl fmt::Display for Address {
 /// A sentence that says what was expected.
 pub(super) fn address(typed: &str) -> Result<Address, String> {
     if !is_bare(typed) {
-        return Ok(Address::Url(parse(typed, typed)?));
+        return Ok(Address::Url(parse(typed)?));
     }
     if typed.bytes().all(|byte| byte.is_ascii_digit()) && !typed.is_empty() {
         return Err(format!("the host is missing: use 127.0.0.1:{typed}, or --port {typed}"));
@@ -47,7 +47,7 @@ pub(super) fn address(typed: &str) -> Result<Address, String> {
     let is_ipv6 = address.parse::<Ipv6Addr>().is_ok();
     let url = if is_ipv6 { format!("tcp://[{typed}]") } else { format!("tcp://{typed}") };
     let has_port = !is_ipv6 && typed.rsplit(']').next().is_some_and(|end| end.contains(':'));
-    match parse(&url, typed)? {
+    match parse(&url)? {
         Endpoint::Tcp(at) => Ok(Address::Host { host: at.host, port: has_port.then_some(at.port) }),
         other => Ok(Address::Url(other)),
     }
@@ -60,8 +60,8 @@ fn is_bare(typed: &str) -> bool {
     !has_scheme && !typed.contains("://")
 }
 
-fn parse(url: &str, typed: &str) -> Result<Endpoint, String> {
-    let url: Url = url.parse().map_err(|error| match error {
+fn parse(typed: &str) -> Result<Endpoint, String> {
+    let url: Url = typed.parse().map_err(|error| match error {
         UrlError::Form => {
             "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH".to_owned()
         }
@@ -107,6 +107,7 @@ mod tests {
             ("127.0.0.1:7000", host("127.0.0.1", Some(7000))),
             ("::1", host("::1", None)),
             ("[::1]", host("::1", None)),
+            ("fe80::", host("fe80::", None)),
             ("[::1]:7000", host("::1", Some(7000))),
             ("2001:db8::7:7000", host("2001:db8::7:7000", None)),
             ("my_host-1.example.com.:7", host("my_host-1.example.com.", Some(7))),

@@ -31,7 +31,11 @@ const RATE_SHARE: f64 = 0.95;
 
 /// Measured time in seconds below which the client is not called the limit: its start, and a process that waits for
 /// a core, take a large part of a shorter time, and in a closed loop the client may be busy throughout.
-const MIN_SECONDS: f64 = 0.25;
+const MIN_LIMITED_SECONDS: f64 = 0.25;
+
+/// Measured time in seconds below which nothing is said about the client: a scheduler may account for CPU time in
+/// ticks of this length.
+const MIN_SECONDS: f64 = 0.01;
 
 /// Sets the verdict of a report by its figures.
 pub(crate) fn set(report: &mut Report) {
@@ -48,10 +52,13 @@ fn evaluate(report: &Report) -> (Verdict, String) {
     if let Some(reason) = report.datagrams.and_then(buffer_limit) {
         return (Verdict::ClientLimited, reason + &loss);
     }
-    if let Some(reason) = client_limit(report) {
-        if report.seconds >= MIN_SECONDS {
-            return (Verdict::ClientLimited, reason + &loss);
-        }
+    let limit = client_limit(report);
+    if let Some(reason) = &limit
+        && report.seconds >= MIN_LIMITED_SECONDS
+    {
+        return (Verdict::ClientLimited, reason.clone() + &loss);
+    }
+    if report.client_cpu.is_some() && (limit.is_some() || report.seconds < MIN_SECONDS) {
         let seconds = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
         let reason = format!(
             "the run of {} is too short to tell whether the client was the limit: use a longer --duration, or more \
