@@ -48,6 +48,7 @@ pub(super) fn build_report(
         pacing: Some(if is_open { Pacing::OpenLoop } else { Pacing::ClosedLoop }),
         messages: stats.messages,
         lost: Some(lost),
+        unsent: Some(stats.unsent),
         bytes_lost: Some(stats.bytes_lost),
         drains: Some(stats.drains),
         resent: Some(stats.resent),

@@ -111,12 +111,22 @@ impl<'s> Runner<'s> {
             workers: (0..plan.processes).map(worker).collect(),
             duration: plan.duration(),
             timeout: self.target.timeout,
-            timeouts: PoolTimeouts::default(),
+            timeouts: self.timeouts(plan),
             interrupt: self.interrupt,
         };
         let outcome = process_pool::run(&config, &mut |stats| progress.update(stats))
             .map_err(|error| self.explain(error))?;
         Ok(build_report(self.target, plan, outcome, self.receive_buffer))
+    }
+
+    /// Returns the time limits of the processes. An open loop may send for one time limit after its end, and then
+    /// waits for one more.
+    fn timeouts(&self, plan: &Plan) -> PoolTimeouts {
+        let mut timeouts = PoolTimeouts::default();
+        if plan.rate().is_some() {
+            timeouts.finishing = timeouts.finishing.saturating_add(self.target.timeout);
+        }
+        timeouts
     }
 
     /// Selects the local addresses to connect from.

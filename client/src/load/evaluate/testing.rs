@@ -38,6 +38,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         pacing: Some(Pacing::OpenLoop),
         messages: messages.into(),
         lost: Some(0),
+        unsent: Some(0),
         bytes_lost: Some(0),
         drains: Some(0),
         resent: Some(0),

@@ -72,6 +72,13 @@ fn evaluate(report: &Report) -> (Verdict, String) {
             format!("{messages} returned; a histogram log does not tell how many were lost");
         return (Verdict::Unknown, reason);
     }
+    if let Some(unsent @ 1..) = report.unsent {
+        let reason = format!(
+            "{} could not be sent, because the server did not receive them until --timeout after the end{loss}",
+            plural(unsent, "message")
+        );
+        return (Verdict::Failed, reason);
+    }
     let stopped = if report.stopped_early { ", until it was stopped" } else { "" };
     let reason = format!(
         "every byte of {messages} returned, and the client was not the limit{stopped}{loss}"

@@ -71,6 +71,6 @@ pub(crate) enum Pace {
 pub(crate) enum Stop {
     /// After this time from the end of the warm-up.
     After(Duration),
-    /// After each connection has sent this many messages, including those of the warm-up.
+    /// After each connection has sent this many messages, without those of the warm-up.
     Messages(u64),
 }

@@ -79,6 +79,11 @@ pub(crate) enum Contradiction {
         "the argument '--messages <N>' cannot be used with '--find-rate <EXPR>': use '--duration <DURATION>' for each step"
     )]
     MessagesWithFindRate,
+    /// No message is due between the warm-up and the end.
+    #[error(
+        "'--rate <PER_SECOND>' sends no message in the measured time: use a longer '--duration <DURATION>'"
+    )]
+    NoMessage,
     /// The payload cannot distinguish so many connections.
     #[error("'--processes <N>' times '--connections <N>' is {0}; the maximum is {MAX_CONNECTIONS}")]
     TooManyConnections(u64),
@@ -171,6 +176,8 @@ impl TryFrom<&RunArgs> for Plan {
             too_many if too_many > MAX_CONNECTIONS => {
                 Err(Contradiction::TooManyConnections(too_many))
             }
+            // A search chooses its rates by the duration.
+            _ if !is_search && plan.is_empty() => Err(Contradiction::NoMessage),
             _ => Ok(plan),
         }
     }
@@ -180,6 +187,13 @@ impl Plan {
     /// Returns the number of connections of all processes.
     pub(crate) fn total_connections(&self) -> u64 {
         u64::from(self.processes) * u64::from(self.connections)
+    }
+
+    /// Returns `true` if no message of an open loop is due between the warm-up and the end.
+    fn is_empty(&self) -> bool {
+        let (Pace::Rate(rate), Stop::After(time)) = (self.pace, self.stop) else { return false };
+        let first = (self.warmup.as_secs_f64() * rate).ceil() / rate;
+        first >= self.warmup.saturating_add(time).as_secs_f64()
     }
 
     /// Returns the messages per second of an open loop.

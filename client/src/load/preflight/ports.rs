@@ -91,7 +91,12 @@ fn ports_needed(plan: &Plan, time_wait: Duration) -> u64 {
     let Some(churn) = plan.churn else { return connections };
     let in_time_wait = plan.rate().map(|rate| whole(rate * time_wait.as_secs_f64()) / churn);
     let in_total = match plan.stop {
-        Stop::Messages(each) => Some(connections.saturating_mul(each.div_ceil(churn) - 1)),
+        Stop::Messages(_) if plan.rate().is_none() && !plan.warmup.is_zero() => None,
+        Stop::Messages(each) => {
+            let of_warmup = plan.rate().map_or(0, |rate| whole(rate * plan.warmup.as_secs_f64()));
+            let replaced = connections.saturating_mul(each.div_ceil(churn) - 1);
+            Some(replaced.saturating_add(of_warmup / churn))
+        }
         Stop::After(time) => plan
             .rate()
             .map(|rate| whole(rate * time.saturating_add(plan.warmup).as_secs_f64()) / churn),

@@ -39,6 +39,9 @@ pub(crate) struct Report {
     pub(crate) messages: u64,
     /// Messages that did not return; over UDP, until the end.
     pub(crate) lost: Option<u64>,
+    /// Open loop: messages that were due and were not sent until `--timeout` after the end.
+    #[serde(default)]
+    pub(crate) unsent: Option<u64>,
     /// Bytes that were sent and did not return before their connection failed.
     pub(crate) bytes_lost: Option<u64>,
     /// Connections that the server ended cleanly, and that were made again (`--expect-restart`).

@@ -107,6 +107,9 @@ fn figures(report: &Report) -> Table {
         (Some(counts), Some(lost)) => rows.extend(datagrams(counts, lost)),
         (_, lost) => rows.push(("lost", or_unknown(lost, count))),
     }
+    if let Some(unsent @ 1..) = report.unsent {
+        rows.push(("not sent", count(unsent)));
+    }
     let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
     rows.extend([
         ("errors", errors(report)),

@@ -15,6 +15,8 @@ pub(crate) struct Stats {
     /// Messages that were sent at least in part and had not returned when their connection failed,
     /// including those of the warm-up.
     pub(crate) lost: u64,
+    /// Open loop: messages that were due and were never sent, without those of the warm-up.
+    pub(crate) unsent: u64,
     /// Bytes that were sent and had not returned when their connection failed.
     pub(crate) bytes_lost: u64,
     /// Connections that the server ended cleanly, and that were made again.
@@ -109,6 +111,7 @@ impl Stats {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.messages += other.messages;
         self.lost += other.lost;
+        self.unsent += other.unsent;
         self.bytes_lost += other.bytes_lost;
         self.drains += other.drains;
         self.resent += other.resent;

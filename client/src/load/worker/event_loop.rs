@@ -14,7 +14,6 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 use super::{
     commands::Commands,
     io::{channel::Channel, context::Context},
-    schedule::Schedule,
     timer::Timer,
     timing::{CHECK_INTERVAL, Timing},
 };
@@ -22,7 +21,7 @@ use crate::load::{
     ipc::{
         message::{REPORT_INTERVAL, Summary, WorkerMessage},
         wire::encode,
-        worker_config::{Pace, Stop, WorkerConfig},
+        worker_config::WorkerConfig,
     },
     stats::error_kind::ErrorKind,
 };
@@ -44,10 +43,10 @@ pub(super) struct EventLoop<'a, C, W> {
     channels: Vec<C>,
     /// Number of channels that are not finished.
     active: usize,
-    /// Schedule of an open loop.
-    schedule: Option<Schedule>,
+    /// Number of messages that the channels know to be due (open loop).
+    due: u64,
     /// Channels that messages have become due for; kept to reuse the allocation.
-    due: Vec<usize>,
+    woken: Vec<usize>,
     /// Channels that reached the limit of a turn.
     yielded: Vec<usize>,
     timer: Timer,
@@ -75,8 +74,8 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             poll,
             active: channels.len(),
             channels,
-            schedule: new_schedule(config),
-            due: Vec::new(),
+            due: 0,
+            woken: Vec::new(),
             yielded: Vec::new(),
             timer,
             commands,
@@ -194,7 +193,11 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
     fn apply(&mut self, timing: &mut Timing, now: Duration) -> io::Result<()> {
         timing.update_warmup(now);
         if (timing.is_over(now) || self.commands.has_stopped()) && !self.context.is_stopping {
-            self.stop();
+            self.stop(now);
+            timing.set_give_up(now);
+        }
+        if timing.take_give_up(now) {
+            self.for_each(C::drop_unsent);
         }
         if now >= timing.next_report {
             timing.next_report = now + REPORT_INTERVAL;
@@ -204,11 +207,13 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         Ok(())
     }
 
-    fn stop(&mut self) {
+    /// Sends nothing new. What is due is still sent, whether or not this process has been in time.
+    fn stop(&mut self, now: Duration) {
         self.context.is_stopping = true;
-        if let Some(schedule) = &mut self.schedule {
-            schedule.stop();
+        if let Some(schedule) = &mut self.context.schedule {
+            schedule.stop(now);
         }
+        self.send_due();
         self.for_each(C::stop);
     }
 
@@ -227,30 +232,33 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         }
     }
 
-    /// Open loop: passes the messages that are due to their channels. Messages that become due in the
-    /// meantime have to wait: otherwise a process that cannot keep up would never receive.
+    /// Open loop: tells the channels which messages are due. Messages that become due in the meantime have
+    /// to wait: otherwise a process that cannot keep up would never receive.
     fn send_due(&mut self) {
-        let now = self.context.now();
+        let Some(schedule) = &self.context.schedule else { return };
+        let due = schedule.due_count(self.context.now());
         let count = self.channels.len() as u64;
-        let mut waiting = std::mem::take(&mut self.due);
-        while let Some((number, due)) =
-            self.schedule.as_mut().and_then(|schedule| schedule.take(now))
-        {
-            let index = usize::try_from(number % count).expect("the index of a channel");
-            let channel = &mut self.channels[index];
-            if !channel.is_finished() && channel.push_due(due) {
-                waiting.push(index);
+        let mut woken = std::mem::take(&mut self.woken);
+        // Each channel once, however many messages are due.
+        for number in self.due..due.min(self.due + count) {
+            let channel = number % count;
+            let index = usize::try_from(channel).expect("the index of a channel");
+            let due = schedule.channel_count(due, channel);
+            if !self.channels[index].is_finished() && self.channels[index].extend_backlog(due) {
+                woken.push(index);
             }
         }
-        for index in waiting.drain(..) {
+        self.due = due;
+        for index in woken.drain(..) {
             self.with_channel(index, C::drive);
         }
-        self.due = waiting;
+        self.woken = woken;
     }
 
     /// Open loop: arms the timer for the next message; returns `false` if one is due now.
     fn arm_timer(&self) -> io::Result<bool> {
-        let Some(due) = self.schedule.as_ref().and_then(Schedule::next_due) else {
+        let schedule = self.context.schedule.as_ref();
+        let Some(due) = schedule.and_then(|schedule| schedule.due_at(self.due)) else {
             return Ok(true);
         };
         let left = due.saturating_sub(self.context.now());
@@ -298,15 +306,6 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         self.messages.write_all(encode(message).as_bytes())?;
         self.messages.flush()
     }
-}
-
-fn new_schedule(config: &WorkerConfig) -> Option<Schedule> {
-    let Pace::Rate(rate) = config.pace else { return None };
-    let total = match config.stop {
-        Stop::After(_) => u64::MAX,
-        Stop::Messages(each) => each.saturating_mul(config.connections.into()),
-    };
-    Some(Schedule::new(rate, config.process, config.processes, total))
 }
 
 #[cfg(test)]

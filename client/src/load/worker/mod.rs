@@ -13,7 +13,6 @@ pub(crate) mod entry;
 pub(crate) mod event_loop;
 pub(crate) mod io;
 pub(crate) mod payload;
-mod schedule;
 mod timer;
 mod timing;
 pub(crate) mod udp;

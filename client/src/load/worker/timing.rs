@@ -21,6 +21,10 @@ pub(super) struct Timing {
     cpu_at_warmup: Duration,
     /// End of the run, unless it ends by the number of messages.
     end: Duration,
+    /// Limit for the messages that are still due after the end.
+    timeout: Duration,
+    /// Time at which those that are unsent are given up.
+    give_up: Option<Duration>,
     /// Time of the next report.
     pub(super) next_report: Duration,
     /// Time of the next check of the time limits.
@@ -37,9 +41,11 @@ impl Timing {
             is_warm: config.warmup.is_zero(),
             cpu_at_warmup: cpu_time(),
             end: match config.stop {
-                Stop::After(duration) => config.warmup + duration,
+                Stop::After(duration) => config.warmup.saturating_add(duration),
                 Stop::Messages(_) => Duration::MAX,
             },
+            timeout: config.timeout,
+            give_up: None,
             next_report: REPORT_INTERVAL,
             next_check: CHECK_INTERVAL,
             idle_since: None,
@@ -56,6 +62,16 @@ impl Timing {
     /// Returns `true` if the run has reached its end.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         now >= self.end
+    }
+
+    /// Gives up what is unsent after the time limit.
+    pub(super) fn set_give_up(&mut self, now: Duration) {
+        self.give_up = Some(now.saturating_add(self.timeout));
+    }
+
+    /// Returns `true` once, when what is unsent has to be given up.
+    pub(super) fn take_give_up(&mut self, now: Duration) -> bool {
+        self.give_up.take_if(|time| *time <= now).is_some()
     }
 
     /// Returns the time of the next task.

@@ -121,6 +121,15 @@ fn a_lag_that_explains_the_latency_is_the_limit() {
 }
 
 #[test]
+fn unsent_messages_are_a_failure_of_the_server_unless_the_client_was_late() {
+    let unsent = |report: Report| evaluate(&Report { unsent: Some(7), ..report });
+    let (verdict, reason) = unsent(report(1000, 300));
+    assert_eq!(verdict, Verdict::Failed);
+    assert!(reason.starts_with("7 messages could not be sent"), "{reason}");
+    assert_eq!(unsent(with_lag(report(1000, 10_000), 9_000)).0, Verdict::ClientLimited);
+}
+
+#[test]
 fn a_failure_takes_precedence_over_a_limit() {
     let limited = with_cpu(report(1000, 300), 0.99, 1.0);
     assert_eq!(evaluate(&Report { lost: Some(1), ..limited }).0, Verdict::Failed);

@@ -72,6 +72,10 @@ fn refuses_contradictions_by_name() {
     assert!(text.contains("--json") && text.contains("--histogram"), "{text}");
     let text = error(&["--messages", "2", "--find-rate", "p99<5ms"]);
     assert!(text.contains("--messages") && text.contains("--find-rate"), "{text}");
+    let text = error(&["--rate", "0.1", "--warmup", "1s", "--duration", "1s"]);
+    assert!(text.contains("--rate") && text.contains("--duration"), "{text}");
+    assert!(job(&["--rate", "0.1", "--duration", "1s"]).is_ok());
+    assert!(job(&["--rate", "2", "--warmup", "500ms", "--duration", "1ms"]).is_ok());
     let text = error(&["--processes", "1000", "--connections", "100000"]);
     assert!(text.contains("100000000") && text.contains("--connections"), "{text}");
 }

@@ -33,9 +33,10 @@ impl Channel for Connection {
         self.complete_connect(context)
     }
 
-    fn push_due(&mut self, due: Duration) -> bool {
-        self.backlog.push_back(due);
-        self.backlog.len() == 1
+    fn extend_backlog(&mut self, due: u64) -> bool {
+        let had_backlog = self.backlog() > 0;
+        self.due = due;
+        !had_backlog && self.backlog() > 0
     }
 
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
@@ -60,11 +61,20 @@ impl Channel for Connection {
     fn stop(&mut self, context: &mut Context<'_>) {
         debug_assert!(context.is_stopping);
         let is_disconnected = matches!(self.state, State::Connecting(_) | State::Disconnected);
-        if is_disconnected && self.backlog.is_empty() && self.expectation.in_flight() == 0 {
+        if is_disconnected && self.backlog() == 0 && self.expectation.in_flight() == 0 {
             self.state = State::Finished;
         } else if let Err(kind) = self.close_if_idle(context) {
             self.fail(context, kind);
         }
+    }
+
+    fn drop_unsent(&mut self, context: &mut Context<'_>) {
+        let queued = self.expectation.queued_lines();
+        context.record_late(self.index(), queued..self.due);
+        let sent = self.expectation.drop_unsent(&context.streams);
+        context.record_unsent(self.index(), sent..self.due);
+        self.due = sent;
+        self.stop(context);
     }
 
     fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration) {

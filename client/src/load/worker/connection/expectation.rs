@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Write},
+    ops::Range,
     time::Duration,
 };
 
@@ -24,7 +25,16 @@ pub(super) struct Expectation {
     queued: Cursor,
     /// Times from which the lines that have not returned count, oldest first, each with the number of its
     /// lines.
-    since: VecDeque<(Duration, u64)>,
+    since: VecDeque<(Since, u64)>,
+}
+
+/// Time from which a line counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// Closed loop: this time, at which it was queued.
+    Queued(Duration),
+    /// Open loop: the time at which it was due, which the schedule knows by the number of the line.
+    Due,
 }
 
 /// First byte that differs from what was sent.
@@ -42,9 +52,32 @@ impl Expectation {
     }
 
     /// Queues more lines, whose latency counts from `since`.
-    pub(super) fn queue(&mut self, streams: &Streams, lines: u64, since: Duration) {
+    pub(super) fn queue(&mut self, streams: &Streams, lines: u64, since: Since) {
         self.queued.advance(streams, self.queued.len_of_lines(streams, lines));
-        self.since.push_back((since, lines));
+        match self.since.back_mut() {
+            Some((last, count)) if *last == since => *count += lines,
+            _ => self.since.push_back((since, lines)),
+        }
+    }
+
+    /// Removes the queued lines of which nothing has been sent; returns the number of lines that are left of the
+    /// whole stream.
+    pub(super) fn drop_unsent(&mut self, streams: &Streams) -> u64 {
+        let mut end = self.sent.clone();
+        if !end.is_at_line_start(streams) {
+            end.advance(streams, end.len_of_lines(streams, 1));
+        }
+        let mut dropped = self.queued.lines() - end.lines();
+        self.queued = end;
+        while let Some((_, count)) = self.since.back_mut().filter(|_| dropped > 0) {
+            let those = dropped.min(*count);
+            dropped -= those;
+            *count -= those;
+            if *count == 0 {
+                self.since.pop_back();
+            }
+        }
+        self.queued.lines()
     }
 
     /// Sends as much of the queue as the socket accepts.
@@ -78,7 +111,7 @@ impl Expectation {
     }
 
     /// Checks bytes that have returned. For complete lines it calls `on_lines` with the time from which
-    /// they count, and their number. `buffer` is scratch space.
+    /// they count, and their numbers in the stream. `buffer` is scratch space.
     ///
     /// # Errors
     ///
@@ -92,7 +125,7 @@ impl Expectation {
         streams: &Streams,
         received: &[u8],
         buffer: &mut [u8],
-        mut on_lines: impl FnMut(Duration, u64),
+        mut on_lines: impl FnMut(Since, Range<u64>),
     ) -> Result<(), Mismatch> {
         let outstanding = usize::try_from(self.outstanding_bytes()).unwrap_or(usize::MAX);
         let expected = &mut buffer[..received.len()];
@@ -103,12 +136,14 @@ impl Expectation {
             let same = received.iter().zip(&*expected).take_while(|(one, other)| one == other);
             same.count().min(outstanding)
         };
+        let mut first = self.returned.lines();
         let mut lines = self.returned.advance(streams, valid as u64);
         while lines > 0 {
             let (since, group) =
                 self.since.front_mut().expect("a line that was sent has been queued");
             let count = lines.min(*group);
-            on_lines(*since, count);
+            on_lines(*since, first..first + count);
+            first += count;
             lines -= count;
             *group -= count;
             if *group == 0 {

@@ -1,6 +1,6 @@
 //! State of a connection.
 
-use std::{collections::VecDeque, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use mio::Token;
 use socket2::Socket;
@@ -16,8 +16,10 @@ pub(in crate::load::worker) struct Connection {
     pub(super) source: Option<IpAddr>,
     pub(super) state: State,
     pub(super) expectation: Expectation,
-    /// Times of the messages that are due and have not been queued (open loop).
-    pub(super) backlog: VecDeque<Duration>,
+    /// Number of messages that have become due (open loop).
+    pub(super) due: u64,
+    /// Number of messages that were queued after the warm-up.
+    pub(super) measured: u64,
     /// Number of lines that had returned when the present socket was connected.
     pub(super) lines_at_connect: u64,
     /// Time at which the present socket was connected, unless it is the first: messages that were due
@@ -58,7 +60,8 @@ impl Connection {
             source: context.source_address(number),
             state: State::Finished,
             expectation: Expectation::new(&context.streams, number),
-            backlog: VecDeque::new(),
+            due: 0,
+            measured: 0,
             lines_at_connect: 0,
             reconnected_at: Duration::ZERO,
             drained_at: None,
@@ -75,6 +78,16 @@ impl Connection {
 
     /// Returns `true` if there are, or may be later, messages to send.
     pub(super) fn has_more_to_send(&self, context: &Context<'_>) -> bool {
-        !self.backlog.is_empty() || context.messages_left(self.expectation.queued_lines()) > 0
+        self.backlog() > 0 || context.messages_left(self.measured) > 0
+    }
+
+    /// Returns the number of messages that are due and have not been queued (open loop).
+    pub(super) fn backlog(&self) -> u64 {
+        self.due.saturating_sub(self.expectation.queued_lines())
+    }
+
+    /// Returns its index in the process.
+    pub(super) fn index(&self) -> u64 {
+        self.token.0 as u64
     }
 }

@@ -7,7 +7,10 @@ use std::{
 
 use socket2::Socket;
 
-use super::state::{Connection, State};
+use super::{
+    expectation::Since,
+    state::{Connection, State},
+};
 use crate::load::{
     ipc::worker_config::Pace,
     stats::error_kind::ErrorKind,
@@ -21,6 +24,10 @@ use crate::load::{
 /// Maximum number of reads, and of writes, in one turn of a connection.
 const TURN: usize = 8;
 
+/// Maximum number of messages of an open loop that are queued in one turn: each costs time, and a client that is far
+/// behind must also receive.
+const MAX_QUEUED: u64 = 1024;
+
 impl Connection {
     /// Receives and sends as far as possible, within the limit of a turn.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
@@ -32,7 +39,8 @@ impl Connection {
             }
             self.reconnected_at = context.now();
         }
-        let mut sent = self.send_pending(context, None);
+        let mut writes_left = TURN;
+        let mut sent = self.send_pending(context, None, &mut writes_left);
         for _ in 0..TURN {
             let State::Open(socket) = &mut self.state else {
                 return self.await_end(context);
@@ -44,7 +52,7 @@ impl Connection {
                     self.last_activity = now;
                     self.drained_at = None;
                     self.check_received(context, read, now);
-                    sent = self.send_pending(context, Some(now));
+                    sent = self.send_pending(context, Some(now), &mut writes_left);
                     if read < CHUNK && !self.has_pending_end && sent.is_ok() {
                         return self.close_if_idle(context);
                     }
@@ -64,13 +72,24 @@ impl Connection {
 
     /// Checks the first `read` bytes of the receive buffer.
     fn check_received(&mut self, context: &mut Context<'_>, read: usize, now: Duration) {
-        let Context { streams, stats, received, scratch, config, last_progress, .. } = context;
+        let Context { streams, schedule, stats, received, scratch, config, last_progress, .. } =
+            context;
+        let index = self.index();
         let received = &received[..read];
         let before = self.expectation.next_expected().offset();
         let checked = self.expectation.check(streams, received, scratch, |since, lines| {
-            if since >= config.warmup {
-                stats.messages += lines;
-                stats.latency.record_n(now.saturating_sub(since), lines);
+            let mut record = |since, count| {
+                if since >= config.warmup {
+                    stats.messages += count;
+                    stats.latency.record_n(now.saturating_sub(since), count);
+                }
+            };
+            match (since, &schedule) {
+                (Since::Queued(since), _) => record(since, lines.end - lines.start),
+                (Since::Due, Some(schedule)) => {
+                    lines.for_each(|line| record(schedule.channel_due_at(index, line), 1));
+                }
+                (Since::Due, None) => {}
             }
             *last_progress = now;
         });
@@ -85,7 +104,12 @@ impl Connection {
     /// Queues the messages that may be sent now, and sends what the socket accepts.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn send_pending(&mut self, context: &mut Context<'_>, now: Option<Duration>) -> io::Result<()> {
+    fn send_pending(
+        &mut self,
+        context: &mut Context<'_>,
+        now: Option<Duration>,
+        writes_left: &mut usize,
+    ) -> io::Result<()> {
         let lines = self.sendable_lines(context);
         if lines > 0 {
             let now = now.unwrap_or_else(|| context.now());
@@ -95,9 +119,9 @@ impl Connection {
             && self.expectation.has_unsent()
         {
             let before = self.expectation.sent_bytes();
-            let mut socket = LimitedSocket(socket, TURN);
+            let mut socket = LimitedSocket(socket, writes_left);
             let sent = self.expectation.send(&context.streams, &mut socket, &mut context.scratch);
-            self.has_yielded |= socket.1 == 0;
+            self.has_yielded |= *socket.1 == 0;
             context.stats.bytes_sent += self.expectation.sent_bytes() - before;
             sent?;
         }
@@ -109,18 +133,23 @@ impl Connection {
         if self.expectation.in_flight() == 0 {
             self.last_activity = now;
         }
-        match context.config.pace {
-            Pace::Depth(_) => self.expectation.queue(&context.streams, lines, now),
-            Pace::Rate(_) => {
-                for due in self.backlog.drain(..usize::try_from(lines).unwrap_or(usize::MAX)) {
-                    if due >= context.config.warmup {
-                        let sendable = due.max(self.reconnected_at);
-                        context.stats.lag.record(now.saturating_sub(sendable));
-                    }
-                    self.expectation.queue(&context.streams, 1, due);
-                }
+        let warmup = context.config.warmup;
+        let Some(schedule) = &context.schedule else {
+            self.expectation.queue(&context.streams, lines, Since::Queued(now));
+            self.measured += if now >= warmup { lines } else { 0 };
+            return;
+        };
+        let (index, first) = (self.index(), self.expectation.queued_lines());
+        for number in first..first + lines {
+            let due = schedule.channel_due_at(index, number);
+            if due >= warmup {
+                let sendable = due.max(self.reconnected_at);
+                context.stats.lag.record(now.saturating_sub(sendable));
+                self.measured += 1;
             }
         }
+        self.expectation.queue(&context.streams, lines, Since::Due);
+        self.has_yielded |= self.backlog() > 0;
     }
 
     /// Returns how many more messages may be sent on this socket now.
@@ -132,9 +161,9 @@ impl Connection {
         let lines = match context.config.pace {
             Pace::Depth(depth) => {
                 let free = u64::from(depth) - self.expectation.in_flight();
-                free.min(context.messages_left(queued))
+                free.min(context.messages_left(self.measured))
             }
-            Pace::Rate(_) => self.backlog.len() as u64,
+            Pace::Rate(_) => self.backlog().min(MAX_QUEUED),
         };
         let churn = context.config.churn.unwrap_or(u64::MAX);
         lines.min(churn - (queued - self.lines_at_connect))
@@ -142,13 +171,13 @@ impl Connection {
 }
 
 /// Socket that accepts a limited number of writes, and then would block.
-struct LimitedSocket<'s>(&'s Socket, usize);
+struct LimitedSocket<'s>(&'s Socket, &'s mut usize);
 
 impl Write for LimitedSocket<'_> {
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
+        *self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
         transmit(self.0, bytes)
     }
 

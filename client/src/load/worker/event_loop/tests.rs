@@ -12,7 +12,10 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::*;
 use crate::load::{
-    ipc::{message::Command, worker_config::Server},
+    ipc::{
+        message::Command,
+        worker_config::{Pace, Server, Stop},
+    },
     stats::{counters::Stats, fault::FaultKind},
     worker::connection::Connection,
 };
@@ -137,6 +140,40 @@ fn an_open_loop_sends_what_is_due() {
     let config = WorkerConfig { pace: Pace::Rate(5000.0), ..config(server(echo)) };
     let stats = stats(&run(&config, &[Command::Start]));
     assert_eq!((stats.messages, stats.lag.len(), stats.error_count()), (500, 500, 0));
+}
+
+/// The warm-up used the messages up, and the load measured none.
+#[test]
+fn a_number_of_messages_applies_after_the_warm_up() {
+    for pace in [Pace::Depth(4), Pace::Rate(2000.0)] {
+        for churn in [None, Some(7)] {
+            let warmup = Duration::from_millis(50);
+            let config = WorkerConfig { pace, warmup, churn, ..config(server(echo)) };
+            let stats = stats(&run(&config, &[Command::Start]));
+            assert_eq!((stats.messages, stats.latency.len()), (500, 500), "{pace:?} {churn:?}");
+            assert_eq!((stats.lost, stats.unsent, stats.error_count()), (0, 0, 0));
+        }
+    }
+}
+
+/// A client that is far behind kept the time of every message that was due, and sent them all.
+#[test]
+fn gives_up_what_it_cannot_send_in_time() {
+    let config = WorkerConfig {
+        pace: Pace::Rate(1e9),
+        stop: Stop::After(Duration::from_millis(50)),
+        min_size: 64,
+        max_size: 64,
+        timeout: Duration::from_millis(300),
+        ..config(server(echo))
+    };
+    let stats = stats(&run(&config, &[Command::Start]));
+    assert_eq!((stats.lost, stats.error_count()), (0, 0), "{stats:?}");
+    assert_eq!(stats.messages + stats.unsent, 50_000_000);
+    assert!(
+        stats.messages > 0 && stats.lag.quantile(0.99) > Duration::from_millis(100),
+        "{stats:?}"
+    );
 }
 
 /// Echoes 1,000 bytes, and then ends the connection as a server does that is restarted.

@@ -31,9 +31,9 @@ pub(crate) trait Channel: Sized {
     /// The connection cannot be made.
     fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()>;
 
-    /// Adds a message that is due (open loop). Returns `true` if it is the first of the backlog, so that
-    /// the channel has to be [driven](Self::drive).
-    fn push_due(&mut self, due: Duration) -> bool;
+    /// Tells how many messages of the channel have become due since the start (open loop). Returns `true` if the
+    /// channel had no backlog and has one now, so that it has to be [driven](Self::drive).
+    fn extend_backlog(&mut self, due: u64) -> bool;
 
     /// Handles an event of the socket.
     fn handle_event(&mut self, context: &mut Context<'_>, event: &Event);
@@ -47,6 +47,9 @@ pub(crate) trait Channel: Sized {
 
     /// Stops sending, and finishes if nothing is in flight.
     fn stop(&mut self, context: &mut Context<'_>);
+
+    /// Gives up the messages that are due and have not been sent (open loop), after a stop.
+    fn drop_unsent(&mut self, context: &mut Context<'_>);
 
     /// Applies the time limits; to be called regularly.
     fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration);

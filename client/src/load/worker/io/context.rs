@@ -3,6 +3,7 @@
 use std::{
     io,
     net::IpAddr,
+    ops::Range,
     os::fd::AsRawFd as _,
     time::{Duration, Instant},
 };
@@ -13,11 +14,14 @@ use socket2::Socket;
 use crate::load::{
     ipc::worker_config::{Stop, WorkerConfig},
     stats::counters::Stats,
-    worker::payload::streams::Streams,
+    worker::{io::schedule::Schedule, payload::streams::Streams},
 };
 
 /// Size of the buffers: larger than the longest datagram.
 pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// Maximum number of messages of a channel whose lag is recorded one by one when it gives them up.
+const MAX_SAMPLES: u64 = 1000;
 
 /// State that all channels of a process share.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a WorkerConfig,
     /// Payload.
     pub(crate) streams: Streams,
+    /// Schedule of an open loop.
+    pub(crate) schedule: Option<Schedule>,
     /// Statistics since the last report.
     pub(crate) stats: Stats,
     /// Nothing new is sent.
@@ -46,6 +52,7 @@ impl<'a> Context<'a> {
         Self {
             config,
             streams: Streams::new(config.seed, config.min_size..=config.max_size),
+            schedule: Schedule::new(config),
             stats: Stats::default(),
             is_stopping: false,
             last_progress: Duration::ZERO,
@@ -83,13 +90,36 @@ impl<'a> Context<'a> {
         sources.get(index).copied()
     }
 
-    /// Returns how many more messages to send on a channel that has sent `sent` messages.
-    pub(crate) fn messages_left(&self, sent: u64) -> u64 {
+    /// Returns how many more messages to send on a channel that has sent `measured` messages after the warm-up.
+    pub(crate) fn messages_left(&self, measured: u64) -> u64 {
         match self.config.stop {
             _ if self.is_stopping => 0,
             Stop::After(_) => u64::MAX,
-            Stop::Messages(all) => all - sent,
+            Stop::Messages(all) => all - measured,
         }
+    }
+
+    /// Records the lag of messages of a channel that are due and not sent: it lasts at least until now.
+    pub(crate) fn record_late(&mut self, channel: u64, numbers: Range<u64>) {
+        let now = self.now();
+        let Some(schedule) = &self.schedule else { return };
+        let first = schedule.first_from(channel, numbers.clone(), self.config.warmup);
+        // There may be hundreds of millions, of which a histogram needs some.
+        let step = ((numbers.end - first) / MAX_SAMPLES).max(1);
+        let mut from = first;
+        while from < numbers.end {
+            let count = step.min(numbers.end - from);
+            let due = schedule.channel_due_at(channel, from);
+            self.stats.lag.record_n(now.saturating_sub(due), count);
+            from += count;
+        }
+    }
+
+    /// Counts messages of a channel that are due and will not be sent.
+    pub(crate) fn record_unsent(&mut self, channel: u64, numbers: Range<u64>) {
+        let Some(schedule) = &self.schedule else { return };
+        let first = schedule.first_from(channel, numbers.clone(), self.config.warmup);
+        self.stats.unsent += numbers.end - first;
     }
 
     /// Registers a socket for events until it is closed.

@@ -1,5 +1,5 @@
-//! Basis of a channel: the trait that the event loop drives, the context that channels share, and the
-//! socket calls.
+//! Basis of a channel: the trait that the event loop drives, the context that channels share, the
+//! schedule of an open loop, and the socket calls.
 //!
 //! Must not know the kinds of channels, nor the event loop.
 //!
@@ -7,4 +7,5 @@
 
 pub(crate) mod channel;
 pub(crate) mod context;
+pub(crate) mod schedule;
 pub(crate) mod socket;

@@ -3,7 +3,6 @@
 //! A datagram that does not return within the time limit is given up, and another may be sent in its place.
 
 use std::{
-    collections::VecDeque,
     io::{self, ErrorKind as Io},
     time::Duration,
 };
@@ -42,8 +41,10 @@ pub(in crate::load::worker) struct UdpSocket {
     socket: Option<Socket>,
     state: State,
     expectation: Expectation,
-    /// Times of the datagrams that are due and have not been sent (open loop).
-    backlog: VecDeque<Duration>,
+    /// Number of datagrams that have become due (open loop).
+    due: u64,
+    /// Number of datagrams that were sent after the warm-up.
+    measured: u64,
     /// There may be more to receive, for which no event will come.
     has_more: bool,
     /// It reached the limit of a turn, and has more to do.
@@ -67,7 +68,8 @@ impl Channel for UdpSocket {
             socket: None,
             state: State::Open,
             expectation: Expectation::new(number, context.channel_count()),
-            backlog: VecDeque::new(),
+            due: 0,
+            measured: 0,
             has_more: false,
             has_yielded: false,
         }
@@ -90,9 +92,10 @@ impl Channel for UdpSocket {
         Ok(())
     }
 
-    fn push_due(&mut self, due: Duration) -> bool {
-        self.backlog.push_back(due);
-        self.backlog.len() == 1
+    fn extend_backlog(&mut self, due: u64) -> bool {
+        let had_backlog = self.backlog() > 0;
+        self.due = due;
+        !had_backlog && self.backlog() > 0
     }
 
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
@@ -117,6 +120,14 @@ impl Channel for UdpSocket {
     fn stop(&mut self, context: &mut Context<'_>) {
         debug_assert!(context.is_stopping);
         self.finish_if_idle(context);
+    }
+
+    fn drop_unsent(&mut self, context: &mut Context<'_>) {
+        let (index, sent) = (self.token.0 as u64, self.expectation.sent());
+        context.record_late(index, sent..self.due);
+        context.record_unsent(index, sent..self.due);
+        self.due = sent;
+        self.stop(context);
     }
 
     fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration) {
@@ -213,23 +224,30 @@ impl UdpSocket {
         Ok(())
     }
 
+    /// Returns the number of datagrams that are due and have not been sent (open loop).
+    fn backlog(&self) -> u64 {
+        self.due.saturating_sub(self.expectation.sent())
+    }
+
     fn may_send(&self, context: &Context<'_>) -> bool {
         match context.config.pace {
             Pace::Depth(depth) => {
                 self.expectation.in_flight() < depth.into()
-                    && context.messages_left(self.expectation.sent()) > 0
+                    && context.messages_left(self.measured) > 0
             }
-            Pace::Rate(_) => !self.backlog.is_empty(),
+            Pace::Rate(_) => self.backlog() > 0,
         }
     }
 
     /// Counts a datagram of `len` bytes that has been sent.
     fn mark_sent(&mut self, context: &mut Context<'_>, len: usize, now: Duration) {
-        let due = self.backlog.pop_front();
+        let (index, number) = (self.token.0 as u64, self.expectation.sent());
+        let due = context.schedule.as_ref().map(|it| it.channel_due_at(index, number));
         let since = due.unwrap_or(now);
         context.stats.bytes_sent += len as u64;
         context.last_progress = now;
         if since >= context.config.warmup {
+            self.measured += 1;
             context.stats.datagrams.sent += 1;
             if due.is_some() {
                 context.stats.lag.record(now.saturating_sub(since));
@@ -276,8 +294,8 @@ impl UdpSocket {
 
     fn finish_if_idle(&mut self, context: &Context<'_>) {
         let is_idle = self.expectation.in_flight() == 0
-            && self.backlog.is_empty()
-            && context.messages_left(self.expectation.sent()) == 0;
+            && self.backlog() == 0
+            && context.messages_left(self.measured) == 0;
         if self.state == State::Open && is_idle {
             self.state = State::Lingering(context.now());
         }

@@ -16,9 +16,10 @@ fn queues_incomplete_lines_again() {
     expectation.send(&streams, &mut again, &mut [0; 10]).unwrap();
     assert_eq!(again, wire[first..]);
     let mut lines = Vec::new();
-    let on_lines = |since, count| lines.push((since, count));
+    let on_lines = |since, numbers: Range<u64>| lines.push((since, count(&numbers)));
     expectation.check(&streams, &again, &mut buffer, on_lines).unwrap();
-    assert_eq!(lines, [(SECOND, 1), (2 * SECOND, 1), (3 * SECOND, 1), (4 * SECOND, 1)]);
+    let after = |seconds| (Since::Queued(SECOND * seconds), 1);
+    assert_eq!(lines, [after(1), after(2), after(3), after(4)]);
     assert_eq!((expectation.in_flight(), expectation.outstanding_bytes()), (0, 0));
 }
 
@@ -37,10 +38,15 @@ impl Write for LimitedSocket {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const NOW: Since = Since::Queued(SECOND);
+
+fn count(numbers: &Range<u64>) -> u64 {
+    numbers.end - numbers.start
+}
 
 fn all_sent(streams: &Streams, lines: u32) -> (Expectation, Vec<u8>) {
     let mut expectation = Expectation::new(streams, 3);
-    (0..lines).for_each(|line| expectation.queue(streams, 1, SECOND * line));
+    (0..lines).for_each(|line| expectation.queue(streams, 1, Since::Queued(SECOND * line)));
     let mut wire = Vec::new();
     expectation.send(streams, &mut wire, &mut [0; 10]).unwrap();
     (expectation, wire)
@@ -65,7 +71,7 @@ fn each_complete_line_counts_from_its_own_time() {
     expectation
         .check(&streams, &wire[..17], &mut [0; 64], |at, lines| times.push((at, lines)))
         .unwrap();
-    assert_eq!(times, [(Duration::ZERO, 1), (SECOND, 1)]);
+    assert_eq!(times, [(Since::Queued(Duration::ZERO), 0..1), (NOW, 1..2)]);
     assert_eq!((expectation.in_flight(), expectation.next_expected().offset()), (1, 17));
 }
 
@@ -73,10 +79,39 @@ fn each_complete_line_counts_from_its_own_time() {
 fn a_partially_sent_line_is_outstanding() {
     let streams = Streams::new(1, 8..=8);
     let mut expectation = Expectation::new(&streams, 0);
-    expectation.queue(&streams, 3, SECOND);
+    expectation.queue(&streams, 3, NOW);
     expectation.send(&streams, &mut LimitedSocket(Vec::new(), 9), &mut [0; 64]).unwrap();
     assert_eq!((expectation.in_flight(), expectation.outstanding_lines(&streams)), (3, 2));
     assert!(expectation.has_unsent());
+}
+
+#[test]
+fn drops_the_lines_of_which_nothing_was_sent() {
+    let streams = Streams::new(1, 8..=8);
+    for (sent, left) in [(0, 0), (1, 1), (8, 1), (9, 2), (24, 3), (40, 5)] {
+        let mut expectation = Expectation::new(&streams, 0);
+        expectation.queue(&streams, 1, NOW);
+        expectation.queue(&streams, 4, Since::Due);
+        let mut socket = LimitedSocket(Vec::new(), sent);
+        expectation.send(&streams, &mut socket, &mut [0; 64]).unwrap();
+        assert_eq!(expectation.drop_unsent(&streams), left, "{sent}");
+        assert_eq!((expectation.queued_lines(), expectation.in_flight()), (left, left));
+        socket.1 = 64;
+        expectation.send(&streams, &mut socket, &mut [0; 64]).unwrap();
+        let mut lines = 0;
+        let on_lines = |_, numbers| lines += count(&numbers);
+        expectation.check(&streams, &socket.0, &mut [0; 64], on_lines).unwrap();
+        assert_eq!((lines, expectation.in_flight(), expectation.since.len()), (left, 0, 0));
+    }
+}
+
+/// An open loop that is far behind must not need memory for each message.
+#[test]
+fn messages_that_are_due_take_no_memory() {
+    let streams = Streams::new(1, 8..=8);
+    let mut expectation = Expectation::new(&streams, 0);
+    (0..1000).for_each(|_| expectation.queue(&streams, 1_000_000, Since::Due));
+    assert_eq!((expectation.in_flight(), expectation.since.len()), (1_000_000_000, 1));
 }
 
 #[test]
@@ -86,7 +121,8 @@ fn finds_the_position_of_a_wrong_byte() {
         let (mut expectation, mut wire) = all_sent(&streams, 3);
         wire[at] ^= 1;
         let mut lines = 0;
-        let found = expectation.check(&streams, &wire, &mut [0; 64], |_, count| lines += count);
+        let found =
+            expectation.check(&streams, &wire, &mut [0; 64], |_, numbers| lines += count(&numbers));
         assert_eq!((found, lines), (Err(Mismatch { valid: at }), at as u64 / 8));
     }
 }
@@ -95,7 +131,7 @@ fn finds_the_position_of_a_wrong_byte() {
 fn bytes_that_were_not_sent_are_wrong_even_if_they_are_the_next_ones() {
     let streams = Streams::new(1, 8..=8);
     let mut expectation = Expectation::new(&streams, 0);
-    expectation.queue(&streams, 1, SECOND);
+    expectation.queue(&streams, 1, NOW);
     let mut socket = LimitedSocket(Vec::new(), 3);
     expectation.send(&streams, &mut socket, &mut [0; 64]).unwrap();
     let mut next = [0; 8];
@@ -112,12 +148,12 @@ proptest! {
         let mut wire = LimitedSocket(Vec::new(), 0);
         let (mut returned, mut lines) = (0, 0);
         for piece in pieces {
-            expectation.queue(&streams, 1, SECOND);
+            expectation.queue(&streams, 1, NOW);
             wire.1 = piece;
             expectation.send(&streams, &mut wire, &mut [0; 16]).unwrap();
             let here = (wire.0.len() - returned).min(piece / 2);
             let received = &wire.0[returned..returned + here];
-            prop_assert!(expectation.check(&streams, received, &mut [0; 64], |_, count| lines += count).is_ok());
+            prop_assert!(expectation.check(&streams, received, &mut [0; 64], |_, numbers| lines += count(&numbers)).is_ok());
             returned += here;
         }
         prop_assert_eq!(expectation.returned_lines(), lines);
