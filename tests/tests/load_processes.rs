@@ -71,7 +71,8 @@ fn ctrl_c_in_a_terminal_ends_the_test_with_a_report() {
     terminal.send(keys::CTRL_C);
     let (status, screen) = terminal.finish();
     assert!(matches!(status, 0 | 4), "{screen}");
-    assert!(matches(&screen, r"\bVALID\b|CLIENT-LIMITED"), "{screen}");
+    // The run may be too short to tell whether the client was the limit.
+    assert!(matches(&screen, r"\bVALID\b|CLIENT-LIMITED|UNKNOWN"), "{screen}");
 }
 
 #[test]

@@ -79,15 +79,15 @@ impl Terminal {
         Self::start(binaries::echo_client(), &args, home)
     }
 
-    /// Types these characters.
-    pub fn send(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("the terminal is open");
+    /// Types these characters, or the bytes of keys that are not UTF-8.
+    pub fn send(&mut self, keys: impl AsRef<[u8]>) {
+        self.keyboard.write_all(keys.as_ref()).expect("the terminal is open");
         self.keyboard.flush().expect("the terminal is open");
     }
 
     /// Types a line and Enter.
     pub fn enter(&mut self, line: &str) {
-        self.send(&format!("{line}{}", keys::ENTER));
+        self.send(format!("{line}{}", keys::ENTER));
     }
 
     /// Waits until the screen contains `text`.

@@ -123,7 +123,9 @@ fn failure(report: &Report) -> Option<String> {
     }
     // A load that is stopped in the warm-up has measured nothing, which is not a failure.
     let is_stopped_in_warmup = report.stopped_early && report.bytes_checked > Some(0);
-    if reasons.is_empty() && report.messages == 0 && !is_stopped_in_warmup {
+    // Messages that were not sent have a reason of their own.
+    let is_unsent = report.unsent > Some(0) && report.bytes_checked > Some(0);
+    if reasons.is_empty() && report.messages == 0 && !is_stopped_in_warmup && !is_unsent {
         reasons.push("no message returned in the measured time".to_owned());
     }
     (!reasons.is_empty()).then(|| reasons.join("; "))
@@ -177,10 +179,13 @@ fn buffer_limit(counts: DatagramCounts) -> Option<String> {
 fn lag_limit(report: &Report) -> Option<String> {
     let p99 = |distribution: &Distribution| distribution.p99_ns;
     let lag = report.lag.as_ref().and_then(p99).filter(|&lag| lag > LAG_FLOOR_NS)?;
-    let latency = report.latency.p99_ns?;
-    if nanos(lag) <= LAG_SHARE * nanos(latency) {
+    // Without a latency, every message was so late that it was not sent.
+    let latency = report.latency.p99_ns;
+    if latency.is_some_and(|latency| nanos(lag) <= LAG_SHARE * nanos(latency)) {
         return None;
     }
+    let latency = latency
+        .map_or_else(String::new, |latency| format!(", of a latency p99 of {}", time(latency)));
     let rate = match report.plan.as_ref().and_then(|plan| plan.rate) {
         Some(target) if report.rate < RATE_SHARE * target => {
             format!(", and sent {:.0} of {target:.0} messages per second", report.rate)
@@ -188,9 +193,8 @@ fn lag_limit(report: &Report) -> Option<String> {
         _ => String::new(),
     };
     Some(format!(
-        "the client was late (lag p99 {}, of a latency p99 of {}){rate}: use more --processes, or a lower --rate",
-        time(lag),
-        time(latency)
+        "the client was late (lag p99 {}{latency}){rate}: use more --processes, or a lower --rate",
+        time(lag)
     ))
 }
 

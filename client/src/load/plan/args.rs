@@ -70,7 +70,7 @@ pub(crate) struct RunArgs {
     #[arg(conflicts_with = "messages")]
     pub(crate) duration: Option<Duration>,
 
-    /// Stop when each connection has sent this many messages
+    /// Stop when each connection has sent this many messages after the warm-up
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) messages: Option<u64>,
 
@@ -96,7 +96,8 @@ pub(crate) struct RunArgs {
     /// Messages per second, of all processes together: an open loop
     ///
     /// Each message is sent at its scheduled time, whatever has returned. Its latency counts from the
-    /// scheduled time, which corrects coordinated omission.
+    /// scheduled time, which corrects coordinated omission. What is still due at the end is sent for at most
+    /// --timeout; the rest is reported as not sent.
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
@@ -185,7 +186,7 @@ Exit status (the first that applies):
   1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process
   3  an assertion does not hold, or no rate was found
   4  CLIENT-LIMITED: the client, not the server, was the limit
-  0  VALID
+  0  VALID; UNKNOWN: too short to judge the client, or merged histogram logs
   2  invalid command line";
 
 #[cfg(test)]

@@ -127,6 +127,11 @@ fn unsent_messages_are_a_failure_of_the_server_unless_the_client_was_late() {
     assert_eq!(verdict, Verdict::Failed);
     assert!(reason.starts_with("7 messages could not be sent"), "{reason}");
     assert_eq!(unsent(with_lag(report(1000, 10_000), 9_000)).0, Verdict::ClientLimited);
+    // The client did not get beyond the warm-up.
+    let none = Report { bytes_checked: Some(64), ..report(0, 0) };
+    let (verdict, reason) = unsent(with_lag(none, 9_000));
+    assert_eq!(verdict, Verdict::ClientLimited, "{reason}");
+    assert!(reason.contains("(lag p99 9.00 ms)"), "{reason}");
 }
 
 #[test]
