@@ -92,7 +92,9 @@ mod tests {
 
     #[test]
     fn parses_urls() {
-        for url in ["tcp://[::1]:7", "udp://a:7", "unix:///run/echo.sock", "unix:7000"] {
+        for url in
+            ["tcp://[::1]:7", "udp://a:7", "unix:///run/echo.sock", "unix:7000", "unix:@echo"]
+        {
             let Ok(Address::Url(endpoint)) = address(url) else { panic!("{url}") };
             assert_eq!(endpoint.to_string(), url);
         }
@@ -107,7 +109,9 @@ mod tests {
             ("127.0.0.1:7000", host("127.0.0.1", Some(7000))),
             ("::1", host("::1", None)),
             ("[::1]", host("::1", None)),
-            ("fe80::", host("fe80::", None)),
+            ("2001:db8::", host("2001:db8::", None)),
+            ("fe80::1%lo", host("fe80::1%lo", None)),
+            ("[fe80::1%lo]:7", host("fe80::1%lo", Some(7))),
             ("[::1]:7000", host("::1", Some(7000))),
             ("2001:db8::7:7000", host("2001:db8::7:7000", None)),
             ("my_host-1.example.com.:7", host("my_host-1.example.com.", Some(7))),
