@@ -139,7 +139,7 @@ fn edits_lines_and_recalls_the_history_of_an_earlier_run() {
     let server = EchoServer::start(&[]);
     let (mut terminal, home) = at_the_prompt(server.address());
     terminal.send("wrld");
-    terminal.send(&keys::LEFT.repeat(3));
+    terminal.send(keys::LEFT.repeat(3));
     terminal.enter("o");
     terminal.wait_for("Server echo: world");
     exchange(&mut terminal, "the last line");

@@ -44,13 +44,15 @@ impl Error {
     /// Returns `true` if the name of the server has no address: it may be a misspelled subcommand.
     #[must_use]
     pub fn is_unknown_host(&self) -> bool {
-        let net = match &self.0 {
-            Kind::Net(error) | Kind::Interactive(interactive::Error::Net(error)) => error,
-            Kind::Ping(ping::Error::Net(error)) | Kind::Load(load::Error::Net(error)) => error,
-            _ => return false,
+        let (Kind::Net(error)
+        | Kind::Interactive(interactive::Error::Net(error))
+        | Kind::Ping(ping::Error::Net(error))
+        | Kind::Load(load::Error::Net(error))) = &self.0
+        else {
+            return false;
         };
         matches!(
-            net,
+            error,
             net::Error::Connect { reason: net::unreachable::Unreachable::UnknownHost, .. }
         )
     }

@@ -11,8 +11,8 @@ use super::address::{Address, address};
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct ServerArgs {
-    /// Server: HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: 127.0.0.1:65432]
-    #[arg(value_name = "SERVER", value_parser = address)]
+    /// Address of the server.
+    #[arg(value_name = "SERVER", value_parser = address, help = ADDRESS_HELP)]
     #[arg(value_hint = ValueHint::Hostname, help_heading = None::<&str>)]
     pub(crate) address: Option<Address>,
 
@@ -35,6 +35,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub(crate) timeout: Option<Duration>,
 }
+
+const ADDRESS_HELP: &str = "Server: HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: 127.0.0.1:65432]";
 
 fn port(typed: &str) -> Result<u16, &'static str> {
     match typed.parse() {

@@ -115,7 +115,7 @@ fn classify(report: &Report, rate: f64, condition: &Assertion) -> (Finding, Stri
             let share = format::percent(report.rate / rate);
             (Finding::Limited(Limit::Exceeded), format!("the server answered {share} of it"))
         }
-        _ => (Finding::Limited(Limit::Exceeded), result.figure),
+        Verdict::Valid => (Finding::Limited(Limit::Exceeded), result.figure),
     }
 }
 

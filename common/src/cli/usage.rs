@@ -114,8 +114,10 @@ pub fn usage_error(message: &str) -> ! {
 /// Prints the lines of an error. What a peer, a file or an argument has put into them is escaped, so that it cannot
 /// control the terminal.
 pub fn print_error(text: &str) {
-    let lines: String =
-        text.lines().map(|line| format!("{}\n", Escaped(line.as_bytes()))).collect();
+    let mut lines = String::new();
+    for line in text.lines() {
+        let _ = writeln!(lines, "{}", Escaped(line.as_bytes()));
+    }
     // A closed standard error must not turn an error into a panic: the exit status is enough.
     let _ = stderr().write_all(lines.as_bytes());
 }

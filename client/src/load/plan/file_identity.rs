@@ -39,14 +39,12 @@ impl FileIdentity {
                 return Self::of_metadata(&metadata);
             }
             let directory = directory(&path);
-            match fs::read_link(&path) {
-                // The link is created as the file that it names.
-                Ok(target) => path = directory.join(target),
-                Err(_) => {
-                    let directory = id(&fs::metadata(directory).ok()?);
-                    return Some(Self::New { directory, name: path.file_name()?.to_owned() });
-                }
-            }
+            let Ok(target) = fs::read_link(&path) else {
+                let directory = id(&fs::metadata(directory).ok()?);
+                return Some(Self::New { directory, name: path.file_name()?.to_owned() });
+            };
+            // The link is created as the file that it names.
+            path = directory.join(target);
         }
         None
     }
