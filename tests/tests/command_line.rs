@@ -40,8 +40,10 @@ fn the_client_reports_a_usage_error_in_one_line_and_exits_with_2() {
         &["--timeout", "5"],
         &["ping", "--count", "many"],
         &["ping", "--interval", "5"],
-        &["no-such-command"],
-        &["localhost:7"],
+        &["http://localhost"],
+        &["localhost:echo"],
+        &["localhost", "70000"],
+        &["7000"],
         &["tcp://localhost:0"],
         &["tcp://localhost:7?protocol=raw"],
         &["tcp://localhost", "--host", "127.0.0.1"],
@@ -56,11 +58,11 @@ fn the_client_reports_a_usage_error_in_one_line_and_exits_with_2() {
 }
 
 #[test]
-fn the_client_distinguishes_a_misspelled_subcommand_from_a_url() {
+fn the_client_distinguishes_a_misspelled_subcommand_from_an_address() {
     for (args, message) in [
         (&["pnig", "--count", "1"][..], "'pnig'; tip: a similar subcommand exists: 'ping'"),
         (&["load", "mrege", "a.json"], "'mrege'; tip: a similar subcommand exists: 'merge'"),
-        (&["localhost"], "expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH"),
+        (&["a b"], "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH"),
     ] {
         let ended = Program::run_client(args);
         assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");
