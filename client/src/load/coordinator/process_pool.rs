@@ -44,7 +44,8 @@ impl Default for PoolTimeouts {
             connecting: Duration::from_secs(30),
             // A multiple of `REPORT_INTERVAL`.
             silence: Duration::from_secs(10),
-            finishing: Duration::from_secs(5),
+            // A saturated client still has to receive, and to check, what its sockets have buffered.
+            finishing: Duration::from_secs(30),
         }
     }
 }
