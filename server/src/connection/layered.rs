@@ -88,7 +88,8 @@ impl<S: Stream> Connection<S> {
             }
             if is_end && self.stage == Stage::Serving {
                 self.end_of_stream(Stage::Flushing, CloseReason::Fin, context)?;
-            } else if plaintext == 0 && at == end {
+            } else if plaintext == 0 && (consumed == 0 || at == end) {
+                debug_assert_eq!(at, end, "a layer takes all bytes");
                 break;
             }
         }

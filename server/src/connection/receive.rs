@@ -255,7 +255,7 @@ impl<S: Stream> Connection<S> {
         result
     }
 
-    /// Counts plaintext bytes that were sent.
+    /// Counts bytes that the socket has taken.
     #[inline]
     pub(super) fn count_sent(&mut self, bytes: usize, context: &TurnContext<'_>) {
         context.telemetry.sent(bytes);
