@@ -110,9 +110,9 @@ pub const TIMERS: usize = 1024;
 /// in the kernel's backlog.
 pub const QUEUE: usize = 1024;
 
-/// Capacity of a worker's message queue. A UDP listener takes two messages when it opens and one when it closes, so a
-/// server has room for two thousand of them before its workers run.
-pub const WORKER_MESSAGES: usize = 4096;
+/// Capacity of a worker's message queue. Before its workers run, a server opens all of its UDP listeners, each of which
+/// is a message to each worker; an address has no more ports than this.
+pub const WORKER_MESSAGES: usize = 65_536;
 
 /// Size of a listening socket's backlog, in connections. The kernel takes the smaller of this and
 /// `net.core.somaxconn` (4,096 on Linux).

@@ -148,15 +148,10 @@ impl<S: Stream> Connection<S> {
         }
         while self.send_buffer.is_none() {
             match self.stage {
-                Stage::ProxyHeader | Stage::Handshake if self.drain.is_used_up() => {
-                    self.held = HeldBytes::default();
-                    self.end_because(CloseReason::Drain);
-                    self.enter(Stage::Flushing, context.now);
-                }
-                Stage::Serving if self.drain.is_used_up() => {
-                    self.end_because(CloseReason::Drain);
-                    self.enter(Stage::Flushing, context.now);
-                    self.echo_held(context)?;
+                Stage::ProxyHeader | Stage::Handshake | Stage::Serving
+                    if self.drain.is_used_up() =>
+                {
+                    self.end_drain(context)?;
                 }
                 Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering
                     if self.readiness.readable =>
@@ -186,6 +181,21 @@ impl<S: Stream> Connection<S> {
         Ok(Turn::Wait)
     }
 
+    /// Ends the session or the preamble: the server drains, and everything that was received is served.
+    #[cold]
+    fn end_drain(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
+        let was_preamble = self.stage.is_preamble();
+        self.end_because(CloseReason::Drain);
+        self.enter(Stage::Flushing, context.now);
+        if was_preamble {
+            // A peer that has sent data is no probe.
+            self.is_logged |= !self.held.is_empty();
+            self.held = HeldBytes::default();
+            return Ok(());
+        }
+        self.echo_held(context)
+    }
+
     fn half_close(&mut self) -> io::Result<()> {
         match self.stream.half_close() {
             // The peer has reset the connection; the next read returns the better error.
@@ -202,9 +212,26 @@ impl<S: Stream> Connection<S> {
         self.last_activity = now;
     }
 
-    /// Sets the reason for which the connection ends, unless it has one.
+    /// Sets the reason for which the connection ends, unless it has one that stays.
     pub(crate) fn end_because(&mut self, reason: CloseReason) {
-        self.close_reason.get_or_insert(reason);
+        if self.close_reason.is_none_or(|earlier| reason.replaces(earlier)) {
+            self.close_reason = Some(reason);
+        }
+    }
+
+    /// Records an event of the worker that ends the connection.
+    pub(crate) fn end_with(
+        &mut self,
+        reason: CloseReason,
+        event: ConnectionEvent<'_>,
+        telemetry: &Recorder<'_>,
+    ) {
+        if !self.stage.is_preamble() {
+            self.log_connected(telemetry);
+        }
+        self.is_logged = true;
+        self.end_because(reason);
+        telemetry.record(self.subject(), event);
     }
 
     pub(super) fn log_connected(&mut self, telemetry: &Recorder<'_>) {
@@ -218,14 +245,18 @@ impl<S: Stream> Connection<S> {
 
     /// Closes the socket and records the end of the connection. Closing the socket also removes it from the poll.
     pub(crate) fn close(self, now: Instant, telemetry: &Recorder<'_>) {
-        let unsent_messages = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages());
+        let unfinished = self.session.unfinished_messages();
+        let messages_received =
+            self.receipt.messages_received.saturating_add_signed(unfinished as i64);
+        let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
         let Self { stream, permit, id, peer, is_logged, close_reason, receipt, .. } = self;
         drop((stream, permit));
         let event = if is_logged {
             ConnectionEvent::Closed {
                 reason: close_reason.unwrap_or(CloseReason::SocketError),
                 receipt: &receipt,
-                messages_sent: receipt.messages_received.saturating_sub(unsent_messages),
+                messages_received,
+                messages_sent: messages_received.saturating_add_signed(-unsent as i64),
                 after: now.saturating_duration_since(receipt.opened_at),
             }
         } else {

@@ -86,7 +86,7 @@ impl<S: Stream> Connection<S> {
                 self.log_connected(context.telemetry);
                 messages += self.receive_more(0, held + plaintext, context)?;
             }
-            if is_end && self.stage == Stage::Serving {
+            if is_end && matches!(self.stage, Stage::Handshake | Stage::Serving) {
                 self.end_of_stream(Stage::Flushing, CloseReason::Fin, context)?;
             } else if plaintext == 0 && (consumed == 0 || at == end) {
                 debug_assert_eq!(at, end, "a layer takes all bytes");
@@ -143,7 +143,7 @@ impl<S: Stream> Connection<S> {
         Ok(self.send_buffer.is_none())
     }
 
-    /// Sends what the layer has encoded, the last of which carries `echo`. Bytes that the socket does not take go to the
+    /// Sends what the layer has encoded; `echo` is sent with the last byte of it. Bytes that the socket does not take go to the
     /// send buffer.
     fn transmit(
         &mut self,
@@ -158,11 +158,12 @@ impl<S: Stream> Connection<S> {
         }
         layer.transmit(&mut rest)?;
         self.count_sent(sent, context);
-        if !rest.is_empty() {
+        // An echo without bytes of its own is sent with those before it.
+        if !rest.is_empty() || self.send_buffer.is_some() {
             return self.send_buffer.get_or_insert_default().push(rest.into(), echo);
         }
-        if let Some(UnloggedEcho { bytes, mut splitter, .. }) = echo {
-            context.telemetry.echoed(self.subject(), &mut splitter, &bytes, bytes.len());
+        if let Some(mut echo) = echo {
+            echo.advance(echo.bytes.len(), self.subject(), context.telemetry);
         }
         Ok(())
     }

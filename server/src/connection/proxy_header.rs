@@ -79,7 +79,7 @@ impl<S: Stream> Connection<S> {
             let event = ConnectionEvent::Refused { through: &proxy, limit };
             context.telemetry.record(self.subject(), event);
             self.end_because(CloseReason::Refused);
-            // A refused client is not lingered for: it would occupy a place that another client needs.
+            // No linger after a refusal: the client would occupy a place that another client needs.
             self.enter(Stage::Closing, context.now);
             if self.layers.is_established() {
                 let reply = rejection_reply(self.options().protocol, limit);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     layer::Layers,
-    session::{Next, Reason, Session, Step, Then},
+    session::{Next, Reason, Reply, Session, Step},
     telemetry::{CloseReason, ConnectionEvent, Subject},
 };
 
@@ -33,7 +33,7 @@ pub(super) enum WireRead {
 pub(super) struct Echo<'a> {
     pub(super) bytes: &'a [u8],
     /// Number of messages that are complete with it.
-    pub(super) messages: usize,
+    pub(super) messages: isize,
     /// State of the message splitter at its beginning.
     pub(super) splitter: Splitter,
 }
@@ -89,6 +89,7 @@ impl<S: Stream> Connection<S> {
             Ok(read) => {
                 // A short read empties the socket, unless the poll has reported more.
                 self.readiness.readable = read == max || self.readiness.has_more;
+                self.receipt.bytes_received += read as u64;
                 Ok(WireRead::Bytes(read))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -114,8 +115,8 @@ impl<S: Stream> Connection<S> {
     fn receive(&mut self, len: usize, context: &mut TurnContext<'_>) -> io::Result<usize> {
         let step = self.session.receive(&mut context.buffer[..len]);
         let (logged, echo) = self.record_received(&step, &context.buffer[..step.consumed], context);
-        if let Some(then) = step.then {
-            self.answer(echo, then, context)?;
+        if let Some(reply) = step.reply {
+            self.answer(echo, reply, context)?;
             return Ok(logged + self.receive_more(step.consumed, len, context)?);
         }
         self.hold(&context.buffer[step.consumed..len]);
@@ -142,12 +143,12 @@ impl<S: Stream> Connection<S> {
             at = consumed.end;
             let (messages, echo) = self.record_received(&step, &context.buffer[consumed], context);
             logged += messages;
-            let Some(then) = step.then else {
+            let Some(reply) = step.reply else {
                 self.hold(&context.buffer[at..len]);
                 self.send_indirectly(echo, context)?;
                 break;
             };
-            self.answer(echo, then, context)?;
+            self.answer(echo, reply, context)?;
         }
         Ok(logged)
     }
@@ -163,11 +164,27 @@ impl<S: Stream> Connection<S> {
     ) -> (usize, Echo<'a>) {
         let messages = step.messages;
         let echo = Echo { bytes: &consumed[..step.echo], messages, splitter: self.splitter };
-        let subject = Subject { id: self.id, peer: &self.peer };
-        let logged = context.telemetry.received(subject, &mut self.splitter, consumed);
-        self.receipt.bytes_received += consumed.len() as u64;
-        self.receipt.messages_received += messages as u64;
+        context.telemetry.received(consumed.len());
+        let is_logged = context.telemetry.logs_messages();
+        let logged = if is_logged { self.log_received(consumed, context) } else { 0 };
+        self.receipt.messages_received =
+            self.receipt.messages_received.wrapping_add_signed(messages as i64);
         (logged, echo)
+    }
+
+    /// Logs the messages in received bytes, and returns their number.
+    #[inline(never)]
+    fn log_received(&mut self, consumed: &[u8], context: &TurnContext<'_>) -> usize {
+        let subject = Subject { id: self.id, peer: &self.peer };
+        context.telemetry.log_received(subject, &mut self.splitter, consumed)
+    }
+
+    /// Logs the messages of an echo that is sent completely.
+    #[inline(never)]
+    fn log_echoed(&self, echo: Echo<'_>, context: &TurnContext<'_>) {
+        let mut splitter = echo.splitter;
+        let len = echo.bytes.len();
+        context.telemetry.echoed_in_part(self.subject(), &mut splitter, echo.bytes, len);
     }
 
     /// Holds bytes that the session has not consumed. Outside of an incomplete frame a connection owns no buffer.
@@ -180,14 +197,19 @@ impl<S: Stream> Connection<S> {
 
     /// Sends the echo and the reply of a step, and ends or changes the session.
     #[cold]
-    fn answer(&mut self, echo: Echo<'_>, then: Then, context: &TurnContext<'_>) -> io::Result<()> {
-        let Then { reply, next } = then;
+    fn answer(
+        &mut self,
+        echo: Echo<'_>,
+        reply: Reply,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        let Reply { bytes, next } = reply;
         if let Next::Close(_) = next {
             self.held = HeldBytes::default();
             self.enter(Stage::Flushing, context.now);
         }
         self.send_indirectly(echo, context)?;
-        self.send_reply(reply, context)?;
+        self.send_reply(bytes, context)?;
         match next {
             Next::Continue => {}
             Next::Switch(handler) => {
@@ -218,8 +240,8 @@ impl<S: Stream> Connection<S> {
         reason: CloseReason,
         context: &mut TurnContext<'_>,
     ) -> io::Result<()> {
-        self.log_incomplete_header(context.telemetry);
         self.end_because(reason);
+        self.log_incomplete_header(context.telemetry);
         let was = self.stage;
         self.enter(next, context.now);
         if was == Stage::Serving {
@@ -234,7 +256,11 @@ impl<S: Stream> Connection<S> {
     /// Echoes the held bytes of a frame that will never be complete.
     pub(super) fn echo_held(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
         let held = std::mem::take(&mut self.held);
-        let (_, echo) = self.record_received(&Step::echo(held.len(), 0), &held, context);
+        let (_, echo) = self.record_received(
+            &Step::echo(held.len(), isize::from(!held.is_empty())),
+            &held,
+            context,
+        );
         self.send_indirectly(echo, context)
     }
 
@@ -244,13 +270,12 @@ impl<S: Stream> Connection<S> {
     #[inline(always)]
     fn send(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
         debug_assert!(self.send_buffer.is_none(), "nothing is read while it holds bytes");
-        let Echo { bytes, messages, mut splitter } = echo;
-        let (sent, result) = write_until_full(&mut self.stream, bytes);
+        let (sent, result) = write_until_full(&mut self.stream, echo.bytes);
         self.count_sent(sent, context);
-        let logged = context.telemetry.echoed(self.subject(), &mut splitter, bytes, sent);
-        if sent < bytes.len() {
-            let unlogged = Echo { bytes: &bytes[logged..], messages, splitter };
-            self.buffer_echo(unlogged, sent - logged)?;
+        if sent < echo.bytes.len() {
+            self.buffer_echo(echo, sent, context)?;
+        } else if context.telemetry.logs_messages() {
+            self.log_echoed(echo, context);
         }
         result
     }
@@ -262,13 +287,19 @@ impl<S: Stream> Connection<S> {
         self.receipt.bytes_sent += bytes as u64;
     }
 
-    /// Buffers the rest of an echo, of which the first `sent` bytes are sent; it begins with a message.
+    /// Buffers the rest of an echo, of which the first `sent` bytes are sent.
     #[cold]
-    fn buffer_echo(&mut self, echo: Echo<'_>, sent: usize) -> io::Result<()> {
+    fn buffer_echo(
+        &mut self,
+        echo: Echo<'_>,
+        sent: usize,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
         let Echo { bytes, messages, splitter } = echo;
         let bytes = Bytes::copy_from_slice(bytes);
         let unsent = bytes.slice(sent..);
-        let echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: true };
+        let mut echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: true };
+        echo.advance(sent, self.subject(), context.telemetry);
         self.send_buffer.get_or_insert_default().push(unsent, Some(echo))
     }
 
@@ -278,7 +309,7 @@ impl<S: Stream> Connection<S> {
         if let Layers::Stacked(_) = self.layers {
             self.send_layered(echo, context)
         } else if self.send_buffer.is_some() {
-            self.buffer_echo(echo, 0)
+            self.buffer_echo(echo, 0, context)
         } else {
             self.send(echo, context)
         }

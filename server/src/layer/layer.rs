@@ -12,7 +12,7 @@ pub(crate) trait Layer: fmt::Debug + Send {
     ///
     /// # Errors
     ///
-    /// If the peer breaks the rules of the layer. Bytes that tell the peer so may wait to be transmitted.
+    /// If the peer breaks the rules of the layer. An alert for the peer may wait to be transmitted.
     fn decode(&mut self, wire: &[u8], plaintext: &mut [u8]) -> Result<Decoded, LayerError>;
 
     /// Encodes plaintext, for [`transmit`](Self::transmit).
@@ -53,7 +53,7 @@ pub(crate) trait NewLayer: fmt::Debug + Send + Sync {
     fn new_layer(&self) -> Box<dyn Layer>;
 }
 
-/// What is between the wire and the session of a connection.
+/// The layer of a connection, or none.
 #[derive(Debug)]
 pub(crate) enum Layers {
     /// The bytes on the wire are those of the session.

@@ -1,4 +1,4 @@
-//! A layer for tests, with what makes TLS difficult: a handshake, records that arrive in pieces, an end that is not the
+//! A layer for tests, with the difficulties of TLS: a handshake, records that arrive in pieces, an end that is not the
 //! end of the stream, and bytes of its own.
 //!
 //! The handshake is a byte each way. A record is its length in two bytes and as many scrambled bytes; a record without

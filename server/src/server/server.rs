@@ -16,13 +16,13 @@ use super::{
 };
 use crate::{
     config::Config,
-    connection::{Incoming, Socket},
+    connection::{Connection, Incoming, Socket},
     listener::{
         Acceptor, AcceptorControl, Address, BindError, Binder, BoundListener, InheritedSocket,
         StreamListener, adopt, without_missing,
     },
     logging,
-    shared::{MessageReceiver, SharedState, WAKE},
+    shared::{MessageReceiver, Phase, SharedState, WAKE},
     telemetry::{CloseReason, ConnectionEvent, Recorder, Stats},
     worker::Worker,
 };
@@ -217,14 +217,24 @@ fn open_all(
 
 /// Closes the connections that no worker took before the workers ended.
 fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
+    let telemetry = Recorder::new(&shared.counters.workers[0], false);
     while let Some(incoming) = shared.dispatch.pop() {
-        if let Incoming::Migrated(mut connection) = incoming {
-            let telemetry = Recorder::new(&shared.counters.workers[0], false);
-            let event = ConnectionEvent::DrainTimedOut { unsent: connection.unsent() };
-            telemetry.record(connection.subject(), event);
-            connection.end_because(CloseReason::DrainTimeout);
-            connection.close(Instant::now(), &telemetry);
-        }
+        let now = Instant::now();
+        let mut connection = match incoming {
+            Incoming::New(stream, peer, permit) => {
+                telemetry.assigned();
+                Connection::new(stream, &peer, permit, now)
+            }
+            Incoming::Migrated(connection) => *connection,
+        };
+        let unsent = connection.unsent();
+        let (reason, event) = if shared.phase.get() == Phase::Stopped {
+            (CloseReason::Shutdown, ConnectionEvent::Aborted { unsent })
+        } else {
+            (CloseReason::DrainTimeout, ConnectionEvent::DrainTimedOut { unsent })
+        };
+        connection.end_with(reason, event, &telemetry);
+        connection.close(now, &telemetry);
     }
 }
 

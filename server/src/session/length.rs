@@ -11,7 +11,7 @@ use common::{
     protocol::{MAX_EXIT_PAYLOAD, MAX_FRAME_PAYLOAD},
 };
 
-use super::step::{Next, Reason, Step, Then};
+use super::step::{Next, Reason, Reply, Step};
 
 /// State between two reads.
 #[derive(Debug, Default)]
@@ -50,17 +50,21 @@ impl Length {
         Step::echo(at, frames)
     }
 
+    pub(super) fn unfinished_messages(&self) -> isize {
+        isize::from(self.streaming > 0)
+    }
+
     /// Passes bytes of a streaming payload. Returns their number, and 1 if they complete its frame.
-    fn stream(&mut self, input: &[u8]) -> (usize, usize) {
+    fn stream(&mut self, input: &[u8]) -> (usize, isize) {
         let passing = input.len().min(self.streaming as usize);
         self.streaming -= u32::try_from(passing).expect("at most `streaming`, a u32");
-        (passing, usize::from(passing > 0 && self.streaming == 0))
+        (passing, isize::from(passing > 0 && self.streaming == 0))
     }
 }
 
-fn end(echo: usize, consumed: usize, messages: usize, reason: Reason, reply: Vec<u8>) -> Step {
-    let then = Then { reply: Cow::Owned(reply), next: Next::Close(reason) };
-    Step { consumed, echo, messages, then: Some(then) }
+fn end(echo: usize, consumed: usize, messages: isize, reason: Reason, bytes: Vec<u8>) -> Step {
+    let reply = Reply { bytes: Cow::Owned(bytes), next: Next::Close(reason) };
+    Step { consumed, echo, messages, reply: Some(reply) }
 }
 
 fn too_long(payload: u32) -> Vec<u8> {
@@ -118,8 +122,8 @@ mod tests {
     }
 
     /// Returns the echoed bytes and the complete messages of a step that consumes what it echoes.
-    fn summary(step: &Step) -> (usize, usize) {
-        assert!(step.then.is_none() && step.consumed == step.echo);
+    fn summary(step: &Step) -> (usize, isize) {
+        assert!(step.reply.is_none() && step.consumed == step.echo);
         (step.echo, step.messages)
     }
 

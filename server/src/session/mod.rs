@@ -18,5 +18,5 @@ mod text;
 pub(crate) use self::step::ProtocolHandler;
 pub(crate) use self::{
     session::Session,
-    step::{Next, Reason, Step, Then},
+    step::{Next, Reason, Reply, Step},
 };

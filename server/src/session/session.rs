@@ -56,4 +56,14 @@ impl Session {
             Self::Other(handler) => handler.splitter(),
         }
     }
+
+    /// Returns the number of messages of which only a part was received.
+    pub(crate) fn unfinished_messages(&self) -> isize {
+        match self {
+            Self::Text(text) => text.unfinished_messages(),
+            Self::Raw => 0,
+            Self::Length(length) => length.unfinished_messages(),
+            Self::Other(handler) => handler.unfinished_messages(),
+        }
+    }
 }

@@ -11,6 +11,9 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
 
     /// Returns the splitter of its messages, for the log.
     fn splitter(&self) -> Splitter;
+
+    /// Returns the number of messages of which only a part was received.
+    fn unfinished_messages(&self) -> isize;
 }
 
 /// Decision of a session about its input.
@@ -24,17 +27,17 @@ pub(crate) struct Step {
     pub(crate) consumed: usize,
     /// Number of bytes, from the first, to echo. At most `consumed`; an exit, for example, is not echoed.
     pub(crate) echo: usize,
-    /// Number of messages that are complete with the consumed bytes: lines, reads or frames.
-    pub(crate) messages: usize,
-    /// Whatever else happens. `None`: the session waits for bytes that it has not received.
-    pub(crate) then: Option<Then>,
+    /// Number of messages that are complete with the consumed bytes: lines, reads or frames. Negative if earlier reads
+    /// were not messages, but pieces of a line.
+    pub(crate) messages: isize,
+    /// Reply after the echo. `None`: the session waits for bytes that it has not received.
+    pub(crate) reply: Option<Reply>,
 }
 
-/// Reply and continuation after the echo of a step.
+/// Reply after the echo of a step, which may be empty, and the continuation of the connection.
 #[derive(Debug)]
-pub(crate) struct Then {
-    /// Bytes to send after the echo.
-    pub(crate) reply: Cow<'static, [u8]>,
+pub(crate) struct Reply {
+    pub(crate) bytes: Cow<'static, [u8]>,
     pub(crate) next: Next,
 }
 
@@ -62,7 +65,7 @@ pub(crate) enum Reason {
 
 impl Step {
     /// Echoes and consumes this many bytes, with which this many messages are complete.
-    pub(crate) fn echo(bytes: usize, messages: usize) -> Self {
-        Self { consumed: bytes, echo: bytes, messages, then: None }
+    pub(crate) fn echo(bytes: usize, messages: isize) -> Self {
+        Self { consumed: bytes, echo: bytes, messages, reply: None }
     }
 }

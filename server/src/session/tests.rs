@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{
     session::Session,
-    step::{Next, Reason, Then},
+    step::{Next, Reason, Reply},
 };
 
 /// Returns the bytes that a peer receives for these reads, and why its session ended.
@@ -17,8 +17,8 @@ pub(crate) fn run_session(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Opti
         let step = session.receive(&mut input);
         assert!(step.echo <= step.consumed && step.consumed <= input.len());
         replies.extend_from_slice(&input[..step.echo]);
-        if let Some(Then { reply, next }) = step.then {
-            replies.extend_from_slice(&reply);
+        if let Some(Reply { bytes, next }) = step.reply {
+            replies.extend_from_slice(&bytes);
             let Next::Close(reason) = next else { unreachable!("replies end these protocols") };
             return (replies, Some(reason));
         }
@@ -35,30 +35,40 @@ fn raw_echoes_an_exit() {
     assert_eq!(run_session(Protocol::Raw, &reads), (b"exitexit\n\0\xff".to_vec(), None));
 }
 
-/// Returns the number of complete messages in these reads.
-fn count_messages(protocol: Protocol, reads: &[&[u8]]) -> usize {
+/// Returns the number of messages in these reads, with an unfinished one at the end.
+fn count_messages(protocol: Protocol, reads: &[&[u8]]) -> isize {
     let mut session = Session::new(protocol);
     let mut held = Vec::new();
     let messages = reads.iter().map(|read| {
         let mut input = [&held[..], read].concat();
         let step = session.receive(&mut input);
-        held = input[step.consumed..].to_vec();
+        let is_over = step.reply.is_some();
+        held = if is_over { Vec::new() } else { input[step.consumed..].to_vec() };
         step.messages
     });
-    messages.sum()
+    let messages: isize = messages.sum();
+    messages + session.unfinished_messages() + isize::from(!held.is_empty())
 }
 
 #[test]
 fn counts_lines_frames_and_the_reads_of_a_peer_without_newlines() {
     let count = |reads: &[&[u8]]| count_messages(Protocol::Text, reads);
-    assert_eq!(count(&[b"one\ntwo\nthr", b"ee\n"]), 3);
     assert_eq!(
         count(&[b"no exit here\nexi\nx\n\nrest"]),
-        4,
+        5,
         "lines that are skipped together count"
     );
     assert_eq!(count(&[b"Hello, Server!", b"again", b"exit"]), 3);
     assert_eq!(count(&[b"a\nexit\nnot received\n"]), 2);
+    assert_eq!(count(&[b"Hel", b"lo", b"\n"]), 1, "the reads were pieces of a line");
+    let lines = b"one\ntwo\n  \nexit\n";
+    for first in 0..lines.len() {
+        for second in first..lines.len() {
+            let reads = [&lines[..first], &lines[first..second], &lines[second..]];
+            let reads: Vec<&[u8]> = reads.into_iter().filter(|read| !read.is_empty()).collect();
+            assert_eq!(count(&reads), 4, "split at {first} and {second}");
+        }
+    }
     assert_eq!(count_messages(Protocol::Raw, &[b"a\nb\n", b"c"]), 2);
     let frames =
         [&b"\0\0\0\x02hi\0\0\0\0"[..], &[0, 0, 2, 0], &[b'x'; 512], b"\0\0\0\x04ex"].concat();

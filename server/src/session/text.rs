@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use common::exit::{ExitMatcher, Newline, goodbye, is_exit, may_hold_exit};
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::step::{Next, Reason, Step, Then};
+use super::step::{Next, Reason, Reply, Step};
 
 /// State between two reads.
 #[derive(Debug, Default)]
@@ -15,22 +15,30 @@ pub(crate) struct Text {
     /// The peer has sent a newline, so an `exit` is a line. A peer that has not may send messages without
     /// newlines, as the original Python client does.
     sends_lines: bool,
+    /// Number of reads before the first newline, which count as messages until there is one.
+    reads: u32,
+    /// Bytes of a line have been received, and not its newline.
+    is_in_line: bool,
 }
 
 impl Text {
-    /// Returns what to do with one read. A message is a line; the read of a peer that never sent a newline is a
-    /// message, too.
+    /// Returns what to do with one read. A message is a line; for a peer that never sends a newline it is a read.
     #[expect(clippy::inline_always, reason = "see `Session::receive`")]
     #[inline(always)]
     pub(super) fn receive(&mut self, input: &[u8]) -> Step {
         let mut start = 0;
-        let mut lines = 0;
+        let mut lines = 0_usize;
         while let Some(len) = memchr(b'\n', &input[start..]) {
             let newline = start + len;
             self.line.feed(&input[start..newline]);
             lines += 1;
             if let Some(ended_by) = self.line.end_line() {
-                return exit(start, newline + 1, lines, ended_by);
+                let mut messages = lines.cast_signed();
+                if !self.sends_lines {
+                    messages = self.count_first_line(messages);
+                }
+                self.is_in_line = false;
+                return exit(start, newline + 1, messages, ended_by);
             }
             // The first line may begin in an earlier read, and the last may end in a later one; the lines between
             // are skipped if none of them can be an exit.
@@ -47,22 +55,39 @@ impl Text {
                 break;
             }
         }
-        self.sends_lines |= start > 0;
+        let mut messages = lines.cast_signed();
         if !self.sends_lines {
-            if is_exit(input) {
+            if lines == 0 && is_exit(input) {
                 return exit(0, input.len(), 1, Newline::None);
             }
-            lines = 1;
+            messages = self.count_first_line(messages);
         }
+        self.is_in_line = start < input.len();
         self.line.feed(&input[start..]);
-        Step::echo(input.len(), lines)
+        Step::echo(input.len(), messages)
+    }
+
+    /// Returns the number of messages of a read with this many newlines, if no earlier read had one.
+    #[cold]
+    fn count_first_line(&mut self, lines: isize) -> isize {
+        if lines == 0 {
+            self.reads = self.reads.saturating_add(1);
+            return 1;
+        }
+        // The reads so far were the beginning of the first line.
+        self.sends_lines = true;
+        lines - isize::try_from(self.reads).unwrap_or(isize::MAX)
+    }
+
+    pub(super) fn unfinished_messages(&self) -> isize {
+        isize::from(self.sends_lines && self.is_in_line)
     }
 }
 
-fn exit(echo: usize, consumed: usize, messages: usize, newline: Newline) -> Step {
-    let reply = Cow::Borrowed(goodbye(newline));
-    let then = Then { reply, next: Next::Close(Reason::Exit) };
-    Step { consumed, echo, messages, then: Some(then) }
+fn exit(echo: usize, consumed: usize, messages: isize, newline: Newline) -> Step {
+    let bytes = Cow::Borrowed(goodbye(newline));
+    let reply = Reply { bytes, next: Next::Close(Reason::Exit) };
+    Step { consumed, echo, messages, reply: Some(reply) }
 }
 
 #[cfg(test)]

@@ -40,9 +40,9 @@ pub(crate) struct SharedState<T> {
     pub(crate) limits: ConnectionLimits,
     pub(crate) counters: Counters,
     pub(crate) dispatch: DispatchQueue<T, Waker>,
-    messages: WorkerMessages,
+    messages: WorkerMessages<WorkerMessage>,
     /// Ports of the UDP listeners, one entry for each.
-    udp_ports: Mutex<Vec<u16>>,
+    udp_ports: Mutex<Arc<[u16]>>,
     /// Switch for the log of messages. Workers read it once per loop iteration.
     pub(crate) log_messages: AtomicBool,
     pub(crate) drain_timeout: AtomicCell<Duration>,
@@ -85,8 +85,7 @@ impl<T> SharedState<T> {
     /// Gives one socket of the UDP listener to each worker.
     pub(crate) fn open_udp(&self, listener: UdpListener) {
         let UdpListener { policy, sockets, .. } = listener;
-        let mut ports = self.lock_udp_ports();
-        ports.push(policy.port);
+        self.change_udp_ports(|ports| ports.push(policy.port));
         for (worker, socket) in sockets.into_iter().enumerate() {
             let socket = Box::new(UdpEchoSocket::new(socket, Arc::clone(&policy)));
             if let Err(Full) = self.messages.send(worker, WorkerMessage::OpenUdp(socket)) {
@@ -95,31 +94,34 @@ impl<T> SharedState<T> {
                 policy.has_failed.store(true, SeqCst);
             }
         }
-        self.announce_udp_listeners(&ports);
+        self.dispatch.wake_all();
     }
 
     /// Makes each worker answer the datagrams that the listener with this policy has received, and close its
     /// socket. `closed` is dropped when all workers have closed theirs.
     pub(crate) fn close_udp(&self, policy: Arc<UdpPolicy>, closed: Sender<Infallible>) {
-        let mut ports = self.lock_udp_ports();
-        if let Some(at) = ports.iter().position(|&port| port == policy.port) {
-            ports.swap_remove(at);
-        }
+        self.change_udp_ports(|ports| {
+            if let Some(at) = ports.iter().position(|&port| port == policy.port) {
+                ports.swap_remove(at);
+            }
+        });
         policy.close(closed);
-        self.announce_udp_listeners(&ports);
-    }
-
-    /// Tells every worker that the UDP listeners have changed, and wakes it.
-    fn announce_udp_listeners(&self, ports: &[u16]) {
-        let ports: Arc<[u16]> = ports.into();
-        for worker in 0..self.messages.workers() {
-            // A worker with a full queue learns of the change from a later message.
-            let _ = self.messages.send(worker, WorkerMessage::UdpListeners(Arc::clone(&ports)));
-        }
         self.dispatch.wake_all();
     }
 
-    fn lock_udp_ports(&self) -> MutexGuard<'_, Vec<u16>> {
+    /// Returns the ports of the UDP listeners. A worker that is woken compares them with those that it knows.
+    pub(crate) fn udp_ports(&self) -> Arc<[u16]> {
+        Arc::clone(&self.lock_udp_ports())
+    }
+
+    fn change_udp_ports(&self, change: impl FnOnce(&mut Vec<u16>)) {
+        let mut ports = self.lock_udp_ports();
+        let mut changed = ports.to_vec();
+        change(&mut changed);
+        *ports = changed.into();
+    }
+
+    fn lock_udp_ports(&self) -> MutexGuard<'_, Arc<[u16]>> {
         self.udp_ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

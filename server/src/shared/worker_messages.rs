@@ -3,8 +3,6 @@
 //! A worker receives its messages when it is woken. Connections do not travel this way: any worker may take those, from
 //! the dispatch queue.
 
-use std::sync::Arc;
-
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
 use crate::{config::limits, udp::UdpEchoSocket};
@@ -14,14 +12,11 @@ use crate::{config::limits, udp::UdpEchoSocket};
 pub(crate) enum WorkerMessage {
     /// Serve this socket of a new UDP listener.
     OpenUdp(Box<UdpEchoSocket>),
-    /// The UDP listeners have changed; the server listens on these ports now. A socket whose listener closes is to be
-    /// drained.
-    UdpListeners(Arc<[u16]>),
 }
 
 /// The sending ends of all queues.
 #[derive(Debug)]
-pub(crate) struct WorkerMessages(Box<[Sender<WorkerMessage>]>);
+pub(crate) struct WorkerMessages<M>(Box<[Sender<M>]>);
 
 /// The receiving end of one worker. Dropping it drops the messages in the queue, and all later ones.
 pub(crate) type MessageReceiver = Receiver<WorkerMessage>;
@@ -30,9 +25,9 @@ pub(crate) type MessageReceiver = Receiver<WorkerMessage>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-impl WorkerMessages {
+impl<M> WorkerMessages<M> {
     /// Creates a queue for each worker.
-    pub(super) fn new(workers: usize) -> (Self, Vec<MessageReceiver>) {
+    pub(super) fn new(workers: usize) -> (Self, Vec<Receiver<M>>) {
         // Bounded in `send`: a bounded channel takes all of its memory at once.
         let queues = (0..workers).map(|_| unbounded());
         let (senders, receivers): (Vec<_>, _) = queues.unzip();
@@ -40,11 +35,12 @@ impl WorkerMessages {
     }
 
     /// Sends a message to a worker, which must be woken afterwards. A message to a worker that has ended is dropped.
+    /// Senders at the same time may exceed the limit, by one message each.
     ///
     /// # Errors
     ///
     /// If the queue is full. The sender never waits: a worker must not wait for another one.
-    pub(crate) fn send(&self, worker: usize, message: WorkerMessage) -> Result<(), Full> {
+    pub(crate) fn send(&self, worker: usize, message: M) -> Result<(), Full> {
         let queue = &self.0[worker];
         if queue.len() >= limits::WORKER_MESSAGES {
             return Err(Full);
@@ -53,42 +49,34 @@ impl WorkerMessages {
         let _ = queue.send(message);
         Ok(())
     }
-
-    /// Returns the number of workers.
-    pub(crate) fn workers(&self) -> usize {
-        self.0.len()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    fn message() -> WorkerMessage {
-        WorkerMessage::UdpListeners(Arc::default())
-    }
+    use super::*;
 
     #[test]
     fn a_full_queue_refuses_a_message_and_another_queue_takes_it() {
         let (messages, receivers) = WorkerMessages::new(2);
-        for _ in 0..limits::WORKER_MESSAGES {
-            assert_eq!(messages.send(0, message()), Ok(()));
+        for number in 0..limits::WORKER_MESSAGES {
+            assert_eq!(messages.send(0, number), Ok(()));
         }
-        assert_eq!(messages.send(0, message()), Err(Full));
-        assert_eq!(messages.send(1, message()), Ok(()));
+        assert_eq!(messages.send(0, 0), Err(Full));
+        assert_eq!(messages.send(1, 0), Ok(()));
         receivers[0].try_recv().unwrap();
-        assert_eq!(messages.send(0, message()), Ok(()));
+        assert_eq!(messages.send(0, 0), Ok(()));
     }
 
     #[test]
     fn the_messages_of_a_worker_that_has_ended_are_dropped() {
-        let ports: Arc<[u16]> = Arc::new([7]);
+        let message = Arc::new(());
         let (messages, mut receivers) = WorkerMessages::new(1);
-        let send = || messages.send(0, WorkerMessage::UdpListeners(Arc::clone(&ports)));
-        assert_eq!(send(), Ok(()));
+        assert_eq!(messages.send(0, Arc::clone(&message)), Ok(()));
         receivers.clear();
-        assert_eq!(Arc::strong_count(&ports), 1, "those in the queue are dropped");
-        assert_eq!(send(), Ok(()));
-        assert_eq!(Arc::strong_count(&ports), 1);
+        assert_eq!(Arc::strong_count(&message), 1, "those in the queue are dropped");
+        assert_eq!(messages.send(0, Arc::clone(&message)), Ok(()));
+        assert_eq!(Arc::strong_count(&message), 1);
     }
 }

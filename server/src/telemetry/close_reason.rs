@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Reason for the end of a connection: the first that applied.
+/// Reason for the end of a connection: the first that applied, unless the server later cut the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
     /// The peer sent an exit.
@@ -52,6 +52,15 @@ impl CloseReason {
             io::ErrorKind::StorageFull => Self::SendBufferFull,
             _ => Self::SocketError,
         }
+    }
+
+    /// Returns whether this reason replaces an earlier one: the server has cut a connection that was ending in good order.
+    pub(crate) fn replaces(self, earlier: Self) -> bool {
+        let is_cut = matches!(
+            self,
+            Self::DrainTimeout | Self::Shutdown | Self::Linger | Self::WriteTimeout | Self::Panic
+        );
+        is_cut && matches!(earlier, Self::Exit | Self::Fin | Self::Truncated | Self::Drain)
     }
 
     /// Returns the name for the log, in which a reason with an event of its own has the name of that event.

@@ -89,6 +89,7 @@ pub(crate) enum ConnectionEvent<'a> {
     Closed {
         reason: CloseReason,
         receipt: &'a Receipt,
+        messages_received: u64,
         messages_sent: u64,
         after: Duration,
     },
@@ -159,7 +160,7 @@ impl Event for OfConnection<'_> {
             | E::DrainTimedOut { unsent } => {
                 visit("unsent", Value::from(*unsent));
             }
-            E::Closed { reason, receipt, messages_sent, after } => {
+            E::Closed { reason, receipt, messages_received, messages_sent, after } => {
                 visit("reason", Value::from(reason.name()));
                 visit("closed_by", Value::from(reason.closed_by()));
                 visit(
@@ -168,7 +169,7 @@ impl Event for OfConnection<'_> {
                 );
                 visit("bytes_received", Value::from(receipt.bytes_received));
                 visit("bytes_sent", Value::from(receipt.bytes_sent));
-                visit("messages_received", Value::from(receipt.messages_received));
+                visit("messages_received", Value::from(*messages_received));
                 visit("messages_sent", Value::from(*messages_sent));
             }
             _ => {}

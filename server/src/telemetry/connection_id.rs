@@ -3,8 +3,8 @@
 use std::fmt;
 
 /// Identity of a connection: the worker that took it first, the slot that it got there, and how many connections that
-/// worker had taken before. It stays the same when the connection moves to another worker, and no later connection in
-/// the same slot has it.
+/// worker had taken before. It stays the same when the connection moves to another worker, and none of the next
+/// 2^32 connections of that worker has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId {
     pub(crate) worker: u32,

@@ -6,11 +6,11 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receipt {
     pub(crate) opened_at: Instant,
-    /// Bytes that the session has consumed.
+    /// Bytes that were read from the socket.
     pub(crate) bytes_received: u64,
-    /// Bytes that the socket has taken, echo and replies.
+    /// Bytes that the socket has taken.
     pub(crate) bytes_sent: u64,
-    /// Complete messages that were received.
+    /// Messages that the session has received completely.
     pub(crate) messages_received: u64,
 }
 

@@ -65,20 +65,20 @@ impl<'a> Recorder<'a> {
         self.counters.connections.add(1);
     }
 
-    /// Counts bytes that the session has consumed, and logs their messages. Advances `splitter` past them and
-    /// returns the number of messages that were logged.
-    #[inline]
-    pub(crate) fn received(
+    /// Counts bytes that the session has consumed.
+    pub(crate) fn received(&self, bytes: usize) {
+        self.counters.bytes_received.add(bytes as u64);
+    }
+
+    /// Logs the messages in bytes that the session has consumed. Advances `splitter` past them and returns the number of
+    /// messages.
+    #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
+    pub(crate) fn log_received(
         &self,
         subject: Subject<'_>,
         splitter: &mut Splitter,
-        bytes: &[u8],
+        mut bytes: &[u8],
     ) -> usize {
-        self.counters.bytes_received.add(bytes.len() as u64);
-        if self.logs_messages() { Self::log_received(subject, splitter, bytes) } else { 0 }
-    }
-
-    fn log_received(subject: Subject<'_>, splitter: &mut Splitter, mut bytes: &[u8]) -> usize {
         let Subject { id, peer } = subject;
         let mut messages = 0;
         while let Some(message) = splitter.next(bytes) {
@@ -96,38 +96,31 @@ impl<'a> Recorder<'a> {
         self.counters.bytes_sent.add(bytes as u64);
     }
 
-    /// Logs the messages of this echo that are sent completely; its first `sent` bytes are sent. Advances
-    /// `splitter` past these messages and returns their length; the next call must pass the other bytes again.
-    #[inline]
-    pub(crate) fn echoed(
+    /// Logs the messages of an echo that are sent completely; its first `sent` bytes are sent. Advances `splitter` past
+    /// these messages. Returns their length and number; the next call must pass the other bytes again.
+    pub(crate) fn echoed_in_part(
         &self,
         subject: Subject<'_>,
         splitter: &mut Splitter,
         bytes: &[u8],
         sent: usize,
-    ) -> usize {
-        if self.logs_messages() { Self::log_echoed(subject, splitter, bytes, sent) } else { sent }
-    }
-
-    fn log_echoed(
-        subject: Subject<'_>,
-        splitter: &mut Splitter,
-        bytes: &[u8],
-        sent: usize,
-    ) -> usize {
+    ) -> (usize, isize) {
         let Subject { id, peer } = subject;
-        let mut at = 0;
+        let (mut at, mut messages) = (0, 0);
         loop {
             let mut next = *splitter;
             match next.next(&bytes[at..]) {
                 Some(message) if at + message.len <= sent => {
-                    let text = Quoted(message.text);
-                    info!(event = "echoed", peer, connection:% = id, bytes = message.len;
-                        "Echoed to {peer}: {text}");
+                    if self.logs_messages() {
+                        let text = Quoted(message.text);
+                        info!(event = "echoed", peer, connection:% = id, bytes = message.len;
+                            "Echoed to {peer}: {text}");
+                    }
                     at += message.len;
+                    messages += 1;
                     *splitter = next;
                 }
-                _ => return at,
+                _ => return (at, messages),
             }
         }
     }

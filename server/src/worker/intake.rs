@@ -73,8 +73,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         event: ConnectionEvent<'_>,
     ) {
         let connection = &mut self.connections[key].connection;
-        self.telemetry.record(connection.subject(), event);
-        connection.end_because(reason);
+        connection.end_with(reason, event, &self.telemetry);
         self.remove(key);
     }
 

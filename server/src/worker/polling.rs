@@ -121,17 +121,15 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
     }
 
-    /// Handles the messages to this worker.
+    /// Handles the messages to this worker, and a change of the UDP listeners.
     pub(super) fn receive_messages(&mut self) {
         for message in self.messages.try_iter() {
             match message {
                 WorkerMessage::OpenUdp(socket) => {
                     self.udp_sockets.open(*socket, self.poll.registry(), &self.telemetry);
                 }
-                WorkerMessage::UdpListeners(ports) => {
-                    self.udp_sockets.update_listeners(ports, &mut self.ready);
-                }
             }
         }
+        self.udp_sockets.update_listeners(self.shared.udp_ports(), &mut self.ready);
     }
 }

@@ -6,7 +6,7 @@ use common::{message::Splitter, protocol::Protocol};
 
 use crate::{
     reads::Reads,
-    session::{Next, Reason, Session, Step, Then},
+    session::{Next, Reason, Reply, Session, Step},
 };
 
 /// Expected progress in the stream of a peer after a read.
@@ -67,9 +67,9 @@ pub(crate) fn check<M: Model>(input: &[u8]) {
 }
 
 fn end(step: Step) -> Option<(Reason, Vec<u8>)> {
-    let Then { reply, next } = step.then?;
+    let Reply { bytes, next } = step.reply?;
     let Next::Close(reason) = next else { unreachable!("replies end these protocols") };
-    Some((reason, reply.into_owned()))
+    Some((reason, bytes.into_owned()))
 }
 
 fn check_messages<M: Model>(stream: &[u8], mut part: Range<usize>, splitter: &mut Splitter) {

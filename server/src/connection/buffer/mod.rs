@@ -1,7 +1,7 @@
 //! The buffers of a connection, which exist only while they hold bytes.
 //!
-//! Owns received bytes that are not complete, and bytes that the socket has not taken. Must not know the session, nor
-//! when either is used.
+//! Owns received bytes that are not complete, and bytes that the socket has not taken. Must not know the
+//! session.
 
 mod held_bytes;
 mod send_buffer;

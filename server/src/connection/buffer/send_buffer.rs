@@ -44,8 +44,8 @@ pub(crate) struct UnloggedEcho {
     pub(crate) bytes: Bytes,
     /// State of the message splitter at the beginning.
     pub(crate) splitter: Splitter,
-    /// Number of complete messages.
-    pub(crate) messages: usize,
+    /// Number of messages that are complete with these bytes.
+    pub(crate) messages: isize,
     /// The wire bytes are the plaintext, so the messages are sent one by one. Otherwise they are sent together, as in an
     /// encrypted record.
     pub(crate) is_verbatim: bool,
@@ -132,8 +132,7 @@ impl SendBuffer {
                 _ if echo.is_verbatim => echo.bytes.len().saturating_sub(unsent),
                 _ => 0,
             };
-            let logged = telemetry.echoed(subject, &mut echo.splitter, &echo.bytes, sent);
-            echo.bytes.advance(logged);
+            echo.advance(sent, subject, telemetry);
             if unsent > 0 {
                 break;
             }
@@ -141,14 +140,24 @@ impl SendBuffer {
         }
     }
 
-    /// Returns the number of messages that are not sent completely. The messages of one read count together.
-    pub(crate) fn messages(&self) -> u64 {
-        self.marks.iter().map(|mark| mark.echo.messages as u64).sum()
+    /// Returns the number of messages that are not sent completely.
+    pub(crate) fn messages(&self) -> isize {
+        self.marks.iter().map(|mark| mark.echo.messages).sum()
     }
 
     /// Returns the number of unsent bytes.
     pub(crate) fn unsent(&self) -> usize {
         self.unsent
+    }
+}
+
+impl UnloggedEcho {
+    /// Removes the messages that are complete within the first `sent` bytes, and logs them.
+    pub(crate) fn advance(&mut self, sent: usize, subject: Subject<'_>, telemetry: &Recorder<'_>) {
+        let (len, messages) =
+            telemetry.echoed_in_part(subject, &mut self.splitter, &self.bytes, sent);
+        self.bytes.advance(len);
+        self.messages -= messages;
     }
 }
 

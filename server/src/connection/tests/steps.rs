@@ -4,10 +4,10 @@ use std::{borrow::Cow, collections::VecDeque};
 
 use common::{message::Splitter, protocol::Protocol};
 
-use super::{END, Harness, capture_log, lines};
+use super::{Harness, capture_log, lines};
 use crate::{
     connection::Turn,
-    session::{Next, ProtocolHandler, Session, Step, Then},
+    session::{Next, ProtocolHandler, Reply, Session, Step},
 };
 
 /// A protocol that takes one step of a list for each call.
@@ -23,6 +23,10 @@ impl ProtocolHandler for Scripted {
     fn splitter(&self) -> Splitter {
         Splitter::new(Protocol::Text)
     }
+
+    fn unfinished_messages(&self) -> isize {
+        0
+    }
 }
 
 fn scripted(steps: impl IntoIterator<Item = Step>) -> Box<dyn ProtocolHandler> {
@@ -30,8 +34,8 @@ fn scripted(steps: impl IntoIterator<Item = Step>) -> Box<dyn ProtocolHandler> {
 }
 
 fn step(consumed: usize, echo: usize, reply: &'static str, next: Next) -> Step {
-    let reply = Cow::Borrowed(reply.as_bytes());
-    Step { consumed, echo, messages: 1, then: Some(Then { reply, next }) }
+    let bytes = Cow::Borrowed(reply.as_bytes());
+    Step { consumed, echo, messages: 1, reply: Some(Reply { bytes, next }) }
 }
 
 fn harness(incoming: &[&[u8]], steps: impl IntoIterator<Item = Step>) -> Harness {
@@ -90,9 +94,9 @@ fn replies_follow_the_echo_at_every_short_write() {
 
 #[test]
 fn a_session_that_replies_with_more_than_the_send_buffer_holds_is_closed() {
-    static REPLY: [u8; 64 * 1024] = [b'x'; 64 * 1024];
-    let reply = || Then { reply: Cow::Borrowed(&REPLY), next: Next::Continue };
-    let steps = (0..5).map(|_| Step { consumed: 1, echo: 0, messages: 1, then: Some(reply()) });
+    static BYTES: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+    let reply = || Reply { bytes: Cow::Borrowed(&BYTES), next: Next::Continue };
+    let steps = (0..5).map(|_| Step { consumed: 1, echo: 0, messages: 1, reply: Some(reply()) });
     let mut harness = harness(&[b"hello"], steps);
     harness.stream().write_sizes = [0].into();
     capture_log();
@@ -102,16 +106,32 @@ fn a_session_that_replies_with_more_than_the_send_buffer_holds_is_closed() {
 
 #[test]
 fn a_receipt_counts_the_bytes_and_messages_of_each_direction() {
-    let mut harness = Harness::new(Protocol::Text, &[b"one\ntwo\n", b"three\n", END]);
-    harness.stream().write_sizes = [8, 3, 0].into();
-    harness.readable();
-    harness.readable();
-    let receipt = harness.connection.receipt;
-    assert_eq!((receipt.bytes_received, receipt.messages_received), (14, 3));
-    assert_eq!(receipt.bytes_sent, 11);
-    let send_buffer = harness.connection.send_buffer.as_ref().expect("the third message is cut");
-    assert_eq!((send_buffer.unsent(), send_buffer.messages()), (3, 1));
-    harness.turn();
-    assert_eq!(harness.connection.receipt.bytes_sent, 14);
-    assert!(harness.connection.send_buffer.is_none());
+    let read = b"one\ntwo\nthree\nfive5\n";
+    for protocol in [Protocol::Text, Protocol::Length] {
+        for logs in [log::LevelFilter::Off, log::LevelFilter::Info] {
+            for sent in 0..read.len() {
+                let read = if protocol == Protocol::Text { &read[..] } else { &FRAMES };
+                let mut harness = Harness::new(protocol, &[read]);
+                harness.stream().write_sizes = [sent / 2, sent - sent / 2, 0, 0].into();
+                log::set_max_level(logs);
+                harness.readable();
+                harness.turn();
+                log::set_max_level(log::LevelFilter::Info);
+                let bytes = usize::try_from(harness.connection.receipt.bytes_sent).unwrap();
+                let unsent = harness.connection.send_buffer.as_ref().expect("some is unsent");
+                let complete = complete_messages(protocol, &read[..bytes]);
+                assert_eq!(4 - unsent.messages(), complete, "{protocol:?} after {bytes} bytes");
+                let receipt = &harness.connection.receipt;
+                assert_eq!((receipt.bytes_received, receipt.messages_received), (20, 4));
+            }
+        }
+    }
+}
+
+/// Four frames, as long as the lines.
+const FRAMES: [u8; 20] = *b"\0\0\0\x01a\0\0\0\0\0\0\0\x02bc\0\0\0\x01d";
+
+fn complete_messages(protocol: Protocol, sent: &[u8]) -> isize {
+    let ends: &[usize] = if protocol == Protocol::Text { &[4, 8, 14, 20] } else { &[5, 9, 15, 20] };
+    ends.iter().filter(|&&end| end <= sent.len()).count().cast_signed()
 }
