@@ -71,6 +71,14 @@ fn the_client_distinguishes_a_misspelled_subcommand_from_an_address() {
 }
 
 #[test]
+fn the_server_names_the_order_of_a_flag_and_a_subcommand() {
+    let ended = Program::run_server(&["--config", "f", "config", "check"]);
+    assert_eq!(ended.code(), 2, "{ended:?}");
+    let line = ended.error_line();
+    assert!(line.contains("'echo-server config check --config f'"), "{line}");
+}
+
+#[test]
 fn the_client_prints_completions_and_writes_man_pages_into_a_directory() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ended = Program::run_client(&["completions", shell]);

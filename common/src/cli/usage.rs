@@ -8,7 +8,7 @@ use std::{
 
 use clap::{
     Arg, ArgMatches, Command, Parser,
-    error::{ContextKind, ErrorKind},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use crate::{escape::Escaped, reason::reason};
@@ -75,7 +75,46 @@ fn describe<Args: Parser>(
     error: &clap::Error,
     typed: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> String {
+    let typed: Vec<OsString> = typed.into_iter().map(Into::into).collect();
+    if let Some(order) = right_order::<Args>(error, &typed) {
+        return format!("{}; tip: flags follow the subcommand: '{order}'", one_line(error));
+    }
     one_line(misspelled_subcommand::<Args>(typed).as_ref().unwrap_or(error))
+}
+
+/// Returns the command line with a subcommand before the arguments that conflict with it, if it is valid then.
+fn right_order<Args: Parser>(error: &clap::Error, typed: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(subcommand)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    if error.kind() != ErrorKind::ArgumentConflict {
+        return None;
+    }
+    let definition = Args::command();
+    let (outer, start) = follow_subcommands(&definition, typed, 1);
+    // The value of a flag may have the name of the subcommand.
+    let positions = (start..typed.len()).filter(|&at| typed[at] == **subcommand);
+    positions.into_iter().find_map(|at| {
+        let (_, end) = follow_subcommands(outer, typed, at);
+        let words = [&typed[1..start], &typed[at..end], &typed[start..at], &typed[end..]].concat();
+        let name = OsString::from(definition.get_name());
+        let words: Vec<_> = std::iter::once(name).chain(words).collect();
+        Args::command().try_get_matches_from(&words).ok()?;
+        Some(words.join(" ".as_ref()).to_string_lossy().into_owned())
+    })
+}
+
+/// Returns the innermost subcommand that the words from `start` on name, and the position after its name.
+fn follow_subcommands<'c>(
+    mut command: &'c Command,
+    typed: &[OsString],
+    start: usize,
+) -> (&'c Command, usize) {
+    let mut end = start;
+    while let Some(inner) = typed.get(end).and_then(|word| command.find_subcommand(word)) {
+        (command, end) = (inner, end + 1);
+    }
+    (command, end)
 }
 
 /// Returns a tip if the process's arguments have a word that is similar to a subcommand, and that was taken for
@@ -237,5 +276,48 @@ mod tests {
         ] {
             assert_eq!(error_of::<Program>(args), text, "{args:?}");
         }
+    }
+
+    #[derive(Parser, Debug)]
+    #[command(name = "server", args_conflicts_with_subcommands = true)]
+    struct Server {
+        #[arg(long)]
+        config: Option<String>,
+        #[arg(long)]
+        port: Option<u16>,
+        #[command(subcommand)]
+        command: Option<Config>,
+    }
+
+    #[derive(clap::Subcommand, Debug)]
+    enum Config {
+        #[command(subcommand)]
+        Config(Check),
+    }
+
+    #[derive(clap::Subcommand, Debug)]
+    enum Check {
+        Check {
+            #[arg(long)]
+            config: Option<String>,
+        },
+    }
+
+    #[test]
+    fn names_the_right_order_of_a_flag_and_a_subcommand() {
+        let conflict = "the subcommand 'config' cannot be used with '--config <CONFIG>'";
+        for value in ["file", "config"] {
+            assert_eq!(
+                error_of::<Server>(&["x", "--config", value, "config", "check"]),
+                format!(
+                    "{conflict}; tip: flags follow the subcommand: 'server config check --config {value}'"
+                )
+            );
+        }
+        assert_eq!(
+            error_of::<Server>(&["x", "--port", "7", "config", "check"]),
+            "the subcommand 'config' cannot be used with '--port <PORT>'",
+            "the subcommand has no such flag"
+        );
     }
 }
