@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use client::{Args, Config};
 use common::cli::{
     parse_args, print_error,
-    signals::unblock,
+    signals::{survive_file_size_limit, unblock},
     status::{FAILED, SUCCESS},
     subcommand_tip, usage_error,
 };
 
 fn main() -> ExitCode {
     unblock();
+    survive_file_size_limit();
     let args: Args = parse_args();
     let config = Config::try_from(args).unwrap_or_else(|error| usage_error(&error.to_string()));
     match client::run(&config) {

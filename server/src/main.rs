@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use common::cli::{print_error, status};
+use common::cli::{print_error, signals::survive_file_size_limit, status};
 use server::{
     Server,
     logging::{self, Destination},
@@ -18,6 +18,7 @@ use crate::cli::{
 };
 
 fn main() -> ExitCode {
+    survive_file_size_limit();
     let (command, matches) = args::parse();
     let result = match command {
         Some(command) => commands::run(&command, &matches),

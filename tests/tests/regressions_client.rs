@@ -107,6 +107,31 @@ fn a_filter_in_non_blocking_mode_loses_nothing() {
     assert_eq!(child.wait().expect("a child can be waited for").code(), Some(0));
 }
 
+/// A write beyond the limit on file sizes raises SIGXFSZ, which ended the client without a message.
+#[test]
+fn a_limit_on_file_sizes_is_an_error_with_words() {
+    let server = EchoServer::start_quiet();
+    let address = server.address().to_string();
+    let directory = tempdir().expect("a temporary directory");
+    let load = ["load", &address, "--messages", "5", "--json", "a.json", "--histogram", "a.hlog"];
+    let lines = "line\n".repeat(20_000);
+    for (output, args, input, named) in [
+        ("> out", &[&address[..]][..], &lines[..], "file too large"),
+        ("", &load, "", "Could not write a.json: file too large"),
+    ] {
+        let mut command = Command::new("sh");
+        // Blocks of 512 bytes.
+        let script = format!("ulimit -f 1; exec \"$@\" {output}");
+        command.args(["-c", &script, "sh"]).arg(binaries::echo_client());
+        command.args(args).current_dir(directory.path());
+        let mut client = Program::spawn(command);
+        client.feed_all(input.into());
+        let ended = client.finish();
+        assert_eq!(ended.code(), 1, "{args:?}: {ended:?}");
+        assert!(ended.error_line().contains(named), "{ended:?}");
+    }
+}
+
 /// Only equal paths were compared, so one output overwrote the other, or the report that was merged.
 #[test]
 fn outputs_and_inputs_that_are_one_file_are_refused_and_untouched() {

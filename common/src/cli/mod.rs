@@ -1,6 +1,6 @@
 //! Items that the command lines of both programs share. Enabled by the feature `cli`.
 //!
-//! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages, blocked signals,
+//! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages, signals,
 //! non-blocking standard streams.
 //! Must not know: what a program does, or the protocol.
 //! Read first: `usage.rs`, which parses a command line and reports its errors.

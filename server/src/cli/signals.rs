@@ -12,7 +12,7 @@ use std::{
 use common::cli::{signals::unblock, status};
 use server::Handle;
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 
@@ -45,8 +45,6 @@ impl EarlySignals {
     pub(crate) fn collect() -> io::Result<Self> {
         unblock();
         let is_hangup_ignored = is_hangup_ignored();
-        // With a handler, a write beyond the limit on file sizes fails instead of ending the process.
-        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         Ok(Self { signals: Signals::new([SIGHUP])?, is_hangup_ignored })
     }
 
