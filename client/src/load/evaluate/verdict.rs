@@ -73,9 +73,12 @@ fn evaluate(report: &Report) -> (Verdict, String) {
         return (Verdict::Unknown, reason);
     }
     if let Some(unsent @ 1..) = report.unsent {
+        let channels = if report.datagrams.is_some() { "sockets" } else { "connections" };
         let reason = format!(
-            "{} could not be sent, because the server did not receive them until --timeout after the end{loss}",
-            plural(unsent, "message")
+            "{} could not be sent: the {channels} did not take {} within --timeout after the end: use a lower --rate, \
+             more --connections, or a longer --timeout{loss}",
+            plural(unsent, "message"),
+            if unsent == 1 { "it" } else { "them" },
         );
         return (Verdict::Failed, reason);
     }

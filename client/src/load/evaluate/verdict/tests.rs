@@ -121,11 +121,13 @@ fn a_lag_that_explains_the_latency_is_the_limit() {
 }
 
 #[test]
-fn unsent_messages_are_a_failure_of_the_server_unless_the_client_was_late() {
+fn unsent_messages_are_a_failure_without_a_culprit_unless_the_client_was_the_limit() {
     let unsent = |report: Report| evaluate(&Report { unsent: Some(7), ..report });
     let (verdict, reason) = unsent(report(1000, 300));
     assert_eq!(verdict, Verdict::Failed);
-    assert!(reason.starts_with("7 messages could not be sent"), "{reason}");
+    let expected = "7 messages could not be sent: the connections did not take them within --timeout after the end";
+    assert!(reason.starts_with(expected) && !reason.contains("server"), "{reason}");
+    assert_eq!(unsent(with_cpu(report(1000, 300), 0.95, 1.0)).0, Verdict::ClientLimited);
     assert_eq!(unsent(with_lag(report(1000, 10_000), 9_000)).0, Verdict::ClientLimited);
     // The client did not get beyond the warm-up.
     let none = Report { bytes_checked: Some(64), ..report(0, 0) };
