@@ -300,6 +300,23 @@ fn messages_count_after_the_warm_up() {
     }
 }
 
+/// All messages that were due in the warm-up were sent first, which took as long as the client needed.
+#[test]
+fn what_is_unsent_at_the_end_of_the_warm_up_is_dropped() {
+    let listeners = ["--listen", "tcp://127.0.0.1:0", "--listen", "udp://127.0.0.1:0?rate=off"];
+    let server = EchoServer::start_with(&[&listeners[..], &["--log-messages", "off"]].concat());
+    for url in [format!("tcp://{}", server.address()), server.addresses()[1].clone()] {
+        let load = "--messages 2 --connections 1 --rate 1e9 --warmup 30ms --timeout 2s";
+        let report = Report::at_url(&url, load);
+        let number = |key| report.json(key).as_u64().expect("a number");
+        // Datagrams may be lost.
+        let sent_after_warmup = number("/messages") + number("/lost");
+        assert_eq!((sent_after_warmup, number("/unsent")), (2, 0), "{report:?}");
+        // 30,000,000 messages of 64 bytes were due.
+        assert!(number("/bytes_sent") < 30_000_000 * 64, "{report:?}");
+    }
+}
+
 /// A byte that is not UTF-8, such as an é of a Latin-1 terminal, ended the session.
 #[test]
 fn a_byte_that_is_not_utf_8_does_not_end_the_session() {

@@ -115,6 +115,8 @@ pub(crate) struct RunArgs {
 
     /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate:
     /// 500ms]
+    ///
+    /// With --rate, messages that are due and not sent at its end are dropped.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) warmup: Option<Duration>,
 

@@ -191,7 +191,12 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
 
     /// Ends the warm-up, stops, and reports, each at its time.
     fn apply(&mut self, timing: &mut Timing, now: Duration) -> io::Result<()> {
-        timing.update_warmup(now);
+        if timing.take_warmup_end(now)
+            && let Some(schedule) = &mut self.context.schedule
+        {
+            schedule.end_warmup();
+            self.for_each(C::drop_warmup);
+        }
         if (timing.is_over(now) || self.commands.has_stopped()) && !self.context.is_stopping {
             self.stop(now);
             timing.set_give_up(now);

@@ -52,11 +52,13 @@ impl Timing {
         }
     }
 
-    /// Ends the warm-up at its time.
-    pub(super) fn update_warmup(&mut self, now: Duration) {
-        if !self.is_warm && now >= self.warmup {
+    /// Ends the warm-up at its time; returns `true` once, when it ends.
+    pub(super) fn take_warmup_end(&mut self, now: Duration) -> bool {
+        let ends = !self.is_warm && now >= self.warmup;
+        if ends {
             (self.is_warm, self.cpu_at_warmup) = (true, cpu_time());
         }
+        ends
     }
 
     /// Returns `true` if the run has reached its end.

@@ -68,6 +68,14 @@ impl Channel for Connection {
         }
     }
 
+    fn drop_warmup(&mut self, context: &mut Context<'_>) {
+        self.due = self.expectation.drop_unsent(&context.streams);
+        context.drop_warmup(self.index(), self.due);
+        if context.is_stopping {
+            self.stop(context);
+        }
+    }
+
     fn drop_unsent(&mut self, context: &mut Context<'_>) {
         let queued = self.expectation.queued_lines();
         context.record_late(self.index(), queued..self.due);

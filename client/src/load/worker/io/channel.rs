@@ -48,6 +48,9 @@ pub(crate) trait Channel: Sized {
     /// Stops sending, and finishes if nothing is in flight.
     fn stop(&mut self, context: &mut Context<'_>);
 
+    /// Drops the messages of the warm-up that have not been sent (open loop), at its end.
+    fn drop_warmup(&mut self, context: &mut Context<'_>);
+
     /// Gives up the messages that are due and have not been sent (open loop), after a stop.
     fn drop_unsent(&mut self, context: &mut Context<'_>);
 

@@ -99,6 +99,13 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Drops the messages of the warm-up that a channel has not sent.
+    pub(crate) fn drop_warmup(&mut self, channel: u64, sent: u64) {
+        if let Some(schedule) = &mut self.schedule {
+            schedule.drop_warmup(channel, sent);
+        }
+    }
+
     /// Records the lag of messages of a channel that are due and not sent: it lasts at least until now.
     pub(crate) fn record_late(&mut self, channel: u64, numbers: Range<u64>) {
         let now = self.now();

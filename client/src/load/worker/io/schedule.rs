@@ -23,34 +23,72 @@ pub(crate) struct Schedule {
     channels: u64,
     /// Number of all messages of this process.
     total: u64,
+    /// Number of messages of the warm-up.
+    warmup: u64,
+    is_warm: bool,
+    /// Messages of the warm-up that each channel has dropped; empty before its end.
+    dropped: Vec<Dropped>,
+}
+
+/// Messages that a channel has dropped at the end of the warm-up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dropped {
+    /// Number of messages that the channel has sent before them.
+    sent: u64,
+    count: u64,
 }
 
 impl Schedule {
     /// Creates the schedule of a process; `None` for a closed loop.
     ///
-    /// A number of messages applies to those after the warm-up.
+    /// A number of messages applies to those after the warm-up. None of these is due before
+    /// [`end_warmup`](Self::end_warmup).
     pub(crate) fn new(config: &WorkerConfig) -> Option<Self> {
         let Pace::Rate(rate) = config.pace else { return None };
         let WorkerConfig { process, processes, .. } = *config;
         let channels = config.connections.into();
-        let mut schedule = Self { rate, process, processes, channels, total: u64::MAX };
+        let mut schedule = Self {
+            rate,
+            process,
+            processes,
+            channels,
+            total: 0,
+            warmup: 0,
+            is_warm: config.warmup.is_zero(),
+            dropped: Vec::new(),
+        };
+        schedule.warmup = schedule.count_before(config.warmup);
         schedule.total = match config.stop {
             Stop::After(time) => schedule.count_before(config.warmup.saturating_add(time)),
-            Stop::Messages(each) => {
-                schedule.count_before(config.warmup).saturating_add(each.saturating_mul(channels))
-            }
+            Stop::Messages(each) => schedule.warmup.saturating_add(each.saturating_mul(channels)),
         };
         Some(schedule)
     }
 
     /// Returns how many messages of this process are due at `now`.
     pub(crate) fn due_count(&self, now: Duration) -> u64 {
-        self.count_before(now.saturating_add(Duration::from_nanos(1))).min(self.total)
+        let limit = if self.is_warm { self.total } else { self.total.min(self.warmup) };
+        self.count_before(now.saturating_add(Duration::from_nanos(1))).min(limit)
     }
 
-    /// Returns how many of the first `count` messages of this process belong to a channel.
+    /// Returns how many of the first `count` messages of this process a channel has to send.
     pub(crate) fn channel_count(&self, count: u64, channel: u64) -> u64 {
-        (count + self.channels - 1 - channel) / self.channels
+        self.assigned(count, channel).saturating_sub(self.dropped(channel).count)
+    }
+
+    /// Ends the warm-up: the messages after it may be due.
+    pub(crate) fn end_warmup(&mut self) {
+        self.is_warm = true;
+        self.dropped = (0..self.channels).map(|_| Dropped::default()).collect();
+    }
+
+    /// Drops the messages of the warm-up that a channel has not sent, after the end of the warm-up.
+    pub(crate) fn drop_warmup(&mut self, channel: u64, sent: u64) {
+        let count = self.assigned(self.warmup, channel).saturating_sub(sent);
+        if let Some(dropped) = usize::try_from(channel).ok().and_then(|at| self.dropped.get_mut(at))
+        {
+            *dropped = Dropped { sent, count };
+        }
     }
 
     /// Returns the time from the start at which message `number` of this process is due; `None` if there is none.
@@ -58,8 +96,11 @@ impl Schedule {
         (number < self.total).then(|| self.time(number))
     }
 
-    /// Returns the time at which message `number` of a channel is due.
+    /// Returns the time at which message `number` of those that a channel sends is due.
     pub(crate) fn channel_due_at(&self, channel: u64, number: u64) -> Duration {
+        let dropped = self.dropped(channel);
+        let number =
+            if number < dropped.sent { number } else { number.saturating_add(dropped.count) };
         self.time(number.saturating_mul(self.channels).saturating_add(channel))
     }
 
@@ -75,6 +116,16 @@ impl Schedule {
             }
         }
         end.max(first)
+    }
+
+    fn dropped(&self, channel: u64) -> Dropped {
+        let dropped = usize::try_from(channel).ok().and_then(|at| self.dropped.get(at));
+        dropped.copied().unwrap_or_default()
+    }
+
+    /// Returns how many of the first `count` messages of this process belong to a channel.
+    fn assigned(&self, count: u64, channel: u64) -> u64 {
+        count.saturating_add(self.channels - 1 - channel) / self.channels
     }
 
     /// Removes the messages that are not due at `now`.

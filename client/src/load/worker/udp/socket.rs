@@ -122,6 +122,14 @@ impl Channel for UdpSocket {
         self.finish_if_idle(context);
     }
 
+    fn drop_warmup(&mut self, context: &mut Context<'_>) {
+        self.due = self.expectation.sent();
+        context.drop_warmup(self.token.0 as u64, self.due);
+        if context.is_stopping {
+            self.stop(context);
+        }
+    }
+
     fn drop_unsent(&mut self, context: &mut Context<'_>) {
         let (index, sent) = (self.token.0 as u64, self.expectation.sent());
         context.record_late(index, sent..self.due);

@@ -43,7 +43,8 @@ fn processes_and_channels_take_turns_at_one_rate() {
 
 #[test]
 fn a_time_limit_includes_the_warm_up_and_excludes_its_end() {
-    let schedule = schedule(1000.0, 0, 1, Stop::After(2 * MS), MS);
+    let mut schedule = schedule(1000.0, 0, 1, Stop::After(2 * MS), MS);
+    schedule.end_warmup();
     assert_eq!(times(&schedule), [Duration::ZERO, MS, 2 * MS]);
     assert_eq!(schedule.due_count(Duration::MAX), 3);
 }
@@ -52,6 +53,22 @@ fn a_time_limit_includes_the_warm_up_and_excludes_its_end() {
 fn a_number_of_messages_applies_after_the_warm_up() {
     let schedule = schedule(1000.0, 0, 1, Stop::Messages(1), 3 * MS);
     assert_eq!(times(&schedule).len(), 3 + 2);
+}
+
+#[test]
+fn what_a_channel_has_not_sent_in_the_warm_up_is_dropped_at_its_end() {
+    // Three messages of the warm-up belong to channel 0, and two to channel 1.
+    let mut schedule = schedule(1000.0, 0, 1, Stop::Messages(1), 5 * MS);
+    assert_eq!(schedule.due_count(Duration::MAX), 5);
+    schedule.end_warmup();
+    assert_eq!(schedule.due_count(Duration::MAX), 7);
+    schedule.drop_warmup(0, 1);
+    schedule.drop_warmup(1, 2);
+    assert_eq!([0, 1].map(|channel| schedule.channel_count(5, channel)), [1, 2]);
+    assert_eq!([0, 1].map(|channel| schedule.channel_count(7, channel)), [2, 3]);
+    assert_eq!([0, 1].map(|number| schedule.channel_due_at(0, number)), [Duration::ZERO, 6 * MS]);
+    assert_eq!([1, 2].map(|number| schedule.channel_due_at(1, number)), [3 * MS, 5 * MS]);
+    assert_eq!(schedule.first_from(0, 0..2, 5 * MS), 1);
 }
 
 #[test]
