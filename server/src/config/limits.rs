@@ -121,6 +121,14 @@ pub const BACKLOG: i32 = 4096;
 /// Maximum length of the path of a file, in bytes: `PATH_MAX` without the NUL at its end.
 pub const PATH: usize = 4095;
 
+/// Maximum time for which a closing listener waits for handshakes in progress. A handshake takes one round trip, which
+/// takes less than this between any two places. A lost segment is sent again after a second: then the client finds
+/// the next server.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Interval of the checks whether handshakes are still in progress, each of which visits all connections of the system.
+pub const HANDSHAKE_CHECK: Duration = Duration::from_millis(10);
+
 /// Attempts to find a port that is free at every address of a host name. A second one is needed rarely: the port must be
 /// free at one address and taken at another.
 pub const PORT_ATTEMPTS: usize = 16;

@@ -21,6 +21,7 @@ use mio::{Events, Poll};
 
 use super::{
     accept_error::{concerns_one_peer, is_descriptor_shortage},
+    closing::{Closing, accept_handshakes},
     control::{AcceptorControl, Ack, Command},
     listener_set::ListenerSet,
     listening_socket::{ListeningSocket, StreamListener},
@@ -80,8 +81,7 @@ impl<'a> Acceptor<'a> {
         })
     }
 
-    /// Accepts until the server drains. The connections in the backlog are dispatched before the listeners
-    /// close: closing a listener resets them.
+    /// Accepts until the server drains. Then the listeners close as [`closing`](super::closing) describes.
     ///
     /// # Errors
     ///
@@ -93,6 +93,7 @@ impl<'a> Acceptor<'a> {
             while let Some((command, ack)) = self.control.next() {
                 self.execute(command, ack);
             }
+            let check = self.listeners.check_handshakes();
             let timeout = match self.accept_all() {
                 Pause::BacklogEmptied => {
                     // Yield the core: a client that connects before this thread continues costs no sleep and no
@@ -106,13 +107,13 @@ impl<'a> Acceptor<'a> {
                     self.poll_other_listeners(&mut events)?;
                     continue;
                 }
-                Pause::BacklogEmpty | Pause::QueueFull => None,
+                Pause::BacklogEmpty | Pause::QueueFull => check,
                 Pause::Shortage => Some(limits::ACCEPT_PAUSE),
             };
             self.poll(&mut events, timeout)?;
         }
         info!("Shutting down server...");
-        self.accept_backlogs(&mut events)
+        self.close_listeners(&mut events)
     }
 
     fn execute(&mut self, command: Command, ack: Ack) {
@@ -130,21 +131,22 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    /// Accepts the connections that were in a backlog when the drain began, within the drain timeout.
-    fn accept_backlogs(&mut self, events: &mut Events) -> io::Result<()> {
+    /// Closes the listeners, after their backlogs are accepted, within the drain timeout.
+    fn close_listeners(&mut self, events: &mut Events) -> io::Result<()> {
         let deadline = self.shared.drain_deadline();
         // Listeners that a reload was about to open stay closed.
         self.control.close();
-        self.listeners.mark_all_ready();
-        while self.shared.phase.get() == Phase::Draining {
+        self.listeners.begin_close_all();
+        while self.shared.phase.get() == Phase::Draining && !self.listeners.is_empty() {
+            let check = self.listeners.check_handshakes();
             let pause = match self.accept_all() {
-                Pause::BacklogEmpty | Pause::BacklogEmptied => break,
-                Pause::TurnOver => Some(Duration::ZERO),
+                Pause::BacklogEmpty => check,
+                Pause::BacklogEmptied | Pause::TurnOver => Some(Duration::ZERO),
                 Pause::QueueFull => None,
                 Pause::Shortage => Some(limits::ACCEPT_PAUSE),
             };
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
+            if left == Some(Duration::ZERO) || self.listeners.is_empty() {
                 break;
             }
             self.poll(events, [pause, left].into_iter().flatten().min())?;
@@ -196,20 +198,24 @@ impl<'a> Acceptor<'a> {
     /// Accepts one connection from the first ready listener, or adds the listener to `emptied`.
     fn accept_one(&mut self, key: usize, emptied: &mut VecDeque<usize>) -> Option<Pause> {
         let slot = self.listeners.slot_mut(key);
-        if slot.closing.as_ref().is_some_and(|closing| closing.left == 0) {
+        if slot.closing.as_ref().is_some_and(Closing::has_accepted_all) {
             self.listeners.close(key);
             return None;
         }
         match slot.listener.socket.accept() {
             Ok((stream, peer)) => {
                 slot.has_accepted = true;
-                slot.closing.iter_mut().for_each(|closing| closing.left -= 1);
+                if let Some(closing) = &mut slot.closing {
+                    closing.count_accepted();
+                    accept_handshakes(&stream);
+                }
                 let policy = Arc::clone(&slot.listener.policy);
                 self.listeners.ready.rotate_left(1);
                 self.admit(stream, peer, &policy);
             }
             Err(error) if is_backlog_empty(&error, &slot.listener.socket) => {
-                if slot.closing.is_some() {
+                let is_closing = slot.closing.as_ref();
+                if is_closing.is_some_and(|closing| closing.waits_for_handshakes_with().is_none()) {
                     self.listeners.close(key);
                     return None;
                 }

@@ -117,7 +117,7 @@ impl Binder {
                 (endpoint, socket)
             }
         };
-        Ok(stream_listener(listener, endpoint, socket, policy))
+        Ok(BoundListener::Stream(stream_listener(listener, endpoint, socket, policy)))
     }
 }
 
@@ -173,7 +173,8 @@ pub(crate) fn adopt(listener: &Listener, inherited: InheritedSocket) -> io::Resu
             return listener.map(BoundListener::Udp);
         }
     };
-    Ok(stream_listener(listener, endpoint, socket, None))
+    let listener = stream_listener(listener, endpoint, socket, None);
+    Ok(BoundListener::Stream(StreamListener { is_inherited: true, ..listener }))
 }
 
 /// `sibling` is the policy of another socket of the listener.
@@ -182,12 +183,12 @@ fn stream_listener(
     endpoint: Endpoint,
     socket: ListeningSocket,
     sibling: Option<&Policy>,
-) -> BoundListener {
+) -> StreamListener {
     let policy = match sibling {
         Some(Policy::Stream(sibling)) => sibling.changed_to(listener),
         _ => ConnectionPolicy::new(listener),
     };
-    BoundListener::Stream(StreamListener { endpoint, policy: Arc::new(policy), socket })
+    StreamListener { endpoint, policy: Arc::new(policy), socket, is_inherited: false }
 }
 
 fn bind_tcp(

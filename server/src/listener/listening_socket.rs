@@ -45,6 +45,8 @@ pub(crate) struct StreamListener {
     pub(crate) endpoint: Endpoint,
     pub(crate) policy: Arc<ConnectionPolicy>,
     pub(crate) socket: ListeningSocket,
+    /// Another process may share the socket.
+    pub(crate) is_inherited: bool,
 }
 
 /// A socket that connections are accepted from.

@@ -11,6 +11,7 @@ mod addresses;
 mod bind;
 mod bind_error;
 mod bind_udp;
+mod closing;
 mod control;
 mod inherited;
 mod listener_set;
