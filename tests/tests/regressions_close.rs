@@ -1,4 +1,4 @@
-//! Regression tests of the close of listeners. Each doc comment describes the defect that the test has found or would
+//! Regression tests of the close of listeners and connections. Each doc comment describes the defect that the test has found or would
 //! find again.
 
 use std::{
@@ -18,6 +18,7 @@ use std::{
 use rustix::process::Signal;
 use tempfile::tempdir;
 use tests::{
+    net::Peer,
     programs::{EchoServer, Launch},
     wait::{DEADLINE, wait_until},
 };
@@ -204,4 +205,31 @@ fn write_listeners(file: &Path, others: &[&str]) {
     let listeners = [&["tcp://127.0.0.1:0"], others].concat();
     let settings = format!("listen = {listeners:?}\nlog-messages = false\n");
     fs::write(file, settings).expect("the file can be written");
+}
+
+/// Sends lines and half-closes, and reads nothing. When the server has seen the end, it has passed the whole echo to the
+/// system.
+fn half_close_without_reading(server: &EchoServer) -> (Peer, Vec<u8>) {
+    let peer = server.connect();
+    // More than the receive buffer of a peer that does not read.
+    let bytes = [&[b'x'; 1023][..], b"\n"].concat().repeat(400);
+    let sending = peer.send_and_half_close_in_background(bytes.clone());
+    sending.join().expect("the sender does not panic").expect("the server reads");
+    server.wait_for_log(&format!("Client {} disconnected unexpectedly", peer.address()));
+    (peer, bytes)
+}
+
+/// The server closed the socket when it had passed the whole echo to the system. If TCP is out of memory, Linux discards
+/// what it has not sent for a closed socket, and resets the connection: the end of the echo was lost.
+#[test]
+fn a_connection_closes_when_the_peer_has_acknowledged_its_echo() {
+    let server = EchoServer::start(&["--workers", "1"]);
+    let (mut peer, echo) = half_close_without_reading(&server);
+    let closed = format!("Connection with {} closed", peer.address());
+    // The worker logs in order.
+    server.connect().exchange(b"later\n");
+    server.wait_for_log("Echoed to .*: 'later'");
+    assert!(!server.log().text().contains(&closed));
+    peer.expect_to_end(&echo);
+    server.wait_for_log(&closed);
 }

@@ -165,15 +165,9 @@ impl<S: Stream> Connection<S> {
                 Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering => {
                     return Ok(Turn::Wait);
                 }
-                Stage::Flushing => {
-                    if self.send_end(context)? {
-                        self.half_close()?;
-                        self.enter(Stage::Lingering, context.now);
-                    }
-                }
-                Stage::Closing => {
-                    if self.send_end(context)? {
-                        return Ok(Turn::Over);
+                Stage::Flushing | Stage::Ending | Stage::Closing | Stage::Delivering => {
+                    if let Some(turn) = self.finish(context)? {
+                        return Ok(turn);
                     }
                 }
             }
@@ -194,6 +188,25 @@ impl<S: Stream> Connection<S> {
             return Ok(());
         }
         self.echo_held(context)
+    }
+
+    /// Takes the next step to the end of the connection. Returns the end of the turn, if there is no further step in it.
+    #[cold]
+    fn finish(&mut self, context: &TurnContext<'_>) -> io::Result<Option<Turn>> {
+        if self.stage == Stage::Delivering {
+            return Ok(Some(if self.stream.is_delivered()? { Turn::Over } else { Turn::Wait }));
+        }
+        if !self.send_end(context)? {
+            return Ok(None);
+        }
+        let next = match self.stage {
+            Stage::Flushing => Stage::Lingering,
+            Stage::Ending if self.receipt.bytes_sent > limits::SAFE_ECHO => Stage::Delivering,
+            _ => return Ok(Some(Turn::Over)),
+        };
+        self.half_close()?;
+        self.enter(next, context.now);
+        Ok(None)
     }
 
     fn half_close(&mut self) -> io::Result<()> {

@@ -24,6 +24,8 @@ enum Timer {
     Idle,
     /// The peer keeps sending after the half-close.
     Linger,
+    /// The peer has not acknowledged everything.
+    Delivery,
 }
 
 impl<S: Stream> Connection<S> {
@@ -52,6 +54,7 @@ impl<S: Stream> Connection<S> {
                 let limit = (!self.drain.is_draining()).then_some(limits::LINGER);
                 (Timer::Linger, self.last_activity, limit)
             }
+            Stage::Delivering => (Timer::Delivery, self.last_activity, Some(limits::DELIVERY)),
             _ => (Timer::Idle, self.last_activity, options.idle_timeout),
         };
         // A deadline beyond the range of the clock never comes.
@@ -92,6 +95,7 @@ impl<S: Stream> Connection<S> {
                 let after = limit(options.idle_timeout);
                 (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
             }
+            Timer::Delivery => (CloseReason::WriteTimeout, ConnectionEvent::DeliveryTimedOut),
             Timer::Linger => (CloseReason::Linger, ConnectionEvent::LingerTimedOut),
         };
         telemetry.record(self.subject(), event);

@@ -36,7 +36,7 @@ impl<S: Stream> Connection<S> {
         let mut read = match self.read_wire(&mut context.buffer[wire])? {
             WireRead::Bytes(read) => read,
             WireRead::EndOfStream => {
-                self.end_of_stream(Stage::Closing, CloseReason::Truncated, context)?;
+                self.end_of_stream(Stage::Ending, CloseReason::Truncated, context)?;
                 return Ok(0);
             }
             WireRead::Nothing => return Ok(0),

@@ -66,7 +66,7 @@ impl<S: Stream> Connection<S> {
                 self.receive(len, context)
             }
             WireRead::EndOfStream => {
-                self.end_of_stream(Stage::Closing, CloseReason::Fin, context)?;
+                self.end_of_stream(Stage::Ending, CloseReason::Fin, context)?;
                 Ok(0)
             }
             WireRead::Nothing => Ok(0),
@@ -243,6 +243,11 @@ impl<S: Stream> Connection<S> {
         self.end_because(reason);
         self.log_incomplete_header(context.telemetry);
         let was = self.stage;
+        let next = match was {
+            // This direction has ended already.
+            Stage::Lingering => Stage::Delivering,
+            _ => next,
+        };
         self.enter(next, context.now);
         if was == Stage::Serving {
             self.echo_held(context)?;

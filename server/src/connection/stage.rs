@@ -3,7 +3,8 @@
 use crate::config::Proxy;
 
 /// Stage of a connection. It never returns to an earlier stage: the preamble, then service, then either `Flushing` and
-/// `Lingering`, or `Closing`. A lingering connection closes when its peer ends its stream.
+/// `Lingering`, or `Ending` and `Delivering`, or `Closing`. A lingering connection is delivering when its peer has ended
+/// its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// A PROXY header is expected.
@@ -14,10 +15,15 @@ pub(super) enum Stage {
     Serving,
     /// The session is over: the unsent bytes are sent, then the connection is half-closed.
     Flushing,
-    /// The peer has ended its stream: the connection closes when the unsent bytes are sent.
+    /// The peer has ended its stream: the unsent bytes are sent, then the connection is half-closed.
+    Ending,
+    /// The connection closes when the unsent bytes are sent, and may be reset.
     Closing,
     /// Half-closed. Received bytes are discarded, so that closing does not reset the connection.
     Lingering,
+    /// Both directions have ended: the connection closes when the peer has acknowledged everything. The system discards
+    /// what it has not sent for a closed socket when it is short of memory.
+    Delivering,
 }
 
 impl Stage {

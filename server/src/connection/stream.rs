@@ -6,8 +6,12 @@ use std::{
 };
 
 use mio::{Interest, Registry, Token, event::Source, unix::SourceFd};
-use rustix::net::{
-    RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, getpeername, recv,
+        send, sendmsg, shutdown,
+    },
 };
 
 /// A non-blocking byte stream whose two directions close separately.
@@ -18,6 +22,14 @@ pub(crate) trait Stream: Read + Write {
     ///
     /// As `shutdown(2)`, above all if the peer is gone.
     fn half_close(&mut self) -> io::Result<()>;
+
+    /// Returns whether the peer has acknowledged everything that was sent, and the end of the stream, or is gone. Both
+    /// directions must have ended. If not, readiness is reported when it has.
+    ///
+    /// # Errors
+    ///
+    /// None that a working socket returns.
+    fn is_delivered(&self) -> io::Result<bool>;
 
     /// Returns the number of bytes that were received and not yet read.
     ///
@@ -73,6 +85,15 @@ impl Write for Socket {
 impl Stream for Socket {
     fn half_close(&mut self) -> io::Result<()> {
         Ok(shutdown(&self.0, Shutdown::Write)?)
+    }
+
+    fn is_delivered(&self) -> io::Result<bool> {
+        // A TCP socket has a peer until it has closed. What a Unix socket has sent is in the buffer of its peer.
+        match getpeername(&self.0) {
+            Ok(peer) => Ok(peer.is_none_or(|peer| peer.address_family() == AddressFamily::UNIX)),
+            Err(Errno::NOTCONN) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn received(&self) -> io::Result<u64> {

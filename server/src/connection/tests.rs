@@ -11,6 +11,7 @@ use std::{
 
 use common::protocol::Protocol;
 
+mod delivery;
 mod layered;
 mod proxied;
 mod steps;
@@ -28,6 +29,7 @@ use crate::{
 
 /// A stream that reads and writes by a script.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 struct ScriptedStream {
     /// Results of the next reads; after them a read would block. An empty chunk is the end of the stream.
     incoming: VecDeque<io::Result<Vec<u8>>>,
@@ -41,6 +43,8 @@ struct ScriptedStream {
     writes_fail: bool,
     outgoing: Vec<u8>,
     half_closed: bool,
+    /// The peer has not acknowledged everything.
+    is_unacknowledged: bool,
     /// Error that the half-close returns.
     half_close_error: Option<io::ErrorKind>,
 }
@@ -90,6 +94,10 @@ impl Stream for ScriptedStream {
     fn half_close(&mut self) -> io::Result<()> {
         self.half_closed = true;
         self.half_close_error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn is_delivered(&self) -> io::Result<bool> {
+        Ok(!self.is_unacknowledged)
     }
 
     fn received(&self) -> io::Result<u64> {

@@ -72,6 +72,8 @@ pub(crate) enum ConnectionEvent<'a> {
         after: Duration,
     },
     LingerTimedOut,
+    /// The peer has not acknowledged everything that the system has accepted for it.
+    DeliveryTimedOut,
     /// The server stops immediately.
     Aborted {
         unsent: usize,
@@ -126,6 +128,7 @@ impl Event for OfConnection<'_> {
             E::WriteTimedOut { .. } => Declaration::new(Warn, "write-timeout"),
             E::IdleTimedOut { .. } => Declaration::new(Info, "idle-timeout"),
             E::LingerTimedOut => Declaration::new(Debug, "linger-timeout"),
+            E::DeliveryTimedOut => Declaration::new(Info, "unacknowledged"),
             E::Aborted { .. } => Declaration::new(Warn, "shutdown"),
             E::DrainTimedOut { .. } => Declaration::new(Warn, "drain-timeout"),
             E::RegistrationFailed { .. } => Declaration::new(Error, "not-registered"),
@@ -204,6 +207,7 @@ impl fmt::Display for OfConnection<'_> {
             | E::WriteTimedOut { .. }
             | E::IdleTimedOut { .. }
             | E::LingerTimedOut
+            | E::DeliveryTimedOut
             | E::Aborted { .. }
             | E::DrainTimedOut { .. } => self.write_end(f),
         }
@@ -243,6 +247,11 @@ impl OfConnection<'_> {
             E::LingerTimedOut => write!(
                 f,
                 "Client {peer} keeps sending after the end of its session; closing the connection"
+            ),
+            E::DeliveryTimedOut => write!(
+                f,
+                "Client {peer} has not acknowledged all of its echo {} after the end; the system sends the rest",
+                format_duration(limits::DELIVERY)
             ),
             E::Aborted { unsent } => write!(
                 f,

@@ -42,6 +42,9 @@ impl Stream for PanickingSocket {
     fn half_close(&mut self) -> io::Result<()> {
         self.0.half_close()
     }
+    fn is_delivered(&self) -> io::Result<bool> {
+        self.0.is_delivered()
+    }
     fn received(&self) -> io::Result<u64> {
         self.0.received()
     }

@@ -87,6 +87,11 @@ impl Stream for SimulatedStream {
         if self.reset { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
     }
 
+    fn is_delivered(&self) -> io::Result<bool> {
+        assert!(self.half_closed, "the stream has not ended");
+        Ok(true)
+    }
+
     fn received(&self) -> io::Result<u64> {
         Ok(self.arrived.len() as u64)
     }
