@@ -151,7 +151,20 @@ impl<'a> Acceptor<'a> {
             }
             self.poll(events, [pause, left].into_iter().flatten().min())?;
         }
+        self.log_unserved();
         Ok(())
+    }
+
+    /// Logs the clients that the end of the drain cuts off before a worker has them.
+    fn log_unserved(&mut self) {
+        if let Some(Incoming::New(_, peer, _)) = self.waiting.take() {
+            warn!(event = "drain-timeout", peer:% = peer;
+                "Client {peer} was not served before the end of the drain");
+        }
+        for address in self.listeners.with_backlog() {
+            warn!(event = "drain-timeout", address;
+                "The clients in the backlog of {address} were not served before the end of the drain");
+        }
     }
 
     /// Polls without waiting, so that a listener that is always busy does not delay the others.

@@ -124,6 +124,12 @@ impl ListenerSet {
         Some(if self.ready.is_empty() { limits::HANDSHAKE_CHECK } else { Duration::ZERO })
     }
 
+    /// Returns the addresses of the listeners that have connections in their backlog.
+    pub(super) fn with_backlog(&self) -> impl Iterator<Item = String> {
+        let listeners = self.slots.iter().map(|(_, slot)| &slot.listener);
+        listeners.filter(|listener| listener.socket.is_readable()).map(StreamListener::address)
+    }
+
     pub(super) fn slot_mut(&mut self, key: usize) -> &mut Slot {
         &mut self.slots[key]
     }

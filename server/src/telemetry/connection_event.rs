@@ -127,7 +127,7 @@ impl Event for OfConnection<'_> {
             E::LayerFailed { .. } => Declaration::new(Warn, "layer-error"),
             E::WriteTimedOut { .. } => Declaration::new(Warn, "write-timeout"),
             E::IdleTimedOut { .. } => Declaration::new(Info, "idle-timeout"),
-            E::LingerTimedOut => Declaration::new(Debug, "linger-timeout"),
+            E::LingerTimedOut => Declaration::new(Info, "linger-timeout"),
             E::DeliveryTimedOut => Declaration::new(Info, "unacknowledged"),
             E::Aborted { .. } => Declaration::new(Warn, "shutdown"),
             E::DrainTimedOut { .. } => Declaration::new(Warn, "drain-timeout"),
