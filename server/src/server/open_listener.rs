@@ -47,14 +47,19 @@ impl OpenListener {
         self.requested.is_none()
     }
 
-    /// Returns whether clients can reach the listener: its registration has not failed, and the file of its
-    /// Unix socket exists.
-    pub(super) fn is_reachable(&self) -> bool {
+    /// Returns whether a thread could not register the socket with its poll.
+    pub(super) fn has_failed(&self) -> bool {
         let has_failed = match &self.policy {
             Policy::Stream(policy) => &policy.has_failed,
             Policy::Udp(policy) => &policy.has_failed,
         };
-        !has_failed.load(SeqCst) && self.file.as_ref().is_none_or(SocketFileId::exists)
+        has_failed.load(SeqCst)
+    }
+
+    /// Returns whether clients can reach the listener: its registration has not failed, and the file of its
+    /// Unix socket exists.
+    pub(super) fn is_reachable(&self) -> bool {
+        !self.has_failed() && self.file.as_ref().is_none_or(SocketFileId::exists)
     }
 
     /// Returns whether this is the inherited socket of the configured listener.

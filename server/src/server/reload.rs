@@ -60,6 +60,9 @@ pub enum ListenerError {
     /// The system refuses to poll it.
     #[error("cannot listen on {0}: the system refuses to poll it")]
     Register(String),
+    /// Someone has removed the file of its Unix socket during the reload.
+    #[error("cannot listen on {0}: the file of the socket was removed during the reload")]
+    Removed(String),
 }
 
 impl Reloader {
@@ -104,10 +107,30 @@ impl Reloader {
             failed.extend(errors);
         }
         commands.wait(shared);
-        for listener in open.extract_if(.., |listener| !listener.is_reachable()) {
-            failed.push(ListenerError::Register(listener.address));
-        }
+        failed.extend(self.close_unreachable(&mut open, shared));
         Ok(Reloaded { need_restart: self.first.fixed_differences(config).collect(), failed })
+    }
+
+    /// Closes the listeners that clients cannot reach. Some workers may serve a UDP listener that another worker could
+    /// not register; its address must be free for the next reload, which opens the listener again.
+    fn close_unreachable<T>(
+        &self,
+        open: &mut Vec<OpenListener>,
+        shared: &SharedState<T>,
+    ) -> Vec<ListenerError> {
+        let commands = self.control.batch();
+        let mut errors = Vec::new();
+        for listener in open.extract_if(.., |listener| !listener.is_reachable()) {
+            let address = listener.address.clone();
+            errors.push(if listener.has_failed() {
+                ListenerError::Register(address)
+            } else {
+                ListenerError::Removed(address)
+            });
+            close(listener, shared, &commands);
+        }
+        commands.wait(shared);
+        errors
     }
 }
 
@@ -194,4 +217,52 @@ fn begin<T>(
         BoundListener::Udp(udp) => shared.open_udp(udp),
     }
     open
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroUsize, sync::mpsc, thread};
+
+    use common::endpoint::HostPort;
+
+    use super::*;
+    use crate::{
+        config::limits,
+        shared::{WorkerMessage, fixture::shared_state},
+        udp::UdpPolicy,
+    };
+
+    #[test]
+    fn a_udp_listener_that_one_worker_cannot_serve_closes_in_the_others() {
+        let (shared, _acceptor, mut workers) = shared_state::<()>(2);
+        // The queue of the second worker is full, so it does not receive its socket.
+        let other = Arc::new(UdpPolicy::new(String::new(), 0, None));
+        for _ in 0..limits::WORKER_MESSAGES {
+            shared.close_udp(Arc::clone(&other), mpsc::channel().0);
+        }
+        let (_poll, messages) = workers.swap_remove(0);
+        while messages.try_recv().is_ok() {}
+        // The first worker closes its socket when the server no longer listens on a UDP port.
+        let worker = thread::spawn(move || {
+            let mut sockets = Vec::new();
+            for message in messages {
+                match message {
+                    WorkerMessage::OpenUdp(socket) => sockets.push(socket),
+                    WorkerMessage::UdpListeners(ports) if ports.is_empty() => return sockets.len(),
+                    WorkerMessage::UdpListeners(_) => {}
+                }
+            }
+            panic!("the socket of the first worker stays open");
+        });
+        let mut config = Config { workers: NonZeroUsize::new(2).unwrap(), ..Config::default() };
+        config.listeners.clear();
+        let reloader = Reloader::new(&config, Vec::new(), Arc::default());
+        let at = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
+        config.listeners.push(Listener::new(Endpoint::Udp(at)));
+        let reloaded = reloader.reload(&shared, &config).unwrap();
+        assert!(matches!(reloaded.failed[..], [ListenerError::Register(_)]), "{reloaded:?}");
+        assert!(reloader.open.lock().unwrap().is_empty());
+        drop(shared);
+        assert_eq!(worker.join().unwrap(), 1);
+    }
 }
