@@ -136,24 +136,55 @@ os.execvp(sys.argv[1], sys.argv[1:])";
     assert!(status.success());
 }
 
-/// A write beyond the limit on file sizes raises SIGXFSZ, which ended the server.
+/// A write beyond the limit on file sizes raises SIGXFSZ, which ended the server. The lost records were counted, but the
+/// count appeared nowhere.
 #[test]
 fn the_limit_on_file_sizes_costs_log_records_and_not_the_server() {
     let directory = tempdir().expect("a temporary directory");
     let log = directory.path().join("echo.log");
+    let server = with_full_log(&log);
+    let (status, errors) = server.terminate();
+    assert_eq!(status.code(), Some(0));
+    let written = fs::read(&log).expect("the log can be read");
+    let written = written.iter().filter(|&&byte| byte == b'\n').count();
+    let lost = errors
+        .split_once("Warning: ")
+        .and_then(|(_, rest)| rest.split_once(" log records could not be written to "))
+        .and_then(|(number, _)| number.parse::<usize>().ok());
+    let lost = lost.unwrap_or_else(|| panic!("the lost records are not counted: {errors}"));
+    // Each message is two records.
+    assert!(written + lost >= 2 * MESSAGES, "{written} records are written, {lost} are lost");
+}
+
+/// The end of the cut record was written to the new file: an empty line.
+#[test]
+fn a_rotated_log_begins_with_a_record_after_the_old_one_was_full() {
+    let directory = tempdir().expect("a temporary directory");
+    let log = directory.path().join("echo.log");
+    let server = with_full_log(&log);
+    fs::rename(&log, directory.path().join("echo.log.1")).expect("the log can be renamed");
+    server.signal(Signal::HUP);
+    let read = || fs::read_to_string(&log).unwrap_or_default();
+    wait_until("the server writes to the new log", || !read().is_empty());
+    assert!(!read().starts_with('\n'), "{}", read());
+    let (status, errors) = server.terminate();
+    assert!(status.success(), "{errors}");
+}
+
+/// Number of messages that causes more log records than the log of [`with_full_log`] can hold.
+const MESSAGES: usize = 2000;
+
+/// Starts a server whose log is limited to a few KiB, and fills the log.
+fn with_full_log(log: &Path) -> EchoServer {
     let args = ["--log-file", log.to_str().expect("the path is UTF-8")];
     let limited = ["sh", "-c", "ulimit -f 8; exec \"$@\"", "sh"];
-    let mut server = Launch::new(&args).wrapped_by(&limited).without_start_line().start();
-    wait_until("the log names the port", || start_line(&log).is_some());
-    let address = start_line(&log).expect("the log names the port");
-    let mut peer = Peer::connect(address);
-    // More records than the file can hold.
-    for _ in 0..2000 {
+    let server = Launch::new(&args).wrapped_by(&limited).without_start_line().start();
+    wait_until("the log names the port", || start_line(log).is_some());
+    let mut peer = Peer::connect(start_line(log).expect("the log names the port"));
+    for _ in 0..MESSAGES {
         peer.exchange(&[b'x'; 63].into_iter().chain([b'\n']).collect::<Vec<_>>());
     }
-    drop(peer);
-    server.signal(Signal::TERM);
-    assert_eq!(server.wait().code(), Some(0));
+    server
 }
 
 fn start_line(log: &Path) -> Option<SocketAddr> {

@@ -1,8 +1,8 @@
 //! The writer: the only thread that makes system calls for the log.
 //!
 //! It writes the queued records in as few calls as possible. Records that the sink refuses are dropped and
-//! counted; the count is written as soon as the sink takes bytes again. A record that was cut off by an error
-//! is ended before the next one begins.
+//! counted; the count is written as soon as the sink takes bytes again, or at the end to standard error. A record that
+//! was cut off by an error is ended before the next one begins.
 
 use std::{
     fs::File,
@@ -12,14 +12,18 @@ use std::{
     sync::Arc,
 };
 
-use common::reason::reason;
+use common::{cli::print_error, escape::Escaped, reason::reason};
 use log::{error, warn};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
 
-use super::{batch, file::open_append, queue::LogQueue};
+use super::{
+    batch,
+    file::{ends_with_record, open_append},
+    queue::LogQueue,
+};
 use crate::config::limits;
 
 /// Destination of the log.
@@ -37,7 +41,9 @@ pub(super) struct Writer {
     output: Option<Output>,
     /// The path to reopen.
     path: Option<PathBuf>,
-    /// The last byte written ended a record, or no byte has been written.
+    /// The output is standard error.
+    is_stderr: bool,
+    /// The last byte of the output ended a record, or there is no byte.
     between_records: bool,
 }
 
@@ -59,12 +65,17 @@ impl From<File> for Output {
 
 impl Writer {
     pub(super) fn new(queue: Arc<LogQueue>, target: Target) -> Self {
+        let is_stderr = matches!(target, Target::Stderr);
+        let mut between_records = true;
         let (file, path) = match target {
-            Target::File { file, path } => (Some(file), Some(path)),
+            Target::File { file, path } => {
+                between_records = ends_with_record(&file, &path);
+                (Some(file), Some(path))
+            }
             Target::Stderr => (own(io::stderr().as_fd()), None),
             Target::Stdout => (own(io::stdout().as_fd()), None),
         };
-        Self { queue, output: file.map(Output::from), path, between_records: true }
+        Self { queue, output: file.map(Output::from), path, is_stderr, between_records }
     }
 
     pub(super) fn run(mut self) {
@@ -83,6 +94,7 @@ impl Writer {
             }
             lines.clear();
             if job.last {
+                self.report_dropped();
                 return self.queue.finish();
             }
         }
@@ -91,7 +103,10 @@ impl Writer {
     fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
         match open_append(path) {
-            Ok(file) => self.output = Some(file.into()),
+            Ok(file) => {
+                self.between_records = ends_with_record(&file, path);
+                self.output = Some(file.into());
+            }
             Err(error) => {
                 let path = path.display();
                 error!(
@@ -129,6 +144,20 @@ impl Writer {
             if self.write_between(batch::take().as_bytes()).is_err() {
                 self.queue.count_dropped(dropped);
             }
+        }
+    }
+
+    /// Writes the number of dropped records to standard error, at the end of a log that does not accept it.
+    fn report_dropped(&self) {
+        let dropped = self.queue.take_dropped();
+        if dropped > 0 && !self.is_stderr {
+            let sink = self.path.as_ref().map_or_else(
+                || "standard output".to_owned(),
+                |path| Escaped(path.as_os_str().as_encoded_bytes()).to_string(),
+            );
+            print_error(&format!(
+                "Warning: {dropped} log records could not be written to {sink} and are lost"
+            ));
         }
     }
 
