@@ -3,7 +3,7 @@
 //!
 //! Without a service manager, none of this does anything.
 
-use std::{env, io, thread, time::Duration};
+use std::{env, io, process, thread, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use common::reason::reason;
@@ -48,12 +48,14 @@ pub(crate) fn sockets() -> anyhow::Result<Vec<InheritedSocket>> {
     Ok(sockets)
 }
 
-/// Refuses a `LISTEN_FDS` beyond the limit on descriptors, before memory is allocated for it.
+/// Refuses a `LISTEN_FDS` beyond the limit on descriptors, before memory is allocated for it. The variables may be
+/// those of another process (`sd_listen_fds(3)`): then nothing is passed.
 fn check_count() -> anyhow::Result<()> {
-    let Some(count) = env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<usize>().ok())
-    else {
-        return Ok(());
-    };
+    let pid = env::var_os("LISTEN_PID").filter(|pid| !pid.is_empty());
+    let is_own =
+        pid.is_none_or(|pid| pid.to_str().and_then(|pid| pid.parse().ok()) == Some(process::id()));
+    let count = env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<usize>().ok());
+    let Some(count) = count.filter(|_| is_own) else { return Ok(()) };
     let max = rlimit::max_descriptors();
     ensure!(count <= max, "LISTEN_FDS is {count}, but a process has at most {max} descriptors");
     Ok(())
