@@ -16,7 +16,7 @@ use crate::{config::Config, logging::Options};
 pub struct Settings {
     pub(super) effective: Vec<Effective>,
     pub(super) values: Values,
-    warnings: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
 }
 
 /// The effective value of one setting.
@@ -100,7 +100,7 @@ impl Settings {
         ["listen", "host", "port"].iter().any(|name| self.origin(name, 0) != Origin::Default)
     }
 
-    /// Returns warnings about the sources, for the log.
+    /// Returns warnings about the sources and about settings without effect, for the log.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings

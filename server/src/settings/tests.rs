@@ -445,6 +445,24 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
 }
 
 #[test]
+fn a_proxy_timeout_without_a_listener_that_uses_it_causes_a_warning() {
+    let warnings = |flags: &[&str], variables: &[(&str, &str)], file: &str| {
+        let settings = loaded(flags, variables, file);
+        settings.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let flag = ["--proxy-timeout", "1s"];
+    let variable = [("ECHO_SERVER_PROXY_TIMEOUT", "off")];
+    let message = "'proxy-timeout' has no effect: no listener has proxy=required";
+    assert_eq!(warnings(&flag, &[], ""), [format!("--proxy-timeout: {message}")]);
+    let file = "listen = ['tcp://t?proxy=off', 'udp://t']";
+    assert_eq!(warnings(&[], &variable, file), [format!("ECHO_SERVER_PROXY_TIMEOUT: {message}")]);
+    let none: [String; 0] = [];
+    assert_eq!(warnings(&flag, &variable, "listen = ['udp://t', 'unix:@t?proxy=required']"), none);
+    // A default for later listeners.
+    assert_eq!(warnings(&[], &[], "proxy-timeout = '1s'"), none);
+}
+
+#[test]
 fn listen_and_host_and_port_override_each_other() {
     let listeners = |settings: Settings| {
         let endpoints = settings.resolve().0.listeners.into_iter();

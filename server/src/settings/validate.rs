@@ -8,12 +8,12 @@ use std::{
 use common::endpoint::{Endpoint, HostPort, split_zone};
 
 use super::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Origin},
     settings::Settings,
     values::{Switch, Values},
 };
 use crate::{
-    config::{Listener, ListenerOptions},
+    config::{Listener, ListenerOptions, Proxy},
     logging::Destination,
 };
 
@@ -26,6 +26,21 @@ pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
     errors.extend(conflicting_addresses(settings, values, &listeners));
     errors.extend(log_file_at_socket(settings, values, &listeners));
     errors
+}
+
+/// Returns warnings about settings without effect. A file may have defaults for listeners that it does not have yet; a
+/// flag or a variable belongs to this start of the server.
+pub(super) fn without_effect(settings: &Settings) -> Option<Diagnostic> {
+    let origin = settings.origin("proxy-timeout", 0);
+    let defaults = ListenerOptions::default();
+    let mut listeners = settings.values.listen.iter().map(|url| url.listener(&defaults));
+    if !matches!(origin, Origin::Flag(_) | Origin::Variable(_))
+        || listeners.any(|listener| listener.options.proxy == Proxy::Required)
+    {
+        return None;
+    }
+    let message = "'proxy-timeout' has no effect: no listener has proxy=required".to_owned();
+    Some(Diagnostic { origin, message })
 }
 
 /// A limit above that of the server is never reached.

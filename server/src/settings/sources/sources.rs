@@ -21,7 +21,7 @@ use crate::{
         diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
         schema::{conflict, find},
         settings::Settings,
-        validate::validate,
+        validate::{validate, without_effect},
     },
 };
 
@@ -120,8 +120,9 @@ impl Sources {
                 merged.push(assignment);
             }
         }
-        let settings = Settings::new(&merged, environment.warnings)?;
+        let mut settings = Settings::new(&merged, environment.warnings)?;
         reject(validate(&settings))?;
+        settings.warnings.extend(without_effect(&settings));
         Ok(settings)
     }
 }
