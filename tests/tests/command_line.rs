@@ -62,7 +62,10 @@ fn the_client_distinguishes_a_misspelled_subcommand_from_an_address() {
     for (args, message) in [
         (&["pnig", "--count", "1"][..], "'pnig'; tip: a similar subcommand exists: 'ping'"),
         (&["load", "mrege", "a.json"], "'mrege'; tip: a similar subcommand exists: 'merge'"),
-        (&["a b"], "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH"),
+        (
+            &["a b"],
+            "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME;",
+        ),
     ] {
         let ended = Program::run_client(args);
         assert_eq!(ended.code(), 2, "{args:?}: {ended:?}");

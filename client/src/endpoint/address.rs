@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv6Addr};
 
-use common::endpoint::{Endpoint, Url, UrlError};
+use common::endpoint::{Endpoint, URL_FORMS, Url, UrlError};
 
 /// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +62,7 @@ fn is_bare(typed: &str) -> bool {
 
 fn parse(typed: &str) -> Result<Endpoint, String> {
     let url: Url = typed.parse().map_err(|error| match error {
-        UrlError::Form => {
-            "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH".to_owned()
-        }
+        UrlError::Form => format!("expected HOST, HOST:PORT, {URL_FORMS}"),
         UrlError::NoHost => "the host is missing".to_owned(),
         error => error.to_string(),
     })?;
@@ -122,7 +120,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_an_address() {
-        let form = "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH";
+        let form = "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME;";
         for (typed, reason) in [
             ("tcp://localhost:7?a=1&protocol=raw", "has no parameters, and 'a' is one"),
             ("localhost:7?a", "has no parameters, and 'a' is one"),

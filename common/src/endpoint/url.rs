@@ -42,11 +42,15 @@ pub struct Url {
     pub query: Vec<(String, String)>,
 }
 
+/// The forms of a URL, for messages.
+pub const URL_FORMS: &str = "tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME; in a URL, an IPv6 HOST is in \
+     brackets, as in [::1] or [fe80::1%eth0]";
+
 /// Error in a URL, with a message for its author.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UrlError {
     /// The text is no URL, or its scheme is unknown.
-    #[error("expected tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH")]
+    #[error("expected {URL_FORMS}")]
     Form,
     /// `tcp://:7`
     #[error(
@@ -71,12 +75,23 @@ pub enum UrlError {
     /// `unix:/run/`
     #[error("'{0}' names a directory; the path of a socket names a file in it")]
     Directory(String),
+    /// `unix:/a b`
+    #[error("'{}' cannot be in a URL; write it as {}", shown(*.0), encoded(*.0))]
+    Unencoded(char),
     /// `unix:/a%00b`
-    #[error("a path has no NUL byte (%00)")]
-    Nul,
-    /// A path or a name over the limit.
+    #[error("the path of a socket cannot contain a NUL byte (%00)")]
+    NulInPath,
+    /// `unix:@a%00b`
+    #[error("the name of an abstract socket cannot contain a NUL byte (%00)")]
+    NulInName,
+    /// A path over the limit.
     #[error("the path is too long for a socket: it has {0} bytes, the maximum is {SOCKET_PATH}")]
-    TooLong(usize),
+    LongPath(usize),
+    /// `unix:@NAME` with a name over the limit.
+    #[error(
+        "the name of the abstract socket is too long: it has {0} bytes, the maximum is {SOCKET_PATH}"
+    )]
+    LongName(usize),
     /// `unix:@`
     #[error("the name of the abstract socket is missing, as in unix:@echo")]
     NoName,
@@ -93,7 +108,7 @@ impl FromStr for Url {
 
     fn from_str(typed: &str) -> Result<Self, UrlError> {
         let (typed, zone) = take_zone(typed);
-        let uri = Uri::parse(&*typed).map_err(|_| UrlError::Form)?;
+        let uri = Uri::parse(&*typed).map_err(|_| syntax_error(&typed))?;
         let endpoint = match &uri.scheme().as_str().to_ascii_lowercase()[..] {
             "tcp" => Endpoint::Tcp(host_port(uri.authority(), uri.path(), zone)?),
             "udp" => Endpoint::Udp(host_port(uri.authority(), uri.path(), zone)?),
@@ -105,6 +120,29 @@ impl FromStr for Url {
         }
         Ok(Self { endpoint, query: uri.query().map_or(Ok(Vec::new()), parameters)? })
     }
+}
+
+/// Returns the error in a text that is no URL. The path of a socket, unlike a host, may contain any character, encoded.
+fn syntax_error(typed: &str) -> UrlError {
+    let socket = typed.split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("unix"));
+    let Some((_, socket)) = socket else { return UrlError::Form };
+    let is_allowed =
+        |char: char| char.is_ascii_alphanumeric() || "-._~:/?#@!$&'()*+,;=%".contains(char);
+    match socket.chars().find(|&char| !is_allowed(char)) {
+        Some('\0') if socket.starts_with('@') => UrlError::NulInName,
+        Some('\0') => UrlError::NulInPath,
+        Some(char) => UrlError::Unencoded(char),
+        None => UrlError::Form,
+    }
+}
+
+fn shown(char: char) -> String {
+    Escaped(char.encode_utf8(&mut [0; 4]).as_bytes()).to_string()
+}
+
+/// Returns the percent-encoding of a character.
+fn encoded(char: char) -> String {
+    char.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// Splits a URL into one without a zone, and the zone, which RFC 3986 does not have.
@@ -159,14 +197,16 @@ fn unix(authority: Option<Authority<'_>>, path: &EStr<Path>) -> Result<Endpoint,
         Some(directory) => return Err(UrlError::Slashes(format!("{directory}{path}"))),
     }
     let bytes = path.decode().to_bytes();
-    if bytes.contains(&0) {
-        return Err(UrlError::Nul);
-    }
     let name = bytes.strip_prefix(b"@");
     match name.unwrap_or(&bytes) {
+        nul if nul.contains(&0) && name.is_some() => return Err(UrlError::NulInName),
+        nul if nul.contains(&0) => return Err(UrlError::NulInPath),
         b"" if name.is_some() => return Err(UrlError::NoName),
         b"" | b"/" => return Err(UrlError::NoPath),
-        long if long.len() > SOCKET_PATH => return Err(UrlError::TooLong(long.len())),
+        long if long.len() > SOCKET_PATH && name.is_some() => {
+            return Err(UrlError::LongName(long.len()));
+        }
+        long if long.len() > SOCKET_PATH => return Err(UrlError::LongPath(long.len())),
         _ => {}
     }
     if let Some(name) = name {
@@ -270,8 +310,13 @@ mod tests {
             ("tcp://a%20b:7", UrlError::Host("a b".into(), HostError::Form)),
             ("tcp://a%00b:7", UrlError::Host("a\0b".into(), HostError::Form)),
             ("tcp://127.0.0.1%lo:7", UrlError::Form),
-            ("unix:///a%00b", UrlError::Nul),
-            ("unix:@a%00b", UrlError::Nul),
+            ("unix:///a%00b", UrlError::NulInPath),
+            ("unix:///a\0b", UrlError::NulInPath),
+            ("unix:@a%00b", UrlError::NulInName),
+            ("unix:@a\0b", UrlError::NulInName),
+            ("unix:@a\nb", UrlError::Unencoded('\n')),
+            ("UNIX:///a b", UrlError::Unencoded(' ')),
+            ("unix:///%zz", UrlError::Form),
             ("unix:@", UrlError::NoName),
             ("unix://@echo", UrlError::AbstractSlashes("@echo".to_owned())),
             ("unix:///run/", UrlError::Directory("/run/".to_owned())),
@@ -286,12 +331,24 @@ mod tests {
     }
 
     #[test]
+    fn a_message_gives_the_encoding_of_a_character() {
+        for (char, message) in [
+            ('\n', r"'\n' cannot be in a URL; write it as %0A"),
+            ('é', "'é' cannot be in a URL; write it as %C3%A9"),
+        ] {
+            assert_eq!(UrlError::Unencoded(char).to_string(), message);
+        }
+    }
+
+    #[test]
     fn a_path_or_a_name_over_the_maximum_length_is_refused() {
-        for prefix in ["unix:/", "unix:@"] {
+        for (prefix, error) in
+            [("unix:/", UrlError::LongPath(108)), ("unix:@", UrlError::LongName(108))]
+        {
             let file = usize::from(prefix.ends_with('/'));
             let url = |len: usize| format!("{prefix}{}", "x".repeat(len - file));
             assert!(parsed(&url(107)).is_ok());
-            assert_eq!(parsed(&url(108)), Err(UrlError::TooLong(108)));
+            assert_eq!(parsed(&url(108)), Err(error));
         }
         // Bytes count, not their escapes in the URL.
         assert!(parsed(&format!("unix:/{}", "%20".repeat(106))).is_ok());
