@@ -14,35 +14,35 @@ use rustix::{
     io::{Errno, read, write},
 };
 
-/// Open file whose reads and writes wait, without a buffer.
+/// Open file whose reads and writes block, without a buffer, although the file is in non-blocking mode.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting<F>(pub F);
+pub struct BlockingIo<F>(pub F);
 
 /// Returns standard input. It bypasses the buffer of [`io::stdin`].
 #[must_use]
-pub fn stdin() -> Waiting<io::Stdin> {
-    Waiting(io::stdin())
+pub fn stdin() -> BlockingIo<io::Stdin> {
+    BlockingIo(io::stdin())
 }
 
 /// Returns standard output. It bypasses the buffer of [`io::stdout`].
 #[must_use]
-pub fn stdout() -> Waiting<io::Stdout> {
-    Waiting(io::stdout())
+pub fn stdout() -> BlockingIo<io::Stdout> {
+    BlockingIo(io::stdout())
 }
 
 /// Returns standard error.
 #[must_use]
-pub fn stderr() -> Waiting<io::Stderr> {
-    Waiting(io::stderr())
+pub fn stderr() -> BlockingIo<io::Stderr> {
+    BlockingIo(io::stderr())
 }
 
-impl<F: AsFd> Read for Waiting<F> {
+impl<F: AsFd> Read for BlockingIo<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(&self.0, PollFlags::IN, || read(&self.0, &mut *buffer))
     }
 }
 
-impl<F: AsFd> Write for Waiting<F> {
+impl<F: AsFd> Write for BlockingIo<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         retry(&self.0, PollFlags::OUT, || write(&self.0, bytes))
     }
@@ -52,7 +52,7 @@ impl<F: AsFd> Write for Waiting<F> {
     }
 }
 
-impl<F: AsFd> AsFd for Waiting<F> {
+impl<F: AsFd> AsFd for BlockingIo<F> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -89,9 +89,9 @@ mod tests {
         // More than the buffer of a socket holds, so that both ends wait.
         let text: Vec<u8> = (0..4_000_000_u32).map(|number| (number % 251) as u8).collect();
         let written = text.clone();
-        let writing = thread::spawn(move || Waiting(output).write_all(&written));
+        let writing = thread::spawn(move || BlockingIo(output).write_all(&written));
         let mut all = Vec::new();
-        Waiting(input).read_to_end(&mut all).unwrap();
+        BlockingIo(input).read_to_end(&mut all).unwrap();
         writing.join().unwrap().unwrap();
         assert!(all == text, "{} of {} bytes", all.len(), text.len());
     }

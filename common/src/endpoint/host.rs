@@ -102,12 +102,12 @@ fn has_port(host: String, port: Option<&str>) -> HostError {
 }
 
 fn parse_name(name: &str) -> Result<String, HostError> {
-    // What a name may contain is for its resolver to say; these are in no name.
-    let is_impossible =
+    // The resolver decides which names are valid. No resolver accepts a name with one of these characters.
+    let is_invalid =
         |char: char| char.is_whitespace() || char.is_control() || "/\\@?#[]%\"'<>".contains(char);
     if name.is_empty() {
         Err(HostError::Missing)
-    } else if name.contains(is_impossible) || is_wrong_ipv4(name) {
+    } else if name.contains(is_invalid) || is_wrong_ipv4(name) {
         Err(HostError::Form)
     } else if name.len() > MAX_NAME {
         Err(HostError::TooLong(name.len()))
@@ -116,8 +116,8 @@ fn parse_name(name: &str) -> Result<String, HostError> {
     }
 }
 
-/// Returns whether this is an IPv4 address with a number over 255, such as `256.0.0.1`. Other forms, such as `127.1`, are
-/// for the resolver to judge.
+/// Returns whether this is an IPv4 address with a number over 255, such as `256.0.0.1`. The resolver
+/// decides about other forms, such as `127.1`.
 fn is_wrong_ipv4(name: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<_> = name.split('.').collect();

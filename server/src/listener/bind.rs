@@ -28,7 +28,7 @@ pub(crate) struct Binder {
     workers: usize,
 }
 
-/// What a socket shares with the others of its listener.
+/// The port and the policy that all sockets of one listener have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Sibling {
     /// The port of all sockets of a listener with port 0.
@@ -122,7 +122,7 @@ impl Binder {
 }
 
 impl Sibling {
-    /// Returns what the other sockets of the listener share with this one.
+    /// Returns the port and the policy of a bound socket, for the other sockets of its listener.
     pub(crate) fn of(bound: &BoundListener) -> Self {
         Self { port: bound.endpoint().port().unwrap_or_default(), policy: bound.policy() }
     }
@@ -134,7 +134,7 @@ impl Sibling {
 /// # Errors
 ///
 /// The first other error, or the last one if no address is left.
-pub(crate) fn without_missing<T>(
+pub(crate) fn skip_missing_addresses<T>(
     results: Vec<Result<T, BindError>>,
     has_others: bool,
 ) -> Result<Vec<T>, BindError> {

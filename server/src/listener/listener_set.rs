@@ -136,8 +136,8 @@ impl ListenerSet {
 
     /// Returns the listener with this policy.
     fn find(&self, policy: &Arc<ConnectionPolicy>) -> Option<usize> {
-        let is_its = |slot: &Slot| Arc::ptr_eq(&slot.listener.policy, policy);
-        self.slots.iter().find(|(_, slot)| is_its(slot)).map(|(key, _)| key)
+        let has_policy = |slot: &Slot| Arc::ptr_eq(&slot.listener.policy, policy);
+        self.slots.iter().find(|(_, slot)| has_policy(slot)).map(|(key, _)| key)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct OpenListener {
     pub(super) policy: Policy,
     /// The file of a Unix socket that is not inherited.
     pub(super) file: Option<SocketFileId>,
-    /// What other sockets of the same listener share with this one.
+    /// The port and the policy, for other sockets of the same listener.
     pub(super) sibling: Sibling,
 }
 
@@ -77,9 +77,9 @@ impl OpenListener {
     /// Returns whether both may conflict on the port.
     pub(super) fn shares_port(&self, listener: &Listener) -> bool {
         match (&self.endpoint, &listener.endpoint) {
-            (Endpoint::Tcp(open), Endpoint::Tcp(wanted))
-            | (Endpoint::Udp(open), Endpoint::Udp(wanted)) => open.port == wanted.port,
-            (open, wanted) => open == wanted,
+            (Endpoint::Tcp(open), Endpoint::Tcp(required))
+            | (Endpoint::Udp(open), Endpoint::Udp(required)) => open.port == required.port,
+            (open, required) => open == required,
         }
     }
 }

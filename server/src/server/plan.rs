@@ -10,7 +10,7 @@ use log::warn;
 use super::open_listener::OpenListener;
 use crate::{
     config::Listener,
-    listener::{Address, BindError, Binder, BoundListener, Sibling, without_missing},
+    listener::{Address, BindError, Binder, BoundListener, Sibling, skip_missing_addresses},
 };
 
 /// The next state of a socket of a configured listener.
@@ -32,7 +32,7 @@ pub(super) struct Plan<'a> {
 }
 
 /// The sockets that a configured listener needs, each with the index of an open one, if that serves it.
-struct Wanted<'a> {
+struct RequiredSockets<'a> {
     listener: &'a Listener,
     /// The address, or `None` for an inherited socket.
     sockets: Vec<(Option<Address>, Option<usize>)>,
@@ -51,40 +51,41 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, BindError> {
         // Each open socket is kept once at most.
         let mut unused: Vec<_> = (0..open.len()).collect();
-        let wanted = listeners.iter().map(|listener| wanted(open, listener, &mut unused));
-        let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+        let required =
+            listeners.iter().map(|listener| required_sockets(open, listener, &mut unused));
+        let required = required.collect::<Result<Vec<_>, _>>()?;
         let blocks =
             |listener: &Listener| unused.iter().any(|&index| open[index].shares_port(listener));
-        let new = wanted.iter().map(|wanted| bind(open, wanted, &blocks, binder));
+        let new = required.iter().map(|required| bind(open, required, &blocks, binder));
         let new = new.collect::<Result<Vec<_>, _>>()?;
         let mut open: Vec<_> = mem::take(open).into_iter().map(Some).collect();
-        let next = wanted.into_iter().zip(new).map(|(wanted, new)| {
-            let kept = wanted.sockets.into_iter().filter_map(|(_, kept)| open[kept?].take());
+        let next = required.into_iter().zip(new).map(|(required, new)| {
+            let kept = required.sockets.into_iter().filter_map(|(_, kept)| open[kept?].take());
             let kept = kept.map(Next::Keep);
-            (wanted.listener, kept.chain(new).collect())
+            (required.listener, kept.chain(new).collect())
         });
         Ok(Self { next: next.collect(), closing: open.into_iter().flatten().collect() })
     }
 }
 
 /// Returns the sockets that a listener needs, and removes those that are open from `unused`.
-fn wanted<'a>(
+fn required_sockets<'a>(
     open: &[OpenListener],
     listener: &'a Listener,
     unused: &mut Vec<usize>,
-) -> Result<Wanted<'a>, BindError> {
-    let mut keep = |is_its: &dyn Fn(&OpenListener) -> bool| {
-        let at = unused.iter().position(|&index| is_its(&open[index]))?;
+) -> Result<RequiredSockets<'a>, BindError> {
+    let mut keep = |matches: &dyn Fn(&OpenListener) -> bool| {
+        let at = unused.iter().position(|&index| matches(&open[index]))?;
         Some(unused.remove(at))
     };
     if let Some(inherited) = keep(&|socket| socket.is_inherited_for(listener)) {
-        return Ok(Wanted { listener, sockets: vec![(None, Some(inherited))] });
+        return Ok(RequiredSockets { listener, sockets: vec![(None, Some(inherited))] });
     }
     let sockets = addresses(open, listener)?.into_iter().map(|address| {
         let kept = keep(&|socket| socket.serves(listener, &address));
         (Some(address), kept)
     });
-    Ok(Wanted { listener, sockets: sockets.collect() })
+    Ok(RequiredSockets { listener, sockets: sockets.collect() })
 }
 
 /// Resolves the addresses of a listener. If its name no longer resolves, its open sockets stay.
@@ -103,11 +104,11 @@ fn addresses(open: &[OpenListener], listener: &Listener) -> Result<Vec<Address>,
 /// Binds the sockets of a listener that are not open yet.
 fn bind(
     open: &[OpenListener],
-    wanted: &Wanted<'_>,
+    required: &RequiredSockets<'_>,
     blocks: &dyn Fn(&Listener) -> bool,
     binder: Binder,
 ) -> Result<Vec<Next>, BindError> {
-    let Wanted { listener, sockets } = wanted;
+    let RequiredSockets { listener, sockets } = required;
     let kept = sockets.iter().find_map(|(_, kept)| *kept);
     let sibling = kept.map(|index| &open[index].sibling);
     let new = sockets.iter().filter(|(_, kept)| kept.is_none());
@@ -118,11 +119,11 @@ fn bind(
         Err(error) if error.is_in_use() && blocks(listener) => Ok(Next::Postpone(address)),
         Err(error) => Err(error),
     });
-    without_missing(next.collect(), kept.is_some())
+    skip_missing_addresses(next.collect(), kept.is_some())
 }
 
 impl Next {
-    /// Returns what the other sockets of the listener share with this one, if it is open.
+    /// Returns the port and the policy of an open socket, for the other sockets of its listener.
     pub(super) fn sibling(&self) -> Option<Sibling> {
         match self {
             Self::Keep(open) => Some(open.sibling.clone()),

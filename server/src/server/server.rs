@@ -19,7 +19,7 @@ use crate::{
     connection::{Connection, Incoming, Socket},
     listener::{
         Acceptor, AcceptorControl, Address, BindError, Binder, BoundListener, InheritedSocket,
-        StreamListener, adopt, without_missing,
+        StreamListener, adopt, skip_missing_addresses,
     },
     logging,
     shared::{MessageReceiver, Phase, SharedState, WAKE},
@@ -173,15 +173,15 @@ fn bind_all(
 ) -> Result<(Vec<BoundListener>, Vec<OpenListener>), BindError> {
     let (mut listeners, mut open) = (Vec::new(), Vec::<OpenListener>::new());
     for listener in &config.listeners {
-        let is_its = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
-        let bound = if let Some(socket) = inherited.extract_if(.., is_its).next() {
+        let has_endpoint = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
+        let bound = if let Some(socket) = inherited.extract_if(.., has_endpoint).next() {
             vec![(None, adopt(listener, socket).map_err(BindError::System)?)]
         } else {
             let addresses = Address::resolve(&listener.endpoint)?;
             let bound = Binder::new(config).bind(listener, &addresses, None);
             let bound = addresses.into_iter().map(Some).zip(bound);
             let bound = bound.map(|(address, bound)| Ok((address, bound?))).collect();
-            without_missing(bound, false).map_err(|error| explain(error, &open))?
+            skip_missing_addresses(bound, false).map_err(|error| explain(error, &open))?
         };
         for (requested, bound) in bound {
             open.push(OpenListener::new(listener, requested, &bound));
