@@ -137,12 +137,13 @@ fn syntax_error(typed: &str) -> UrlError {
 }
 
 fn shown(char: char) -> String {
-    Escaped(char.encode_utf8(&mut [0; 4]).as_bytes()).to_string()
+    Escaped(char.to_string().as_bytes()).to_string()
 }
 
 /// Returns the percent-encoding of a character.
 fn encoded(char: char) -> String {
-    char.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let bytes = char.to_string().into_bytes().into_iter();
+    bytes.map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 /// Splits a URL into one without a zone, and the zone, which RFC 3986 does not have.

@@ -259,8 +259,8 @@ mod tests {
         let reloader = Reloader::new(&config, Vec::new(), Arc::default());
         let at = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
         config.listeners.push(Listener::new(Endpoint::Udp(at)));
-        let reloaded = reloader.reload(&shared, &config).unwrap();
-        assert!(matches!(reloaded.failed[..], [ListenerError::Register(_)]), "{reloaded:?}");
+        let result = reloader.reload(&shared, &config).unwrap();
+        assert!(matches!(result.failed[..], [ListenerError::Register(_)]), "{result:?}");
         assert!(reloader.open.lock().unwrap().is_empty());
         drop(shared);
         assert_eq!(worker.join().unwrap(), 1);
