@@ -221,13 +221,12 @@ fn begin<T>(
 
 #[cfg(test)]
 mod tests {
-    use std::{num::NonZeroUsize, sync::mpsc, thread};
+    use std::{num::NonZeroUsize, sync::atomic::Ordering::SeqCst, thread};
 
     use common::endpoint::HostPort;
 
     use super::*;
     use crate::{
-        config::limits,
         shared::{WorkerMessage, fixture::shared_state},
         udp::UdpPolicy,
     };
@@ -235,34 +234,29 @@ mod tests {
     #[test]
     fn a_udp_listener_that_one_worker_cannot_serve_closes_in_the_others() {
         let (shared, _acceptor, mut workers) = shared_state::<()>(2);
-        // The queue of the second worker is full, so it does not receive its socket.
-        let other = Arc::new(UdpPolicy::new(String::new(), 0, None));
-        for _ in 0..limits::WORKER_MESSAGES {
-            shared.close_udp(Arc::clone(&other), mpsc::channel().0);
-        }
-        let (_poll, messages) = workers.swap_remove(0);
-        while messages.try_recv().is_ok() {}
-        // The first worker closes its socket when the server no longer listens on a UDP port.
-        let worker = thread::spawn(move || {
-            let mut sockets = Vec::new();
-            for message in messages {
-                match message {
-                    WorkerMessage::OpenUdp(socket) => sockets.push(socket),
-                    WorkerMessage::UdpListeners(ports) if ports.is_empty() => return sockets.len(),
-                    WorkerMessage::UdpListeners(_) => {}
-                }
+        let mut run = |serve: fn(&UdpPolicy)| {
+            let (_, messages) = workers.remove(0);
+            thread::spawn(move || {
+                let WorkerMessage::OpenUdp(socket) = messages.recv().unwrap();
+                serve(socket.policy());
+            })
+        };
+        let serving = run(|policy| {
+            while !policy.is_closing() {
+                thread::yield_now();
             }
-            panic!("the socket of the first worker stays open");
         });
+        let refusing = run(|policy| policy.has_failed.store(true, SeqCst));
         let mut config = Config { workers: NonZeroUsize::new(2).unwrap(), ..Config::default() };
         config.listeners.clear();
         let reloader = Reloader::new(&config, Vec::new(), Arc::default());
         let at = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
         config.listeners.push(Listener::new(Endpoint::Udp(at)));
-        let result = reloader.reload(&shared, &config).unwrap();
-        assert!(matches!(result.failed[..], [ListenerError::Register(_)]), "{result:?}");
-        assert!(reloader.open.lock().unwrap().is_empty());
-        drop(shared);
-        assert_eq!(worker.join().unwrap(), 1);
+        reloader.reload(&shared, &config).unwrap();
+        refusing.join().unwrap();
+        let mut open = reloader.open.lock().unwrap_or_else(PoisonError::into_inner);
+        reloader.close_unreachable(&mut open, &shared);
+        assert!(open.is_empty());
+        serving.join().unwrap();
     }
 }

@@ -40,6 +40,11 @@ impl UdpEchoSocket {
         Self { socket, policy, unsent: None, draining: None }
     }
 
+    #[cfg(test)]
+    pub(crate) fn policy(&self) -> &UdpPolicy {
+        &self.policy
+    }
+
     /// Makes the socket close when the received datagrams are answered.
     pub(super) fn drain(&mut self) {
         self.draining.get_or_insert(limits::DRAIN_DATAGRAMS);

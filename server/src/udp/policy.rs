@@ -154,7 +154,7 @@ impl UdpPolicy {
         self.is_closing.store(true, SeqCst);
     }
 
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(SeqCst)
     }
 }
