@@ -9,7 +9,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, SockAddr, SockFilter, SockRef, Socket, Type};
 
-use super::{Handshakes, accept_handshakes, refuse_handshakes};
+use super::{Handshakes, accept_handshakes, refuse::refuse_handshakes};
 use crate::listener::{
     listening_socket::{ListeningSocket, UnixListeningSocket},
     socket_file::SocketFile,
