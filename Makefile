@@ -38,6 +38,8 @@ test: ## Run all tests
 check: ## Check format, lints, documentation and tests, as the CI does
 	$(CARGO) fmt --all -- --check
 	$(CARGO) check --package server --no-default-features --lib --locked
+	$(CARGO) check --package server --no-default-features --features cli --locked
+	$(CARGO) check --package server --no-default-features --features tls --lib --locked
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(MAKE) --no-print-directory test

@@ -33,6 +33,8 @@
 //! | `session` | the protocols, without I/O |
 //! | `telemetry` | log lines and counters |
 //! | `admission` | limits, and the refusal of what exceeds them |
+//! | `tls` | TLS, over rustls |
+//! | `layer` | the trait of a layer between wire bytes and plaintext |
 //! | `proxy_protocol` | the PROXY header |
 //! | [`logging`] | the program's log: format, queue, writer |
 //! | `config` | the configuration of a server, and every [limit](limits) |
@@ -50,9 +52,16 @@ mod session;
 pub mod settings;
 mod shared;
 mod telemetry;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod worker;
 
+#[cfg(feature = "tls")]
+pub use rustls;
+
+#[cfg(feature = "tls")]
+pub use self::config::Tls;
 pub use self::{
     config::{Config, FixedSetting, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
     listener::{BindError, InheritedSocket},

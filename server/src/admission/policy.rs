@@ -11,6 +11,8 @@ use std::{
 use crossbeam::utils::CachePadded;
 
 use super::peer::Peer;
+#[cfg(feature = "tls")]
+use crate::tls::NewTls;
 use crate::{
     config::{Listener, ListenerOptions, Proxy},
     layer::{Layers, NewLayer},
@@ -32,9 +34,16 @@ pub(crate) struct ConnectionPolicy {
 
 impl ConnectionPolicy {
     pub(crate) fn new(listener: &Listener) -> Self {
+        #[cfg(feature = "tls")]
+        let layer = listener.options.tls.as_ref().map(|tls| {
+            let new: Arc<dyn NewLayer> = Arc::new(NewTls(Arc::clone(tls.config())));
+            new
+        });
+        #[cfg(not(feature = "tls"))]
+        let layer = None;
         Self {
             options: CachePadded::new(listener.options.clone()),
-            layer: None,
+            layer,
             open: Arc::default(),
             has_failed: AtomicBool::new(false),
         }
@@ -47,6 +56,11 @@ impl ConnectionPolicy {
             Proxy::Off => peer.ip(),
             Proxy::Required => None,
         }
+    }
+
+    /// Returns whether connections have a layer.
+    pub(crate) fn has_layer(&self) -> bool {
+        self.layer.is_some()
     }
 
     /// Returns the layers of a new connection.

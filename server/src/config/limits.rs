@@ -162,6 +162,10 @@ pub const PROXY_HEADER: usize = 4096;
 /// needs a longer limit, or none.
 pub const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Default limit on the time from the accept until a TLS handshake is complete. A client needs two round trips and a
+/// signature for it, so the time is for retransmissions.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Maximum bytes that the log shows of input that is not a PROXY header: the longest line of version 1.
 pub const PROXY_SHOWN: usize = 107;
 

@@ -8,6 +8,8 @@ use common::{
 };
 
 use super::limits;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 
 /// An endpoint to listen on, and the options for its clients.
 ///
@@ -50,6 +52,12 @@ pub struct ListenerOptions {
     /// Limit on the time until a PROXY header is complete, if [`proxy`](Self::proxy) requires one. Without it the
     /// idle timeout applies. Default: 5 s.
     pub proxy_timeout: Option<Duration>,
+    /// TLS for every connection, after the PROXY header if there is one. Default: none.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
+    /// Limit on the time from the accept until the TLS handshake is complete, including a PROXY header before it. Without
+    /// it the idle timeout applies. Default: 10 s.
+    pub handshake_timeout: Option<Duration>,
     /// Limit on the datagrams per second that are answered to one source over UDP: an IPv4 address, or an
     /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited. The highest limit is 10,000,000.
     pub rate: Option<NonZeroU32>,
@@ -95,6 +103,9 @@ impl Default for ListenerOptions {
             idle_timeout: None,
             write_timeout: Some(limits::WRITE_TIMEOUT),
             proxy_timeout: Some(limits::PROXY_TIMEOUT),
+            #[cfg(feature = "tls")]
+            tls: None,
+            handshake_timeout: Some(limits::TLS_HANDSHAKE_TIMEOUT),
             rate: Some(limits::DATAGRAM_RATE),
         }
     }

@@ -12,7 +12,11 @@ pub mod limits;
 mod listener;
 pub mod rlimit;
 mod spin;
+#[cfg(feature = "tls")]
+mod tls;
 
+#[cfg(feature = "tls")]
+pub use self::tls::Tls;
 pub use self::{
     config::{Config, FixedSetting},
     listener::{Listener, ListenerOptions, Proxy},

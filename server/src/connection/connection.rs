@@ -249,10 +249,20 @@ impl<S: Stream> Connection<S> {
 
     pub(super) fn log_connected(&mut self, telemetry: &Recorder<'_>) {
         if !std::mem::replace(&mut self.is_logged, true) {
-            let proxy = self.proxy.take();
-            let event =
-                ConnectionEvent::Connected { through: proxy.as_ref().map(|proxy| &***proxy) };
-            telemetry.record(self.subject(), event);
+            self.log_new(telemetry);
+        }
+    }
+
+    /// Logs the connection, and the handshake of its layer.
+    #[cold]
+    fn log_new(&mut self, telemetry: &Recorder<'_>) {
+        let proxy = self.proxy.take();
+        let through = proxy.as_ref().map(|proxy| &***proxy);
+        let handshake = self.layers.handshake();
+        let handshake = handshake.as_ref();
+        telemetry.record(self.subject(), ConnectionEvent::Connected { through, handshake });
+        if let Some(handshake) = handshake {
+            telemetry.record(self.subject(), ConnectionEvent::HandshakeCompleted { handshake });
         }
     }
 
@@ -272,6 +282,9 @@ impl<S: Stream> Connection<S> {
                 messages_sent: messages_received.saturating_add_signed(-unsent as i64),
                 after: now.saturating_duration_since(receipt.opened_at),
             }
+        } else if close_reason == Some(CloseReason::Handshake) {
+            // Its failure was counted; the log has one like it.
+            return;
         } else {
             ConnectionEvent::ProbeClosed
         };

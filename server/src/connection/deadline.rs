@@ -16,8 +16,10 @@ use crate::{
 enum Timer {
     /// From here on the connection is no probe, and is logged.
     Probe,
-    /// The preamble is not complete.
-    Preamble,
+    /// The PROXY header is not complete.
+    ProxyHeader,
+    /// The handshake is not complete.
+    Handshake,
     /// Nothing could be written.
     Write,
     /// Nothing was received.
@@ -44,8 +46,11 @@ impl<S: Stream> Connection<S> {
     fn timeout(&self) -> Option<(Timer, Instant)> {
         let options = self.options();
         let (timer, since, limit) = match self.stage {
-            stage if stage.is_preamble() && options.proxy_timeout.is_some() => {
-                (Timer::Preamble, self.receipt.opened_at, options.proxy_timeout)
+            Stage::ProxyHeader if self.header_timeout().is_some() => {
+                (Timer::ProxyHeader, self.receipt.opened_at, self.header_timeout())
+            }
+            Stage::Handshake if options.handshake_timeout.is_some() => {
+                (Timer::Handshake, self.receipt.opened_at, options.handshake_timeout)
             }
             _ if self.send_buffer.is_some() => {
                 (Timer::Write, self.last_activity, options.write_timeout)
@@ -61,28 +66,41 @@ impl<S: Stream> Connection<S> {
         Some((timer, since.checked_add(limit?)?))
     }
 
+    /// Returns the limit on the time until the PROXY header is complete. It is no longer than the one on everything before
+    /// the session.
+    fn header_timeout(&self) -> Option<Duration> {
+        let options = self.options();
+        let handshake = options.handshake_timeout.filter(|_| self.permit.policy().has_layer());
+        [options.proxy_timeout, handshake].into_iter().flatten().min()
+    }
+
     /// Handles the timers that have fired by `now`. Returns [`Turn::Over`] if the connection has timed out.
     pub(crate) fn expire(&mut self, now: Instant, telemetry: &Recorder<'_>) -> Turn {
         if !self.stage.is_preamble() {
             self.log_connected(telemetry);
         }
         match self.timeout() {
-            Some((timer, at)) if at <= now => self.time_out(timer, telemetry),
+            Some((timer, at)) if at <= now => self.time_out(timer, now, telemetry),
             _ => Turn::Wait,
         }
     }
 
-    fn time_out(&mut self, timer: Timer, telemetry: &Recorder<'_>) -> Turn {
+    fn time_out(&mut self, timer: Timer, now: Instant, telemetry: &Recorder<'_>) -> Turn {
         let options = self.options();
         let limit = |limit: Option<Duration>| limit.unwrap_or_default();
         let (reason, event) = match timer {
             Timer::Probe => return Turn::Wait,
-            Timer::Preamble => {
-                let after = limit(options.proxy_timeout);
+            Timer::ProxyHeader => {
+                let after = limit(self.header_timeout());
                 (
                     CloseReason::ProxyHeader,
                     ConnectionEvent::ProxyHeaderTimedOut { after, bytes: &self.held },
                 )
+            }
+            Timer::Handshake => {
+                let after = limit(options.handshake_timeout);
+                self.time_out_handshake(after, telemetry, now);
+                return Turn::Over;
             }
             Timer::Write => {
                 let after = limit(options.write_timeout);

@@ -2,7 +2,10 @@
 //!
 //! The worker's buffer serves both sides: its second half takes the bytes of the wire, its first half the plaintext.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -16,7 +19,7 @@ use super::{
 };
 use crate::{
     layer::{Decoded, LayerError, Layers},
-    telemetry::{CloseReason, ConnectionEvent},
+    telemetry::{CloseReason, ConnectionEvent, Recorder},
 };
 
 impl<S: Stream> Connection<S> {
@@ -35,6 +38,12 @@ impl<S: Stream> Connection<S> {
         };
         let mut read = match self.read_wire(&mut context.buffer[wire])? {
             WireRead::Bytes(read) => read,
+            WireRead::EndOfStream if self.stage == Stage::Handshake && self.has_layer_input() => {
+                let error = LayerError::Handshake("it disconnected before the end".to_owned());
+                self.fail_layer(&error, &[], context.telemetry, context.now);
+                self.enter(Stage::Closing, context.now);
+                return Ok(0);
+            }
             WireRead::EndOfStream => {
                 self.end_of_stream(Stage::Ending, CloseReason::Truncated, context)?;
                 return Ok(0);
@@ -74,7 +83,8 @@ impl<S: Stream> Connection<S> {
             let Decoded { consumed, plaintext, is_end } = match decoded {
                 Ok(decoded) => decoded,
                 Err(error) => {
-                    self.fail_layer(&error, context);
+                    let bytes = &wire[at - half..end - half];
+                    self.fail_layer(&error, bytes, context.telemetry, context.now);
                     break;
                 }
             };
@@ -97,13 +107,43 @@ impl<S: Stream> Connection<S> {
         Ok(messages)
     }
 
-    /// Ends a connection whose peer broke the rules of its layer.
-    fn fail_layer(&mut self, error: &LayerError, context: &TurnContext<'_>) {
-        self.is_logged = true;
+    /// Returns whether the layer has received bytes of an incomplete handshake.
+    fn has_layer_input(&mut self) -> bool {
+        self.layers.layer().is_some_and(|layer| layer.has_begun())
+    }
+
+    /// Ends a connection whose peer broke the rules of its layer with these bytes.
+    fn fail_layer(
+        &mut self,
+        error: &LayerError,
+        bytes: &[u8],
+        telemetry: &Recorder<'_>,
+        now: Instant,
+    ) {
+        let event = ConnectionEvent::LayerFailed { error, bytes };
+        if self.stage == Stage::Handshake {
+            // A listener in the reach of scanners would fill its log with failed handshakes.
+            self.is_logged = telemetry.record_throttled(self.subject(), event, now);
+            self.end_because(CloseReason::Handshake);
+        } else {
+            telemetry.record(self.subject(), event);
+            self.is_logged = true;
+            self.end_because(CloseReason::LayerError);
+        }
         self.held = HeldBytes::default();
-        self.end_because(CloseReason::LayerError);
-        context.telemetry.record(self.subject(), ConnectionEvent::LayerFailed { error });
-        self.enter(Stage::Flushing, context.now);
+        self.enter(Stage::Flushing, now);
+    }
+
+    /// Ends a connection whose handshake was not complete after this time.
+    pub(super) fn time_out_handshake(
+        &mut self,
+        after: Duration,
+        telemetry: &Recorder<'_>,
+        now: Instant,
+    ) {
+        let event = ConnectionEvent::HandshakeTimedOut { after };
+        self.is_logged = telemetry.record_throttled(self.subject(), event, now);
+        self.end_because(CloseReason::Handshake);
     }
 
     /// Sends an echo through the layer.

@@ -15,6 +15,8 @@ mod delivery;
 mod layered;
 mod proxied;
 mod steps;
+#[cfg(feature = "tls")]
+mod tls;
 
 use super::{
     connection::Connection,

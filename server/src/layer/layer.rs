@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use super::handshake::Handshake;
+
 /// A layer between the wire and the session of one connection, such as TLS.
 ///
 /// The connection passes every byte that it reads to [`decode`](Self::decode) before it reads again, so a layer holds
@@ -28,8 +30,14 @@ pub(crate) trait Layer: fmt::Debug + Send {
     /// Those of `wire`, except "would block".
     fn transmit(&mut self, wire: &mut dyn io::Write) -> io::Result<usize>;
 
+    /// Returns whether the peer has sent anything.
+    fn has_begun(&self) -> bool;
+
     /// Returns whether the layer is ready for plaintext of the session: its handshake is complete.
     fn is_established(&self) -> bool;
+
+    /// Returns the result of the handshake, once it is complete.
+    fn handshake(&self) -> Option<Handshake>;
 }
 
 /// Result of a call of [`Layer::decode`].
@@ -44,9 +52,22 @@ pub(crate) struct Decoded {
 }
 
 /// A peer that broke the rules of a layer.
+#[cfg_attr(
+    not(any(test, feature = "tls")),
+    expect(dead_code, reason = "without TLS there is no layer")
+)]
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct LayerError(pub(crate) String);
+pub(crate) enum LayerError {
+    /// Its first bytes are not those of the layer.
+    #[error("no TLS handshake")]
+    Missing,
+    /// The handshake failed.
+    #[error("{0}")]
+    Handshake(String),
+    /// Bytes after the handshake cannot be decoded.
+    #[error("{0}")]
+    Corrupt(String),
+}
 
 /// Creates the layer of each connection of a listener.
 pub(crate) trait NewLayer: fmt::Debug + Send + Sync {
@@ -68,6 +89,14 @@ impl Layers {
         match self {
             Self::Plain => None,
             Self::Stacked(layer) => Some(&mut ***layer),
+        }
+    }
+
+    /// Returns the result of the layer's handshake.
+    pub(crate) fn handshake(&self) -> Option<Handshake> {
+        match self {
+            Self::Plain => None,
+            Self::Stacked(layer) => layer.handshake(),
         }
     }
 

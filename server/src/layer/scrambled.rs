@@ -6,7 +6,10 @@
 
 use std::io;
 
-use super::layer::{Decoded, Layer, LayerError, NewLayer};
+use super::{
+    handshake::Handshake,
+    layer::{Decoded, Layer, LayerError, NewLayer},
+};
 
 const HELLO: u8 = b'?';
 const WELCOME: u8 = b'!';
@@ -63,7 +66,7 @@ impl Layer for Scrambled {
         self.held.extend_from_slice(wire);
         if !self.is_established && !self.held.is_empty() {
             if self.held.remove(0) != HELLO {
-                return Err(LayerError("no hello".to_owned()));
+                return Err(LayerError::Missing);
             }
             self.is_established = true;
             self.encoded.push(WELCOME);
@@ -79,7 +82,7 @@ impl Layer for Scrambled {
             .first_chunk::<PREFIX>()
             .is_some_and(|len| u16::from_be_bytes(*len) > MAX_RECORD)
         {
-            return Err(LayerError("a record is too long".to_owned()));
+            return Err(LayerError::Corrupt("a record is too long".to_owned()));
         }
         let len = self.plaintext.len().min(plaintext.len());
         plaintext[..len].copy_from_slice(&self.plaintext[..len]);
@@ -112,8 +115,16 @@ impl Layer for Scrambled {
         Ok(sent)
     }
 
+    fn has_begun(&self) -> bool {
+        self.is_established
+    }
+
     fn is_established(&self) -> bool {
         self.is_established
+    }
+
+    fn handshake(&self) -> Option<Handshake> {
+        None
     }
 }
 

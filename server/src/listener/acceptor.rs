@@ -273,9 +273,12 @@ impl<'a> Acceptor<'a> {
         limit: LimitReached,
     ) {
         self.shared.counters.refused.add(1);
-        let reply = rejection_reply(policy.options.protocol, limit);
-        // A new socket has room for a line. An error means that the peer is gone already.
-        let _ = stream.write(&reply).and_then(|_| stream.half_close());
+        // Before its handshake, a client of a layer cannot read a line.
+        if !policy.has_layer() {
+            let reply = rejection_reply(policy.options.protocol, limit);
+            // A new socket has room for a line. An error means that the peer is gone already.
+            let _ = stream.write(&reply).and_then(|_| stream.half_close());
+        }
         drop(stream);
         if let Some(suppressed) = self.rejections.allow(Instant::now()) {
             warn!(event = "refused", peer:% = peer;

@@ -19,8 +19,10 @@ pub(crate) enum CloseReason {
     SocketError,
     /// The peer announced a frame over the limit.
     FrameTooLong,
-    /// The peer broke the rules of a layer, such as TLS.
+    /// The peer broke the rules of TLS after its handshake.
     LayerError,
+    /// The peer completed no TLS handshake.
+    Handshake,
     /// The peer sent no valid PROXY header.
     ProxyHeader,
     /// A limit refused the client that a PROXY header named.
@@ -73,7 +75,8 @@ impl CloseReason {
             Self::Vanished => "vanished",
             Self::SocketError => "socket-error",
             Self::FrameTooLong => "frame-too-long",
-            Self::LayerError => "layer-error",
+            Self::LayerError => "tls-error",
+            Self::Handshake => "handshake-failed",
             Self::ProxyHeader => "proxy-header",
             Self::Refused => "refused",
             Self::IdleTimeout => "idle-timeout",

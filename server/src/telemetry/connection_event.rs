@@ -16,10 +16,15 @@ use super::{
     close_reason::CloseReason,
     connection_id::ConnectionId,
     event::{Declaration, Event},
+    handshake_fields::visit_handshake,
+    log_throttle::Suppressed,
     receipt::Receipt,
 };
 use crate::{
-    admission::LimitReached, config::limits, layer::LayerError, proxy_protocol::Malformed,
+    admission::LimitReached,
+    config::limits,
+    layer::{Handshake, LayerError},
+    proxy_protocol::Malformed,
 };
 
 /// An event of one connection.
@@ -28,6 +33,14 @@ pub(crate) enum ConnectionEvent<'a> {
     /// A new client, which may be connected through a proxy.
     Connected {
         through: Option<&'a str>,
+        handshake: Option<&'a Handshake>,
+    },
+    /// The layer of a new client is established.
+    HandshakeCompleted {
+        handshake: &'a Handshake,
+    },
+    HandshakeTimedOut {
+        after: Duration,
     },
     /// A client behind a proxy that a limit refuses.
     Refused {
@@ -55,9 +68,10 @@ pub(crate) enum ConnectionEvent<'a> {
     Disconnected {
         reason: CloseReason,
     },
-    /// The peer broke the rules of a layer.
+    /// The peer broke the rules of a layer, with these bytes.
     LayerFailed {
         error: &'a LayerError,
+        bytes: &'a [u8],
     },
     /// The connection failed; bytes may be lost.
     Lost {
@@ -108,6 +122,8 @@ pub(crate) struct Subject<'a> {
 pub(super) struct OfConnection<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) event: ConnectionEvent<'a>,
+    /// Number of similar events that were not logged.
+    pub(super) suppressed: Suppressed,
 }
 
 impl Event for OfConnection<'_> {
@@ -124,7 +140,13 @@ impl Event for OfConnection<'_> {
             E::ExitRequested => Declaration::new(Info, "exit"),
             E::FrameTooLong { .. } => Declaration::new(Warn, "frame-too-long"),
             E::Disconnected { .. } | E::Lost { .. } => Declaration::new(Info, "disconnected"),
-            E::LayerFailed { .. } => Declaration::new(Warn, "layer-error"),
+            E::HandshakeCompleted { .. } => Declaration::new(Info, "handshake"),
+            E::LayerFailed { error: LayerError::Corrupt(_), .. } => {
+                Declaration::new(Warn, "tls-error")
+            }
+            E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
+                Declaration::new(Warn, "handshake-failed").counted(|all| &all.refused)
+            }
             E::WriteTimedOut { .. } => Declaration::new(Warn, "write-timeout"),
             E::IdleTimedOut { .. } => Declaration::new(Info, "idle-timeout"),
             E::LingerTimedOut => Declaration::new(Info, "linger-timeout"),
@@ -142,16 +164,20 @@ impl Event for OfConnection<'_> {
         use ConnectionEvent as E;
         visit("peer", Value::from(self.subject.peer));
         visit("connection", Value::from_display(&self.subject.id));
+        if let Some(fault) = self.fault() {
+            visit("fault", Value::from(fault));
+        }
         match &self.event {
-            E::Connected { through: Some(through) } | E::Refused { through, .. } => {
-                visit("through", Value::from(*through));
+            E::Connected { through, handshake } => {
+                if let Some(through) = through {
+                    visit("through", Value::from(*through));
+                }
+                if let Some(handshake) = handshake {
+                    visit_handshake(handshake, visit);
+                }
             }
-            E::ProxyHeaderInvalid { error: Malformed::Missing, .. } => {
-                visit("fault", Value::from("missing"));
-            }
-            E::ProxyHeaderInvalid { .. } => visit("fault", Value::from("invalid")),
-            E::ProxyHeaderIncomplete { .. } => visit("fault", Value::from("incomplete")),
-            E::ProxyHeaderTimedOut { .. } => visit("fault", Value::from("timeout")),
+            E::HandshakeCompleted { handshake } => visit_handshake(handshake, visit),
+            E::Refused { through, .. } => visit("through", Value::from(*through)),
             E::FrameTooLong { payload } => visit("bytes", Value::from(*payload)),
             E::Disconnected { reason } => visit("reason", Value::from(reason.name())),
             E::Lost { error, unsent } => {
@@ -185,8 +211,8 @@ impl fmt::Display for OfConnection<'_> {
         use ConnectionEvent as E;
         let peer = self.subject.peer;
         match self.event {
-            E::Connected { through: None } => write!(f, "New client connected: {peer}"),
-            E::Connected { through: Some(through) } => {
+            E::Connected { through: None, .. } => write!(f, "New client connected: {peer}"),
+            E::Connected { through: Some(through), .. } => {
                 write!(f, "New client connected: {peer} (through {through})")
             }
             E::Refused { limit, .. } => write!(f, "Refused {peer}: at the limit of {limit}"),
@@ -199,10 +225,16 @@ impl fmt::Display for OfConnection<'_> {
             }
             E::ProbeClosed => write!(f, "{peer} disconnected without sending data"),
             E::Closed { .. } => write!(f, "Connection with {peer} closed"),
+            E::HandshakeCompleted { handshake } => {
+                write!(f, "TLS handshake with {peer}: {handshake}")
+            }
+            E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
+                self.write_layer(f)?;
+                write!(f, "{}", self.suppressed)
+            }
             E::ExitRequested
             | E::FrameTooLong { .. }
             | E::Disconnected { .. }
-            | E::LayerFailed { .. }
             | E::Lost { .. }
             | E::WriteTimedOut { .. }
             | E::IdleTimedOut { .. }
@@ -215,6 +247,20 @@ impl fmt::Display for OfConnection<'_> {
 }
 
 impl OfConnection<'_> {
+    /// Returns the fault of a connection that did not reach its session.
+    fn fault(&self) -> Option<&'static str> {
+        use ConnectionEvent as E;
+        match self.event {
+            E::ProxyHeaderInvalid { error: Malformed::Missing, .. }
+            | E::LayerFailed { error: LayerError::Missing, .. } => Some("missing"),
+            E::ProxyHeaderInvalid { .. }
+            | E::LayerFailed { error: LayerError::Handshake(_), .. } => Some("invalid"),
+            E::ProxyHeaderIncomplete { .. } => Some("incomplete"),
+            E::ProxyHeaderTimedOut { .. } | E::HandshakeTimedOut { .. } => Some("timeout"),
+            _ => None,
+        }
+    }
+
     /// Writes the text of an event that ends a connection.
     fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ConnectionEvent as E;
@@ -226,9 +272,6 @@ impl OfConnection<'_> {
                 "Client {peer} announced a frame of {payload} bytes, over the limit of {MAX_FRAME_PAYLOAD}"
             ),
             E::Disconnected { .. } => write!(f, "Client {peer} disconnected unexpectedly"),
-            E::LayerFailed { error } => {
-                write!(f, "Client {peer} sent bytes that cannot be decoded: {error}")
-            }
             E::Lost { error, unsent } => write!(
                 f,
                 "Client {peer} disconnected unexpectedly: {}{}",
@@ -262,6 +305,31 @@ impl OfConnection<'_> {
                 f,
                 "Client {peer} did not disconnect within the drain timeout{}",
                 Unsent(unsent)
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the text of a failure of the layer.
+    fn write_layer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConnectionEvent as E;
+        let peer = self.subject.peer;
+        match self.event {
+            E::LayerFailed { error: LayerError::Missing, bytes } => write!(
+                f,
+                "Client {peer} sent no TLS handshake, which this listener requires{}",
+                ReceivedBytes(bytes)
+            ),
+            E::LayerFailed { error: LayerError::Handshake(reason), .. } => {
+                write!(f, "The TLS handshake with {peer} failed: {reason}")
+            }
+            E::LayerFailed { error: LayerError::Corrupt(reason), .. } => {
+                write!(f, "TLS with {peer} failed: {reason}")
+            }
+            E::HandshakeTimedOut { after } => write!(
+                f,
+                "The TLS handshake with {peer} failed: it was not complete after {}",
+                format_duration(after)
             ),
             _ => Ok(()),
         }

@@ -10,6 +10,7 @@ mod connection_event;
 mod connection_id;
 mod datagram_event;
 mod event;
+mod handshake_fields;
 mod log_throttle;
 mod metrics;
 mod receipt;

@@ -3,7 +3,7 @@
 //! Messages are logged here, by the macros of `log`, because most records are theirs. Measured: as [`ConnectionEvent`]s
 //! the two records of a message made it 5,406 instead of 5,225 instructions.
 
-use std::{io, net::SocketAddr};
+use std::{cell::RefCell, io, net::SocketAddr, time::Instant};
 
 use common::{
     escape::Quoted,
@@ -16,10 +16,10 @@ use super::{
     connection_event::{ConnectionEvent, OfConnection, Subject},
     datagram_event::{DatagramEvent, OfDatagram},
     event::{count, log},
-    log_throttle::Suppressed,
+    log_throttle::{LogThrottle, Suppressed},
     metrics::WorkerCounters,
 };
-use crate::admission::Peer;
+use crate::{admission::Peer, config::limits};
 
 /// Logs and counts the events of one worker's connections and datagrams.
 #[derive(Debug)]
@@ -27,11 +27,14 @@ pub(crate) struct Recorder<'a> {
     pub(super) counters: &'a WorkerCounters,
     /// Switch for the log of each message, when received and when echoed.
     log_messages: bool,
+    /// Limit on the log of failed handshakes.
+    failures: RefCell<LogThrottle>,
 }
 
 impl<'a> Recorder<'a> {
     pub(crate) fn new(counters: &'a WorkerCounters, log_messages: bool) -> Self {
-        Self { counters, log_messages }
+        let failures = RefCell::new(LogThrottle::new(limits::LOG_THROTTLE));
+        Self { counters, log_messages, failures }
     }
 
     /// Switches the log of messages on or off.
@@ -46,9 +49,26 @@ impl<'a> Recorder<'a> {
 
     /// Logs and counts an event of a connection.
     pub(crate) fn record(&self, subject: Subject<'_>, event: ConnectionEvent<'_>) {
-        let event = OfConnection { subject, event };
+        let event = OfConnection { subject, event, suppressed: Suppressed::default() };
         count(&event, self.counters);
         log(&event);
+    }
+
+    /// Counts an event of a connection, and logs it unless a similar one was logged a moment ago. Returns whether it was
+    /// logged.
+    pub(crate) fn record_throttled(
+        &self,
+        subject: Subject<'_>,
+        event: ConnectionEvent<'_>,
+        now: Instant,
+    ) -> bool {
+        let allowed = self.failures.borrow_mut().allow(now);
+        let event = OfConnection { subject, event, suppressed: allowed.unwrap_or_default() };
+        count(&event, self.counters);
+        if allowed.is_some() {
+            log(&event);
+        }
+        allowed.is_some()
     }
 
     /// Counts an event of a datagram. Logs it if the log throttle allows it, with the number of suppressed lines.

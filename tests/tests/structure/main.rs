@@ -37,7 +37,8 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["session"],
     &["telemetry"],
     &["admission"],
-    &["layer", "proxy_protocol"],
+    &["tls", "proxy_protocol"],
+    &["layer"],
     &["logging"],
     &["config"],
 ];

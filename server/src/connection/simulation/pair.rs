@@ -108,6 +108,11 @@ impl Pair {
         if is_layered { ScrambledPeer::received(wire).0 } else { wire.clone() }
     }
 
+    /// Returns whether bytes of the PROXY header are missing.
+    pub(super) fn is_in_header(&self) -> bool {
+        self.arrived < self.header
+    }
+
     /// Returns whether bytes of the preamble are missing.
     pub(super) fn is_in_preamble(&self) -> bool {
         self.arrived < self.header + usize::from(self.is_layered)

@@ -244,9 +244,11 @@ impl Simulation {
         }
         // A lingering connection may time out at any time after the half-close.
         let half_closed = pair.stream().half_closed;
-        // The timeout of the preamble counts from the start, however many bytes have moved.
-        let (since, timeout) = if pair.is_in_preamble() {
+        // The timeouts of the preamble count from the start, however many bytes have moved.
+        let (since, timeout) = if pair.is_in_header() {
             (self.start, limits::PROXY_TIMEOUT)
+        } else if pair.is_in_preamble() {
+            (self.start, limits::TLS_HANDSHAKE_TIMEOUT)
         } else {
             (pair.moved_at, WRITE_TIMEOUT)
         };

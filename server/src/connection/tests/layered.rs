@@ -1,13 +1,16 @@
 //! Connections with a layer between the wire and the session.
 
+use std::time::{Duration, Instant};
+
 use common::protocol::Protocol;
 
 use super::{END, Harness, ScriptedStream, capture_log, count_lines, lines};
 use crate::{
     admission::ConnectionPolicy,
+    config::limits,
     connection::{Turn, stage::Stage, turn::Readiness},
     layer::{NewScrambled, ScrambledPeer},
-    telemetry::CloseReason,
+    telemetry::{CloseReason, ConnectionEvent, ConnectionId, Recorder, Subject, WorkerCounters},
 };
 
 fn layered(incoming: &[&[u8]]) -> Harness {
@@ -88,8 +91,10 @@ fn a_peer_that_breaks_the_rules_of_the_layer_is_logged_and_ends() {
     let mut harness = layered(&[b"GET / HTTP/1.1\r\n", END]);
     capture_log();
     assert_eq!(harness.run(), Turn::Over);
-    assert_eq!(count_lines("Client 127.0.0.1:54321 sent bytes that cannot be decoded"), 1);
-    assert_eq!(harness.connection.close_reason, Some(CloseReason::LayerError));
+    let line = "Client 127.0.0.1:54321 sent no TLS handshake, which this listener requires; the \
+                received bytes begin with 'GET / HTTP/1.1\\r\\n'";
+    assert_eq!(count_lines(line), 1, "{:?}", lines());
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Handshake));
 }
 
 #[test]
@@ -131,17 +136,50 @@ fn a_handshake_may_follow_a_proxy_header_in_the_same_read() {
 fn one_deadline_covers_the_handshake_and_the_header_before_it() {
     let policy = ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewScrambled);
     let mut plain = Harness::with_policy(policy, &[]);
-    let at = plain.connection.deadline();
-    assert!(at.is_some(), "a handshake has a deadline");
+    let end = plain.now + limits::TLS_HANDSHAKE_TIMEOUT;
+    assert_eq!(plain.connection.deadline(), Some(end));
     plain.stream().incoming.push_back(Ok(b"?".to_vec()));
     plain.readable();
     assert_eq!(plain.connection.stage, Stage::Serving);
     let policy =
         ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewScrambled).with_proxy();
     let mut proxied = Harness::with_policy(policy, &[b"PROXY UNKNOWN\r\n"]);
-    let at = proxied.connection.deadline();
-    proxied.now += std::time::Duration::from_secs(1);
+    let (header, end) =
+        (proxied.now + limits::PROXY_TIMEOUT, proxied.now + limits::TLS_HANDSHAKE_TIMEOUT);
+    assert_eq!(proxied.connection.deadline(), Some(header));
+    proxied.now += Duration::from_secs(1);
     proxied.readable();
     assert_eq!(proxied.connection.stage, Stage::Handshake);
-    assert_eq!(proxied.connection.deadline(), at, "a complete header buys no more time");
+    assert_eq!(proxied.connection.deadline(), Some(end), "a late header buys no more time");
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_is_logged_and_ends() {
+    let mut harness = layered(&[]);
+    capture_log();
+    harness.now += limits::TLS_HANDSHAKE_TIMEOUT;
+    let telemetry = Recorder::new(&harness.counters, true);
+    assert_eq!(harness.connection.expire(harness.now, &telemetry), Turn::Over);
+    assert_eq!(
+        lines(),
+        ["The TLS handshake with 127.0.0.1:54321 failed: it was not complete after 10s"]
+    );
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Handshake));
+}
+
+#[test]
+fn failed_handshakes_are_all_counted_and_few_of_them_logged() {
+    let counters = WorkerCounters::default();
+    let telemetry = Recorder::new(&counters, true);
+    let subject = Subject { id: ConnectionId::default(), peer: "peer" };
+    let event = ConnectionEvent::HandshakeTimedOut { after: Duration::from_secs(1) };
+    capture_log();
+    let now = Instant::now();
+    let times = [now, now, now, now + limits::LOG_THROTTLE];
+    assert_eq!(
+        times.map(|now| telemetry.record_throttled(subject, event, now)),
+        [true, false, false, true]
+    );
+    assert_eq!(counters.refused.get(), 4);
+    assert!(lines()[1].ends_with("(2 more since the last such line)"), "{:?}", lines());
 }

@@ -1,0 +1,55 @@
+//! The TLS configuration of a listener.
+
+use std::{fmt, sync::Arc};
+
+use rustls::{ServerConfig, ServerConnection};
+
+/// TLS for the connections of a listener: a configuration of rustls that can serve.
+///
+/// Two are equal if they have the same `ServerConfig` object, or the same [identity](Self::with_identity). A reload
+/// leaves a listener unchanged if its configuration is equal.
+#[derive(Clone)]
+pub struct Tls {
+    config: Arc<ServerConfig>,
+    identity: Option<Vec<u8>>,
+}
+
+impl Tls {
+    /// Takes the configuration: certificates, verification of clients, versions, application protocols, tickets.
+    ///
+    /// # Errors
+    ///
+    /// If rustls cannot serve with it.
+    pub fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
+        ServerConnection::new(Arc::clone(&config))?;
+        Ok(Self { config, identity: None })
+    }
+
+    /// Returns the same configuration with an identity: bytes that are equal if and only if everything that the
+    /// configuration was made from is equal.
+    #[must_use]
+    pub fn with_identity(self, identity: Vec<u8>) -> Self {
+        Self { identity: Some(identity), ..self }
+    }
+
+    /// Returns the configuration.
+    #[must_use]
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+}
+
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
+            || (self.identity.is_some() && self.identity == other.identity)
+    }
+}
+
+impl Eq for Tls {}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}

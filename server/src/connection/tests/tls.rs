@@ -1,0 +1,179 @@
+//! Connections over TLS, each with a client in memory and a network that passes any number of bytes at a time.
+
+use std::sync::Arc;
+
+use common::protocol::Protocol;
+use fastrand::Rng;
+use rustls::version::{TLS12, TLS13};
+
+use super::{END, Harness, capture_log, count_lines, lines};
+use crate::{
+    admission::ConnectionPolicy,
+    connection::{Turn, stage::Stage},
+    telemetry::CloseReason,
+    tls::{Client, NewTls, TestCa},
+};
+
+/// A connection and its client.
+struct Pair {
+    harness: Harness,
+    client: Client,
+    /// Bytes of the client on their way.
+    on_the_way: Vec<u8>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self::with(TestCa::get().client(None))
+    }
+
+    fn with(client: rustls::ClientConfig) -> Self {
+        let server = TestCa::get().server(&[&TLS12, &TLS13]);
+        let policy =
+            ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewTls(Arc::new(server)));
+        Self {
+            harness: Harness::with_policy(policy, &[]),
+            client: Client::new(&Arc::new(client)),
+            on_the_way: Vec::new(),
+        }
+    }
+
+    /// Passes bytes in both directions, at most `max` at once. Returns whether any byte moved.
+    fn step(&mut self, max: usize) -> bool {
+        self.on_the_way.extend(self.client.wire());
+        let piece: Vec<u8> = self.on_the_way.drain(..max.min(self.on_the_way.len())).collect();
+        let mut moved = !piece.is_empty();
+        if moved {
+            self.harness.stream().incoming.push_back(Ok(piece));
+        }
+        while self.harness.readable() == Turn::Again {}
+        let answer = std::mem::take(&mut self.harness.stream().outgoing);
+        moved |= !answer.is_empty();
+        self.client.receive(&answer).expect("the client accepts what the server sends");
+        moved
+    }
+
+    /// Passes bytes until there are none.
+    fn settle(&mut self) {
+        while self.step(usize::MAX) || self.harness.connection.wants_write() {}
+    }
+}
+
+#[test]
+fn every_message_is_echoed_whatever_the_network_does() {
+    for seed in 0..300 {
+        let mut random = Rng::with_seed(seed);
+        let mut pair = Pair::new();
+        let mut sent = Vec::new();
+        for _ in 0..random.usize(1..20) {
+            let len =
+                if random.u8(..8) == 0 { random.usize(..70_000) } else { random.usize(..200) };
+            let mut message: Vec<u8> =
+                std::iter::repeat_with(|| random.lowercase() as u8).take(len).collect();
+            message.push(b'\n');
+            pair.client.write(&message);
+            sent.extend(message);
+            if random.u8(..8) == 0 && !pair.client.connection.is_handshaking() {
+                let _ = pair.client.connection.refresh_traffic_keys();
+            }
+            for _ in 0..random.usize(..10) {
+                // Short writes, and writes that would block.
+                let sizes = (0..random.usize(..4)).map(|_| random.usize(..3000));
+                pair.harness.stream().write_sizes.extend(sizes);
+                pair.step(random.usize(1..5000));
+            }
+        }
+        if random.bool() {
+            pair.client.connection.send_close_notify();
+        }
+        pair.settle();
+        assert!(pair.client.received == sent, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_end_of_the_clients_direction_ends_its_direction_only() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let sent = b"a line of text\n".repeat(20_000);
+    pair.client.write(&sent);
+    pair.client.connection.send_close_notify();
+    pair.harness.stream().write_sizes = [100, 0, 5000, 0].into();
+    pair.settle();
+    assert!(pair.client.received == sent && pair.client.has_ended);
+    assert!(pair.harness.stream().half_closed, "after the end of the layer");
+    assert_eq!(pair.harness.connection.stage, Stage::Lingering);
+    assert_eq!(pair.harness.connection.close_reason, Some(CloseReason::Fin));
+}
+
+#[test]
+fn a_stream_that_ends_without_a_close_notify_is_truncated() {
+    let mut pair = Pair::new();
+    pair.client.write(b"hello\n");
+    pair.settle();
+    pair.harness.stream().incoming.extend([Ok(END.to_vec())]);
+    assert_eq!(pair.harness.readable(), Turn::Over);
+    let answer = std::mem::take(&mut pair.harness.stream().outgoing);
+    pair.client.receive(&answer).unwrap();
+    assert!(pair.client.has_ended);
+    assert_eq!(pair.harness.connection.close_reason, Some(CloseReason::Truncated));
+}
+
+#[test]
+fn an_exit_is_answered_and_nothing_follows_the_end() {
+    let mut pair = Pair::new();
+    pair.client.write(b"hello\nexit\nmore\n");
+    pair.settle();
+    assert_eq!(pair.client.received, b"hello\nGoodbye!\n");
+    assert!(pair.client.has_ended);
+}
+
+#[test]
+fn a_client_is_logged_with_its_handshake_at_its_first_byte() {
+    let mut pair = Pair::with(TestCa::get().client(Some("alice")));
+    capture_log();
+    pair.settle();
+    assert!(lines().is_empty(), "it may be a health check: {:?}", lines());
+    pair.client.write(b"hello\n");
+    pair.settle();
+    assert_eq!(lines()[0], "New client connected: 127.0.0.1:54321");
+    assert_eq!(
+        lines()[1],
+        "TLS handshake with 127.0.0.1:54321: TLS 1.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768, \
+         server name localhost, client CN=alice"
+    );
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_of_its_handshake_is_logged() {
+    let mut pair = Pair::new();
+    capture_log();
+    let hello = pair.client.wire();
+    pair.harness.stream().incoming.extend([Ok(hello[..100].to_vec()), Ok(END.to_vec())]);
+    assert_eq!(pair.harness.run(), Turn::Over);
+    let line = "The TLS handshake with 127.0.0.1:54321 failed: it disconnected before the end";
+    assert_eq!(count_lines(line), 1, "{:?}", lines());
+}
+
+#[test]
+fn a_connection_without_a_byte_is_no_failed_handshake() {
+    let mut pair = Pair::new();
+    capture_log();
+    pair.harness.stream().incoming.extend([Ok(END.to_vec())]);
+    assert_eq!(pair.harness.readable(), Turn::Over);
+    assert!(lines().is_empty(), "{:?}", lines());
+    assert!(pair.harness.stream().outgoing.is_empty());
+}
+
+#[test]
+fn a_draining_server_serves_what_it_has_received_and_ends_the_layer() {
+    let mut pair = Pair::new();
+    pair.settle();
+    pair.client.write(b"served\n");
+    let wire = pair.client.wire();
+    pair.harness.stream().incoming.push_back(Ok(wire));
+    pair.harness.connection.drain();
+    pair.settle();
+    assert_eq!(pair.client.received, b"served\n");
+    assert!(pair.client.has_ended && pair.harness.stream().half_closed);
+}

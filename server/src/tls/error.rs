@@ -1,0 +1,105 @@
+//! The errors of rustls in words, for the operator of a server.
+
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+
+/// Describes why TLS with a client failed.
+pub(super) fn explain(error: &Error) -> String {
+    match error {
+        Error::AlertReceived(alert) => explain_alert(*alert),
+        Error::InvalidCertificate(error) => {
+            format!("its certificate is not accepted: {}", explain_certificate(error))
+        }
+        Error::NoCertificatesPresented => {
+            "it has no certificate, which this listener requires".to_owned()
+        }
+        Error::NoApplicationProtocol => {
+            "it offers no application protocol (ALPN) of this listener".to_owned()
+        }
+        Error::PeerIncompatible(reason) => explain_incompatible(reason),
+        Error::DecryptError => "a record cannot be decrypted".to_owned(),
+        Error::InvalidMessage(reason) => format!("it sent an invalid message ({reason:?})"),
+        Error::PeerMisbehaved(reason) => format!("it broke the protocol ({reason:?})"),
+        Error::PeerSentOversizedRecord => "it sent a record that is too long".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn explain_alert(alert: AlertDescription) -> String {
+    use AlertDescription as A;
+    let cause = match alert {
+        A::UnknownCA => "it does not trust the issuer of the server's certificate",
+        A::BadCertificate | A::CertificateUnknown | A::UnsupportedCertificate => {
+            "it does not accept the server's certificate"
+        }
+        A::CertificateExpired => "the server's certificate is expired for it",
+        A::CertificateRevoked => "the server's certificate is revoked for it",
+        A::ProtocolVersion => "it accepts none of the server's versions of TLS",
+        A::HandshakeFailure => "it found no common parameters",
+        A::UserCanceled => "it cancelled the handshake",
+        _ => "it ended the connection",
+    };
+    format!("{cause} (alert {})", name(alert))
+}
+
+/// Returns the name of an alert as the standard writes it: `unknown_ca`.
+fn name(alert: AlertDescription) -> String {
+    let Some(name) = alert.as_str() else { return u8::from(alert).to_string() };
+    let mut words = String::new();
+    let mut previous = '_';
+    for character in name.chars() {
+        if character.is_uppercase() && previous.is_lowercase() {
+            words.push('_');
+        }
+        words.push(character.to_ascii_lowercase());
+        previous = character;
+    }
+    words
+}
+
+fn explain_certificate(error: &CertificateError) -> String {
+    use CertificateError as E;
+    match error {
+        E::UnknownIssuer => "no CA of this listener has issued it".to_owned(),
+        E::Expired | E::ExpiredContext { .. } => "it is expired".to_owned(),
+        E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        E::Revoked => "it is revoked".to_owned(),
+        E::UnknownRevocationStatus => {
+            "no revocation list of this listener covers its issuer".to_owned()
+        }
+        E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
+            "the revocation list of its issuer is out of date".to_owned()
+        }
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            "it is not a certificate of a client".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn explain_incompatible(reason: &PeerIncompatible) -> String {
+    use PeerIncompatible as P;
+    match reason {
+        P::Tls12NotOffered | P::Tls12NotOfferedOrEnabled => {
+            "it offers no version of TLS that this listener accepts".to_owned()
+        }
+        P::NoCipherSuitesInCommon => "it offers no cipher suite of this server".to_owned(),
+        P::NoKxGroupsInCommon => "it offers no key exchange group of this server".to_owned(),
+        P::NoSignatureSchemesInCommon => {
+            "it offers no signature scheme that fits the server's certificate".to_owned()
+        }
+        other => format!("it is not compatible ({other:?})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_has_the_name_of_the_standard() {
+        assert_eq!(name(AlertDescription::UnknownCA), "unknown_ca");
+        assert_eq!(name(AlertDescription::BadRecordMac), "bad_record_mac");
+        assert_eq!(name(AlertDescription::ProtocolVersion), "protocol_version");
+        assert_eq!(name(AlertDescription::Unknown(200)), "200");
+    }
+}
