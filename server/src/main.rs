@@ -54,6 +54,8 @@ fn run(sources: Sources, settings: Settings, signals: EarlySignals) -> anyhow::R
     }
     let server = Server::bind_with(config, inherited)
         .map_err(|error| anyhow::Error::msg(advice::bind_error(&error)))?;
+    #[cfg(feature = "tls")]
+    commands::log_self_signed(&settings, &server);
     let handle = server.handle();
     let liveness = handle.liveness();
     let is_file = matches!(log_options.destination, Destination::File(_));

@@ -90,6 +90,24 @@ pub fn systemd_analyze(args: &[&str]) -> Requirement {
     tool("systemd-analyze", args, "install the package systemd")
 }
 
+/// Requires `openssl`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn openssl() -> Requirement {
+    tool("openssl", &["version"], "install the package openssl")
+}
+
+/// Requires Python 3 with its module `ssl`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn python() -> Requirement {
+    tool("python3", &["-c", "import ssl"], "install the package python3")
+}
+
 /// Requires `HAProxy`.
 ///
 /// # Errors

@@ -38,6 +38,8 @@ use crate::{escape::Escaped, protocol::DEFAULT_PORT};
 pub struct Url {
     /// Address.
     pub endpoint: Endpoint,
+    /// The scheme is `tls`: TCP with TLS.
+    pub is_tls: bool,
     /// Names and values of the query, in their order. A name without `=` has an empty value.
     pub query: Vec<(String, String)>,
 }
@@ -109,8 +111,9 @@ impl FromStr for Url {
     fn from_str(typed: &str) -> Result<Self, UrlError> {
         let (typed, zone) = take_zone(typed);
         let uri = Uri::parse(&*typed).map_err(|_| syntax_error(&typed))?;
-        let endpoint = match &uri.scheme().as_str().to_ascii_lowercase()[..] {
-            "tcp" => Endpoint::Tcp(host_port(uri.authority(), uri.path(), zone)?),
+        let scheme = uri.scheme().as_str().to_ascii_lowercase();
+        let endpoint = match &scheme[..] {
+            "tcp" | "tls" => Endpoint::Tcp(host_port(uri.authority(), uri.path(), zone)?),
             "udp" => Endpoint::Udp(host_port(uri.authority(), uri.path(), zone)?),
             "unix" => unix(uri.authority(), uri.path())?,
             _ => return Err(UrlError::Form),
@@ -118,7 +121,11 @@ impl FromStr for Url {
         if uri.fragment().is_some() {
             return Err(UrlError::Form);
         }
-        Ok(Self { endpoint, query: uri.query().map_or(Ok(Vec::new()), parameters)? })
+        Ok(Self {
+            endpoint,
+            is_tls: scheme == "tls",
+            query: uri.query().map_or(Ok(Vec::new()), parameters)?,
+        })
     }
 }
 
@@ -353,6 +360,16 @@ mod tests {
         }
         // Bytes count, not their escapes in the URL.
         assert!(parsed(&format!("unix:/{}", "%20".repeat(106))).is_ok());
+    }
+
+    #[test]
+    fn a_scheme_adds_tls_to_an_address() {
+        for (typed, is_tls) in
+            [("tls://[::1]:7", true), ("TLS://[::1]:7", true), ("tcp://[::1]:7", false)]
+        {
+            let url: Url = typed.parse().unwrap();
+            assert_eq!((url.endpoint, url.is_tls), (Endpoint::Tcp(at("::1", 7)), is_tls));
+        }
     }
 
     #[test]

@@ -75,14 +75,15 @@ Examples:
   echo-server --host 0.0.0.0 --port 7000       listen on every IPv4 address
   echo-server --protocol raw --port 7          the echo service of RFC 862
   echo-server --listen tcp://[::]:7 --listen unix:///run/echo.sock
+  echo-server --tls-self-signed --listen tls://127.0.0.1:7443
   echo-server --log-file echo.log --log-format json
   echo-server config default > echo.toml       create a configuration file
   echo-server --config echo.toml --port 7001   use the file, but another port
 
 Signals:
   The first SIGINT (Ctrl+C) or SIGTERM drains the server, the second stops it immediately.
-  SIGHUP reopens the log file and reloads the configuration file. Without either, and without
-  a service manager, it drains the server as SIGTERM does.
+  SIGHUP reopens the log file and reloads the configuration file and certificates. Without any
+  of them, and without a service manager, it drains the server as SIGTERM does.
 
 Exit status:
   0        shut down by a signal

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 use clap::ArgMatches;
 use common::cli::{completions, manual, print_error, status, stdio::stdout};
+#[cfg(feature = "tls")]
+use server::Server;
 use server::settings::{self, Diagnostics, Settings, Sources};
 
 use super::args::{self, Command, ConfigCommand};
@@ -33,6 +35,18 @@ pub(crate) fn reject(prefix: &str, diagnostics: &Diagnostics) -> u8 {
         print_error(&format!("{prefix}{diagnostic}"));
     }
     status::USAGE
+}
+
+/// Logs each listener with a certificate of this run, and how to connect and accept no other certificate.
+#[cfg(feature = "tls")]
+pub(crate) fn log_self_signed(settings: &Settings, server: &Server) {
+    for (address, tls) in server.tls_addresses() {
+        if let Some(sha256) = settings.self_signed_fingerprint(tls) {
+            log::info!(event = "self-signed", address, sha256;
+                "{address} has a self-signed certificate, made for this run. Connect with: \
+                 echo-client {address} --tls-pin {sha256}");
+        }
+    }
 }
 
 fn with_settings(

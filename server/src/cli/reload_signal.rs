@@ -52,7 +52,10 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
 
     /// Returns whether there is anything to reopen or reload.
     pub(crate) fn is_useful(&self) -> bool {
-        self.reopen_log.is_some() || self.sources.file().is_some() || systemd::is_present()
+        self.reopen_log.is_some()
+            || self.sources.file().is_some()
+            || self.settings.has_tls()
+            || systemd::is_present()
     }
 
     fn reload(&mut self) {

@@ -237,6 +237,9 @@ pub const LOG_STUCK: Duration = Duration::from_secs(1);
 /// configuration file.
 pub const CONFIGURATION_FILE: u64 = 1024 * 1024;
 
+/// Maximum size of a file with certificates, keys or revocation lists, in bytes: more than a bundle of all public CAs.
+pub const CERTIFICATE_FILE: u64 = 1024 * 1024;
+
 // A batch must fit into the queue, and the writer must begin before the queue is full.
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
 // A datagram is received whole; over IPv6 it has at most 65,527 bytes.

@@ -15,6 +15,8 @@ use mio::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::socket_file::{SocketFile, SocketFileId};
+#[cfg(feature = "tls")]
+use crate::config::Tls;
 use crate::{
     admission::{ConnectionPolicy, Peer},
     udp::{UdpListener, UdpPolicy},
@@ -108,10 +110,12 @@ impl ListeningSocket {
 }
 
 impl StreamListener {
-    /// Returns the address as the log names it: for TCP without the scheme.
+    /// Returns the address as the log names it: for plain TCP without the scheme.
     pub(crate) fn address(&self) -> String {
         match &self.endpoint {
+            Endpoint::Tcp(at) if self.policy.has_layer() => format!("tls://{at}"),
             Endpoint::Tcp(at) => at.to_string(),
+            other if self.policy.has_layer() => format!("{other}?tls=on"),
             other => other.to_string(),
         }
     }
@@ -140,6 +144,15 @@ impl BoundListener {
         match self {
             Self::Stream(listener) => &listener.endpoint,
             Self::Udp(listener) => &listener.endpoint,
+        }
+    }
+
+    /// Returns the TLS of its connections.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Stream(listener) => listener.policy.options.tls.as_ref(),
+            Self::Udp(_) => None,
         }
     }
 

@@ -106,7 +106,7 @@ impl<'kvs> VisitSource<'kvs> for JsonFields<'_, '_> {
     }
 }
 
-/// A number as a number, anything else as a string.
+/// A number or a truth value as such, anything else as a string.
 struct JsonValue<'a, 'f>(&'a mut fmt::Formatter<'f>);
 
 impl VisitValue<'_> for JsonValue<'_, '_> {
@@ -115,6 +115,10 @@ impl VisitValue<'_> for JsonValue<'_, '_> {
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
+        Ok(write!(self.0, "{value}")?)
+    }
+
+    fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
         Ok(write!(self.0, "{value}")?)
     }
 }

@@ -14,6 +14,8 @@ use super::{
     reload::Reloader,
     threads::{check_thread_limit, name_worker},
 };
+#[cfg(feature = "tls")]
+use crate::config::Tls;
 use crate::{
     config::Config,
     connection::{Connection, Incoming, Socket},
@@ -112,6 +114,12 @@ impl Server {
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.listeners.iter().map(|listener| listener.endpoint().clone()).collect()
+    }
+
+    /// Returns the TLS of each listener that has it, with the address as the log names it: `tls://127.0.0.1:7000`.
+    #[cfg(feature = "tls")]
+    pub fn tls_addresses(&self) -> impl Iterator<Item = (String, &Tls)> {
+        self.listeners.iter().filter_map(|listener| Some((listener.address(), listener.tls()?)))
     }
 
     /// Returns a handle to this server, for other threads.

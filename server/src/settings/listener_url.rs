@@ -8,10 +8,11 @@ use std::{
 use clap::ValueEnum as _;
 use common::{
     cli::{TimeLimit, at_least_one, time_limit},
-    endpoint::{Endpoint, Url, split_zone},
+    endpoint::{Endpoint, URL_FORMS, Url, UrlError, split_zone},
     protocol::Protocol,
 };
 
+use super::tls::TlsParameters;
 use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX};
 
 /// A listener as typed.
@@ -19,6 +20,8 @@ use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX}
 pub(super) struct ListenerUrl {
     endpoint: Endpoint,
     parameters: Vec<Parameter>,
+    /// `None`: its connections have no TLS.
+    pub(super) tls: Option<TlsParameters>,
 }
 
 /// A parameter after the `?`: one listener option.
@@ -32,16 +35,23 @@ enum Parameter {
     IdleTimeout(TimeLimit),
     WriteTimeout(TimeLimit),
     ProxyTimeout(TimeLimit),
+    HandshakeTimeout(TimeLimit),
     Rate(Option<NonZeroU32>),
 }
 
 /// Names of the parameters.
-const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout and rate";
+const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn and handshake-timeout";
 
 impl ListenerUrl {
     /// Creates a listener without options of its own.
     pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, parameters: Vec::new() }
+        Self { endpoint, parameters: Vec::new(), tls: None }
+    }
+
+    /// Returns whether it has TLS with the certificate of the settings.
+    #[cfg(feature = "tls")]
+    pub(super) fn has_no_cert(&self) -> bool {
+        self.tls.as_ref().is_some_and(TlsParameters::has_no_cert)
     }
 
     /// Returns the listener. `base` has the options that the URL does not set.
@@ -90,6 +100,7 @@ impl Parameter {
             ("idle-timeout", _) => time_limit(value).map(Self::IdleTimeout),
             ("write-timeout", _) => time_limit(value).map(Self::WriteTimeout),
             ("proxy-timeout", _) => time_limit(value).map(Self::ProxyTimeout),
+            ("handshake-timeout", _) => time_limit(value).map(Self::HandshakeTimeout),
             _ => Err(format!("unknown parameter; the parameters are {PARAMETERS}")),
         }
     }
@@ -104,6 +115,7 @@ impl Parameter {
             Self::IdleTimeout(TimeLimit(limit)) => options.idle_timeout = limit,
             Self::WriteTimeout(TimeLimit(limit)) => options.write_timeout = limit,
             Self::ProxyTimeout(TimeLimit(limit)) => options.proxy_timeout = limit,
+            Self::HandshakeTimeout(TimeLimit(limit)) => options.handshake_timeout = limit,
             Self::Rate(rate) => options.rate = rate,
         }
     }
@@ -113,22 +125,56 @@ impl FromStr for ListenerUrl {
     type Err = String;
 
     fn from_str(typed: &str) -> Result<Self, String> {
-        let Url { endpoint, query } = typed.parse().map_err(|error| format!("{error}"))?;
+        let Url { endpoint, is_tls, query } = typed.parse().map_err(|error| match error {
+            UrlError::Form => format!("expected tls://HOST:PORT, {URL_FORMS}"),
+            error => error.to_string(),
+        })?;
         let mut parameters = Vec::with_capacity(query.len());
+        let mut tls = has_tls(&endpoint, is_tls, &query)?.then(TlsParameters::default);
         for (index, (name, value)) in query.iter().enumerate() {
-            if query[..index].iter().any(|(earlier, _)| earlier == name) {
+            let is_list = TlsParameters::is_list(name);
+            if !is_list && query[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(format!("'{name}' is set twice"));
             }
-            let parameter = Parameter::parse(&endpoint, name, value);
-            parameters.push(parameter.map_err(|error| format!("'{name}={value}': {error}"))?);
+            let parsed = match &mut tls {
+                _ if name == "tls" => Ok(()),
+                Some(tls) if TlsParameters::has(name) => tls.set(name, value),
+                None if TlsParameters::has(name) || name == "handshake-timeout" => {
+                    Err("it applies to tls://HOST:PORT and unix:///PATH?tls=on only".to_owned())
+                }
+                _ => Parameter::parse(&endpoint, name, value).map(|one| parameters.push(one)),
+            };
+            parsed.map_err(|error| format!("'{name}={value}': {error}"))?;
         }
+        tls.as_ref().map_or(Ok(()), TlsParameters::check)?;
         let has = |wanted: fn(&Parameter) -> bool| parameters.iter().any(wanted);
         if has(|parameter| matches!(parameter, Parameter::ProxyTimeout(_)))
             && !has(|parameter| matches!(parameter, Parameter::Proxy(Proxy::Required)))
         {
             return Err("'proxy-timeout' needs proxy=required".to_owned());
         }
-        Ok(Self { endpoint, parameters })
+        Ok(Self { endpoint, parameters, tls })
+    }
+}
+
+/// Returns whether a listener has TLS, by its scheme or the parameter `tls`.
+fn has_tls(
+    endpoint: &Endpoint,
+    is_scheme: bool,
+    query: &[(String, String)],
+) -> Result<bool, String> {
+    let Some((_, value)) = query.iter().find(|(name, _)| name == "tls") else {
+        return Ok(is_scheme);
+    };
+    match (endpoint, &value[..]) {
+        (Endpoint::Unix(_) | Endpoint::Abstract(_), "on") => Ok(true),
+        (Endpoint::Unix(_) | Endpoint::Abstract(_), "off") => Ok(false),
+        (Endpoint::Unix(_) | Endpoint::Abstract(_), _) => {
+            Err(format!("'tls={value}': expected on or off"))
+        }
+        _ => Err(format!(
+            "'tls={value}': it applies to Unix sockets only; over TCP write tls://HOST:PORT"
+        )),
     }
 }
 
@@ -222,7 +268,7 @@ mod tests {
     #[test]
     fn invalid_parameters_are_refused_by_name() {
         for (typed, message) in [
-            ("127.0.0.1:7", "expected tcp://"),
+            ("127.0.0.1:7", "expected tls://HOST:PORT, tcp://"),
             ("tcp://h?port=7", "'port=7': unknown parameter; the parameters are protocol,"),
             ("tcp://h?protocol=udp", "'protocol=udp': expected text, raw or length"),
             ("tcp://h?protocol=raw&protocol=raw", "'protocol' is set twice"),

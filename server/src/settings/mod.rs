@@ -10,6 +10,7 @@
 //! Read `schema.rs` first: the definition of each setting. `sources/` reads and merges the sources.
 
 mod diagnostic;
+mod listener_tls;
 mod listener_url;
 mod schema;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
@@ -19,6 +20,7 @@ mod sources;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod validate;
 mod values;
 

@@ -11,8 +11,8 @@ use common::{
 };
 
 use super::values::{
-    LogLevel, Values, choice, log_file, non_empty, parse, port, possible_values, spin, time_limit,
-    workers,
+    LogLevel, Values, choice, log_file, non_empty, parse, path, port, possible_values, spin,
+    time_limit, workers,
 };
 use crate::logging::{Format, Overflow};
 
@@ -69,15 +69,16 @@ pub(super) enum DefaultValue {
 
 const LISTENING: &str = "Listening";
 const CONNECTIONS: &str = "Connections and workers";
+const TLS: &str = "TLS";
 const LOG: &str = "Log";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 18] = [
+pub(super) static SETTINGS: [Setting; 22] = [
     Setting::new(
         "listen",
         LISTENING,
         "URL",
-        "Listen on tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH; can be repeated",
+        "Listen on tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:///PATH; can be repeated",
     )
     .details(LISTEN_DETAILS)
     .form(Form::List)
@@ -203,6 +204,46 @@ pub(super) static SETTINGS: [Setting; 18] = [
     .form(Form::Word)
     .default(DefaultValue::Text("auto"))
     .set(|values, text| parse(text, spin).map(|value| values.spin = value)),
+    Setting::new("tls-cert", TLS, "FILE", "Certificate of TLS listeners, with its chain (PEM)")
+        .details(
+            "It is for listeners without a certificate of their own (?cert=). SIGHUP reads all certificates and \
+            keys again; if one cannot be used, nothing changes.",
+        )
+        .rare()
+        .default(DefaultValue::Unset("none"))
+        .hint(ValueHint::FilePath)
+        .conflicts(&["tls-self-signed"])
+        .set(|values, text| path(text).map(|path| values.tls_cert = Some(path))),
+    Setting::new("tls-key", TLS, "FILE", "Private key of that certificate (PEM)")
+        .rare()
+        .conflicts(&["tls-self-signed"])
+        .default(DefaultValue::Unset("in the file of the certificate"))
+        .hint(ValueHint::FilePath)
+        .set(|values, text| path(text).map(|path| values.tls_key = Some(path))),
+    Setting::new(
+        "tls-self-signed",
+        TLS,
+        "ON|OFF",
+        "Make a certificate for this run, to try TLS; the log shows how to connect",
+    )
+    .form(Form::Switch)
+    .default(DefaultValue::Text("off"))
+    .implied("on")
+    .conflicts(&["tls-cert", "tls-key"])
+    .set(|values, text| parse(text, choice).map(|value| values.tls_self_signed = value)),
+    Setting::new(
+        "handshake-timeout",
+        TLS,
+        "DUR",
+        "Close a TLS connection if its handshake is not complete after this long",
+    )
+    .details(
+        "The time begins with the connection, so it includes a PROXY header. With off, idle-timeout limits the wait.",
+    )
+    .rare()
+    .form(Form::Word)
+    .default(DefaultValue::Text("10s"))
+    .set(|values, text| parse(text, time_limit).map(|value| values.handshake_timeout = value)),
     Setting::new("log-level", LOG, "LEVEL", "Lowest level that is logged")
         .form(Form::Choice(possible_values::<LogLevel>))
         .default(DefaultValue::Text("info"))
@@ -247,9 +288,14 @@ A host name is every address of it. A link-local address has the name of its int
 A Unix socket without a file, in the abstract namespace, is unix:@NAME; every process can connect to it.
 
 Parameters after a ?, joined by &, apply to this listener only. protocol, max-connections, idle-timeout, \
-write-timeout and proxy-timeout override the settings of these names. v6only=yes excludes IPv4 from [::]. mode=660 sets the \
+write-timeout, proxy-timeout and handshake-timeout override the settings of these names. v6only=yes excludes IPv4 from [::]. mode=660 sets the \
 permissions of a Unix socket. proxy=required expects a PROXY header at the start of each connection; use it \
 only if nothing but the proxy can connect. Example: tcp://[::]:7?protocol=raw&v6only=yes
+
+TLS is tls://HOST:PORT, or unix:///PATH?tls=on. cert=FILE and key=FILE are its certificate and key; repeated, the \
+name that the client asks for (SNI) decides between them. client-ca=FILE verifies certificates of clients, which \
+client-cert=optional does not require; crl=FILE has those that are revoked. tls-min=1.3 refuses TLS 1.2. \
+alpn=NAME,NAME are application protocols. Example: tls://[::]:7?cert=echo.pem&key=echo.key
 
 UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
 are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \

@@ -6,9 +6,14 @@ use common::endpoint::Endpoint;
 
 use super::{
     diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
+    listener_tls::load_listeners,
     schema::{DefaultValue, SETTINGS, Setting, conflict},
     values::Values,
 };
+#[cfg(feature = "tls")]
+use super::{listener_url::ListenerUrl, tls::fingerprint, values::Switch};
+#[cfg(feature = "tls")]
+use crate::config::Tls;
 use crate::{config::Config, logging::Options};
 
 /// The effective settings.
@@ -17,6 +22,9 @@ pub struct Settings {
     pub(super) effective: Vec<Effective>,
     pub(super) values: Values,
     pub(super) warnings: Vec<Diagnostic>,
+    /// TLS of the listeners, in their order.
+    #[cfg(feature = "tls")]
+    tls: Vec<Option<Tls>>,
 }
 
 /// The effective value of one setting.
@@ -73,7 +81,13 @@ impl Settings {
             }
         }
         if errors.is_empty() {
-            Ok(Self { effective, values, warnings })
+            Ok(Self {
+                effective,
+                values,
+                warnings,
+                #[cfg(feature = "tls")]
+                tls: Vec::new(),
+            })
         } else {
             Err(Diagnostics(errors))
         }
@@ -91,7 +105,49 @@ impl Settings {
     pub fn resolve_with(&self, inherited: &[Endpoint]) -> (Config, Options) {
         let has_address =
             ["host", "port"].iter().any(|name| self.origin(name, 0) != Origin::Default);
-        self.values.resolve(inherited, has_address)
+        let resolved = self.values.resolve(inherited, has_address);
+        #[cfg(feature = "tls")]
+        let resolved = {
+            let (mut config, options) = resolved;
+            for (listener, tls) in config.listeners.iter_mut().zip(&self.tls) {
+                listener.options.tls.clone_from(tls);
+            }
+            (config, options)
+        };
+        resolved
+    }
+
+    /// Returns whether a listener has TLS, so that a reload reads its files again.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.values.listen.iter().any(|url| url.tls.is_some())
+    }
+
+    /// Returns the SHA-256 of the self-signed certificate in hexadecimal, if this is the TLS of a listener that serves it.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn self_signed_fingerprint(&self, tls: &Tls) -> Option<String> {
+        let serves_it = |(url, own): (&ListenerUrl, &Option<Tls>)| {
+            url.has_no_cert() && own.as_ref() == Some(tls)
+        };
+        let is_used = self.values.tls_self_signed == Switch::On
+            && self.values.listen.iter().zip(&self.tls).any(serves_it);
+        is_used.then(fingerprint).flatten()
+    }
+
+    /// Loads the files of TLS listeners.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be used, or a setting of TLS has no listener.
+    pub(super) fn load_tls(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let loaded = load_listeners(&self.values, &|name, index| self.origin(name, index))?;
+        self.warnings.extend(loaded.warnings);
+        #[cfg(feature = "tls")]
+        {
+            self.tls = loaded.tls;
+        }
+        Ok(())
     }
 
     /// Returns whether a source sets where to listen; otherwise the server listens on the default address.

@@ -50,7 +50,7 @@ fn explain(setting: &Setting) -> Vec<String> {
         DefaultValue::Text(value) => setting.form.to_toml(value.as_ref()),
         DefaultValue::Unset(words) => {
             lines.extend(comment(&format!("Default: {words}")));
-            example(setting.form).to_owned()
+            example(setting).to_owned()
         }
     };
     lines.push(format!("#{} = {value}", setting.name));
@@ -66,8 +66,10 @@ fn explain_value(value: &PossibleValue) -> String {
 }
 
 /// Returns an example for a setting without a default value.
-fn example(form: Form) -> &'static str {
-    match form {
+fn example(setting: &Setting) -> &'static str {
+    match setting.form {
+        _ if setting.name == "tls-cert" => "\"/etc/echo/echo.pem\"",
+        _ if setting.name == "tls-key" => "\"/etc/echo/echo.key\"",
         Form::Number => "16",
         Form::List => "[\"tcp://127.0.0.1:65432\", \"unix:///run/echo.sock\"]",
         Form::Switch => "true",

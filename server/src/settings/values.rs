@@ -1,6 +1,8 @@
 //! The parsed values of all settings, and the parsers that every source uses.
 
-use std::{ffi::OsStr, num::NonZeroUsize, os::unix::ffi::OsStrExt as _, time::Duration};
+use std::{
+    ffi::OsStr, num::NonZeroUsize, os::unix::ffi::OsStrExt as _, path::PathBuf, time::Duration,
+};
 
 use clap::{ValueEnum, builder::PossibleValue};
 use common::{
@@ -32,6 +34,10 @@ pub(super) struct Values {
     pub(super) drain_timeout: Duration,
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) spin: Spin,
+    pub(super) tls_cert: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
+    pub(super) tls_self_signed: Switch,
+    pub(super) handshake_timeout: Option<Duration>,
     pub(super) log_level: LogLevel,
     pub(super) log_messages: Switch,
     pub(super) log_file: Destination,
@@ -93,6 +99,7 @@ impl Values {
         base.options.idle_timeout = self.idle_timeout;
         base.options.write_timeout = self.write_timeout;
         base.options.proxy_timeout = self.proxy_timeout;
+        base.options.handshake_timeout = self.handshake_timeout;
         let mut listeners: Vec<_> =
             self.listen.iter().map(|url| url.listener(&base.options)).collect();
         if listeners.is_empty() && (has_address || inherited.is_empty()) {
@@ -117,6 +124,16 @@ pub(super) fn parse<T>(
 
 pub(super) fn non_empty(value: &OsStr) -> Result<&OsStr, String> {
     if value.is_empty() { Err("it is empty".to_owned()) } else { Ok(value) }
+}
+
+/// Parses the path of a file to read.
+pub(super) fn path(text: &OsStr) -> Result<PathBuf, String> {
+    let path = non_empty(text)?;
+    if path.as_bytes().contains(&0) {
+        Err("a path has no NUL byte".to_owned())
+    } else {
+        Ok(path.into())
+    }
 }
 
 pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {

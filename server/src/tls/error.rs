@@ -79,7 +79,10 @@ fn explain_certificate(error: &CertificateError) -> String {
 fn explain_incompatible(reason: &PeerIncompatible) -> String {
     use PeerIncompatible as P;
     match reason {
-        P::Tls12NotOffered | P::Tls12NotOfferedOrEnabled => {
+        P::Tls12NotOffered
+        | P::Tls12NotOfferedOrEnabled
+        | P::SupportedVersionsExtensionRequired
+        | P::Tls13RequiredForQuic => {
             "it offers no version of TLS that this listener accepts".to_owned()
         }
         P::NoCipherSuitesInCommon => "it offers no cipher suite of this server".to_owned(),

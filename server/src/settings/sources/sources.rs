@@ -123,6 +123,7 @@ impl Sources {
         let mut settings = Settings::new(&merged, environment.warnings)?;
         reject(validate(&settings))?;
         settings.warnings.extend(without_effect(&settings));
+        settings.load_tls().map_err(Diagnostics)?;
         Ok(settings)
     }
 }

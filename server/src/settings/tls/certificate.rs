@@ -1,0 +1,125 @@
+//! A certificate of the server with its chain and its key.
+
+use std::{path::Path, sync::Arc};
+
+use common::escape::Escaped;
+use rustls::{
+    Error, InconsistentKeys,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    sign::CertifiedKey,
+};
+use x509_parser::{
+    extensions::GeneralName,
+    prelude::{FromDer as _, X509Certificate},
+    time::ASN1Time,
+};
+
+use super::file::PemFile;
+
+/// A certificate of the server.
+#[derive(Clone, Debug)]
+pub(in crate::settings) struct Certificate {
+    pub(super) key: Arc<CertifiedKey>,
+    /// The names of the server, in lower case.
+    pub(super) names: Vec<String>,
+    /// Bytes that identify the certificate and its key.
+    pub(super) identity: Vec<u8>,
+    /// What is wrong with it, although it can serve.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Certificate {
+    /// Loads a certificate and its key. Without a path of its own, the key is in the file of the certificate.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or they do not belong together.
+    pub(in crate::settings) fn load(
+        provider: &CryptoProvider,
+        cert: &Path,
+        key: Option<&Path>,
+    ) -> Result<Self, String> {
+        let cert_file = PemFile::read(cert, "the certificate of the server and its chain")?;
+        let chain: Vec<CertificateDer<'static>> = cert_file.objects("certificate")?;
+        let key_file = match key {
+            Some(key) => PemFile::read(key, "the private key of the server")?,
+            None => PemFile::read(cert, "the certificate of the server and its private key")?,
+        };
+        let mut keys: Vec<PrivateKeyDer<'static>> = key_file.objects("private key")?;
+        let name = &cert_file.name;
+        let signing = provider.key_provider.load_private_key(keys.swap_remove(0));
+        let signing = signing.map_err(|_| {
+            format!(
+                "the private key in {} is of no kind that TLS uses: RSA, ECDSA or Ed25519",
+                key_file.name
+            )
+        })?;
+        let identity = super::digest::sha256([&cert_file.bytes[..], &key_file.bytes]);
+        let certified = CertifiedKey::new(chain, signing);
+        match certified.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(Error::InconsistentKeys(_)) => {
+                return Err(format!(
+                    "the private key in {} does not belong to the first certificate in {name}; give the key \
+                     that the certificate was issued for",
+                    key_file.name
+                ));
+            }
+            Err(error) => return Err(format!("the certificate in {name} is invalid: {error}")),
+        }
+        let mut certificate = Self::new(certified, identity)
+            .map_err(|error| format!("the certificate in {name} is invalid: {error}"))?;
+        certificate.warnings.iter_mut().for_each(|warning| *warning = format!("{name}: {warning}"));
+        if key_file.is_public {
+            certificate.warnings.push(format!(
+                "{}: every user can read the private key; run chmod o-r, and renew the key if they should not have",
+                key_file.name
+            ));
+        }
+        Ok(certificate)
+    }
+
+    /// Returns what is wrong with it, although it can serve.
+    pub(in crate::settings) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Takes a certificate and its key.
+    ///
+    /// # Errors
+    ///
+    /// If the certificate cannot be parsed.
+    pub(super) fn new(key: CertifiedKey, identity: Vec<u8>) -> Result<Self, String> {
+        let der = key.end_entity_cert().map_err(|error| error.to_string())?;
+        let (_, parsed) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+        let (names, warnings) = (names(&parsed), warnings(&parsed, ASN1Time::now()));
+        Ok(Self { key: Arc::new(key), names, identity, warnings })
+    }
+}
+
+/// Returns the DNS names of a certificate. What is not a name there, such as an address, is never a server name of TLS.
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let extension = certificate.subject_alternative_name().ok().flatten();
+    let names = extension.iter().flat_map(|extension| &extension.value.general_names);
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    };
+    names.filter_map(name).collect()
+}
+
+/// Returns the reasons why clients will not accept the certificate at this time.
+fn warnings(certificate: &X509Certificate<'_>, now: ASN1Time) -> Vec<String> {
+    let validity = certificate.validity();
+    let subject = Escaped(certificate.subject().to_string().as_bytes()).to_string();
+    if now > validity.not_after {
+        let since = validity.not_after;
+        vec![format!("the certificate of {subject} is expired since {since}; renew it")]
+    } else if now < validity.not_before {
+        let from = validity.not_before;
+        vec![format!("the certificate of {subject} is not valid before {from}; check the clock")]
+    } else {
+        Vec::new()
+    }
+}

@@ -1,0 +1,31 @@
+//! TLS of listeners: from the parameters of their URLs, and the files that these name, to a configuration of rustls.
+//!
+//! Owns the parameters, the certificates, keys, CAs and revocation lists, the choice of a certificate by the server name,
+//! and the self-signed certificate. Must not know connections.
+//!
+//! Read `parameters.rs` first, then `load.rs`.
+
+#[cfg(feature = "tls")]
+mod certificate;
+#[cfg(feature = "tls")]
+mod digest;
+#[cfg(feature = "tls")]
+mod file;
+#[cfg(feature = "tls")]
+mod load;
+mod parameters;
+#[cfg(feature = "tls")]
+mod self_signed;
+#[cfg(feature = "tls")]
+mod server_names;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tests;
+
+pub(super) use self::parameters::TlsParameters;
+#[cfg(feature = "tls")]
+pub(super) use self::{
+    certificate::Certificate,
+    load::{DefaultCertificate, load},
+    self_signed::fingerprint,
+};
