@@ -334,6 +334,18 @@ fn a_client_without_tls_is_told_apart() {
 }
 
 #[test]
+fn a_client_of_tls_on_a_listener_without_it_is_told_apart() {
+    if skip_without(&[openssl()]) {
+        return;
+    }
+    let server = EchoServer::start(&[]);
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-connect", &server.address().to_string()]);
+    assert_ne!(Program::spawn(command).finish().code(), 0);
+    server.wait_for_log("WARNING - Client .* sent a TLS handshake, and this listener has no TLS");
+}
+
+#[test]
 fn a_reload_replaces_certificates_and_keeps_connections() {
     if skip_without(&[openssl()]) {
         return;

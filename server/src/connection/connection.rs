@@ -10,7 +10,7 @@
 
 use std::{io, time::Instant};
 
-use common::message::Splitter;
+use common::{message::Splitter, protocol::Protocol};
 
 use super::{
     buffer::{HeldBytes, SendBuffer},
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
-    layer::Layers,
+    layer::{Layers, is_client_hello},
     session::Session,
     telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Recorder, Subject},
 };
@@ -250,6 +250,16 @@ impl<S: Stream> Connection<S> {
     pub(super) fn log_connected(&mut self, telemetry: &Recorder<'_>) {
         if !std::mem::replace(&mut self.is_logged, true) {
             self.log_new(telemetry);
+        }
+    }
+
+    /// Logs a plain connection at its first bytes.
+    #[cold]
+    pub(super) fn log_first(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
+        self.log_connected(context.telemetry);
+        if self.options().protocol == Protocol::Text && is_client_hello(bytes) {
+            let event = ConnectionEvent::UnexpectedTls;
+            context.telemetry.record_throttled(self.subject(), event, context.now);
         }
     }
 

@@ -61,7 +61,9 @@ impl<S: Stream> Connection<S> {
                         session_bytes => len = session_bytes,
                     }
                 }
-                self.log_connected(context.telemetry);
+                if !self.is_logged {
+                    self.log_first(&context.buffer[..len], context);
+                }
                 self.last_activity = context.now;
                 self.receive(len, context)
             }

@@ -23,6 +23,12 @@ pub(crate) struct Handshake {
     pub(crate) is_resumed: bool,
 }
 
+/// Returns whether bytes begin with the first message of a TLS client (RFC 8446, sections 4 and 5.1): a record of type
+/// `handshake` with a message of type `client_hello`.
+pub(crate) fn is_client_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22, 3, _, _, _, 1, ..])
+}
+
 impl fmt::Display for Handshake {
     /// Writes `TLS 1.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768`, and what else is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,6 +16,6 @@ pub(crate) use self::layer::Layer;
 #[cfg(test)]
 pub(crate) use self::scrambled::{NewScrambled, ScrambledPeer};
 pub(crate) use self::{
-    handshake::Handshake,
+    handshake::{Handshake, is_client_hello},
     layer::{Decoded, LayerError, Layers, NewLayer},
 };

@@ -68,6 +68,8 @@ pub(crate) enum ConnectionEvent<'a> {
     Disconnected {
         reason: CloseReason,
     },
+    /// A client of TLS on a listener without it.
+    UnexpectedTls,
     /// The peer broke the rules of a layer, with these bytes.
     LayerFailed {
         error: &'a LayerError,
@@ -141,6 +143,7 @@ impl Event for OfConnection<'_> {
             E::FrameTooLong { .. } => Declaration::new(Warn, "frame-too-long"),
             E::Disconnected { .. } | E::Lost { .. } => Declaration::new(Info, "disconnected"),
             E::HandshakeCompleted { .. } => Declaration::new(Info, "handshake"),
+            E::UnexpectedTls => Declaration::new(Warn, "unexpected-tls"),
             E::LayerFailed { error: LayerError::Corrupt(_), .. } => {
                 Declaration::new(Warn, "tls-error")
             }
@@ -228,7 +231,7 @@ impl fmt::Display for OfConnection<'_> {
             E::HandshakeCompleted { handshake } => {
                 write!(f, "TLS handshake with {peer}: {handshake}")
             }
-            E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
+            E::UnexpectedTls | E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
                 self.write_layer(f)?;
                 write!(f, "{}", self.suppressed)
             }
@@ -315,6 +318,11 @@ impl OfConnection<'_> {
         use ConnectionEvent as E;
         let peer = self.subject.peer;
         match self.event {
+            E::UnexpectedTls => write!(
+                f,
+                "Client {peer} sent a TLS handshake, and this listener has no TLS: the bytes are echoed; let the \
+                 client connect without TLS, or add a listener tls://HOST:PORT"
+            ),
             E::LayerFailed { error: LayerError::Missing, bytes } => write!(
                 f,
                 "Client {peer} sent no TLS handshake, which this listener requires{}",
