@@ -9,11 +9,12 @@
 //! | `load` | load generator: worker processes, report, verdict |
 //! | `echo` | a message and its echo, an exit and its goodbye |
 //! | `net` | name resolution, connections, waiting |
+//! | `tls` | TLS of a connection, without its socket |
 //! | `endpoint` | arguments that name the server |
 //! | `stdio` | errors of standard input and output |
 //!
-//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net`. `endpoint` and
-//! `stdio` import nothing of this crate.
+//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net` -> `tls`. `endpoint`
+//! and `stdio` import nothing of this crate.
 
 mod cli;
 mod echo;
@@ -26,6 +27,7 @@ mod pipe;
 mod stdio;
 #[cfg(test)]
 mod testing;
+mod tls;
 
 pub use cli::{
     args::Args,

@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// ends the run with the summary. The exit status is 1 if a reply was lost, so ping can serve as a
     /// health check.
     #[command(after_long_help = ping::args::EXAMPLES)]
-    Ping(PingArgs),
+    Ping(Box<PingArgs>),
 
     /// Load the server with many processes and connections, check every byte, and give a verdict
     ///
@@ -105,6 +105,7 @@ Examples:
   echo-client echo.example.com:7           session with another server
   echo-client ::1 7                        address and port, as nc takes them
   echo-client unix:///run/echo.sock        session over a Unix socket
+  echo-client tls://echo.example.com:7     session over TLS
   echo-client -m 'Hello, Server!'          send one message, print its echo
   echo-client < file | cmp - file          send a file, compare what returns
   echo-client ping --count 1 --timeout 1s  health check

@@ -8,17 +8,23 @@ use common::{cli::completions::Shell, endpoint::Endpoint};
 
 use super::args::{Args, Command};
 use crate::{
-    endpoint::{args::ServerArgs, select},
+    endpoint::{
+        args::ServerArgs,
+        select::{self, Server},
+    },
     load::plan::job::{self, Job},
     net::target::Target,
     ping::config::{InvalidDatagramSize, PingConfig},
+    tls::TlsOptions,
 };
 
 /// Configuration of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Server to connect to.
+    /// Server to connect to. Its TLS client does not exist yet.
     pub(super) target: Target,
+    /// Options of TLS, for `tls://`.
+    pub(super) tls: Option<TlsOptions>,
     /// Work to do.
     pub(super) mode: Mode,
 }
@@ -59,6 +65,9 @@ enum Contradiction {
     /// UDP for a session.
     #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
     SessionOverUdp(Endpoint),
+    /// TLS for a load.
+    #[error("'load' does not support TLS: use tcp://HOST:PORT")]
+    LoadOverTls,
     /// The server is named in contradictory ways.
     #[error(transparent)]
     Endpoint(#[from] select::Error),
@@ -92,14 +101,14 @@ impl Config {
             None => (ServerArgs::default(), false),
         };
         let server = args.server.and(server)?;
-        let timeout = server.timeout();
-        let endpoint = server.endpoint(is_udp)?;
+        let (timeout, is_verbose) = (server.timeout(), server.verbose);
+        let Server { endpoint, tls } = server.server(is_udp)?;
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
             Some(command) if !messages.is_empty() => {
                 return Err(Contradiction::MessageWith(command.name()));
             }
-            Some(Command::Ping(ping)) => Mode::Ping(ping.into()),
+            Some(Command::Ping(ping)) => Mode::Ping((*ping).into()),
             Some(Command::Load(load)) => Mode::Load((*load).try_into()?),
             Some(Command::LoadWorker) => Mode::LoadWorker,
             Some(Command::Completions { shell }) => Mode::Completions(shell),
@@ -117,7 +126,11 @@ impl Config {
                 Mode::LoadWorker | Mode::Completions(_) | Mode::ManPages(_) => {}
             }
         }
-        Ok(Self { target: Target { endpoint, timeout }, mode })
+        if tls.is_some() && matches!(mode, Mode::Load(_)) {
+            return Err(Contradiction::LoadOverTls);
+        }
+        let target = Target { is_verbose, ..Target::new(endpoint, timeout) };
+        Ok(Self { target, tls, mode })
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use common::reason::reason;
 
-use crate::{interactive, load, net, ping, pipe, stdio};
+use crate::{interactive, load, net, ping, pipe, stdio, tls};
 
 /// Failure of a run. Its text is for the user, and complete: it does not need its source.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub struct Error(#[from] Kind);
 /// Failures by the part of the program that raises them.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Kind {
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Unusable),
     /// The server cannot be reached.
     #[error(transparent)]
     Net(#[from] net::Error),

@@ -10,7 +10,7 @@ use std::{
 use clap::CommandFactory as _;
 use common::cli::{
     completions::{self, Shell},
-    manual,
+    manual, print_error,
     status::{FAILED, SUCCESS},
     stdio::stdout,
 };
@@ -21,10 +21,15 @@ use super::{
     error::{Error, Kind},
 };
 use crate::{
-    interactive, load, ping,
+    interactive, load,
+    net::target::Target,
+    ping,
     pipe::{filter, one_shot, output::Output},
     stdio::{self, write},
+    tls::{self, TlsOptions, TrustOption},
 };
+
+const INSECURE: &str = "Warning: --insecure accepts any certificate: whoever is on the way can read and change the bytes. Use --tls-ca or --tls-pin.";
 
 /// Runs the configured work; returns the exit status.
 ///
@@ -36,7 +41,8 @@ pub fn run(config: &Config) -> Result<u8, Error> {
 }
 
 fn dispatch(config: &Config) -> Result<u8, Kind> {
-    let (target, mut stdout) = (&config.target, stdout());
+    let tls = config.tls.as_ref().map(tls_client).transpose()?;
+    let (target, mut stdout) = (&Target { tls, ..config.target.clone() }, stdout());
     let is_terminal = io::stdout().is_terminal();
     match &config.mode {
         Mode::Interactive if io::stdin().is_terminal() && is_terminal => {
@@ -62,6 +68,15 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
         Mode::ManPages(directory) => write_man_pages(directory)?,
     }
     Ok(SUCCESS)
+}
+
+/// Returns the client for TLS. The warning appears before anything can be sent.
+fn tls_client(options: &TlsOptions) -> Result<tls::Client, tls::Unusable> {
+    let client = tls::Client::new(options)?;
+    if options.trust == TrustOption::Nothing {
+        print_error(INSECURE);
+    }
+    Ok(client)
 }
 
 fn print_completions(shell: Shell) -> Result<(), stdio::Error> {

@@ -2,13 +2,15 @@
 
 use std::{fmt, net::Ipv6Addr};
 
-use common::endpoint::{Endpoint, URL_FORMS, Url, UrlError};
+use common::endpoint::{Endpoint, HostPort, URL_FORMS, Url, UrlError};
 
 /// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     /// URL, which names the transport.
     Url(Endpoint),
+    /// `tls://HOST:PORT`
+    Tls(HostPort),
     /// Host; the port may be in another argument.
     Host {
         /// Name or address; an IPv6 address has no brackets.
@@ -22,6 +24,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(endpoint) => write!(f, "the URL '{endpoint}'"),
+            Self::Tls(host) => write!(f, "the URL 'tls://{host}'"),
             Self::Host { host, port: None } => write!(f, "the host '{host}'"),
             Self::Host { host, port: Some(port) } if host.contains(':') => {
                 write!(f, "the address '[{host}]:{port}'")
@@ -38,7 +41,10 @@ impl fmt::Display for Address {
 /// A sentence that says what was expected.
 pub(super) fn address(typed: &str) -> Result<Address, String> {
     if !is_bare(typed) {
-        return Ok(Address::Url(parse(typed)?));
+        return Ok(match parse(typed)? {
+            (Endpoint::Tcp(host), true) => Address::Tls(host),
+            (endpoint, _) => Address::Url(endpoint),
+        });
     }
     if typed.bytes().all(|byte| byte.is_ascii_digit()) && !typed.is_empty() {
         return Err(format!("the host is missing: use 127.0.0.1:{typed}, or --port {typed}"));
@@ -47,7 +53,7 @@ pub(super) fn address(typed: &str) -> Result<Address, String> {
     let is_ipv6 = address.parse::<Ipv6Addr>().is_ok();
     let url = if is_ipv6 { format!("tcp://[{typed}]") } else { format!("tcp://{typed}") };
     let has_port = !is_ipv6 && typed.rsplit(']').next().is_some_and(|end| end.contains(':'));
-    match parse(&url)? {
+    match parse(&url)?.0 {
         Endpoint::Tcp(at) => Ok(Address::Host { host: at.host, port: has_port.then_some(at.port) }),
         other => Ok(Address::Url(other)),
     }
@@ -56,11 +62,12 @@ pub(super) fn address(typed: &str) -> Result<Address, String> {
 /// Returns `true` for an address without a scheme.
 fn is_bare(typed: &str) -> bool {
     let scheme = typed.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let has_scheme = typed.contains(':') && ["tcp", "udp", "unix"].contains(&&scheme[..]);
+    let has_scheme = typed.contains(':') && ["tcp", "tls", "udp", "unix"].contains(&&scheme[..]);
     !has_scheme && !typed.contains("://")
 }
 
-fn parse(typed: &str) -> Result<Endpoint, String> {
+/// Returns the endpoint of a URL, and whether its scheme is `tls`.
+fn parse(typed: &str) -> Result<(Endpoint, bool), String> {
     let url: Url = typed.parse().map_err(|error| match error {
         UrlError::Form => format!("expected HOST, HOST:PORT, {URL_FORMS}"),
         UrlError::NoHost => "the host is missing".to_owned(),
@@ -79,7 +86,7 @@ fn parse(typed: &str) -> Result<Endpoint, String> {
         Endpoint::Tcp(_) | Endpoint::Udp(_) if typed.ends_with(':') => {
             Err("the port is missing after the ':'".into())
         }
-        endpoint => Ok(endpoint),
+        endpoint => Ok((endpoint, url.is_tls)),
     }
 }
 
@@ -99,6 +106,13 @@ mod tests {
             let Ok(Address::Url(endpoint)) = address(url) else { panic!("{url}") };
             assert_eq!(endpoint.to_string(), url);
         }
+    }
+
+    #[test]
+    fn a_tls_url_is_not_a_tcp_url() {
+        let server = HostPort { host: "::1".to_owned(), port: 7 };
+        assert_eq!(address("tls://[::1]:7"), Ok(Address::Tls(server.clone())));
+        assert_eq!(address("tcp://[::1]:7"), Ok(Address::Url(Endpoint::Tcp(server))));
     }
 
     #[test]
@@ -123,7 +137,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_an_address() {
-        let form = "expected HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME;";
+        let form = "expected HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME;";
         for (typed, reason) in [
             ("tcp://localhost:7?a=1&protocol=raw", "has no parameters, and 'a' is one"),
             ("localhost:7?a", "has no parameters, and 'a' is one"),
@@ -140,6 +154,8 @@ mod tests {
             ("http://localhost", form),
             ("tcp:localhost:7", form),
             ("tcp:7000", form),
+            ("tls:localhost:7", form),
+            ("tls://localhost:0", "port 0"),
             ("me@localhost", form),
             ("a b", form),
             ("1:2:3", form),

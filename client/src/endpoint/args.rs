@@ -5,7 +5,10 @@ use std::time::Duration;
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use common::cli::positive_duration;
 
-use super::address::{Address, address};
+use super::{
+    address::{Address, address},
+    tls::TlsArgs,
+};
 
 /// The server's address and the time limit, before or after a subcommand.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -34,9 +37,20 @@ pub(crate) struct ServerArgs {
     /// In a pipe, it limits the time in which no byte returns although some are missing.
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub(crate) timeout: Option<Duration>,
+
+    /// Describe each connection on standard error: address, times, and TLS
+    ///
+    /// Over TLS: version, cipher suite, key exchange, ALPN, and each certificate of the server with its names, its
+    /// issuer, its expiry and its fingerprint.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// TLS.
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
-const ADDRESS_HELP: &str = "Server: HOST, HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: 127.0.0.1:65432]";
+const ADDRESS_HELP: &str = "Server: HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: 127.0.0.1:65432]";
 
 fn port(typed: &str) -> Result<u16, &'static str> {
     match typed.parse() {

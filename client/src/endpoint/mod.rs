@@ -8,3 +8,4 @@
 pub(crate) mod address;
 pub(crate) mod args;
 pub(crate) mod select;
+mod tls;

@@ -7,7 +7,8 @@ use common::{
     protocol::{DEFAULT_HOST, DEFAULT_PORT},
 };
 
-use super::{address::Address, args::ServerArgs};
+use super::{address::Address, args::ServerArgs, tls};
+use crate::tls::TlsOptions;
 
 /// Limit for the connection and for each reply, unless given.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,11 +23,23 @@ pub(crate) enum Error {
     #[error("the port '{0}' cannot be used with '--port'")]
     PortTwice(u16),
     /// `--udp` with the URL of a server that is not UDP.
-    #[error("'--udp' cannot be used with the URL '{0}': omit one of them, or use udp://HOST:PORT")]
-    NotUdp(Endpoint),
+    #[error("'--udp' cannot be used with {0}: omit one of them, or use udp://HOST:PORT")]
+    NotUdp(Address),
     /// A flag is given before and after the subcommand.
     #[error("the argument '{0}' is given before and after the subcommand")]
     BeforeAndAfter(&'static str),
+    /// The arguments about TLS contradict each other, or the server.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+}
+
+/// Server that the arguments name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// Its endpoint.
+    pub(crate) endpoint: Endpoint,
+    /// Options of TLS, if its URL is `tls://HOST:PORT`.
+    pub(crate) tls: Option<TlsOptions>,
 }
 
 impl ServerArgs {
@@ -41,6 +54,8 @@ impl ServerArgs {
             host: either("--host", self.host, after.host)?,
             port: either("--port", self.port, after.port)?,
             timeout: either("--timeout", self.timeout, after.timeout)?,
+            verbose: self.verbose || after.verbose,
+            tls: self.tls.and(after.tls)?,
         })
     }
 
@@ -58,14 +73,28 @@ impl ServerArgs {
             .or_else(|| flag(self.host.is_some(), "--host"))
             .or_else(|| flag(self.port.is_some(), "--port"))
             .or_else(|| flag(self.timeout.is_some(), "--timeout"))
+            .or_else(|| flag(self.verbose, "--verbose"))
+            .or_else(|| self.tls.first().and_then(|name| flag(true, name)))
     }
 
     /// Returns the server that the arguments name.
     ///
     /// # Errors
     ///
-    /// They name several servers or ports.
-    pub(crate) fn endpoint(self, is_udp: bool) -> Result<Endpoint, Error> {
+    /// They name several servers or ports, or use TLS in a contradictory way.
+    pub(crate) fn server(mut self, is_udp: bool) -> Result<Server, Error> {
+        let tls = std::mem::take(&mut self.tls);
+        let is_tls = matches!(self.address, Some(Address::Tls(_)));
+        let endpoint = self.endpoint(is_udp)?;
+        let tls = match (&endpoint, tls.first()) {
+            (Endpoint::Tcp(at), _) if is_tls => Some(tls.options(&at.host)?),
+            (_, Some(name)) => return Err(tls::Error::NoTls(name).into()),
+            (_, None) => None,
+        };
+        Ok(Server { endpoint, tls })
+    }
+
+    fn endpoint(self, is_udp: bool) -> Result<Endpoint, Error> {
         let port_argument = match (self.port_after_host, self.port) {
             (Some(port), Some(_)) => return Err(Error::PortTwice(port)),
             (Some(port), None) => Some((port, format!("the port '{port}'"))),
@@ -77,14 +106,20 @@ impl ServerArgs {
                 return Err(Error::NamedTwice(address, "'--host'".to_owned()));
             }
             (
-                Some(address @ (Address::Url(_) | Address::Host { port: Some(_), .. })),
+                Some(
+                    address @ (Address::Url(_)
+                    | Address::Tls(_)
+                    | Address::Host { port: Some(_), .. }),
+                ),
                 _,
                 Some(port),
             ) => {
                 return Err(Error::NamedTwice(address, port.1));
             }
+            (Some(address @ Address::Tls(_)), ..) if is_udp => return Err(Error::NotUdp(address)),
+            (Some(Address::Tls(host)), ..) => return Ok(Endpoint::Tcp(host)),
             (Some(Address::Url(url)), ..) if is_udp && !matches!(url, Endpoint::Udp(_)) => {
-                return Err(Error::NotUdp(url));
+                return Err(Error::NotUdp(Address::Url(url)));
             }
             (Some(Address::Url(url)), ..) => return Ok(url),
             (Some(Address::Host { host, port }), _, other) => {

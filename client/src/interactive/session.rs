@@ -2,7 +2,7 @@
 //!
 //! Must not know how lines are edited, nor how bytes travel.
 
-use std::{io::Write, os::fd::AsFd as _};
+use std::io::Write;
 
 use common::{escape::Escaped, protocol::GOODBYE};
 use rustix::process::{Signal, getpid, kill_process};
@@ -86,7 +86,7 @@ fn read_input(
     let interrupt_prompt = || {
         let _ = kill_process(getpid(), Signal::INT);
     };
-    let watcher = Watcher::start(stream.as_fd(), interrupt_prompt)
+    let watcher = Watcher::start(stream.transport(), interrupt_prompt)
         .map_err(net::Error::system("watch the connection"))?;
     let input = prompt.read(interrupt);
     match watcher.stop() {

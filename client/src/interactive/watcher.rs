@@ -4,10 +4,8 @@
 
 use std::{
     io,
-    os::{
-        fd::{AsFd as _, BorrowedFd, OwnedFd},
-        unix::net::UnixStream,
-    },
+    os::unix::net::UnixStream,
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -19,7 +17,7 @@ use crate::{
     net::{
         self,
         poll::{Deadline, poll},
-        stream::{Received, peek},
+        stream::{Received, Transport},
     },
 };
 
@@ -42,14 +40,13 @@ impl Watcher {
     ///
     /// The system has no descriptor or no thread left.
     pub(super) fn start(
-        socket: BorrowedFd<'_>,
+        transport: Arc<Transport>,
         alarm: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let (stop, stopped) = UnixStream::pair()?;
-        let socket = socket.try_clone_to_owned()?;
         let thread = thread::Builder::new()
             .name("watcher".to_owned())
-            .spawn(move || watch(&socket, &stopped, alarm))?;
+            .spawn(move || watch(&transport, &stopped, alarm))?;
         Ok(Self { stop, thread })
     }
 
@@ -61,11 +58,16 @@ impl Watcher {
     }
 }
 
-fn watch(socket: &OwnedFd, stopped: &UnixStream, alarm: impl Fn()) -> Option<Error> {
+fn watch(transport: &Transport, stopped: &UnixStream, alarm: impl Fn()) -> Option<Error> {
     let event = loop {
+        // TLS may hold plaintext that no event reports.
+        if let Some(event) = check(transport) {
+            break event;
+        }
+        let write = if transport.wants_write() { PollFlags::OUT } else { PollFlags::empty() };
         let mut fds = [
             PollFd::new(stopped, PollFlags::IN),
-            PollFd::new(socket, PollFlags::IN | PollFlags::RDHUP),
+            PollFd::new(transport, PollFlags::IN | PollFlags::RDHUP | write),
         ];
         if let Err(error) = poll(&mut fds, Deadline::NEVER) {
             break net::Error::system("watch the connection")(error).into();
@@ -73,9 +75,7 @@ fn watch(socket: &OwnedFd, stopped: &UnixStream, alarm: impl Fn()) -> Option<Err
         if !fds[0].revents().is_empty() {
             return None;
         }
-        if let Some(event) = check(socket.as_fd()) {
-            break event;
-        }
+        transport.handle_events(fds[1].revents());
     };
     loop {
         alarm();
@@ -88,9 +88,9 @@ fn watch(socket: &OwnedFd, stopped: &UnixStream, alarm: impl Fn()) -> Option<Err
 }
 
 /// Returns the event on a connection on which no reply is due.
-fn check(socket: BorrowedFd<'_>) -> Option<Error> {
+fn check(transport: &Transport) -> Option<Error> {
     let mut head = [0; WrongEcho::CONTEXT];
-    match peek(socket, &mut head) {
+    match transport.peek(&mut head) {
         Ok(Received::Nothing) => None,
         Ok(Received::End) => Some(Error::Closed),
         Ok(Received::Bytes(count)) => Some(Error::Unexpected(head[..count].to_vec())),
@@ -101,16 +101,14 @@ fn check(socket: BorrowedFd<'_>) -> Option<Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        io::{Read as _, Write as _},
-        sync::mpsc,
-    };
+    use std::{io::Write as _, sync::mpsc};
 
     /// Returns a watched connection, the server's end of it, and the alarm.
-    fn watched() -> (UnixStream, UnixStream, Watcher, mpsc::Receiver<()>) {
+    fn watched() -> (Arc<Transport>, UnixStream, Watcher, mpsc::Receiver<()>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (alarm, alarms) = mpsc::channel();
-        let watcher = Watcher::start(ours.as_fd(), move || {
+        let ours = Arc::new(Transport::plain(ours.into()));
+        let watcher = Watcher::start(Arc::clone(&ours), move || {
             let _ = alarm.send(());
         })
         .unwrap();
@@ -129,12 +127,12 @@ mod tests {
 
     #[test]
     fn notices_unexpected_data_and_leaves_it_in_the_socket() {
-        let (mut ours, mut theirs, watcher, alarms) = watched();
+        let (ours, mut theirs, watcher, alarms) = watched();
         theirs.write_all(b"psst").unwrap();
         alarms.recv().unwrap();
         assert_eq!(watcher.stop().unwrap().to_string(), "The server sent unexpected data: 'psst'");
         let mut bytes = [0; 4];
-        ours.read_exact(&mut bytes).unwrap();
+        assert_eq!(ours.receive(&mut bytes).unwrap(), Received::Bytes(4));
         assert_eq!(&bytes, b"psst");
     }
 

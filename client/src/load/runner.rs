@@ -76,8 +76,8 @@ impl<'s> Runner<'s> {
             (Endpoint::Tcp(_), [one]) => (one.as_socket().map(Server::Tcp), None),
             // Of several addresses, the load uses the first that answers.
             (Endpoint::Tcp(_), several) => {
-                let (_, address) = target.connect_to(several, deadline, Some(interrupt))?;
-                (address.as_socket().map(Server::Tcp), None)
+                let connected = target.connect_to(several, deadline, Some(interrupt))?;
+                (connected.address.as_socket().map(Server::Tcp), None)
             }
             (Endpoint::Udp(_), several) => {
                 let probe = Probe { seed: plan.seed, size: plan.sizes.min, deadline, interrupt };

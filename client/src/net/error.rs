@@ -5,6 +5,7 @@ use std::{io, time::Duration};
 use common::reason::reason;
 
 use super::unreachable::Unreachable;
+use crate::tls;
 
 /// Failure to connect, to receive or to wait.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,11 @@ pub(crate) enum Error {
     /// The connection broke: a reset, or a failure of the network.
     #[error("The connection to the server was lost: {}", reason(.0))]
     Lost(io::Error),
+
+    /// The server ended the TLS session with an alert or without a `close_notify`, or broke the protocol. A second line
+    /// has advice if there is any.
+    #[error("The connection to the server was lost: {}", with_advice(.0))]
+    Tls(tls::Error),
 
     /// The server sent nothing for this long while a reply was due.
     #[error("No reply from the server within {0:?}")]
@@ -45,6 +51,13 @@ impl Error {
     /// Returns the function that turns a system error of this operation into an [`Error`].
     pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { what, error }
+    }
+}
+
+fn with_advice(error: &tls::Error) -> String {
+    match error.advice() {
+        Some(advice) => format!("{error}\n{advice}"),
+        None => error.to_string(),
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod connect;
 pub(crate) mod error;
+mod handshake;
 pub(crate) mod poll;
 pub(crate) mod stream;
 pub(crate) mod target;
+mod transport;
 pub(crate) mod unreachable;
 
 pub(crate) use error::Error;

@@ -1,19 +1,17 @@
-//! Connected, non-blocking socket with the time limit of a reply and an interrupt.
+//! Connected stream with the time limit of a reply and an interrupt.
 //!
-//! Owns the system calls on the socket. Must not know what the bytes mean.
+//! Owns the waits. The [transport](super::transport) moves the bytes. Must not know what the bytes mean.
 
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
     time::Duration,
 };
 
-use rustix::{
-    event::{PollFd, PollFlags},
-    io::Errno,
-    net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown},
-};
+use rustix::event::{PollFd, PollFlags};
 
+pub(crate) use super::transport::{Received, Transport};
 use super::{
     error::Error,
     poll::{Deadline, Interrupt, poll},
@@ -22,14 +20,10 @@ use super::{
 /// Size of a read from a stream: one system call for 64 KiB costs little, and so does the buffer.
 pub(crate) const CHUNK: usize = 64 * 1024;
 
-/// Events after which a read returns something new: bytes, the end, or an error.
-const READABLE: PollFlags =
-    PollFlags::IN.union(PollFlags::RDHUP).union(PollFlags::HUP).union(PollFlags::ERR);
-
 /// Connected socket; a stream, except for `ping` over UDP, which connects a datagram socket.
 #[derive(Debug)]
 pub(crate) struct Stream<'i> {
-    socket: OwnedFd,
+    transport: Arc<Transport>,
     timeout: Duration,
     interrupt: Option<&'i Interrupt>,
 }
@@ -39,27 +33,24 @@ pub(crate) struct Stream<'i> {
 pub(crate) struct Ready {
     /// There are bytes to receive, or the end.
     pub(crate) is_readable: bool,
-    /// The socket accepts bytes.
-    pub(crate) is_writable: bool,
     /// The input descriptor, if one was given, is readable.
     pub(crate) has_input: bool,
-}
-
-/// Result of [`Stream::receive`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Received {
-    /// This many bytes, at least one; of a datagram.
-    Bytes(usize),
-    /// The peer sends nothing more.
-    End,
-    /// No bytes have arrived.
-    Nothing,
 }
 
 impl<'i> Stream<'i> {
     /// Wraps a connected socket; `timeout` limits each reply.
     pub(crate) fn new(socket: impl Into<OwnedFd>, timeout: Duration) -> Self {
-        Self { socket: socket.into(), timeout, interrupt: None }
+        Self::over(Transport::plain(socket.into()), timeout)
+    }
+
+    /// Returns the stream over a transport; `timeout` limits each reply.
+    pub(super) fn over(transport: Transport, timeout: Duration) -> Self {
+        Self { transport: Arc::new(transport), timeout, interrupt: None }
+    }
+
+    /// Returns the transport, to be watched by another thread while this one does not use the stream.
+    pub(crate) fn transport(&self) -> Arc<Transport> {
+        Arc::clone(&self.transport)
     }
 
     /// Makes every wait end with [`Error::Interrupted`] once `interrupt` is raised.
@@ -94,9 +85,34 @@ impl<'i> Stream<'i> {
         input: Option<BorrowedFd<'_>>,
         deadline: Deadline,
     ) -> Result<Ready, Error> {
+        loop {
+            // What TLS holds was reported by the socket before, and has no event of its own.
+            let has_held = self.transport.has_held();
+            let write = write || self.transport.wants_write();
+            let until = if has_held { Deadline::after(Duration::ZERO) } else { deadline };
+            let (socket, has_input) = self.poll(write, input, until)?;
+            let is_readable = self.transport.handle_events(socket) || has_held;
+            let is_writable = socket.contains(PollFlags::OUT) && !self.transport.wants_write();
+            // An event that arrives together with the deadline still counts.
+            if is_readable || is_writable || has_input {
+                return Ok(Ready { is_readable, has_input });
+            }
+            if deadline.is_past() {
+                return Err(Error::NoReply(self.timeout));
+            }
+        }
+    }
+
+    /// Returns the events of the socket, and whether `input` is readable.
+    fn poll(
+        &self,
+        write: bool,
+        input: Option<BorrowedFd<'_>>,
+        deadline: Deadline,
+    ) -> Result<(PollFlags, bool), Error> {
         let interest = PollFlags::IN | if write { PollFlags::OUT } else { PollFlags::empty() };
         let mut fds = Vec::with_capacity(3);
-        fds.push(PollFd::new(&self.socket, interest));
+        fds.push(PollFd::new(&self.transport, interest));
         fds.extend(input.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
         poll(&mut fds, deadline).map_err(Error::system("wait for the connection"))?;
@@ -107,16 +123,7 @@ impl<'i> Stream<'i> {
         if events.next().is_some_and(|interrupt| !interrupt.is_empty()) {
             return Err(Error::Interrupted);
         }
-        let ready = Ready {
-            is_readable: socket.intersects(READABLE),
-            is_writable: socket.contains(PollFlags::OUT),
-            has_input,
-        };
-        // An event that arrives together with the deadline still counts.
-        if deadline.is_past() && !(ready.is_readable || ready.is_writable || ready.has_input) {
-            return Err(Error::NoReply(self.timeout));
-        }
-        Ok(ready)
+        Ok((socket, has_input))
     }
 
     /// Sends as many of the bytes as the socket accepts now, possibly none; returns how many.
@@ -125,55 +132,26 @@ impl<'i> Stream<'i> {
     ///
     /// The connection is lost. Bytes that the peer sent before may still be received.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                Ok(sent) => return Ok(sent),
-                Err(Errno::AGAIN) => return Ok(0),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        self.transport.send(bytes)
     }
 
     /// Receives the bytes that have arrived, without waiting.
     ///
     /// # Errors
     ///
-    /// [`Error::Lost`]
+    /// [`Error::Lost`], [`Error::Tls`]
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, Error> {
-        receive(self.as_fd(), buffer, RecvFlags::empty())
+        self.transport.receive(buffer)
     }
 
     /// Tells the peer that nothing more will come; it can still send.
     pub(crate) fn half_close(&self) {
-        // If the connection is lost, the next receive returns the reason.
-        let _ = shutdown(&self.socket, Shutdown::Write);
-    }
-}
-
-/// Does the same as [`Stream::receive`], and leaves the bytes in the socket.
-///
-/// # Errors
-///
-/// [`Error::Lost`]
-pub(crate) fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received, Error> {
-    receive(socket, buffer, RecvFlags::PEEK)
-}
-
-fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> Result<Received, Error> {
-    loop {
-        match recv(socket, &mut *buffer, flags | RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return Ok(Received::End),
-            Ok((count, _)) => return Ok(Received::Bytes(count)),
-            Err(Errno::AGAIN) => return Ok(Received::Nothing),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(Error::Lost(error.into())),
-        }
+        self.transport.half_close();
     }
 }
 
 impl AsFd for Stream<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.transport.as_fd()
     }
 }

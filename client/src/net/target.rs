@@ -6,12 +6,14 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs as _},
+    os::fd::OwnedFd,
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use common::{
+    cli::print_error,
     endpoint::{Endpoint, HostPort, split_zone},
     escape::Escaped,
 };
@@ -20,18 +22,45 @@ use socket2::SockAddr;
 use super::{
     connect::connect,
     error::Error,
+    handshake::{Failure, handshake},
     poll::{Deadline, Interrupt},
     stream::Stream,
+    transport::Transport,
     unreachable::Unreachable,
 };
+use crate::tls;
 
 /// Server to connect to, and the time limit for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Target {
     /// Endpoint of the server. Invariant: its port is not zero.
     pub(crate) endpoint: Endpoint,
     /// Limit for the connection, and for each reply.
     pub(crate) timeout: Duration,
+    /// TLS on each connection, for `tls://`.
+    pub(crate) tls: Option<tls::Client>,
+    /// Each connection is described on standard error.
+    pub(crate) is_verbose: bool,
+}
+
+/// Connection to a server, and how long it took.
+#[derive(Debug)]
+pub(crate) struct Connected<'i> {
+    /// The stream.
+    pub(crate) stream: Stream<'i>,
+    /// Address that answered.
+    pub(crate) address: SockAddr,
+    /// Time of the connect.
+    connect_time: Duration,
+    /// Time of the TLS handshake after it.
+    handshake_time: Option<Duration>,
+}
+
+impl Connected<'_> {
+    /// Returns the times of the connect and of the TLS handshake; `None` without TLS.
+    pub(crate) fn tls_times(&self) -> Option<(Duration, Duration)> {
+        Some((self.connect_time, self.handshake_time?))
+    }
 }
 
 impl fmt::Display for Target {
@@ -39,6 +68,7 @@ impl fmt::Display for Target {
     /// must not control the terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match &self.endpoint {
+            Endpoint::Tcp(tcp) if self.tls.is_some() => format!("tls://{tcp}"),
             Endpoint::Tcp(tcp) => tcp.to_string(),
             endpoint => endpoint.to_string(),
         };
@@ -47,6 +77,11 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// Returns a target without TLS.
+    pub(crate) fn new(endpoint: Endpoint, timeout: Duration) -> Self {
+        Self { endpoint, timeout, tls: None, is_verbose: false }
+    }
+
     /// Resolves the endpoint and connects a stream to the first address that answers. Not for UDP.
     ///
     /// # Errors
@@ -55,7 +90,7 @@ impl Target {
     pub(crate) fn connect(&self) -> Result<Stream<'static>, Error> {
         let deadline = Deadline::after(self.timeout);
         let addresses = self.resolve(deadline)?;
-        self.connect_to(&addresses, deadline, None).map(|(stream, _)| stream)
+        self.connect_to(&addresses, deadline, None).map(|connected| connected.stream)
     }
 
     /// Returns the addresses of the endpoint, at least one: those of a host, or a path.
@@ -97,7 +132,8 @@ impl Target {
         }
     }
 
-    /// Connects to the first address that answers; returns it too.
+    /// Connects to the first address that answers. A failed TLS handshake is final: another address of the same name
+    /// would have the same certificate, or be a surprise.
     ///
     /// # Errors
     ///
@@ -107,21 +143,59 @@ impl Target {
         addresses: &[SockAddr],
         deadline: Deadline,
         interrupt: Option<&'i Interrupt>,
-    ) -> Result<(Stream<'i>, SockAddr), Error> {
+    ) -> Result<Connected<'i>, Error> {
         let mut reasons = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
             // An address that never answers leaves time for the others.
             let share = deadline.share(addresses.len() - index);
+            let start = Instant::now();
             match connect(address, share, interrupt) {
                 Ok(Some(socket)) => {
-                    let stream = Stream::new(socket, self.timeout).interrupted_by(interrupt);
-                    return Ok((stream, address.clone()));
+                    let connect_time = start.elapsed();
+                    let transport = self.secure(socket, deadline, interrupt)?;
+                    let handshake_time =
+                        self.tls.as_ref().map(|_| start.elapsed().saturating_sub(connect_time));
+                    if self.is_verbose {
+                        self.describe(address, connect_time, handshake_time, &transport);
+                    }
+                    let stream = Stream::over(transport, self.timeout).interrupted_by(interrupt);
+                    let address = address.clone();
+                    return Ok(Connected { stream, address, connect_time, handshake_time });
                 }
                 Ok(None) => return Err(Error::Interrupted),
                 Err(error) => reasons.push((self.show(address), self.reason(error))),
             }
         }
         Err(self.unreachable(Unreachable::combine(reasons)))
+    }
+
+    /// Makes the TLS handshake, if there is one.
+    fn secure(
+        &self,
+        socket: OwnedFd,
+        deadline: Deadline,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<Transport, Error> {
+        let Some(client) = &self.tls else { return Ok(Transport::plain(socket)) };
+        handshake(socket, client, deadline, interrupt).map_err(|failure| match failure {
+            Failure::Late => self.unreachable(Unreachable::NoHandshake(self.timeout)),
+            Failure::Interrupted => Error::Interrupted,
+            Failure::Tls(error) => self.unreachable(Unreachable::Tls(error)),
+        })
+    }
+
+    fn describe(
+        &self,
+        address: &SockAddr,
+        connect_time: Duration,
+        handshake_time: Option<Duration>,
+        transport: &Transport,
+    ) {
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        print_error(&format!("Connected to {} in {:.3} ms", self.show(address), ms(connect_time)));
+        if let Some((time, summary)) = handshake_time.zip(transport.tls_summary()) {
+            print_error(&format!("TLS handshake in {:.3} ms: {summary}", ms(time)));
+        }
     }
 
     /// Returns the text of one of the endpoint's addresses.

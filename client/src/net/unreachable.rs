@@ -4,6 +4,8 @@ use std::{io, time::Duration};
 
 use common::reason::reason;
 
+use crate::tls;
+
 /// Reason why no connection was made.
 #[derive(Debug)]
 pub(crate) enum Unreachable {
@@ -23,6 +25,10 @@ pub(crate) enum Unreachable {
     UnknownInterface(String),
     /// Nothing came back within the time limit.
     NoAnswer(Duration),
+    /// The TLS handshake was not complete within the time limit.
+    NoHandshake(Duration),
+    /// The TLS handshake failed.
+    Tls(tls::Error),
     /// Any other error of the system.
     Io(io::Error),
     /// Several addresses failed, each for its own reason.
@@ -66,6 +72,8 @@ impl Unreachable {
             Self::UnknownHost => "unknown host".to_owned(),
             Self::UnknownInterface(name) => format!("there is no network interface '{name}'"),
             Self::NoAnswer(limit) => format!("no answer within {limit:?}"),
+            Self::NoHandshake(limit) => format!("no TLS handshake within {limit:?}"),
+            Self::Tls(error) => error.to_string(),
             Self::Io(error) => reason(error),
             Self::Each(reasons) => {
                 let each = reasons
@@ -76,14 +84,17 @@ impl Unreachable {
         }
     }
 
-    fn advice(&self) -> Option<&'static str> {
-        match self {
-            Self::Refused | Self::NoListener => Some("Make sure the server is running."),
-            Self::NoFile => Some("Make sure the server is running, and that this is its path."),
-            Self::Denied => Some(
-                "Connecting needs write permission on the socket; the server can grant it with ?mode=666 in its URL.",
-            ),
-            _ => None,
-        }
+    fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::Tls(error) => return error.advice(),
+            Self::NoHandshake(_) => "Make sure that the server speaks TLS on this port.",
+            Self::Refused | Self::NoListener => "Make sure the server is running.",
+            Self::NoFile => "Make sure the server is running, and that this is its path.",
+            Self::Denied => {
+                "Connecting needs write permission on the socket; the server can grant it with ?mode=666 in its URL."
+            }
+            _ => return None,
+        };
+        Some(advice.to_owned())
     }
 }

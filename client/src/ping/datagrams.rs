@@ -193,7 +193,7 @@ mod tests {
 
     fn target() -> Target {
         let endpoint = Endpoint::Udp(HostPort { host: "several".to_owned(), port: 7 });
-        Target { endpoint, timeout: LONG }
+        Target::new(endpoint, LONG)
     }
 
     #[test]

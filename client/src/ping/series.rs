@@ -13,7 +13,7 @@ use crate::{
     echo,
     net::{
         poll::{Deadline, Interrupt},
-        target::Target,
+        target::{Connected, Target},
     },
     stdio::{self, print},
 };
@@ -46,10 +46,12 @@ pub(crate) fn run(
         let transport = Datagrams::new(target, addresses, config.size, &interrupt)?;
         return run_series(transport, config, output);
     }
-    let (stream, address) = target.connect_to(&addresses, deadline, None)?;
-    let interrupt = Interrupt::on_ctrl_c()?;
-    let stream = Some(stream.interrupted_by(Some(&interrupt)));
-    let transport = StreamTransport { target, address, interrupt: &interrupt, stream };
+    let connected = target.connect_to(&addresses, deadline, None)?;
+    let connection_times = connected.tls_times();
+    let Connected { stream, address, .. } = connected;
+    let interrupt = &Interrupt::on_ctrl_c()?;
+    let stream = Some(stream.interrupted_by(Some(interrupt)));
+    let transport = StreamTransport { target, address, interrupt, stream, connection_times };
     run_series(transport, config, output)
 }
 
@@ -66,6 +68,9 @@ fn run_series(
         let result =
             transport.round_trip(seq, config.size, &mut |it| screen.unexpected(&server, it));
         let server = transport.server();
+        if let Some((connect, handshake)) = transport.take_connection_times() {
+            screen.statistics.record_connection(connect, handshake);
+        }
         match result {
             Ok(time) => screen.reply(&server, seq, config.size, time)?,
             // An interrupted round trip is neither lost nor received.
@@ -152,13 +157,14 @@ mod tests {
         }
         let host = address.ip().to_string();
         let endpoint = Endpoint::Tcp(HostPort { host, port: address.port() });
-        let target = Target { endpoint, timeout: LONG };
+        let target = Target::new(endpoint, LONG);
         let interrupt = Interrupt::from(interrupted);
         let transport = StreamTransport {
             target: &target,
             address: address.into(),
             interrupt: &interrupt,
             stream: None,
+            connection_times: None,
         };
         let config = PingConfig { count: Some(count), interval: Duration::ZERO, size: 20 };
         let mut output = Vec::new();

@@ -11,15 +11,45 @@ use std::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statistics {
     sent: u64,
-    received: u64,
+    times: Times,
+    /// Times of the connects, if they are to be shown.
+    connects: Times,
+    /// Times of the TLS handshakes.
+    handshakes: Times,
+    /// Number of anomalies of each kind.
+    anomalies: [u64; Anomaly::ALL.len()],
+}
+
+/// Distribution of times, of constant size.
+#[derive(Clone, Debug, Default)]
+struct Times {
+    count: u64,
     min_ms: f64,
     max_ms: f64,
     mean_ms: f64,
     /// Sum of the squared distances from the mean, by Welford's method: a plain sum of squares would lose
     /// small differences to rounding in a long run.
     squares: f64,
-    /// Number of anomalies of each kind.
-    anomalies: [u64; Anomaly::ALL.len()],
+}
+
+impl Times {
+    fn record(&mut self, time: Duration) {
+        let ms = millis(time);
+        self.count += 1;
+        self.min_ms = if self.count == 1 { ms } else { self.min_ms.min(ms) };
+        self.max_ms = self.max_ms.max(ms);
+        let from_old_mean = ms - self.mean_ms;
+        self.mean_ms += from_old_mean / count(self.count);
+        self.squares += from_old_mean * (ms - self.mean_ms);
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { min_ms, mean_ms, max_ms, .. } = self;
+        let stddev = (self.squares / count(self.count.max(1))).sqrt();
+        write!(f, "min/avg/max/stddev = {min_ms:.3}/{mean_ms:.3}/{max_ms:.3}/{stddev:.3} ms")
+    }
 }
 
 /// Reply that is not the awaited one.
@@ -51,14 +81,14 @@ impl Anomaly {
 impl Statistics {
     /// Records a round trip that took `time`.
     pub(super) fn record(&mut self, time: Duration) {
-        let ms = millis(time);
         self.sent += 1;
-        self.received += 1;
-        self.min_ms = if self.received == 1 { ms } else { self.min_ms.min(ms) };
-        self.max_ms = self.max_ms.max(ms);
-        let from_old_mean = ms - self.mean_ms;
-        self.mean_ms += from_old_mean / count(self.received);
-        self.squares += from_old_mean * (ms - self.mean_ms);
+        self.times.record(time);
+    }
+
+    /// Records the times of a new connection with TLS.
+    pub(super) fn record_connection(&mut self, connect: Duration, handshake: Duration) {
+        self.connects.record(connect);
+        self.handshakes.record(handshake);
     }
 
     /// Records a lost round trip.
@@ -73,14 +103,14 @@ impl Statistics {
 
     /// Returns `true` if there was a reply, and none was lost.
     pub(super) fn is_perfect(&self) -> bool {
-        self.received > 0 && self.received == self.sent
+        self.times.count > 0 && self.times.count == self.sent
     }
 
     /// Returns the summary: a line of counts, with the anomalies that occurred and the total time, and, if
-    /// there were replies, a line of their times.
+    /// there were replies, a line of their times; with TLS, one line each for connects and handshakes.
     pub(super) fn summary(&self, total: Duration) -> impl fmt::Display {
-        let Self { sent, received, min_ms, max_ms, mean_ms, .. } = self;
-        let lost = 100.0 * count(sent - received) / count((*sent).max(1));
+        let (sent, received) = (self.sent, self.times.count);
+        let lost = 100.0 * count(sent - received) / count(sent.max(1));
         let lost = format!("{lost:.4}");
         let lost = lost.trim_end_matches('0').trim_end_matches('.');
         let mut text = format!("{sent} sent, {received} received, {lost}% lost, ");
@@ -93,12 +123,13 @@ impl Statistics {
             }
         }
         let _ = write!(text, "time {} ms", total.as_millis());
-        if *received > 0 {
-            let stddev = (self.squares / count(*received)).sqrt();
-            let _ = write!(
-                text,
-                "\nmin/avg/max/stddev = {min_ms:.3}/{mean_ms:.3}/{max_ms:.3}/{stddev:.3} ms"
-            );
+        if received > 0 {
+            let _ = write!(text, "\n{}", self.times);
+        }
+        for (name, times) in [("connect", &self.connects), ("handshake", &self.handshakes)] {
+            if times.count > 0 {
+                let _ = write!(text, "\n{name} {times}");
+            }
         }
         text
     }
@@ -128,6 +159,25 @@ mod tests {
             statistics.summary(Duration::from_secs(3)).to_string(),
             "3 sent, 2 received, 33.3333% lost, time 3000 ms\n\
              min/avg/max/stddev = 1.500/2.000/2.500/0.500 ms"
+        );
+    }
+
+    #[test]
+    fn connects_and_handshakes_are_apart_from_round_trips() {
+        let mut statistics = Statistics::default();
+        statistics.record_connection(Duration::from_millis(1), Duration::from_millis(5));
+        statistics.record_lost();
+        statistics.record_connection(Duration::from_millis(3), Duration::from_millis(5));
+        statistics.record(Duration::from_millis(2));
+        let summary = statistics.summary(Duration::from_secs(3)).to_string();
+        let lines: Vec<_> = summary.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "min/avg/max/stddev = 2.000/2.000/2.000/0.000 ms",
+                "connect min/avg/max/stddev = 1.000/2.000/3.000/1.000 ms",
+                "handshake min/avg/max/stddev = 5.000/5.000/5.000/0.000 ms",
+            ]
         );
     }
 

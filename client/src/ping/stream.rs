@@ -33,13 +33,17 @@ pub(super) struct StreamTransport<'p> {
     pub(super) interrupt: &'p Interrupt,
     /// `None` after a lost round trip: a late reply must not be taken for the next one.
     pub(super) stream: Option<Stream<'p>>,
+    /// Times of the last connect and its TLS handshake, until they are recorded.
+    pub(super) connection_times: Option<(Duration, Duration)>,
 }
 
 impl<'p> StreamTransport<'p> {
-    fn connect(&self) -> Result<Stream<'p>, Error> {
+    fn connect(&mut self) -> Result<Stream<'p>, Error> {
         let deadline = Deadline::after(self.target.timeout);
         let address = slice::from_ref(&self.address);
-        Ok(self.target.connect_to(address, deadline, Some(self.interrupt))?.0)
+        let connected = self.target.connect_to(address, deadline, Some(self.interrupt))?;
+        self.connection_times = connected.tls_times();
+        Ok(connected.stream)
     }
 }
 
@@ -73,6 +77,10 @@ impl Transport for StreamTransport<'_> {
             Ok(()) if fds[0].revents().is_empty() => Ok(()),
             _ => Err(net::Error::Interrupted.into()),
         }
+    }
+
+    fn take_connection_times(&mut self) -> Option<(Duration, Duration)> {
+        self.connection_times.take()
     }
 
     fn close(self) {

@@ -26,6 +26,11 @@ pub(super) trait Transport {
     /// Waits until the next round trip starts, or until Ctrl+C.
     fn wait(&mut self, until: Deadline, on_unexpected: OnUnexpected<'_>) -> Result<(), Error>;
 
+    /// Returns the times of a connect and of its TLS handshake that were made since the last call, if there are any.
+    fn take_connection_times(&mut self) -> Option<(Duration, Duration)> {
+        None
+    }
+
     /// Closes the path.
     fn close(self);
 }

@@ -45,8 +45,8 @@ pub struct Url {
 }
 
 /// The forms of a URL, for messages.
-pub const URL_FORMS: &str = "tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME; in a URL, an IPv6 HOST is in \
-     brackets, as in [::1] or [fe80::1%eth0]";
+pub const URL_FORMS: &str = "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME; in a \
+     URL, an IPv6 HOST is in brackets, as in [::1] or [fe80::1%eth0]";
 
 /// Error in a URL, with a message for its author.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -7,15 +7,21 @@
 //! | `peer` | a TCP client with exact expectations |
 //! | [`mock_server`] | servers whose replies a test defines |
 //! | `fault_server` | a TCP echo server with one fault |
+//! | `test_ca` | a CA, and the certificates that it issues |
+//! | `tls_server` | a TLS echo server, with one fault if the test needs it |
 //! | `udp_fault_server` | a UDP echo server with one fault |
 
 mod fault_server;
 pub mod mock_server;
 mod peer;
+mod test_ca;
+mod tls_server;
 mod udp_fault_server;
 
 pub use self::{
     fault_server::{Fault, FaultServer},
     peer::{Peer, assert_same_bytes},
+    test_ca::{Certificate, TestCa},
+    tls_server::{TlsFault, TlsServer, TlsServerConfig},
     udp_fault_server::{UdpFault, UdpFaultServer},
 };

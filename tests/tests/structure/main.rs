@@ -50,6 +50,7 @@ const CLIENT_ORDER: &[&[&str]] = &[
     &["echo"],
     &["net"],
     &["endpoint"],
+    &["tls"],
     &["stdio"],
 ];
 

@@ -27,8 +27,8 @@ fn the_definition_of_the_arguments_is_valid() {
 fn without_arguments_it_is_a_session_with_the_server_of_the_original() {
     let timeout = Duration::from_secs(5);
     let endpoint = Endpoint::Tcp(HostPort { host: "127.0.0.1".to_owned(), port: 65432 });
-    let target = Target { endpoint, timeout };
-    assert_eq!(config(&[]), Config { target, mode: Mode::Interactive });
+    let target = Target::new(endpoint, timeout);
+    assert_eq!(config(&[]), Config { target, tls: None, mode: Mode::Interactive });
 }
 
 #[test]
@@ -184,4 +184,40 @@ fn refuses_a_server_for_a_subcommand_that_needs_none() {
         let error = error(&["load", "merge", "x", flag, "1"]);
         assert!(error.contains("unexpected argument"), "{error}");
     }
+}
+
+#[test]
+fn options_of_tls_need_a_tls_server_and_one_way_to_trust_it() {
+    for (args, text) in [
+        (&["tcp://a", "--tls-ca", "x"][..], "'--tls-ca' needs a server with TLS"),
+        (&["a", "--insecure"], "'--insecure' needs a server with TLS"),
+        (&["ping", "udp://a", "--tls-name", "x"], "'--tls-name' needs a server with TLS"),
+        (
+            &["tls://a", "--tls-ca", "x", "--insecure"],
+            "'--tls-ca' cannot be used with '--insecure'",
+        ),
+        (&["tls://a", "--tls-key", "x"], "'--tls-key' needs '--tls-cert'"),
+        (
+            &["tls://a", "--tls-cert", "x", "ping", "--tls-cert", "y"],
+            "the argument '--tls-cert' is given before and after the subcommand",
+        ),
+        (&["ping", "--udp", "tls://a"], "'--udp' cannot be used with the URL 'tls://a:65432'"),
+        (&["tls://a", "7"], "the URL 'tls://a:65432' cannot be used with the port '7'"),
+        (&["--insecure", "load", "merge", "x"], "'--insecure' cannot be used with 'load merge'"),
+    ] {
+        let error = contradiction(args);
+        assert!(error.contains(text), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn the_name_of_a_tls_server_is_its_host_unless_given() {
+    for (args, name) in [
+        (&["tls://echo.example.com:7"][..], "echo.example.com"),
+        (&["tls://[fe80::1%lo]:7"], "fe80::1"),
+        (&["tls://10.0.0.1", "--tls-name", "a", "ping"], "a"),
+    ] {
+        assert_eq!(config(args).tls.unwrap().name, name);
+    }
+    assert_eq!(config(&["tcp://a"]).tls, None);
 }

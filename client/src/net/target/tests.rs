@@ -10,7 +10,7 @@ use std::{
 
 fn target(host: &str, port: u16) -> Target {
     let endpoint = Endpoint::Tcp(HostPort { host: host.to_owned(), port });
-    Target { endpoint, timeout: Duration::from_secs(5) }
+    Target::new(endpoint, Duration::from_secs(5))
 }
 
 /// Returns a port that was free a moment ago.
@@ -39,8 +39,8 @@ fn tries_the_addresses_in_turn() {
     let open = listener.local_addr().unwrap();
     let closed = SocketAddr::from(([127, 0, 0, 1], unused_port()));
     let several = [closed.into(), open.into()];
-    let (_, address) = target("several", 7).connect_to(&several, Deadline::NEVER, None).unwrap();
-    assert_eq!(address.as_socket(), Some(open));
+    let connected = target("several", 7).connect_to(&several, Deadline::NEVER, None).unwrap();
+    assert_eq!(connected.address.as_socket(), Some(open));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn gives_a_reason_for_each_of_several_addresses() {
 }
 
 fn unix(path: PathBuf) -> Target {
-    Target { endpoint: Endpoint::Unix(path), timeout: Duration::from_millis(50) }
+    Target::new(Endpoint::Unix(path), Duration::from_millis(50))
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn a_datagram_that_does_not_return_in_time_is_lost() {
     run.receive_number(1);
     assert_eq!(run.give_up(3), [Duration::ZERO, 2 * SECOND]);
     assert_eq!(run.expectation.in_flight(), 2);
-    assert_eq!(run.give_up(3), []);
+    assert!(run.give_up(3).is_empty());
     assert_eq!(run.receive_number(3), Arrival::Returned(returned(3)));
 }
 

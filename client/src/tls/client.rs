@@ -1,0 +1,180 @@
+//! Client of one server: the configuration that all of its connections share.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rustls::{
+    ClientConfig, RootCertStore, SignatureScheme,
+    client::{ResolvesClientCert, WebPkiServerVerifier},
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+    sign::{CertifiedKey, SingleCertAndKey},
+    version::{TLS12, TLS13},
+};
+
+use super::{
+    error::Unusable,
+    options::{TlsOptions, TrustOption},
+    trust::{Rule, Trust},
+};
+
+/// Client of one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) name: ServerName<'static>,
+    pub(super) trust: Arc<Trust>,
+    pub(super) identity: Arc<Identity>,
+}
+
+impl Client {
+    /// Reads the files that the options name, and the CAs of the system if they are needed.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used, the system has no CAs, or the name cannot be one of a server.
+    pub(crate) fn new(options: &TlsOptions) -> Result<Self, Unusable> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let name = ServerName::try_from(options.name.clone())
+            .map_err(|_| Unusable::Name(options.name.clone()))?;
+        let rule = match &options.trust {
+            TrustOption::System => {
+                Rule::Chain { verifier: verifier(system_cas()?, &provider)?, listed: Vec::new() }
+            }
+            TrustOption::Ca(file) => {
+                let listed = certificates(file)?;
+                Rule::Chain { verifier: verifier(cas(file, &listed)?, &provider)?, listed }
+            }
+            TrustOption::Pin(pin) => Rule::Pin(*pin),
+            TrustOption::Nothing => Rule::Any,
+        };
+        let key = options.identity.as_ref();
+        let key = key.map(|(chain, key)| certified_key(chain, key, &provider)).transpose()?;
+        let identity = Arc::new(Identity { key, was_wanted: AtomicBool::new(false) });
+        let trust = Arc::new(Trust::new(rule, Arc::clone(&provider)));
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(Unusable::Library)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::<Trust>::clone(&trust))
+            .with_client_cert_resolver(Arc::<Identity>::clone(&identity));
+        Ok(Self { config: Arc::new(config), name, trust, identity })
+    }
+}
+
+impl PartialEq for Client {
+    /// Two are equal if they share their configuration.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
+    }
+}
+
+/// Certificate of this client, which a server may want.
+#[derive(Debug)]
+pub(super) struct Identity {
+    key: Option<SingleCertAndKey>,
+    /// A server has asked for a certificate.
+    was_wanted: AtomicBool,
+}
+
+impl Identity {
+    /// Returns `true` if a server asked for a certificate.
+    pub(super) fn was_wanted(&self) -> bool {
+        self.was_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Returns `true` if there is a certificate.
+    pub(super) fn is_given(&self) -> bool {
+        self.key.is_some()
+    }
+}
+
+impl ResolvesClientCert for Identity {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.was_wanted.store(true, Ordering::Relaxed);
+        self.key.as_ref()?.resolve(issuers, schemes)
+    }
+
+    /// Always: without a certificate too, the request of a server must be seen.
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+fn verifier(
+    cas: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Unusable> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(cas), Arc::clone(provider))
+        .build()
+        .map_err(|error| Unusable::Library(rustls::Error::General(error.to_string())))
+}
+
+/// Returns the CAs of the system. Some that cannot be read are no failure: a server may need another.
+fn system_cas() -> Result<RootCertStore, Unusable> {
+    let mut cas = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (usable, _) = cas.add_parsable_certificates(found.certs);
+    if usable == 0 { Err(Unusable::NoSystemCas) } else { Ok(cas) }
+}
+
+fn cas(file: &Path, certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, Unusable> {
+    let mut cas = RootCertStore::empty();
+    for certificate in certificates {
+        cas.add(certificate.clone())
+            .map_err(|error| unusable(file, format!("it is no usable CA: {error}")))?;
+    }
+    Ok(cas)
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let pem = read(file)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(unusable(file, "it has no certificate in PEM form (-----BEGIN CERTIFICATE-----)"))
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(unusable(file, error.to_string())),
+    }
+}
+
+fn certified_key(
+    chain: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<SingleCertAndKey, Unusable> {
+    let certificates = certificates(chain)?;
+    let pem = read(key)?;
+    let is_encrypted = pem.windows(9).any(|window| window == b"ENCRYPTED");
+    let private = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+        let reason = if is_encrypted {
+            "the key is encrypted; write it without a passphrase: openssl pkey -in FILE"
+        } else {
+            "it has no private key in PEM form (-----BEGIN PRIVATE KEY-----)"
+        };
+        unusable(key, reason)
+    })?;
+    match CertifiedKey::from_der(certificates, private, provider) {
+        Ok(key) => Ok(key.into()),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(unusable(
+            key,
+            format!("the key does not belong to the certificate {}", chain.display()),
+        )),
+        Err(error) => Err(unusable(key, format!("the key cannot be used: {error}"))),
+    }
+}
+
+fn unusable(file: &Path, reason: impl Into<String>) -> Unusable {
+    Unusable::File { file: file.into(), reason: reason.into() }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Unusable> {
+    fs::read(file).map_err(|error| unusable(file, common::reason::reason(&error)))
+}

@@ -1,0 +1,208 @@
+//! Failures of TLS, in words, with advice.
+
+use std::{io, path::PathBuf};
+
+use common::escape::Quoted;
+
+use super::options::Fingerprint;
+
+/// Reason for which TLS cannot be used at all, before any connection.
+#[derive(Debug, thiserror::Error)]
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(dead_code, reason = "a build without TLS has no other failure")
+)]
+pub(crate) enum Unusable {
+    /// A file that an option names.
+    #[error("Could not use {}: {reason}", file.display())]
+    File {
+        /// Path of the file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system trusts no CA.
+    #[error(
+        "No trusted CAs were found on this system; install its package of CA certificates, or use --tls-ca FILE"
+    )]
+    NoSystemCas,
+    /// The name is neither a host name nor an address.
+    #[error("'{0}' cannot be the name of a TLS server; use --tls-name NAME")]
+    Name(String),
+    /// The program was built without TLS.
+    #[cfg_attr(feature = "tls", expect(dead_code, reason = "only a build without TLS fails so"))]
+    #[error("This program was built without TLS; build it with the feature 'tls'")]
+    NoTls,
+    /// The TLS library refused the configuration.
+    #[cfg(feature = "tls")]
+    #[error("Could not configure TLS: {0}")]
+    Library(rustls::Error),
+}
+
+/// Failure of one connection.
+///
+/// Its text continues a sentence, so it begins in lower case. [`Error::advice`] says what to do.
+#[derive(Debug, thiserror::Error)]
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(dead_code, reason = "a build without TLS makes no TLS connection")
+)]
+pub(crate) enum Error {
+    /// The server's certificate, or its chain, leads to no trusted CA.
+    #[error("its certificate is from an unknown issuer: {issuer}")]
+    UnknownIssuer {
+        /// Distinguished name of the CA.
+        issuer: String,
+        /// Fingerprint of the server's certificate.
+        fingerprint: Fingerprint,
+    },
+    /// The server's certificate names a trusted CA, which has not signed it: there is another CA of the same name.
+    #[error("its certificate is not signed by the trusted CA of the name {issuer}")]
+    WrongCa {
+        /// Distinguished name of the CA.
+        issuer: String,
+        /// Fingerprint of the server's certificate.
+        fingerprint: Fingerprint,
+    },
+    /// The server's certificate is its own issuer.
+    #[error("its certificate is self-signed: {subject}")]
+    SelfSigned {
+        /// Distinguished name.
+        subject: String,
+        /// Fingerprint of the certificate.
+        fingerprint: Fingerprint,
+    },
+    /// The certificate is for other names.
+    #[error("its certificate is not valid for '{expected}', only for {}", list(names))]
+    WrongName {
+        /// Name that was expected.
+        expected: String,
+        /// Names of the certificate.
+        names: Vec<String>,
+    },
+    /// The certificate has expired.
+    #[error("its certificate expired on {since}, {ago} ago")]
+    Expired {
+        /// End of its validity.
+        since: String,
+        /// Time since then.
+        ago: String,
+    },
+    /// The certificate is not valid yet.
+    #[error("its certificate is not valid before {from}, in {left}")]
+    NotYetValid {
+        /// Start of its validity.
+        from: String,
+        /// Time until then.
+        left: String,
+    },
+    /// The certificate is not the pinned one.
+    #[error("its certificate has the fingerprint {received}, and not the one of --tls-pin")]
+    WrongPin {
+        /// Fingerprint of the certificate.
+        received: Fingerprint,
+    },
+    /// The certificate is unacceptable for another reason.
+    #[error("its certificate is not acceptable: {0}")]
+    Certificate(String),
+    /// The server wants a certificate of this client.
+    #[error("it requires a client certificate")]
+    ClientCertificateWanted,
+    /// The server refused the certificate of this client.
+    #[error("it refused the client certificate with the alert '{0}'")]
+    ClientCertificateRefused(String),
+    /// Server and client have no version in common.
+    #[error("it supports neither TLS 1.2 nor TLS 1.3")]
+    Version,
+    /// The server answered in plain text.
+    #[error("it does not speak TLS: it answered with {}", Quoted(.0))]
+    PlainText(Vec<u8>),
+    /// The server returned the `ClientHello`, as an echo server without TLS does.
+    #[error("it does not speak TLS: it echoed the handshake")]
+    PlainEcho,
+    /// The connection ended during the handshake.
+    #[error("it closed the connection during the TLS handshake")]
+    Cut,
+    /// The connection ended without a `close_notify`.
+    #[error(
+        "it ended the connection without a TLS close_notify, so its last bytes may have been cut off"
+    )]
+    Truncated,
+    /// The server ended the session by an alert.
+    #[error("it sent the TLS alert '{0}'")]
+    Alert(String),
+    /// The server broke the protocol, or a record was damaged.
+    #[error("it broke the TLS protocol: {0}")]
+    Protocol(String),
+    /// The connection broke.
+    #[error("{}", common::reason::reason(.0))]
+    Io(io::Error),
+}
+
+impl Error {
+    /// Returns what the user can do about it.
+    pub(crate) fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::UnknownIssuer { fingerprint, .. } | Self::WrongCa { fingerprint, .. } => {
+                return Some(format!(
+                    "Trust its CA with --tls-ca FILE, or only this certificate with --tls-pin {fingerprint} if the server shows the same fingerprint."
+                ));
+            }
+            Self::SelfSigned { fingerprint, .. } => {
+                return Some(format!(
+                    "Trust it with --tls-pin {fingerprint} if the server shows the same fingerprint, or with --tls-ca FILE."
+                ));
+            }
+            Self::WrongName { .. } => {
+                "If it is the right server, name it as its certificate does: --tls-name NAME."
+            }
+            Self::Expired { .. } => {
+                "The server needs a new certificate. If it is valid, check the clock of this machine."
+            }
+            Self::NotYetValid { .. } => {
+                "Check the clock of this machine, and the certificate of the server."
+            }
+            Self::WrongPin { .. } => {
+                "The server has a new certificate, or another server answered. Compare the fingerprint with the server's."
+            }
+            Self::ClientCertificateWanted => "Use --tls-cert FILE and --tls-key FILE.",
+            Self::ClientCertificateRefused(_) => {
+                "Check that the server trusts its issuer, and that it has not expired."
+            }
+            Self::Version => "The server is too old for this client; upgrade it.",
+            Self::PlainText(_) | Self::PlainEcho => "Use tcp:// for a server without TLS.",
+            Self::Cut => "Make sure that the server speaks TLS on this port.",
+            Self::Certificate(_)
+            | Self::Truncated
+            | Self::Alert(_)
+            | Self::Protocol(_)
+            | Self::Io(_) => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+fn list(names: &[String]) -> String {
+    /// Some certificates have hundreds.
+    const SHOWN: usize = 10;
+    if names.is_empty() {
+        return "no name at all".to_owned();
+    }
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("'{name}'")).collect();
+    let more = names.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_with_many_names_is_shown_with_some() {
+        let all: Vec<_> = (0..12).map(|index| format!("n{index}")).collect();
+        assert_eq!(list(&all[..2]), "'n0', 'n1'");
+        assert!(list(&all).ends_with("'n9' and 2 more"));
+        assert_eq!(list(&[]), "no name at all");
+    }
+}

@@ -1,0 +1,155 @@
+//! From an error of rustls to one with words.
+
+use common::escape::Escaped;
+use rustls::{
+    AlertDescription as Alert, CertificateError as Refusal, Error as TlsError, HandshakeType,
+    InvalidMessage, PeerIncompatible, pki_types::UnixTime,
+};
+
+use super::{
+    certificate::{Certificate, distance, seconds, time_text},
+    client::Client,
+    error::Error,
+};
+
+/// What is known besides the error.
+pub(super) struct Evidence<'e> {
+    pub(super) client: &'e Client,
+    /// First bytes of the server.
+    pub(super) head: &'e [u8],
+    pub(super) is_handshaking: bool,
+}
+
+/// Returns the error in words.
+pub(super) fn explain(error: &TlsError, evidence: &Evidence<'_>) -> Error {
+    match error {
+        TlsError::InvalidCertificate(reason) => certificate(reason, evidence.client),
+        TlsError::AlertReceived(alert) => received_alert(*alert, evidence.client),
+        TlsError::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        )
+        | TlsError::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
+            if has_record(evidence.head) { Error::Version } else { plain_text(evidence.head) }
+        }
+        TlsError::InappropriateHandshakeMessage {
+            got_type: HandshakeType::ClientHello, ..
+        } => Error::PlainEcho,
+        TlsError::InvalidMessage(_) if evidence.is_handshaking && !has_record(evidence.head) => {
+            plain_text(evidence.head)
+        }
+        TlsError::DecryptError => Error::Protocol("a record was damaged".to_owned()),
+        error => Error::Protocol(Escaped(error.to_string().as_bytes()).to_string()),
+    }
+}
+
+fn plain_text(head: &[u8]) -> Error {
+    Error::PlainText(head.to_vec())
+}
+
+/// Returns whether the server began with a record of a handshake or an alert.
+fn has_record(head: &[u8]) -> bool {
+    matches!(head, [0x15 | 0x16, 3, ..])
+}
+
+/// Returns the error for a certificate that was refused.
+fn certificate(reason: &Refusal, client: &Client) -> Error {
+    let Some(refused) = client.trust.take_refused().and_then(|der| Certificate::read(&der)) else {
+        return Error::Certificate(reason.to_string());
+    };
+    let now = seconds(UnixTime::now());
+    match reason {
+        Refusal::UnknownIssuer if refused.is_self_signed() => {
+            Error::SelfSigned { subject: refused.subject, fingerprint: refused.fingerprint }
+        }
+        Refusal::UnknownIssuer => {
+            Error::UnknownIssuer { issuer: refused.issuer, fingerprint: refused.fingerprint }
+        }
+        Refusal::BadSignature => {
+            Error::WrongCa { issuer: refused.issuer, fingerprint: refused.fingerprint }
+        }
+        Refusal::NotValidForName | Refusal::NotValidForNameContext { .. } => {
+            Error::WrongName { expected: client.name.to_str().into_owned(), names: refused.names }
+        }
+        // The context may be that of a CA in the chain.
+        Refusal::ExpiredContext { not_after, .. } => expired(seconds(*not_after), now),
+        Refusal::Expired => expired(refused.not_after, now),
+        Refusal::NotValidYetContext { not_before, .. } => not_yet_valid(seconds(*not_before), now),
+        Refusal::NotValidYet => not_yet_valid(refused.not_before, now),
+        Refusal::ApplicationVerificationFailure if client.trust.pin().is_some() => {
+            Error::WrongPin { received: refused.fingerprint }
+        }
+        // webpki's text for a certificate that was made to be a CA, as `openssl req -x509` makes it.
+        reason if refused.is_self_signed() && reason.to_string().contains("CaUsedAsEndEntity") => {
+            Error::SelfSigned { subject: refused.subject, fingerprint: refused.fingerprint }
+        }
+        reason => Error::Certificate(reason.to_string()),
+    }
+}
+
+fn expired(not_after: i64, now: i64) -> Error {
+    Error::Expired { since: time_text(not_after), ago: distance(not_after, now) }
+}
+
+fn not_yet_valid(not_before: i64, now: i64) -> Error {
+    Error::NotYetValid { from: time_text(not_before), left: distance(now, not_before) }
+}
+
+/// Returns the error for a connection that ended during the handshake. A server that misses a certificate closes without
+/// reading what the client sends after it, and the reset that follows may discard its alert.
+pub(super) fn explain_cut(client: &Client) -> Error {
+    let (is_wanted, is_given) = (client.identity.was_wanted(), client.identity.is_given());
+    if is_wanted && !is_given { Error::ClientCertificateWanted } else { Error::Cut }
+}
+
+/// Returns the error for an alert of the server. Only TLS 1.3 has an alert for a missing certificate; before, a server
+/// that had asked for one refuses the handshake.
+fn received_alert(alert: Alert, client: &Client) -> Error {
+    let text = || snake_case(&format!("{alert:?}"));
+    let (is_wanted, is_given) = (client.identity.was_wanted(), client.identity.is_given());
+    match alert {
+        Alert::ProtocolVersion => Error::Version,
+        Alert::CertificateRequired => Error::ClientCertificateWanted,
+        Alert::HandshakeFailure | Alert::BadCertificate if is_wanted && !is_given => {
+            Error::ClientCertificateWanted
+        }
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::AccessDenied
+        | Alert::DecryptError
+            if is_wanted && is_given =>
+        {
+            Error::ClientCertificateRefused(text())
+        }
+        _ => Error::Alert(text()),
+    }
+}
+
+/// Returns the name of an alert as RFC 8446 writes it: `HandshakeFailure` is `handshake_failure`.
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && text.ends_with(|last: char| last.is_ascii_lowercase()) {
+            text.push('_');
+        }
+        // `UnknownCA`: an abbreviation is one word.
+        text.push(letter);
+    }
+    text.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_has_the_name_of_the_standard() {
+        assert_eq!(snake_case("HandshakeFailure"), "handshake_failure");
+        assert_eq!(snake_case("UnknownCA"), "unknown_ca");
+        assert_eq!(snake_case("BadCertificateHashValue"), "bad_certificate_hash_value");
+    }
+}

@@ -1,0 +1,34 @@
+//! TLS of a connection, without its socket: trust, the handshake, records, and the words for every failure.
+//!
+//! Owns everything that knows rustls. Must not know sockets, deadlines, nor what the bytes mean: a [`Session`] reads
+//! from and writes to what it is given, and never waits.
+//!
+//! Read [`session`](Session) first, then `trust.rs`, which decides whether a server is the right one.
+//!
+//! Without the feature `tls`, [`Client::new`] fails, and nothing else can be called.
+
+mod error;
+mod options;
+
+#[cfg(feature = "tls")]
+mod certificate;
+#[cfg(feature = "tls")]
+mod client;
+#[cfg(feature = "tls")]
+mod explain;
+#[cfg(feature = "tls")]
+mod session;
+#[cfg(feature = "tls")]
+mod summary;
+#[cfg(feature = "tls")]
+mod trust;
+
+#[cfg(not(feature = "tls"))]
+mod disabled;
+
+#[cfg(not(feature = "tls"))]
+pub(crate) use disabled::{Client, Session};
+pub(crate) use error::{Error, Unusable};
+pub(crate) use options::{Fingerprint, TlsOptions, TrustOption};
+#[cfg(feature = "tls")]
+pub(crate) use {client::Client, session::Session};
