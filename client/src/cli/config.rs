@@ -65,9 +65,9 @@ enum Contradiction {
     /// UDP for a session.
     #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
     SessionOverUdp(Endpoint),
-    /// TLS for a load.
-    #[error("'load' does not support TLS: use tcp://HOST:PORT")]
-    LoadOverTls,
+    /// An option of TLS for a load without it.
+    #[error("'--tls-resume' needs a server with TLS: name it as tls://HOST:PORT")]
+    ResumeWithoutTls,
     /// The server is named in contradictory ways.
     #[error(transparent)]
     Endpoint(#[from] select::Error),
@@ -100,9 +100,18 @@ impl Config {
             },
             None => (ServerArgs::default(), false),
         };
+        let tls_resume = match &args.command {
+            Some(Command::Load(load)) => load.load.tls_resume,
+            _ => None,
+        };
         let server = args.server.and(server)?;
         let (timeout, is_verbose) = (server.timeout(), server.verbose);
-        let Server { endpoint, tls } = server.server(is_udp)?;
+        let Server { endpoint, mut tls } = server.server(is_udp)?;
+        match (&mut tls, tls_resume) {
+            (Some(tls), Some(is_resuming)) => tls.is_resuming = is_resuming,
+            (None, Some(_)) => return Err(Contradiction::ResumeWithoutTls),
+            (_, None) => {}
+        }
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
             Some(command) if !messages.is_empty() => {
@@ -125,9 +134,6 @@ impl Config {
                 Mode::Load(job) => job.check_udp()?,
                 Mode::LoadWorker | Mode::Completions(_) | Mode::ManPages(_) => {}
             }
-        }
-        if tls.is_some() && matches!(mode, Mode::Load(_)) {
-            return Err(Contradiction::LoadOverTls);
         }
         let target = Target { is_verbose, ..Target::new(endpoint, timeout) };
         Ok(Self { target, tls, mode })

@@ -103,7 +103,7 @@ impl TlsArgs {
         let host =
             split_zone(host).map_or_else(|| host.to_owned(), |(address, _)| address.to_string());
         let name = self.tls_name.unwrap_or(host);
-        Ok(TlsOptions { name, trust, identity })
+        Ok(TlsOptions { name, trust, identity, is_resuming: true })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     report::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
-        document::{ClientCpu, Pacing, Report, VERSION},
+        document::{ClientCpu, Pacing, Report, TlsFigures, VERSION},
         load_spec::LoadSpec,
         verdict::Verdict,
     },
@@ -61,6 +61,11 @@ pub(super) fn build_report(
         connects: Some(stats.connects),
         latency: stats.latency.into(),
         connect: datagrams.is_none().then(|| Distribution::from(stats.connect)),
+        tls: target.tls.as_ref().map(|_| TlsFigures {
+            handshake: stats.handshake.into(),
+            resumed: stats.resumed,
+            truncated: stats.truncated,
+        }),
         lag: is_open.then(|| Distribution::from(stats.lag)),
         datagrams,
         errors: Some(stats.errors),

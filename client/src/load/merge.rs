@@ -19,7 +19,7 @@ use super::{
     report::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
-        document::{ClientCpu, Part, Report, VERSION},
+        document::{ClientCpu, Part, Report, TlsFigures, VERSION},
         files::STANDARD,
         hlog::{self, Log},
         verdict::Verdict,
@@ -117,6 +117,7 @@ fn report_of_log(log: Log) -> Report {
         connects: None,
         latency: log.latency.into(),
         connect: log.connect.map(Distribution::from),
+        tls: None,
         lag: log.lag.map(Distribution::from),
         datagrams: None,
         errors: None,
@@ -163,6 +164,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         connects: sum(all().map(|report| report.connects)),
         latency: latency.into(),
         connect: merge_distributions(all().map(|report| report.connect.as_ref())),
+        tls: sum_tls(all().map(|report| report.tls.as_ref())),
         lag: merge_distributions(all().map(|report| report.lag.as_ref())),
         datagrams: sum_datagrams(all().map(|report| report.datagrams)),
         errors: sum_errors(all().map(|report| report.errors.as_ref())),
@@ -245,6 +247,17 @@ fn sum_datagrams(mut all: impl Iterator<Item = Option<DatagramCounts>>) -> Optio
             ..sum
         })
     })
+}
+
+fn sum_tls<'t>(all: impl Iterator<Item = Option<&'t TlsFigures>>) -> Option<TlsFigures> {
+    let (mut handshake, mut resumed, mut truncated) = (Histogram::default(), 0, 0);
+    for tls in all {
+        let tls = tls?;
+        handshake.merge(&tls.handshake.histogram);
+        resumed += tls.resumed;
+        truncated += tls.truncated;
+    }
+    Some(TlsFigures { handshake: handshake.into(), resumed, truncated })
 }
 
 fn sum_cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu> {

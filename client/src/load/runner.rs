@@ -73,8 +73,11 @@ impl<'s> Runner<'s> {
             (Endpoint::Unix(_) | Endpoint::Abstract(_), _) => {
                 (target.endpoint.socket_name().map(Server::Unix), None)
             }
-            (Endpoint::Tcp(_), [one]) => (one.as_socket().map(Server::Tcp), None),
-            // Of several addresses, the load uses the first that answers.
+            (Endpoint::Tcp(_), [one]) if target.tls.is_none() => {
+                (one.as_socket().map(Server::Tcp), None)
+            }
+            // Of several addresses, the load uses the first that answers. A server with TLS is checked before the
+            // start, since only one error can be shown.
             (Endpoint::Tcp(_), several) => {
                 let connected = target.connect_to(several, deadline, Some(interrupt))?;
                 (connected.address.as_socket().map(Server::Tcp), None)
@@ -98,9 +101,8 @@ impl<'s> Runner<'s> {
     /// The load did not start, or was interrupted twice. Later failures are in the report.
     pub(super) fn run(&self, plan: &Plan, mut progress: Progress) -> Result<Report, Error> {
         let sources = self.sources(plan)?;
-        let worker = |process| {
-            plan.worker_config(process, self.server.clone(), &sources, self.target.timeout)
-        };
+        let worker =
+            |process| plan.worker_config(process, self.server.clone(), &sources, self.target);
         fs::metadata(PROGRAM).map_err(Error::Program)?;
         let config = PoolConfig {
             command: &|| {

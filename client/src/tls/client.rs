@@ -11,7 +11,7 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme,
-    client::{ResolvesClientCert, WebPkiServerVerifier},
+    client::{ResolvesClientCert, Resumption, WebPkiServerVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
     sign::{CertifiedKey, SingleCertAndKey},
@@ -27,6 +27,7 @@ use super::{
 /// Client of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
+    options: Arc<TlsOptions>,
     pub(super) config: Arc<ClientConfig>,
     pub(super) name: ServerName<'static>,
     pub(super) trust: Arc<Trust>,
@@ -58,13 +59,22 @@ impl Client {
         let key = key.map(|(chain, key)| certified_key(chain, key, &provider)).transpose()?;
         let identity = Arc::new(Identity { key, was_wanted: AtomicBool::new(false) });
         let trust = Arc::new(Trust::new(rule, Arc::clone(&provider)));
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(Unusable::Library)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::<Trust>::clone(&trust))
             .with_client_cert_resolver(Arc::<Identity>::clone(&identity));
-        Ok(Self { config: Arc::new(config), name, trust, identity })
+        if !options.is_resuming {
+            config.resumption = Resumption::disabled();
+        }
+        let (options, config) = (Arc::new(options.clone()), Arc::new(config));
+        Ok(Self { options, config, name, trust, identity })
+    }
+
+    /// Returns the options that it was made from.
+    pub(crate) fn options(&self) -> &TlsOptions {
+        &self.options
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct TlsOptions {
     pub(crate) trust: TrustOption,
     /// Certificate chain and private key of this client, as PEM files.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    /// A connection may resume the session of an earlier one, which saves most of the handshake.
+    pub(crate) is_resuming: bool,
 }
 
 /// What makes a server trustworthy.

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use rustls::ClientConnection;
+use rustls::{ClientConnection, HandshakeKind};
 
 use super::{
     client::Client,
@@ -204,6 +204,11 @@ impl Session {
     /// Returns `true` if the `close_notify` was queued.
     pub(crate) fn has_sent_end(&self) -> bool {
         self.has_sent_end
+    }
+
+    /// Returns `true` if the handshake resumed an earlier session.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// Returns what was negotiated, and the chain of the server, one line each.

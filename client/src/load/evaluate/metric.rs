@@ -25,6 +25,10 @@ pub(crate) enum Metric {
     Errors(Option<ErrorKind>),
     /// Connections made.
     Connects,
+    /// TLS handshakes that resumed an earlier session.
+    Resumed,
+    /// Connections that ended without a `close_notify` of TLS.
+    Truncated,
     /// Measured time.
     Seconds,
     /// Messages per second.
@@ -63,6 +67,8 @@ pub(crate) enum Subject {
     Latency,
     /// Time that connections took to be made.
     Connect,
+    /// Time of TLS handshakes.
+    Handshake,
     /// Delay of the client behind its schedule.
     Lag,
 }
@@ -103,7 +109,7 @@ impl Metric {
 }
 
 /// Names of the metrics that are not times.
-const NUMBERS: [(&str, Metric); 17] = [
+const NUMBERS: [(&str, Metric); 19] = [
     ("messages", Metric::Messages),
     ("lost", Metric::Lost),
     ("bytes-lost", Metric::BytesLost),
@@ -111,6 +117,8 @@ const NUMBERS: [(&str, Metric); 17] = [
     ("resent", Metric::Resent),
     ("errors", Metric::Errors(None)),
     ("connects", Metric::Connects),
+    ("resumed", Metric::Resumed),
+    ("truncated", Metric::Truncated),
     ("seconds", Metric::Seconds),
     ("rate", Metric::Rate),
     ("bytes/s", Metric::BytesPerSecond),
@@ -143,6 +151,7 @@ impl fmt::Display for Subject {
         f.write_str(match self {
             Self::Latency => "",
             Self::Connect => "connect.",
+            Self::Handshake => "handshake.",
             Self::Lag => "lag.",
         })
     }
@@ -172,6 +181,7 @@ impl FromStr for Metric {
         }
         let (subject, name) = match typed.split_once('.') {
             Some(("connect", name)) => (Subject::Connect, name),
+            Some(("handshake", name)) => (Subject::Handshake, name),
             Some(("lag", name)) => (Subject::Lag, name),
             _ => (Subject::Latency, typed),
         };
@@ -184,8 +194,8 @@ impl FromStr for Metric {
         statistic.map(|statistic| Self::Time(subject, statistic)).ok_or_else(|| {
             format!(
                 "unknown metric '{typed}'; known are p50 p90 p99 p99.9 (any percentile) min mean max, each also \
-                 after connect. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
-                 seconds rate bytes/s; over UDP also sent late reordered duplicates corrupt unrecognized dropped"
+                 after connect. handshake. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
+                 seconds rate bytes/s; over TLS also resumed truncated; over UDP also sent late reordered duplicates corrupt unrecognized dropped"
             )
         })
     }

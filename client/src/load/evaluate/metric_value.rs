@@ -16,6 +16,7 @@ impl Metric {
                 let distribution = match subject {
                     Subject::Latency => Some(&report.latency),
                     Subject::Connect => report.connect.as_ref(),
+                    Subject::Handshake => report.tls.as_ref().map(|tls| &tls.handshake),
                     Subject::Lag => report.lag.as_ref(),
                 };
                 statistic.value(&distribution?.histogram)
@@ -30,6 +31,8 @@ impl Metric {
                 errors.map(|errors| errors.get(kind).copied().map_or(0.0, count))
             }
             Self::Connects => report.connects.map(count),
+            Self::Resumed => report.tls.as_ref().map(|tls| count(tls.resumed)),
+            Self::Truncated => report.tls.as_ref().map(|tls| count(tls.truncated)),
             Self::Seconds => Some(report.seconds),
             Self::Rate => Some(report.rate),
             Self::BytesPerSecond => report.bytes_per_second,

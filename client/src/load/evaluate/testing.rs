@@ -51,6 +51,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         connects: Some(10),
         latency: latency.into(),
         connect: Some(Histogram::default().into()),
+        tls: None,
         lag: Some(Histogram::default().into()),
         datagrams: None,
         errors: Some(BTreeMap::new()),

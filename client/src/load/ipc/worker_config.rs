@@ -8,11 +8,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::tls::TlsOptions;
+
 /// Work of one worker process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct WorkerConfig {
     /// Server to connect to.
     pub(crate) server: Server,
+    /// Options of TLS, over a stream.
+    pub(crate) tls: Option<TlsOptions>,
     /// Local addresses to connect from, in turn; if empty, the system chooses.
     pub(crate) sources: Vec<IpAddr>,
     /// Index of this process, from 0.

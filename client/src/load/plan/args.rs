@@ -113,6 +113,11 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) expect_restart: bool,
 
+    /// Whether a TLS connection may resume the session of an earlier one: 'off' makes each handshake a full one
+    /// [default: on]
+    #[arg(long, value_name = "on|off", value_parser = switch)]
+    pub(crate) tls_resume: Option<bool>,
+
     /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate:
     /// 500ms]
     ///
@@ -159,6 +164,14 @@ pub(crate) struct ReportArgs {
     pub(crate) quiet: bool,
 }
 
+fn switch(typed: &str) -> Result<bool, &'static str> {
+    match typed {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("expected 'on' or 'off'"),
+    }
+}
+
 fn rate(typed: &str) -> Result<f64, String> {
     match typed.parse() {
         Ok(rate) if 0.0 < rate && rate <= 1e9 => Ok(rate),
@@ -178,8 +191,9 @@ Examples:
 
 Metrics of EXPR:
   p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
+  handshake.p99 resumed truncated                      over TLS: handshakes, ends without close_notify
   messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
-  bytes-lost drains resent                             wrong-bytes unreachable
+  bytes-lost drains resent                             wrong-bytes tls truncated unreachable
   sent late reordered duplicates corrupt unrecognized  over UDP; dropped: by the client's system
   lost<1%, late<1% and so on are shares of the messages that were sent
   Operators are < <= > >= = !=. Times need a unit: ns us ms s m.

@@ -14,13 +14,16 @@ use super::{
     report_config::{self, ReportConfig},
     size_range::SizeRange,
 };
-use crate::load::{
-    evaluate::assertion::Assertion,
-    ipc::worker_config::{Pace, Server, Stop, WorkerConfig},
-    worker::{
-        io::context::CHUNK,
-        payload::block::{MAX_CONNECTIONS, NAME_LEN},
+use crate::{
+    load::{
+        evaluate::assertion::Assertion,
+        ipc::worker_config::{Pace, Server, Stop, WorkerConfig},
+        worker::{
+            io::context::CHUNK,
+            payload::block::{MAX_CONNECTIONS, NAME_LEN},
+        },
     },
+    net::target::Target,
 };
 
 /// Measured time of a load, unless given.
@@ -219,10 +222,11 @@ impl Plan {
         process: u32,
         server: Server,
         sources: &[IpAddr],
-        timeout: Duration,
+        target: &Target,
     ) -> WorkerConfig {
         WorkerConfig {
             server,
+            tls: target.tls.as_ref().map(|tls| tls.options().clone()),
             sources: sources.to_vec(),
             process,
             processes: self.processes,
@@ -235,7 +239,7 @@ impl Plan {
             warmup: self.warmup,
             churn: self.churn,
             expect_restart: self.expect_restart,
-            timeout,
+            timeout: target.timeout,
         }
     }
 }

@@ -67,6 +67,9 @@ pub(crate) struct Report {
     pub(crate) latency: Distribution,
     /// Time that connections took to be made.
     pub(crate) connect: Option<Distribution>,
+    /// TLS of the connections; absent without TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsFigures>,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     pub(crate) lag: Option<Distribution>,
     /// Counts of a load over UDP.
@@ -98,6 +101,17 @@ pub(crate) enum Pacing {
     ClosedLoop,
     /// A message was sent when it was due.
     OpenLoop,
+}
+
+/// TLS of the connections of a load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct TlsFigures {
+    /// Time that handshakes took, after the connect.
+    pub(crate) handshake: Distribution,
+    /// Handshakes that resumed an earlier session.
+    pub(crate) resumed: u64,
+    /// Connections that the server ended without a `close_notify`.
+    pub(crate) truncated: u64,
 }
 
 /// CPU usage of the client in the measured time.

@@ -121,6 +121,17 @@ fn figures(report: &Report) -> Table {
         ("measured", format!("{:.2} s", report.seconds)),
         (connects, or_unknown(report.connects, count)),
     ]);
+    if let Some(tls) = &report.tls {
+        let handshakes = tls.handshake.count;
+        rows.push((
+            "TLS handshakes",
+            format!("{}, {} resumed", count(handshakes), count(tls.resumed)),
+        ));
+        if tls.truncated > 0 {
+            let connections = plural(tls.truncated, "connection");
+            rows.push(("truncated", format!("{connections} ended without close_notify")));
+        }
+    }
     if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
         rows.extend(restarts(report));
     }
@@ -189,6 +200,7 @@ fn percentiles(report: &Report) -> Table {
     let rows = [
         ("latency", Some(&report.latency)),
         ("connect", report.connect.as_ref()),
+        ("handshake", report.tls.as_ref().map(|tls| &tls.handshake)),
         ("schedule lag", report.lag.as_ref()),
     ];
     for (name, distribution) in rows {

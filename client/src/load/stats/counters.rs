@@ -31,6 +31,10 @@ pub(crate) struct Stats {
     pub(crate) bytes_checked: u64,
     /// Connections made; over UDP, sockets.
     pub(crate) connects: u64,
+    /// TLS handshakes that resumed an earlier session.
+    pub(crate) resumed: u64,
+    /// Connections that the server ended without a `close_notify` of TLS.
+    pub(crate) truncated: u64,
     /// Counters of a load over UDP.
     #[serde(skip_serializing_if = "DatagramStats::is_empty")]
     pub(crate) datagrams: DatagramStats,
@@ -45,6 +49,9 @@ pub(crate) struct Stats {
     /// Time that connections took to be made.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub(crate) connect: Histogram,
+    /// Time that TLS handshakes took, after the connect.
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
+    pub(crate) handshake: Histogram,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub(crate) lag: Histogram,
@@ -119,6 +126,8 @@ impl Stats {
         self.bytes_sent += other.bytes_sent;
         self.bytes_checked += other.bytes_checked;
         self.connects += other.connects;
+        self.resumed += other.resumed;
+        self.truncated += other.truncated;
         self.datagrams.merge(&other.datagrams);
         for (kind, count) in &other.errors {
             *self.errors.entry(*kind).or_default() += count;
@@ -127,6 +136,7 @@ impl Stats {
         self.faults.extend(other.faults.iter().take(room).cloned());
         self.latency.merge(&other.latency);
         self.connect.merge(&other.connect);
+        self.handshake.merge(&other.handshake);
         self.lag.merge(&other.lag);
     }
 }

@@ -21,18 +21,24 @@ pub(crate) enum ErrorKind {
     Timeout,
     /// The bytes that returned differ from those sent.
     WrongBytes,
+    /// The TLS handshake failed, or the peer broke the protocol.
+    Tls,
+    /// The peer ended the stream without a `close_notify` of TLS before all bytes had returned.
+    Truncated,
     /// Datagrams are not delivered: no process listens, or there is no route (ICMP, RFC 792).
     Unreachable,
 }
 
 impl ErrorKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Connect,
         Self::Reset,
         Self::Closed,
         Self::Timeout,
         Self::WrongBytes,
+        Self::Tls,
+        Self::Truncated,
         Self::Unreachable,
     ];
 }
@@ -46,6 +52,8 @@ impl fmt::Display for ErrorKind {
             Self::Closed => "closed",
             Self::Timeout => "timeout",
             Self::WrongBytes => "wrong-bytes",
+            Self::Tls => "tls",
+            Self::Truncated => "truncated",
             Self::Unreachable => "unreachable",
         })
     }

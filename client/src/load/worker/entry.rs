@@ -12,7 +12,12 @@ use rustix::{
     thread::set_name,
 };
 
-use super::{connection::Connection, event_loop::EventLoop, udp::UdpSocket};
+use super::{
+    connection::Connection,
+    event_loop::EventLoop,
+    io::wire::{PlainWire, TlsWire},
+    udp::UdpSocket,
+};
 use crate::load::ipc::worker_config::{Server, WorkerConfig};
 
 /// Reads its configuration from standard input, runs the load, and reports to standard output.
@@ -32,8 +37,11 @@ pub(crate) fn run() -> io::Result<()> {
     let messages = io::stdout().lock();
     match config.server {
         Server::Udp(_) => EventLoop::<UdpSocket, _>::new(&config, commands, messages)?.run(),
+        Server::Tcp(_) | Server::Unix(_) if config.tls.is_some() => {
+            EventLoop::<Connection<TlsWire>, _>::new(&config, commands, messages)?.run()
+        }
         Server::Tcp(_) | Server::Unix(_) => {
-            EventLoop::<Connection, _>::new(&config, commands, messages)?.run()
+            EventLoop::<Connection<PlainWire>, _>::new(&config, commands, messages)?.run()
         }
     }
 }

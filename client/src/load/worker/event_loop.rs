@@ -66,7 +66,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         let commands = Commands::new(commands);
         registry.register(&mut SourceFd(&commands.as_raw_fd()), COMMANDS, Interest::READABLE)?;
         let timer = Timer::register(registry, TIMER)?;
-        let context = Context::new(config, registry.try_clone()?);
+        let context = Context::new(config, registry.try_clone()?)?;
         let channels: Vec<_> =
             (0..config.connections).map(|index| C::new(&context, index)).collect();
         Ok(Self {

@@ -68,6 +68,7 @@ impl Pair {
             name: "localhost".to_owned(),
             trust: TrustOption::Nothing,
             identity: None,
+            is_resuming: true,
         };
         let client = Client::new(&options).unwrap();
         let wire = Wire {

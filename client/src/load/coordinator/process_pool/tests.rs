@@ -14,6 +14,7 @@ use crate::load::{
 fn config(process: u32) -> WorkerConfig {
     WorkerConfig {
         server: Server::Tcp(SocketAddr::from(([127, 0, 0, 1], 9))),
+        tls: None,
         sources: Vec::new(),
         process,
         processes: 2,

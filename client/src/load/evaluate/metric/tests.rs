@@ -36,5 +36,5 @@ fn refuses_an_unknown_name_and_lists_the_known_ones() {
         assert!(error.contains("p99.9") && error.contains("bytes/s"), "{error}");
     }
     let error = "errors.oops".parse::<Metric>().unwrap_err();
-    assert!(error.contains("connect reset closed timeout wrong-bytes unreachable"), "{error}");
+    assert!(error.contains("connect reset closed timeout wrong-bytes tls truncated"), "{error}");
 }

@@ -7,7 +7,7 @@ use mio::event::Event;
 use super::state::{Connection, State};
 use crate::load::{
     stats::error_kind::ErrorKind,
-    worker::io::{channel::Channel, context::Context},
+    worker::io::{channel::Channel, context::Context, wire::Wire},
 };
 
 /// Limit for more bytes to arrive after a wrong one.
@@ -16,7 +16,7 @@ const EVIDENCE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Limit for the server's end of stream after ours. A server that never closes is still an echo server.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-impl Channel for Connection {
+impl<W: Wire> Channel for Connection<W> {
     fn new(context: &Context<'_>, index: u32) -> Self {
         Self::create(context, index)
     }

@@ -1,17 +1,14 @@
 //! End of a connection: by this side, or by the server.
 
-use std::{
-    io::{self, ErrorKind as Io},
-    net::Shutdown,
-};
+use std::io::{self, ErrorKind as Io};
 
 use super::state::{Connection, State};
 use crate::load::{
     stats::error_kind::ErrorKind,
-    worker::io::{context::Context, socket::receive},
+    worker::io::{context::Context, wire::Wire},
 };
 
-impl Connection {
+impl<W: Wire> Connection<W> {
     /// Handles the end of the stream. It is no failure if nothing is in flight and nothing is left to send.
     /// `sent` is the result of the last send: a failed one may have consumed the error that tells a reset
     /// from an end.
@@ -35,6 +32,27 @@ impl Connection {
         }
     }
 
+    /// Handles a failed receive. An end of the stream without a `close_notify` is like one with it, if nothing was in
+    /// flight and nothing is left to send.
+    pub(super) fn handle_failure(
+        &mut self,
+        context: &mut Context<'_>,
+        error: &io::Error,
+    ) -> Result<(), ErrorKind> {
+        match error.kind() {
+            Io::UnexpectedEof => {
+                self.close_if_idle(context)?;
+                if !matches!(self.state, State::Open(_)) {
+                    return Ok(());
+                }
+                context.stats.truncated += 1;
+                Err(ErrorKind::Truncated)
+            }
+            Io::InvalidData => Err(ErrorKind::Tls),
+            _ => Err(ErrorKind::Reset),
+        }
+    }
+
     /// Closes the connection if nothing is in flight, and either nothing is left to send or its churn limit
     /// is reached.
     pub(super) fn close_if_idle(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
@@ -47,10 +65,9 @@ impl Connection {
     }
 
     fn close(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
-        if let State::Open(socket) = self.take_state() {
-            // If the connection is lost, the next read returns the reason.
-            let _ = socket.shutdown(Shutdown::Write);
-            self.state = State::Closing(socket);
+        if let State::Open(mut wire) = self.take_state() {
+            wire.half_close();
+            self.state = State::Closing(wire);
             self.last_activity = context.now();
         }
         self.await_end(context)
@@ -58,18 +75,22 @@ impl Connection {
 
     /// Receives until the server's end of stream. A byte before it is an error.
     pub(super) fn await_end(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
-        while let State::Closing(socket) = &mut self.state {
-            match receive(socket, &mut context.received) {
+        while let State::Closing(wire) = &mut self.state {
+            match wire.receive(&mut context.received) {
                 Ok(read @ 1..) => {
                     let extra = context.received[..read].to_vec();
-                    if let State::Closing(socket) = self.take_state() {
-                        self.state = State::Diagnosing(socket, extra);
+                    if let State::Closing(wire) = self.take_state() {
+                        self.state = State::Diagnosing(wire, extra);
                     }
                 }
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
                 // Every byte has returned, so a failure of the connection has no effect.
-                Ok(0) | Err(_) => return self.finish_or_replace(context),
+                Ok(0) => return self.finish_or_replace(context),
+                Err(error) => {
+                    context.stats.truncated += u64::from(error.kind() == Io::UnexpectedEof);
+                    return self.finish_or_replace(context);
+                }
             }
         }
         self.collect_evidence(context)

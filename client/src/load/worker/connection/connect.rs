@@ -8,24 +8,47 @@ use super::state::{Connection, State};
 use crate::load::{
     ipc::worker_config::Server,
     stats::error_kind::ErrorKind,
-    worker::io::{context::Context, socket::connect},
+    worker::io::{context::Context, socket::connect, wire::Wire},
 };
 
-impl Connection {
+impl<W: Wire> Connection<W> {
     pub(super) fn start_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let socket = connect(&context.config.server, self.source)?;
         context.register(&socket, self.token)?;
-        self.state = State::Connecting(socket);
+        self.state = State::Connecting(W::new(context, socket)?);
+        self.connected_at = None;
         self.last_activity = context.now();
         self.has_pending_end = false;
         Ok(())
     }
 
-    /// Opens the connection, if it is connecting and the socket is ready.
+    /// Opens the connection, if it is connecting, the socket is ready and the handshake complete.
     pub(super) fn complete_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let State::Connecting(socket) = &self.state else {
+        self.check_connected(context)?;
+        let Some(connected_at) = self.connected_at else { return Ok(()) };
+        let State::Connecting(wire) = &mut self.state else { return Ok(()) };
+        if !wire.complete_handshake()? {
             return Ok(());
-        };
+        }
+        context.stats.connects += 1;
+        if let Some(is_resumed) = wire.is_resumed() {
+            context.stats.handshake.record(context.now().saturating_sub(connected_at));
+            context.stats.resumed += u64::from(is_resumed);
+        }
+        if let State::Connecting(wire) = self.take_state() {
+            self.state = State::Open(wire);
+        }
+        self.lines_at_connect = self.expectation.returned_lines();
+        Ok(())
+    }
+
+    /// Finds out whether the socket is connected.
+    fn check_connected(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let State::Connecting(wire) = &self.state else { return Ok(()) };
+        if self.connected_at.is_some() {
+            return Ok(());
+        }
+        let socket = wire.socket();
         if let Some(error) = socket.take_error()? {
             return Err(error);
         }
@@ -37,12 +60,9 @@ impl Connection {
         if let Server::Tcp(_) = context.config.server {
             socket.set_tcp_nodelay(true)?;
         }
-        context.stats.connects += 1;
-        context.stats.connect.record(context.now().saturating_sub(self.last_activity));
-        if let State::Connecting(socket) = self.take_state() {
-            self.state = State::Open(socket);
-        }
-        self.lines_at_connect = self.expectation.returned_lines();
+        let now = context.now();
+        context.stats.connect.record(now.saturating_sub(self.last_activity));
+        self.connected_at = Some(now);
         Ok(())
     }
 
@@ -75,7 +95,8 @@ impl Connection {
         error: &io::Error,
     ) -> Result<(), ErrorKind> {
         if !context.config.expect_restart && error.kind() != Io::WouldBlock {
-            return Err(ErrorKind::Connect);
+            let is_tls = matches!(error.kind(), Io::InvalidData | Io::UnexpectedEof);
+            return Err(if is_tls { ErrorKind::Tls } else { ErrorKind::Connect });
         }
         self.drained_at.get_or_insert(context.now());
         self.state = State::Disconnected;

@@ -7,19 +7,19 @@ use crate::load::{
     stats::error_kind::ErrorKind,
     worker::{
         diagnose::explain::{evidence_len, explain},
-        io::{context::Context, socket::receive},
+        io::{context::Context, wire::Wire},
     },
 };
 
-impl Connection {
+impl<W: Wire> Connection<W> {
     /// Collects the bytes after a wrong one, until they suffice for the diagnosis.
     pub(super) fn collect_evidence(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
-        let State::Diagnosing(socket, evidence) = &mut self.state else {
+        let State::Diagnosing(wire, evidence) = &mut self.state else {
             return Ok(());
         };
         let enough = evidence_len(context.config.max_size);
         while evidence.len() < enough {
-            match receive(socket, &mut context.received) {
+            match wire.receive(&mut context.received) {
                 Ok(0) => return Err(ErrorKind::WrongBytes),
                 Ok(read) => {
                     evidence.extend_from_slice(&context.received[..read]);

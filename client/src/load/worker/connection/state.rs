@@ -2,19 +2,17 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use mio::Token;
-use socket2::Socket;
-
 use super::expectation::Expectation;
 use crate::load::worker::io::context::Context;
+use mio::Token;
 
 /// Connection of a load.
 #[derive(Debug)]
-pub(in crate::load::worker) struct Connection {
+pub(in crate::load::worker) struct Connection<W> {
     pub(super) token: Token,
     /// Local address; `None` leaves the choice to the system.
     pub(super) source: Option<IpAddr>,
-    pub(super) state: State,
+    pub(super) state: State<W>,
     pub(super) expectation: Expectation,
     /// Number of messages that have become due (open loop).
     pub(super) due: u64,
@@ -25,6 +23,8 @@ pub(in crate::load::worker) struct Connection {
     /// Time at which the present socket was connected, unless it is the first: messages that were due
     /// before could not be sent, which is no lag of the client.
     pub(super) reconnected_at: Duration,
+    /// Time at which the present socket was connected, before its TLS handshake.
+    pub(super) connected_at: Option<Duration>,
     /// Time at which the server ended the previous connection, until bytes return.
     pub(super) drained_at: Option<Duration>,
     /// Time at which bytes last moved, or at which the present wait started.
@@ -37,22 +37,22 @@ pub(in crate::load::worker) struct Connection {
 
 /// Phase of a connection.
 #[derive(Debug)]
-pub(super) enum State {
-    /// The socket is connecting.
-    Connecting(Socket),
+pub(super) enum State<W> {
+    /// The socket is connecting, or makes its TLS handshake.
+    Connecting(W),
     /// The server is not reachable at the moment; the connection retries regularly.
     Disconnected,
     /// Messages are exchanged.
-    Open(Socket),
+    Open(W),
     /// All bytes have returned, and nothing more is sent: any byte before the end is an error.
-    Closing(Socket),
+    Closing(W),
     /// A wrong byte has arrived; the bytes after it are collected for the diagnosis.
-    Diagnosing(Socket, Vec<u8>),
+    Diagnosing(W, Vec<u8>),
     /// The connection is done, or has failed.
     Finished,
 }
 
-impl Connection {
+impl<W> Connection<W> {
     pub(super) fn create(context: &Context<'_>, index: u32) -> Self {
         let number = context.channel_number(index);
         Self {
@@ -64,6 +64,7 @@ impl Connection {
             measured: 0,
             lines_at_connect: 0,
             reconnected_at: Duration::ZERO,
+            connected_at: None,
             drained_at: None,
             last_activity: Duration::ZERO,
             has_pending_end: false,
@@ -72,7 +73,7 @@ impl Connection {
     }
 
     /// Replaces the state by [`State::Finished`], and returns it.
-    pub(super) fn take_state(&mut self) -> State {
+    pub(super) fn take_state(&mut self) -> State<W> {
         std::mem::replace(&mut self.state, State::Finished)
     }
 

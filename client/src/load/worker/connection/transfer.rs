@@ -5,8 +5,6 @@ use std::{
     time::Duration,
 };
 
-use socket2::Socket;
-
 use super::{
     expectation::Since,
     state::{Connection, State},
@@ -17,7 +15,7 @@ use crate::load::{
     worker::io::{
         channel::Channel as _,
         context::{CHUNK, Context},
-        socket::{receive, transmit},
+        wire::Wire,
     },
 };
 
@@ -28,7 +26,7 @@ const TURN: usize = 8;
 /// behind must also receive.
 const MAX_QUEUED: u64 = 1024;
 
-impl Connection {
+impl<W: Wire> Connection<W> {
     /// Receives and sends as far as possible, within the limit of a turn.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
@@ -42,10 +40,10 @@ impl Connection {
         let mut writes_left = TURN;
         let mut sent = self.send_pending(context, None, &mut writes_left);
         for _ in 0..TURN {
-            let State::Open(socket) = &mut self.state else {
+            let State::Open(wire) = &mut self.state else {
                 return self.await_end(context);
             };
-            match receive(socket, &mut context.received) {
+            match wire.receive(&mut context.received) {
                 Ok(0) => return self.handle_end(context, &sent),
                 Ok(read) => {
                     let now = context.now();
@@ -53,7 +51,8 @@ impl Connection {
                     self.drained_at = None;
                     self.check_received(context, read, now);
                     sent = self.send_pending(context, Some(now), &mut writes_left);
-                    if read < CHUNK && !self.has_pending_end && sent.is_ok() {
+                    let is_short = read < CHUNK && !self.may_have_more();
+                    if is_short && !self.has_pending_end && sent.is_ok() {
                         return self.close_if_idle(context);
                     }
                 }
@@ -63,11 +62,18 @@ impl Connection {
                     sent.map_err(|_| ErrorKind::Reset)?;
                     return self.close_if_idle(context);
                 }
-                Err(_) => return Err(ErrorKind::Reset),
+                Err(error) => return self.handle_failure(context, &error),
             }
         }
         self.has_yielded = true;
         Ok(())
+    }
+
+    /// Returns `true` if a read that did not fill its buffer has not emptied the socket.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn may_have_more(&mut self) -> bool {
+        if let State::Open(wire) = &mut self.state { wire.may_have_more() } else { false }
     }
 
     /// Checks the first `read` bytes of the receive buffer.
@@ -95,9 +101,9 @@ impl Connection {
         });
         stats.bytes_checked += self.expectation.next_expected().offset() - before;
         if let Err(mismatch) = checked
-            && let State::Open(socket) = self.take_state()
+            && let State::Open(wire) = self.take_state()
         {
-            self.state = State::Diagnosing(socket, received[mismatch.valid..].to_vec());
+            self.state = State::Diagnosing(wire, received[mismatch.valid..].to_vec());
         }
     }
 
@@ -115,13 +121,13 @@ impl Connection {
             let now = now.unwrap_or_else(|| context.now());
             self.queue(context, lines, now);
         }
-        if let State::Open(socket) = &mut self.state
+        if let State::Open(wire) = &mut self.state
             && self.expectation.has_unsent()
         {
             let before = self.expectation.sent_bytes();
-            let mut socket = LimitedSocket(socket, writes_left);
-            let sent = self.expectation.send(&context.streams, &mut socket, &mut context.scratch);
-            self.has_yielded |= *socket.1 == 0;
+            let mut wire = LimitedWire(wire, writes_left);
+            let sent = self.expectation.send(&context.streams, &mut wire, &mut context.scratch);
+            self.has_yielded |= *wire.1 == 0;
             context.stats.bytes_sent += self.expectation.sent_bytes() - before;
             sent?;
         }
@@ -170,15 +176,15 @@ impl Connection {
     }
 }
 
-/// Socket that accepts a limited number of writes, and then would block.
-struct LimitedSocket<'s>(&'s Socket, &'s mut usize);
+/// Wire that accepts a limited number of writes, and then would block.
+struct LimitedWire<'s, W>(&'s mut W, &'s mut usize);
 
-impl Write for LimitedSocket<'_> {
+impl<W: Wire> Write for LimitedWire<'_, W> {
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         *self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
-        transmit(self.0, bytes)
+        self.0.transmit(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

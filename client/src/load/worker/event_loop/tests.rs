@@ -17,7 +17,7 @@ use crate::load::{
         worker_config::{Pace, Server, Stop},
     },
     stats::{counters::Stats, fault::FaultKind},
-    worker::connection::Connection,
+    worker::{connection::Connection, io::wire::PlainWire},
 };
 
 /// Starts a server that runs `serve` for each connection, in a thread of its own.
@@ -40,6 +40,7 @@ fn echo(mut stream: &TcpStream) {
 fn config(server: Server) -> WorkerConfig {
     WorkerConfig {
         server,
+        tls: None,
         sources: Vec::new(),
         process: 0,
         processes: 1,
@@ -65,7 +66,10 @@ fn run(config: &WorkerConfig, commands: &[Command]) -> Vec<WorkerMessage> {
     }
     let mut messages = Vec::new();
     let commands = OwnedFd::from(ours).into();
-    EventLoop::<Connection, _>::new(config, commands, &mut messages).unwrap().run().unwrap();
+    EventLoop::<Connection<PlainWire>, _>::new(config, commands, &mut messages)
+        .unwrap()
+        .run()
+        .unwrap();
     let messages = String::from_utf8(messages).unwrap();
     messages.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

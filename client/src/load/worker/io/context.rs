@@ -11,10 +11,13 @@ use std::{
 use mio::{Interest, Registry, Token, unix::SourceFd};
 use socket2::Socket;
 
-use crate::load::{
-    ipc::worker_config::{Stop, WorkerConfig},
-    stats::counters::Stats,
-    worker::{io::schedule::Schedule, payload::streams::Streams},
+use crate::{
+    load::{
+        ipc::worker_config::{Stop, WorkerConfig},
+        stats::counters::Stats,
+        worker::{io::schedule::Schedule, payload::streams::Streams},
+    },
+    tls,
 };
 
 /// Size of the buffers: larger than the longest datagram.
@@ -28,6 +31,8 @@ const MAX_SAMPLES: u64 = 1000;
 pub(crate) struct Context<'a> {
     /// Work of this process.
     pub(crate) config: &'a WorkerConfig,
+    /// TLS of the connections.
+    pub(crate) tls: Option<tls::Client>,
     /// Payload.
     pub(crate) streams: Streams,
     /// Schedule of an open loop.
@@ -48,9 +53,15 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Creates the context of one process.
-    pub(crate) fn new(config: &'a WorkerConfig, registry: Registry) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be used.
+    pub(crate) fn new(config: &'a WorkerConfig, registry: Registry) -> io::Result<Self> {
+        let tls = config.tls.as_ref().map(tls::Client::new).transpose();
+        Ok(Self {
             config,
+            tls: tls.map_err(io::Error::other)?,
             streams: Streams::new(config.seed, config.min_size..=config.max_size),
             schedule: Schedule::new(config),
             stats: Stats::default(),
@@ -60,7 +71,7 @@ impl<'a> Context<'a> {
             scratch: vec![0; CHUNK].into(),
             registry,
             start: Instant::now(),
-        }
+        })
     }
 
     /// Starts the clock.

@@ -9,3 +9,4 @@ pub(crate) mod channel;
 pub(crate) mod context;
 pub(crate) mod schedule;
 pub(crate) mod socket;
+pub(crate) mod wire;

@@ -8,6 +8,7 @@ const MS: Duration = Duration::from_millis(1);
 fn schedule(rate: f64, process: u32, processes: u32, stop: Stop, warmup: Duration) -> Schedule {
     let config = WorkerConfig {
         server: Server::Unix("/unused".into()),
+        tls: None,
         sources: Vec::new(),
         process,
         processes,

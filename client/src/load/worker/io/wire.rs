@@ -1,0 +1,219 @@
+//! Socket of a stream, plain or with TLS, as a connection sees it.
+//!
+//! A connection is compiled for each kind, so a plain one pays nothing for the other.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind as Io, Read, Write},
+    net::Shutdown,
+};
+
+use socket2::Socket;
+
+use super::{
+    context::Context,
+    socket::{receive, transmit},
+};
+use crate::tls::{self, Session};
+
+/// Socket that moves the bytes of messages.
+///
+/// Errors of TLS have the kinds [`InvalidData`](Io::InvalidData) and, for an end of the stream that may be an attacker's,
+/// [`UnexpectedEof`](Io::UnexpectedEof).
+pub(crate) trait Wire: fmt::Debug + Sized {
+    /// Wraps a socket that is connecting.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be used.
+    fn new(context: &Context<'_>, socket: Socket) -> io::Result<Self>;
+
+    /// Returns the socket.
+    fn socket(&self) -> &Socket;
+
+    /// Continues the handshake; returns `true` if it is complete.
+    ///
+    /// # Errors
+    ///
+    /// The handshake failed.
+    fn complete_handshake(&mut self) -> io::Result<bool>;
+
+    /// Returns whether TLS resumed an earlier session; `None` without TLS.
+    fn is_resumed(&self) -> Option<bool>;
+
+    /// Receives bytes; zero is the end.
+    ///
+    /// # Errors
+    ///
+    /// An error of `recv(2)`, or of TLS.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Returns `true` if there may be more to receive after a read that did not fill its buffer.
+    fn may_have_more(&mut self) -> bool;
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    ///
+    /// An error of `send(2)`.
+    fn transmit(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Ends this direction.
+    fn half_close(&mut self);
+}
+
+/// Socket without TLS.
+#[derive(Debug)]
+pub(crate) struct PlainWire(Socket);
+
+impl Wire for PlainWire {
+    fn new(_: &Context<'_>, socket: Socket) -> io::Result<Self> {
+        Ok(Self(socket))
+    }
+
+    fn socket(&self) -> &Socket {
+        &self.0
+    }
+
+    fn complete_handshake(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn is_resumed(&self) -> Option<bool> {
+        None
+    }
+
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive(&self.0, buffer)
+    }
+
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn may_have_more(&mut self) -> bool {
+        false
+    }
+
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    fn transmit(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        transmit(&self.0, bytes)
+    }
+
+    fn half_close(&mut self) {
+        // If the connection is lost, the next read returns the reason.
+        let _ = self.0.shutdown(Shutdown::Write);
+    }
+}
+
+/// Socket with TLS.
+#[derive(Debug)]
+pub(crate) struct TlsWire {
+    socket: Socket,
+    session: Box<Session>,
+    /// The last read of the socket filled its buffer, so that no event reports what is left.
+    was_full: bool,
+    /// Our direction of the socket is closed.
+    is_shut_down: bool,
+}
+
+impl TlsWire {
+    /// Sends the records that wait, and ends our direction after the last one.
+    fn flush(&mut self) {
+        self.session.flush(&mut Raw::new(&self.socket));
+        let is_over = self.session.has_sent_end() && !self.session.wants_write();
+        if is_over && !std::mem::replace(&mut self.is_shut_down, true) {
+            let _ = self.socket.shutdown(Shutdown::Write);
+        }
+    }
+}
+
+impl Wire for TlsWire {
+    fn new(context: &Context<'_>, socket: Socket) -> io::Result<Self> {
+        let client = context.tls.as_ref().ok_or(Io::Unsupported)?;
+        let session = Box::new(Session::new(client).map_err(from_tls)?);
+        Ok(Self { socket, session, was_full: false, is_shut_down: false })
+    }
+
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn complete_handshake(&mut self) -> io::Result<bool> {
+        self.session.advance(&mut Raw::new(&self.socket)).map_err(from_tls)
+    }
+
+    fn is_resumed(&self) -> Option<bool> {
+        Some(self.session.is_resumed())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.flush();
+        let mut socket = Raw::new(&self.socket);
+        self.session.fill(&mut socket);
+        self.was_full = socket.was_full;
+        match self.session.receive(buffer) {
+            Ok(received) => received.ok_or_else(|| Io::WouldBlock.into()),
+            Err(error) => {
+                // The alert.
+                self.flush();
+                Err(from_tls(error))
+            }
+        }
+    }
+
+    fn may_have_more(&mut self) -> bool {
+        self.was_full || self.session.is_readable()
+    }
+
+    fn transmit(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.session.send(bytes, &mut Raw::new(&self.socket)) {
+            Ok(0) => Err(Io::WouldBlock.into()),
+            sent => sent,
+        }
+    }
+
+    fn half_close(&mut self) {
+        self.session.send_end();
+        self.flush();
+    }
+}
+
+fn from_tls(error: tls::Error) -> io::Error {
+    match error {
+        tls::Error::Io(error) => error,
+        tls::Error::Truncated => Io::UnexpectedEof.into(),
+        error => io::Error::new(Io::InvalidData, error),
+    }
+}
+
+/// Records of TLS on a socket.
+struct Raw<'s> {
+    socket: &'s Socket,
+    was_full: bool,
+}
+
+impl<'s> Raw<'s> {
+    fn new(socket: &'s Socket) -> Self {
+        Self { socket, was_full: false }
+    }
+}
+
+impl Read for Raw<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let received = receive(self.socket, buffer);
+        self.was_full = matches!(received, Ok(count) if count == buffer.len());
+        received
+    }
+}
+
+impl Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        transmit(self.socket, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
