@@ -219,3 +219,6 @@ impl Write for &Socket {
         Ok(())
     }
 }
+
+#[cfg(all(test, feature = "tls"))]
+mod tests;

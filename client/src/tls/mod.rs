@@ -26,6 +26,9 @@ mod trust;
 #[cfg(not(feature = "tls"))]
 mod disabled;
 
+#[cfg(all(test, feature = "tls"))]
+pub(crate) mod testing;
+
 #[cfg(not(feature = "tls"))]
 pub(crate) use disabled::{Client, Session};
 pub(crate) use error::{Error, Unusable};

@@ -1,10 +1,7 @@
 use super::*;
-use crate::tls::{Client, TlsOptions, TrustOption};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use crate::tls::testing;
 use rustls::{
-    ServerConfig, ServerConnection, SupportedProtocolVersion,
-    crypto::aws_lc_rs,
-    pki_types::PrivateKeyDer,
+    ServerConnection, SupportedProtocolVersion,
     version::{TLS12, TLS13},
 };
 use std::collections::VecDeque;
@@ -55,22 +52,6 @@ struct Pair {
 impl Pair {
     /// Returns a pair after the handshake.
     fn new(version: &'static SupportedProtocolVersion, step: usize) -> Self {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key)
-            .unwrap();
-        let options = TlsOptions {
-            name: "localhost".to_owned(),
-            trust: TrustOption::Nothing,
-            identity: None,
-            is_resuming: true,
-        };
-        let client = Client::new(&options).unwrap();
         let wire = Wire {
             to_server: VecDeque::new(),
             to_client: VecDeque::new(),
@@ -78,9 +59,9 @@ impl Pair {
             room: usize::MAX,
             has_ended: false,
         };
-        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        let mut server = testing::server(version);
         server.set_buffer_limit(None);
-        let mut pair = Self { session: Session::new(&client).unwrap(), server, wire };
+        let mut pair = Self { session: Session::new(&testing::client()).unwrap(), server, wire };
         while !pair.session.advance(&mut pair.wire).unwrap() {
             pair.serve();
         }
