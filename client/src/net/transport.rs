@@ -220,5 +220,5 @@ impl Write for &Socket {
     }
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ mod trust;
 #[cfg(not(feature = "tls"))]
 mod disabled;
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
 pub(crate) mod testing;
 
 #[cfg(not(feature = "tls"))]

@@ -1,5 +1,7 @@
 //! A server and a client that trusts it, for tests.
 
+#![cfg(feature = "tls")]
+
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
