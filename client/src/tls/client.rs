@@ -42,6 +42,9 @@ impl Client {
     /// A file cannot be used, the system has no CAs, or the name cannot be one of a server.
     pub(crate) fn new(options: &TlsOptions) -> Result<Self, Unusable> {
         let provider = Arc::new(aws_lc_rs::default_provider());
+        // The first random number takes the library 40 ms, in which it measures the jitter of the clock. That is no part
+        // of a handshake's time.
+        let _ = provider.secure_random.fill(&mut [0]);
         let name = ServerName::try_from(options.name.clone())
             .map_err(|_| Unusable::Name(options.name.clone()))?;
         let rule = match &options.trust {

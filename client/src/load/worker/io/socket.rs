@@ -5,13 +5,13 @@
 //! the return address.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     net::{IpAddr, SocketAddr},
 };
 
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
+    net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg},
 };
 use socket2::{Protocol, SockAddr, Socket, Type};
 
@@ -72,4 +72,14 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
 #[inline(always)]
 pub(crate) fn transmit(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
     Ok(send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+}
+
+/// Sends several buffers in one call.
+///
+/// # Errors
+///
+/// An error of `sendmsg(2)`.
+pub(crate) fn transmit_vectored(socket: &Socket, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    Ok(sendmsg(socket, buffers, &mut SendAncillaryBuffer::default(), flags)?)
 }

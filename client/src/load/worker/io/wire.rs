@@ -4,7 +4,7 @@
 
 use std::{
     fmt,
-    io::{self, ErrorKind as Io, Read, Write},
+    io::{self, ErrorKind as Io, IoSlice, Read, Write},
     net::Shutdown,
 };
 
@@ -12,7 +12,7 @@ use socket2::Socket;
 
 use super::{
     context::Context,
-    socket::{receive, transmit},
+    socket::{receive, transmit, transmit_vectored},
 };
 use crate::tls::{self, Session};
 
@@ -211,6 +211,11 @@ impl Read for Raw<'_> {
 impl Write for Raw<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         transmit(self.socket, bytes)
+    }
+
+    /// TLS has a buffer for each record, and one call sends them all.
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        transmit_vectored(self.socket, buffers)
     }
 
     fn flush(&mut self) -> io::Result<()> {
