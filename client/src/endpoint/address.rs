@@ -76,9 +76,6 @@ fn parse(typed: &str) -> Result<(Endpoint, bool), String> {
     if let Some((name, _)) = url.query.first() {
         return Err(format!("the address of a server has no parameters, and '{name}' is one"));
     }
-    if url.is_tls {
-        return Err("this client has no TLS; it connects to tcp://".to_owned());
-    }
     match url.endpoint {
         Endpoint::Tcp(host) | Endpoint::Udp(host) if host.port == 0 => {
             Err("port 0 lets a server choose a free port; give the port that it chose".into())
