@@ -121,7 +121,8 @@ fn reports_an_invalid_configuration_in_one_line_and_exits_with_2() {
         (
             &[],
             &["--port", "7", "config", "show"],
-            "error: the subcommand 'config' cannot be used with '--port <PORT>' (see --help)",
+            "error: the subcommand 'config' cannot be used with '--port <PORT>'; tip: flags follow the subcommand: \
+             'echo-server config show --port 7' (see --help)",
         ),
     ] {
         let ended = run("", variables, args);

@@ -8,7 +8,7 @@ use std::{
 use clap::ValueEnum as _;
 use common::{
     cli::{TimeLimit, at_least_one, time_limit},
-    endpoint::{Endpoint, URL_FORMS, Url, UrlError, split_zone},
+    endpoint::{Endpoint, Url, UrlError, split_zone},
     protocol::Protocol,
 };
 
@@ -125,10 +125,8 @@ impl FromStr for ListenerUrl {
     type Err = String;
 
     fn from_str(typed: &str) -> Result<Self, String> {
-        let Url { endpoint, is_tls, query } = typed.parse().map_err(|error| match error {
-            UrlError::Form => format!("expected tls://HOST:PORT, {URL_FORMS}"),
-            error => error.to_string(),
-        })?;
+        let Url { endpoint, is_tls, query } =
+            typed.parse().map_err(|error: UrlError| error.to_string())?;
         let mut parameters = Vec::with_capacity(query.len());
         let mut tls = has_tls(&endpoint, is_tls, &query)?.then(TlsParameters::default);
         for (index, (name, value)) in query.iter().enumerate() {
