@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn invalid_parameters_are_refused_by_name() {
         for (typed, message) in [
-            ("127.0.0.1:7", "expected tls://HOST:PORT, tcp://"),
+            ("127.0.0.1:7", "expected tcp://HOST:PORT, tls://HOST:PORT, udp://"),
             ("tcp://h?port=7", "'port=7': unknown parameter; the parameters are protocol,"),
             ("tcp://h?protocol=udp", "'protocol=udp': expected text, raw or length"),
             ("tcp://h?protocol=raw&protocol=raw", "'protocol' is set twice"),
