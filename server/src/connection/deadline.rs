@@ -46,11 +46,11 @@ impl<S: Stream> Connection<S> {
     fn timeout(&self) -> Option<(Timer, Instant)> {
         let options = self.options();
         let (timer, since, limit) = match self.stage {
-            Stage::ProxyHeader if self.header_timeout().is_some() => {
-                (Timer::ProxyHeader, self.receipt.opened_at, self.header_timeout())
-            }
-            Stage::Handshake if options.handshake_timeout.is_some() => {
-                (Timer::Handshake, self.receipt.opened_at, options.handshake_timeout)
+            stage
+                if stage.is_preamble()
+                    && let Some((timer, limit)) = self.preamble_timeout() =>
+            {
+                (timer, self.receipt.opened_at, Some(limit))
             }
             _ if self.send_buffer.is_some() => {
                 (Timer::Write, self.last_activity, options.write_timeout)
@@ -64,6 +64,16 @@ impl<S: Stream> Connection<S> {
         };
         // A deadline beyond the range of the clock never comes.
         Some((timer, since.checked_add(limit?)?))
+    }
+
+    /// Returns the timer of the preamble and its limit, if there is one.
+    #[cold]
+    fn preamble_timeout(&self) -> Option<(Timer, Duration)> {
+        let (timer, limit) = match self.stage {
+            Stage::ProxyHeader => (Timer::ProxyHeader, self.header_timeout()),
+            _ => (Timer::Handshake, self.options().handshake_timeout),
+        };
+        limit.map(|limit| (timer, limit))
     }
 
     /// Returns the limit on the time until the PROXY header is complete. It is no longer than the one on everything before
