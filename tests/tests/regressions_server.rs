@@ -260,7 +260,7 @@ fn config_check_refuses_the_hosts_and_paths_with_which_no_server_starts() {
         ("host = \"a\\u0000b\"", "it is neither a host name nor an address"),
         ("host = 'fe80::1'", "a link-local address needs the name of its network interface"),
         ("host = '::1%lo'", "only a link-local address has"),
-        ("listen = ['unix:///run/a%00b']", "a path has no NUL byte"),
+        ("listen = ['unix:///run/a%00b']", "the path of a socket cannot contain a NUL byte"),
         ("listen = ['unix:/run/']", "names a directory"),
         ("listen = ['unix:@']", "the name of the abstract socket is missing"),
         ("listen = ['unix:@a?mode=660']", "an abstract socket has no permissions"),
