@@ -29,7 +29,7 @@ use crate::{
     tls::{self, TlsOptions, TrustOption},
 };
 
-const INSECURE: &str = "Warning: --insecure accepts any certificate: whoever is on the way can read and change the bytes. Use --tls-ca or --tls-pin.";
+const INSECURE: &str = "Warning: --insecure accepts any certificate: an attacker between client and server can read and change the bytes. Use --tls-ca or --tls-pin.";
 
 /// Runs the configured work; returns the exit status.
 ///

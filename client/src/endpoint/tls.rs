@@ -27,14 +27,14 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(super) tls_name: Option<String>,
 
-    /// Accept only the certificate with this fingerprint, whoever issued it
+    /// Accept only the certificate with this fingerprint, from any issuer
     ///
     /// 64 hexadecimal digits, with or without colons, as 'openssl x509 -noout -fingerprint -sha256' prints them. Neither
     /// the name nor the time of the certificate is checked.
     #[arg(long, value_name = "SHA256")]
     pub(super) tls_pin: Option<Fingerprint>,
 
-    /// Accept any certificate, with a warning: anyone on the way can read and change the bytes
+    /// Accept any certificate, with a warning: an attacker between client and server can read and change the bytes
     #[arg(long)]
     pub(super) insecure: bool,
 }

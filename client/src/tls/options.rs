@@ -25,7 +25,7 @@ pub(crate) enum TrustOption {
     System,
     /// The CAs in this file, and no others.
     Ca(PathBuf),
-    /// Exactly this certificate, whoever issued it, for whatever name and time.
+    /// Exactly this certificate, from any issuer, for any name and time.
     Pin(Fingerprint),
     /// Nothing: any certificate is accepted.
     Nothing,
