@@ -247,6 +247,17 @@ impl<S: Stream> Connection<S> {
         telemetry.record(self.subject(), event);
     }
 
+    /// Records that the end of the drain, or an immediate stop, cuts the connection.
+    pub(crate) fn cut(&mut self, is_stopped: bool, telemetry: &Recorder<'_>) {
+        let unsent = self.unsent();
+        let (reason, event) = if is_stopped {
+            (CloseReason::Shutdown, ConnectionEvent::Aborted { unsent })
+        } else {
+            (CloseReason::DrainTimeout, ConnectionEvent::DrainTimedOut { unsent })
+        };
+        self.end_with(reason, event, telemetry);
+    }
+
     pub(super) fn log_connected(&mut self, telemetry: &Recorder<'_>) {
         if !std::mem::replace(&mut self.is_logged, true) {
             self.log_new(telemetry);

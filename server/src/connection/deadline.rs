@@ -11,11 +11,9 @@ use crate::{
     telemetry::{CloseReason, ConnectionEvent, Recorder},
 };
 
-/// A timer of a connection. Several may run at the same time.
+/// A timer that ends a connection. The time from which a connection is no probe runs beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Timer {
-    /// From here on the connection is no probe, and is logged.
-    Probe,
     /// The PROXY header is not complete.
     ProxyHeader,
     /// The handshake is not complete.
@@ -33,13 +31,13 @@ enum Timer {
 impl<S: Stream> Connection<S> {
     /// Returns the time at which [`expire`](Self::expire) must be called, unless all timers move before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let probe = self.probe_timer().map(|(_, at)| at);
-        [probe, self.timeout().map(|(_, at)| at)].into_iter().flatten().min()
+        [self.probe_end(), self.timeout().map(|(_, at)| at)].into_iter().flatten().min()
     }
 
-    fn probe_timer(&self) -> Option<(Timer, Instant)> {
+    /// Returns the time from which the connection is no probe, and is logged.
+    fn probe_end(&self) -> Option<Instant> {
         let may_be_a_probe = !self.is_logged && !self.stage.is_preamble();
-        may_be_a_probe.then(|| (Timer::Probe, self.last_activity + limits::PROBE_TIME))
+        may_be_a_probe.then(|| self.last_activity + limits::PROBE_TIME)
     }
 
     /// Returns the timer that ends the connection, and its time.
@@ -99,7 +97,6 @@ impl<S: Stream> Connection<S> {
         let options = self.options();
         let limit = |limit: Option<Duration>| limit.unwrap_or_default();
         let (reason, event) = match timer {
-            Timer::Probe => return Turn::Wait,
             Timer::ProxyHeader => {
                 let after = limit(self.header_timeout());
                 (
@@ -109,7 +106,8 @@ impl<S: Stream> Connection<S> {
             }
             Timer::Handshake => {
                 let after = limit(options.handshake_timeout);
-                self.time_out_handshake(after, telemetry, now);
+                let event = ConnectionEvent::HandshakeTimedOut { after };
+                self.fail_handshake(event, telemetry, now);
                 return Turn::Over;
             }
             Timer::Write => {

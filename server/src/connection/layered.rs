@@ -2,10 +2,7 @@
 //!
 //! The worker's buffer serves both sides: its second half takes the bytes of the wire, its first half the plaintext.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::{io, time::Instant};
 
 use bytes::Bytes;
 
@@ -122,9 +119,7 @@ impl<S: Stream> Connection<S> {
     ) {
         let event = ConnectionEvent::LayerFailed { error, bytes };
         if self.stage == Stage::Handshake {
-            // A listener in the reach of scanners would fill its log with failed handshakes.
-            self.is_logged = telemetry.record_throttled(self.subject(), event, now);
-            self.end_because(CloseReason::Handshake);
+            self.fail_handshake(event, telemetry, now);
         } else {
             telemetry.record(self.subject(), event);
             self.is_logged = true;
@@ -134,14 +129,13 @@ impl<S: Stream> Connection<S> {
         self.enter(Stage::Flushing, now);
     }
 
-    /// Ends a connection whose handshake was not complete after this time.
-    pub(super) fn time_out_handshake(
+    /// Records a handshake that failed. A listener in the reach of scanners would fill its log with them.
+    pub(super) fn fail_handshake(
         &mut self,
-        after: Duration,
+        event: ConnectionEvent<'_>,
         telemetry: &Recorder<'_>,
         now: Instant,
     ) {
-        let event = ConnectionEvent::HandshakeTimedOut { after };
         self.is_logged = telemetry.record_throttled(self.subject(), event, now);
         self.end_because(CloseReason::Handshake);
     }

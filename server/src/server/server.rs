@@ -25,7 +25,7 @@ use crate::{
     },
     logging,
     shared::{MessageReceiver, Phase, SharedState, WAKE},
-    telemetry::{CloseReason, ConnectionEvent, Recorder, Stats},
+    telemetry::{Recorder, Stats},
     worker::Worker,
 };
 
@@ -235,13 +235,7 @@ fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
             }
             Incoming::Migrated(connection) => *connection,
         };
-        let unsent = connection.unsent();
-        let (reason, event) = if shared.phase.get() == Phase::Stopped {
-            (CloseReason::Shutdown, ConnectionEvent::Aborted { unsent })
-        } else {
-            (CloseReason::DrainTimeout, ConnectionEvent::DrainTimedOut { unsent })
-        };
-        connection.end_with(reason, event, &telemetry);
+        connection.cut(shared.phase.get() == Phase::Stopped, &telemetry);
         connection.close(now, &telemetry);
     }
 }

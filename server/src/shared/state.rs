@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc::Sender,
     },
     time::{Duration, Instant},
@@ -43,6 +43,8 @@ pub(crate) struct SharedState<T> {
     messages: WorkerMessages<WorkerMessage>,
     /// Ports of the UDP listeners, one entry for each.
     udp_ports: Mutex<Arc<[u16]>>,
+    /// Number of changes of the UDP listeners.
+    udp_changes: AtomicUsize,
     /// Switch for the log of messages. Workers read it once per loop iteration.
     pub(crate) log_messages: AtomicBool,
     pub(crate) drain_timeout: AtomicCell<Duration>,
@@ -64,6 +66,7 @@ impl<T> SharedState<T> {
             counters: Counters::new(workers.len()),
             messages,
             udp_ports: Mutex::default(),
+            udp_changes: AtomicUsize::new(0),
             dispatch: DispatchQueue::new(limits::QUEUE, acceptor, workers),
             log_messages: AtomicBool::new(config.log_messages),
             drain_timeout: AtomicCell::new(config.drain_timeout),
@@ -94,7 +97,7 @@ impl<T> SharedState<T> {
                 policy.has_failed.store(true, SeqCst);
             }
         }
-        self.dispatch.wake_all();
+        self.announce_udp_change();
     }
 
     /// Makes each worker answer the datagrams that the listener with this policy has received, and close its
@@ -106,12 +109,23 @@ impl<T> SharedState<T> {
             }
         });
         policy.close(closed);
-        self.dispatch.wake_all();
+        self.announce_udp_change();
     }
 
-    /// Returns the ports of the UDP listeners. A worker that is woken compares them with those that it knows.
-    pub(crate) fn udp_ports(&self) -> Arc<[u16]> {
-        Arc::clone(&self.lock_udp_ports())
+    /// Returns the ports of the UDP listeners, unless the listeners have not changed since `seen`.
+    pub(crate) fn changed_udp_ports(&self, seen: &mut usize) -> Option<Arc<[u16]>> {
+        let changes = self.udp_changes.load(SeqCst);
+        // The common case: a worker was woken for a connection.
+        if std::mem::replace(seen, changes) == changes {
+            return None;
+        }
+        Some(Arc::clone(&self.lock_udp_ports()))
+    }
+
+    /// Makes the workers look at a change of the UDP listeners that is complete.
+    fn announce_udp_change(&self) {
+        self.udp_changes.fetch_add(1, SeqCst);
+        self.dispatch.wake_all();
     }
 
     fn change_udp_ports(&self, change: impl FnOnce(&mut Vec<u16>)) {

@@ -37,17 +37,13 @@ impl Declaration {
     }
 }
 
-/// Counts an event.
-pub(super) fn count(event: &impl Event, counters: &WorkerCounters) {
-    if let Some(counter) = event.declaration().counter {
+/// Counts an event, and logs it if `is_logged`.
+pub(super) fn record(event: &impl Event, counters: &WorkerCounters, is_logged: bool) {
+    let Declaration { level, name, counter } = event.declaration();
+    if let Some(counter) = counter {
         counter(counters).add(1);
     }
-}
-
-/// Logs an event.
-pub(super) fn log(event: &impl Event) {
-    let Declaration { level, name, .. } = event.declaration();
-    if level <= log::STATIC_MAX_LEVEL && level <= log::max_level() {
+    if is_logged && level <= log::STATIC_MAX_LEVEL && level <= log::max_level() {
         log::logger().log(
             &Record::builder()
                 .level(level)

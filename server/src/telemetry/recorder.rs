@@ -15,7 +15,7 @@ use log::{Level, debug, error, info};
 use super::{
     connection_event::{ConnectionEvent, OfConnection, Subject},
     datagram_event::{DatagramEvent, OfDatagram},
-    event::{count, log},
+    event::record,
     log_throttle::{LogThrottle, Suppressed},
     metrics::WorkerCounters,
 };
@@ -50,8 +50,7 @@ impl<'a> Recorder<'a> {
     /// Logs and counts an event of a connection.
     pub(crate) fn record(&self, subject: Subject<'_>, event: ConnectionEvent<'_>) {
         let event = OfConnection { subject, event, suppressed: Suppressed::default() };
-        count(&event, self.counters);
-        log(&event);
+        record(&event, self.counters, true);
     }
 
     /// Counts an event of a connection, and logs it unless a similar one was logged a moment ago. Returns whether it was
@@ -64,20 +63,14 @@ impl<'a> Recorder<'a> {
     ) -> bool {
         let allowed = self.failures.borrow_mut().allow(now);
         let event = OfConnection { subject, event, suppressed: allowed.unwrap_or_default() };
-        count(&event, self.counters);
-        if allowed.is_some() {
-            log(&event);
-        }
+        record(&event, self.counters, allowed.is_some());
         allowed.is_some()
     }
 
     /// Counts an event of a datagram. Logs it if the log throttle allows it, with the number of suppressed lines.
     pub(crate) fn record_datagram(&self, event: DatagramEvent<'_>, allowed: Option<Suppressed>) {
         let event = OfDatagram { event, suppressed: allowed.unwrap_or_default() };
-        count(&event, self.counters);
-        if allowed.is_some() {
-            log(&event);
-        }
+        record(&event, self.counters, allowed.is_some());
     }
 
     /// Counts a connection that the worker has taken.

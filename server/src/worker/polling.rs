@@ -130,6 +130,8 @@ impl<S: Stream + Source> Worker<'_, S> {
                 }
             }
         }
-        self.udp_sockets.update_listeners(self.shared.udp_ports(), &mut self.ready);
+        if let Some(ports) = self.shared.changed_udp_ports(&mut self.seen_udp_changes) {
+            self.udp_sockets.update_listeners(ports, &mut self.ready);
+        }
     }
 }

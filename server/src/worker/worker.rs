@@ -27,7 +27,7 @@ use crate::{
     connection::{Incoming, Stream},
     logging,
     shared::{MessageReceiver, Phase, SharedState, WAKE},
-    telemetry::{CloseReason, ConnectionEvent, Recorder},
+    telemetry::Recorder,
     udp::{self, UdpSocketSet},
 };
 
@@ -46,6 +46,8 @@ pub(crate) struct Worker<'a, S> {
     pub(super) generation: u32,
     /// UDP sockets, whose keys differ from those of connections.
     pub(super) udp_sockets: UdpSocketSet,
+    /// Number of changes of the UDP listeners that the worker has seen.
+    pub(super) seen_udp_changes: usize,
     /// Keys of the connections and UDP sockets that need a turn, each at most once; see [`Slot::queued`].
     pub(super) ready: Vec<usize>,
     pub(super) timers: Timers,
@@ -88,6 +90,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             connections: Slab::new(),
             generation: 0,
             udp_sockets: UdpSocketSet::default(),
+            seen_udp_changes: 0,
             ready: Vec::new(),
             timers: Timers::default(),
             poll_coverage: PollCoverage::default(),
@@ -167,13 +170,9 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn drop_connections(&mut self) {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
-            let unsent = self.connections[key].connection.unsent();
-            let (reason, event) = if self.shared.phase.get() == Phase::Stopped {
-                (CloseReason::Shutdown, ConnectionEvent::Aborted { unsent })
-            } else {
-                (CloseReason::DrainTimeout, ConnectionEvent::DrainTimedOut { unsent })
-            };
-            self.remove_because(key, reason, event);
+            let is_stopped = self.shared.phase.get() == Phase::Stopped;
+            self.connections[key].connection.cut(is_stopped, &self.telemetry);
+            self.remove(key);
         }
     }
 }
