@@ -197,3 +197,20 @@ fn a_reload_during_a_drain_changes_nothing() {
     let log = server.log().text();
     assert!(!log.contains("Changed max-connections"), "{log}");
 }
+
+#[test]
+fn a_listener_that_gets_tls_has_its_new_name_in_the_log() {
+    let configured = Configured::start("listen = ['tcp://127.0.0.1:0']");
+    let server = &configured.server;
+    let mut open = server.connect();
+    open.exchange(b"hello\n");
+    configured.reload("listen = ['tls://127.0.0.1:0']\ntls-self-signed = true\n");
+    server.wait_for_log(r"New connections to tls://127\.0\.0\.1:\d+ use the changed settings$");
+    server.wait_for_log("Configuration reloaded$");
+    open.exchange(b"without TLS until its end\n");
+    let mut new = server.connect();
+    new.send(b"hello\n");
+    assert_eq!(new.read_to_end(), [21, 3, 3, 0, 2, 2, 10], "an alert");
+    configured.reload("listen = ['tcp://127.0.0.1:0']");
+    server.wait_for_log(r"New connections to 127\.0\.0\.1:\d+ use the changed settings$");
+}

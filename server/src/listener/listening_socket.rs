@@ -110,14 +110,19 @@ impl ListeningSocket {
 }
 
 impl StreamListener {
-    /// Returns the address as the log names it: for plain TCP without the scheme.
+    /// Returns the address as the log names it.
     pub(crate) fn address(&self) -> String {
-        match &self.endpoint {
-            Endpoint::Tcp(at) if self.policy.has_layer() => format!("tls://{at}"),
-            Endpoint::Tcp(at) => at.to_string(),
-            other if self.policy.has_layer() => format!("{other}?tls=on"),
-            other => other.to_string(),
-        }
+        stream_address(&self.endpoint, &self.policy)
+    }
+}
+
+/// Returns the address of a stream listener as the log names it: for plain TCP without the scheme.
+pub(crate) fn stream_address(endpoint: &Endpoint, policy: &ConnectionPolicy) -> String {
+    match endpoint {
+        Endpoint::Tcp(at) if policy.has_layer() => format!("tls://{at}"),
+        Endpoint::Tcp(at) => at.to_string(),
+        other if policy.has_layer() => format!("{other}?tls=on"),
+        other => other.to_string(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     config::{Config, FixedSetting, Listener},
     listener::{
         AcceptorControl, Address, BindError, Binder, BoundListener, Command, CommandBatch, Policy,
-        set_mode,
+        set_mode, stream_address,
     },
     shared::{Phase, SharedState},
 };
@@ -177,8 +177,6 @@ fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) 
     if open.listener.options == listener.options {
         return OpenListener { listener: listener.clone(), ..open };
     }
-    info!(event = "changed-listener", address = open.address;
-        "New connections to {} use the changed settings", open.address);
     if let Endpoint::Unix(path) = &listener.endpoint
         && listener.options.mode != open.listener.options.mode
         && !open.is_inherited()
@@ -187,10 +185,13 @@ fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) 
         error!(event = "not-reloaded";
             "Cannot change the permissions of {}: {}", open.address, reason(&error));
     }
+    let mut address = open.address;
     let policy = match open.policy {
         Policy::Stream(old) => {
             let new = Arc::new(old.changed_to(listener));
             commands.push(Command::Change(old, Arc::clone(&new)));
+            // Its scheme may have changed.
+            address = stream_address(&open.endpoint, &new);
             Policy::Stream(new)
         }
         Policy::Udp(policy) => {
@@ -198,7 +199,9 @@ fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) 
             Policy::Udp(policy)
         }
     };
-    OpenListener { listener: listener.clone(), policy, ..open }
+    info!(event = "changed-listener", address;
+        "New connections to {address} use the changed settings");
+    OpenListener { listener: listener.clone(), policy, address, ..open }
 }
 
 /// Starts serving a listener that was just bound.
