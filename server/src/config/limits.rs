@@ -43,6 +43,10 @@ pub const TURN_MESSAGES: usize = 256;
 /// Maximum connections that a worker takes from the dispatch queue before it serves those that it has.
 pub const TURN_TAKES: usize = 64;
 
+/// Maximum turns of connections with a handshake in one iteration of a worker's loop. A full handshake takes as long as
+/// tens of messages.
+pub const TURN_HANDSHAKES: usize = 4;
+
 /// Maximum datagrams of one UDP socket in one turn, after which the other sockets of its worker have theirs.
 pub const TURN_DATAGRAMS: usize = 16;
 

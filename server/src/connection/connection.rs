@@ -108,6 +108,11 @@ impl<S: Stream> Connection<S> {
         self.send_buffer.is_some()
     }
 
+    /// Returns whether the next turn may take a step of a handshake, which takes as long as many messages.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.stage.is_preamble() && !self.layers.is_established()
+    }
+
     /// Returns the number of bytes that the peer has yet to receive.
     pub(crate) fn unsent(&self) -> usize {
         let held = if self.stage.is_preamble() { 0 } else { self.held.len() };

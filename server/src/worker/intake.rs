@@ -87,6 +87,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         let slot = self.connections.remove(key);
         if slot.queued {
             self.ready.retain(|&ready| ready != key);
+            self.ready_handshakes.retain(|&ready| ready != key);
         }
         slot
     }

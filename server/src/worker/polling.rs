@@ -21,7 +21,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// have been seen, if it is known. It is unknown if the sleep was interrupted, as it is when the process
     /// was stopped and continues (`signal(7)`).
     pub(super) fn wait(&mut self, events: &mut Events) -> io::Result<Option<Instant>> {
-        let idle = self.ready.is_empty();
+        let idle = self.ready.is_empty() && self.ready_handshakes.is_empty();
         self.busy_poll.begin_iteration();
         // Taken before the poll: if the process is stopped after the poll, bytes that arrive during the stop
         // must not count as late.

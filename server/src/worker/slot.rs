@@ -7,7 +7,7 @@ use crate::connection::{Connection, Socket};
 pub(super) struct Slot<S> {
     pub(super) connection: Connection<S>,
     pub(super) armed: Armed,
-    /// The connection is in the ready list.
+    /// The connection is in a ready list.
     pub(super) queued: bool,
     pub(super) load: Load,
     /// The poll reports when the socket is writable. Most connections never need it, so it is registered when

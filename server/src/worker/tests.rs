@@ -12,8 +12,9 @@ use mio::{Interest, Registry, Token, event::Source};
 use super::worker::Worker;
 use crate::{
     admission::{ConnectionPolicy, Peer},
-    config::{Listener, Spin},
+    config::{Listener, Spin, limits},
     connection::{Incoming, Socket, Stream},
+    layer::NewScrambled,
     shared::{Phase, SharedState, fixture::shared_state},
 };
 
@@ -74,11 +75,19 @@ impl Source for PanickingSocket {
 
 /// Pushes a new connection to the dispatch queue, and returns its client.
 fn connect(listener: &TcpListener, shared: &SharedState<Incoming<PanickingSocket>>) -> TcpStream {
+    let policy = ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0));
+    connect_with(&Arc::new(policy), listener, shared)
+}
+
+fn connect_with(
+    policy: &Arc<ConnectionPolicy>,
+    listener: &TcpListener,
+    shared: &SharedState<Incoming<PanickingSocket>>,
+) -> TcpStream {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, peer) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
-    let policy = Arc::new(ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0)));
-    let permit = shared.limits.admit(&policy, Some(peer.ip())).expect("the limit is not reached");
+    let permit = shared.limits.admit(policy, Some(peer.ip())).expect("the limit is not reached");
     let incoming = Incoming::New(PanickingSocket(stream.into()), Peer::remote(peer), permit);
     shared.dispatch.push(incoming).expect("the queue has room");
     client
@@ -115,4 +124,32 @@ fn a_panic_costs_one_connection() {
         shared.dispatch.close();
         worker.join().unwrap().unwrap();
     });
+}
+
+#[test]
+fn an_iteration_has_few_turns_for_handshakes_and_one_for_each_other_connection() {
+    let (shared, _acceptor, mut workers) = shared_state(1);
+    let (poll, messages) = workers.remove(0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain = ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0));
+    let layered = ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0)).with_layer(NewScrambled);
+    let (plain, layered) = (Arc::new(plain), Arc::new(layered));
+    let few = 2 * limits::TURN_HANDSHAKES + 1;
+    let _clients: Vec<_> = [&plain, &layered]
+        .repeat(few)
+        .into_iter()
+        .map(|policy| connect_with(policy, &listener, &shared))
+        .collect();
+
+    let mut worker = Worker::new(0, Spin::default(), &shared, poll, messages);
+    worker.take_connections();
+    for _ in 0..2 {
+        (0..2 * few).for_each(|key| worker.queue(key));
+    }
+    let mut waiting = few;
+    while waiting > 0 {
+        worker.give_turns();
+        waiting = waiting.saturating_sub(limits::TURN_HANDSHAKES);
+        assert_eq!((worker.ready.len(), worker.ready_handshakes.len()), (0, waiting));
+    }
 }

@@ -6,26 +6,43 @@ use mio::{Interest, Token, event::Source};
 
 use super::{intake::READ, worker::Worker};
 use crate::{
+    config::limits,
     connection::{Stream, Turn, TurnContext},
     telemetry::{CloseReason, ConnectionEvent},
 };
 
 impl<S: Stream + Source> Worker<'_, S> {
-    /// Adds a connection to the ready list, unless it is in it.
+    /// Adds a connection to its ready list, unless it is in it.
     pub(super) fn queue(&mut self, key: usize) {
         let slot = &mut self.connections[key];
         if !std::mem::replace(&mut slot.queued, true) {
-            self.ready.push(key);
+            if slot.connection.is_handshaking() {
+                self.ready_handshakes.push_back(key);
+            } else {
+                self.ready.push(key);
+            }
         }
     }
 
-    /// Gives one turn to each connection that is ready at the beginning.
+    /// Gives one turn to each connection that is ready at the beginning, and to some of those with a handshake.
     pub(super) fn give_turns(&mut self) {
         let turns = self.ready.len();
         for at in 0..turns {
             self.give_turn(self.ready[at]);
         }
         self.ready.drain(..turns);
+        if !self.ready_handshakes.is_empty() {
+            self.give_handshake_turns();
+        }
+    }
+
+    /// Gives one turn to each of the first connections that are ready for a step of their handshake.
+    #[cold]
+    fn give_handshake_turns(&mut self) {
+        for _ in 0..limits::TURN_HANDSHAKES {
+            let Some(key) = self.ready_handshakes.pop_front() else { break };
+            self.give_turn(key);
+        }
     }
 
     pub(super) fn give_turn(&mut self, key: usize) {

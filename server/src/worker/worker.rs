@@ -12,7 +12,7 @@
 //! | `expiry.rs` | deadlines |
 //! | `migration.rs` | moving connections to less busy workers |
 
-use std::{io, sync::atomic::Ordering::Relaxed, time::Instant};
+use std::{collections::VecDeque, io, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use crossbeam::utils::CachePadded;
 use mio::{Events, Poll, event::Source};
@@ -50,6 +50,9 @@ pub(crate) struct Worker<'a, S> {
     pub(super) seen_udp_changes: usize,
     /// Keys of the connections and UDP sockets that need a turn, each at most once; see [`Slot::queued`].
     pub(super) ready: Vec<usize>,
+    /// Keys of the connections that are ready for a step of their handshake, which takes as long as many messages; each at
+    /// most once, and none of those in `ready`.
+    pub(super) ready_handshakes: VecDeque<usize>,
     pub(super) timers: Timers,
     pub(super) poll_coverage: PollCoverage,
     pub(super) busy_poll: BusyPoll,
@@ -92,6 +95,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             udp_sockets: UdpSocketSet::default(),
             seen_udp_changes: 0,
             ready: Vec::new(),
+            ready_handshakes: VecDeque::new(),
             timers: Timers::default(),
             poll_coverage: PollCoverage::default(),
             busy_poll: BusyPoll::new(spin),
