@@ -1,6 +1,6 @@
 //! TLS as other programs speak it: openssl and Python.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, process::Command};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SerialNumber, date_time_ymd,
@@ -9,8 +9,9 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tests::{
     net::Peer,
-    programs::{EchoServer, Finished, Launch, Program},
+    programs::{EchoServer, Finished, Launch, Program, binaries::echo_client},
     requirements::{openssl, python, skip_without},
+    wait::wait_until,
 };
 
 /// A CA, and certificates of it in files.
@@ -422,5 +423,80 @@ fn config_check_reads_the_files() {
     assert!(
         old.error_line().contains("the certificate of CN=old is expired since Jan  1"),
         "{old:?}"
+    );
+}
+
+/// Starts a server with a self-signed certificate.
+fn start_self_signed(args: &[&str]) -> EchoServer {
+    let listen = ["--tls-self-signed", "--listen", "tls://127.0.0.1:0"];
+    Launch::new(&[&listen, args].concat()).without_port().start()
+}
+
+/// Starts `echo-client`, which accepts any certificate.
+fn start_client(server: &EchoServer) -> Program {
+    let mut client = Program::start(echo_client(), &[&server.addresses()[0], "--insecure"]);
+    client.feed(b"hello\n");
+    client
+}
+
+#[test]
+fn handshakes_in_progress_leave_room_for_others() {
+    let server = start_self_signed(&["--max-handshakes", "2", "--max-handshakes-per-ip", "1"]);
+    let at = address(&server).parse().expect("it is an address");
+    let silent = |last| Peer::connect_from(Ipv4Addr::new(127, 0, 0, last).into(), at);
+    let (first, _second) = (silent(2), silent(3));
+    assert_eq!(silent(4).read_to_end(), b"");
+    server.wait_for_log(r"Refused 127\.0\.0\.4:\d+: at the limit of 2 handshakes in progress$");
+    drop(first);
+    // The server notices the end of its stream at some time after this.
+    wait_until("a handshake is admitted", || start_client(&server).finish().code() == 0);
+
+    let _established: Vec<_> = (0..3)
+        .map(|_| {
+            let client = start_client(&server);
+            let _ = client.stdout.wait_for_line("^hello$");
+            client
+        })
+        .collect();
+    assert_eq!(silent(3).read_to_end(), b"", "a second handshake of one address");
+}
+
+#[test]
+fn the_session_secrets_are_written_to_the_file_of_the_flag_only() {
+    let directory = TempDir::new().expect("the directory for temporary files is writable");
+    let path = directory.path().join("keys");
+    let file = path.to_str().expect("the path is UTF-8");
+    let server = start_self_signed(&["--tls-key-log", file]);
+    server.wait_for_log(
+        "WARNING - --tls-key-log: the session secrets of TLS are written to '.*keys'; everyone",
+    );
+    assert!(!path.exists(), "the first secret creates the file");
+    assert_eq!(start_client(&server).finish().code(), 0);
+    let text = fs::read_to_string(&path).expect("the file exists");
+    for label in ["CLIENT_HANDSHAKE_TRAFFIC_SECRET ", "SERVER_TRAFFIC_SECRET_0 "] {
+        assert!(text.lines().any(|line| line.starts_with(label)), "{text}");
+    }
+    assert_eq!(path.metadata().expect("it exists").permissions().mode() & 0o777, 0o600);
+
+    fs::remove_file(&path).expect("it is our own file");
+    let listen = ["--tls-self-signed", "--listen", "tls://127.0.0.1:0"];
+    let server = Launch::new(&listen).without_port().env("SSLKEYLOGFILE", file).start();
+    assert_eq!(start_client(&server).finish().code(), 0);
+    assert!(!path.exists());
+}
+
+#[test]
+fn settings_of_tls_without_a_tls_listener_cause_warnings() {
+    let checked = Program::run_server(&["config", "check", "--handshake-timeout", "1s"]);
+    assert_eq!(
+        checked.error_line(),
+        "warning: --handshake-timeout: 'handshake-timeout' has no effect: no listener has TLS"
+    );
+    let listen = ["--tls-self-signed", "--listen", "tls://127.0.0.1:0"];
+    let args = [&["config", "check"], &listen[..], &["--tls-key-log", "/missing/keys"]].concat();
+    assert_eq!(
+        Program::run_server(&args).error_line(),
+        "--tls-key-log: cannot write '/missing/keys': no such file or directory; give the path of a file \
+         for the session secrets of TLS"
     );
 }

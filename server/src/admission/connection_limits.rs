@@ -1,4 +1,4 @@
-//! Limits on open connections: of the server, of a listener, and of a source.
+//! Limits on open connections and on handshakes under way: of the server, of a listener, and of a source.
 
 use std::{
     net::IpAddr,
@@ -21,11 +21,16 @@ use crate::config::{Config, rlimit};
 pub(crate) struct ConnectionLimits {
     counts: Arc<Counts>,
     max: AtomicUsize,
+    max_handshakes: AtomicUsize,
 }
 
 impl ConnectionLimits {
     pub(crate) fn new(config: &Config) -> Self {
-        let limits = Self { counts: Arc::default(), max: AtomicUsize::new(0) };
+        let limits = Self {
+            counts: Arc::default(),
+            max: AtomicUsize::new(0),
+            max_handshakes: AtomicUsize::new(0),
+        };
         limits.set(config);
         limits
     }
@@ -36,6 +41,10 @@ impl ConnectionLimits {
         self.max.store(max, SeqCst);
         let max_per_source = config.max_connections_per_ip.unwrap_or(UNLIMITED);
         self.counts.max_per_source.store(max_per_source, SeqCst);
+        let max_handshakes = config.max_handshakes.unwrap_or_else(|| max.div_ceil(2));
+        self.max_handshakes.store(max_handshakes, SeqCst);
+        let max_per_source = config.max_handshakes_per_ip.unwrap_or(UNLIMITED);
+        self.counts.max_handshakes_per_source.store(max_per_source, SeqCst);
     }
 
     /// Admits a connection under this policy and, if it has one, from this address.
@@ -56,6 +65,9 @@ impl ConnectionLimits {
             return Err(LimitReached::Listener(max));
         }
         let mut permit = Permit::new(Arc::clone(&self.counts), Arc::clone(policy));
+        if policy.has_layer() {
+            permit.begin_handshake(self.max_handshakes.load(SeqCst))?;
+        }
         if let Some(peer) = peer {
             permit.count_source(peer)?;
         }
@@ -77,7 +89,7 @@ impl ConnectionLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Listener;
+    use crate::{config::Listener, layer::NewScrambled};
 
     fn config(max: usize, per_ip: Option<usize>) -> Config {
         Config { max_connections: Some(max), max_connections_per_ip: per_ip, ..Config::default() }
@@ -177,5 +189,40 @@ mod tests {
             LimitReached::Source(0)
         );
         assert!(limits.is_empty());
+    }
+
+    fn layered() -> Arc<ConnectionPolicy> {
+        Arc::new(ConnectionPolicy::new(&Listener::tcp("localhost", 0)).with_layer(NewScrambled))
+    }
+
+    #[test]
+    fn handshakes_leave_half_of_the_connections_to_others() {
+        let (limits, tls, plain) = (connection_limits(4, None), layered(), policy(None));
+        let admit = || limits.admit(&tls, None);
+        let mut permits = vec![admit().unwrap(), admit().unwrap()];
+        assert_eq!(admit().unwrap_err(), LimitReached::Handshakes(2));
+        permits.push(limits.admit(&plain, None).unwrap());
+        permits[0].end_handshake();
+        permits.push(admit().unwrap());
+        assert_eq!(admit().unwrap_err(), LimitReached::Server(4));
+        drop(permits);
+        assert!(limits.is_empty());
+    }
+
+    #[test]
+    fn a_source_at_its_limit_of_handshakes_may_have_connections_without_one() {
+        let config = Config { max_handshakes_per_ip: Some(1), ..config(9, None) };
+        let (limits, tls) = (ConnectionLimits::new(&config), layered());
+        let admit = |address: &str| limits.admit(&tls, Some(ip(address)));
+        let mut first = admit("10.0.0.1").unwrap();
+        assert_eq!(admit("10.0.0.1").unwrap_err(), LimitReached::SourceHandshakes(1));
+        let other = admit("10.0.0.2").unwrap();
+        let plain = limits.admit(&policy(None), Some(ip("10.0.0.1"))).unwrap();
+        first.end_handshake();
+        first.end_handshake();
+        let second = admit("10.0.0.1").unwrap();
+        assert_eq!(admit("10.0.0.1").unwrap_err(), LimitReached::SourceHandshakes(1));
+        drop((first, second, other, plain));
+        assert!(limits.is_empty(), "a refused connection is not counted");
     }
 }

@@ -1,4 +1,4 @@
-//! Counts of open connections: of the server and of each source.
+//! Counts of open connections and of handshakes under way: of the server and of each source.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -16,50 +16,91 @@ use super::{rejection::LimitReached, source::source};
 /// A limit that is never reached.
 pub(super) const UNLIMITED: usize = usize::MAX;
 
-/// Open connections of a server, from accept to close.
+/// Open connections of a server, from accept to close, and those whose handshake is under way.
 #[derive(Debug)]
 pub(super) struct Counts {
     pub(super) open: CachePadded<AtomicUsize>,
+    pub(super) handshakes: CachePadded<AtomicUsize>,
     pub(super) max_per_source: AtomicUsize,
-    /// Open connections by source, of those that were accepted under a limit per source. Without that limit
-    /// the lock is never taken.
-    sources: Mutex<HashMap<IpAddr, usize>>,
+    pub(super) max_handshakes_per_source: AtomicUsize,
+    /// Counts of the connections that were accepted under a limit per source. Without such a limit the lock is
+    /// never taken.
+    sources: Mutex<HashMap<IpAddr, SourceCounts>>,
+}
+
+/// Connections of one source.
+#[derive(Clone, Copy, Debug, Default)]
+struct SourceCounts {
+    open: usize,
+    handshakes: usize,
+}
+
+/// One connection in the counts of its source.
+#[derive(Debug)]
+pub(super) struct CountedSource {
+    source: IpAddr,
+    /// Its handshake is under way, and counted.
+    is_handshake: bool,
 }
 
 impl Default for Counts {
     fn default() -> Self {
         Self {
             open: CachePadded::default(),
+            handshakes: CachePadded::default(),
             max_per_source: AtomicUsize::new(UNLIMITED),
+            max_handshakes_per_source: AtomicUsize::new(UNLIMITED),
             sources: Mutex::default(),
         }
     }
 }
 
 impl Counts {
-    /// Counts a connection for the source of this address. Returns the source, or `None` if there is no limit
-    /// per source.
-    pub(super) fn acquire_source(&self, peer: IpAddr) -> Result<Option<IpAddr>, LimitReached> {
+    /// Counts a connection, and its handshake if it has one, for the source of this address. Returns `None` if no
+    /// limit per source applies.
+    pub(super) fn acquire_source(
+        &self,
+        peer: IpAddr,
+        is_handshake: bool,
+    ) -> Result<Option<CountedSource>, LimitReached> {
         let max = self.max_per_source.load(SeqCst);
-        if max == UNLIMITED {
+        let max_handshakes =
+            if is_handshake { self.max_handshakes_per_source.load(SeqCst) } else { UNLIMITED };
+        if max == UNLIMITED && max_handshakes == UNLIMITED {
             return Ok(None);
         }
         let source = source(peer);
         let mut sources = self.lock_sources();
-        let open = sources.get(&source).copied().unwrap_or_default();
-        if open >= max {
+        let mut counts = sources.get(&source).copied().unwrap_or_default();
+        if counts.open >= max {
             return Err(LimitReached::Source(max));
         }
-        sources.insert(source, open + 1);
-        Ok(Some(source))
+        if counts.handshakes >= max_handshakes {
+            return Err(LimitReached::SourceHandshakes(max_handshakes));
+        }
+        counts.open += 1;
+        counts.handshakes += usize::from(is_handshake);
+        sources.insert(source, counts);
+        Ok(Some(CountedSource { source, is_handshake }))
     }
 
-    pub(super) fn release_source(&self, source: IpAddr) {
-        if let Entry::Occupied(mut open) = self.lock_sources().entry(source) {
-            *open.get_mut() -= 1;
+    /// Counts the end of a handshake.
+    pub(super) fn end_source_handshake(&self, counted: &mut CountedSource) {
+        if std::mem::take(&mut counted.is_handshake)
+            && let Some(counts) = self.lock_sources().get_mut(&counted.source)
+        {
+            counts.handshakes -= 1;
+        }
+    }
+
+    pub(super) fn release_source(&self, counted: &CountedSource) {
+        if let Entry::Occupied(mut entry) = self.lock_sources().entry(counted.source) {
+            let counts = entry.get_mut();
+            counts.open -= 1;
+            counts.handshakes -= usize::from(counted.is_handshake);
             // Otherwise the table would grow with every source that ever connected.
-            if *open.get() == 0 {
-                open.remove();
+            if counts.open == 0 {
+                entry.remove();
             }
         }
     }
@@ -67,10 +108,11 @@ impl Counts {
     /// Returns whether no connection is counted, in total or for a source.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.open.load(SeqCst) == 0 && self.lock_sources().is_empty()
+        let counts = [&self.open, &self.handshakes].map(|count| count.load(SeqCst));
+        counts == [0, 0] && self.lock_sources().is_empty()
     }
 
-    fn lock_sources(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn lock_sources(&self) -> MutexGuard<'_, HashMap<IpAddr, SourceCounts>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
 };
 
-use super::{counts::Counts, policy::ConnectionPolicy, rejection::LimitReached};
+use super::{
+    counts::{CountedSource, Counts, try_increment},
+    policy::ConnectionPolicy,
+    rejection::LimitReached,
+};
 
 /// Admission of one connection. It remembers what it counted, and dropping it releases exactly that, so limits
 /// that change meanwhile are never miscounted.
@@ -13,14 +17,22 @@ use super::{counts::Counts, policy::ConnectionPolicy, rejection::LimitReached};
 pub(crate) struct Permit {
     counts: Arc<Counts>,
     policy: Arc<ConnectionPolicy>,
-    /// The source for which the connection is counted. Boxed: without a limit per source there is none.
-    source: Option<Box<IpAddr>>,
+    /// Boxed: a plain connection without a limit per source has none.
+    extra: Option<Box<ExtraCounts>>,
+}
+
+/// The counts in which not every connection is.
+#[derive(Debug, Default)]
+struct ExtraCounts {
+    source: Option<CountedSource>,
+    /// The handshake is under way.
+    is_handshake: bool,
 }
 
 impl Permit {
     /// Takes over one count of the server and one of the listener.
     pub(super) fn new(counts: Arc<Counts>, policy: Arc<ConnectionPolicy>) -> Self {
-        Self { counts, policy, source: None }
+        Self { counts, policy, extra: None }
     }
 
     /// Returns the policy under which the connection was admitted.
@@ -34,16 +46,48 @@ impl Permit {
     ///
     /// If the source has reached its limit.
     pub(crate) fn count_source(&mut self, peer: IpAddr) -> Result<(), LimitReached> {
-        debug_assert!(self.source.is_none(), "a connection has one source");
-        self.source = self.counts.acquire_source(peer)?.map(Box::new);
+        let is_handshake = self.extra.as_ref().is_some_and(|extra| extra.is_handshake);
+        if let Some(source) = self.counts.acquire_source(peer, is_handshake)? {
+            let extra = self.extra.get_or_insert_default();
+            debug_assert!(extra.source.is_none(), "a connection has one source");
+            extra.source = Some(source);
+        }
         Ok(())
+    }
+
+    /// Counts a handshake under way.
+    ///
+    /// # Errors
+    ///
+    /// If the server has `max` of them.
+    pub(super) fn begin_handshake(&mut self, max: usize) -> Result<(), LimitReached> {
+        try_increment(&self.counts.handshakes, max).map_err(LimitReached::Handshakes)?;
+        self.extra.get_or_insert_default().is_handshake = true;
+        Ok(())
+    }
+
+    /// Counts the end of the handshake, if there is one.
+    pub(crate) fn end_handshake(&mut self) {
+        let Some(extra) = &mut self.extra else { return };
+        if std::mem::take(&mut extra.is_handshake) {
+            self.counts.handshakes.fetch_sub(1, SeqCst);
+        }
+        match &mut extra.source {
+            Some(source) => self.counts.end_source_handshake(source),
+            None => self.extra = None,
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(source) = &self.source {
-            self.counts.release_source(**source);
+        if let Some(extra) = &self.extra {
+            if extra.is_handshake {
+                self.counts.handshakes.fetch_sub(1, SeqCst);
+            }
+            if let Some(source) = &extra.source {
+                self.counts.release_source(source);
+            }
         }
         self.policy.open.fetch_sub(1, SeqCst);
         self.counts.open.fetch_sub(1, SeqCst);

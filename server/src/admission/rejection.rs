@@ -16,6 +16,10 @@ pub(crate) enum LimitReached {
     Listener(usize),
     /// Connections of the source.
     Source(usize),
+    /// Handshakes under way of the server.
+    Handshakes(usize),
+    /// Handshakes under way of the source.
+    SourceHandshakes(usize),
 }
 
 /// Returns the bytes that a refused client receives before its connection is closed.
@@ -30,13 +34,15 @@ pub(crate) fn rejection_reply(protocol: Protocol, limit: LimitReached) -> Vec<u8
 impl fmt::Display for LimitReached {
     /// Writes the limit, as in `2 connections from one address`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (max, scope) = match self {
-            Self::Server(max) => (max, ""),
-            Self::Listener(max) => (max, " on this listener"),
-            Self::Source(max) => (max, " from one address"),
+        let (max, counted, scope) = match self {
+            Self::Server(max) => (max, "connection", ""),
+            Self::Listener(max) => (max, "connection", " on this listener"),
+            Self::Source(max) => (max, "connection", " from one address"),
+            Self::Handshakes(max) => (max, "handshake", " in progress"),
+            Self::SourceHandshakes(max) => (max, "handshake", " in progress from one address"),
         };
-        let connections = if *max == 1 { "connection" } else { "connections" };
-        write!(f, "{max} {connections}{scope}")
+        let plural = if *max == 1 { "" } else { "s" };
+        write!(f, "{max} {counted}{plural}{scope}")
     }
 }
 
@@ -56,5 +62,9 @@ mod tests {
         );
         assert_eq!(LimitReached::Listener(2).to_string(), "2 connections on this listener");
         assert_eq!(LimitReached::Server(3).to_string(), "3 connections");
+        assert_eq!(
+            LimitReached::SourceHandshakes(1).to_string(),
+            "1 handshake in progress from one address"
+        );
     }
 }

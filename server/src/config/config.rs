@@ -28,6 +28,11 @@ pub struct Config {
     /// Limit on open connections from one source: an IPv4 address, or an IPv6 network of 64 bits.
     /// Default: unlimited.
     pub max_connections_per_ip: Option<usize>,
+    /// Limit on TLS connections whose handshake is in progress. A client over the limit is closed.
+    /// Default: half of [`max_connections`](Self::max_connections), so that slow handshakes leave room.
+    pub max_handshakes: Option<usize>,
+    /// Limit on TLS connections from one source whose handshake is in progress. Default: unlimited.
+    pub max_handshakes_per_ip: Option<usize>,
     /// Permission for another server with the same setting to listen on the same address at the same time
     /// (`SO_REUSEPORT`, `socket(7)`), so that it can take over while this one drains. Default: no.
     pub reuse_port: bool,
@@ -58,6 +63,8 @@ impl Default for Config {
             workers,
             max_connections: None,
             max_connections_per_ip: None,
+            max_handshakes: None,
+            max_handshakes_per_ip: None,
             reuse_port: false,
             drain_timeout: limits::DRAIN_TIMEOUT,
             log_messages: true,

@@ -22,6 +22,8 @@ impl Tls {
     /// If rustls cannot serve with it.
     pub fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         ServerConnection::new(Arc::clone(&config))?;
+        // The first random bytes of a process can take tens of milliseconds, which the first client would wait.
+        config.crypto_provider().secure_random.fill(&mut [0; 32])?;
         Ok(Self { config, identity: None })
     }
 

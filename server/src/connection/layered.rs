@@ -87,6 +87,7 @@ impl<S: Stream> Connection<S> {
             };
             at += consumed;
             if self.stage == Stage::Handshake && is_established {
+                self.permit.end_handshake();
                 self.enter(Stage::Serving, context.now);
             }
             if plaintext > 0 {

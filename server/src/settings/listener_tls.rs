@@ -1,10 +1,15 @@
 //! TLS of all listeners, from the settings and the files that they name.
 
 #[cfg(feature = "tls")]
+use std::path::Path;
+
+#[cfg(feature = "tls")]
+use common::cli::KeyLogFile;
+#[cfg(feature = "tls")]
 use rustls::crypto::aws_lc_rs;
 
 #[cfg(feature = "tls")]
-use super::tls::{Certificate, DefaultCertificate, load};
+use super::tls::{Certificate, DefaultCertificate, KeyLog, load};
 use super::{
     diagnostic::{Diagnostic, Origin},
     values::{Switch, Values},
@@ -74,9 +79,18 @@ fn load_files(
         None if values.tls_self_signed == Switch::On => DefaultCertificate::SelfSigned,
         None => DefaultCertificate::Missing,
     };
+    let key_log = match &values.tls_key_log {
+        Some(path) if values.listen.iter().any(|url| url.tls.is_some()) => {
+            let (key_log, warning) = open_key_log(path, origin("tls-key-log", 0))?;
+            loaded.warnings.push(warning);
+            Some(key_log)
+        }
+        _ => None,
+    };
     for (index, url) in values.listen.iter().enumerate() {
         let origin = || origin("listen", index);
-        match url.tls.as_ref().map(|tls| load(tls, &default)).transpose() {
+        let tls = url.tls.as_ref().map(|tls| load(tls, &default, key_log.as_ref()));
+        match tls.transpose() {
             Ok(tls) => {
                 let (tls, warnings) = tls.unzip();
                 let warnings = warnings.into_iter().flatten();
@@ -90,6 +104,18 @@ fn load_files(
     // Listeners may share a file.
     errors.dedup();
     if errors.is_empty() { Ok(loaded) } else { Err(errors) }
+}
+
+/// Returns the file for session secrets, and a warning that it is in use.
+#[cfg(feature = "tls")]
+fn open_key_log(path: &Path, origin: Origin) -> Result<(KeyLog, Diagnostic), Vec<Diagnostic>> {
+    let key_log = KeyLog::new(KeyLogFile::new(path.to_owned()))
+        .map_err(|message| vec![Diagnostic { origin: origin.clone(), message }])?;
+    let message = format!(
+        "the session secrets of TLS are written to {}; everyone who can read it can decrypt the connections",
+        key_log.name()
+    );
+    Ok((key_log, Diagnostic { origin, message }))
 }
 
 #[cfg(not(feature = "tls"))]

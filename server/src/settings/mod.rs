@@ -13,6 +13,7 @@ mod diagnostic;
 mod listener_tls;
 mod listener_url;
 mod schema;
+mod setting;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod settings;
 mod show;

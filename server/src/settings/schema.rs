@@ -1,71 +1,21 @@
 //! The schema: every setting with its name, help, form, default and parser. It is the only definition of a
 //! setting; the command line, the environment, the file, the template and `config show` follow from it.
 
-use std::ffi::OsStr;
-
-use clap::{ValueHint, builder::PossibleValue};
+use clap::ValueHint;
 use common::{
     cli::{at_least_one, duration},
     endpoint::parse_host,
     protocol::{DEFAULT_HOST, Protocol},
 };
 
-use super::values::{
-    LogLevel, Values, choice, log_file, non_empty, parse, path, port, possible_values, spin,
-    time_limit, workers,
+use super::{
+    setting::{DefaultValue, Form, Setting},
+    values::{
+        LogLevel, choice, log_file, non_empty, parse, path, port, possible_values, spin,
+        time_limit, workers,
+    },
 };
 use crate::logging::{Format, Overflow};
-
-/// The definition of one setting.
-pub(super) struct Setting {
-    /// The long flag without its dashes, which is also the key in the file.
-    pub(super) name: &'static str,
-    pub(super) heading: &'static str,
-    pub(super) value_name: &'static str,
-    /// One sentence without a full stop.
-    pub(super) help: &'static str,
-    /// Further paragraphs for the long help; empty if there are none.
-    pub(super) details: &'static str,
-    /// The short help has this setting.
-    pub(super) is_frequent: bool,
-    pub(super) form: Form,
-    pub(super) default: DefaultValue,
-    /// The value of a flag without a value, if that is allowed.
-    pub(super) implied: Option<&'static str>,
-    pub(super) hint: ValueHint,
-    /// A running program cannot change it.
-    pub(super) needs_restart: bool,
-    /// Settings that the same source must not set together with this one.
-    pub(super) conflicts: &'static [&'static str],
-    /// Parses a value and stores it.
-    pub(super) set: fn(&mut Values, &OsStr) -> Result<(), String>,
-}
-
-/// The form of a setting in a file.
-#[derive(Clone, Copy)]
-pub(super) enum Form {
-    /// `port = 7`
-    Number,
-    /// `log-file = "echo.log"`
-    Text,
-    /// `log-messages = true`; also `"on"`
-    Switch,
-    /// `listen = ["...", "..."]`
-    List,
-    /// `idle-timeout = "5m"`, of which `5` may also be a value
-    Word,
-    /// `protocol = "raw"`, one of several
-    Choice(fn() -> Vec<PossibleValue>),
-}
-
-/// The value of a setting that no source sets.
-#[derive(Clone, Copy)]
-pub(super) enum DefaultValue {
-    /// This value.
-    Text(&'static str),
-    /// No value; its meaning in words.
-    Unset(&'static str),
-}
 
 const LISTENING: &str = "Listening";
 const CONNECTIONS: &str = "Connections and workers";
@@ -73,7 +23,7 @@ const TLS: &str = "TLS";
 const LOG: &str = "Log";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 22] = [
+pub(super) static SETTINGS: [Setting; 25] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -244,6 +194,43 @@ pub(super) static SETTINGS: [Setting; 22] = [
     .form(Form::Word)
     .default(DefaultValue::Text("10s"))
     .set(|values, text| parse(text, time_limit).map(|value| values.handshake_timeout = value)),
+    Setting::new("max-handshakes", TLS, "N", "Limit the number of TLS handshakes in progress")
+        .details(
+            "A client over the limit is closed, because it cannot read a reason before its handshake. The default \
+            leaves half of all connections to clients that have completed theirs.",
+        )
+        .rare()
+        .form(Form::Number)
+        .default(DefaultValue::Unset("half of max-connections"))
+        .set(|values, text| {
+            parse(text, at_least_one).map(|value| values.max_handshakes = Some(value))
+        }),
+    Setting::new(
+        "max-handshakes-per-ip",
+        TLS,
+        "N",
+        "Limit the TLS handshakes in progress from one IPv4 address or one IPv6 network of 64 bits",
+    )
+    .rare()
+    .form(Form::Number)
+    .default(DefaultValue::Unset("unlimited"))
+    .set(|values, text| {
+        parse(text, at_least_one).map(|value| values.max_handshakes_per_ip = Some(value))
+    }),
+    Setting::new(
+        "tls-key-log",
+        TLS,
+        "FILE",
+        "Append the session secrets of TLS to this file, to decrypt captured packets with Wireshark",
+    )
+    .details(
+        "Everyone who can read the file can decrypt the connections, so it is for tests. The format is that of \
+        SSLKEYLOGFILE; that variable alone has no effect. A new file is readable by its owner only.",
+    )
+    .rare()
+    .default(DefaultValue::Unset("off"))
+    .hint(ValueHint::FilePath)
+    .set(|values, text| path(text).map(|path| values.tls_key_log = Some(path))),
     Setting::new("log-level", LOG, "LEVEL", "Lowest level that is logged")
         .form(Form::Choice(possible_values::<LogLevel>))
         .default(DefaultValue::Text("info"))
@@ -300,93 +287,6 @@ alpn=NAME,NAME are application protocols. Example: tls://[::]:7?cert=echo.pem&ke
 UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
 are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \
 the limit.";
-
-impl Setting {
-    const fn new(
-        name: &'static str,
-        heading: &'static str,
-        value_name: &'static str,
-        help: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            heading,
-            value_name,
-            help,
-            details: "",
-            is_frequent: true,
-            form: Form::Text,
-            default: DefaultValue::Unset(""),
-            implied: None,
-            hint: ValueHint::Unknown,
-            needs_restart: false,
-            conflicts: &[],
-            set: |_, _| Ok(()),
-        }
-    }
-
-    const fn details(self, details: &'static str) -> Self {
-        Self { details, ..self }
-    }
-
-    const fn rare(self) -> Self {
-        Self { is_frequent: false, ..self }
-    }
-
-    const fn needs_restart(self) -> Self {
-        Self { needs_restart: true, ..self }
-    }
-
-    const fn form(self, form: Form) -> Self {
-        Self { form, ..self }
-    }
-
-    const fn default(self, default: DefaultValue) -> Self {
-        Self { default, ..self }
-    }
-
-    const fn implied(self, value: &'static str) -> Self {
-        Self { implied: Some(value), ..self }
-    }
-
-    const fn hint(self, hint: ValueHint) -> Self {
-        Self { hint, ..self }
-    }
-
-    const fn conflicts(self, conflicts: &'static [&'static str]) -> Self {
-        Self { conflicts, ..self }
-    }
-
-    const fn set(self, set: fn(&mut Values, &OsStr) -> Result<(), String>) -> Self {
-        Self { set, ..self }
-    }
-
-    /// Checks a value without storing it.
-    ///
-    /// # Errors
-    ///
-    /// What was expected.
-    pub(super) fn check(&self, value: &OsStr) -> Result<(), String> {
-        (self.set)(&mut Values::default(), value)
-    }
-}
-
-impl Form {
-    /// Writes a value as TOML.
-    pub(super) fn to_toml(self, text: &OsStr) -> String {
-        let text = text.to_string_lossy();
-        let number =
-            || text.parse::<u64>().ok().filter(|_| matches!(self, Self::Number | Self::Word));
-        match (self, &*text) {
-            (Self::Switch, "on" | "true") => "true".to_owned(),
-            (Self::Switch, "off" | "false") => "false".to_owned(),
-            _ => match number() {
-                Some(number) => number.to_string(),
-                None => toml::Value::from(&*text).to_string(),
-            },
-        }
-    }
-}
 
 /// Returns the setting with this name.
 pub(super) fn find(name: &str) -> Option<&'static Setting> {

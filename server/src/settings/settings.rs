@@ -7,7 +7,8 @@ use common::endpoint::Endpoint;
 use super::{
     diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
     listener_tls::load_listeners,
-    schema::{DefaultValue, SETTINGS, Setting, conflict},
+    schema::{SETTINGS, conflict},
+    setting::{DefaultValue, Setting},
     values::Values,
 };
 #[cfg(feature = "tls")]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    schema::Form,
+    setting::Form,
     settings::{Effective, Settings},
 };
 

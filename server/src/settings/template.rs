@@ -3,7 +3,8 @@
 use clap::builder::PossibleValue;
 
 use super::{
-    schema::{DefaultValue, Form, SETTINGS, Setting},
+    schema::SETTINGS,
+    setting::{DefaultValue, Form, Setting},
     sources::variable,
 };
 

@@ -8,7 +8,8 @@ use log::LevelFilter;
 
 use super::{
     diagnostic::Diagnostics,
-    schema::{DefaultValue, SETTINGS, find},
+    schema::{SETTINGS, find},
+    setting::DefaultValue,
     settings::Settings,
     sources::{Flags, Sources, variable},
     template::template,
@@ -414,6 +415,8 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         ("proxy-timeout", "1s", "off", "'3s'"),
         ("drain-timeout", "1s", "0s", "'3s'"),
         ("handshake-timeout", "1s", "off", "'3s'"),
+        ("max-handshakes", "1", "2", "3"),
+        ("max-handshakes-per-ip", "1", "2", "3"),
         ("workers", "1", "2", "3"),
         ("spin", "1us", "off", "'auto'"),
         ("log-level", "debug", "error", "'warning'"),
@@ -442,7 +445,7 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         assert!(alone.iter().any(|(_, resolved)| *resolved != default), "{name} has no effect");
     }
     // `tls/tests.rs` tests the settings that need files.
-    let tested = 19;
+    let tested = 21;
     let settings = SETTINGS.iter().filter(|setting| !setting.name.starts_with("tls-"));
     assert_eq!(settings.count(), tested, "add the new setting above");
 }
@@ -575,6 +578,9 @@ spin = \"auto\" # default
 # tls-key: in the file of the certificate
 tls-self-signed = false # default
 handshake-timeout = \"10s\" # default
+# max-handshakes: half of max-connections
+# max-handshakes-per-ip: unlimited
+# tls-key-log: off
 log-level = \"debug\" # ECHO_SERVER_LOG_LEVEL
 log-messages = false # echo.toml:1
 # log-file: standard error

@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    num::NonZeroUsize,
     path::{Component, Path, PathBuf},
 };
 
@@ -30,17 +31,21 @@ pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
 
 /// Returns warnings about settings without effect. A file may have defaults for listeners that it does not have yet; a
 /// flag or a variable belongs to this start of the server.
-pub(super) fn without_effect(settings: &Settings) -> Option<Diagnostic> {
-    let origin = settings.origin("proxy-timeout", 0);
+pub(super) fn without_effect(settings: &Settings) -> Vec<Diagnostic> {
     let defaults = ListenerOptions::default();
     let mut listeners = settings.values.listen.iter().map(|url| url.listener(&defaults));
-    if !matches!(origin, Origin::Flag(_) | Origin::Variable(_))
-        || listeners.any(|listener| listener.options.proxy == Proxy::Required)
-    {
-        return None;
-    }
-    let message = "'proxy-timeout' has no effect: no listener has proxy=required".to_owned();
-    Some(Diagnostic { origin, message })
+    let has_proxy = listeners.any(|listener| listener.options.proxy == Proxy::Required);
+    let has_tls = settings.values.listen.iter().any(|url| url.tls.is_some());
+    let proxy = ["proxy-timeout"].map(|name| (name, has_proxy, "no listener has proxy=required"));
+    let tls = ["handshake-timeout", "max-handshakes", "max-handshakes-per-ip", "tls-key-log"];
+    let tls = tls.map(|name| (name, has_tls, "no listener has TLS"));
+    let unused = proxy.into_iter().chain(tls).filter(|(_, is_used, _)| !is_used);
+    let unused = unused.map(|(name, _, reason)| Diagnostic {
+        origin: settings.origin(name, 0),
+        message: format!("'{name}' has no effect: {reason}"),
+    });
+    let is_typed = |origin: &Origin| matches!(origin, Origin::Flag(_) | Origin::Variable(_));
+    unused.filter(|warning| is_typed(&warning.origin)).collect()
 }
 
 /// A limit above that of the server is never reached.
@@ -49,20 +54,31 @@ fn unreachable_limits(
     values: &Values,
     listeners: &[Listener],
 ) -> Vec<Diagnostic> {
-    let Some(max) = values.max_connections.map(usize::from) else { return Vec::new() };
-    let origin = settings.origin("max-connections", 0);
-    let never = format!("above 'max-connections' ({max}, {origin}), so it is never reached");
-    let per_ip = values.max_connections_per_ip.map(usize::from).filter(|limit| *limit > max);
-    let per_ip = per_ip.map(|limit| Diagnostic {
-        origin: settings.origin("max-connections-per-ip", 0),
-        message: format!("'max-connections-per-ip' ({limit}) is {never}"),
+    let limit = |name, value: Option<NonZeroUsize>| Some((name, value?.get()));
+    let all = limit("max-connections", values.max_connections);
+    let handshakes = limit("max-handshakes", values.max_handshakes);
+    let never = |(name, max)| {
+        let origin = settings.origin(name, 0);
+        format!("above '{name}' ({max}, {origin}), so it is never reached")
+    };
+    let pairs = [
+        (limit("max-connections-per-ip", values.max_connections_per_ip), all),
+        (handshakes, all),
+        (limit("max-handshakes-per-ip", values.max_handshakes_per_ip), handshakes.or(all)),
+    ];
+    let settings_above = pairs.into_iter().filter_map(|(limit, max)| {
+        let ((name, limit), max) = limit.zip(max).filter(|(limit, max)| limit.1 > max.1)?;
+        let message = format!("'{name}' ({limit}) is {}", never(max));
+        Some(Diagnostic { origin: settings.origin(name, 0), message })
     });
-    let listeners = listeners.iter().enumerate().filter_map(|(index, listener)| {
-        let limit = listener.options.max_connections.filter(|limit| *limit > max)?;
-        let message = format!("'max-connections={limit}' of {} is {never}", listener.endpoint);
-        Some(Diagnostic { origin: settings.origin("listen", index), message })
+    let listeners_above = listeners.iter().enumerate().filter_map(|(index, listener)| {
+        let (limit, max) = listener.options.max_connections.zip(all)?;
+        let message =
+            format!("'max-connections={limit}' of {} is {}", listener.endpoint, never(max));
+        let above = Diagnostic { origin: settings.origin("listen", index), message };
+        (limit > max.1).then_some(above)
     });
-    per_ip.into_iter().chain(listeners).collect()
+    settings_above.chain(listeners_above).collect()
 }
 
 /// An address that an earlier listener uses.

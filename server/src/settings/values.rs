@@ -37,6 +37,9 @@ pub(super) struct Values {
     pub(super) tls_cert: Option<PathBuf>,
     pub(super) tls_key: Option<PathBuf>,
     pub(super) tls_self_signed: Switch,
+    pub(super) tls_key_log: Option<PathBuf>,
+    pub(super) max_handshakes: Option<NonZeroUsize>,
+    pub(super) max_handshakes_per_ip: Option<NonZeroUsize>,
     pub(super) handshake_timeout: Option<Duration>,
     pub(super) log_level: LogLevel,
     pub(super) log_messages: Switch,
@@ -75,6 +78,8 @@ impl Values {
         config.listeners = self.listeners(inherited, has_address);
         config.max_connections = self.max_connections.map(NonZeroUsize::get);
         config.max_connections_per_ip = self.max_connections_per_ip.map(NonZeroUsize::get);
+        config.max_handshakes = self.max_handshakes.map(NonZeroUsize::get);
+        config.max_handshakes_per_ip = self.max_handshakes_per_ip.map(NonZeroUsize::get);
         config.reuse_port = self.reuse_port == Switch::On;
         config.drain_timeout = self.drain_timeout;
         config.spin = self.spin;

@@ -12,7 +12,8 @@ use common::escape::Quoted;
 use super::flags::{CONFIG, suggest};
 use crate::settings::{
     diagnostic::{Assignment, Diagnostic, Origin, Value},
-    schema::{Form, SETTINGS, find},
+    schema::{SETTINGS, find},
+    setting::Form,
 };
 
 /// The prefix of every variable of the server.

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::settings::{
     diagnostic::{Assignment, Diagnostic, Origin, Value},
-    schema::{Form, find},
+    schema::find,
+    setting::Form,
 };
 
 /// A file that is being read.

@@ -15,7 +15,8 @@ use clap::{
 
 use crate::settings::{
     diagnostic::{Assignment, Origin, Value},
-    schema::{DefaultValue, Form, SETTINGS, Setting},
+    schema::SETTINGS,
+    setting::{DefaultValue, Form, Setting},
     values::{Switch, possible_values},
 };
 

@@ -14,6 +14,7 @@ use super::{
     certificate::Certificate,
     digest::sha256,
     file::PemFile,
+    key_log::KeyLog,
     parameters::{ClientCert, TlsParameters, Version},
     self_signed,
     server_names::ServerNames,
@@ -39,6 +40,7 @@ pub(in crate::settings) enum DefaultCertificate {
 pub(in crate::settings) fn load(
     parameters: &TlsParameters,
     default: &DefaultCertificate,
+    key_log: Option<&KeyLog>,
 ) -> Result<(Tls, Vec<String>), String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let certificates = certificates(parameters, default, &provider)?;
@@ -48,7 +50,7 @@ pub(in crate::settings) fn load(
         // Reported once for all listeners.
         warnings.clear();
     }
-    let mut identity: Vec<Vec<u8>> = vec![format!("{parameters:?}").into_bytes()];
+    let mut identity: Vec<Vec<u8>> = vec![format!("{parameters:?} {key_log:?}").into_bytes()];
     identity.extend(certificates.iter().map(|certificate| certificate.identity.clone()));
     let verifier = client_verifier(parameters, &provider, &mut identity)?;
     let versions = match parameters.min {
@@ -64,6 +66,9 @@ pub(in crate::settings) fn load(
     config.alpn_protocols = parameters.alpn.iter().map(|name| name.clone().into_bytes()).collect();
     // Tickets are encrypted with keys that change every six hours; early data stays off.
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(invalid)?;
+    if let Some(key_log) = key_log {
+        config.key_log = Arc::new(key_log.clone());
+    }
     let tls = Tls::new(Arc::new(config)).map_err(invalid)?;
     let identity = sha256(identity.iter().map(Vec::as_slice));
     Ok((tls.with_identity(identity), warnings))

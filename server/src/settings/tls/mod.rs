@@ -1,7 +1,7 @@
 //! TLS of listeners: from the parameters of their URLs, and the files that these name, to a configuration of rustls.
 //!
 //! Owns the parameters, the certificates, keys, CAs and revocation lists, the choice of a certificate by the server name,
-//! and the self-signed certificate. Must not know connections.
+//! the self-signed certificate, and the file with session secrets. Must not know connections.
 //!
 //! Read `parameters.rs` first, then `load.rs`.
 
@@ -11,6 +11,8 @@ mod certificate;
 mod digest;
 #[cfg(feature = "tls")]
 mod file;
+#[cfg(feature = "tls")]
+mod key_log;
 #[cfg(feature = "tls")]
 mod load;
 mod parameters;
@@ -26,6 +28,7 @@ pub(super) use self::parameters::TlsParameters;
 #[cfg(feature = "tls")]
 pub(super) use self::{
     certificate::Certificate,
+    key_log::KeyLog,
     load::{DefaultCertificate, load},
     self_signed::fingerprint,
 };
