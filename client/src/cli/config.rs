@@ -23,7 +23,7 @@ use crate::{
 pub struct Config {
     /// Server to connect to. Its TLS client does not exist yet.
     pub(super) target: Target,
-    /// Options of TLS, for `tls://`.
+    /// Options of TLS, if the server is named with it.
     pub(super) tls: Option<TlsOptions>,
     /// Work to do.
     pub(super) mode: Mode,
@@ -66,7 +66,9 @@ enum Contradiction {
     #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
     SessionOverUdp(Endpoint),
     /// An option of TLS for a load without it.
-    #[error("'--tls-resume' needs a server with TLS: name it as tls://HOST:PORT")]
+    #[error(
+        "'--tls-resume' needs a server with TLS: name it as tls://HOST:PORT or unix:///PATH?tls=on"
+    )]
     ResumeWithoutTls,
     /// The server is named in contradictory ways.
     #[error(transparent)]

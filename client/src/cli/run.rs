@@ -70,11 +70,17 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
     Ok(SUCCESS)
 }
 
-/// Returns the client for TLS. The warning appears before anything can be sent.
+/// Returns the client for TLS. The warnings appear before anything can be sent.
 fn tls_client(options: &TlsOptions) -> Result<tls::Client, tls::Unusable> {
     let client = tls::Client::new(options)?;
     if options.trust == TrustOption::Nothing {
         print_error(INSECURE);
+    }
+    if let Some(file) = &options.key_log {
+        print_error(&format!(
+            "Warning: --tls-key-log writes the secrets of these connections: anyone who can read {} can decrypt them.",
+            file.display()
+        ));
     }
     Ok(client)
 }

@@ -2,15 +2,15 @@
 
 use std::{fmt, net::Ipv6Addr};
 
-use common::endpoint::{Endpoint, HostPort, URL_FORMS, Url, UrlError};
+use common::endpoint::{Endpoint, URL_FORMS, Url, UrlError};
 
 /// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     /// URL, which names the transport.
     Url(Endpoint),
-    /// `tls://HOST:PORT`
-    Tls(HostPort),
+    /// `tls://HOST:PORT` or `unix:///PATH?tls=on`
+    Tls(Endpoint),
     /// Host; the port may be in another argument.
     Host {
         /// Name or address; an IPv6 address has no brackets.
@@ -24,7 +24,9 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(endpoint) => write!(f, "the URL '{endpoint}'"),
-            Self::Tls(host) => write!(f, "the URL 'tls://{host}'"),
+            Self::Tls(endpoint) => {
+                write!(f, "the URL '{}'", endpoint.tls_url().unwrap_or_default())
+            }
             Self::Host { host, port: None } => write!(f, "the host '{host}'"),
             Self::Host { host, port: Some(port) } if host.contains(':') => {
                 write!(f, "the address '[{host}]:{port}'")
@@ -42,8 +44,8 @@ impl fmt::Display for Address {
 pub(super) fn address(typed: &str) -> Result<Address, String> {
     if !is_bare(typed) {
         return Ok(match parse(typed)? {
-            (Endpoint::Tcp(host), true) => Address::Tls(host),
-            (endpoint, _) => Address::Url(endpoint),
+            (endpoint, true) => Address::Tls(endpoint),
+            (endpoint, false) => Address::Url(endpoint),
         });
     }
     if typed.bytes().all(|byte| byte.is_ascii_digit()) && !typed.is_empty() {
@@ -66,16 +68,14 @@ fn is_bare(typed: &str) -> bool {
     !has_scheme && !typed.contains("://")
 }
 
-/// Returns the endpoint of a URL, and whether its scheme is `tls`.
+/// Returns the endpoint of a URL, and whether it is with TLS.
 fn parse(typed: &str) -> Result<(Endpoint, bool), String> {
     let url: Url = typed.parse().map_err(|error| match error {
         UrlError::Form => format!("expected HOST, HOST:PORT, {URL_FORMS}"),
         UrlError::NoHost => "the host is missing".to_owned(),
         error => error.to_string(),
     })?;
-    if let Some((name, _)) = url.query.first() {
-        return Err(format!("the address of a server has no parameters, and '{name}' is one"));
-    }
+    let is_tls = has_tls(&url)?;
     match url.endpoint {
         Endpoint::Tcp(host) | Endpoint::Udp(host) if host.port == 0 => {
             Err("port 0 lets a server choose a free port; give the port that it chose".into())
@@ -83,13 +83,42 @@ fn parse(typed: &str) -> Result<(Endpoint, bool), String> {
         Endpoint::Tcp(_) | Endpoint::Udp(_) if typed.ends_with(':') => {
             Err("the port is missing after the ':'".into())
         }
-        endpoint => Ok((endpoint, url.is_tls)),
+        endpoint => Ok((endpoint, is_tls)),
+    }
+}
+
+/// Returns whether a URL is with TLS: by its scheme or, for a Unix socket, by its only parameter.
+fn has_tls(url: &Url) -> Result<bool, String> {
+    let is_unix = matches!(url.endpoint, Endpoint::Unix(_) | Endpoint::Abstract(_));
+    match &url.query[..] {
+        [] => Ok(url.is_tls),
+        [(name, value)] if is_unix && name == "tls" => match &value[..] {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err(format!("'tls={value}': expected on or off")),
+        },
+        parameters if is_unix => {
+            let other = parameters.iter().find(|(name, _)| name != "tls");
+            Err(match other {
+                Some((name, _)) => format!(
+                    "the address of a server has no parameter but tls=on, and '{name}' is another"
+                ),
+                None => "the parameter 'tls' is given twice".to_owned(),
+            })
+        }
+        [(name, _), ..] if name == "tls" => {
+            Err("'tls' applies to Unix sockets only; over TCP write tls://HOST:PORT".to_owned())
+        }
+        [(name, _), ..] => {
+            Err(format!("the address of a server has no parameters, and '{name}' is one"))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::endpoint::HostPort;
 
     fn host(host: &str, port: Option<u16>) -> Address {
         Address::Host { host: host.to_owned(), port }
@@ -107,9 +136,12 @@ mod tests {
 
     #[test]
     fn a_tls_url_is_not_a_tcp_url() {
-        let server = HostPort { host: "::1".to_owned(), port: 7 };
+        let server = Endpoint::Tcp(HostPort { host: "::1".to_owned(), port: 7 });
         assert_eq!(address("tls://[::1]:7"), Ok(Address::Tls(server.clone())));
-        assert_eq!(address("tcp://[::1]:7"), Ok(Address::Url(Endpoint::Tcp(server))));
+        assert_eq!(address("tcp://[::1]:7"), Ok(Address::Url(server)));
+        let server = Endpoint::Abstract("a".into());
+        assert_eq!(address("unix:@a?tls=on"), Ok(Address::Tls(server.clone())));
+        assert_eq!(address("unix:@a?tls=off"), Ok(Address::Url(server)));
     }
 
     #[test]
@@ -138,7 +170,11 @@ mod tests {
         for (typed, reason) in [
             ("tcp://localhost:7?a=1&protocol=raw", "has no parameters, and 'a' is one"),
             ("localhost:7?a", "has no parameters, and 'a' is one"),
-            ("unix:///run/echo.sock?mode", "has no parameters, and 'mode' is one"),
+            ("unix:///run/echo.sock?mode", "has no parameter but tls=on, and 'mode' is another"),
+            ("unix:@echo?tls=on&mode=600", "has no parameter but tls=on, and 'mode' is another"),
+            ("unix:@echo?tls=on&tls=on", "the parameter 'tls' is given twice"),
+            ("unix:@echo?tls=yes", "'tls=yes': expected on or off"),
+            ("tcp://localhost?tls=on", "over TCP write tls://HOST:PORT"),
             ("udp://localhost:0", "port 0"),
             ("localhost:0", "port 0"),
             ("localhost:70000", "invalid port '70000'"),

@@ -50,7 +50,7 @@ pub(crate) struct ServerArgs {
     pub(crate) tls: TlsArgs,
 }
 
-const ADDRESS_HELP: &str = "Server: HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:///PATH [default: 127.0.0.1:65432]";
+const ADDRESS_HELP: &str = "Server: HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:///PATH?tls=on [default: 127.0.0.1:65432]";
 
 fn port(typed: &str) -> Result<u16, &'static str> {
     match typed.parse() {

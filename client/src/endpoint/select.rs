@@ -38,7 +38,7 @@ pub(crate) enum Error {
 pub(crate) struct Server {
     /// Its endpoint.
     pub(crate) endpoint: Endpoint,
-    /// Options of TLS, if its URL is `tls://HOST:PORT`.
+    /// Options of TLS, if its URL is `tls://HOST:PORT` or `unix:///PATH?tls=on`.
     pub(crate) tls: Option<TlsOptions>,
 }
 
@@ -86,10 +86,10 @@ impl ServerArgs {
         let tls = std::mem::take(&mut self.tls);
         let is_tls = matches!(self.address, Some(Address::Tls(_)));
         let endpoint = self.endpoint(is_udp)?;
-        let tls = match (&endpoint, tls.first()) {
-            (Endpoint::Tcp(at), _) if is_tls => Some(tls.options(&at.host)?),
-            (_, Some(name)) => return Err(tls::Error::NoTls(name).into()),
-            (_, None) => None,
+        let tls = match tls.first() {
+            _ if is_tls => Some(tls.options(&endpoint)?),
+            Some(name) => return Err(tls::Error::NoTls(name).into()),
+            None => None,
         };
         Ok(Server { endpoint, tls })
     }
@@ -117,7 +117,7 @@ impl ServerArgs {
                 return Err(Error::NamedTwice(address, port.1));
             }
             (Some(address @ Address::Tls(_)), ..) if is_udp => return Err(Error::NotUdp(address)),
-            (Some(Address::Tls(host)), ..) => return Ok(Endpoint::Tcp(host)),
+            (Some(Address::Tls(endpoint)), ..) => return Ok(endpoint),
             (Some(Address::Url(url)), ..) if is_udp && !matches!(url, Endpoint::Udp(_)) => {
                 return Err(Error::NotUdp(Address::Url(url)));
             }

@@ -70,7 +70,10 @@ impl<'s> Runner<'s> {
         let deadline = Deadline::after(target.timeout);
         let addresses = target.resolve(deadline)?;
         let (server, receive_buffer) = match (&target.endpoint, &addresses[..]) {
-            (Endpoint::Unix(_) | Endpoint::Abstract(_), _) => {
+            (Endpoint::Unix(_) | Endpoint::Abstract(_), addresses) => {
+                if target.tls.is_some() {
+                    target.connect_to(addresses, deadline, Some(interrupt))?;
+                }
                 (target.endpoint.socket_name().map(Server::Unix), None)
             }
             (Endpoint::Tcp(_), [one]) if target.tls.is_none() => {

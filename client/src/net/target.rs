@@ -37,7 +37,7 @@ pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     /// Limit for the connection, and for each reply.
     pub(crate) timeout: Duration,
-    /// TLS on each connection, for `tls://`.
+    /// TLS on each connection.
     pub(crate) tls: Option<tls::Client>,
     /// Each connection is described on standard error.
     pub(crate) is_verbose: bool,
@@ -68,7 +68,7 @@ impl fmt::Display for Target {
     /// must not control the terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match &self.endpoint {
-            Endpoint::Tcp(tcp) if self.tls.is_some() => format!("tls://{tcp}"),
+            endpoint if self.tls.is_some() => endpoint.tls_url().unwrap_or_default(),
             Endpoint::Tcp(tcp) => tcp.to_string(),
             endpoint => endpoint.to_string(),
         };

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use common::reason::reason;
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme,
     client::{ResolvesClientCert, Resumption, WebPkiServerVerifier},
@@ -20,6 +21,7 @@ use rustls::{
 
 use super::{
     error::Unusable,
+    key_log::KeyLogFile,
     options::{TlsOptions, TrustOption},
     trust::{Rule, Trust},
 };
@@ -52,6 +54,7 @@ impl Client {
                 Rule::Chain { verifier: verifier(system_cas()?, &provider)?, listed: Vec::new() }
             }
             TrustOption::Ca(file) => {
+                let file = file.as_ref();
                 let listed = certificates(file)?;
                 Rule::Chain { verifier: verifier(cas(file, &listed)?, &provider)?, listed }
             }
@@ -59,7 +62,9 @@ impl Client {
             TrustOption::Nothing => Rule::Any,
         };
         let key = options.identity.as_ref();
-        let key = key.map(|(chain, key)| certified_key(chain, key, &provider)).transpose()?;
+        let key = key
+            .map(|(chain, key)| certified_key(chain.as_ref(), key.as_ref(), &provider))
+            .transpose()?;
         let identity = Arc::new(Identity { key, was_wanted: AtomicBool::new(false) });
         let trust = Arc::new(Trust::new(rule, Arc::clone(&provider)));
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -68,6 +73,12 @@ impl Client {
             .dangerous()
             .with_custom_certificate_verifier(Arc::<Trust>::clone(&trust))
             .with_client_cert_resolver(Arc::<Identity>::clone(&identity));
+        config.alpn_protocols = options.alpn.iter().map(|it| it.clone().into_bytes()).collect();
+        if let Some(file) = &options.key_log {
+            let log = KeyLogFile::open(file.as_ref());
+            config.key_log =
+                Arc::new(log.map_err(|error| unusable(file.as_ref(), reason(&error)))?);
+        }
         if !options.is_resuming {
             config.resumption = Resumption::disabled();
         }
@@ -189,5 +200,5 @@ fn unusable(file: &Path, reason: impl Into<String>) -> Unusable {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Unusable> {
-    fs::read(file).map_err(|error| unusable(file, common::reason::reason(&error)))
+    fs::read(file).map_err(|error| unusable(file, reason(&error)))
 }

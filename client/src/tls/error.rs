@@ -114,6 +114,12 @@ pub(crate) enum Error {
     /// Server and client have no version in common.
     #[error("it supports neither TLS 1.2 nor TLS 1.3")]
     Version,
+    /// The server supports none of the offered application protocols, or requires one and none was offered.
+    #[error("{}", without_protocol(offered))]
+    Alpn {
+        /// Protocols that were offered.
+        offered: Vec<String>,
+    },
     /// The server answered in plain text.
     #[error("it does not speak TLS: it answered with {}", Quoted(.0))]
     PlainText(Vec<u8>),
@@ -170,6 +176,10 @@ impl Error {
                 "Check that the server trusts its issuer, and that it has not expired."
             }
             Self::Version => "The server is too old for this client; upgrade it.",
+            Self::Alpn { offered } if offered.is_empty() => {
+                "Offer one of the server's with --tls-alpn PROTOCOL."
+            }
+            Self::Alpn { .. } => "Offer one of the server's with --tls-alpn, or omit the flag.",
             Self::PlainText(_) | Self::PlainEcho => "Use tcp:// for a server without TLS.",
             Self::Cut => "Make sure that the server speaks TLS on this port.",
             Self::Certificate(_)
@@ -179,6 +189,14 @@ impl Error {
             | Self::Io(_) => return None,
         };
         Some(advice.to_owned())
+    }
+}
+
+fn without_protocol(offered: &[String]) -> String {
+    match offered {
+        [] => "it requires an application protocol (ALPN), and none was offered".to_owned(),
+        [one] => format!("it does not support the application protocol '{one}' (ALPN)"),
+        all => format!("it supports none of the application protocols {} (ALPN)", list(all)),
     }
 }
 

@@ -109,6 +109,7 @@ fn received_alert(alert: Alert, client: &Client) -> Error {
     let (is_wanted, is_given) = (client.identity.was_wanted(), client.identity.is_given());
     match alert {
         Alert::ProtocolVersion => Error::Version,
+        Alert::NoApplicationProtocol => Error::Alpn { offered: client.options().alpn.clone() },
         Alert::CertificateRequired => Error::ClientCertificateWanted,
         Alert::HandshakeFailure | Alert::BadCertificate if is_wanted && !is_given => {
             Error::ClientCertificateWanted

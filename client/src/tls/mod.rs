@@ -17,6 +17,8 @@ mod client;
 #[cfg(feature = "tls")]
 mod explain;
 #[cfg(feature = "tls")]
+mod key_log;
+#[cfg(feature = "tls")]
 mod session;
 #[cfg(feature = "tls")]
 mod summary;

@@ -1,10 +1,10 @@
 //! Options of a TLS connection: plain data, which the command line or another process names.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{ffi::OsString, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Options of the connections to one server.
+/// Options of the connections to one server. A path may not be UTF-8: JSON holds its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TlsOptions {
     /// Name or address that the certificate must have. It is also sent to the server, if it is a name.
@@ -12,7 +12,11 @@ pub(crate) struct TlsOptions {
     /// What makes a server trustworthy.
     pub(crate) trust: TrustOption,
     /// Certificate chain and private key of this client, as PEM files.
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    pub(crate) identity: Option<(OsString, OsString)>,
+    /// Application protocols to offer (ALPN), the preferred one first.
+    pub(crate) alpn: Vec<String>,
+    /// File to which the secrets of each session are appended.
+    pub(crate) key_log: Option<OsString>,
     /// A connection may resume the session of an earlier one, which saves most of the handshake.
     pub(crate) is_resuming: bool,
 }
@@ -24,7 +28,7 @@ pub(crate) enum TrustOption {
     /// The system's CAs.
     System,
     /// The CAs in this file, and no others.
-    Ca(PathBuf),
+    Ca(OsString),
     /// Exactly this certificate, from any issuer, for any name and time.
     Pin(Fingerprint),
     /// Nothing: any certificate is accepted.

@@ -35,6 +35,8 @@ pub(crate) fn client() -> Client {
         name: "localhost".to_owned(),
         trust: TrustOption::Nothing,
         identity: None,
+        alpn: Vec::new(),
+        key_log: None,
         is_resuming: true,
     })
     .unwrap()

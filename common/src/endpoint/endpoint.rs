@@ -47,6 +47,16 @@ impl Endpoint {
         }
     }
 
+    /// Returns the URL of this address with TLS; `None` for UDP, which has none.
+    #[must_use]
+    pub fn tls_url(&self) -> Option<String> {
+        match self {
+            Self::Tcp(at) => Some(format!("tls://{at}")),
+            Self::Udp(_) => None,
+            Self::Unix(_) | Self::Abstract(_) => Some(format!("{self}?tls=on")),
+        }
+    }
+
     /// Returns the name of a Unix socket as a socket address has it: its path, or a NUL and its abstract name.
     #[must_use]
     pub fn socket_name(&self) -> Option<OsString> {

@@ -202,6 +202,16 @@ fn options_of_tls_need_a_tls_server_and_one_way_to_trust_it() {
             "the argument '--tls-cert' is given before and after the subcommand",
         ),
         (&["ping", "--udp", "tls://a"], "'--udp' cannot be used with the URL 'tls://a:65432'"),
+        (&["a", "--tls-alpn", "x"], "'--tls-alpn' needs a server with TLS"),
+        (&["unix:///a", "--tls-key-log", "x"], "name it as tls://HOST:PORT or unix:///PATH?tls=on"),
+        (
+            &["tls://a", "--tls-alpn", "x", "ping", "--tls-alpn", "y"],
+            "the argument '--tls-alpn' is given before and after the subcommand",
+        ),
+        (
+            &["ping", "--udp", "unix:///a?tls=on"],
+            "'--udp' cannot be used with the URL 'unix:///a?tls=on'",
+        ),
         (&["tls://a", "7"], "the URL 'tls://a:65432' cannot be used with the port '7'"),
         (&["--insecure", "load", "merge", "x"], "'--insecure' cannot be used with 'load merge'"),
     ] {
@@ -216,8 +226,14 @@ fn the_name_of_a_tls_server_is_its_host_unless_given() {
         (&["tls://echo.example.com:7"][..], "echo.example.com"),
         (&["tls://[fe80::1%lo]:7"], "fe80::1"),
         (&["tls://10.0.0.1", "--tls-name", "a", "ping"], "a"),
+        (&["unix:///run/echo.sock?tls=on"], "localhost"),
+        (&["load", "unix:@echo?tls=on", "--tls-name", "a"], "a"),
     ] {
         assert_eq!(config(args).tls.unwrap().name, name);
     }
-    assert_eq!(config(&["tcp://a"]).tls, None);
+    for without in ["tcp://a", "unix:///a", "unix:///a?tls=off"] {
+        assert_eq!(config(&[without]).tls, None);
+    }
+    let offered = config(&["tls://a", "--tls-alpn", "b,c", "--tls-alpn", "d"]).tls.unwrap().alpn;
+    assert_eq!(offered, ["b", "c", "d"]);
 }
