@@ -25,6 +25,9 @@ fn main() -> ExitCode {
             {
                 print_error(&format!("Tip: {tip}"));
             }
+            if let Some(tip) = error.tls_tip(&config) {
+                print_error(&format!("Tip: {tip}"));
+            }
             FAILED.into()
         }
     }

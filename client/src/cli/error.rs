@@ -4,6 +4,7 @@ use std::io;
 
 use common::reason::reason;
 
+use super::config::Config;
 use crate::{interactive, load, net, ping, pipe, stdio, tls};
 
 /// Failure of a run. Its text is for the user, and complete: it does not need its source.
@@ -58,6 +59,19 @@ impl Error {
             error,
             net::Error::Connect { reason: net::unreachable::Unreachable::UnknownHost, .. }
         )
+    }
+
+    /// Returns the tip for a server that seems to expect TLS, with the URL to use.
+    #[must_use]
+    pub fn tls_tip(&self, config: &Config) -> Option<String> {
+        let sign = match &self.0 {
+            Kind::Interactive(interactive::Error::Echo(error))
+            | Kind::Pipe(pipe::Error::Echo(error)) => error.tls_sign(),
+            Kind::Interactive(interactive::Error::Net(error))
+            | Kind::Pipe(pipe::Error::Net(error)) => error.tls_sign(),
+            _ => None,
+        };
+        if config.tls.is_some() { None } else { config.target.tls_tip(sign?) }
     }
 
     /// Returns `true` if the reader of standard output has closed it, as in `echo-client < file | head -1`:

@@ -2,7 +2,10 @@
 
 use common::{escape::Quoted, protocol::FULL};
 
-use crate::net;
+use crate::net::{
+    self,
+    tls_sign::{TlsSign, is_alert},
+};
 
 /// Failure of an exchange with the server.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +23,20 @@ pub(crate) enum Error {
     ClosedEarly {
         /// Bytes that were accepted for sending and did not return.
         missing: usize,
+        /// Bytes had arrived on the connection.
+        has_answered: bool,
     },
 
     /// The server ended the connection instead of answering an exit.
     #[error("The server closed the connection without a goodbye")]
-    NoGoodbye,
+    NoGoodbye {
+        /// Bytes had arrived on the connection.
+        has_answered: bool,
+    },
+
+    /// The server answered with an alert of TLS.
+    #[error("The server answered with a TLS alert")]
+    TlsAlert,
 
     /// The echo differs from what was sent.
     #[error(transparent)]
@@ -74,13 +86,31 @@ impl WrongEcho {
 impl Error {
     /// Returns the error for bytes that arrived instead of `expected`, which may be empty, after `returned`
     /// right ones.
-    pub(super) fn mismatch(returned: u64, expected: &[u8], received: &[u8]) -> Self {
-        if returned == 0 && received.starts_with(FULL.as_bytes()) {
+    pub(crate) fn mismatch(returned: u64, expected: &[u8], received: &[u8]) -> Self {
+        if returned == 0 && is_alert(received) {
+            Self::TlsAlert
+        } else if returned == 0 && received.starts_with(FULL.as_bytes()) {
             Self::Full(received.to_vec())
         } else if expected.is_empty() {
             Self::Unexpected(received.to_vec())
         } else {
             WrongEcho::new(returned, expected, received).into()
+        }
+    }
+
+    /// Returns the error for an answer to an exit that is neither a goodbye nor an echo.
+    pub(super) fn wrong_goodbye(answer: &[u8]) -> Self {
+        if is_alert(answer) { Self::TlsAlert } else { Self::WrongGoodbye(answer.to_vec()) }
+    }
+
+    /// Returns the sign that the server expects TLS, if there is one.
+    pub(crate) fn tls_sign(&self) -> Option<TlsSign> {
+        match self {
+            Self::Net(error) => error.tls_sign(),
+            Self::TlsAlert => Some(TlsSign::Alert),
+            Self::ClosedEarly { has_answered: false, .. }
+            | Self::NoGoodbye { has_answered: false } => Some(TlsSign::NoAnswer),
+            _ => None,
         }
     }
 
@@ -110,6 +140,17 @@ mod tests {
         assert_eq!(full, "The server refused the connection: 'Server is full: try later'");
         assert!(matches!(Error::mismatch(1, b"hello\n", b"Server is full"), Error::WrongEcho(_)));
         assert!(matches!(Error::mismatch(1, b"", b"Server is full"), Error::Unexpected(_)));
+    }
+
+    #[test]
+    fn tells_a_tls_alert_from_a_wrong_echo() {
+        let alert = [21, 3, 3, 0, 2, 2, 50];
+        let error = Error::mismatch(0, b"hello\n", &alert);
+        assert_eq!(error.to_string(), "The server answered with a TLS alert");
+        assert_eq!(error.tls_sign(), Some(TlsSign::Alert));
+        // A stream of TLS does not begin with an echo.
+        let error = Error::mismatch(1, b"ello\n", &alert);
+        assert!(matches!(error, Error::WrongEcho(_)) && error.tls_sign().is_none());
     }
 
     #[test]

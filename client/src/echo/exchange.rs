@@ -17,7 +17,8 @@ pub(crate) fn exchange(stream: &Stream<'_>, message: &[u8]) -> Result<(), Error>
     send_and_receive(stream, message, |received| {
         let expected = &message[returned..];
         let Some(received) = received else {
-            return Err(Error::ClosedEarly { missing: expected.len() });
+            let (missing, has_answered) = (expected.len(), stream.has_answered());
+            return Err(Error::ClosedEarly { missing, has_answered });
         };
         let valid = common_prefix(expected, received);
         match (&expected[valid..], &received[valid..]) {

@@ -40,7 +40,7 @@ pub(crate) fn send_exit(stream: &Stream<'_>, exit_line: &[u8]) -> Result<ExitRep
     let (mut answer, mut echoed, mut goodbye) = (Vec::new(), 0, Goodbye::default());
     let reply = send_and_receive(stream, exit_line, |received| {
         let Some(received) = received else {
-            return Err(Error::NoGoodbye);
+            return Err(Error::NoGoodbye { has_answered: stream.has_answered() });
         };
         answer.extend_from_slice(received);
         // A server that received the line in pieces has echoed all but the last, so the goodbye may follow
@@ -53,7 +53,7 @@ pub(crate) fn send_exit(stream: &Stream<'_>, exit_line: &[u8]) -> Result<ExitRep
             rest if echoed < exit_line.len() && goodbye.push(rest) => {
                 Ok(goodbye.is_complete().then_some(ExitReply::Goodbye))
             }
-            _ => Err(Error::WrongGoodbye(answer.clone())),
+            _ => Err(Error::wrong_goodbye(&answer)),
         }
     })?;
     await_close(stream);

@@ -137,7 +137,7 @@ impl Window {
 
     fn mismatch(&self, received: &[u8], answers_exit: bool) -> Error {
         if answers_exit {
-            return Error::WrongGoodbye(received.to_vec());
+            return Error::wrong_goodbye(received);
         }
         let expected: Vec<u8> =
             self.bytes.iter().take(self.sent.min(WrongEcho::CONTEXT)).copied().collect();

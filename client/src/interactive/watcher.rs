@@ -93,7 +93,10 @@ fn check(transport: &Transport) -> Option<Error> {
     match transport.peek(&mut head) {
         Ok(Received::Nothing) => None,
         Ok(Received::End) => Some(Error::Closed),
-        Ok(Received::Bytes(count)) => Some(Error::Unexpected(head[..count].to_vec())),
+        Ok(Received::Bytes(count)) => {
+            let returned = u64::from(transport.has_answered());
+            Some(Error::mismatch(returned, &[], &head[..count]))
+        }
         Err(error) => Some(error.into()),
     }
 }

@@ -19,7 +19,7 @@ use super::{
     },
     worker::io::socket::RECEIVE_BUFFER,
 };
-use crate::net::target::Target;
+use crate::net::{target::Target, tls_sign::TlsSign};
 
 /// Builds the report of a load. `receive_buffer` is the granted size of a socket's receive buffer, for a
 /// load over UDP.
@@ -37,6 +37,7 @@ pub(super) fn build_report(
         Some(_) => stats.datagrams.timed_out - stats.datagrams.late,
         None => stats.lost,
     };
+    let tls_tip = tls_sign(&stats).and_then(|sign| target.tls_tip(sign));
     let is_open = plan.rate().is_some();
     let with_warmup = seconds + plan.warmup.as_secs_f64();
     let mut report = Report {
@@ -77,7 +78,23 @@ pub(super) fn build_report(
         parts: Vec::new(),
     };
     verdict::set(&mut report);
+    if let Some(tip) = tls_tip {
+        report.reason = format!("{}; {tip}", report.reason);
+    }
     report
+}
+
+/// Returns the sign that a server expects TLS: an alert, or no byte of an answer on any connection before it ended.
+fn tls_sign(stats: &Stats) -> Option<TlsSign> {
+    let has_ended =
+        |kind| stats.errors.get(&kind).is_some_and(|&count| count > 0 && stats.bytes_checked == 0);
+    if stats.tls_alerts > 0 {
+        Some(TlsSign::Alert)
+    } else if has_ended(ErrorKind::Closed) || has_ended(ErrorKind::Reset) {
+        Some(TlsSign::NoAnswer)
+    } else {
+        None
+    }
 }
 
 fn load_spec(target: &Target, plan: &Plan) -> LoadSpec {

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use common::reason::reason;
 
-use super::unreachable::Unreachable;
+use super::{tls_sign::TlsSign, unreachable::Unreachable};
 use crate::tls;
 
 /// Failure to connect, to receive or to wait.
@@ -21,8 +21,13 @@ pub(crate) enum Error {
     },
 
     /// The connection broke: a reset, or a failure of the network.
-    #[error("The connection to the server was lost: {}", reason(.0))]
-    Lost(io::Error),
+    #[error("The connection to the server was lost: {}", reason(.error))]
+    Lost {
+        /// The system's error.
+        error: io::Error,
+        /// Bytes had arrived before.
+        has_answered: bool,
+    },
 
     /// The server ended the TLS session with an alert or without a `close_notify`, or broke the protocol. A second line
     /// has advice if there is any.
@@ -52,6 +57,16 @@ impl Error {
     pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { what, error }
     }
+
+    /// Returns the sign that the server expects TLS, if there is one.
+    pub(crate) fn tls_sign(&self) -> Option<TlsSign> {
+        match self {
+            Self::Lost { error, has_answered: false } => {
+                (error.kind() == io::ErrorKind::ConnectionReset).then_some(TlsSign::NoAnswer)
+            }
+            _ => None,
+        }
+    }
 }
 
 fn with_advice(error: &tls::Error) -> String {
@@ -77,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_system_error_has_words_and_no_number() {
-        let error = Error::Lost(io::Error::from_raw_os_error(104));
+        let error = Error::Lost { error: io::Error::from_raw_os_error(104), has_answered: true };
         assert_eq!(
             error.to_string(),
             "The connection to the server was lost: connection reset by peer"

@@ -10,6 +10,7 @@ mod handshake;
 pub(crate) mod poll;
 pub(crate) mod stream;
 pub(crate) mod target;
+pub(crate) mod tls_sign;
 mod transport;
 pub(crate) mod unreachable;
 

@@ -144,6 +144,11 @@ impl<'i> Stream<'i> {
         self.transport.receive(buffer)
     }
 
+    /// Returns `true` if the peer has sent anything.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.transport.has_answered()
+    }
+
     /// Tells the peer that nothing more will come; it can still send.
     pub(crate) fn half_close(&self) {
         self.transport.half_close();

@@ -25,6 +25,7 @@ use super::{
     handshake::{Failure, handshake},
     poll::{Deadline, Interrupt},
     stream::Stream,
+    tls_sign::TlsSign,
     transport::Transport,
     unreachable::Unreachable,
 };
@@ -206,6 +207,12 @@ impl Target {
             (_, Some(address)) => address.to_string(),
             (_, None) => self.to_string(),
         }
+    }
+
+    /// Returns the tip that follows from a sign of TLS; `None` if the target is with TLS already.
+    pub(crate) fn tls_tip(&self, sign: TlsSign) -> Option<String> {
+        let url = self.endpoint.tls_url().filter(|_| self.tls.is_none())?;
+        Some(sign.tip(&url))
     }
 
     /// Returns the reason for which the endpoint cannot be reached, from the system's error.

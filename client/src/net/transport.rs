@@ -5,7 +5,10 @@
 use std::{
     io::{self, IoSlice, Read, Write},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::{
@@ -37,17 +40,20 @@ pub(crate) enum Received {
 pub(crate) struct Transport {
     socket: Socket,
     tls: Option<Mutex<Session>>,
+    /// Bytes have been received.
+    has_answered: AtomicBool,
 }
 
 impl Transport {
     /// Returns the transport of a socket without TLS.
     pub(crate) fn plain(socket: OwnedFd) -> Self {
-        Self { socket: Socket(socket), tls: None }
+        Self { socket: Socket(socket), tls: None, has_answered: AtomicBool::new(false) }
     }
 
     /// Returns the transport of a socket whose handshake is not complete yet.
     pub(super) fn with_tls(socket: OwnedFd, session: Session) -> Self {
-        Self { socket: Socket(socket), tls: Some(Mutex::new(session)) }
+        let tls = Some(Mutex::new(session));
+        Self { socket: Socket(socket), tls, has_answered: AtomicBool::new(false) }
     }
 
     fn tls(&self) -> Option<MutexGuard<'_, Session>> {
@@ -119,13 +125,22 @@ impl Transport {
     ///
     /// [`Error::Lost`], [`Error::Tls`]
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, Error> {
-        match self.tls() {
+        let received = match self.tls() {
             Some(mut tls) => {
                 tls.fill(&mut &self.socket);
-                from_tls(tls.receive(buffer))
+                self.from_tls(tls.receive(buffer))
             }
-            None => self.socket.receive(buffer, RecvFlags::empty()),
+            None => self.receive_plain(buffer, RecvFlags::empty()),
+        };
+        if let Ok(Received::Bytes(_)) = received {
+            self.has_answered.store(true, Ordering::Relaxed);
         }
+        received
+    }
+
+    /// Returns `true` if bytes have been received.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
     }
 
     /// Does the same as [`Transport::receive`], and leaves the bytes to be received.
@@ -137,10 +152,33 @@ impl Transport {
         match self.tls() {
             Some(mut tls) => {
                 tls.fill(&mut &self.socket);
-                from_tls(tls.peek(buffer))
+                self.from_tls(tls.peek(buffer))
             }
-            None => self.socket.receive(buffer, RecvFlags::PEEK),
+            None => self.receive_plain(buffer, RecvFlags::PEEK),
         }
+    }
+
+    fn receive_plain(&self, buffer: &mut [u8], flags: RecvFlags) -> Result<Received, Error> {
+        match self.socket.recv(buffer, flags) {
+            Ok(0) => Ok(Received::End),
+            Ok(count) => Ok(Received::Bytes(count)),
+            Err(Errno::AGAIN) => Ok(Received::Nothing),
+            Err(error) => Err(self.lost(error.into())),
+        }
+    }
+
+    fn from_tls(&self, received: Result<Option<usize>, tls::Error>) -> Result<Received, Error> {
+        match received {
+            Ok(Some(0)) => Ok(Received::End),
+            Ok(Some(count)) => Ok(Received::Bytes(count)),
+            Ok(None) => Ok(Received::Nothing),
+            Err(tls::Error::Io(error)) => Err(self.lost(error)),
+            Err(error) => Err(Error::Tls(error)),
+        }
+    }
+
+    fn lost(&self, error: io::Error) -> Error {
+        Error::Lost { error, has_answered: self.has_answered() }
     }
 
     /// Tells the peer that nothing more will come; it can still send. With TLS, a `close_notify` precedes the end.
@@ -160,30 +198,11 @@ impl AsFd for Transport {
     }
 }
 
-fn from_tls(received: Result<Option<usize>, tls::Error>) -> Result<Received, Error> {
-    match received {
-        Ok(Some(0)) => Ok(Received::End),
-        Ok(Some(count)) => Ok(Received::Bytes(count)),
-        Ok(None) => Ok(Received::Nothing),
-        Err(tls::Error::Io(error)) => Err(Error::Lost(error)),
-        Err(error) => Err(Error::Tls(error)),
-    }
-}
-
 /// System calls on a socket, which never wait.
 #[derive(Debug)]
 struct Socket(OwnedFd);
 
 impl Socket {
-    fn receive(&self, buffer: &mut [u8], flags: RecvFlags) -> Result<Received, Error> {
-        match self.recv(buffer, flags) {
-            Ok(0) => Ok(Received::End),
-            Ok(count) => Ok(Received::Bytes(count)),
-            Err(Errno::AGAIN) => Ok(Received::Nothing),
-            Err(error) => Err(Error::Lost(error.into())),
-        }
-    }
-
     fn recv(&self, buffer: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
         loop {
             match recv(&self.0, &mut *buffer, flags | RecvFlags::DONTWAIT) {

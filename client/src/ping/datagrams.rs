@@ -91,7 +91,7 @@ impl<'p> Datagrams<'p> {
             // Datagrams have no end: this one is empty.
             Ok(Received::End) => 0,
             Ok(Received::Nothing) => return Ok(false),
-            Err(net::Error::Lost(error)) => return Err(Error::Undelivered(error)),
+            Err(net::Error::Lost { error, .. }) => return Err(Error::Undelivered(error)),
             Err(error) => return Err(error.into()),
         };
         match self.sequence.receive(&self.buffer[..len], Instant::now()) {

@@ -4,7 +4,11 @@ use std::io;
 
 use common::reason::reason;
 
-use crate::{echo, net, stdio};
+use crate::{
+    echo,
+    net::{self, tls_sign::TlsSign},
+    stdio,
+};
 
 /// Failure of a round trip, or of the output.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,15 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Returns the sign that the server expects TLS, if there is one.
+    pub(super) fn tls_sign(&self) -> Option<TlsSign> {
+        match self {
+            Self::Net(error) => error.tls_sign(),
+            Self::Echo(error) => error.tls_sign(),
+            Self::Stdio(_) | Self::Undelivered(_) => None,
+        }
+    }
+
     /// Returns `true` if Ctrl+C ended the round trip.
     pub(super) fn is_interrupted(&self) -> bool {
         match self {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::endpoint::Endpoint;
+use common::{cli::print_error, endpoint::Endpoint};
 
 use crate::{
     echo,
@@ -61,7 +61,7 @@ fn run_series(
     output: &mut impl Write,
 ) -> Result<bool, Error> {
     let start = Instant::now();
-    let mut screen = Screen { output, statistics: Statistics::default() };
+    let mut screen = Screen { output, statistics: Statistics::default(), has_tip: false };
     for seq in 1..=config.count.unwrap_or(u64::MAX) {
         let next = Deadline::after(config.interval);
         let server = transport.server();
@@ -76,7 +76,10 @@ fn run_series(
             // An interrupted round trip is neither lost nor received.
             Err(error) if error.is_interrupted() => break,
             Err(error @ Error::Stdio(_)) => return Err(error),
-            Err(error) => screen.lost(&server, seq, &error)?,
+            Err(error) => {
+                screen.lost(&server, seq, &error)?;
+                screen.tip(transport.tls_tip(&error));
+            }
         }
         if config.count == Some(seq) {
             break;
@@ -95,6 +98,8 @@ fn run_series(
 struct Screen<'o, Output> {
     output: &'o mut Output,
     statistics: Statistics,
+    /// A tip was printed.
+    has_tip: bool,
 }
 
 impl<Output: Write> Screen<'_, Output> {
@@ -110,6 +115,14 @@ impl<Output: Write> Screen<'_, Output> {
             self.statistics.record_anomaly(Anomaly::Wrong);
         }
         Ok(self.print(&format!("No echo from {server}: seq={seq} ({})\n", brief(error)))?)
+    }
+
+    /// Prints a tip on standard error, once.
+    fn tip(&mut self, tip: Option<String>) {
+        if let Some(tip) = tip.filter(|_| !self.has_tip) {
+            self.has_tip = true;
+            print_error(&format!("Tip: {tip}"));
+        }
     }
 
     fn unexpected(

@@ -83,6 +83,10 @@ impl Transport for StreamTransport<'_> {
         self.connection_times.take()
     }
 
+    fn tls_tip(&self, error: &Error) -> Option<String> {
+        self.target.tls_tip(error.tls_sign()?)
+    }
+
     fn close(self) {
         if let Some(stream) = self.stream {
             close_gracefully(stream);

@@ -31,6 +31,11 @@ pub(super) trait Transport {
         None
     }
 
+    /// Returns the tip for a server that seems to expect TLS.
+    fn tls_tip(&self, _: &Error) -> Option<String> {
+        None
+    }
+
     /// Closes the path.
     fn close(self);
 }

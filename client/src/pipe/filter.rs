@@ -106,7 +106,10 @@ impl Filter<'_, '_> {
             }
             Received::End => match self.window.missing() {
                 0 => Err(echo::Error::Closed.into()),
-                missing => Err(echo::Error::ClosedEarly { missing }.into()),
+                missing => {
+                    let has_answered = self.stream.has_answered();
+                    Err(echo::Error::ClosedEarly { missing, has_answered }.into())
+                }
             },
             Received::Nothing => Ok(()),
         }

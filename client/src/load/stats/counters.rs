@@ -35,6 +35,8 @@ pub(crate) struct Stats {
     pub(crate) resumed: u64,
     /// Connections that the server ended without a `close_notify` of TLS.
     pub(crate) truncated: u64,
+    /// Connections without TLS on which a TLS alert arrived in place of the first echo.
+    pub(crate) tls_alerts: u64,
     /// Counters of a load over UDP.
     #[serde(skip_serializing_if = "DatagramStats::is_empty")]
     pub(crate) datagrams: DatagramStats,
@@ -128,6 +130,7 @@ impl Stats {
         self.connects += other.connects;
         self.resumed += other.resumed;
         self.truncated += other.truncated;
+        self.tls_alerts += other.tls_alerts;
         self.datagrams.merge(&other.datagrams);
         for (kind, count) in &other.errors {
             *self.errors.entry(*kind).or_default() += count;

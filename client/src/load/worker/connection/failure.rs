@@ -3,12 +3,15 @@
 use std::io::ErrorKind as Io;
 
 use super::state::{Connection, State};
-use crate::load::{
-    stats::error_kind::ErrorKind,
-    worker::{
-        diagnose::explain::{evidence_len, explain},
-        io::{context::Context, wire::Wire},
+use crate::{
+    load::{
+        stats::error_kind::ErrorKind,
+        worker::{
+            diagnose::explain::{evidence_len, explain},
+            io::{context::Context, wire::Wire},
+        },
     },
+    net::tls_sign::is_alert,
 };
 
 impl<W: Wire> Connection<W> {
@@ -46,10 +49,10 @@ impl<W: Wire> Connection<W> {
         };
         context.stats.lost += lines;
         context.stats.bytes_lost += bytes;
-        if let State::Diagnosing(_, evidence) = self.take_state()
-            && context.stats.has_room_for_fault()
-        {
-            let expected = self.expectation.next_expected();
+        let State::Diagnosing(_, evidence) = self.take_state() else { return };
+        let expected = self.expectation.next_expected();
+        context.stats.tls_alerts += u64::from(expected.offset() == 0 && is_alert(&evidence));
+        if context.stats.has_room_for_fault() {
             let fault = explain(&context.streams, expected, context.channel_count(), &evidence);
             context.stats.faults.push(fault);
         }
