@@ -239,7 +239,7 @@ fn a_server_without_tls_is_recognised() {
         (echo, "it does not speak TLS: it echoed the handshake"),
     ] {
         let ended = Program::run_client(&[&format!("tls://{address}"), "--insecure", "-m", "x"]);
-        assert_fails(&ended, &[text, "Use tcp:// for a server without TLS."]);
+        assert_fails(&ended, &[text, "Use tcp:// for a server without TLS;"]);
     }
     let ended = Program::run_client(&[&format!("tls://{closed}"), "--insecure", "-m", "x"]);
     assert_fails(&ended, &["Make sure that the server speaks TLS on this port."]);

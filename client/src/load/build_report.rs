@@ -37,10 +37,10 @@ pub(super) fn build_report(
         Some(_) => stats.datagrams.timed_out - stats.datagrams.late,
         None => stats.lost,
     };
-    let tls_tip = tls_sign(&stats).and_then(|sign| target.tls_tip(sign));
+    let remark = remark(&stats, target);
     let is_open = plan.rate().is_some();
     let with_warmup = seconds + plan.warmup.as_secs_f64();
-    let mut report = Report {
+    let report = Report {
         version: VERSION,
         verdict: Verdict::Unknown,
         reason: String::new(),
@@ -77,11 +77,26 @@ pub(super) fn build_report(
         find_rate: None,
         parts: Vec::new(),
     };
+    with_verdict(report, remark)
+}
+
+fn with_verdict(mut report: Report, remark: Option<String>) -> Report {
     verdict::set(&mut report);
-    if let Some(tip) = tls_tip {
-        report.reason = format!("{}; {tip}", report.reason);
+    if let Some(remark) = remark {
+        report.reason = format!("{}; {remark}", report.reason);
     }
     report
+}
+
+/// Returns what explains errors of TLS, or of a server that expects TLS.
+fn remark(stats: &Stats, target: &Target) -> Option<String> {
+    if stats.error_count() == 0 {
+        return None;
+    }
+    match &stats.tls_failure {
+        Some(failure) => Some(format!("TLS: {}", failure.replace('\n', ". "))),
+        None => target.tls_tip(tls_sign(stats)?),
+    }
 }
 
 /// Returns the sign that a server expects TLS: an alert, or no byte of an answer on any connection before it ended.

@@ -25,6 +25,7 @@ use super::{
         shortage::Shortage,
     },
     report::document::Report,
+    stats::error_kind::ErrorKind,
 };
 use crate::net::{
     poll::{Deadline, Interrupt},
@@ -153,7 +154,10 @@ impl<'s> Runner<'s> {
 
     /// Replaces the failure of a connection by the error that the other subcommands return for it.
     fn explain(&self, error: coordinator::Error) -> Error {
-        let coordinator::Error::Connect { errno, .. } = error else { return error.into() };
+        let coordinator::Error::Connect { kind, errno, text } = error else { return error.into() };
+        if kind == ErrorKind::Tls {
+            return self.target.unreachable(Unreachable::Reported(text)).into();
+        }
         match errno.map(Errno::from_raw_os_error) {
             Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Error::NoPort,
             Some(Errno::MFILE | Errno::NFILE) => Error::NoDescriptor,

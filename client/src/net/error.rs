@@ -31,7 +31,7 @@ pub(crate) enum Error {
 
     /// The server ended the TLS session with an alert or without a `close_notify`, or broke the protocol. A second line
     /// has advice if there is any.
-    #[error("The connection to the server was lost: {}", with_advice(.0))]
+    #[error("The connection to the server was lost: {}", .0.with_advice())]
     Tls(tls::Error),
 
     /// The server sent nothing for this long while a reply was due.
@@ -58,6 +58,16 @@ impl Error {
         move |error| Self::System { what, error }
     }
 
+    /// Returns the advice for a failure of TLS.
+    pub(crate) fn tls_advice(&self) -> Option<String> {
+        match self {
+            Self::Tls(error) | Self::Connect { reason: Unreachable::Tls(error), .. } => {
+                error.advice()
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the sign that the server expects TLS, if there is one.
     pub(crate) fn tls_sign(&self) -> Option<TlsSign> {
         match self {
@@ -66,13 +76,6 @@ impl Error {
             }
             _ => None,
         }
-    }
-}
-
-fn with_advice(error: &tls::Error) -> String {
-    match error.advice() {
-        Some(advice) => format!("{error}\n{advice}"),
-        None => error.to_string(),
     }
 }
 

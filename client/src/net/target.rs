@@ -179,7 +179,7 @@ impl Target {
     ) -> Result<Transport, Error> {
         let Some(client) = &self.tls else { return Ok(Transport::plain(socket)) };
         handshake(socket, client, deadline, interrupt).map_err(|failure| match failure {
-            Failure::Late => self.unreachable(Unreachable::NoHandshake(self.timeout)),
+            Failure::Late => self.unreachable(Unreachable::Tls(tls::Error::Late(self.timeout))),
             Failure::Interrupted => Error::Interrupted,
             Failure::Tls(error) => self.unreachable(Unreachable::Tls(error)),
         })

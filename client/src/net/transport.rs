@@ -128,7 +128,7 @@ impl Transport {
         let received = match self.tls() {
             Some(mut tls) => {
                 tls.fill(&mut &self.socket);
-                self.from_tls(tls.receive(buffer))
+                self.convert_tls(tls.receive(buffer))
             }
             None => self.receive_plain(buffer, RecvFlags::empty()),
         };
@@ -152,7 +152,7 @@ impl Transport {
         match self.tls() {
             Some(mut tls) => {
                 tls.fill(&mut &self.socket);
-                self.from_tls(tls.peek(buffer))
+                self.convert_tls(tls.peek(buffer))
             }
             None => self.receive_plain(buffer, RecvFlags::PEEK),
         }
@@ -167,7 +167,7 @@ impl Transport {
         }
     }
 
-    fn from_tls(&self, received: Result<Option<usize>, tls::Error>) -> Result<Received, Error> {
+    fn convert_tls(&self, received: Result<Option<usize>, tls::Error>) -> Result<Received, Error> {
         match received {
             Ok(Some(0)) => Ok(Received::End),
             Ok(Some(count)) => Ok(Received::Bytes(count)),

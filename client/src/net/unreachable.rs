@@ -25,10 +25,10 @@ pub(crate) enum Unreachable {
     UnknownInterface(String),
     /// Nothing came back within the time limit.
     NoAnswer(Duration),
-    /// The TLS handshake was not complete within the time limit.
-    NoHandshake(Duration),
     /// The TLS handshake failed.
     Tls(tls::Error),
+    /// A worker process of a load reports this reason; the lines after the first are advice.
+    Reported(String),
     /// Any other error of the system.
     Io(io::Error),
     /// Several addresses failed, each for its own reason.
@@ -72,8 +72,8 @@ impl Unreachable {
             Self::UnknownHost => "unknown host".to_owned(),
             Self::UnknownInterface(name) => format!("there is no network interface '{name}'"),
             Self::NoAnswer(limit) => format!("no answer within {limit:?}"),
-            Self::NoHandshake(limit) => format!("no TLS handshake within {limit:?}"),
             Self::Tls(error) => error.to_string(),
+            Self::Reported(text) => text.lines().next().unwrap_or_default().to_owned(),
             Self::Io(error) => reason(error),
             Self::Each(reasons) => {
                 let each = reasons
@@ -87,7 +87,7 @@ impl Unreachable {
     fn advice(&self) -> Option<String> {
         let advice = match self {
             Self::Tls(error) => return error.advice(),
-            Self::NoHandshake(_) => "Make sure that the server speaks TLS on this port.",
+            Self::Reported(text) => return Some(text.split_once('\n')?.1.to_owned()),
             Self::Refused | Self::NoListener => "Make sure the server is running.",
             Self::NoFile => "Make sure the server is running, and that this is its path.",
             Self::Denied => {

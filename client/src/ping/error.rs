@@ -37,6 +37,14 @@ impl Error {
         }
     }
 
+    /// Returns the advice for a failure of TLS.
+    pub(super) fn tls_advice(&self) -> Option<String> {
+        match self {
+            Self::Net(error) | Self::Echo(echo::Error::Net(error)) => error.tls_advice(),
+            _ => None,
+        }
+    }
+
     /// Returns `true` if Ctrl+C ended the round trip.
     pub(super) fn is_interrupted(&self) -> bool {
         match self {

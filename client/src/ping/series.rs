@@ -61,7 +61,7 @@ fn run_series(
     output: &mut impl Write,
 ) -> Result<bool, Error> {
     let start = Instant::now();
-    let mut screen = Screen { output, statistics: Statistics::default(), has_tip: false };
+    let mut screen = Screen { output, statistics: Statistics::default(), has_advice: false };
     for seq in 1..=config.count.unwrap_or(u64::MAX) {
         let next = Deadline::after(config.interval);
         let server = transport.server();
@@ -78,7 +78,7 @@ fn run_series(
             Err(error @ Error::Stdio(_)) => return Err(error),
             Err(error) => {
                 screen.lost(&server, seq, &error)?;
-                screen.tip(transport.tls_tip(&error));
+                screen.advise(transport.tls_advice(&error));
             }
         }
         if config.count == Some(seq) {
@@ -98,8 +98,8 @@ fn run_series(
 struct Screen<'o, Output> {
     output: &'o mut Output,
     statistics: Statistics,
-    /// A tip was printed.
-    has_tip: bool,
+    /// Advice was printed.
+    has_advice: bool,
 }
 
 impl<Output: Write> Screen<'_, Output> {
@@ -117,11 +117,11 @@ impl<Output: Write> Screen<'_, Output> {
         Ok(self.print(&format!("No echo from {server}: seq={seq} ({})\n", brief(error)))?)
     }
 
-    /// Prints a tip on standard error, once.
-    fn tip(&mut self, tip: Option<String>) {
-        if let Some(tip) = tip.filter(|_| !self.has_tip) {
-            self.has_tip = true;
-            print_error(&format!("Tip: {tip}"));
+    /// Prints advice on standard error, once.
+    fn advise(&mut self, advice: Option<String>) {
+        if let Some(advice) = advice.filter(|_| !self.has_advice) {
+            self.has_advice = true;
+            print_error(&advice);
         }
     }
 

@@ -83,8 +83,9 @@ impl Transport for StreamTransport<'_> {
         self.connection_times.take()
     }
 
-    fn tls_tip(&self, error: &Error) -> Option<String> {
-        self.target.tls_tip(error.tls_sign()?)
+    fn tls_advice(&self, error: &Error) -> Option<String> {
+        let tip = || Some(format!("Tip: {}", self.target.tls_tip(error.tls_sign()?)?));
+        error.tls_advice().or_else(tip)
     }
 
     fn close(self) {

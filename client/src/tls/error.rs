@@ -1,6 +1,6 @@
 //! Failures of TLS, in words, with advice.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use common::escape::Quoted;
 
@@ -129,6 +129,9 @@ pub(crate) enum Error {
     /// The connection ended during the handshake.
     #[error("it closed the connection during the TLS handshake")]
     Cut,
+    /// The handshake was not complete within the time limit.
+    #[error("no TLS handshake within {0:?}")]
+    Late(Duration),
     /// The connection ended without a `close_notify`.
     #[error(
         "it ended the connection without a TLS close_notify, so its last bytes may have been cut off"
@@ -180,8 +183,16 @@ impl Error {
                 "Offer one of the server's with --tls-alpn PROTOCOL."
             }
             Self::Alpn { .. } => "Offer one of the server's with --tls-alpn, or omit the flag.",
-            Self::PlainText(_) | Self::PlainEcho => "Use tcp:// for a server without TLS.",
-            Self::Cut => "Make sure that the server speaks TLS on this port.",
+            Self::PlainText(_) | Self::PlainEcho => {
+                "Use tcp:// for a server without TLS; for a Unix socket, leave out ?tls=on."
+            }
+            Self::Cut | Self::Late(_) => "Make sure that the server speaks TLS on this port.",
+            Self::Alert(alert) if alert == "handshake_failure" => {
+                "It may have no cipher suite or key exchange in common with this client; its log has the reason."
+            }
+            Self::Alert(alert) if alert == "unrecognized_name" => {
+                "It serves other names: use --tls-name NAME."
+            }
             Self::Certificate(_)
             | Self::Truncated
             | Self::Alert(_)
@@ -189,6 +200,14 @@ impl Error {
             | Self::Io(_) => return None,
         };
         Some(advice.to_owned())
+    }
+
+    /// Returns its text and, in a second line, the advice.
+    pub(crate) fn with_advice(&self) -> String {
+        match self.advice() {
+            Some(advice) => format!("{self}\n{advice}"),
+            None => self.to_string(),
+        }
     }
 }
 

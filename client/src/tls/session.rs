@@ -31,6 +31,8 @@ pub(crate) struct Session {
     failure: Option<Error>,
     /// The socket takes nothing more.
     is_write_broken: bool,
+    /// Reset that a write has found. The system reports it once, and then the end of the stream.
+    reset: Option<io::Error>,
     /// The end of our direction was queued.
     has_sent_end: bool,
 }
@@ -46,7 +48,7 @@ impl Session {
             .map_err(|error| Error::Protocol(error.to_string()))?;
         let (is_write_broken, has_sent_end) = (false, false);
         let (client, head) = (client.clone(), Vec::new());
-        Ok(Self { tls, client, head, failure: None, is_write_broken, has_sent_end })
+        Ok(Self { tls, client, head, failure: None, is_write_broken, reset: None, has_sent_end })
     }
 
     /// Continues the handshake as far as the socket allows; returns `true` if it is complete and sent.
@@ -78,7 +80,10 @@ impl Session {
                 Ok(count) if count > 0 => {}
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => return,
-                _ => self.is_write_broken = true,
+                failed => {
+                    self.is_write_broken = true;
+                    self.reset = failed.err().filter(|error| error.kind() == Io::ConnectionReset);
+                }
             }
         }
     }
@@ -126,10 +131,13 @@ impl Session {
     /// Handles the end of the stream: without a `close_notify` it may be an attacker's.
     fn end(&mut self) {
         self.process();
-        if self.failure.is_none() && self.tls.is_handshaking() {
+        if self.failure.is_some() {
+            return;
+        }
+        if self.tls.is_handshaking() {
             self.failure = Some(explain_cut(&self.client));
-        } else if self.failure.is_none() && self.peek_plaintext().is_none() {
-            self.failure = Some(Error::Truncated);
+        } else if self.peek_plaintext().is_none() {
+            self.failure = Some(self.reset.take().map_or(Error::Truncated, Error::Io));
         }
     }
 

@@ -8,6 +8,7 @@
 //! | [`mock_server`] | servers whose replies a test defines |
 //! | `fault_server` | a TCP echo server with one fault |
 //! | `test_ca` | a CA, and the certificates that it issues |
+//! | `tls_front` | TLS in front of another server, with one fault if the test needs it |
 //! | `tls_server` | a TLS echo server, with one fault if the test needs it |
 //! | `udp_fault_server` | a UDP echo server with one fault |
 
@@ -15,6 +16,7 @@ mod fault_server;
 pub mod mock_server;
 mod peer;
 mod test_ca;
+mod tls_front;
 mod tls_server;
 mod udp_fault_server;
 
@@ -22,6 +24,7 @@ pub use self::{
     fault_server::{Fault, FaultServer},
     peer::{Peer, assert_same_bytes},
     test_ca::{Certificate, TestCa},
+    tls_front::{TlsFront, TlsFrontFault},
     tls_server::{TlsFault, TlsServer, TlsServerConfig},
     udp_fault_server::{UdpFault, UdpFaultServer},
 };

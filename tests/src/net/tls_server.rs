@@ -93,7 +93,7 @@ impl TlsServer {
     }
 }
 
-fn server_config(config: &TlsServerConfig<'_>) -> ServerConfig {
+pub(super) fn server_config(config: &TlsServerConfig<'_>) -> ServerConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let versions: &[&'static SupportedProtocolVersion] =
         if config.is_old { &[&TLS12] } else { &[&TLS13, &TLS12] };

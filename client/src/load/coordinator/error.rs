@@ -4,6 +4,8 @@ use std::io;
 
 use common::reason::reason;
 
+use crate::load::stats::error_kind::ErrorKind;
+
 /// Failure to start or supervise the worker processes.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -24,7 +26,9 @@ pub(crate) enum Error {
     /// A process could not make its connections.
     #[error("Could not connect: {text}")]
     Connect {
-        /// Error number of the system; `None` after the time limit.
+        /// Kind of the failure.
+        kind: ErrorKind,
+        /// Error number of the system, if there is one.
         errno: Option<i32>,
         /// Description of the failure.
         text: String,

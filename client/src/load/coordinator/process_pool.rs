@@ -222,8 +222,8 @@ impl ProcessPool<'_> {
                 process.state = State::Finished;
                 self.outcome.add(&summary);
             }
-            WorkerMessage::Failed { errno, text, .. } if process.state == State::Connecting => {
-                return Err(Error::Connect { errno, text });
+            WorkerMessage::Failed { kind, errno, text } if process.state == State::Connecting => {
+                return Err(Error::Connect { kind, errno, text });
             }
             WorkerMessage::Failed { text, .. } => {
                 let reason = process.terminate(ExitReason::Failed(text));

@@ -37,6 +37,8 @@ pub(crate) struct Stats {
     pub(crate) truncated: u64,
     /// Connections without TLS on which a TLS alert arrived in place of the first echo.
     pub(crate) tls_alerts: u64,
+    /// Last failure of TLS in words; the lines after the first are advice.
+    pub(crate) tls_failure: Option<String>,
     /// Counters of a load over UDP.
     #[serde(skip_serializing_if = "DatagramStats::is_empty")]
     pub(crate) datagrams: DatagramStats,
@@ -131,6 +133,9 @@ impl Stats {
         self.resumed += other.resumed;
         self.truncated += other.truncated;
         self.tls_alerts += other.tls_alerts;
+        if other.tls_failure.is_some() {
+            self.tls_failure.clone_from(&other.tls_failure);
+        }
         self.datagrams.merge(&other.datagrams);
         for (kind, count) in &other.errors {
             *self.errors.entry(*kind).or_default() += count;

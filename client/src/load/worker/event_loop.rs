@@ -13,17 +13,20 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
     commands::Commands,
-    io::{channel::Channel, context::Context},
+    io::{channel::Channel, context::Context, wire::from_tls},
     timer::Timer,
     timing::{CHECK_INTERVAL, Timing},
 };
-use crate::load::{
-    ipc::{
-        message::{REPORT_INTERVAL, Summary, WorkerMessage},
-        wire::encode,
-        worker_config::WorkerConfig,
+use crate::{
+    load::{
+        ipc::{
+            message::{REPORT_INTERVAL, Summary, WorkerMessage},
+            wire::encode,
+            worker_config::WorkerConfig,
+        },
+        stats::error_kind::ErrorKind,
     },
-    stats::error_kind::ErrorKind,
+    tls,
 };
 
 const COMMANDS: Token = Token(usize::MAX - 1);
@@ -92,8 +95,9 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         // One event for each channel, the commands and the timer.
         let mut events = Events::with_capacity(self.channels.len() + 2);
         if let Err(error) = self.connect_all(&mut events)? {
+            let is_tls = error.kind() == Io::InvalidData;
             return self.send(&WorkerMessage::Failed {
-                kind: ErrorKind::Connect,
+                kind: if is_tls { ErrorKind::Tls } else { ErrorKind::Connect },
                 errno: error.raw_os_error(),
                 text: error.to_string(),
             });
@@ -131,7 +135,9 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             if !events.is_empty() {
                 last_event = self.context.now();
             } else if left.is_zero() {
-                return Ok(Err(Io::TimedOut.into()));
+                let is_handshake = self.channels.iter().any(C::is_in_handshake);
+                let late = || from_tls(tls::Error::Late(timeout));
+                return Ok(Err(if is_handshake { late() } else { Io::TimedOut.into() }));
             }
             match self.finish_connects(events) {
                 Ok(connected) => connecting -= connected,

@@ -15,6 +15,8 @@ struct Wire {
     /// Number of bytes that it still accepts.
     room: usize,
     has_ended: bool,
+    /// It is reset: the next write returns the error, and after that there is an end to read.
+    is_reset: bool,
 }
 
 impl Read for Wire {
@@ -29,6 +31,10 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_reset {
+            self.has_ended = true;
+            return Err(Io::ConnectionReset.into());
+        }
         let count = bytes.len().min(self.step).min(self.room);
         if count == 0 {
             return Err(Io::WouldBlock.into());
@@ -58,6 +64,7 @@ impl Pair {
             step,
             room: usize::MAX,
             has_ended: false,
+            is_reset: false,
         };
         let mut server = testing::server(version);
         server.set_buffer_limit(None);
@@ -197,6 +204,17 @@ fn an_end_without_a_close_notify_is_a_truncation_after_the_last_bytes() {
         let error = pair.session.receive(&mut buffer).unwrap_err();
         assert!(matches!(error, Error::Truncated), "{error}");
     }
+}
+
+/// The system reports a reset once, to the first call: to the other calls the stream has ended.
+#[test]
+fn a_reset_that_a_write_finds_is_no_truncation() {
+    let mut pair = Pair::new(&TLS13, usize::MAX);
+    pair.wire.is_reset = true;
+    let _ = pair.session.send(b"x", &mut pair.wire);
+    pair.session.fill(&mut pair.wire);
+    let error = pair.session.receive(&mut [0; 10]).unwrap_err();
+    assert!(matches!(error, Error::Io(_)), "{error}");
 }
 
 #[test]

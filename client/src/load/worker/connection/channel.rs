@@ -5,9 +5,12 @@ use std::{io, time::Duration};
 use mio::event::Event;
 
 use super::state::{Connection, State};
-use crate::load::{
-    stats::error_kind::ErrorKind,
-    worker::io::{channel::Channel, context::Context, wire::Wire},
+use crate::{
+    load::{
+        stats::error_kind::ErrorKind,
+        worker::io::{channel::Channel, context::Context, wire::Wire},
+    },
+    tls,
 };
 
 /// Limit for more bytes to arrive after a wrong one.
@@ -27,6 +30,10 @@ impl<W: Wire> Channel for Connection<W> {
 
     fn is_connecting(&self) -> bool {
         matches!(self.state, State::Connecting(_))
+    }
+
+    fn is_in_handshake(&self) -> bool {
+        self.is_connecting() && self.connected_at.is_some()
     }
 
     fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
@@ -91,6 +98,10 @@ impl<W: Wire> Channel for Connection<W> {
         let is_late = now.saturating_sub(waiting_since) > context.config.timeout;
         match self.state {
             State::Disconnected if !is_late => self.try_reconnect(context),
+            State::Connecting(_) if is_late && self.is_in_handshake() => {
+                context.record_tls_failure(&tls::Error::Late(context.config.timeout).with_advice());
+                self.fail(context, ErrorKind::Tls);
+            }
             State::Connecting(_) | State::Disconnected if is_late => {
                 self.fail(context, ErrorKind::Connect);
             }

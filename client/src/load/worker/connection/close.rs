@@ -48,7 +48,10 @@ impl<W: Wire> Connection<W> {
                 context.stats.truncated += 1;
                 Err(ErrorKind::Truncated)
             }
-            Io::InvalidData => Err(ErrorKind::Tls),
+            Io::InvalidData => {
+                context.record_tls_failure(&error.to_string());
+                Err(ErrorKind::Tls)
+            }
             _ => Err(ErrorKind::Reset),
         }
     }

@@ -91,9 +91,12 @@ impl<W: Wire> Connection<W> {
     /// Unix socket is full.
     pub(super) fn retry_later(
         &mut self,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         error: &io::Error,
     ) -> Result<(), ErrorKind> {
+        if error.kind() == Io::InvalidData {
+            context.record_tls_failure(&error.to_string());
+        }
         if !context.config.expect_restart && error.kind() != Io::WouldBlock {
             let is_tls = matches!(error.kind(), Io::InvalidData | Io::UnexpectedEof);
             return Err(if is_tls { ErrorKind::Tls } else { ErrorKind::Connect });

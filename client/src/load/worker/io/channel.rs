@@ -24,6 +24,11 @@ pub(crate) trait Channel: Sized {
     /// Returns `true` while it is connecting.
     fn is_connecting(&self) -> bool;
 
+    /// Returns `true` while it is connected, and its TLS handshake is not complete.
+    fn is_in_handshake(&self) -> bool {
+        false
+    }
+
     /// Finishes connecting, if the socket is ready.
     ///
     /// # Errors

@@ -140,6 +140,11 @@ impl<'a> Context<'a> {
         self.stats.unsent += numbers.end - first;
     }
 
+    /// Keeps the text of the last failure of TLS, for the report.
+    pub(crate) fn record_tls_failure(&mut self, text: &str) {
+        self.stats.tls_failure = Some(text.to_owned());
+    }
+
     /// Registers a socket for events until it is closed.
     ///
     /// # Errors

@@ -180,11 +180,13 @@ impl Wire for TlsWire {
     }
 }
 
-fn from_tls(error: tls::Error) -> io::Error {
+/// Returns an error of TLS: the connection's, an end without a `close_notify` as [`Io::UnexpectedEof`], any other as
+/// [`Io::InvalidData`] with its text and advice.
+pub(crate) fn from_tls(error: tls::Error) -> io::Error {
     match error {
         tls::Error::Io(error) => error,
         tls::Error::Truncated => Io::UnexpectedEof.into(),
-        error => io::Error::new(Io::InvalidData, error),
+        error => io::Error::new(Io::InvalidData, error.with_advice()),
     }
 }
 
