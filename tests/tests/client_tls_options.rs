@@ -137,7 +137,7 @@ fn the_log_of_secrets_has_a_whole_line_for_each_secret_of_every_process() {
     let served = Served::start("");
     let file = served.file("keys");
     let keys = file.to_str().expect("it is UTF-8");
-    let warning = format!("anyone who can read {keys} can decrypt them");
+    let warning = format!("anyone who can read {keys} can decrypt these connections");
     for args in [&["-m", "x"][..], &["ping", "--count", "1"], &["load", "--messages", "1"]] {
         let _ = fs::remove_file(keys);
         let ended = served.run(&[&[served.url(), "--tls-key-log", keys], args].concat());

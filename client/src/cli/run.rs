@@ -78,7 +78,7 @@ fn tls_client(options: &TlsOptions) -> Result<tls::Client, tls::Unusable> {
     }
     if let Some(file) = &options.key_log {
         print_error(&format!(
-            "Warning: --tls-key-log writes the secrets of these connections: anyone who can read {} can decrypt them.",
+            "Warning: --tls-key-log writes the session secrets of TLS: anyone who can read {} can decrypt these connections.",
             file.display()
         ));
     }

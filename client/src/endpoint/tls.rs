@@ -41,9 +41,9 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "PROTOCOL[,PROTOCOL]", value_delimiter = ',', value_parser = protocol)]
     pub(super) tls_alpn: Vec<String>,
 
-    /// Append the secrets of the connections to FILE, in the format of SSLKEYLOGFILE, with a warning
+    /// Append the session secrets of TLS to FILE, in the format of SSLKEYLOGFILE, with a warning
     ///
-    /// Whoever can read FILE can decrypt a capture of these connections, as Wireshark does. A new FILE can be read by
+    /// Anyone who can read FILE can decrypt a capture of these connections, as Wireshark does. A new FILE can be read by
     /// this user only. The environment variable SSLKEYLOGFILE has no effect.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) tls_key_log: Option<PathBuf>,

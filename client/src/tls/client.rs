@@ -21,7 +21,7 @@ use rustls::{
 
 use super::{
     error::Unusable,
-    key_log::KeyLogFile,
+    key_log::KeyLog,
     options::{TlsOptions, TrustOption},
     trust::{Rule, Trust},
 };
@@ -75,7 +75,7 @@ impl Client {
             .with_client_cert_resolver(Arc::<Identity>::clone(&identity));
         config.alpn_protocols = options.alpn.iter().map(|it| it.clone().into_bytes()).collect();
         if let Some(file) = &options.key_log {
-            let log = KeyLogFile::open(file.as_ref());
+            let log = KeyLog::open(file.as_ref());
             config.key_log =
                 Arc::new(log.map_err(|error| unusable(file.as_ref(), reason(&error)))?);
         }

@@ -15,7 +15,7 @@ pub(crate) struct TlsOptions {
     pub(crate) identity: Option<(OsString, OsString)>,
     /// Application protocols to offer (ALPN), the preferred one first.
     pub(crate) alpn: Vec<String>,
-    /// File to which the secrets of each session are appended.
+    /// File to which the session secrets are appended.
     pub(crate) key_log: Option<OsString>,
     /// A connection may resume the session of an earlier one, which saves most of the handshake.
     pub(crate) is_resuming: bool,

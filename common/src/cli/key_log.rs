@@ -6,7 +6,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// Permissions of a new file: whoever reads it can decrypt the connections.
@@ -59,23 +59,44 @@ impl KeyLogFile {
         }
     }
 
+    /// Opens the file now, and creates it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened.
+    pub fn open(&self) -> io::Result<()> {
+        self.opened(&mut self.lock()).map(drop)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened<'f>(&self, file: &'f mut Option<File>) -> io::Result<&'f mut File> {
+        match file {
+            Some(file) => Ok(file),
+            none => {
+                let mut options = OpenOptions::new();
+                let file = options.create(true).append(true).mode(MODE).open(&self.path)?;
+                Ok(none.insert(file))
+            }
+        }
+    }
+
     /// Appends a secret: its label, the random value of the client that identifies the connection, the secret.
     ///
     /// # Errors
     ///
     /// If the file cannot be opened or written.
     pub fn append(&self, label: &str, client_random: &[u8], secret: &[u8]) -> io::Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if file.is_none() {
-            let mut options = OpenOptions::new();
-            *file = Some(options.create(true).append(true).mode(MODE).open(&self.path)?);
-        }
+        let mut file = self.lock();
+        let file = self.opened(&mut file)?;
         let mut line = format!("{label} ");
         push_hex(&mut line, client_random);
         line.push(' ');
         push_hex(&mut line, secret);
         line.push('\n');
-        file.as_mut().map_or(Ok(()), |file| file.write_all(line.as_bytes()))
+        file.write_all(line.as_bytes())
     }
 }
 
@@ -98,6 +119,7 @@ mod tests {
         for _ in 0..2 {
             let log = KeyLogFile::new(path.clone());
             log.check().unwrap();
+            log.open().unwrap();
             log.append("A", &[1], &[2]).unwrap();
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "A 01 02\nA 01 02\n");
