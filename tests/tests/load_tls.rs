@@ -47,6 +47,17 @@ fn a_new_connection_resumes_unless_it_must_not() {
 }
 
 #[test]
+fn the_cpu_time_that_tls_takes_is_in_the_report() {
+    let run = "--connections 2 --messages 200 --churn 1 --tls-resume off";
+    let report = load(TlsFault::None, false, run);
+    report.expect_success();
+    let [tls, all] = ["tls_seconds", "seconds"]
+        .map(|name| report.json(&format!("/client_cpu/{name}")).as_f64().unwrap_or_default());
+    assert!(0.0 < tls && tls < all, "{report:?}");
+    assert!(report.prints("client CPU .* of it for TLS;"), "{report:?}");
+}
+
+#[test]
 fn wrong_bytes_are_explained_behind_tls() {
     let report = load(TlsFault::Lies, false, "--connections 1 --messages 10 --size 64");
     report.expect_failure();

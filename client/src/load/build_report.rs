@@ -30,7 +30,7 @@ pub(super) fn build_report(
     receive_buffer: Option<usize>,
 ) -> Report {
     let seconds = measured_seconds(plan, &outcome);
-    let client_cpu = client_cpu(&outcome);
+    let client_cpu = client_cpu(target, &outcome);
     let Outcome { stats, failed_processes, stopped_early, .. } = outcome;
     let datagrams = receive_buffer.map(|granted| datagram_counts(&stats, granted));
     let lost = match datagrams {
@@ -151,10 +151,11 @@ fn measured_seconds(plan: &Plan, outcome: &Outcome) -> f64 {
     .as_secs_f64()
 }
 
-fn client_cpu(outcome: &Outcome) -> Option<ClientCpu> {
+fn client_cpu(target: &Target, outcome: &Outcome) -> Option<ClientCpu> {
     let machine_cores = cores();
     (outcome.busiest_process > 0.0).then(|| ClientCpu {
         seconds: outcome.cpu.as_secs_f64(),
+        tls_seconds: target.tls.as_ref().map(|_| outcome.tls_cpu.as_secs_f64()),
         // The processes did not all work in the same time.
         cores: outcome.cores.min(machine_cores.into()),
         busiest_process: outcome.busiest_process,

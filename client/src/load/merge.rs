@@ -266,6 +266,7 @@ fn sum_cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu
         let cpu = cpu?;
         Some(ClientCpu {
             seconds: sum.seconds + cpu.seconds,
+            tls_seconds: sum.tls_seconds.zip(cpu.tls_seconds).map(|(one, other)| one + other),
             cores: sum.cores + cpu.cores,
             busiest_process: sum.busiest_process.max(cpu.busiest_process),
             machine_cores: sum.machine_cores + cpu.machine_cores,

@@ -1,7 +1,7 @@
 //! Client of one server: the configuration that all of its connections share.
 
 use std::{
-    fs,
+    fs, io,
     path::Path,
     sync::{
         Arc,
@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use common::reason::reason;
+use common::{
+    cli::{KeyLogFile, print_error},
+    reason::reason,
+};
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme,
     client::{ResolvesClientCert, Resumption, WebPkiServerVerifier},
@@ -21,7 +24,6 @@ use rustls::{
 
 use super::{
     error::Unusable,
-    key_log::KeyLog,
     options::{TlsOptions, TrustOption},
     trust::{Rule, Trust},
 };
@@ -128,6 +130,42 @@ impl ResolvesClientCert for Identity {
     /// Always: without a certificate too, the request of a server must be seen.
     fn has_certs(&self) -> bool {
         true
+    }
+}
+
+/// Log of the session secrets in a file.
+#[derive(Debug)]
+struct KeyLog {
+    file: KeyLogFile,
+    /// A secret could not be written.
+    is_incomplete: AtomicBool,
+}
+
+impl KeyLog {
+    /// Opens the file, before a connection is made.
+    ///
+    /// # Errors
+    ///
+    /// An error of `open(2)`.
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = KeyLogFile::new(path.to_owned());
+        file.open()?;
+        Ok(Self { file, is_incomplete: AtomicBool::new(false) })
+    }
+}
+
+impl rustls::KeyLog for KeyLog {
+    /// Appends a secret. A failure does not end the connection, and is reported once.
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        if let Err(error) = self.file.append(label, client_random, secret)
+            && !self.is_incomplete.swap(true, Ordering::Relaxed)
+        {
+            print_error(&format!(
+                "Warning: could not write to {}: {}; session secrets are missing in it",
+                self.file.path().display(),
+                reason(&error)
+            ));
+        }
     }
 }
 

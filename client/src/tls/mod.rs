@@ -7,6 +7,7 @@
 //!
 //! Without the feature `tls`, [`Client::new`] fails, and nothing else can be called.
 
+mod cpu_time;
 mod error;
 mod options;
 
@@ -16,8 +17,6 @@ mod certificate;
 mod client;
 #[cfg(feature = "tls")]
 mod explain;
-#[cfg(feature = "tls")]
-mod key_log;
 #[cfg(feature = "tls")]
 mod session;
 #[cfg(feature = "tls")]
@@ -31,6 +30,7 @@ mod disabled;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use cpu_time::cpu_time;
 #[cfg(not(feature = "tls"))]
 pub(crate) use disabled::{Client, Session};
 pub(crate) use error::{Error, Unusable};

@@ -12,6 +12,7 @@ use rustls::{ClientConnection, HandshakeKind};
 
 use super::{
     client::Client,
+    cpu_time,
     error::Error,
     explain::{Evidence, explain, explain_cut},
     summary,
@@ -44,8 +45,8 @@ impl Session {
     ///
     /// [`Error::Protocol`]
     pub(crate) fn new(client: &Client) -> Result<Self, Error> {
-        let tls = ClientConnection::new(Arc::clone(&client.config), client.name.clone())
-            .map_err(|error| Error::Protocol(error.to_string()))?;
+        let new = || ClientConnection::new(Arc::clone(&client.config), client.name.clone());
+        let tls = cpu_time::handshake(new).map_err(|error| Error::Protocol(error.to_string()))?;
         let (is_write_broken, has_sent_end) = (false, false);
         let (client, head) = (client.clone(), Vec::new());
         Ok(Self { tls, client, head, failure: None, is_write_broken, reset: None, has_sent_end })
@@ -118,7 +119,12 @@ impl Session {
     }
 
     fn process(&mut self) {
-        if let Err(error) = self.tls.process_new_packets() {
+        let processed = if self.tls.is_handshaking() {
+            cpu_time::handshake(|| self.tls.process_new_packets())
+        } else {
+            cpu_time::records(|| self.tls.process_new_packets())
+        };
+        if let Err(error) = processed {
             let evidence = Evidence {
                 client: &self.client,
                 head: &self.head,
@@ -163,7 +169,7 @@ impl Session {
             if self.wants_write() {
                 break;
             }
-            sent += self.tls.writer().write(&bytes[sent..])?;
+            sent += cpu_time::records(|| self.tls.writer().write(&bytes[sent..]))?;
         }
         self.flush(socket);
         Ok(sent)

@@ -75,6 +75,8 @@ pub(crate) struct Outcome {
     pub(crate) measured: Duration,
     /// CPU time of all processes in it, including this one.
     pub(crate) cpu: Duration,
+    /// CPU time that TLS took.
+    pub(crate) tls_cpu: Duration,
     /// Number of cores that they used: the sum of the shares of a core, each over the work of its process.
     pub(crate) cores: f64,
     /// Share of a core that the busiest process used.
@@ -262,6 +264,7 @@ impl Outcome {
     /// Adds the last message of a process.
     fn add(&mut self, summary: &Summary) {
         self.stats.merge(&summary.stats);
+        self.tls_cpu += summary.tls_cpu;
         self.measured = self.measured.max(summary.measured);
         let share = self.add_cpu(summary.cpu, summary.worked);
         self.busiest_process = self.busiest_process.max(share);

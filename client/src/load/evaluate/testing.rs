@@ -59,6 +59,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         failed_processes: Vec::new(),
         client_cpu: Some(ClientCpu {
             seconds: 0.5,
+            tls_seconds: None,
             cores: 0.5,
             busiest_process: 0.25,
             machine_cores: 4,

@@ -140,16 +140,19 @@ fn client_limit(report: &Report) -> Option<String> {
 }
 
 fn cpu_limit(cpu: ClientCpu) -> Option<String> {
+    let tls = cpu.tls_share().map_or_else(String::new, |share| {
+        format!(", {} of its CPU time for its own TLS", percent(share))
+    });
     if cpu.busiest_process >= BUSY {
         let share = percent(cpu.busiest_process);
         return Some(format!(
-            "the client's busiest process used {share} of a core: use more --processes"
+            "the client's busiest process used {share} of a core{tls}: use more --processes"
         ));
     }
     let machine = f64::from(cpu.machine_cores);
     (cpu.cores >= BUSY * machine).then(|| {
         format!(
-            "the client used {:.2} of the machine's {machine} cores: use more machines, or reduce the load",
+            "the client used {:.2} of the machine's {machine} cores{tls}: use more machines, or reduce the load",
             cpu.cores
         )
     })

@@ -52,4 +52,6 @@ pub(crate) struct Summary {
     pub(crate) worked: Duration,
     /// User and system CPU time in `worked`.
     pub(crate) cpu: Duration,
+    /// Part of it that TLS took.
+    pub(crate) tls_cpu: Duration,
 }

@@ -119,12 +119,22 @@ pub(crate) struct TlsFigures {
 pub(crate) struct ClientCpu {
     /// User and system CPU time of all processes of the client.
     pub(crate) seconds: f64,
+    /// Part of it that TLS took, estimated; absent without TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_seconds: Option<f64>,
     /// Number of cores that they kept busy: CPU time per second.
     pub(crate) cores: f64,
     /// Share of one core that the busiest process used, from 0 to 1.
     pub(crate) busiest_process: f64,
     /// Number of cores of the machine; in a merged report, of all machines.
     pub(crate) machine_cores: u32,
+}
+
+impl ClientCpu {
+    /// Returns the share that TLS took, if it is at least one percent.
+    pub(crate) fn tls_share(&self) -> Option<f64> {
+        Some(self.tls_seconds? / self.seconds).filter(|share| (0.01..=1.0).contains(share))
+    }
 }
 
 /// Result of an assertion.

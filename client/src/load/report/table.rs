@@ -137,9 +137,12 @@ fn figures(report: &Report) -> Table {
     }
     let cpu = or_unknown(report.client_cpu, |cpu| {
         let busiest = percent(cpu.busiest_process);
+        let tls = cpu.tls_share().map(|share| format!(", {} of it for TLS", percent(share)));
         format!(
-            "{:.2} of {} cores; busiest process {busiest} of a core",
-            cpu.cores, cpu.machine_cores
+            "{:.2} of {} cores{}; busiest process {busiest} of a core",
+            cpu.cores,
+            cpu.machine_cores,
+            tls.unwrap_or_default()
         )
     });
     rows.push(("client CPU", cpu));

@@ -191,6 +191,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             stats: std::mem::take(&mut self.context.stats),
             measured: self.context.last_progress.saturating_sub(warmup),
             cpu,
+            tls_cpu: timing.tls_cpu(),
             worked: worked.saturating_sub(warmup),
         })
     }

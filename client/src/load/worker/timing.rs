@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use crate::load::{
-    host::cpu::cpu_time,
-    ipc::{
-        message::REPORT_INTERVAL,
-        worker_config::{Stop, WorkerConfig},
+use crate::{
+    load::{
+        host::cpu::cpu_time,
+        ipc::{
+            message::REPORT_INTERVAL,
+            worker_config::{Stop, WorkerConfig},
+        },
     },
+    tls,
 };
 
 /// Interval at which the time limits of the channels are checked.
@@ -19,6 +22,8 @@ pub(super) struct Timing {
     is_warm: bool,
     /// CPU time at the end of the warm-up.
     cpu_at_warmup: Duration,
+    /// CPU time of TLS at the end of the warm-up.
+    tls_cpu_at_warmup: Duration,
     /// End of the run, unless it ends by the number of messages.
     end: Duration,
     /// Limit for the messages that are still due after the end.
@@ -40,6 +45,7 @@ impl Timing {
             warmup: config.warmup,
             is_warm: config.warmup.is_zero(),
             cpu_at_warmup: cpu_time(),
+            tls_cpu_at_warmup: tls::cpu_time(),
             end: match config.stop {
                 Stop::After(duration) => config.warmup.saturating_add(duration),
                 Stop::Messages(_) => Duration::MAX,
@@ -57,6 +63,7 @@ impl Timing {
         let ends = !self.is_warm && now >= self.warmup;
         if ends {
             (self.is_warm, self.cpu_at_warmup) = (true, cpu_time());
+            self.tls_cpu_at_warmup = tls::cpu_time();
         }
         ends
     }
@@ -88,6 +95,11 @@ impl Timing {
         } else {
             self.idle_since = None;
         }
+    }
+
+    /// Returns the CPU time that TLS took since the warm-up.
+    pub(super) fn tls_cpu(&self) -> Duration {
+        tls::cpu_time().saturating_sub(self.tls_cpu_at_warmup)
     }
 
     /// Returns the time at which the work ended, and the CPU time since the warm-up.

@@ -46,7 +46,13 @@ fn ready() -> String {
 
 fn done(messages: u64) -> String {
     let (measured, cpu) = (Duration::from_secs(1), Duration::from_millis(200));
-    send(&WorkerMessage::Done(Summary { stats: stats(messages), measured, worked: measured, cpu }))
+    send(&WorkerMessage::Done(Summary {
+        stats: stats(messages),
+        measured,
+        worked: measured,
+        cpu,
+        tls_cpu: Duration::ZERO,
+    }))
 }
 
 /// Runs a script in two processes.

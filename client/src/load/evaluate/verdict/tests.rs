@@ -15,8 +15,13 @@ fn with_lag(mut report: Report, lag_us: u64) -> Report {
 }
 
 fn with_cpu(mut report: Report, busiest_process: f64, cores: f64) -> Report {
-    report.client_cpu =
-        Some(ClientCpu { seconds: cores, cores, busiest_process, machine_cores: 4 });
+    report.client_cpu = Some(ClientCpu {
+        seconds: cores,
+        tls_seconds: None,
+        cores,
+        busiest_process,
+        machine_cores: 4,
+    });
     report
 }
 
@@ -54,6 +59,17 @@ fn reports_lost_datagrams_without_a_failure() {
     assert!(reason.ends_with(loss), "{reason}");
     let all = Report { messages: 0, lost: Some(1000), ..datagrams(990, 300) };
     assert_eq!(evaluate(&all).0, Verdict::Failed);
+}
+
+#[test]
+fn the_limit_of_a_client_names_its_own_tls() {
+    let mut busy = with_cpu(report(1000, 300), 0.95, 1.0);
+    assert!(!evaluate(&busy).1.contains("TLS"));
+    busy.client_cpu = busy.client_cpu.map(|cpu| ClientCpu { tls_seconds: Some(0.61), ..cpu });
+    let (verdict, reason) = evaluate(&busy);
+    assert_eq!(verdict, Verdict::ClientLimited);
+    let tls = "used 95 % of a core, 61 % of its CPU time for its own TLS: use more --processes";
+    assert!(reason.ends_with(tls), "{reason}");
 }
 
 #[test]
