@@ -119,6 +119,7 @@ impl<S: Stream> Connection<S> {
             }
             Timer::Idle => {
                 let after = limit(options.idle_timeout);
+                self.end_layer(telemetry);
                 (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
             }
             Timer::Delivery => (CloseReason::WriteTimeout, ConnectionEvent::DeliveryTimedOut),

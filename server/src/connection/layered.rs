@@ -178,6 +178,18 @@ impl<S: Stream> Connection<S> {
         Ok(self.send_buffer.is_none())
     }
 
+    /// Ends this direction of the layer before the connection closes, if the socket takes it: a peer may otherwise take the
+    /// end of the stream for a truncation.
+    #[cold]
+    pub(super) fn end_layer(&mut self, telemetry: &Recorder<'_>) {
+        let Some(layer) = self.layers.layer() else { return };
+        layer.encode_end();
+        // The connection closes whatever becomes of it.
+        let sent = layer.transmit(&mut self.stream).unwrap_or_default();
+        telemetry.sent(sent);
+        self.receipt.bytes_sent += sent as u64;
+    }
+
     /// Sends what the layer has encoded; `echo` is sent with the last byte of it. Bytes that the socket does not take go to the
     /// send buffer.
     fn transmit(

@@ -2,10 +2,10 @@
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
-/// Describes why TLS with a client failed.
-pub(super) fn explain(error: &Error) -> String {
+/// Describes why TLS with a client failed, in its handshake or later.
+pub(super) fn explain(error: &Error, is_handshaking: bool) -> String {
     match error {
-        Error::AlertReceived(alert) => explain_alert(*alert),
+        Error::AlertReceived(alert) => explain_alert(*alert, is_handshaking),
         Error::InvalidCertificate(error) => {
             format!("its certificate is not accepted: {}", explain_certificate(error))
         }
@@ -24,7 +24,7 @@ pub(super) fn explain(error: &Error) -> String {
     }
 }
 
-fn explain_alert(alert: AlertDescription) -> String {
+fn explain_alert(alert: AlertDescription, is_handshaking: bool) -> String {
     use AlertDescription as A;
     let cause = match alert {
         A::UnknownCA => "it does not trust the issuer of the server's certificate",
@@ -33,9 +33,9 @@ fn explain_alert(alert: AlertDescription) -> String {
         }
         A::CertificateExpired => "the server's certificate is expired for it",
         A::CertificateRevoked => "the server's certificate is revoked for it",
-        A::ProtocolVersion => "it accepts none of the server's versions of TLS",
-        A::HandshakeFailure => "it found no common parameters",
-        A::UserCanceled => "it cancelled the handshake",
+        A::ProtocolVersion if is_handshaking => "it accepts none of the server's versions of TLS",
+        A::HandshakeFailure if is_handshaking => "it found no common parameters",
+        A::UserCanceled if is_handshaking => "it cancelled the handshake",
         _ => "it ended the connection",
     };
     format!("{cause} (alert {})", name(alert))
@@ -85,6 +85,9 @@ fn explain_incompatible(reason: &PeerIncompatible) -> String {
         | P::Tls13RequiredForQuic => {
             "it offers no version of TLS that this listener accepts".to_owned()
         }
+        P::SignatureAlgorithmsExtensionRequired => {
+            "it names no signature schemes, as clients older than TLS 1.2 do not".to_owned()
+        }
         P::NoCipherSuitesInCommon => "it offers no cipher suite of this server".to_owned(),
         P::NoKxGroupsInCommon => "it offers no key exchange group of this server".to_owned(),
         P::NoSignatureSchemesInCommon => {
@@ -104,5 +107,13 @@ mod tests {
         assert_eq!(name(AlertDescription::BadRecordMac), "bad_record_mac");
         assert_eq!(name(AlertDescription::ProtocolVersion), "protocol_version");
         assert_eq!(name(AlertDescription::Unknown(200)), "200");
+    }
+
+    #[test]
+    fn an_alert_after_the_handshake_is_not_explained_by_the_handshake() {
+        let error = Error::AlertReceived(AlertDescription::HandshakeFailure);
+        let expected = "it found no common parameters (alert handshake_failure)";
+        assert_eq!(explain(&error, true), expected);
+        assert_eq!(explain(&error, false), "it ended the connection (alert handshake_failure)");
     }
 }

@@ -264,6 +264,43 @@ fn a_corrupt_record_is_answered_with_the_alert_of_the_standard() {
 }
 
 #[test]
+fn an_error_for_which_rustls_has_no_alert_is_answered_in_plaintext_or_not_at_all() {
+    let begun = [22, 3, 1, 0, 4, 1, 0, 0, 200];
+    let too_long = [22, 3, 1, 0, 4, 1, 1, 0, 0];
+    for (wire, description) in
+        [([&begun[..], &[23, 3, 3, 0, 1, 0]].concat(), 10), (too_long.to_vec(), 50)]
+    {
+        let mut pair = Pair::new(server(), TestCa::get().client(None));
+        assert!(matches!(pair.decode(&wire), Err(LayerError::Handshake(_))), "{wire:?}");
+        pair.layer.encode_end();
+        assert_eq!(pair.transmit(), [21, 3, 3, 0, 2, 2, description]);
+    }
+    // A flood of key updates.
+    let mut pair = Pair::new(server(), TestCa::get().client(None));
+    pair.exchange().unwrap();
+    for _ in 0..40 {
+        pair.client.connection.refresh_traffic_keys().unwrap();
+    }
+    let wire = pair.client.wire();
+    assert!(matches!(pair.decode(&wire), Err(LayerError::Corrupt(_))));
+    pair.layer.encode_end();
+    let answer = pair.transmit();
+    pair.client.receive(&answer).unwrap();
+    assert!(!pair.client.has_ended, "a close_notify claims that nothing went wrong");
+}
+
+#[test]
+fn a_fatal_alert_is_not_answered() {
+    let mut pair = Pair::new(TestCa::get().server(&[&TLS12]), TestCa::get().client(None));
+    let hello = pair.client.wire();
+    pair.decode(&hello).unwrap();
+    pair.transmit();
+    assert!(matches!(pair.decode(&[21, 3, 3, 0, 2, 2, 40]), Err(LayerError::Handshake(_))));
+    pair.layer.encode_end();
+    assert!(pair.transmit().is_empty());
+}
+
+#[test]
 fn a_client_that_does_not_trust_the_server_is_understood() {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

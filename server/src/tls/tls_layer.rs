@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 
 use super::{error::explain, subject::subject};
 use crate::layer::{Decoded, Handshake, Layer, LayerError, NewLayer};
@@ -14,8 +14,11 @@ use crate::layer::{Decoded, Handshake, Layer, LayerError, NewLayer};
 /// First byte of a record of a handshake, with which each connection begins (RFC 8446, section 5.1).
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// A fatal alert, `unexpected_message`, as the answer to bytes that are no record of a handshake.
+/// A fatal alert without encryption, as the answer to a message out of place, or to bytes that are no record of a handshake.
 const UNEXPECTED_MESSAGE: &[u8] = &[21, 3, 3, 0, 2, 2, 10];
+
+/// A fatal alert without encryption, as the answer to a message that cannot be decoded.
+const DECODE_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 50];
 
 /// TLS of one connection.
 ///
@@ -27,8 +30,8 @@ struct Tls {
     has_begun: bool,
     /// The peer has ended its direction; plaintext may be left.
     peer_has_ended: bool,
-    /// The first bytes of the peer are not TLS.
-    is_foreign: bool,
+    /// The peer broke the rules, or has sent a fatal alert. A `close_notify` would now claim a clean end.
+    has_failed: bool,
     /// The rest of an alert that is not one of rustls.
     alert: &'static [u8],
 }
@@ -45,7 +48,7 @@ impl NewLayer for NewTls {
             connection,
             has_begun: false,
             peer_has_ended: false,
-            is_foreign: false,
+            has_failed: false,
             alert: &[],
         })
     }
@@ -64,10 +67,26 @@ impl Tls {
         let was_handshaking = self.connection.is_handshaking();
         match self.connection.process_new_packets() {
             Ok(state) => self.peer_has_ended = state.peer_has_closed(),
-            Err(error) if was_handshaking => return Err(LayerError::Handshake(explain(&error))),
-            Err(error) => return Err(LayerError::Corrupt(explain(&error))),
+            Err(error) => {
+                self.fail(&error);
+                let text = explain(&error, was_handshaking);
+                let failed =
+                    if was_handshaking { LayerError::Handshake } else { LayerError::Corrupt };
+                return Err(failed(text));
+            }
         }
         Ok(taken)
+    }
+
+    /// Ends the connection after an error. For some errors rustls has no alert; only before the first record of the server,
+    /// which needs no encryption, can this layer send one.
+    fn fail(&mut self, error: &Error) {
+        self.has_failed = true;
+        let is_answered = self.connection.wants_write() || matches!(error, Error::AlertReceived(_));
+        if !is_answered && self.connection.protocol_version().is_none() {
+            let is_malformed = matches!(error, Error::InvalidMessage(_));
+            self.alert = if is_malformed { DECODE_ERROR } else { UNEXPECTED_MESSAGE };
+        }
     }
 
     /// Takes decrypted plaintext. Returns the number of bytes.
@@ -88,7 +107,7 @@ impl Layer for Tls {
             && !std::mem::replace(&mut self.has_begun, true)
             && first != HANDSHAKE_RECORD
         {
-            self.is_foreign = true;
+            self.has_failed = true;
             self.alert = UNEXPECTED_MESSAGE;
             return Err(LayerError::Missing);
         }
@@ -109,7 +128,7 @@ impl Layer for Tls {
     }
 
     fn encode_end(&mut self) {
-        if self.has_begun && !self.is_foreign {
+        if self.has_begun && !self.has_failed {
             self.connection.send_close_notify();
         }
     }

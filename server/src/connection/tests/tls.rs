@@ -1,6 +1,6 @@
 //! Connections over TLS, each with a client in memory and a network that passes any number of bytes at a time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use common::protocol::Protocol;
 use fastrand::Rng;
@@ -10,9 +10,11 @@ use super::{END, Harness, capture_log, count_lines, lines};
 use crate::{
     admission::ConnectionPolicy,
     connection::{Turn, stage::Stage},
-    telemetry::CloseReason,
+    telemetry::{CloseReason, Recorder},
     tls::{Client, NewTls, TestCa},
 };
+
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A connection and its client.
 struct Pair {
@@ -29,8 +31,9 @@ impl Pair {
 
     fn with(client: rustls::ClientConfig) -> Self {
         let server = TestCa::get().server(&[&TLS12, &TLS13]);
-        let policy =
-            ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewTls(Arc::new(server)));
+        let policy = ConnectionPolicy::for_protocol(Protocol::Text)
+            .with_layer(NewTls(Arc::new(server)))
+            .with_timeouts(Some(IDLE_TIMEOUT), None);
         Self {
             harness: Harness::with_policy(policy, &[]),
             client: Client::new(&Arc::new(client)),
@@ -176,4 +179,18 @@ fn a_draining_server_serves_what_it_has_received_and_ends_the_layer() {
     pair.settle();
     assert_eq!(pair.client.received, b"served\n");
     assert!(pair.client.has_ended && pair.harness.stream().half_closed);
+}
+
+#[test]
+fn an_idle_client_is_told_that_the_stream_ends() {
+    let mut pair = Pair::new();
+    pair.client.write(b"hello\n");
+    pair.settle();
+    pair.harness.now += IDLE_TIMEOUT;
+    let telemetry = Recorder::new(&pair.harness.counters, true);
+    assert_eq!(pair.harness.connection.expire(pair.harness.now, &telemetry), Turn::Over);
+    let answer = std::mem::take(&mut pair.harness.stream().outgoing);
+    pair.client.receive(&answer).unwrap();
+    assert!(pair.client.has_ended, "it cannot take the end for a truncation");
+    assert_eq!(pair.harness.connection.close_reason, Some(CloseReason::IdleTimeout));
 }

@@ -64,6 +64,8 @@ pub(in crate::settings) fn load(
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(ServerNames(certificates)));
     config.alpn_protocols = parameters.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+    // The suites of rustls are in the order of their strength; a client has no better one.
+    config.ignore_client_order = true;
     // Tickets are encrypted with keys that change every six hours; early data stays off.
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(invalid)?;
     if let Some(key_log) = key_log {
