@@ -108,6 +108,64 @@ pub fn python() -> Requirement {
     tool("python3", &["-c", "import ssl"], "install the package python3")
 }
 
+/// Requires `gnutls-cli`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn gnutls() -> Requirement {
+    tool("gnutls-cli", &["--version"], "install the package gnutls-bin")
+}
+
+/// Requires `ncat` with TLS.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn ncat() -> Requirement {
+    tool("ncat", &["--ssl", "--version"], "install the package ncat")
+}
+
+/// Requires `socat`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn socat() -> Requirement {
+    tool("socat", &["-V"], "install the package socat")
+}
+
+/// Requires `stunnel`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn stunnel() -> Requirement {
+    tool("stunnel", &["-version"], "install the package stunnel4")
+}
+
+/// Requires a module of Python 3, which is in this package of Python.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn python_module(module: &str, package: &str) -> Requirement {
+    let remedy = format!(
+        "install the Python package {package}: python3 -m venv DIR && DIR/bin/pip install {package}, with DIR/bin \
+         first in PATH"
+    );
+    tool("python3", &["-c", &format!("import {module}")], &remedy)
+}
+
+/// Requires `testssl.sh`, which Debian installs as `testssl`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn testssl() -> Requirement {
+    tool("testssl", &["--version"], "install the package testssl.sh")
+}
+
 /// Requires `HAProxy`.
 ///
 /// # Errors

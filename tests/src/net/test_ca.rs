@@ -1,7 +1,8 @@
 //! A CA for one test, and the certificates that it issues, as PEM files in a temporary directory.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -98,6 +99,8 @@ impl TestCa {
         let (certificate_file, key_file) = (path("cert"), path("key"));
         fs::write(&certificate_file, certificate.pem()).expect("the file can be written");
         fs::write(&key_file, key.serialize_pem()).expect("the file can be written");
+        // Programs warn of a key that others can read.
+        fs::set_permissions(&key_file, Permissions::from_mode(0o600)).expect("it is our own file");
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("the key is valid");
         Certificate { der: certificate.into(), key, certificate_file, key_file }
     }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`binaries`] | the paths of the two programs, built from the current sources |
 //! | `echo_server` | a running `echo-server`, its addresses and its log |
+//! | `tls_echo_server` | one with TLS, and the CA of its certificate |
 //! | `program` | a program whose standard streams are pipes |
 //! | `terminal` | a program in a pseudo-terminal, and its screen |
 //! | `load` | a run of `echo-client load`, its processes and its report |
@@ -19,6 +20,7 @@ mod output;
 mod program;
 mod strace;
 mod terminal;
+mod tls_echo_server;
 
 pub use self::{
     echo_server::{EchoServer, Launch},
@@ -27,4 +29,5 @@ pub use self::{
     program::{Finished, Program},
     strace::Strace,
     terminal::{Terminal, keys},
+    tls_echo_server::TlsEchoServer,
 };
