@@ -72,6 +72,7 @@ fn explain_certificate(error: &CertificateError) -> String {
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
             "it is not a certificate of a client".to_owned()
         }
+        E::Other(error) => format!("its chain cannot be verified ({error})"),
         other => other.to_string(),
     }
 }
