@@ -155,6 +155,7 @@ pub fn python_module(module: &str, package: &str) -> Requirement {
          first in PATH"
     );
     tool("python3", &["-c", &format!("import {module}")], &remedy)
+        .map_err(|missing| Missing { what: format!("the Python package {package}"), ..missing })
 }
 
 /// Requires `testssl.sh`, which Debian installs as `testssl`.

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{EchoServer, Launch};
+use super::echo_server::{EchoServer, Launch};
 use crate::net::{Certificate, TestCa};
 
 /// Running server with one TLS listener on a free port of 127.0.0.1. Dropping this kills it.

@@ -10,3 +10,4 @@ mod many_connections;
 mod process;
 mod proxies;
 mod system_calls;
+mod tls;
