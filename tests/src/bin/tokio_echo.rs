@@ -1,7 +1,7 @@
 //! `tokio-echo`: an echo server as in the examples of tokio, for comparison.
 //!
 //! The multi-thread runtime, a task per connection, a buffer per task: each task reads and writes
-//! everything back. No log, no limits, no protocol.
+//! everything back, with `--cert` and `--key` over tokio-rustls. No log, no limits, no protocol.
 //!
 //! It exits at the end of its standard input, so it never outlives the program that started it.
 
@@ -9,15 +9,24 @@ use std::{
     io::{self, Write as _},
     net::Ipv4Addr,
     num::NonZero,
-    process, thread,
+    path::{Path, PathBuf},
+    process,
+    sync::Arc,
+    thread,
 };
 
 use clap::Parser;
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpSocket, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpSocket,
     runtime,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// Length of the accept queue; the system may limit it further.
 const BACKLOG: u32 = 4096;
@@ -31,6 +40,14 @@ struct Args {
     /// Number of threads of the runtime
     #[arg(long, default_value = "1")]
     threads: NonZero<usize>,
+
+    /// Serve TLS with the certificate in this PEM file
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// Private key of --cert, as a PEM file
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -40,15 +57,29 @@ fn main() -> anyhow::Result<()> {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(0);
     });
+    let acceptor = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(acceptor(cert, key)?),
+        _ => None,
+    };
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(args.threads.get())
         .enable_io()
         .build()?;
     // A spawned task runs on the threads of the runtime, a blocked-on future does not.
-    runtime.block_on(async { tokio::spawn(listen()).await })?
+    runtime.block_on(async { tokio::spawn(listen(acceptor)).await })?
 }
 
-async fn listen() -> anyhow::Result<()> {
+fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(key)?;
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn listen(acceptor: Option<TlsAcceptor>) -> anyhow::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     let listener = socket.listen(BACKLOG)?;
@@ -57,11 +88,18 @@ async fn listen() -> anyhow::Result<()> {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         // The error of a connection affects no other connection, so it is ignored.
-        tokio::spawn(echo(stream));
+        match acceptor.clone() {
+            None => {
+                tokio::spawn(echo(stream));
+            }
+            Some(acceptor) => {
+                tokio::spawn(async move { echo(acceptor.accept(stream).await?).await });
+            }
+        }
     }
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let len = stream.read(&mut buffer).await?;
@@ -69,5 +107,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
             return Ok(());
         }
         stream.write_all(&buffer[..len]).await?;
+        // A TLS stream may hold encrypted bytes back; for a socket this does nothing.
+        stream.flush().await?;
     }
 }
