@@ -68,7 +68,7 @@ bench: ## Compare the server with other servers; writes BENCHMARKS.md and docs/b
 	@$(PROGRAMS)/bench --markdown BENCHMARKS.md --json docs/benchmarks.json --svg docs/benchmarks.svg $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: ## Print a comparison within three minutes; ARGS="--only 50,churn"
+bench-quick: ## Print a comparison within three minutes; ARGS="--only 50,tls-50"
 	@$(CARGO) build --release --workspace --bins
 	@$(PROGRAMS)/bench --quick $(ARGS)
 

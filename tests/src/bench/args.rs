@@ -64,15 +64,19 @@ impl Args {
         }
     }
 
-    /// Returns the selected servers that are installed.
-    pub(crate) fn candidates(&self) -> Vec<Candidate> {
-        use Candidate::{Floor, Ncat, Ours, OursLogged, Python, Socat, Thread, Tokio};
+    /// Returns the selected servers: those that are installed, and those that are not.
+    pub(crate) fn candidates(&self) -> (Vec<Candidate>, Vec<Candidate>) {
+        use Candidate::{
+            Floor, Ncat, Nginx, Ours, OursLogged, Python, Socat, Stunnel, Thread, Tokio,
+        };
         let selected: &[Candidate] = match (&self.peers[..], self.quick) {
             ([], true) => &[Ours, OursLogged, Floor, Tokio],
-            ([], false) => &[Ours, OursLogged, Floor, Tokio, Thread, Socat, Ncat, Python],
+            ([], false) => {
+                &[Ours, OursLogged, Floor, Tokio, Thread, Socat, Ncat, Python, Nginx, Stunnel]
+            }
             (named, _) => named,
         };
-        selected.iter().copied().filter(|candidate| candidate.is_installed()).collect()
+        selected.iter().copied().partition(|candidate| candidate.is_installed())
     }
 
     pub(crate) fn rounds(&self) -> usize {

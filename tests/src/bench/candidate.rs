@@ -1,6 +1,6 @@
 //! The servers of the comparison.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use clap::ValueEnum;
 
@@ -25,7 +25,14 @@ pub(crate) enum Candidate {
     Ncat,
     /// A threaded Python server like the original, which logs every message
     Python,
+    /// nginx, which ends TLS in front of the plain floor (`stream` with `ssl`)
+    Nginx,
+    /// stunnel, which ends TLS in front of the plain floor
+    Stunnel,
 }
+
+/// Module of nginx for streams, where distributions put it if it is not built in.
+const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 impl Candidate {
     /// Returns its name in the JSON.
@@ -44,22 +51,39 @@ impl Candidate {
             Self::Socat => "socat",
             Self::Ncat => "ncat",
             Self::Python => "Python",
+            Self::Nginx => "nginx",
+            Self::Stunnel => "stunnel",
         }
     }
 
     /// Returns true for a third-party program, which may not be installed and runs in fewer rounds and cases.
     pub(crate) fn is_foreign(self) -> bool {
-        matches!(self, Self::Socat | Self::Ncat | Self::Python)
+        matches!(self, Self::Socat | Self::Ncat | Self::Python) || self.is_proxy()
+    }
+
+    /// Returns true if it ends TLS in front of another server.
+    pub(crate) fn is_proxy(self) -> bool {
+        matches!(self, Self::Nginx | Self::Stunnel)
     }
 
     /// Returns true if its program exists.
     pub(crate) fn is_installed(self) -> bool {
-        let (Self::Socat | Self::Ncat | Self::Python) = self else {
-            return true;
+        let flag = match self {
+            Self::Nginx => "-V",
+            Self::Stunnel => "-version",
+            _ if self.is_foreign() => "--version",
+            _ => return true,
         };
-        let output = Command::new(self.program()).arg("--version").output();
-        // socat has no such flag, but it runs.
-        output.is_ok_and(|output| output.status.success() || self == Self::Socat)
+        let Ok(output) = Command::new(self.program()).arg(flag).output() else { return false };
+        match self {
+            // It has no such flag, but it runs.
+            Self::Socat => true,
+            Self::Nginx => {
+                let built = String::from_utf8_lossy(&output.stderr).contains("--with-stream ");
+                output.status.success() && (built || nginx_stream_module().is_some())
+            }
+            _ => output.status.success(),
+        }
     }
 
     /// Returns the name of its executable.
@@ -72,12 +96,21 @@ impl Candidate {
             Self::Socat => "socat",
             Self::Ncat => "ncat",
             Self::Python => "python3",
+            Self::Nginx => "nginx",
+            Self::Stunnel => "stunnel",
         }
     }
 
     /// Returns true if it runs this case. A process or a Python thread per connection does not support thousands of
     /// connections.
     pub(crate) fn supports(self, case: &Case) -> bool {
+        if case.kind.is_tls() {
+            // The log costs the same as without TLS.
+            return matches!(self, Self::Ours | Self::Floor | Self::Tokio) || self.is_proxy();
+        }
+        if self.is_proxy() {
+            return false;
+        }
         if !self.is_foreign() {
             // A machine allows more descriptors than threads.
             return self != Self::Thread || case.kind != Kind::Idle;
@@ -85,7 +118,12 @@ impl Candidate {
         match case.kind {
             Kind::Echo { connections, size, .. } => connections <= 50 && size <= 64 * 1024,
             Kind::Churn { .. } => self == Self::Python,
-            Kind::Idle | Kind::Fairness | Kind::Processes(_) => false,
+            _ => false,
         }
     }
+}
+
+/// Returns the path of the module of nginx for streams, if it is one of its own.
+pub(crate) fn nginx_stream_module() -> Option<&'static Path> {
+    Some(Path::new(NGINX_STREAM)).filter(|module| module.exists())
 }

@@ -15,6 +15,30 @@ pub(crate) enum Kind {
     Idle,
     /// Clients that stream at full speed and some interactive ones.
     Fairness,
+    /// Connections over TLS that send, wait for the echo, and repeat.
+    TlsEcho { connections: usize, size: usize },
+    /// Connections over TLS with one message each, which resume a session or not.
+    TlsHandshakes { connections: usize, resume: bool },
+    /// Idle connections over TLS.
+    TlsIdle,
+    /// Connections over TLS with a fixed rate of messages, beside connections that each make a full handshake.
+    TlsFlood,
+}
+
+impl Kind {
+    /// Returns true if its load speaks TLS.
+    pub(crate) fn is_tls(self) -> bool {
+        match self {
+            Self::Echo { .. }
+            | Self::Processes(_)
+            | Self::Churn { .. }
+            | Self::Idle
+            | Self::Fairness => false,
+            Self::TlsEcho { .. } | Self::TlsHandshakes { .. } | Self::TlsIdle | Self::TlsFlood => {
+                true
+            }
+        }
+    }
 }
 
 /// One case.
@@ -41,6 +65,16 @@ pub(crate) const STREAM_SIZE: usize = 1024 * 1024;
 /// Number of writes that a stream keeps in flight, so that it always has bytes to send.
 pub(crate) const STREAM_DEPTH: usize = 4;
 
+/// Messages per second of the connections beside a flood of handshakes, of all together: a tenth of what a busy core
+/// can serve, so that a message waits for handshakes and not for other messages.
+pub(crate) const BESIDE_FLOOD_RATE: usize = 2000;
+
+/// Number of connections over TLS between the two measurements of memory.
+pub(crate) const TLS_IDLE: usize = 2000;
+
+/// Number of idle connections over TLS at the first measurement of memory.
+pub(crate) const TLS_FEW_IDLE: usize = 500;
+
 /// Number of idle connections at the first measurement of memory.
 pub(crate) const FEW_IDLE: usize = 1000;
 
@@ -51,9 +85,17 @@ const fn echo(connections: usize, size: usize, depth: usize) -> Kind {
     Kind::Echo { connections, size, depth }
 }
 
-/// All cases in the order of their execution. Churn is the last one, because it leaves many closed connections in the
-/// kernel.
-pub(crate) const CASES: [Case; 11] = [
+const fn tls_echo(size: usize) -> Kind {
+    Kind::TlsEcho { connections: 50, size }
+}
+
+const fn handshakes(resume: bool) -> Kind {
+    Kind::TlsHandshakes { connections: 50, resume }
+}
+
+/// All cases in the order of their execution. Those that open many connections come last, because they leave many closed
+/// ones in the kernel. `--quick` runs none over TLS, since it has to end within three minutes.
+pub(crate) const CASES: [Case; 18] = [
     Case { name: "1", title: "1 connection", kind: echo(1, 64, 1), is_quick: true },
     Case { name: "50", title: "50 connections", kind: echo(50, 64, 1), is_quick: true },
     Case { name: "procs", title: "50 processes", kind: Kind::Processes(50), is_quick: true },
@@ -64,6 +106,28 @@ pub(crate) const CASES: [Case; 11] = [
     Case { name: "1m", title: "8, 1 MB", kind: echo(8, 1024 * 1024, 1), is_quick: false },
     Case { name: "fairness", title: "50 beside streams", kind: Kind::Fairness, is_quick: false },
     Case { name: "idle", title: "50 beside idle ones", kind: Kind::Idle, is_quick: false },
+    Case { name: "tls-50", title: "TLS, 50", kind: tls_echo(64), is_quick: false },
+    Case { name: "tls-16k", title: "TLS, 50, 16 KB", kind: tls_echo(16 * 1024), is_quick: false },
+    Case { name: "tls-1m", title: "TLS, 50, 1 MB", kind: tls_echo(1024 * 1024), is_quick: false },
+    Case { name: "tls-idle", title: "TLS, idle", kind: Kind::TlsIdle, is_quick: false },
+    Case {
+        name: "tls-flood",
+        title: "TLS, 50 beside a flood",
+        kind: Kind::TlsFlood,
+        is_quick: false,
+    },
+    Case {
+        name: "tls-full",
+        title: "TLS, full handshakes",
+        kind: handshakes(false),
+        is_quick: false,
+    },
+    Case {
+        name: "tls-resumed",
+        title: "TLS, resumed handshakes",
+        kind: handshakes(true),
+        is_quick: false,
+    },
     Case {
         name: "churn",
         title: "churn",

@@ -54,16 +54,21 @@ fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     // The servers inherit the limit.
     raise_descriptor_limit();
+    let cases = args.cases();
+    let (candidates, absent) = args.candidates();
+    for candidate in &absent {
+        writeln!(io::stderr(), "{} is not installed, so it is left out", candidate.title())?;
+    }
     let method = Method {
         rounds: args.rounds(),
         foreign_rounds: FOREIGN_ROUNDS,
         duration: args.duration(),
         threads: args.threads(thread::available_parallelism()?.get()),
+        absent: absent.iter().map(|candidate| candidate.title()).collect(),
         machine: Machine::inspect()?,
     };
     let mut idle = IdleWait::new(args.patience());
     let start = Instant::now();
-    let (cases, candidates) = (args.cases(), args.candidates());
     let results = cases.iter().map(|case| rounds::run_case(case, &candidates, &method, &mut idle));
     let results: Vec<CaseResults> = results.collect::<anyhow::Result<_>>()?;
     writeln!(io::stderr(), "{:.0} s in total", start.elapsed().as_secs_f64())?;

@@ -15,10 +15,11 @@ pub(crate) enum Metric {
     IdleBytes,
     IdleConnections,
     Streamed,
+    Handshakes,
 }
 
 impl Metric {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Rate,
         Self::Cpu,
         Self::UserCpu,
@@ -31,6 +32,7 @@ impl Metric {
         Self::IdleBytes,
         Self::IdleConnections,
         Self::Streamed,
+        Self::Handshakes,
     ];
 
     /// Returns the key in the JSON, with the unit.
@@ -48,6 +50,7 @@ impl Metric {
             Self::IdleBytes => "resident_bytes_per_idle_connection",
             Self::IdleConnections => "idle_connections",
             Self::Streamed => "streamed_mb_per_second",
+            Self::Handshakes => "handshakes_per_second",
         }
     }
 
@@ -66,13 +69,14 @@ impl Metric {
             Self::IdleBytes => "bytes each",
             Self::IdleConnections => "idle",
             Self::Streamed => "streams, MB/s",
+            Self::Handshakes => "handshakes/s",
         }
     }
 
     /// Formats a value for a table.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
-            Self::Rate | Self::IdleConnections => thousands(value),
+            Self::Rate | Self::IdleConnections | Self::Handshakes => thousands(value),
             Self::P50 | Self::P99 | Self::P999 | Self::IdleBytes | Self::Streamed
                 if value >= 100.0 =>
             {

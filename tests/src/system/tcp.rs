@@ -9,6 +9,9 @@ use std::{
 /// State of a socket that listens.
 pub const LISTEN: u8 = 0x0a;
 
+/// State of an open socket.
+pub const ESTABLISHED: u8 = 0x01;
+
 /// State of an open socket whose peer has sent a FIN.
 pub const CLOSE_WAIT: u8 = 0x08;
 

@@ -77,6 +77,12 @@ impl Load {
     }
 }
 
+/// Returns a number of a report by its pointer (RFC 6901).
+pub(super) fn figure(report: &Value, pointer: &str) -> anyhow::Result<f64> {
+    let figure = report.pointer(pointer).and_then(Value::as_f64);
+    figure.with_context(|| format!("the report has no number {pointer}"))
+}
+
 impl Drop for Load {
     fn drop(&mut self) {
         self.stdin = None;

@@ -5,6 +5,9 @@
 
 pub(crate) mod load;
 pub(crate) mod machine;
+mod proxy;
 pub(crate) mod run;
 pub(crate) mod server;
+mod tls;
+mod tls_load;
 pub(crate) mod usage;

@@ -10,9 +10,10 @@ use rustix::process::{Resource, getrlimit};
 use serde_json::Value;
 
 use super::{
-    load::{Load, Shape},
+    load::{Load, Shape, figure},
     server::Server,
-    usage::{as_f64, machine_busy, memory_kib},
+    tls,
+    usage::{as_f64, machine_busy},
 };
 use crate::{
     candidate::Candidate,
@@ -41,7 +42,10 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn run(&self, case: &Case, candidate: Candidate) -> anyhow::Result<Run> {
-        let server = Server::start(candidate, self.threads)?;
+        if case.kind.is_tls() {
+            return tls::run(case.kind, candidate, self.threads, self.duration);
+        }
+        let server = Server::start(candidate, self.threads, None)?;
         let mut run = Run::new();
         let messages = match case.kind {
             Kind::Echo { connections, size, depth } => {
@@ -64,6 +68,9 @@ impl Settings {
             }
             Kind::Idle => self.idle(&server, &mut run)?,
             Kind::Fairness => self.fairness(&server, &mut run)?,
+            Kind::TlsEcho { .. } | Kind::TlsHandshakes { .. } | Kind::TlsIdle | Kind::TlsFlood => {
+                unreachable!("it has run above")
+            }
         };
         if candidate == Candidate::OursLogged {
             let records = server.count_message_records()?;
@@ -89,10 +96,10 @@ impl Settings {
         };
         let _few = idle(FEW_IDLE)?;
         thread::sleep(SETTLE);
-        let before = memory_kib(server.pid(), "VmRSS")?;
+        let before = server.memory_kib("VmRSS")?;
         let _many = idle(more)?;
         thread::sleep(SETTLE);
-        let after = memory_kib(server.pid(), "VmRSS")?;
+        let after = server.memory_kib("VmRSS")?;
         let grown = as_f64(after.saturating_sub(before)) * 1024.0;
         run.insert(Metric::IdleBytes, grown / as_f64(more as u64));
         run.insert(Metric::IdleConnections, as_f64((FEW_IDLE + more) as u64));
@@ -141,7 +148,7 @@ fn measure(server: &Server, loads: &mut [Load], run: &mut Run) -> anyhow::Result
     let busy = machine_busy()? - busy;
     let seconds = start.elapsed().as_secs_f64();
 
-    let peak = as_f64(memory_kib(server.pid(), "VmHWM")?) / 1024.0;
+    let peak = as_f64(server.memory_kib("VmHWM")?) / 1024.0;
     let messages = sum("/messages")?;
     ensure!(messages > 0.0, "no message has returned");
     let client = sum("/client_cpu/seconds")?;
@@ -172,9 +179,4 @@ fn measure(server: &Server, loads: &mut [Load], run: &mut Run) -> anyhow::Result
     let counts =
         reports.iter().map(|report| report.pointer("/messages_in_all").and_then(Value::as_u64));
     counts.sum::<Option<u64>>().context("the report has no /messages_in_all")
-}
-
-fn figure(report: &Value, pointer: &str) -> anyhow::Result<f64> {
-    let figure = report.pointer(pointer).and_then(Value::as_f64);
-    figure.with_context(|| format!("the report has no number {pointer}"))
 }

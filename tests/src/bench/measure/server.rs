@@ -13,8 +13,12 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tests::net::Certificate;
 
-use super::usage::Usage;
+use super::{
+    proxy::Proxy,
+    usage::{Usage, memory_kib},
+};
 use crate::candidate::Candidate;
 
 /// Interval at which to check whether a server listens or has ended. There is no event for that, and checking without
@@ -31,17 +35,31 @@ pub(crate) fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// Returns the command that starts a candidate.
-fn command(candidate: Candidate, threads: usize, log: &Path) -> anyhow::Result<Command> {
+/// Returns the command that starts a candidate other than a proxy.
+fn command(
+    candidate: Candidate,
+    threads: usize,
+    certificate: Option<&Certificate>,
+    log: &Path,
+) -> anyhow::Result<Command> {
     let threads = threads.to_string();
-    let mut command = match candidate {
-        Candidate::Socat | Candidate::Ncat | Candidate::Python => Command::new(candidate.program()),
-        _ => Command::new(sibling(candidate.program())?),
+    let mut command = if candidate.is_foreign() {
+        Command::new(candidate.program())
+    } else {
+        Command::new(sibling(candidate.program())?)
     };
+    if let Some(certificate) = certificate {
+        let ours = candidate == Candidate::Ours;
+        let flags = if ours { ["--tls-cert", "--tls-key"] } else { ["--cert", "--key"] };
+        command.arg(flags[0]).arg(&certificate.certificate_file);
+        command.arg(flags[1]).arg(&certificate.key_file);
+    }
     match candidate {
         Candidate::Ours | Candidate::OursLogged => {
             let messages = if candidate == Candidate::Ours { "off" } else { "on" };
-            command.args(["--port", "0", "--workers", &threads, "--log-messages", messages]);
+            let scheme = if certificate.is_some() { "tls" } else { "tcp" };
+            command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0"));
+            command.args(["--workers", &threads, "--log-messages", messages]);
             command.arg("--log-file").arg(log)
         }
         Candidate::Floor | Candidate::Tokio => command.args(["--threads", &threads]),
@@ -56,27 +74,46 @@ fn command(candidate: Candidate, threads: usize, log: &Path) -> anyhow::Result<C
             let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/original.py");
             command.arg(script).arg(log)
         }
+        Candidate::Nginx | Candidate::Stunnel => bail!("{} is a proxy", candidate.title()),
     };
     Ok(command)
 }
 
-/// Running server. Dropping this kills it and removes its log.
+/// Running server. Dropping this ends it and removes its log.
 pub(crate) struct Server {
     process: Child,
     directory: TempDir,
     pub port: u16,
+    /// The server behind it, if it is a proxy.
+    backend: Option<Box<Server>>,
 }
 
 impl Server {
-    pub(crate) fn start(candidate: Candidate, threads: usize) -> anyhow::Result<Self> {
+    /// Starts a candidate, with TLS if there is a certificate.
+    pub(crate) fn start(
+        candidate: Candidate,
+        threads: usize,
+        certificate: Option<&Certificate>,
+    ) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let process = command(candidate, threads, &directory.path().join("log"))?
+        let (mut command, backend) = match certificate {
+            Some(certificate) if candidate.is_proxy() => {
+                let backend = Self::start(Candidate::Floor, threads, None)?;
+                let proxy = Proxy { threads, certificate, backend: backend.port };
+                (proxy.command(candidate, directory.path())?, Some(Box::new(backend)))
+            }
+            _ => {
+                let log = directory.path().join("log");
+                (command(candidate, threads, certificate, &log)?, None)
+            }
+        };
+        let process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot run {}", candidate.program()))?;
-        let mut server = Self { process, directory, port: 0 };
+        let mut server = Self { process, directory, port: 0, backend };
         server.port = server.wait_for_listener()?.port();
         Ok(server)
     }
@@ -95,22 +132,38 @@ impl Server {
         }
     }
 
-    pub(crate) fn pid(&self) -> Pid {
+    fn pid(&self) -> Pid {
         Pid::from_child(&self.process)
     }
 
-    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        Usage::of(self.pid())
+    /// Returns its process, and that of the server behind it.
+    fn pids(&self) -> Vec<Pid> {
+        [self.pid()].into_iter().chain(self.backend.iter().map(|backend| backend.pid())).collect()
     }
 
-    /// Terminates it, waits until it has ended, and counts the records of messages in its log.
-    pub(crate) fn count_message_records(mut self) -> anyhow::Result<u64> {
+    /// Returns the processor time so far.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        Usage::of(&self.pids())
+    }
+
+    /// Returns a value of `/proc/PID/status` in KiB.
+    pub(crate) fn memory_kib(&self, name: &str) -> anyhow::Result<u64> {
+        self.pids().into_iter().map(|pid| memory_kib(pid, name)).sum()
+    }
+
+    fn terminate(&mut self) -> anyhow::Result<()> {
         kill_process(self.pid(), Signal::TERM)?;
         let start = Instant::now();
         while self.process.try_wait()?.is_none() {
             ensure!(start.elapsed() < TIMEOUT, "the server does not end within 20 s");
             thread::sleep(POLL_INTERVAL);
         }
+        Ok(())
+    }
+
+    /// Terminates it, waits until it has ended, and counts the records of messages in its log.
+    pub(crate) fn count_message_records(mut self) -> anyhow::Result<u64> {
+        self.terminate()?;
         let file = fs::File::open(self.directory.path().join("log"))?;
         let mut log = BufReader::with_capacity(1024 * 1024, file);
         let (mut records, mut line) = (0, Vec::new());
@@ -132,7 +185,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its child processes end with their connections, which are closed.
+        // The worker processes of a proxy end only if it terminates them.
+        if self.backend.is_some() {
+            let _ = self.terminate();
+        }
+        // Other child processes end with their connections, which are closed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

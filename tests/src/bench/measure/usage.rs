@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use rustix::{param::clock_ticks_per_second, process::Pid};
 
-/// Processor time of a process and its children so far.
+/// Processor time of some processes so far.
 pub(crate) struct Usage {
     /// Nanoseconds by thread: exact, but lost when a thread ends.
     threads: BTreeMap<String, u64>,
@@ -31,12 +31,15 @@ impl Cpu {
 }
 
 impl Usage {
-    pub(crate) fn of(pid: Pid) -> anyhow::Result<Self> {
+    /// Returns the time of these processes and their children.
+    pub(crate) fn of(pids: &[Pid]) -> anyhow::Result<Self> {
         let mut usage = Self { threads: BTreeMap::new(), user_ticks: 0, system_ticks: 0 };
-        usage.add(pid)?;
-        for child in process_tree(pid).into_iter().skip(1) {
-            // It may have ended meanwhile.
-            let _ = usage.add(child);
+        for &pid in pids {
+            usage.add(pid)?;
+            for child in process_tree(pid).into_iter().skip(1) {
+                // It may have ended meanwhile.
+                let _ = usage.add(child);
+            }
         }
         Ok(usage)
     }
@@ -81,7 +84,7 @@ impl Usage {
 }
 
 /// Returns a value of `/proc/PID/status` in KiB, for a process and its children.
-pub(crate) fn memory_kib(pid: Pid, name: &str) -> anyhow::Result<u64> {
+pub(super) fn memory_kib(pid: Pid, name: &str) -> anyhow::Result<u64> {
     let children: u64 =
         process_tree(pid)[1..].iter().filter_map(|&child| status(child, name)).sum();
     Ok(status(pid, name).context("the server has ended")? + children)

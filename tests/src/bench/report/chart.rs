@@ -5,17 +5,45 @@ use std::fmt::Write as _;
 use crate::{candidate::Candidate, metric::Metric, results::CaseResults};
 
 /// Servers in the chart, and the colour of their bars.
-const SERIES: [(Candidate, &str); 4] = [
+const SERIES: [(Candidate, &str); 6] = [
     (Candidate::Ours, "#1f6feb"),
     (Candidate::OursLogged, "#8ab8ff"),
     (Candidate::Tokio, "#e08a1e"),
     (Candidate::Thread, "#9a9a9a"),
+    (Candidate::Nginx, "#2da44e"),
+    (Candidate::Stunnel, "#a371f7"),
 ];
 
+/// A panel of the chart.
+struct Panel {
+    metric: Metric,
+    title: &'static str,
+    /// It shows the cases over TLS, or the others.
+    is_tls: bool,
+}
+
 /// Panels of the chart, from top to bottom.
-const PANELS: [(Metric, &str); 2] = [
-    (Metric::Rate, "Throughput, as a ratio to a bare epoll loop (more is better)"),
-    (Metric::Cpu, "Server CPU per message, as a ratio to a bare epoll loop (less is better)"),
+const PANELS: [Panel; 4] = [
+    Panel {
+        metric: Metric::Rate,
+        title: "Throughput, as a ratio to a bare epoll loop (more is better)",
+        is_tls: false,
+    },
+    Panel {
+        metric: Metric::Cpu,
+        title: "Server CPU per message, as a ratio to a bare epoll loop (less is better)",
+        is_tls: false,
+    },
+    Panel {
+        metric: Metric::Rate,
+        title: "TLS: throughput, as a ratio to a bare epoll loop on rustls (more is better)",
+        is_tls: true,
+    },
+    Panel {
+        metric: Metric::Cpu,
+        title: "TLS: server CPU per message, as a ratio to a bare epoll loop on rustls (less is better)",
+        is_tls: true,
+    },
 ];
 
 const WIDTH: f64 = 1240.0;
@@ -28,15 +56,14 @@ const BAR: f64 = 0.19;
 /// Maximum ratio. A longer bar is cut, and its label has the ratio.
 const MAX_RATIO: f64 = 2.5;
 
-/// Draws the cases that have both ratios.
+/// Draws the panels that have a case.
 pub(crate) fn svg(results: &[CaseResults]) -> String {
-    let cases: Vec<&CaseResults> = results
+    let panels: Vec<(&Panel, Vec<&CaseResults>)> = PANELS
         .iter()
-        .filter(|case| {
-            PANELS.iter().all(|&(metric, _)| case.ratio(Candidate::Ours, metric).is_some())
-        })
+        .map(|panel| (panel, results.iter().filter(|case| panel.shows(case)).collect()))
+        .filter(|(_, cases): &(_, Vec<_>)| !cases.is_empty())
         .collect();
-    let height = TOP + 2.0 * (PANEL + PANEL_GAP);
+    let height = TOP + as_f64(panels.len()) * (PANEL + PANEL_GAP);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
          font-family=\"sans-serif\" font-size=\"12\" fill=\"#24292f\">\n\
@@ -52,19 +79,26 @@ pub(crate) fn svg(results: &[CaseResults]) -> String {
         let _ = writeln!(svg, "<text x=\"{}\" y=\"22\">{title}</text>", x + 18.0);
         x += 130.0;
     }
-    for (number, &panel) in (0_u8..).zip(&PANELS) {
-        draw(&mut svg, TOP + f64::from(number) * (PANEL + PANEL_GAP), panel, &cases);
+    for (number, (panel, cases)) in panels.iter().enumerate() {
+        draw(&mut svg, TOP + as_f64(number) * (PANEL + PANEL_GAP), panel, cases);
     }
     svg.push_str("</svg>\n");
     svg
 }
 
+impl Panel {
+    /// Returns true if it has bars of this case.
+    fn shows(&self, case: &CaseResults) -> bool {
+        case.case.kind.is_tls() == self.is_tls && case.ratio(Candidate::Ours, self.metric).is_some()
+    }
+}
+
 /// Draws one panel: the title, the grid, and a group of bars per case.
-fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&CaseResults]) {
-    draw_grid(svg, top, title);
-    let group = (WIDTH - 8.0 - LEFT) / f64::from(u8::try_from(cases.len()).unwrap_or(1).max(1));
-    for (place, case) in (0_u8..).zip(cases) {
-        let left = LEFT + f64::from(place) * group;
+fn draw(svg: &mut String, top: f64, panel: &Panel, cases: &[&CaseResults]) {
+    draw_grid(svg, top, panel.title);
+    let group = (WIDTH - 8.0 - LEFT) / as_f64(cases.len());
+    for (place, case) in cases.iter().enumerate() {
+        let left = LEFT + as_f64(place) * group;
         // Two lines, because a title in one line would overlap its neighbours.
         let (first, rest) = case.case.title.split_once(' ').unwrap_or((case.case.title, ""));
         for (line, text) in (0_u8..).zip([first, rest]) {
@@ -75,13 +109,18 @@ fn draw(svg: &mut String, top: f64, (metric, title): (Metric, &str), cases: &[&C
                 top + PANEL + 16.0 + 13.0 * f64::from(line),
             );
         }
-        for (bar, (candidate, colour)) in (0_u8..).zip(SERIES) {
-            let Some(ratio) = case.ratio(candidate, metric) else { continue };
-            let (x, width) = (left + group * (0.12 + f64::from(bar) * BAR), group * BAR * 0.9);
+        let bars = SERIES.into_iter().filter(|&(candidate, _)| candidate.supports(&case.case));
+        for (bar, (candidate, colour)) in bars.enumerate() {
+            let Some(ratio) = case.ratio(candidate, panel.metric) else { continue };
+            let (x, width) = (left + group * (0.12 + as_f64(bar) * BAR), group * BAR * 0.9);
             let title = format!("{}, {}", case.case.title, candidate.title());
             draw_bar(svg, (x, top, width), ratio.median, colour, &title);
         }
     }
+}
+
+fn as_f64(count: usize) -> f64 {
+    f64::from(u8::try_from(count).expect("a chart has few parts"))
 }
 
 /// Returns the vertical position of a ratio in the panel at `top`.

@@ -17,6 +17,8 @@ pub(crate) struct Method {
     pub foreign_rounds: usize,
     pub duration: Duration,
     pub threads: usize,
+    /// Servers that are not installed.
+    pub absent: Vec<&'static str>,
     pub machine: Machine,
 }
 
@@ -44,6 +46,7 @@ pub(crate) fn page(results: &[CaseResults], method: &Method, chart: Option<&Path
         ("seconds", format!("{:.1}", method.duration.as_secs_f64())),
         ("rounds", method.rounds.to_string()),
         ("foreign_rounds", method.foreign_rounds.to_string()),
+        ("absent", absent(method)),
         ("others", others(results)),
         ("processor", machine.processor.clone()),
         ("cores", machine.cores.to_string()),
@@ -58,6 +61,14 @@ pub(crate) fn page(results: &[CaseResults], method: &Method, chart: Option<&Path
     values
         .iter()
         .fold(template, |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+}
+
+/// Names the servers that are left out.
+fn absent(method: &Method) -> String {
+    match &method.absent[..] {
+        [] => String::new(),
+        absent => format!("- Not installed, and so left out: {}.\n", absent.join(", ")),
+    }
 }
 
 /// Describes the share of other processes, if it was measured.
@@ -92,8 +103,10 @@ mod tests {
             busy_percent: 0.0,
         };
         let (duration, threads) = (Duration::from_secs(1), 2);
-        let method = Method { rounds: 7, foreign_rounds: 2, duration, threads, machine };
+        let absent = vec!["ncat"];
+        let method = Method { rounds: 7, foreign_rounds: 2, duration, threads, absent, machine };
         let text = page(&[], &method, None);
         assert!(!text.contains("{{") && text.contains("Each of 7 rounds"), "{text}");
+        assert!(text.contains("\n- Not installed, and so left out: ncat.\n"), "{text}");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{table::table, targets};
 use crate::{
     candidate::Candidate,
-    case::{ACTIVE_SIZE, Kind},
+    case::{ACTIVE, ACTIVE_SIZE, BESIDE_FLOOD_RATE, Kind},
     metric::Metric,
     results::{CaseResults, Summary},
 };
@@ -25,9 +25,16 @@ const WITH_RANGE: [Metric; 3] = [Metric::Rate, Metric::Cpu, Metric::P99];
 pub(crate) fn tables(results: &[CaseResults]) -> String {
     let mut text = String::from("## Targets\n\n");
     text.push_str(&target_table(results));
-    text.push_str("\n## Ratios to the floor\n\nMedian (minimum–maximum) of the rounds.\n");
-    for (metric, what) in RATIOS {
-        let _ = write!(text, "\n### {what}\n\n{}", ratios(results, metric));
+    let (tls, plain): (Vec<_>, Vec<_>) = results.iter().partition(|case| case.case.kind.is_tls());
+    for (heading, results) in [("Ratios to the floor", plain), ("TLS: ratios to the floor", tls)] {
+        if !results.is_empty() {
+            let _ = write!(text, "\n## {heading}\n\nMedian (minimum–maximum) of the rounds.\n");
+        }
+        for (metric, what) in RATIOS {
+            if results.iter().any(|case| case.has(metric)) {
+                let _ = write!(text, "\n### {what}\n\n{}", ratios(&results, metric));
+            }
+        }
     }
     text.push_str("\n## Values\n\nMedians of the rounds, in part with (minimum–maximum).\n");
     for case in results {
@@ -49,8 +56,9 @@ fn target_table(results: &[CaseResults]) -> String {
 }
 
 /// Returns a table with a row per case and a column per server.
-fn ratios(results: &[CaseResults], metric: Metric) -> String {
-    let mut candidates: Vec<Candidate> = results.iter().flat_map(CaseResults::candidates).collect();
+fn ratios(results: &[&CaseResults], metric: Metric) -> String {
+    let mut candidates: Vec<Candidate> =
+        results.iter().flat_map(|case| case.candidates()).collect();
     candidates.sort_unstable();
     candidates.dedup();
     candidates.retain(|&candidate| candidate != Candidate::Floor);
@@ -107,5 +115,18 @@ fn heading(case: &CaseResults) -> String {
             "Fairness: 50 interactive connections beside one stream of 1 MB writes per worker"
                 .into()
         }
+        Kind::TlsEcho { connections, size } => {
+            format!("TLS: {connections} connections x {size} bytes, depth 1")
+        }
+        Kind::TlsHandshakes { connections, resume } => {
+            let kind = if resume { "resumed" } else { "full" };
+            format!(
+                "TLS: {connections} connections that each make a {kind} handshake and echo 64 bytes"
+            )
+        }
+        Kind::TlsIdle => "TLS: idle connections".into(),
+        Kind::TlsFlood => format!(
+            "TLS: {ACTIVE} connections with {BESIDE_FLOOD_RATE} messages per second beside a flood of full handshakes"
+        ),
     }
 }

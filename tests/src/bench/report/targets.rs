@@ -39,7 +39,7 @@ impl Bound {
 /// Returns the targets whose cases have run.
 pub(super) fn of(results: &[CaseResults]) -> Vec<Target> {
     let results = Results(results);
-    [steady(&results), worst(&results), resources(&results), others(&results)]
+    [steady(&results), worst(&results), resources(&results), others(&results), tls(&results)]
         .into_iter()
         .flatten()
         .flatten()
@@ -70,7 +70,8 @@ fn steady(results: &Results<'_>) -> Vec<Option<Target>> {
 
 /// Returns the targets of the worst ratio of several cases.
 fn worst(results: &Results<'_>) -> Vec<Option<Target>> {
-    let to_tokio = results.0.iter().filter_map(|case| {
+    let plain = results.0.iter().filter(|case| !case.case.kind.is_tls());
+    let to_tokio = plain.filter_map(|case| {
         let ratio = case.ratio_to(Candidate::Ours, Candidate::Tokio, Metric::Rate)?;
         Some((ratio.median, case.case.title))
     });
@@ -131,6 +132,36 @@ fn others(results: &Results<'_>) -> Vec<Option<Target>> {
     fairness.into_iter().chain(rates).collect()
 }
 
+/// Returns the targets of TLS.
+fn tls(results: &Results<'_>) -> Vec<Option<Target>> {
+    let ratio = |case, to, metric| results.ratio(case, Candidate::Ours, to, metric);
+    let echo =
+        [("tls-50", "TLS, 50"), ("tls-16k", "TLS, 16 KB")].into_iter().flat_map(|(case, title)| {
+            [
+                (
+                    Metric::Rate,
+                    "throughput relative to tokio-rustls",
+                    AtLeast(1.0),
+                    Candidate::Tokio,
+                ),
+                (Metric::Rate, "throughput relative to the floor", AtLeast(0.97), Candidate::Floor),
+                (Metric::Cpu, "CPU relative to the floor", AtMost(1.05), Candidate::Floor),
+            ]
+            .map(|(metric, what, bound, to)| {
+                target(&format!("{title}: {what}"), bound, ratio(case, to, metric), "")
+            })
+        });
+    let handshakes = ratio("tls-full", Candidate::Tokio, Metric::Rate);
+    let flood = ratio("tls-flood", Candidate::Tokio, Metric::P99);
+    let idle = results.figure("tls-idle", Candidate::Ours, Metric::IdleBytes);
+    let rest = [
+        target("TLS: full handshakes relative to tokio-rustls", AtLeast(1.0), handshakes, ""),
+        target("TLS: resident bytes per idle connection", AtMost(9.0 * 1024.0), idle, ""),
+        target("TLS, 50 beside a flood: p99 relative to tokio-rustls", AtMost(1.0), flood, ""),
+    ];
+    echo.chain(rest).collect()
+}
+
 struct Results<'a>(&'a [CaseResults]);
 
 impl Results<'_> {
@@ -164,5 +195,19 @@ mod tests {
         let met: Vec<_> =
             targets.iter().map(|target| (&target.measured[..], target.is_met)).collect();
         assert_eq!(met, [("1.12 at worst (churn)", true), ("0.90", false)]);
+    }
+
+    #[test]
+    fn tls_is_compared_with_tls_only() {
+        let mut full = CaseResults::new(case::parse("tls-full").unwrap());
+        for (candidate, rate) in [(Candidate::Ours, 90.0), (Candidate::Tokio, 100.0)] {
+            full.add(candidate, 0, Ok(Run::from([(Metric::Rate, rate)])));
+        }
+        let mut idle = CaseResults::new(case::parse("tls-idle").unwrap());
+        idle.add(Candidate::Ours, 0, Ok(Run::from([(Metric::IdleBytes, 9216.0)])));
+        let targets = of(&[full, idle]);
+        let met: Vec<_> =
+            targets.iter().map(|target| (&target.measured[..], target.is_met)).collect();
+        assert_eq!(met, [("0.90", false), ("9216", true)]);
     }
 }
