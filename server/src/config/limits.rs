@@ -45,6 +45,21 @@ pub const TURN_TAKES: usize = 64;
 
 /// Maximum turns of connections with a handshake in one iteration of a worker's loop. A full handshake takes as long as
 /// tens of messages.
+///
+/// Measured: the round trip of 50 established connections with 2,000 messages per second in all, while 50 others send one
+/// hello after the other and never answer, and how many hellos are answered (medians of seven interleaved rounds on two
+/// cores; tokio-rustls: p50 3.6 ms, p99 11.1 ms, 8,100 hellos; a bare epoll loop on rustls: 2.7 ms, 16.0 ms, 7,700):
+///
+/// | turns     | p50, ms | p99, ms | hellos per second |
+/// |----------:|--------:|--------:|------------------:|
+/// |         1 |     0.3 |     5.4 |             8,700 |
+/// |         2 |     0.5 |     5.6 |             9,100 |
+/// |         4 |     0.6 |     5.3 |             9,400 |
+/// |         8 |     1.0 |     6.4 |             9,400 |
+/// |        16 |     1.5 |     6.1 |             9,400 |
+/// | unlimited |     2.1 |     8.4 |             9,400 |
+///
+/// Up to four, the p99 is that of the load's own process. Fewer cost an iteration of the loop per handshake.
 pub const TURN_HANDSHAKES: usize = 4;
 
 /// Maximum datagrams of one UDP socket in one turn, after which the other sockets of its worker have theirs.
