@@ -74,6 +74,7 @@ impl<S: Stream> Connection<S> {
             let held = self.held.len();
             let (plaintext, wire) = context.buffer.split_at_mut(half);
             plaintext[..held].copy_from_slice(&self.held);
+            let room = half - held;
             let Layers::Stacked(layer) = &mut self.layers else { break };
             let decoded = layer.decode(&wire[at - half..end - half], &mut plaintext[held..]);
             let is_established = layer.is_established();
@@ -96,7 +97,9 @@ impl<S: Stream> Connection<S> {
             }
             if is_end && matches!(self.stage, Stage::Handshake | Stage::Serving) {
                 self.end_of_stream(Stage::Flushing, CloseReason::Fin, context)?;
-            } else if plaintext == 0 && (consumed == 0 || at == end) {
+            } else if at == end && plaintext < room {
+                break;
+            } else if consumed == 0 && plaintext == 0 {
                 debug_assert_eq!(at, end, "a layer takes all bytes");
                 break;
             }
@@ -198,6 +201,9 @@ impl<S: Stream> Connection<S> {
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
         let Some(layer) = self.layers.layer() else { return Ok(()) };
+        if echo.is_none() && !layer.has_output() {
+            return Ok(());
+        }
         let mut rest = Vec::new();
         let mut sent = 0;
         if self.send_buffer.is_none() {

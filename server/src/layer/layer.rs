@@ -10,7 +10,7 @@ use super::handshake::Handshake;
 /// no plaintext between two turns; of the wire it holds incomplete records only.
 pub(crate) trait Layer: fmt::Debug + Send {
     /// Decodes bytes from the wire into `plaintext`, which has room. The connection calls again with the bytes that were
-    /// not taken, until a call takes all of them and returns no plaintext, or the end.
+    /// not taken, until a call takes all of them and leaves room, or returns the end.
     ///
     /// # Errors
     ///
@@ -22,6 +22,9 @@ pub(crate) trait Layer: fmt::Debug + Send {
 
     /// Encodes the end of this direction, once. No plaintext follows.
     fn encode_end(&mut self);
+
+    /// Returns whether encoded bytes wait to be transmitted.
+    fn has_output(&self) -> bool;
 
     /// Writes encoded bytes, until none are left or `wire` takes no more. Returns their number.
     ///

@@ -102,6 +102,10 @@ impl Layer for Scrambled {
         }
     }
 
+    fn has_output(&self) -> bool {
+        !self.encoded.is_empty()
+    }
+
     fn transmit(&mut self, wire: &mut dyn io::Write) -> io::Result<usize> {
         let mut sent = 0;
         while sent < self.encoded.len() {

@@ -28,6 +28,8 @@ struct Tls {
     connection: ServerConnection,
     /// The peer has sent something.
     has_begun: bool,
+    /// Number of decrypted bytes that rustls holds.
+    unread: usize,
     /// The peer has ended its direction; plaintext may be left.
     peer_has_ended: bool,
     /// The peer broke the rules, or has sent a fatal alert. A `close_notify` would now claim a clean end.
@@ -47,6 +49,7 @@ impl NewLayer for NewTls {
         Box::new(Tls {
             connection,
             has_begun: false,
+            unread: 0,
             peer_has_ended: false,
             has_failed: false,
             alert: &[],
@@ -66,7 +69,10 @@ impl Tls {
         }
         let was_handshaking = self.connection.is_handshaking();
         match self.connection.process_new_packets() {
-            Ok(state) => self.peer_has_ended = state.peer_has_closed(),
+            Ok(state) => {
+                self.unread = state.plaintext_bytes_to_read();
+                self.peer_has_ended = state.peer_has_closed();
+            }
             Err(error) => {
                 self.fail(&error);
                 let text = explain(&error, was_handshaking);
@@ -91,12 +97,13 @@ impl Tls {
 
     /// Takes decrypted plaintext. Returns the number of bytes.
     fn take_plaintext(&mut self, plaintext: &mut [u8]) -> usize {
-        let mut len = 0;
-        let mut reader = self.connection.reader();
-        // The only errors are "would block", and an end of stream that this layer never reports to rustls.
-        while let Ok(taken @ 1..) = reader.read(&mut plaintext[len..]) {
-            len += taken;
+        let room = self.unread.min(plaintext.len());
+        if room == 0 {
+            return 0;
         }
+        let taken = self.connection.reader().read(&mut plaintext[..room]);
+        let len = taken.expect("rustls holds these bytes");
+        self.unread -= len;
         len
     }
 }
@@ -133,9 +140,13 @@ impl Layer for Tls {
         }
     }
 
+    fn has_output(&self) -> bool {
+        self.connection.wants_write() || !self.alert.is_empty()
+    }
+
     fn transmit(&mut self, wire: &mut dyn io::Write) -> io::Result<usize> {
         let mut sent = 0;
-        while self.connection.wants_write() || !self.alert.is_empty() {
+        while self.has_output() {
             let written = if self.connection.wants_write() {
                 self.connection.write_tls(wire)
             } else {
