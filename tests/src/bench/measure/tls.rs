@@ -43,8 +43,12 @@ const COUNT_INTERVAL: Duration = Duration::from_millis(50);
 /// Maximum time until all idle connections are open.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Number of load processes: one makes handshakes no faster than a core, and the server has more of them.
+/// Number of processes of a load of which one, which is one thread, would be the limit: the client's part of a handshake,
+/// and of a large message, takes more processor time than the server's.
 const PROCESSES: usize = 2;
+
+/// Maximum size of the messages for which one process is enough.
+const SMALL: usize = 1024;
 
 /// Runs a case on a candidate.
 pub(super) fn run(
@@ -84,13 +88,12 @@ impl TlsCase {
     ///
     /// The percentiles are those of the distribution `latency` of the report.
     fn steady(&self, connections: usize, traffic: Traffic, latency: &str) -> anyhow::Result<Run> {
-        let shape = TlsShape {
-            processes: PROCESSES,
-            connections,
-            traffic,
-            warm_up: WARM_UP,
-            duration: self.duration,
+        let processes = match traffic {
+            Traffic::Closed { size: ..=SMALL } => 1,
+            _ => PROCESSES,
         };
+        let shape =
+            TlsShape { processes, connections, traffic, warm_up: WARM_UP, duration: self.duration };
         let load = self.load(shape)?;
         thread::sleep(WARM_UP + MARGIN);
         let (start, before, busy) = (Instant::now(), self.server.usage()?, machine_busy()?);
