@@ -77,7 +77,10 @@ impl<S: Stream> Connection<S> {
             let room = half - held;
             let Layers::Stacked(layer) = &mut self.layers else { break };
             let decoded = layer.decode(&wire[at - half..end - half], &mut plaintext[held..]);
-            let is_established = layer.is_established();
+            if self.stage == Stage::Handshake && layer.is_established() {
+                self.permit.end_handshake();
+                self.enter(Stage::Serving, context.now);
+            }
             let Decoded { consumed, plaintext, is_end } = match decoded {
                 Ok(decoded) => decoded,
                 Err(error) => {
@@ -87,10 +90,6 @@ impl<S: Stream> Connection<S> {
                 }
             };
             at += consumed;
-            if self.stage == Stage::Handshake && is_established {
-                self.permit.end_handshake();
-                self.enter(Stage::Serving, context.now);
-            }
             if plaintext > 0 {
                 self.log_connected(context.telemetry);
                 messages += self.receive_more(0, held + plaintext, context)?;

@@ -67,7 +67,6 @@ impl Tls {
             // Bytes after the end of the peer's direction have no meaning.
             return Ok(len);
         }
-        let was_handshaking = self.connection.is_handshaking();
         match self.connection.process_new_packets() {
             Ok(state) => {
                 self.unread = state.plaintext_bytes_to_read();
@@ -75,6 +74,8 @@ impl Tls {
             }
             Err(error) => {
                 self.fail(&error);
+                // Not at a record behind the end of the handshake, even if both were among these bytes.
+                let was_handshaking = self.connection.is_handshaking();
                 let text = explain(&error, was_handshaking);
                 let failed =
                     if was_handshaking { LayerError::Handshake } else { LayerError::Corrupt };

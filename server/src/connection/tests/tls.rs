@@ -159,6 +159,22 @@ fn a_client_that_leaves_in_the_middle_of_its_handshake_is_logged() {
 }
 
 #[test]
+fn a_corrupt_record_behind_the_end_of_the_handshake_is_no_failed_handshake() {
+    let mut pair = Pair::new();
+    let hello = pair.client.wire();
+    pair.harness.stream().incoming.push_back(Ok(hello));
+    pair.harness.readable();
+    let answer = std::mem::take(&mut pair.harness.stream().outgoing);
+    pair.client.receive(&answer).unwrap();
+    pair.client.write(b"hello\n");
+    let mut end_and_record = pair.client.wire();
+    *end_and_record.last_mut().unwrap() ^= 1;
+    pair.harness.stream().incoming.push_back(Ok(end_and_record));
+    pair.harness.readable();
+    assert_eq!(pair.harness.connection.close_reason, Some(CloseReason::LayerError));
+}
+
+#[test]
 fn a_connection_without_a_byte_is_no_failed_handshake() {
     let mut pair = Pair::new();
     capture_log();
