@@ -4,6 +4,7 @@
 # Environment:
 #   SEEDS=7          replays one schedule of the simulation, and nothing else
 #   SEEDS=0..1000    runs these schedules, then all other parts
+#   TLS_SEEDS=...    the same for the schedules over TLS
 #   FUZZ_SECONDS=30  duration of each fuzz target
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -20,9 +21,18 @@ part() {
     "$@" 2>&1 | tee -a "$output" || failed+=("$name")
 }
 
-part simulation env SIMULATION_SEEDS="$SEEDS" \
-    "$cargo" test --release --package server --lib -- --nocapture simulation
-if [[ $SEEDS == *..* ]]; then
+# Runs the schedules of the simulation whose test has this name.
+simulation() {
+    part simulation env SIMULATION_SEEDS="$SEEDS" SIMULATION_TLS_SEEDS="$TLS_SEEDS" \
+        "$cargo" test --release --package server --lib -- --nocapture "$1"
+}
+
+if [[ $SEEDS != *..* ]]; then
+    simulation every_peer_receives_its_bytes_under_every_schedule
+elif [[ $TLS_SEEDS != *..* ]]; then
+    simulation every_peer_receives_its_bytes_over_tls_under_every_schedule
+else
+    simulation simulation
     part dispatch-queue env DISPATCH_SCHEDULES=200000 \
         "$cargo" test --release --package server --test dispatch_queue_model
     part fuzzing scripts/fuzz.sh "$FUZZ_SECONDS"

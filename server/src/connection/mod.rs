@@ -17,6 +17,7 @@ mod layered;
 mod proxy_header;
 mod receive;
 #[cfg(test)]
+#[cfg(feature = "tls")]
 mod simulation;
 mod stage;
 mod stream;

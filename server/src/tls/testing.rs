@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ED25519, SerialNumber,
+};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, aws_lc_rs},
@@ -14,6 +16,9 @@ use rustls::{
 };
 
 /// A CA of its own, with the certificates of a server and a client.
+///
+/// Every run makes new keys, but each message of a handshake has the same length in all of them: signatures of Ed25519 have
+/// one length, and so have the serial numbers. A schedule from a seed then splits the wire at the same places.
 pub(crate) struct TestCa {
     issuer: Issuer<'static, KeyPair>,
     roots: Arc<RootCertStore>,
@@ -32,12 +37,17 @@ static CA: LazyLock<TestCa> = LazyLock::new(|| {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, "test CA");
-    let key = KeyPair::generate().unwrap();
+    params.serial_number = Some(SerialNumber::from(1));
+    let key = new_key();
     let certificate = params.self_signed(&key).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
     TestCa { issuer: Issuer::new(params, key), roots: Arc::new(roots) }
 });
+
+fn new_key() -> KeyPair {
+    KeyPair::generate_for(&PKCS_ED25519).unwrap()
+}
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
@@ -52,7 +62,8 @@ impl TestCa {
     fn issue(&self, name: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
+        params.serial_number = Some(SerialNumber::from(2));
+        let key = new_key();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         (vec![certificate.der().clone()], key)
@@ -76,8 +87,18 @@ impl TestCa {
 
     /// Returns the configuration of a client that trusts this CA; with a name, it has a certificate.
     pub(crate) fn client(&self, name: Option<&str>) -> ClientConfig {
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+        self.client_of(provider(), rustls::DEFAULT_VERSIONS, name)
+    }
+
+    /// Returns the configuration of a client with these algorithms and versions.
+    pub(crate) fn client_of(
+        &self,
+        provider: Arc<CryptoProvider>,
+        versions: &[&'static SupportedProtocolVersion],
+        name: Option<&str>,
+    ) -> ClientConfig {
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(Arc::clone(&self.roots));
         match name.map(|name| self.issue(name)) {

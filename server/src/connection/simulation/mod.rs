@@ -5,18 +5,29 @@
 //! reads that panic. The network is as difficult as a real one may be: it reports readiness once, and passes
 //! any number of bytes at a time.
 //!
+//! Some peers speak the layer for tests (`Scrambled`), and in a second test most speak TLS: a client of rustls, whose
+//! handshake, records, key updates and `close_notify` are steps of the schedule, too. It may leave its tickets unread, send
+//! bytes after its end, break the rules, or be cut off anywhere.
+//!
 //! The bytes that a peer must receive follow from the bytes that it sent alone ([`model`]). After every schedule
 //! the network settles; a peer that has not received all of its bytes by then was forgotten.
 //!
-//! A failure names its seed. `SIMULATION_SEEDS` is the range of seeds to run, as `7` or `0..1000`; with a
-//! single seed a failure prints a trace.
+//! A failure names its seed. `SIMULATION_SEEDS` and, over TLS, `SIMULATION_TLS_SEEDS` are the ranges of seeds to run, as
+//! `7` or `0..1000`; with a single seed a failure prints a trace. TLS takes its keys from the system, so encrypted bytes
+//! differ between two runs of a seed, but their lengths do not: no step of a schedule depends on anything else of them, and
+//! the certificates of [`TestCa`](crate::tls::TestCa) have fixed lengths. So a seed has the same trace every time.
 //!
-//! Read `schedule.rs` first: the steps of a schedule. `verify.rs` compares the peers with the model.
+//! Read `schedule.rs` first: the steps of a schedule, then `tls_peer.rs`: those of a peer with TLS. `verify.rs` compares
+//! the peers with the model, `check.rs` looks at a connection after each turn.
 
+mod check;
+mod encoding;
 mod model;
 mod network;
 mod pair;
 mod schedule;
 mod script;
 mod tests;
+mod tls_config;
+mod tls_peer;
 mod verify;

@@ -33,6 +33,8 @@ pub(super) struct SimulatedStream {
     pub(super) half_closed: bool,
     /// The next read panics.
     pub(super) bug: bool,
+    /// Number of bytes that were read.
+    pub(super) read: usize,
     /// A byte has moved, or the server has ended its direction, since the last turn.
     pub(super) moved: bool,
 }
@@ -46,6 +48,7 @@ impl Read for SimulatedStream {
         if len > 0 {
             buffer[..len].copy_from_slice(&self.arrived[..len]);
             self.arrived.drain(..len);
+            self.read += len;
             self.moved = true;
             return Ok(len);
         }

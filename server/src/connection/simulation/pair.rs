@@ -9,13 +9,15 @@ use common::protocol::Protocol;
 use fastrand::Rng;
 
 use super::{
+    encoding::{Encoding, Encodings, LayerEnd},
     network::SimulatedStream,
-    script::{insert_header, messages},
+    script::header as random_header,
+    tls_peer::TlsPeer,
 };
 use crate::{
     admission::{ConnectionLimits, ConnectionPolicy, Peer},
     connection::Connection,
-    layer::{NewScrambled, ScrambledPeer},
+    telemetry::{CloseReason, WorkerCounters},
 };
 
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,16 +30,22 @@ pub(super) struct Pair {
     pub(super) connection: Option<Connection<SimulatedStream>>,
     /// The stream of a dropped connection.
     dropped: SimulatedStream,
-    /// All bytes that the peer ever sends.
+    pub(super) counters: WorkerCounters,
+    /// The reason of a dropped connection.
+    close_reason: Option<CloseReason>,
+    /// The layer of a dropped connection was ready for plaintext.
+    was_established: bool,
+    /// All bytes that the peer sends; with TLS, those that it has sent so far.
     pub(super) script: Vec<u8>,
     /// Number of them that have arrived.
     pub(super) arrived: usize,
     /// Length of the PROXY header at the beginning of the script, which may be truncated within it.
     pub(super) header: usize,
-    /// The script after the PROXY header is that of a layer.
-    pub(super) is_layered: bool,
+    pub(super) encoding: Encoding,
     /// Number of bytes that had arrived when the drain began.
     pub(super) drained_at: Option<usize>,
+    /// The stream had ended by then.
+    pub(super) fin_before_drain: bool,
     /// The poll has readiness to report.
     pub(super) edge: bool,
     /// The connection needs a turn.
@@ -48,12 +56,13 @@ pub(super) struct Pair {
     pub(super) faulted: bool,
     /// The connection ended after its peer had ended the stream.
     pub(super) peer_ended: bool,
-    /// The connection ended too early: before its timeout, or by a panic of its own.
-    pub(super) cut_early: bool,
+    /// What the connection has done against the rules, whatever its peer has received.
+    pub(super) problem: Option<String>,
 }
 
 impl Pair {
     pub(super) fn new(
+        encodings: Encodings,
         protocol: Protocol,
         limits: &ConnectionLimits,
         now: Instant,
@@ -61,16 +70,16 @@ impl Pair {
     ) -> Self {
         let mut policy = ConnectionPolicy::for_protocol(protocol)
             .with_timeouts(Some(IDLE_TIMEOUT), Some(WRITE_TIMEOUT));
-        let mut script = messages(protocol, rng);
-        let is_layered = rng.u8(0..3) == 0;
-        if is_layered {
-            policy = policy.with_layer(NewScrambled);
-            script = ScrambledPeer::encode(&script, rng.bool());
-        }
-        let mut header = 0;
+        let mut script = Vec::new();
         if rng.u8(0..3) == 0 {
             policy = policy.with_proxy();
-            header = insert_header(&mut script, rng);
+            script.extend_from_slice(random_header(rng));
+        }
+        let header = script.len();
+        let encoding = Encoding::random(encodings, protocol, &mut script, rng);
+        policy = encoding.apply(policy);
+        if header > 0 && !encoding.is_tls() && rng.u8(0..8) == 0 {
+            script.truncate(rng.usize(0..=header));
         }
         let stream = SimulatedStream { room: rng.usize(0..40), ..SimulatedStream::default() };
         let peer = Peer::Remote(([127, 0, 0, 1], 54321).into());
@@ -80,32 +89,74 @@ impl Pair {
         Self {
             connection: Some(Connection::new(stream, &peer, permit, now)),
             dropped: SimulatedStream::default(),
+            counters: WorkerCounters::default(),
+            close_reason: None,
+            was_established: false,
             script,
             arrived: 0,
             header,
-            is_layered,
+            encoding,
             drained_at: None,
+            fin_before_drain: false,
             edge: false,
             queued: false,
             moved_at: now,
             faulted: false,
             peer_ended: false,
-            cut_early: false,
+            problem: None,
         }
     }
 
-    /// Returns the bytes that the session must have received by now.
-    pub(super) fn session_bytes(&self) -> Vec<u8> {
-        let end = self.drained_at.unwrap_or(self.arrived);
-        let wire = &self.script[self.header.min(end)..end];
-        if self.is_layered { ScrambledPeer::sent(wire).0 } else { wire.to_vec() }
+    /// The peer does something of its own, if its encoding has anything to do. Returns it for the trace.
+    pub(super) fn act(&mut self, rng: &mut Rng) -> Option<&'static str> {
+        self.with_tls(|peer, wire, delivered| peer.act(wire, delivered, rng))
     }
 
-    /// Returns the bytes that the peer has received.
-    pub(super) fn received(&mut self) -> Vec<u8> {
-        let is_layered = self.is_layered;
-        let wire = &self.stream().delivered;
-        if is_layered { ScrambledPeer::received(wire).0 } else { wire.clone() }
+    /// The peer does all that its encoding has to do for its handshake.
+    pub(super) fn read_handshake(&mut self) {
+        self.with_tls(TlsPeer::read_handshake);
+    }
+
+    /// The peer does all that its encoding has to do.
+    pub(super) fn finish(&mut self) {
+        self.with_tls(TlsPeer::finish);
+    }
+
+    /// Calls a function with a peer that speaks TLS, the wire to its server, and what was delivered to it.
+    fn with_tls<T>(
+        &mut self,
+        call: impl FnOnce(&mut TlsPeer, &mut Vec<u8>, &[u8]) -> T,
+    ) -> Option<T> {
+        let stream =
+            self.connection.as_ref().map_or(&self.dropped, |connection| &connection.stream);
+        let Encoding::Tls(peer) = &mut self.encoding else { return None };
+        Some(call(peer, &mut self.script, &stream.delivered))
+    }
+
+    /// Returns whether nothing more of the peer can arrive.
+    pub(super) fn has_arrived(&self) -> bool {
+        let stream =
+            self.connection.as_ref().map_or(&self.dropped, |connection| &connection.stream);
+        self.arrived == self.script.len() || stream.fin || stream.reset
+    }
+
+    /// Returns the position in the script up to which the connection serves what has arrived.
+    pub(super) fn served_to(&self) -> usize {
+        self.drained_at.unwrap_or(self.arrived)
+    }
+
+    /// Returns the bytes that the session must have received by now, and whether the peer has ended its direction of the
+    /// layer after them.
+    pub(super) fn session_bytes(&self) -> (Vec<u8>, bool) {
+        let end = self.served_to();
+        self.encoding.sent(&self.script, self.header.min(end)..end)
+    }
+
+    /// Returns the bytes that the peer has received, and the state of the server's direction of the layer.
+    pub(super) fn received(&mut self) -> (Vec<u8>, LayerEnd) {
+        let stream =
+            self.connection.as_ref().map_or(&self.dropped, |connection| &connection.stream);
+        self.encoding.received(&stream.delivered)
     }
 
     /// Returns whether bytes of the PROXY header are missing.
@@ -115,12 +166,32 @@ impl Pair {
 
     /// Returns whether bytes of the preamble are missing.
     pub(super) fn is_in_preamble(&self) -> bool {
-        self.arrived < self.header + usize::from(self.is_layered)
+        if self.encoding.is_tls() {
+            return self
+                .connection
+                .as_ref()
+                .is_some_and(|connection| connection.stage.is_preamble());
+        }
+        self.arrived < self.header + usize::from(self.encoding.has_layer())
     }
 
     /// Returns the stream, also if the connection is over.
     pub(super) fn stream(&mut self) -> &SimulatedStream {
         self.connection.as_mut().map_or(&self.dropped, |connection| connection.stream_mut())
+    }
+
+    /// Returns the reason for which the connection ends, if it does.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        self.connection.as_ref().map_or(self.close_reason, |connection| connection.close_reason)
+    }
+
+    /// Returns whether the session has begun, of a connection that has read everything.
+    pub(super) fn is_established(&self) -> bool {
+        let layer = self
+            .connection
+            .as_ref()
+            .map_or(self.was_established, |connection| connection.layers.is_established());
+        self.served_to() >= self.header && layer
     }
 
     /// Drops the connection, as a worker does.
@@ -129,6 +200,8 @@ impl Pair {
             self.dropped = std::mem::take(connection.stream_mut());
             self.faulted |= self.dropped.reset;
             self.peer_ended = self.dropped.fin;
+            self.close_reason = connection.close_reason;
+            self.was_established = connection.layers.is_established();
         }
     }
 

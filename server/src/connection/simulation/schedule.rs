@@ -10,6 +10,8 @@ use common::protocol::Protocol;
 use fastrand::Rng;
 
 use super::{
+    check::TurnStart,
+    encoding::Encodings,
     network::{InjectedBug, SimulatedStream, WRITABLE_FROM},
     pair::{Pair, WRITE_TIMEOUT},
 };
@@ -17,7 +19,7 @@ use crate::{
     admission::ConnectionLimits,
     config::{Config, limits},
     connection::{Connection, Readiness, Turn, TurnContext},
-    telemetry::{Recorder, WorkerCounters},
+    telemetry::{CloseReason, Recorder},
 };
 
 /// A worker, its connections and their peers.
@@ -25,7 +27,6 @@ pub(super) struct Simulation {
     rng: Rng,
     pub(super) protocol: Protocol,
     pub(super) pairs: Vec<Pair>,
-    counters: WorkerCounters,
     limits: ConnectionLimits,
     buffer: Vec<u8>,
     now: Instant,
@@ -36,7 +37,7 @@ pub(super) struct Simulation {
 }
 
 impl Simulation {
-    pub(super) fn new(seed: u64, trace: bool) -> Self {
+    pub(super) fn new(seed: u64, encodings: Encodings, trace: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let protocol = rng
             .choice([Protocol::Text, Protocol::Raw, Protocol::Length])
@@ -44,18 +45,25 @@ impl Simulation {
         let now = Instant::now();
         let limits =
             ConnectionLimits::new(&Config { max_connections_per_ip: Some(9), ..Config::default() });
-        let pairs: Vec<Pair> =
-            (0..rng.usize(1..4)).map(|_| Pair::new(protocol, &limits, now, &mut rng)).collect();
+        let pairs: Vec<Pair> = (0..rng.usize(1..4))
+            .map(|_| Pair::new(encodings, protocol, &limits, now, &mut rng))
+            .collect();
         // Small, so that reads fill it, but with room for held bytes: a frame, or a PROXY header.
         let frame = if protocol == Protocol::Length { 64 } else { 0 };
         let header = pairs.iter().map(|pair| pair.header).max().unwrap_or_default();
+        let has_tls = pairs.iter().any(|pair| pair.encoding.is_tls());
+        // Each piece of plaintext becomes a record with some bytes of its own, which a send buffer must have room for.
+        let more = match has_tls {
+            true if rng.bool() => rng.usize(32..=limits::READ_BUFFER / 2),
+            true => rng.usize(32..80),
+            false => rng.usize(1..48),
+        };
         // A layer divides it.
-        let buffer = vec![0; 2 * (frame.max(header) + rng.usize(1..48))];
+        let buffer = vec![0; 2 * (frame.max(header) + more)];
         Self {
             rng,
             protocol,
             pairs,
-            counters: WorkerCounters::default(),
             limits,
             buffer,
             now,
@@ -65,20 +73,42 @@ impl Simulation {
         }
     }
 
-    /// Runs the schedule, lets the network settle, and verifies all pairs.
-    pub(super) fn run(mut self) -> Result<(), String> {
-        for _ in 0..self.rng.usize(10..80) {
+    /// Runs the schedule, lets the network settle, and verifies all pairs. Returns the reason for the end of each
+    /// connection that has ended.
+    pub(super) fn run(mut self) -> Result<Vec<Option<CloseReason>>, String> {
+        self.run_steps()?;
+        let reasons = self.pairs.iter().map(Pair::close_reason).collect();
+        for pair in &mut self.pairs {
+            pair.drop_connection();
+        }
+        if !self.limits.is_empty() {
+            return Err("not all connections are released".into());
+        }
+        Ok(reasons)
+    }
+
+    fn run_steps(&mut self) -> Result<(), String> {
+        let has_tls = self.pairs.iter().any(|pair| pair.encoding.is_tls());
+        let steps = if has_tls { 30..300 } else { 10..80 };
+        for index in 0..self.pairs.len() {
+            if self.pairs[index].encoding.is_tls() && self.rng.bool() {
+                self.shake_hands(index);
+            }
+        }
+        for _ in 0..self.rng.usize(steps) {
             let index = self.rng.usize(0..self.pairs.len());
             self.step(index);
             self.verify(index)?;
         }
         self.settle();
         (0..self.pairs.len())
-            .try_for_each(|index| self.verify(index).and_then(|()| self.verify_end(index)))?;
-        for pair in &mut self.pairs {
-            pair.drop_connection();
-        }
-        if self.limits.is_empty() { Ok(()) } else { Err("not all connections are released".into()) }
+            .try_for_each(|index| self.verify(index).and_then(|()| self.verify_end(index)))
+    }
+
+    /// Runs the schedule and returns its trace.
+    pub(super) fn trace_of_run(mut self) -> String {
+        self.run_steps().expect("the schedule passes");
+        self.trace.unwrap_or_default()
     }
 
     fn record(&mut self, index: usize, event: impl FnOnce(&Pair) -> String) {
@@ -92,7 +122,14 @@ impl Simulation {
     }
 
     fn step(&mut self, index: usize) {
+        let is_tls = self.pairs[index].encoding.is_tls();
+        if is_tls && self.rng.u8(0..3) == 0 {
+            self.act(index);
+            return;
+        }
         match self.rng.u8(0..32) {
+            // A handshake takes many steps, so the end comes later.
+            27 | 30 if is_tls && self.rng.u8(0..4) > 0 => {}
             0..9 => self.deliver(index),
             9..14 => self.make_room(index),
             14..19 => self.poll(index),
@@ -111,11 +148,20 @@ impl Simulation {
         }
     }
 
+    /// A peer with TLS reads, writes, or does something else.
+    fn act(&mut self, index: usize) {
+        if let Some(event) = self.pairs[index].act(&mut self.rng) {
+            self.record(index, |_| event.into());
+        }
+    }
+
     /// Some of the bytes that the peer sends arrive.
     fn deliver(&mut self, index: usize) {
         let at = self.pairs[index].arrived;
         let left = self.pairs[index].script.len() - at;
+        let is_tls = self.pairs[index].encoding.is_tls();
         let len = match self.rng.u8(0..3) {
+            0 if is_tls => left.min(self.rng.usize(0..2000)),
             0 => left.min(1),
             1 => left.min(self.rng.usize(0..16)),
             _ => left,
@@ -128,12 +174,20 @@ impl Simulation {
         stream.arrived.extend_from_slice(&bytes);
         self.pairs[index].arrived += len;
         self.pairs[index].edge = true;
-        self.record(index, |_| format!("{:?} arrives", bytes.escape_ascii().to_string()));
+        self.record(index, |pair| {
+            // Encrypted bytes differ between two runs.
+            if pair.encoding.is_tls() {
+                format!("{len} bytes arrive")
+            } else {
+                format!("{:?} arrives", bytes.escape_ascii().to_string())
+            }
+        });
     }
 
     /// The peer reads, so the socket takes more bytes.
     fn make_room(&mut self, index: usize) {
-        let more = self.rng.usize(1..64);
+        let is_large = self.pairs[index].encoding.is_tls() && self.rng.bool();
+        let more = self.rng.usize(1..if is_large { 5000 } else { 64 });
         let Some(stream) = self.stream(index) else { return };
         stream.room += more;
         if stream.blocked {
@@ -170,7 +224,8 @@ impl Simulation {
             return;
         }
         let Some(connection) = &mut pair.connection else { return };
-        let telemetry = Recorder::new(&self.counters, true);
+        let start = TurnStart::of(connection);
+        let telemetry = Recorder::new(&pair.counters, true);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut context)));
@@ -185,18 +240,23 @@ impl Simulation {
                 pair.faulted = true;
                 pair.drop_connection();
             }
-            Err(_) => pair.cut_early = true,
+            Err(_) => pair.problem = Some("panicked".into()),
+        }
+        if let Ok(turn) = turn {
+            pair.check_turn(&start, turn, self.buffer.len());
         }
         self.record(index, |_| format!("turn: {turn:?}"));
     }
 
     fn end_or_reset(&mut self, index: usize) {
         let resets = self.rng.u8(0..3) == 0;
-        let all_arrived = self.pairs[index].arrived == self.pairs[index].script.len();
+        // A peer with TLS may be cut off anywhere.
+        let may_end = self.pairs[index].encoding.is_tls()
+            || self.pairs[index].arrived == self.pairs[index].script.len();
         let Some(stream) = self.stream(index) else { return };
         if resets {
             stream.reset = true;
-        } else if all_arrived {
+        } else if may_end {
             stream.fin = true;
         } else {
             return;
@@ -237,7 +297,8 @@ impl Simulation {
         if pair.late_connection(self.now).is_none() {
             return;
         }
-        let telemetry = Recorder::new(&self.counters, true);
+        let is_in_preamble = pair.is_in_preamble();
+        let telemetry = Recorder::new(&pair.counters, true);
         let connection = pair.connection.as_mut().expect("the connection is late");
         if connection.expire(self.now, &telemetry) != Turn::Over {
             return;
@@ -247,12 +308,14 @@ impl Simulation {
         // The timeouts of the preamble count from the start, however many bytes have moved.
         let (since, timeout) = if pair.is_in_header() {
             (self.start, limits::PROXY_TIMEOUT)
-        } else if pair.is_in_preamble() {
+        } else if is_in_preamble {
             (self.start, limits::TLS_HANDSHAKE_TIMEOUT)
         } else {
             (pair.moved_at, WRITE_TIMEOUT)
         };
-        pair.cut_early = !half_closed && self.now.duration_since(since) < timeout;
+        if !half_closed && self.now.duration_since(since) < timeout {
+            pair.problem = Some("timed out early".into());
+        }
         pair.faulted = true;
         pair.drop_connection();
         self.record(index, |_| "timed out".into());
@@ -268,33 +331,58 @@ impl Simulation {
             if let Some(connection) = &mut pair.connection {
                 connection.drain();
                 pair.queued = true;
+                pair.fin_before_drain = connection.stream_mut().fin;
                 pair.drained_at = Some(pair.arrived);
                 self.record(index, |pair| format!("drained with {} bytes arrived", pair.arrived));
             }
         }
     }
 
-    /// All bytes arrive and all peers read, without further faults.
+    /// All bytes arrive and all peers read, without further faults. Then some of the streams end.
     fn settle(&mut self) {
         for index in 0..self.pairs.len() {
             if let Some(stream) = self.stream(index) {
                 stream.bug = false;
             }
-            for _ in 0..1000 {
-                self.deliver(index);
+            self.exchange(index, Pair::finish);
+            if self.rng.bool() {
+                self.record(index, |_| "end of the stream after everything".into());
                 if let Some(stream) = self.stream(index) {
-                    stream.room = usize::MAX / 2;
-                    let blocked = std::mem::take(&mut stream.blocked);
-                    self.pairs[index].edge |= blocked;
+                    stream.fin = true;
+                    self.pairs[index].edge = true;
                 }
-                self.poll(index);
-                let pair = &self.pairs[index];
-                if !pair.queued && (pair.arrived == pair.script.len() || pair.connection.is_none())
-                {
-                    break;
-                }
-                self.turn(index);
+                self.exchange(index, Pair::finish);
             }
         }
+    }
+
+    /// A peer with TLS completes its handshake.
+    fn shake_hands(&mut self, index: usize) {
+        self.record(index, |_| "handshake".into());
+        self.exchange(index, Pair::read_handshake);
+        let room = self.rng.usize(0..40);
+        if let Some(stream) = self.stream(index) {
+            stream.room = room;
+        }
+    }
+
+    /// Passes everything in both directions, with a peer that does this.
+    fn exchange(&mut self, index: usize, act: fn(&mut Pair)) {
+        for _ in 0..10_000 {
+            act(&mut self.pairs[index]);
+            self.deliver(index);
+            if let Some(stream) = self.stream(index) {
+                stream.room = usize::MAX / 2;
+                let blocked = std::mem::take(&mut stream.blocked);
+                self.pairs[index].edge |= blocked;
+            }
+            self.poll(index);
+            let pair = &self.pairs[index];
+            if !pair.queued && (pair.has_arrived() || pair.connection.is_none()) {
+                break;
+            }
+            self.turn(index);
+        }
+        act(&mut self.pairs[index]);
     }
 }

@@ -44,13 +44,7 @@ pub(super) fn messages(protocol: Protocol, rng: &mut Rng) -> Vec<u8> {
     script
 }
 
-/// Inserts a PROXY header before the messages, and returns its length. The script may end within the header,
-/// or right after it.
-pub(super) fn insert_header(script: &mut Vec<u8>, rng: &mut Rng) -> usize {
-    let header = rng.choice(HEADERS).expect("the list is not empty");
-    script.splice(..0, header.iter().copied());
-    if rng.u8(0..8) == 0 {
-        script.truncate(rng.usize(0..=header.len()));
-    }
-    header.len()
+/// Returns a PROXY header.
+pub(super) fn header(rng: &mut Rng) -> &'static [u8] {
+    rng.choice(HEADERS).expect("the list is not empty")
 }

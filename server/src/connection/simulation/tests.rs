@@ -1,16 +1,22 @@
-//! The test: runs the schedules of many seeds.
+//! The tests: run the schedules of many seeds.
 
-use std::{env, num::NonZero, ops::Range, panic::catch_unwind, thread};
+use std::{env, num::NonZero, ops::Range, panic::catch_unwind, sync::Mutex, thread};
 
-use super::schedule::Simulation;
+use super::{encoding::Encodings, schedule::Simulation};
+use crate::telemetry::CloseReason;
 
 /// Seeds of every test run.
 const SEEDS: Range<u64> = 0..200_000;
 
-fn seeds() -> Range<u64> {
-    let Ok(requested) = env::var("SIMULATION_SEEDS") else { return SEEDS };
+/// Seeds of every test run with TLS, of which one takes about a thousand times as long.
+const TLS_SEEDS: Range<u64> = 0..1500;
+
+/// Returns the range in a variable.
+fn seeds(variable: &str, default: Range<u64>) -> Range<u64> {
+    let Ok(requested) = env::var(variable) else { return default };
     let number = |text: &str| {
-        text.parse().expect("SIMULATION_SEEDS is a number, or a range such as 0..1000")
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is a number, or a range such as 0..1000"))
     };
     match requested.split_once("..") {
         Some((first, end)) => number(first)..number(end),
@@ -18,27 +24,75 @@ fn seeds() -> Range<u64> {
     }
 }
 
-#[test]
-fn every_peer_receives_its_bytes_under_every_schedule() {
+/// Runs the schedules of all seeds. Returns the reasons for the ends of connections, each once.
+fn run(seeds: &Range<u64>, encodings: Encodings, variable: &str) -> Vec<Option<CloseReason>> {
     // The lines go nowhere, but at this level connections split and track messages as for a log.
     log::set_max_level(log::LevelFilter::Info);
-    let seeds = seeds();
     let is_single = seeds.end - seeds.start == 1;
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let reasons = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for first in 0..threads {
-            let seeds = seeds.clone();
+            let (seeds, reasons) = (seeds.clone(), &reasons);
             scope.spawn(move || {
                 for seed in seeds.skip(first).step_by(threads) {
-                    let run = || Simulation::new(seed, is_single).run();
+                    let run = || Simulation::new(seed, encodings, is_single).run();
                     let failure = match catch_unwind(run) {
-                        Ok(Ok(())) => continue,
+                        Ok(Ok(ends)) => {
+                            let mut reasons = reasons.lock().expect("no thread has panicked");
+                            for end in ends {
+                                if !reasons.contains(&end) {
+                                    reasons.push(end);
+                                }
+                            }
+                            continue;
+                        }
                         Ok(Err(failure)) => failure,
                         Err(_) => "it panicked; see the message above".into(),
                     };
-                    panic!("seed {seed}: {failure}\nreplay it with: make torture SEEDS={seed}");
+                    panic!(
+                        "seed {seed}: {failure}\nreplay it with: make torture {variable}={seed}"
+                    );
                 }
             });
         }
     });
+    reasons.into_inner().expect("no thread has panicked")
+}
+
+#[test]
+fn every_peer_receives_its_bytes_under_every_schedule() {
+    run(&seeds("SIMULATION_SEEDS", SEEDS), Encodings::Plain, "SEEDS");
+}
+
+#[test]
+fn every_peer_receives_its_bytes_over_tls_under_every_schedule() {
+    use CloseReason as R;
+    let seeds = seeds("SIMULATION_TLS_SEEDS", TLS_SEEDS);
+    let reasons = run(&seeds, Encodings::Tls, "TLS_SEEDS");
+    if seeds.contains(&0) && seeds.contains(&(TLS_SEEDS.end - 1)) {
+        for reason in [
+            R::Exit,
+            R::Fin,
+            R::Truncated,
+            R::Reset,
+            R::LayerError,
+            R::Handshake,
+            R::ProxyHeader,
+            R::IdleTimeout,
+            R::WriteTimeout,
+            R::Linger,
+            R::Drain,
+        ] {
+            assert!(reasons.contains(&Some(reason)), "no schedule ends with {reason:?}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_is_replayed_exactly() {
+    for seed in 0..100 {
+        let trace = || Simulation::new(seed, Encodings::Tls, true).trace_of_run();
+        assert_eq!(trace(), trace(), "seed {seed}");
+    }
 }
