@@ -20,8 +20,8 @@ struct Refusing {
 
 impl TurnStart {
     pub(super) fn of(connection: &Connection<SimulatedStream>) -> Self {
-        let SimulatedStream { room, read, .. } = connection.stream;
-        Self { unsent: send_buffer(connection), room, read }
+        let SimulatedStream { room, late_room, read, .. } = connection.stream;
+        Self { unsent: send_buffer(connection), room: room + late_room, read }
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct SimulatedStream {
     pub(super) reset: bool,
     /// Free bytes of the socket's send buffer.
     pub(super) room: usize,
+    /// Bytes that become free right after a write would have blocked.
+    pub(super) late_room: usize,
     /// A write would have blocked, and the poll has yet to report that the socket is writable.
     pub(super) blocked: bool,
     /// Bytes that the peer has received.
@@ -69,6 +71,7 @@ impl Write for SimulatedStream {
         let len = bytes.len().min(self.room);
         if len == 0 {
             self.blocked = true;
+            self.room = std::mem::take(&mut self.late_room);
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.delivered.extend_from_slice(&bytes[..len]);

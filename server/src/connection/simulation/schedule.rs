@@ -188,7 +188,13 @@ impl Simulation {
     fn make_room(&mut self, index: usize) {
         let is_large = self.pairs[index].encoding.is_tls() && self.rng.bool();
         let more = self.rng.usize(1..if is_large { 5000 } else { 64 });
+        let is_late = self.rng.u8(0..4) == 0;
         let Some(stream) = self.stream(index) else { return };
+        if is_late && !stream.blocked {
+            stream.late_room = more;
+            self.record(index, |_| format!("room for {more} more bytes after a write that blocks"));
+            return;
+        }
         stream.room += more;
         if stream.blocked {
             let is_writable = stream.room >= WRITABLE_FROM;
@@ -229,8 +235,13 @@ impl Simulation {
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut context)));
-        if std::mem::take(&mut connection.stream_mut().moved) {
+        let stream = connection.stream_mut();
+        if std::mem::take(&mut stream.moved) {
             pair.moved_at = self.now;
+        }
+        if stream.blocked && stream.room >= WRITABLE_FROM {
+            stream.blocked = false;
+            pair.edge = true;
         }
         match &turn {
             Ok(Turn::Wait) => {}
