@@ -8,6 +8,7 @@
 //! | [`escape`] | the escaped form of a peer's bytes |
 //! | [`cli`] | values on a command line |
 //! | [`configuration`] | a configuration file |
+//! | [`tls`] | the records of a client, valid or not, in any pieces |
 //!
 //! Each property has a fuzz target, which `make torture` runs, and a corpus, which `make test` replays. The expected
 //! results come from a second implementation, which works on whole streams and ignores speed.
@@ -19,6 +20,10 @@ mod exchange;
 pub mod exit;
 pub mod length;
 pub mod proxy;
+// Included as a source, as the TLS layer below.
+#[expect(dead_code, unused_imports, reason = "only the server has connections without a layer")]
+#[path = "../../../server/src/layer/mod.rs"]
+mod layer;
 // Included as a source for the same reason as the session below.
 #[expect(unused_imports, reason = "only the server uses its errors")]
 #[path = "../../../server/src/proxy_protocol/mod.rs"]
@@ -26,16 +31,19 @@ mod proxy_header;
 pub mod raw;
 mod reads;
 // A session does not use sockets, so its source is sufficient: the server does not have to export it.
+#[path = "../../../server/src/tls/mod.rs"]
+mod server_tls;
 #[expect(dead_code, reason = "only the server changes protocols and counts messages")]
 #[path = "../../../server/src/session/mod.rs"]
 mod session;
 pub mod text;
+pub mod tls;
 
 /// Property, which panics if it does not hold for these bytes.
 pub type Property = fn(&[u8]);
 
 /// All properties, by the names of their targets and corpora.
-pub const PROPERTIES: [(&str, Property); 8] = [
+pub const PROPERTIES: [(&str, Property); 9] = [
     ("cli", cli::check),
     ("configuration", configuration::check),
     ("escape", escape::check),
@@ -44,4 +52,5 @@ pub const PROPERTIES: [(&str, Property); 8] = [
     ("proxy", proxy::check),
     ("raw", raw::check),
     ("text", text::check),
+    ("tls", tls::check),
 ];
