@@ -289,6 +289,18 @@ fn an_error_for_which_rustls_has_no_alert_is_answered_in_plaintext_or_not_at_all
     assert!(!pair.client.has_ended, "a close_notify claims that nothing went wrong");
 }
 
+/// rustls has room for a handshake message of almost 64 KiB; the headers of its records take some of it.
+#[test]
+fn a_handshake_message_that_is_too_large_is_answered_with_an_alert() {
+    let mut pair = Pair::new(server(), TestCa::get().client(None));
+    let mut hello = vec![1, 0, 0xff, 0xf0];
+    hello.resize(0xfff4, 0);
+    let wire: Vec<u8> = hello.iter().flat_map(|&byte| [22, 3, 1, 0, 1, byte]).collect();
+    assert!(matches!(pair.decode(&wire), Err(LayerError::Handshake(_))));
+    pair.layer.encode_end();
+    assert_eq!(pair.transmit(), [21, 3, 3, 0, 2, 2, 50]);
+}
+
 #[test]
 fn a_fatal_alert_is_not_answered() {
     let mut pair = Pair::new(TestCa::get().server(&[&TLS12]), TestCa::get().client(None));

@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
+use rustls::{
+    Error, HandshakeKind, InvalidMessage, ProtocolVersion, ServerConfig, ServerConnection,
+};
 
 use super::{error::explain, subject::subject};
 use crate::layer::{Decoded, Handshake, Layer, LayerError, NewLayer};
@@ -61,39 +63,33 @@ impl Tls {
     /// Passes bytes of the wire to rustls. Returns the number that it has taken: at least one.
     fn process(&mut self, mut wire: &[u8]) -> Result<usize, LayerError> {
         let len = wire.len();
-        let failed = |error: &dyn fmt::Display| LayerError::Corrupt(error.to_string());
-        let taken = self.connection.read_tls(&mut wire).map_err(|error| failed(&error))?;
+        let taken = self.connection.read_tls(&mut wire);
+        // A slice can always be read, so rustls has no room for the rest of a handshake message.
+        let too_large = Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge);
+        let taken = taken.map_err(|_| self.fail(&too_large))?;
         if taken == 0 {
             // Bytes after the end of the peer's direction have no meaning.
             return Ok(len);
         }
-        match self.connection.process_new_packets() {
-            Ok(state) => {
-                self.unread = state.plaintext_bytes_to_read();
-                self.peer_has_ended = state.peer_has_closed();
-            }
-            Err(error) => {
-                self.fail(&error);
-                // Not at a record behind the end of the handshake, even if both were among these bytes.
-                let was_handshaking = self.connection.is_handshaking();
-                let text = explain(&error, was_handshaking);
-                let failed =
-                    if was_handshaking { LayerError::Handshake } else { LayerError::Corrupt };
-                return Err(failed(text));
-            }
-        }
+        let state = self.connection.process_new_packets().map_err(|error| self.fail(&error))?;
+        self.unread = state.plaintext_bytes_to_read();
+        self.peer_has_ended = state.peer_has_closed();
         Ok(taken)
     }
 
     /// Ends the connection after an error. For some errors rustls has no alert; only before the first record of the server,
     /// which needs no encryption, can this layer send one.
-    fn fail(&mut self, error: &Error) {
+    fn fail(&mut self, error: &Error) -> LayerError {
         self.has_failed = true;
         let is_answered = self.connection.wants_write() || matches!(error, Error::AlertReceived(_));
         if !is_answered && self.connection.protocol_version().is_none() {
             let is_malformed = matches!(error, Error::InvalidMessage(_));
             self.alert = if is_malformed { DECODE_ERROR } else { UNEXPECTED_MESSAGE };
         }
+        // Not at a record behind the end of the handshake, even if both were among the same bytes.
+        let was_handshaking = self.connection.is_handshaking();
+        let failed = if was_handshaking { LayerError::Handshake } else { LayerError::Corrupt };
+        failed(explain(error, was_handshaking))
     }
 
     /// Takes decrypted plaintext. Returns the number of bytes.
