@@ -67,7 +67,7 @@ impl Client {
         let key = key
             .map(|(chain, key)| certified_key(chain.as_ref(), key.as_ref(), &provider))
             .transpose()?;
-        let identity = Arc::new(Identity { key, was_wanted: AtomicBool::new(false) });
+        let identity = Arc::new(Identity { key, is_requested: AtomicBool::new(false) });
         let trust = Arc::new(Trust::new(rule, Arc::clone(&provider)));
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -105,14 +105,15 @@ impl PartialEq for Client {
 #[derive(Debug)]
 pub(super) struct Identity {
     key: Option<SingleCertAndKey>,
-    /// A server has asked for a certificate.
-    was_wanted: AtomicBool,
+    /// A server has asked for a certificate since the last call of [`Identity::take_requested`].
+    is_requested: AtomicBool,
 }
 
 impl Identity {
-    /// Returns `true` if a server asked for a certificate.
-    pub(super) fn was_wanted(&self) -> bool {
-        self.was_wanted.load(Ordering::Relaxed)
+    /// Returns `true` if a server asked for a certificate, once. rustls resumes a session only with the resolver that it
+    /// began with, so all connections share this one, and each of them looks after it has processed a message.
+    pub(super) fn take_requested(&self) -> bool {
+        self.is_requested.swap(false, Ordering::Relaxed)
     }
 
     /// Returns `true` if there is a certificate.
@@ -123,7 +124,7 @@ impl Identity {
 
 impl ResolvesClientCert for Identity {
     fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.was_wanted.store(true, Ordering::Relaxed);
+        self.is_requested.store(true, Ordering::Relaxed);
         self.key.as_ref()?.resolve(issuers, schemes)
     }
 

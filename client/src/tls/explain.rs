@@ -18,13 +18,17 @@ pub(super) struct Evidence<'e> {
     /// First bytes of the server.
     pub(super) head: &'e [u8],
     pub(super) is_handshaking: bool,
+    /// The server has asked for a certificate of the client on this connection.
+    pub(super) is_certificate_requested: bool,
 }
 
 /// Returns the error in words.
 pub(super) fn explain(error: &TlsError, evidence: &Evidence<'_>) -> Error {
     match error {
         TlsError::InvalidCertificate(reason) => certificate(reason, evidence.client),
-        TlsError::AlertReceived(alert) => received_alert(*alert, evidence.client),
+        TlsError::AlertReceived(alert) => {
+            received_alert(*alert, evidence.client, evidence.is_certificate_requested)
+        }
         TlsError::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
@@ -97,21 +101,20 @@ fn not_yet_valid(not_before: i64, now: i64) -> Error {
 
 /// Returns the error for a connection that ended during the handshake. A server that misses a certificate closes without
 /// reading what the client sends after it, and the reset that follows may discard its alert.
-pub(super) fn explain_cut(client: &Client) -> Error {
-    let (is_wanted, is_given) = (client.identity.was_wanted(), client.identity.is_given());
-    if is_wanted && !is_given { Error::ClientCertificateWanted } else { Error::Cut }
+pub(super) fn explain_cut(client: &Client, is_certificate_requested: bool) -> Error {
+    if is_certificate_requested && !client.identity.is_given() { Error::ClientCertificateWanted } else { Error::Cut }
 }
 
 /// Returns the error for an alert of the server. Only TLS 1.3 has an alert for a missing certificate; before, a server
 /// that had asked for one refuses the handshake.
-fn received_alert(alert: Alert, client: &Client) -> Error {
+fn received_alert(alert: Alert, client: &Client, is_requested: bool) -> Error {
     let text = || snake_case(&format!("{alert:?}"));
-    let (is_wanted, is_given) = (client.identity.was_wanted(), client.identity.is_given());
+    let is_given = client.identity.is_given();
     match alert {
         Alert::ProtocolVersion => Error::Version,
         Alert::NoApplicationProtocol => Error::Alpn { offered: client.options().alpn.clone() },
         Alert::CertificateRequired => Error::ClientCertificateWanted,
-        Alert::HandshakeFailure | Alert::BadCertificate if is_wanted && !is_given => {
+        Alert::HandshakeFailure | Alert::BadCertificate if is_requested && !is_given => {
             Error::ClientCertificateWanted
         }
         Alert::BadCertificate
@@ -122,7 +125,7 @@ fn received_alert(alert: Alert, client: &Client) -> Error {
         | Alert::UnknownCA
         | Alert::AccessDenied
         | Alert::DecryptError
-            if is_wanted && is_given =>
+            if is_requested && is_given =>
         {
             Error::ClientCertificateRefused(text())
         }

@@ -36,6 +36,8 @@ pub(crate) struct Session {
     reset: Option<io::Error>,
     /// The end of our direction was queued.
     has_sent_end: bool,
+    /// The server has asked for a certificate of the client.
+    is_certificate_requested: bool,
 }
 
 impl Session {
@@ -47,9 +49,16 @@ impl Session {
     pub(crate) fn new(client: &Client) -> Result<Self, Error> {
         let new = || ClientConnection::new(Arc::clone(&client.config), client.name.clone());
         let tls = cpu_time::handshake(new).map_err(|error| Error::Protocol(error.to_string()))?;
-        let (is_write_broken, has_sent_end) = (false, false);
-        let (client, head) = (client.clone(), Vec::new());
-        Ok(Self { tls, client, head, failure: None, is_write_broken, reset: None, has_sent_end })
+        Ok(Self {
+            tls,
+            client: client.clone(),
+            head: Vec::new(),
+            failure: None,
+            is_write_broken: false,
+            reset: None,
+            has_sent_end: false,
+            is_certificate_requested: false,
+        })
     }
 
     /// Continues the handshake as far as the socket allows; returns `true` if it is complete and sent.
@@ -112,7 +121,7 @@ impl Session {
     fn lost(&self, error: io::Error) -> Error {
         let is_reset = error.kind() == Io::ConnectionReset;
         if is_reset && self.tls.is_handshaking() {
-            explain_cut(&self.client)
+            explain_cut(&self.client, self.is_certificate_requested)
         } else {
             Error::Io(error)
         }
@@ -124,11 +133,13 @@ impl Session {
         } else {
             cpu_time::records(|| self.tls.process_new_packets())
         };
+        self.is_certificate_requested |= self.client.identity.take_requested();
         if let Err(error) = processed {
             let evidence = Evidence {
                 client: &self.client,
                 head: &self.head,
                 is_handshaking: self.tls.is_handshaking(),
+                is_certificate_requested: self.is_certificate_requested,
             };
             self.failure = Some(explain(&error, &evidence));
         }
@@ -141,7 +152,7 @@ impl Session {
             return;
         }
         if self.tls.is_handshaking() {
-            self.failure = Some(explain_cut(&self.client));
+            self.failure = Some(explain_cut(&self.client, self.is_certificate_requested));
         } else if self.peek_plaintext().is_none() {
             self.failure = Some(self.reset.take().map_or(Error::Truncated, Error::Io));
         }

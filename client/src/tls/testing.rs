@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
-    ServerConfig, ServerConnection, SupportedProtocolVersion, crypto::aws_lc_rs,
-    pki_types::PrivateKeyDer,
+    RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, crypto::aws_lc_rs,
+    pki_types::PrivateKeyDer, server::WebPkiClientVerifier,
 };
 
 use super::{
@@ -15,15 +15,20 @@ use super::{
     options::{TlsOptions, TrustOption},
 };
 
-/// Returns the server's side of a connection.
+/// Returns the server's side of a connection. It asks for a certificate of the client, and does not require one.
 pub(crate) fn server(version: &'static SupportedProtocolVersion) -> ServerConnection {
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients.allow_unauthenticated().build().unwrap())
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
     ServerConnection::new(Arc::new(config)).unwrap()

@@ -19,6 +19,19 @@ struct Wire {
     is_reset: bool,
 }
 
+impl Wire {
+    fn new(step: usize) -> Self {
+        Self {
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            step,
+            room: usize::MAX,
+            has_ended: false,
+            is_reset: false,
+        }
+    }
+}
+
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let max = buffer.len().min(self.step);
@@ -58,14 +71,7 @@ struct Pair {
 impl Pair {
     /// Returns a pair after the handshake.
     fn new(version: &'static SupportedProtocolVersion, step: usize) -> Self {
-        let wire = Wire {
-            to_server: VecDeque::new(),
-            to_client: VecDeque::new(),
-            step,
-            room: usize::MAX,
-            has_ended: false,
-            is_reset: false,
-        };
+        let wire = Wire::new(step);
         let mut server = testing::server(version);
         server.set_buffer_limit(None);
         let mut pair = Self { session: Session::new(&testing::client()).unwrap(), server, wire };
@@ -230,4 +236,15 @@ fn a_damaged_record_is_an_error_after_the_bytes_before_it() {
     let error = pair.session.receive(&mut [0; 10]).unwrap_err();
     assert_eq!(error.to_string(), "it broke the TLS protocol: a record was damaged");
     assert!(pair.session.wants_write(), "an alert");
+}
+
+/// All connections of a client share its certificate, or the lack of one.
+#[test]
+fn only_the_server_of_this_connection_can_have_asked_for_a_certificate() {
+    let pair = Pair::new(&TLS13, usize::MAX);
+    assert!(pair.session.is_certificate_requested);
+    let mut session = Session::new(&pair.session.client).unwrap();
+    let mut wire = Wire { has_ended: true, ..Wire::new(usize::MAX) };
+    let error = session.advance(&mut wire).unwrap_err();
+    assert!(matches!(error, Error::Cut), "{error}");
 }
