@@ -237,6 +237,11 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// Returns whether the connection stays out of the log: its handshake failed, and the log has a line about another.
+    pub(super) fn is_suppressed(&self) -> bool {
+        !self.is_logged && self.close_reason == Some(CloseReason::Handshake)
+    }
+
     /// Records an event of the worker that ends the connection.
     pub(crate) fn end_with(
         &mut self,
@@ -244,7 +249,7 @@ impl<S: Stream> Connection<S> {
         event: ConnectionEvent<'_>,
         telemetry: &Recorder<'_>,
     ) {
-        if !self.stage.is_preamble() {
+        if !self.stage.is_preamble() && !self.is_suppressed() {
             self.log_connected(telemetry);
         }
         self.is_logged = true;
@@ -298,6 +303,7 @@ impl<S: Stream> Connection<S> {
         let messages_received =
             self.receipt.messages_received.saturating_add_signed(unfinished as i64);
         let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
+        let is_suppressed = self.is_suppressed();
         let Self { stream, permit, id, peer, is_logged, close_reason, receipt, .. } = self;
         drop((stream, permit));
         let event = if is_logged {
@@ -308,8 +314,8 @@ impl<S: Stream> Connection<S> {
                 messages_sent: messages_received.saturating_add_signed(-unsent as i64),
                 after: now.saturating_duration_since(receipt.opened_at),
             }
-        } else if close_reason == Some(CloseReason::Handshake) {
-            // Its failure was counted; the log has one like it.
+        } else if is_suppressed {
+            // Its failure was counted.
             return;
         } else {
             ConnectionEvent::ProbeClosed

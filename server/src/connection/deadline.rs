@@ -36,7 +36,7 @@ impl<S: Stream> Connection<S> {
 
     /// Returns the time from which the connection is no probe, and is logged.
     fn probe_end(&self) -> Option<Instant> {
-        let may_be_a_probe = !self.is_logged && !self.stage.is_preamble();
+        let may_be_a_probe = !self.is_logged && !self.stage.is_preamble() && !self.is_suppressed();
         may_be_a_probe.then(|| self.last_activity + limits::PROBE_TIME)
     }
 
@@ -84,10 +84,11 @@ impl<S: Stream> Connection<S> {
 
     /// Handles the timers that have fired by `now`. Returns [`Turn::Over`] if the connection has timed out.
     pub(crate) fn expire(&mut self, now: Instant, telemetry: &Recorder<'_>) -> Turn {
-        if !self.stage.is_preamble() {
+        if !self.stage.is_preamble() && !self.is_suppressed() {
             self.log_connected(telemetry);
         }
         match self.timeout() {
+            Some((_, at)) if at <= now && self.is_suppressed() => Turn::Over,
             Some((timer, at)) if at <= now => self.time_out(timer, now, telemetry),
             _ => Turn::Wait,
         }

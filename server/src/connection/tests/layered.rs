@@ -8,7 +8,7 @@ use super::{END, Harness, ScriptedStream, capture_log, count_lines, lines};
 use crate::{
     admission::ConnectionPolicy,
     config::limits,
-    connection::{Turn, stage::Stage, turn::Readiness},
+    connection::{Turn, TurnContext, stage::Stage, turn::Readiness},
     layer::{NewScrambled, ScrambledPeer},
     telemetry::{CloseReason, ConnectionEvent, ConnectionId, Recorder, Subject, WorkerCounters},
 };
@@ -182,4 +182,25 @@ fn failed_handshakes_are_all_counted_and_few_of_them_logged() {
     );
     assert_eq!(counters.refused.get(), 4);
     assert!(lines()[1].ends_with("(2 more since the last such line)"), "{:?}", lines());
+}
+
+/// A scanner that does not close its connection must not defeat the limit on the log.
+#[test]
+fn a_failed_handshake_that_is_not_logged_stays_out_of_the_log_while_it_lingers() {
+    let mut harness = layered(&[b"GET / HTTP/1.1\r\n"]);
+    let (now, counters) = (harness.now, WorkerCounters::default());
+    let telemetry = Recorder::new(&counters, true);
+    let another = Subject { id: ConnectionId::default(), peer: "another" };
+    telemetry.record_throttled(another, ConnectionEvent::UnexpectedTls, now);
+    capture_log();
+    harness.connection.set_ready(Readiness { readable: true, has_more: false });
+    let mut context = TurnContext { buffer: &mut harness.buffer, telemetry: &telemetry, now };
+    assert_eq!(harness.connection.turn(&mut context), Turn::Wait);
+    assert_eq!(harness.connection.stage, Stage::Lingering);
+    let end = now + limits::LINGER;
+    assert_eq!(harness.connection.deadline(), Some(end), "it is no probe that may become a client");
+    assert_eq!(harness.connection.expire(now + limits::PROBE_TIME, &telemetry), Turn::Wait);
+    assert_eq!(harness.connection.expire(end, &telemetry), Turn::Over);
+    harness.connection.close(end, &telemetry);
+    assert!(lines().is_empty(), "{:?}", lines());
 }
