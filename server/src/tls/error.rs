@@ -72,6 +72,9 @@ fn explain_certificate(error: &CertificateError) -> String {
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
             "it is not a certificate of a client".to_owned()
         }
+        E::Other(error) if error.to_string() == "UnsupportedCertVersion" => {
+            "its X.509 version is not 3".to_owned()
+        }
         E::Other(error) => format!("its chain cannot be verified ({error})"),
         other => other.to_string(),
     }

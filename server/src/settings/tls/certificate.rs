@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use common::escape::Escaped;
 use rustls::{
-    Error, InconsistentKeys,
+    CertificateError, Error, InconsistentKeys,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer},
     sign::CertifiedKey,
@@ -66,6 +66,9 @@ impl Certificate {
                     key_file.name
                 ));
             }
+            Err(Error::InvalidCertificate(reason)) => {
+                return Err(format!("the certificate in {name} is invalid: {}", explain(&reason)));
+            }
             Err(error) => return Err(format!("the certificate in {name} is invalid: {error}")),
         }
         let mut certificate = Self::new(certified, identity)
@@ -95,6 +98,17 @@ impl Certificate {
         let (_, parsed) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
         let (names, warnings) = (names(&parsed), warnings(&parsed, ASN1Time::now()));
         Ok(Self { key: Arc::new(key), names, identity, warnings })
+    }
+}
+
+/// Returns the reason for which a certificate cannot be used. `openssl x509 -req` makes one of version 1 without extensions.
+fn explain(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::Other(error) if error.to_string() == "UnsupportedCertVersion" => {
+            "its X.509 version is not 3; issue it with extensions, as 'openssl x509 -req -extfile FILE' does"
+                .to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -55,22 +55,39 @@ impl PemFile {
         let objects = T::pem_slice_iter(&self.bytes).collect::<Result<Vec<T>, pem::Error>>();
         match objects {
             Ok(objects) if objects.is_empty() => {
-                Err(format!("{} holds no {kind} in PEM format{}", self.name, self.explain()))
+                Err(format!("{} holds no {kind} in PEM format{}", self.name, self.explain(kind)))
             }
             Ok(objects) => Ok(objects),
             Err(error) => Err(format!("{} is not a valid PEM file: {error}", self.name)),
         }
     }
 
-    /// Returns why a file holds nothing that is known, if it can tell.
-    fn explain(&self) -> &'static str {
+    /// Returns why a file holds no object of this kind, if it can tell, and what to do.
+    fn explain(&self, kind: &str) -> &'static str {
         let has = |text: &[u8]| memchr::memmem::find(&self.bytes, text).is_some();
-        if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
-            "; its key is encrypted: decrypt it with 'openssl pkey -in FILE -out FILE'"
-        } else if self.bytes.first() == Some(&0x30) {
-            "; it seems to be DER: convert it with 'openssl x509 -inform der -in FILE -out FILE'"
-        } else {
-            ""
+        let is_der = self.bytes.first() == Some(&0x30);
+        match kind {
+            "private key"
+                if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") =>
+            {
+                "; its key is encrypted: decrypt it with 'openssl pkey -in FILE -out FILE'"
+            }
+            "private key" if is_der => {
+                "; it seems to be DER: convert it with 'openssl pkey -inform der -in FILE -out FILE'"
+            }
+            "revocation list" if is_der => {
+                "; it seems to be DER: convert it with 'openssl crl -inform der -in FILE -out FILE'"
+            }
+            _ if is_der => {
+                "; it seems to be DER: convert it with 'openssl x509 -inform der -in FILE -out FILE'"
+            }
+            "private key" if has(b"BEGIN CERTIFICATE") => {
+                ", only a certificate; give the file of its private key too"
+            }
+            "certificate" if has(b"PRIVATE KEY") => {
+                ", only a private key; give the file of its certificate"
+            }
+            _ => "",
         }
     }
 }

@@ -12,6 +12,18 @@ use tempfile::TempDir;
 
 use crate::settings::{Diagnostics, Flags, Settings, Sources};
 
+/// A certificate without extensions, as `openssl x509 -req` makes it by default.
+const VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBGTCBvwIUDpni+6TmCdXUDJBTyi0EXuGsm7gwCgYIKoZIzj0EAwIwDjEMMAoG
+A1UEAwwDb2xkMCAXDTI2MTEyNjA1MzYxMFoYDzIxMjYxMTAyMDUzNjEwWjAOMQww
+CgYDVQQDDANvbGQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASnqKj3ty8ZBT3+
+WpsKAcSRLgQ6/7W2y1fAOlKJCt/PzIqzGSqs7wXu+vE1bMAgv0BbyzTlsEtb9Aal
+17XnHkoLMAoGCCqGSM49BAMCA0kAMEYCIQCdlsaDajW+Wm8LYkdn4SJDvKl0lMV1
+bxS28Qi9kYLBAAIhAI/+1GB+KV51wXIXwA9a8PyCkHnWrrmmdBSYwJcZgGx7
+-----END CERTIFICATE-----
+";
+
 /// A directory with certificates.
 struct Files(TempDir);
 
@@ -123,6 +135,41 @@ fn a_file_that_cannot_be_used_is_named_with_the_remedy() {
         (
             "cert=@a.pem&key=@a.key&client-ca=@a.pem&crl=@a.pem",
             "'@a.pem' holds no revocation list in PEM format",
+        ),
+    ] {
+        files.assert_refused(parameters, message);
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_named_with_the_remedy() {
+    let files = Files::new();
+    files.write("version1.pem", VERSION_1, 0o600);
+    files.write("der", "0", 0o600);
+    for (parameters, message) in [
+        (
+            "cert=@a.pem",
+            "'@a.pem' holds no private key in PEM format, only a certificate; give the file of its private key",
+        ),
+        (
+            "cert=@a.key&key=@a.pem",
+            "'@a.key' holds no certificate in PEM format, only a private key; give the file of its certificate",
+        ),
+        (
+            "cert=@der",
+            "'@der' holds no certificate in PEM format; it seems to be DER: convert it with 'openssl x509",
+        ),
+        (
+            "cert=@a.pem&key=@der",
+            "'@der' holds no private key in PEM format; it seems to be DER: convert it with 'openssl pkey",
+        ),
+        (
+            "cert=@a.pem&key=@a.key&client-ca=@a.pem&crl=@der",
+            "'@der' holds no revocation list in PEM format; it seems to be DER: convert it with 'openssl crl",
+        ),
+        (
+            "cert=@version1.pem&key=@a.key",
+            "the certificate in '@version1.pem' is invalid: its X.509 version is not 3; issue it with extensions",
         ),
     ] {
         files.assert_refused(parameters, message);
