@@ -282,7 +282,7 @@ fn verbose_describes_the_connection_and_the_chain() {
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].starts_with("Connected to ") && lines[0].ends_with(" ms"), "{text}");
     assert!(
-        lines[1].starts_with("TLS handshake in ") && lines[1].contains(" ms: TLS 1.3, TLS13_"),
+        lines[1].starts_with("TLS handshake in ") && lines[1].contains(" ms: TLS 1.3, TLS_"),
         "{text}"
     );
     assert!(lines[1].ends_with(", ALPN none, full handshake"), "{text}");

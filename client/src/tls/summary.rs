@@ -14,9 +14,10 @@ pub(super) fn summary(tls: &ClientConnection) -> String {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "unknown version",
     };
-    let suite = tls
-        .negotiated_cipher_suite()
-        .map_or_else(|| "unknown suite".to_owned(), |suite| format!("{:?}", suite.suite()));
+    let suite = tls.negotiated_cipher_suite().map_or_else(
+        || "unknown suite".to_owned(),
+        |suite| registered(&format!("{:?}", suite.suite())),
+    );
     let group = tls
         .negotiated_key_exchange_group()
         .map_or_else(String::new, |group| format!(", key exchange {}", group_name(group.name())));
@@ -31,6 +32,12 @@ pub(super) fn summary(tls: &ClientConnection) -> String {
         let _ = write!(text, "\nCertificate {index}: {}", describe(&certificate));
     }
     text
+}
+
+/// Returns the registered name of a cipher suite, as openssl and the server show it; rustls has names of its own for those
+/// of TLS 1.3.
+fn registered(suite: &str) -> String {
+    suite.replacen("TLS13_", "TLS_", 1)
 }
 
 fn group_name(group: NamedGroup) -> String {
