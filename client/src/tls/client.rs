@@ -24,6 +24,7 @@ use rustls::{
 
 use super::{
     error::Unusable,
+    explain::is_old_version,
     options::{TlsOptions, TrustOption},
     trust::{Rule, Trust},
 };
@@ -230,6 +231,13 @@ fn certified_key(
             key,
             format!("the key does not belong to the certificate {}", chain.display()),
         )),
+        Err(rustls::Error::InvalidCertificate(reason)) if is_old_version(&reason) => Err(unusable(
+            chain,
+            "its X.509 version is not 3; issue it with extensions, as 'openssl x509 -req -extfile FILE' does",
+        )),
+        Err(rustls::Error::InvalidCertificate(reason)) => {
+            Err(unusable(chain, format!("the certificate is invalid: {reason}")))
+        }
         Err(error) => Err(unusable(key, format!("the key cannot be used: {error}"))),
     }
 }

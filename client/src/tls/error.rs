@@ -80,6 +80,15 @@ pub(crate) enum Error {
         /// Names of the certificate.
         names: Vec<String>,
     },
+    /// The certificate has no names. Clients do not take the common name of the subject for one (RFC 9525).
+    #[error("its certificate names no server: it has no subjectAltName")]
+    NoNames {
+        /// Fingerprint of the certificate.
+        fingerprint: Fingerprint,
+    },
+    /// The certificate has no extensions, as `openssl x509 -req` makes it by default.
+    #[error("its certificate cannot be used: its X.509 version is not 3")]
+    OldVersion,
     /// The certificate has expired.
     #[error("its certificate expired on {since}, {ago} ago")]
     Expired {
@@ -149,18 +158,40 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Returns what the user can do about a certificate that may be the right one.
+    fn pin_advice(&self) -> Option<String> {
+        let pin = |fingerprint| {
+            format!("--tls-pin {fingerprint} if the server shows the same fingerprint")
+        };
+        match self {
+            Self::UnknownIssuer { fingerprint, .. } | Self::WrongCa { fingerprint, .. } => {
+                let pin = pin(fingerprint);
+                Some(format!(
+                    "Trust its CA with --tls-ca FILE, or only this certificate with {pin}."
+                ))
+            }
+            Self::SelfSigned { fingerprint, .. } => {
+                Some(format!("Trust it with {}, or with --tls-ca FILE.", pin(fingerprint)))
+            }
+            Self::NoNames { fingerprint } => {
+                let pin = pin(fingerprint);
+                Some(format!(
+                    "The server needs a certificate with a subjectAltName. Accept this one with {pin}."
+                ))
+            }
+            _ => None,
+        }
+    }
+
     /// Returns what the user can do about it.
     pub(crate) fn advice(&self) -> Option<String> {
         let advice = match self {
-            Self::UnknownIssuer { fingerprint, .. } | Self::WrongCa { fingerprint, .. } => {
-                return Some(format!(
-                    "Trust its CA with --tls-ca FILE, or only this certificate with --tls-pin {fingerprint} if the server shows the same fingerprint."
-                ));
-            }
-            Self::SelfSigned { fingerprint, .. } => {
-                return Some(format!(
-                    "Trust it with --tls-pin {fingerprint} if the server shows the same fingerprint, or with --tls-ca FILE."
-                ));
+            Self::UnknownIssuer { .. }
+            | Self::WrongCa { .. }
+            | Self::SelfSigned { .. }
+            | Self::NoNames { .. } => return self.pin_advice(),
+            Self::OldVersion => {
+                "The server needs a certificate with extensions: 'openssl x509 -req' makes one with -extfile FILE."
             }
             Self::WrongName { .. } => {
                 "If it is the right server, name it as its certificate does: --tls-name NAME."
@@ -186,7 +217,10 @@ impl Error {
             Self::PlainText(_) | Self::PlainEcho => {
                 "Use tcp:// for a server without TLS; for a Unix socket, leave out ?tls=on."
             }
-            Self::Cut | Self::Late(_) => "Make sure that the server speaks TLS on this port.",
+            Self::Cut => {
+                "Make sure that the server speaks TLS on this port. If it does, its log has the reason, such as a limit."
+            }
+            Self::Late(_) => "Make sure that the server speaks TLS on this port.",
             Self::Alert(alert) if alert == "handshake_failure" => {
                 "It may have no cipher suite or key exchange in common with this client; its log has the reason."
             }
@@ -222,9 +256,6 @@ fn without_protocol(offered: &[String]) -> String {
 fn list(names: &[String]) -> String {
     /// Some certificates have hundreds.
     const SHOWN: usize = 10;
-    if names.is_empty() {
-        return "no name at all".to_owned();
-    }
     let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("'{name}'")).collect();
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -240,6 +271,5 @@ mod tests {
         let all: Vec<_> = (0..12).map(|index| format!("n{index}")).collect();
         assert_eq!(list(&all[..2]), "'n0', 'n1'");
         assert!(list(&all).ends_with("'n9' and 2 more"));
-        assert_eq!(list(&[]), "no name at all");
     }
 }

@@ -72,6 +72,11 @@ fn certificate(reason: &Refusal, client: &Client) -> Error {
         Refusal::BadSignature => {
             Error::WrongCa { issuer: refused.issuer, fingerprint: refused.fingerprint }
         }
+        Refusal::NotValidForName | Refusal::NotValidForNameContext { .. }
+            if refused.names.is_empty() =>
+        {
+            Error::NoNames { fingerprint: refused.fingerprint }
+        }
         Refusal::NotValidForName | Refusal::NotValidForNameContext { .. } => {
             Error::WrongName { expected: client.name.to_str().into_owned(), names: refused.names }
         }
@@ -87,8 +92,14 @@ fn certificate(reason: &Refusal, client: &Client) -> Error {
         reason if refused.is_self_signed() && reason.to_string().contains("CaUsedAsEndEntity") => {
             Error::SelfSigned { subject: refused.subject, fingerprint: refused.fingerprint }
         }
+        reason if is_old_version(reason) => Error::OldVersion,
         reason => Error::Certificate(reason.to_string()),
     }
+}
+
+/// Returns whether a certificate is refused because its X.509 version is not 3.
+pub(super) fn is_old_version(reason: &Refusal) -> bool {
+    matches!(reason, Refusal::Other(error) if error.to_string() == "UnsupportedCertVersion")
 }
 
 fn expired(not_after: i64, now: i64) -> Error {
@@ -102,7 +113,11 @@ fn not_yet_valid(not_before: i64, now: i64) -> Error {
 /// Returns the error for a connection that ended during the handshake. A server that misses a certificate closes without
 /// reading what the client sends after it, and the reset that follows may discard its alert.
 pub(super) fn explain_cut(client: &Client, is_certificate_requested: bool) -> Error {
-    if is_certificate_requested && !client.identity.is_given() { Error::ClientCertificateWanted } else { Error::Cut }
+    if is_certificate_requested && !client.identity.is_given() {
+        Error::ClientCertificateWanted
+    } else {
+        Error::Cut
+    }
 }
 
 /// Returns the error for an alert of the server. Only TLS 1.3 has an alert for a missing certificate; before, a server
@@ -149,6 +164,44 @@ fn snake_case(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::{
+        Fingerprint, TlsOptions, TrustOption,
+        testing::{self, VERSION_1},
+    };
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::{
+        client::danger::ServerCertVerifier as _,
+        pki_types::{CertificateDer, pem::PemObject as _},
+        server::ParsedCertificate,
+    };
+
+    /// Returns the error for a certificate that was refused for this reason.
+    fn refused(der: &CertificateDer<'_>, reason: &Refusal) -> Error {
+        let trust = TrustOption::Pin(Fingerprint([0; 32]));
+        let options = TlsOptions { trust, ..testing::client().options().clone() };
+        let client = Client::new(&options).unwrap();
+        client.trust.verify_server_cert(der, &[], &client.name, &[], UnixTime::now()).unwrap_err();
+        certificate(reason, &client)
+    }
+
+    #[test]
+    fn a_certificate_without_names_is_not_valid_for_others() {
+        let key = KeyPair::generate().unwrap();
+        let der = CertificateParams::default().self_signed(&key).unwrap().der().clone();
+        let error = refused(&der, &Refusal::NotValidForName);
+        assert_eq!(error.to_string(), "its certificate names no server: it has no subjectAltName");
+        assert!(error.advice().unwrap().contains("Accept this one with --tls-pin "));
+    }
+
+    #[test]
+    fn a_certificate_without_extensions_is_of_an_old_version() {
+        let der = CertificateDer::from_pem_slice(VERSION_1.as_bytes()).unwrap();
+        let Err(TlsError::InvalidCertificate(reason)) = ParsedCertificate::try_from(&der) else {
+            panic!("webpki knows version 3 only");
+        };
+        let error = refused(&der, &reason);
+        assert!(matches!(error, Error::OldVersion), "{error}");
+    }
 
     #[test]
     fn an_alert_has_the_name_of_the_standard() {

@@ -15,6 +15,18 @@ use super::{
     options::{TlsOptions, TrustOption},
 };
 
+/// A certificate without extensions, as `openssl x509 -req` makes it by default.
+pub(crate) const VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBGTCBvwIUDpni+6TmCdXUDJBTyi0EXuGsm7gwCgYIKoZIzj0EAwIwDjEMMAoG
+A1UEAwwDb2xkMCAXDTI2MTEyNjA1MzYxMFoYDzIxMjYxMTAyMDUzNjEwWjAOMQww
+CgYDVQQDDANvbGQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASnqKj3ty8ZBT3+
+WpsKAcSRLgQ6/7W2y1fAOlKJCt/PzIqzGSqs7wXu+vE1bMAgv0BbyzTlsEtb9Aal
+17XnHkoLMAoGCCqGSM49BAMCA0kAMEYCIQCdlsaDajW+Wm8LYkdn4SJDvKl0lMV1
+bxS28Qi9kYLBAAIhAI/+1GB+KV51wXIXwA9a8PyCkHnWrrmmdBSYwJcZgGx7
+-----END CERTIFICATE-----
+";
+
 /// Returns the server's side of a connection. It asks for a certificate of the client, and does not require one.
 pub(crate) fn server(version: &'static SupportedProtocolVersion) -> ServerConnection {
     let provider = Arc::new(aws_lc_rs::default_provider());
