@@ -1,4 +1,4 @@
-//! Socket, plain or with TLS: moves plaintext, and knows what TLS holds back.
+//! Socket, plain or with TLS: sends and receives plaintext, and reports what TLS has buffered.
 //!
 //! No call waits. Must not know deadlines.
 

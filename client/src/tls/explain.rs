@@ -1,4 +1,4 @@
-//! From an error of rustls to one with words.
+//! From an error of rustls to one with a text for the user.
 
 use common::escape::Escaped;
 use rustls::{
@@ -12,7 +12,7 @@ use super::{
     error::Error,
 };
 
-/// What is known besides the error.
+/// State of the connection at the time of the error.
 pub(super) struct Evidence<'e> {
     pub(super) client: &'e Client,
     /// First bytes of the server.
@@ -22,7 +22,7 @@ pub(super) struct Evidence<'e> {
     pub(super) is_certificate_requested: bool,
 }
 
-/// Returns the error in words.
+/// Returns the error with a text for the user.
 pub(super) fn explain(error: &TlsError, evidence: &Evidence<'_>) -> Error {
     match error {
         TlsError::InvalidCertificate(reason) => certificate(reason, evidence.client),

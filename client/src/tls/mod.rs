@@ -1,9 +1,9 @@
-//! TLS of a connection, without its socket: trust, the handshake, records, and the words for every failure.
+//! TLS of a connection, without its socket: trust, the handshake, records, and the text of each error.
 //!
-//! Owns everything that knows rustls. Must not know sockets, deadlines, nor what the bytes mean: a [`Session`] reads
-//! from and writes to what it is given, and never waits.
+//! Owns everything that knows rustls. Must not know sockets, deadlines, nor the meaning of the bytes: a [`Session`] reads
+//! from and writes to the socket that it is passed, and never waits.
 //!
-//! Read [`session`](Session) first, then `trust.rs`, which decides whether a server is the right one.
+//! Read [`session`](Session) first, then `trust.rs`, which verifies the certificate of the server.
 //!
 //! Without the feature `tls`, [`Client::new`] fails, and nothing else can be called.
 

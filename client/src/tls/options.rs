@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct TlsOptions {
     /// Name or address that the certificate must have. It is also sent to the server, if it is a name.
     pub(crate) name: String,
-    /// What makes a server trustworthy.
+    /// Condition under which a server is trusted.
     pub(crate) trust: TrustOption,
     /// Certificate chain and private key of this client, as PEM files.
     pub(crate) identity: Option<(OsString, OsString)>,
@@ -21,7 +21,7 @@ pub(crate) struct TlsOptions {
     pub(crate) is_resuming: bool,
 }
 
-/// What makes a server trustworthy.
+/// Condition under which a server is trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TrustOption {

@@ -1,4 +1,4 @@
-//! Decision whether a server is the right one.
+//! Verification of the certificate of a server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ use super::{
     options::Fingerprint,
 };
 
-/// What makes a certificate acceptable.
+/// Condition under which a certificate is accepted.
 #[derive(Debug)]
 pub(super) enum Rule {
     /// A chain to a trusted CA, the right name, the right time.

@@ -24,7 +24,7 @@ impl<S: Stream> Connection<S> {
     #[cold]
     pub(super) fn read_layered(&mut self, context: &mut TurnContext<'_>) -> io::Result<usize> {
         let half = context.buffer.len() / 2;
-        // A PROXY header is not for the layer: it takes the place of the plaintext.
+        // A PROXY header comes before the layer, so it is read into the half for the plaintext.
         let is_header = self.stage == Stage::ProxyHeader;
         let held = if is_header { self.held.len() } else { 0 };
         let wire = if is_header {
@@ -132,7 +132,7 @@ impl<S: Stream> Connection<S> {
         self.enter(Stage::Flushing, now);
     }
 
-    /// Records a handshake that failed. A listener in the reach of scanners would fill its log with them.
+    /// Records a handshake that failed. The rate is limited, because scanners would fill the log of a public listener.
     pub(super) fn fail_handshake(
         &mut self,
         event: ConnectionEvent<'_>,
@@ -186,14 +186,14 @@ impl<S: Stream> Connection<S> {
     pub(super) fn end_layer(&mut self, telemetry: &Recorder<'_>) {
         let Some(layer) = self.layers.layer() else { return };
         layer.encode_end();
-        // The connection closes whatever becomes of it.
+        // The connection closes even if this fails.
         let sent = layer.transmit(&mut self.stream).unwrap_or_default();
         telemetry.sent(sent);
         self.receipt.bytes_sent += sent as u64;
     }
 
-    /// Sends what the layer has encoded; `echo` is sent with the last byte of it. Bytes that the socket does not take go to the
-    /// send buffer.
+    /// Sends what the layer has encoded; the last of these bytes completes `echo`. Bytes that the socket does not take
+    /// go to the send buffer.
     fn transmit(
         &mut self,
         echo: Option<UnloggedEcho>,

@@ -25,7 +25,7 @@ pub(in crate::settings) struct Certificate {
     pub(super) names: Vec<String>,
     /// Bytes that identify the certificate and its key.
     pub(super) identity: Vec<u8>,
-    /// What is wrong with it, although it can serve.
+    /// Reasons why clients may not accept it. It can be served nevertheless.
     pub(super) warnings: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ impl Certificate {
         Ok(certificate)
     }
 
-    /// Returns what is wrong with it, although it can serve.
+    /// Returns the reasons why clients may not accept it, and other problems that do not prevent its use.
     pub(in crate::settings) fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -101,7 +101,8 @@ impl Certificate {
     }
 }
 
-/// Returns the reason for which a certificate cannot be used. `openssl x509 -req` makes one of version 1 without extensions.
+/// Returns the reason for which a certificate cannot be used. Without extensions, `openssl x509 -req` makes one of
+/// version 1.
 fn explain(reason: &CertificateError) -> String {
     match reason {
         CertificateError::Other(error) if error.to_string() == "UnsupportedCertVersion" => {
@@ -112,7 +113,7 @@ fn explain(reason: &CertificateError) -> String {
     }
 }
 
-/// Returns the DNS names of a certificate. What is not a name there, such as an address, is never a server name of TLS.
+/// Returns the DNS names of a certificate. Addresses are left out, because SNI has only DNS names.
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let extension = certificate.subject_alternative_name().ok().flatten();
     let names = extension.iter().flat_map(|extension| &extension.value.general_names);

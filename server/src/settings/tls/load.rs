@@ -26,9 +26,9 @@ use crate::config::Tls;
 pub(in crate::settings) enum DefaultCertificate {
     /// There is none.
     Missing,
-    /// It is the one of the settings.
+    /// It is that of `tls-cert`.
     Loaded(Certificate),
-    /// It is made for this run.
+    /// It is generated for this run.
     SelfSigned,
 }
 
@@ -97,7 +97,7 @@ fn certificates(
     files.map(|(cert, key)| Certificate::load(provider, cert, key)).collect()
 }
 
-/// Returns the verifier of the certificates of clients. Appends what identifies its files.
+/// Returns the verifier of the certificates of clients. Appends the content of its files to `identity`.
 fn client_verifier(
     parameters: &TlsParameters,
     provider: &Arc<CryptoProvider>,

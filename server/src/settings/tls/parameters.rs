@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The TLS parameters of a listener, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::settings) struct TlsParameters {
-    /// Files with certificates, each followed by its chain. The first serves clients that name no server of another.
+    /// Files with certificates, each followed by its chain. The first is for clients whose name is in none of them.
     pub(super) certs: Vec<PathBuf>,
     /// Files with their private keys, in the same order. Empty: the files of the certificates hold them.
     pub(super) keys: Vec<PathBuf>,

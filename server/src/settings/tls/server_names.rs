@@ -9,7 +9,7 @@ use rustls::{
 
 use super::certificate::Certificate;
 
-/// The certificates of a listener; at least one. The first is for clients that name no server of another.
+/// The certificates of a listener; at least one. The first is for clients whose name is in none of them.
 #[derive(Debug)]
 pub(super) struct ServerNames(pub(super) Vec<Certificate>);
 

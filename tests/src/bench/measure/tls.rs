@@ -1,7 +1,7 @@
 //! The cases over TLS.
 //!
-//! `echo-client load` makes the load, which has no command to begin. The server's processor time is taken over a part of
-//! the measured time in which the load is steady, and divided by the rate of the messages.
+//! `echo-client load` generates the load. It starts to measure by itself, so the processor time of the server is that of a
+//! part of the measured time, in which the load is steady. It is divided by the number of messages at the measured rate.
 
 use std::{
     thread,

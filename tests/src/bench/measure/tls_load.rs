@@ -23,7 +23,8 @@ pub(super) enum Traffic {
     Closed { size: usize },
     /// It sends its share of this many messages of 64 bytes per second.
     Rate(usize),
-    /// It sends one message, waits for the echo, and makes room for the next, which resumes a session or not.
+    /// It sends one message, waits for the echo, and closes. The next connection resumes its session or makes a full
+    /// handshake.
     Churn { resume: bool },
 }
 
