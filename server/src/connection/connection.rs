@@ -237,9 +237,14 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Returns whether the connection stays out of the log: its handshake failed, and the log has a line about another.
+    /// Returns whether the connection stays out of the log: its layer failed, and the log has a line about another.
     pub(super) fn is_suppressed(&self) -> bool {
-        !self.is_logged && self.close_reason == Some(CloseReason::Handshake)
+        !self.is_logged && self.has_failed()
+    }
+
+    /// Returns whether the layer has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.close_reason, Some(CloseReason::Handshake | CloseReason::LayerError))
     }
 
     /// Records an event of the worker that ends the connection.
@@ -315,7 +320,7 @@ impl<S: Stream> Connection<S> {
                 after: now.saturating_duration_since(receipt.opened_at),
             }
         } else if is_suppressed {
-            // Its failure was counted.
+            // The next line about a failure counts it.
             return;
         } else {
             ConnectionEvent::ProbeClosed

@@ -108,7 +108,7 @@ impl<S: Stream> Connection<S> {
             Timer::Handshake => {
                 let after = limit(options.handshake_timeout);
                 let event = ConnectionEvent::HandshakeTimedOut { after };
-                self.fail_handshake(event, telemetry, now);
+                self.fail_with(CloseReason::Handshake, event, telemetry, now);
                 return Turn::Over;
             }
             Timer::Write => {

@@ -121,26 +121,24 @@ impl<S: Stream> Connection<S> {
         now: Instant,
     ) {
         let event = ConnectionEvent::LayerFailed { error, bytes };
-        if self.stage == Stage::Handshake {
-            self.fail_handshake(event, telemetry, now);
-        } else {
-            telemetry.record(self.subject(), event);
-            self.is_logged = true;
-            self.end_because(CloseReason::LayerError);
-        }
+        let is_handshake = self.stage == Stage::Handshake;
+        let reason = if is_handshake { CloseReason::Handshake } else { CloseReason::LayerError };
+        self.fail_with(reason, event, telemetry, now);
         self.held = HeldBytes::default();
         self.enter(Stage::Flushing, now);
     }
 
-    /// Records a handshake that failed. The rate is limited, because scanners would fill the log of a public listener.
-    pub(super) fn fail_handshake(
+    /// Records that the layer failed. The rate is limited, because scanners would fill the log of a public listener.
+    pub(super) fn fail_with(
         &mut self,
+        reason: CloseReason,
         event: ConnectionEvent<'_>,
         telemetry: &Recorder<'_>,
         now: Instant,
     ) {
-        self.is_logged = telemetry.record_throttled(self.subject(), event, now);
-        self.end_because(CloseReason::Handshake);
+        // A connection in the log stays in it.
+        self.is_logged |= telemetry.record_throttled(self.subject(), event, now);
+        self.end_because(reason);
     }
 
     /// Sends an echo through the layer.
@@ -173,9 +171,13 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Ends this direction of the layer, if there is one. Returns whether everything is sent, so that the stream may end.
+    /// After a failure, the end of the layer would make the peer believe that nothing went wrong.
     pub(super) fn send_end(&mut self, context: &TurnContext<'_>) -> io::Result<bool> {
+        let has_failed = self.has_failed();
         let Some(layer) = self.layers.layer() else { return Ok(true) };
-        layer.encode_end();
+        if !has_failed {
+            layer.encode_end();
+        }
         self.transmit(None, context)?;
         Ok(self.send_buffer.is_none())
     }

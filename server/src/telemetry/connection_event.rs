@@ -233,7 +233,7 @@ impl fmt::Display for OfConnection<'_> {
             }
             E::UnexpectedTls | E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
                 self.write_layer(f)?;
-                write!(f, "{}", self.suppressed)
+                f.write_str(&self.suppressed.of("failures of TLS"))
             }
             E::ExitRequested
             | E::FrameTooLong { .. }
@@ -325,7 +325,8 @@ impl OfConnection<'_> {
             ),
             E::LayerFailed { error: LayerError::Missing, bytes } => write!(
                 f,
-                "Client {peer} sent no TLS handshake, which this listener requires{}",
+                "Client {peer} sent no TLS handshake, which this listener requires{}; let the client use TLS, or add \
+                 a listener tcp://HOST:PORT",
                 ReceivedBytes(bytes)
             ),
             E::LayerFailed { error: LayerError::Handshake(reason), .. } => {

@@ -26,6 +26,16 @@ impl fmt::Display for Suppressed {
     }
 }
 
+impl Suppressed {
+    /// Returns the text for a limit that lines of several kinds share. `events` names all of them.
+    pub(crate) fn of(self, events: &str) -> String {
+        match self.0 {
+            0 => String::new(),
+            more => format!(" ({more} more {events} since the last such line)"),
+        }
+    }
+}
+
 impl LogThrottle {
     pub(crate) fn new(interval: Duration) -> Self {
         Self { interval, last: None, suppressed: 0 }

@@ -27,7 +27,7 @@ pub(crate) struct Recorder<'a> {
     pub(super) counters: &'a WorkerCounters,
     /// Switch for the log of each message, when received and when echoed.
     log_messages: bool,
-    /// Limit on the log of failed handshakes.
+    /// Limit on the log of failures of TLS, before the end of the handshake or after it.
     failures: RefCell<LogThrottle>,
 }
 
@@ -53,8 +53,7 @@ impl<'a> Recorder<'a> {
         record(&event, self.counters, true);
     }
 
-    /// Counts an event of a connection, and logs it unless a similar one was logged a moment ago. Returns whether it was
-    /// logged.
+    /// Counts a failure of TLS, and logs it unless another one was logged a moment ago. Returns whether it was logged.
     pub(crate) fn record_throttled(
         &self,
         subject: Subject<'_>,

@@ -42,6 +42,8 @@ impl Simulation {
         if faulted || (stream.reset && is_over) {
             return Ok(());
         }
+        // It has no alert of the layer, and no end that a peer could take for a clean one.
+        let is_cut = close_reason == Some(CloseReason::Handshake) && stream.fin && !has_fault;
         let ends = model.has_exit() || is_drained || peer_ended_layer;
         // The `length` session holds a short frame until it is complete. No plaintext may follow an alert, so a fault loses
         // the bytes that are held, and those of the records that TLS processes together with it.
@@ -60,8 +62,11 @@ impl Simulation {
             && has_begun
             && layer_end == LayerEnd::Open
             && !is_garbled
+            && !is_cut
         {
             "the layer has not ended before the stream"
+        } else if is_cut && layer_end == LayerEnd::Ended {
+            "the layer has ended although the handshake failed"
         } else if !expected.contains(&close_reason) {
             &format!("the reason is {close_reason:?} instead of {expected:?}")
         } else {

@@ -92,7 +92,8 @@ fn a_peer_that_breaks_the_rules_of_the_layer_is_logged_and_ends() {
     capture_log();
     assert_eq!(harness.run(), Turn::Over);
     let line = "Client 127.0.0.1:54321 sent no TLS handshake, which this listener requires; the \
-                received bytes begin with 'GET / HTTP/1.1\\r\\n'";
+                received bytes begin with 'GET / HTTP/1.1\\r\\n'; let the client use TLS, or add a listener \
+                tcp://HOST:PORT";
     assert_eq!(count_lines(line), 1, "{:?}", lines());
     assert_eq!(harness.connection.close_reason, Some(CloseReason::Handshake));
 }
@@ -181,26 +182,61 @@ fn failed_handshakes_are_all_counted_and_few_of_them_logged() {
         [true, false, false, true]
     );
     assert_eq!(counters.refused.get(), 4);
-    assert!(lines()[1].ends_with("(2 more since the last such line)"), "{:?}", lines());
+    assert!(
+        lines()[1].ends_with("(2 more failures of TLS since the last such line)"),
+        "{:?}",
+        lines()
+    );
 }
 
 /// A scanner that does not close its connection must not defeat the limit on the log.
 #[test]
-fn a_failed_handshake_that_is_not_logged_stays_out_of_the_log_while_it_lingers() {
-    let mut harness = layered(&[b"GET / HTTP/1.1\r\n"]);
+fn a_failure_that_is_not_logged_stays_out_of_the_log_while_it_lingers() {
+    // Before the end of the handshake, and after it.
+    for wire in [b"GET / HTTP/1.1\r\n".as_slice(), b"?\xff\xff"] {
+        let mut harness = layered(&[wire]);
+        let (now, counters) = (harness.now, WorkerCounters::default());
+        let telemetry = after_a_failure(&counters, now);
+        harness.connection.set_ready(Readiness { readable: true, has_more: false });
+        let mut context = TurnContext { buffer: &mut harness.buffer, telemetry: &telemetry, now };
+        assert_eq!(harness.connection.turn(&mut context), Turn::Wait);
+        assert_eq!(harness.connection.stage, Stage::Lingering);
+        let end = now + limits::LINGER;
+        assert_eq!(harness.connection.deadline(), Some(end), "it is no probe that may be a client");
+        assert_eq!(harness.connection.expire(now + limits::PROBE_TIME, &telemetry), Turn::Wait);
+        assert_eq!(harness.connection.expire(end, &telemetry), Turn::Over);
+        harness.connection.close(end, &telemetry);
+        assert!(lines().is_empty(), "{:?}", lines());
+    }
+}
+
+#[test]
+fn the_end_of_a_logged_connection_is_logged_even_if_its_failure_is_not() {
+    let mut harness = layered(&[&ScrambledPeer::encode(b"hello\n", false), b"\xff\xff"]);
     let (now, counters) = (harness.now, WorkerCounters::default());
-    let telemetry = Recorder::new(&counters, true);
+    let telemetry = after_a_failure(&counters, now);
+    harness.connection.set_ready(Readiness { readable: true, has_more: true });
+    let mut context = TurnContext { buffer: &mut harness.buffer, telemetry: &telemetry, now };
+    while harness.connection.turn(&mut context) == Turn::Again {}
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::LayerError));
+    harness.connection.close(now, &telemetry);
+    assert_eq!(count_lines("TLS with"), 0, "{:?}", lines());
+    assert_eq!(count_lines("New client connected: "), 1, "{:?}", lines());
+    assert_eq!(count_lines("Connection with 127.0.0.1:54321 closed"), 1, "{:?}", lines());
+}
+
+#[test]
+fn nothing_follows_a_failure_after_the_handshake() {
+    let mut harness = layered(&[b"?\xff\xff", END]);
+    assert_eq!(harness.run(), Turn::Over);
+    assert_eq!(received(harness.stream()), (Vec::new(), false), "the end would look clean");
+}
+
+/// Returns a recorder that has just logged the failure of another connection. Captures the log from here on.
+fn after_a_failure(counters: &WorkerCounters, now: Instant) -> Recorder<'_> {
+    let telemetry = Recorder::new(counters, true);
     let another = Subject { id: ConnectionId::default(), peer: "another" };
     telemetry.record_throttled(another, ConnectionEvent::UnexpectedTls, now);
     capture_log();
-    harness.connection.set_ready(Readiness { readable: true, has_more: false });
-    let mut context = TurnContext { buffer: &mut harness.buffer, telemetry: &telemetry, now };
-    assert_eq!(harness.connection.turn(&mut context), Turn::Wait);
-    assert_eq!(harness.connection.stage, Stage::Lingering);
-    let end = now + limits::LINGER;
-    assert_eq!(harness.connection.deadline(), Some(end), "it is no probe that may become a client");
-    assert_eq!(harness.connection.expire(now + limits::PROBE_TIME, &telemetry), Turn::Wait);
-    assert_eq!(harness.connection.expire(end, &telemetry), Turn::Over);
-    harness.connection.close(end, &telemetry);
-    assert!(lines().is_empty(), "{:?}", lines());
+    telemetry
 }

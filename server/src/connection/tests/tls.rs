@@ -106,7 +106,7 @@ fn a_client_is_logged_with_its_handshake_at_its_first_byte() {
 }
 
 #[test]
-fn a_client_that_leaves_in_the_middle_of_its_handshake_is_logged() {
+fn a_client_that_leaves_in_the_middle_of_its_handshake_is_logged_and_gets_no_close_notify() {
     let mut pair = Pair::new();
     capture_log();
     let hello = pair.client.wire();
@@ -114,6 +114,7 @@ fn a_client_that_leaves_in_the_middle_of_its_handshake_is_logged() {
     assert_eq!(pair.harness.run(), Turn::Over);
     let line = "The TLS handshake with 127.0.0.1:54321 failed: it disconnected before the end";
     assert_eq!(count_lines(line), 1, "{:?}", lines());
+    assert!(pair.harness.stream().outgoing.is_empty(), "{:?}", pair.harness.stream().outgoing);
 }
 
 #[test]
