@@ -256,8 +256,12 @@ pub const LOG_STUCK: Duration = Duration::from_secs(1);
 /// configuration file.
 pub const CONFIGURATION_FILE: u64 = 1024 * 1024;
 
-/// Maximum size of a file with certificates, keys or revocation lists, in bytes: more than a bundle of all public CAs.
+/// Maximum size of a file with certificates or keys, in bytes: more than a bundle of all public CAs.
 pub const CERTIFICATE_FILE: u64 = 1024 * 1024;
+
+/// Maximum size of a file with revocation lists, in bytes. The entry of a certificate takes about 40 bytes, in PEM a third
+/// more, so this is a list of more than half a million certificates.
+pub const REVOCATION_FILE: u64 = 32 * 1024 * 1024;
 
 // A batch must fit into the queue, and the writer must begin before the queue is full.
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);

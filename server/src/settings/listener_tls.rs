@@ -89,7 +89,8 @@ fn load_files(
     };
     for (index, url) in values.listen.iter().enumerate() {
         let origin = || origin("listen", index);
-        let tls = url.tls.as_ref().map(|tls| load(tls, &default, key_log.as_ref()));
+        let load = |tls| load(&url.tls_address(), tls, &default, key_log.as_ref());
+        let tls = url.tls.as_ref().map(load);
         match tls.transpose() {
             Ok(tls) => {
                 let (tls, warnings) = tls.unzip();

@@ -54,6 +54,12 @@ impl ListenerUrl {
         self.tls.as_ref().is_some_and(TlsParameters::has_no_cert)
     }
 
+    /// Returns the address of a listener with TLS as the log names it; port 0 is any free port.
+    #[cfg(feature = "tls")]
+    pub(super) fn tls_address(&self) -> String {
+        self.endpoint.tls_url().unwrap_or_default()
+    }
+
     /// Returns the listener. `base` has the options that the URL does not set.
     pub(super) fn listener(&self, base: &ListenerOptions) -> Listener {
         let mut listener = Listener::new(self.endpoint.clone());

@@ -281,7 +281,7 @@ only if nothing but the proxy can connect. Example: tcp://[::]:7?protocol=raw&v6
 
 TLS is tls://HOST:PORT, or unix:///PATH?tls=on. cert=FILE and key=FILE are its certificate and key; repeated, the \
 name that the client asks for (SNI) decides between them. client-ca=FILE verifies certificates of clients, which \
-client-cert=optional does not require; crl=FILE has those that are revoked. tls-min=1.3 refuses TLS 1.2. \
+client-cert=optional does not require; crl=FILE lists revoked certificates. tls-min=1.3 refuses TLS 1.2. \
 alpn=NAME,NAME are application protocols. Example: tls://[::]:7?cert=echo.pem&key=echo.key
 
 UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \

@@ -16,6 +16,7 @@ use x509_parser::{
 };
 
 use super::file::PemFile;
+use crate::config::limits;
 
 /// A certificate of the server.
 #[derive(Clone, Debug)]
@@ -40,12 +41,9 @@ impl Certificate {
         cert: &Path,
         key: Option<&Path>,
     ) -> Result<Self, String> {
-        let cert_file = PemFile::read(cert, "the certificate of the server and its chain")?;
+        let (cert_file, key_file) = read(cert, key)?;
         let chain: Vec<CertificateDer<'static>> = cert_file.objects("certificate")?;
-        let key_file = match key {
-            Some(key) => PemFile::read(key, "the private key of the server")?,
-            None => PemFile::read(cert, "the certificate of the server and its private key")?,
-        };
+        let key_file = key_file.as_ref().unwrap_or(&cert_file);
         let mut keys: Vec<PrivateKeyDer<'static>> = key_file.objects("private key")?;
         let name = &cert_file.name;
         let signing = provider.key_provider.load_private_key(keys.swap_remove(0));
@@ -101,14 +99,26 @@ impl Certificate {
     }
 }
 
-/// Returns the reason for which a certificate cannot be used. Without extensions, `openssl x509 -req` makes one of
+/// Reads the file of a certificate, and that of its key, if it is another.
+fn read(cert: &Path, key: Option<&Path>) -> Result<(PemFile, Option<PemFile>), String> {
+    let read = |path, content| PemFile::read(path, content, limits::CERTIFICATE_FILE);
+    let Some(key) = key.filter(|&key| key != cert) else {
+        let both = "the certificate of the server, its chain and its private key";
+        return Ok((read(cert, both)?, None));
+    };
+    let cert = read(cert, "the certificate of the server and its chain")?;
+    Ok((cert, Some(read(key, "the private key of the server")?)))
+}
+
+/// Returns the reason for which a certificate, also one of a CA, cannot be used. Without extensions, `openssl x509 -req` makes one of
 /// version 1.
-fn explain(reason: &CertificateError) -> String {
+pub(super) fn explain(reason: &CertificateError) -> String {
     match reason {
         CertificateError::Other(error) if error.to_string() == "UnsupportedCertVersion" => {
             "its X.509 version is not 3; issue it with extensions, as 'openssl x509 -req -extfile FILE' does"
                 .to_owned()
         }
+        CertificateError::BadEncoding => "it cannot be parsed".to_owned(),
         other => other.to_string(),
     }
 }
@@ -128,13 +138,38 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 fn warnings(certificate: &X509Certificate<'_>, now: ASN1Time) -> Vec<String> {
     let validity = certificate.validity();
     let subject = Escaped(certificate.subject().to_string().as_bytes()).to_string();
+    let mut warnings = Vec::new();
     if now > validity.not_after {
-        let since = validity.not_after;
-        vec![format!("the certificate of {subject} is expired since {since}; renew it")]
+        let since = time_text(validity.not_after);
+        warnings.push(format!("the certificate of {subject} expired on {since}; renew it"));
     } else if now < validity.not_before {
-        let from = validity.not_before;
-        vec![format!("the certificate of {subject} is not valid before {from}; check the clock")]
-    } else {
-        Vec::new()
+        let from = time_text(validity.not_before);
+        warnings.push(format!(
+            "the certificate of {subject} is not valid before {from}; check the clock"
+        ));
     }
+    if !names_a_server(certificate) {
+        warnings.push(format!(
+            "the certificate of {subject} has no DNS name and no address (subjectAltName), so clients that verify \
+             names refuse it; issue it with one"
+        ));
+    }
+    warnings
+}
+
+/// Returns whether a certificate has something that clients compare with the host: they ignore the subject (RFC 9525).
+fn names_a_server(certificate: &X509Certificate<'_>) -> bool {
+    let extension = certificate.subject_alternative_name().ok().flatten();
+    extension.is_some_and(|extension| {
+        let is_host = |name| matches!(name, &GeneralName::DNSName(_) | &GeneralName::IPAddress(_));
+        extension.value.general_names.iter().any(is_host)
+    })
+}
+
+/// Returns a time as `2027-01-31 12:00:00 UTC`.
+fn time_text(time: ASN1Time) -> String {
+    let time = time.to_datetime();
+    let (hour, minute, second) = time.to_hms();
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }

@@ -11,7 +11,7 @@ use std::{
 use common::{escape::Quoted, reason::reason};
 use rustls::pki_types::pem::{self, PemObject};
 
-use crate::config::limits;
+const MIB: u64 = 1024 * 1024;
 
 /// The content of a PEM file.
 pub(super) struct PemFile {
@@ -23,12 +23,12 @@ pub(super) struct PemFile {
 }
 
 impl PemFile {
-    /// Reads a file that holds `content`.
+    /// Reads a file that holds `content`, at most `limit` bytes.
     ///
     /// # Errors
     ///
     /// If it cannot be read.
-    pub(super) fn read(path: &Path, content: &str) -> Result<Self, String> {
+    pub(super) fn read(path: &Path, content: &str, limit: u64) -> Result<Self, String> {
         let name = Quoted(path.as_os_str().as_encoded_bytes()).to_string();
         let failed = |why: &dyn Display| {
             format!("cannot read {name}: {why}; give the path of a PEM file with {content}")
@@ -39,9 +39,9 @@ impl PemFile {
             Ok(_) => return Err(failed(&"it is not a regular file")),
             Err(error) => return Err(failed(&reason(&error))),
         }
-        let (bytes, mode) = read(path).map_err(|error| failed(&reason(&error)))?;
-        if bytes.len() as u64 > limits::CERTIFICATE_FILE {
-            return Err(failed(&"it is larger than 1 MiB"));
+        let (bytes, mode) = read(path, limit).map_err(|error| failed(&reason(&error)))?;
+        if bytes.len() as u64 > limit {
+            return Err(failed(&format!("it is larger than {} MiB", limit / MIB)));
         }
         Ok(Self { name, bytes, is_public: mode & 0o004 != 0 })
     }
@@ -92,10 +92,10 @@ impl PemFile {
     }
 }
 
-fn read(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+fn read(path: &Path, limit: u64) -> io::Result<(Vec<u8>, u32)> {
     let file = File::open(path)?;
     let mode = file.metadata()?.permissions().mode();
     let mut bytes = Vec::new();
-    file.take(limits::CERTIFICATE_FILE + 1).read_to_end(&mut bytes)?;
+    file.take(limit + 1).read_to_end(&mut bytes)?;
     Ok((bytes, mode))
 }

@@ -3,7 +3,7 @@
 use std::{iter, sync::Arc};
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    Error, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, CertificateRevocationListDer},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -11,7 +11,7 @@ use rustls::{
 };
 
 use super::{
-    certificate::Certificate,
+    certificate::{Certificate, explain},
     digest::sha256,
     file::PemFile,
     key_log::KeyLog,
@@ -19,7 +19,7 @@ use super::{
     self_signed,
     server_names::ServerNames,
 };
-use crate::config::Tls;
+use crate::config::{Tls, limits};
 
 /// The certificate of listeners without one of their own.
 #[derive(Clone, Debug)]
@@ -32,18 +32,19 @@ pub(in crate::settings) enum DefaultCertificate {
     SelfSigned,
 }
 
-/// Loads the files of a listener. Returns its configuration, and warnings about it.
+/// Loads the files of the listener with this address. Returns its configuration, and warnings about it.
 ///
 /// # Errors
 ///
 /// If a file cannot be used. The message names it.
 pub(in crate::settings) fn load(
+    address: &str,
     parameters: &TlsParameters,
     default: &DefaultCertificate,
     key_log: Option<&KeyLog>,
 ) -> Result<(Tls, Vec<String>), String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let certificates = certificates(parameters, default, &provider)?;
+    let certificates = certificates(address, parameters, default, &provider)?;
     let warnings = certificates.iter().flat_map(|certificate| certificate.warnings.clone());
     let mut warnings: Vec<String> = warnings.collect();
     if parameters.certs.is_empty() {
@@ -57,7 +58,7 @@ pub(in crate::settings) fn load(
         Version::Tls12 => &[&TLS13, &TLS12][..],
         Version::Tls13 => &[&TLS13],
     };
-    let invalid = |error: rustls::Error| format!("cannot serve TLS with these parameters: {error}");
+    let invalid = |error: Error| format!("cannot serve TLS with these parameters: {error}");
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_protocol_versions(versions).map_err(invalid)?;
     let mut config = builder
@@ -77,6 +78,7 @@ pub(in crate::settings) fn load(
 }
 
 fn certificates(
+    address: &str,
     parameters: &TlsParameters,
     default: &DefaultCertificate,
     provider: &CryptoProvider,
@@ -84,12 +86,13 @@ fn certificates(
     if parameters.certs.is_empty() {
         return match default {
             DefaultCertificate::Loaded(certificate) => Ok(vec![certificate.clone()]),
-            DefaultCertificate::SelfSigned => self_signed::certificate(provider).map(|made| vec![made]),
-            DefaultCertificate::Missing => Err(
-                "it has no certificate: add cert=FILE&key=FILE, or set 'tls-cert' and 'tls-key', or try it with \
+            DefaultCertificate::SelfSigned => {
+                self_signed::certificate(provider).map(|made| vec![made])
+            }
+            DefaultCertificate::Missing => Err(format!(
+                "{address} has no certificate: add cert=FILE&key=FILE, or set 'tls-cert' and 'tls-key', or try it with \
                  'tls-self-signed'"
-                    .to_owned(),
-            ),
+            )),
         };
     }
     let keys = parameters.keys.iter().map(|key| Some(key.as_path())).chain(iter::repeat(None));
@@ -106,15 +109,21 @@ fn client_verifier(
     let Some(path) = &parameters.client_ca else {
         return Ok(WebPkiClientVerifier::no_client_auth());
     };
-    let file = PemFile::read(path, "the CAs of the clients")?;
+    let file = PemFile::read(path, "the CAs of the clients", limits::CERTIFICATE_FILE)?;
     let mut roots = RootCertStore::empty();
     for ca in file.objects::<CertificateDer<'static>>("certificate")? {
-        roots.add(ca).map_err(|error| format!("a CA in {} is invalid: {error}", file.name))?;
+        roots.add(ca).map_err(|error| {
+            let reason = match &error {
+                Error::InvalidCertificate(reason) => explain(reason),
+                other => other.to_string(),
+            };
+            format!("a CA in {} is invalid: {reason}", file.name)
+        })?;
     }
     identity.push(file.bytes);
     let mut crls = Vec::new();
     for path in &parameters.crls {
-        let file = PemFile::read(path, "the revocation list of a CA")?;
+        let file = PemFile::read(path, "the revocation list of a CA", limits::REVOCATION_FILE)?;
         crls.extend(file.objects::<CertificateRevocationListDer<'static>>("revocation list")?);
         identity.push(file.bytes);
     }

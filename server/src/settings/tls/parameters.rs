@@ -93,10 +93,10 @@ impl TlsParameters {
         }
         if !self.keys.is_empty() && self.keys.len() != self.certs.len() {
             return Err(format!(
-                "there are {} 'key' for {} 'cert'; give one for each, in the same order, or none if the files \
+                "{} 'cert' and {} 'key': give one 'key' for each 'cert', in the same order, or none if the files \
                  of the certificates hold the keys",
-                self.keys.len(),
-                self.certs.len()
+                self.certs.len(),
+                self.keys.len()
             ));
         }
         if self.client_ca.is_none() {
@@ -125,5 +125,20 @@ fn alpn(value: &str) -> Result<Vec<String>, String> {
         Ok(names)
     } else {
         Err("expected names of protocols of at most 255 bytes, joined by commas".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_without_its_key_among_others_is_refused() {
+        let mut parameters = TlsParameters::default();
+        for (name, file) in [("cert", "a.pem"), ("cert", "b.pem"), ("key", "a.key")] {
+            parameters.set(name, file).unwrap();
+        }
+        let error = parameters.check().unwrap_err();
+        assert!(error.starts_with("2 'cert' and 1 'key': give one 'key' for each"), "{error}");
     }
 }

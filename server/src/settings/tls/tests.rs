@@ -2,15 +2,19 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use clap::{Args as _, Command};
-use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
+use rcgen::{CertificateParams, DnType, KeyPair, SanType, date_time_ymd};
 use tempfile::TempDir;
 
-use crate::settings::{Diagnostics, Flags, Settings, Sources};
+use crate::{
+    config::limits,
+    settings::{Diagnostics, Flags, Settings, Sources},
+};
 
 /// A certificate without extensions, as `openssl x509 -req` makes it by default.
 const VERSION_1: &str = "\
@@ -102,18 +106,6 @@ fn a_file_that_cannot_be_used_is_named_with_the_remedy() {
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     files.write("encrypted.key", encrypted, 0o600);
     for (parameters, message) in [
-        (
-            "",
-            "it has no certificate: add cert=FILE&key=FILE, or set 'tls-cert' and 'tls-key', or try it with 'tls-self-signed'",
-        ),
-        (
-            "cert=@none.pem",
-            "cannot read '@none.pem': no such file or directory; give the path of a PEM file with the certificate",
-        ),
-        (
-            "cert=@a.pem&key=@none.key",
-            "cannot read '@none.key': no such file or directory; give the path of a PEM file with the private key",
-        ),
         ("cert=/dev/zero", "cannot read '/dev/zero': it is not a regular file; give"),
         ("cert=@text.pem", "'@text.pem' holds no certificate in PEM format"),
         ("cert=@corrupt.pem", "'@corrupt.pem' is not a valid PEM file: "),
@@ -128,13 +120,41 @@ fn a_file_that_cannot_be_used_is_named_with_the_remedy() {
         ),
         ("cert=@invalid.pem&key=@a.key", "the certificate in '@invalid.pem' is invalid: "),
         (
-            "cert=@a.pem&key=@a.key&client-ca=@none.pem",
-            "cannot read '@none.pem': no such file or directory; give the path of a PEM file with the CAs",
+            "cert=@a.pem&key=@a.key&client-ca=@invalid.pem",
+            "a CA in '@invalid.pem' is invalid: it cannot be parsed",
         ),
-        ("cert=@a.pem&key=@a.key&client-ca=@invalid.pem", "a CA in '@invalid.pem' is invalid: "),
         (
             "cert=@a.pem&key=@a.key&client-ca=@a.pem&crl=@a.pem",
             "'@a.pem' holds no revocation list in PEM format",
+        ),
+    ] {
+        files.assert_refused(parameters, message);
+    }
+}
+
+#[test]
+fn a_missing_file_is_named_with_the_content_that_it_needs() {
+    let files = Files::new();
+    for (parameters, message) in [
+        (
+            "",
+            "tls://127.0.0.1:0 has no certificate: add cert=FILE&key=FILE, or set 'tls-cert' and 'tls-key', or try it with 'tls-self-signed'",
+        ),
+        (
+            "cert=@none.pem",
+            "cannot read '@none.pem': no such file or directory; give the path of a PEM file with the certificate of the server, its chain and its private key",
+        ),
+        (
+            "cert=@none.pem&key=@a.key",
+            "cannot read '@none.pem': no such file or directory; give the path of a PEM file with the certificate of the server and its chain",
+        ),
+        (
+            "cert=@a.pem&key=@none.key",
+            "cannot read '@none.key': no such file or directory; give the path of a PEM file with the private key",
+        ),
+        (
+            "cert=@a.pem&key=@a.key&client-ca=@none.pem",
+            "cannot read '@none.pem': no such file or directory; give the path of a PEM file with the CAs",
         ),
     ] {
         files.assert_refused(parameters, message);
@@ -181,19 +201,30 @@ fn a_certificate_that_clients_will_not_accept_is_reported_and_served() {
     let files = Files::new();
     files.issue("old", |params| params.not_after = date_time_ymd(2020, 1, 1));
     files.issue("new", |params| params.not_before = date_time_ymd(4000, 1, 1));
+    files.issue("nameless", |params| params.subject_alt_names.clear());
+    let uri = SanType::URI("spiffe://example.org/web".try_into().unwrap());
+    files.issue("uri", |params| params.subject_alt_names = vec![uri]);
+    let address = SanType::IpAddress(Ipv4Addr::LOCALHOST.into());
+    files.issue("address", |params| params.subject_alt_names = vec![address]);
     let key = files.read("a.key");
     files.write("public.key", &key, 0o644);
     let load = |parameters| warnings(&files.load(parameters).unwrap());
     assert_eq!(load("cert=@a.pem&key=@a.key"), [""; 0]);
+    assert_eq!(load("cert=@address.pem&key=@address.key"), [""; 0]);
     for (parameters, message) in [
         (
             "cert=@old.pem&key=@old.key",
-            "'@old.pem': the certificate of CN=old is expired since Jan  1 00:00:00 2020",
+            "'@old.pem': the certificate of CN=old expired on 2020-01-01 00:00:00 UTC; renew it",
         ),
         (
             "cert=@new.pem&key=@new.key",
-            "'@new.pem': the certificate of CN=new is not valid before Jan  1 00:00:00 4000",
+            "'@new.pem': the certificate of CN=new is not valid before 4000-01-01 00:00:00 UTC; check",
         ),
+        (
+            "cert=@nameless.pem&key=@nameless.key",
+            "'@nameless.pem': the certificate of CN=nameless has no DNS name and no address (subjectAltName), so",
+        ),
+        ("cert=@uri.pem&key=@uri.key", "'@uri.pem': the certificate of CN=uri has no DNS name"),
         (
             "cert=@a.pem&key=@public.key",
             "'@public.key': every user can read the private key; run chmod o-r",
@@ -208,12 +239,29 @@ fn a_certificate_that_clients_will_not_accept_is_reported_and_served() {
     }
 }
 
+/// A list of revoked certificates grows with the CA, unlike a certificate.
+#[test]
+fn a_revocation_list_may_be_larger_than_a_certificate() {
+    let files = Files::new();
+    let large = " ".repeat(2 * 1024 * 1024);
+    files.write("large.pem", &large, 0o600);
+    let list = "'@large.pem' holds no revocation list in PEM format";
+    files.assert_refused("cert=@a.pem&key=@a.key&client-ca=@a.pem&crl=@large.pem", list);
+    let certificate = "cannot read '@large.pem': it is larger than 1 MiB; give";
+    files.assert_refused("cert=@large.pem", certificate);
+    let file = fs::File::create(files.0.path().join("huge.pem")).unwrap();
+    file.set_len(limits::REVOCATION_FILE + 1).unwrap();
+    let list = "cannot read '@huge.pem': it is larger than 32 MiB; give";
+    files.assert_refused("cert=@a.pem&key=@a.key&client-ca=@a.pem&crl=@huge.pem", list);
+}
+
 #[test]
 fn a_certificate_and_its_key_may_be_in_one_file() {
     let files = Files::new();
     let both = [files.read("a.key"), files.read("a.pem")].concat();
     files.write("both.pem", &both, 0o600);
     assert!(files.load("cert=@both.pem").is_ok());
+    assert!(files.load("cert=@both.pem&key=@both.pem").is_ok());
     let path = files.0.path().join("both.pem");
     let settings = load(&["--listen", "tls://h", "--tls-cert", path.to_str().unwrap()]).unwrap();
     assert!(settings.resolve().0.listeners[0].options.tls.is_some());
@@ -242,7 +290,7 @@ fn the_certificate_of_the_settings_is_for_listeners_without_their_own() {
         config.listeners.iter().map(|listener| listener.options.tls.as_ref()).collect();
     assert!(tls[0].is_some() && tls[0] == tls[2] && tls[0] != tls[1] && tls[3].is_none());
     let warnings = warnings(&settings);
-    let warning = format!("--tls-cert: {}: the certificate of CN=old is expired", shown(&cert));
+    let warning = format!("--tls-cert: {}: the certificate of CN=old expired on", shown(&cert));
     assert!(warnings.len() == 1 && warnings[0].starts_with(&warning), "once: {warnings:?}");
 }
 
