@@ -31,8 +31,8 @@ fn explain_alert(alert: AlertDescription, is_handshaking: bool) -> String {
         A::BadCertificate | A::CertificateUnknown | A::UnsupportedCertificate => {
             "it does not accept the server's certificate"
         }
-        A::CertificateExpired => "the server's certificate is expired for it",
-        A::CertificateRevoked => "the server's certificate is revoked for it",
+        A::CertificateExpired => "it rejects the server's certificate as expired",
+        A::CertificateRevoked => "it rejects the server's certificate as revoked",
         A::ProtocolVersion if is_handshaking => "it accepts none of the server's versions of TLS",
         A::HandshakeFailure if is_handshaking => "it found no common parameters",
         A::UserCanceled if is_handshaking => "it cancelled the handshake",
@@ -111,6 +111,17 @@ mod tests {
         assert_eq!(name(AlertDescription::BadRecordMac), "bad_record_mac");
         assert_eq!(name(AlertDescription::ProtocolVersion), "protocol_version");
         assert_eq!(name(AlertDescription::Unknown(200)), "200");
+    }
+
+    #[test]
+    fn a_client_that_rejects_the_servers_certificate_is_the_subject() {
+        for (alert, expected) in [
+            (AlertDescription::CertificateExpired, "as expired (alert certificate_expired)"),
+            (AlertDescription::CertificateRevoked, "as revoked (alert certificate_revoked)"),
+        ] {
+            let text = explain(&Error::AlertReceived(alert), true);
+            assert_eq!(text, format!("it rejects the server's certificate {expected}"));
+        }
     }
 
     #[test]
