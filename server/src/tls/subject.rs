@@ -42,7 +42,9 @@ fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
     };
     for (at, character) in value.char_indices() {
         let is_special = matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=');
-        if is_special || (at == 0 && matches!(character, '#' | ' ')) {
+        let is_first = at == 0 && matches!(character, '#' | ' ');
+        let is_last_space = at + 1 == value.len() && character == ' ';
+        if is_special || is_first || is_last_space {
             text.push('\\');
         }
         text.push(character);
@@ -86,6 +88,12 @@ mod tests {
             (DnType::OrganizationName, DnValue::BmpString("O".try_into().unwrap())),
         ];
         assert_eq!(subject_of(&name, &[]), r"CN=\#bob, O=#004f");
+        for (value, expected) in
+            [("alice ", r"CN=alice\ "), (" a b  ", r"CN=\ a b \ "), (" ", r"CN=\ ")]
+        {
+            let name = [(DnType::CommonName, DnValue::from(value))];
+            assert_eq!(subject_of(&name, &[]), expected);
+        }
     }
 
     #[test]
