@@ -1,5 +1,7 @@
 //! The subcommands, which run instead of the server.
 
+#[cfg(feature = "tls")]
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
@@ -44,8 +46,19 @@ pub(crate) fn log_self_signed(settings: &Settings, server: &Server) {
         if let Some(sha256) = settings.self_signed_fingerprint(tls) {
             log::info!(event = "self-signed", address, sha256;
                 "{address} has a self-signed certificate, made for this run. Connect with: \
-                 echo-client {address} --tls-pin {sha256}");
+                 echo-client {} --tls-pin {sha256}", shell_word(&address));
         }
+    }
+}
+
+/// Returns a word of a command line, in quotes if a shell would change it: `?` and `[` are wildcards.
+#[cfg(feature = "tls")]
+fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%".contains(&byte);
+    if word.bytes().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''")).into()
     }
 }
 
@@ -78,5 +91,23 @@ fn print(text: &[u8]) -> anyhow::Result<u8> {
         // The reader has closed the pipe after it read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status::SUCCESS),
         written => written.context("cannot write to standard output").map(|()| status::SUCCESS),
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tests {
+    use super::shell_word;
+
+    #[test]
+    fn an_address_that_a_shell_would_change_is_in_quotes() {
+        for (address, word) in [
+            ("tls://127.0.0.1:7443", "tls://127.0.0.1:7443"),
+            ("tls://[::1]:7443", "'tls://[::1]:7443'"),
+            ("unix:///run/echo.sock?tls=on", "'unix:///run/echo.sock?tls=on'"),
+            ("unix:///a'b?tls=on", r"'unix:///a'\''b?tls=on'"),
+        ] {
+            assert_eq!(shell_word(address), word);
+        }
     }
 }
