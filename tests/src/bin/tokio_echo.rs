@@ -72,10 +72,12 @@ fn main() -> anyhow::Result<()> {
 fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
     let key = PrivateKeyDer::from_pem_file(key)?;
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
+    // As the other servers of the benchmark have; by default rustls keeps a cache of sessions instead.
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
