@@ -1,6 +1,6 @@
 //! Tests of the client over `tls://`: every mode, every way to trust a server, and the words for every failure.
 
-use std::io::Write as _;
+use std::{fs, io::Write as _, path::Path};
 
 use tests::{
     net::{Certificate, TestCa, TlsFault, TlsServer, TlsServerConfig, mock_server},
@@ -305,9 +305,16 @@ fn files_that_cannot_be_used_are_named() {
     let (one, other) = (ca.localhost(), ca.localhost());
     let [_, certificate, _, key] = one.client_args();
     let [.., other_key] = other.client_args();
+    let invalid = Path::new(certificate).with_file_name("invalid.pem");
+    let text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    fs::write(&invalid, text).expect("the directory is writable");
     for (args, text) in [
         (&["--tls-ca", "missing.pem"][..], "Could not use missing.pem: no such file"),
         (&["--tls-ca", key], "it has no certificate in PEM form"),
+        (
+            &["--tls-ca", invalid.to_str().unwrap()],
+            "invalid.pem: it holds an invalid CA: it cannot be parsed",
+        ),
         (
             &["--tls-cert", certificate, "--tls-key", certificate],
             "it has no private key in PEM form",

@@ -14,7 +14,7 @@ use common::{
     reason::reason,
 };
 use rustls::{
-    ClientConfig, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, RootCertStore, SignatureScheme,
     client::{ResolvesClientCert, Resumption, WebPkiServerVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
@@ -191,10 +191,23 @@ fn system_cas() -> Result<RootCertStore, Unusable> {
 fn cas(file: &Path, certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, Unusable> {
     let mut cas = RootCertStore::empty();
     for certificate in certificates {
-        cas.add(certificate.clone())
-            .map_err(|error| unusable(file, format!("it is no usable CA: {error}")))?;
+        cas.add(certificate.clone()).map_err(|error| unusable(file, invalid_ca(&error)))?;
     }
     Ok(cas)
+}
+
+/// Returns the reason for which a CA cannot be used. The text of rustls is about a peer.
+fn invalid_ca(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(reason) if is_old_version(reason) => {
+            "it holds a CA whose X.509 version is not 3".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::BadEncoding) => {
+            "it holds an invalid CA: it cannot be parsed".to_owned()
+        }
+        rustls::Error::InvalidCertificate(reason) => format!("it holds an invalid CA: {reason}"),
+        other => format!("it holds an invalid CA: {other}"),
+    }
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
