@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use common::escape::Escaped;
 use rustls::{
+    CertificateError,
     crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
     pki_types::{CertificateDer, UnixTime},
 };
@@ -52,6 +53,11 @@ impl Certificate {
     pub(super) fn is_self_signed(&self) -> bool {
         self.subject == self.issuer
     }
+}
+
+/// Returns whether a certificate is refused because its X.509 version is not 3.
+pub(super) fn is_old_version(reason: &CertificateError) -> bool {
+    matches!(reason, CertificateError::Other(error) if error.to_string() == "UnsupportedCertVersion")
 }
 
 /// Returns the SHA-256 of a certificate.

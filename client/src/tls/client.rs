@@ -23,8 +23,8 @@ use rustls::{
 };
 
 use super::{
+    certificate::is_old_version,
     error::Unusable,
-    explain::is_old_version,
     options::{TlsOptions, TrustOption},
     trust::{Rule, Trust},
 };

@@ -7,7 +7,7 @@ use rustls::{
 };
 
 use super::{
-    certificate::{Certificate, distance, seconds, time_text},
+    certificate::{Certificate, distance, is_old_version, seconds, time_text},
     client::Client,
     error::Error,
 };
@@ -95,11 +95,6 @@ fn certificate(reason: &Refusal, client: &Client) -> Error {
         reason if is_old_version(reason) => Error::OldVersion,
         reason => Error::Certificate(reason.to_string()),
     }
-}
-
-/// Returns whether a certificate is refused because its X.509 version is not 3.
-pub(super) fn is_old_version(reason: &Refusal) -> bool {
-    matches!(reason, Refusal::Other(error) if error.to_string() == "UnsupportedCertVersion")
 }
 
 fn expired(not_after: i64, now: i64) -> Error {
