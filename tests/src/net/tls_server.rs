@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     thread,
 };
@@ -22,7 +22,7 @@ use crate::wait::DEADLINE;
 pub enum TlsFault {
     /// Nothing.
     None,
-    /// It closes without a `close_notify` after its first echo.
+    /// It ends its stream without a `close_notify` after its first echo.
     Truncates,
     /// It closes cleanly after its first echo.
     Closes,
@@ -127,7 +127,11 @@ fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>, fault: TlsFault) 
         stream.write_all(&buffer[..count])?;
         match fault {
             TlsFault::None | TlsFault::Lies => {}
-            TlsFault::Truncates => return Ok(()),
+            TlsFault::Truncates => {
+                // A close with unread bytes of the client would be a reset, and no end of the stream.
+                stream.sock.shutdown(Shutdown::Write)?;
+                return io::copy(&mut stream.sock, &mut io::sink()).map(|_| ());
+            }
             TlsFault::Closes => break,
             TlsFault::Speaks => stream.write_all(b"!")?,
         }
