@@ -6,7 +6,7 @@ use rustls::{
     Error, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, CertificateRevocationListDer},
-    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
 
@@ -121,11 +121,12 @@ fn client_verifier(
         })?;
     }
     identity.push(file.bytes);
-    let mut crls = Vec::new();
+    let (mut crls, mut names) = (Vec::new(), Vec::new());
     for path in &parameters.crls {
         let file = PemFile::read(path, "the revocation list of a CA", limits::REVOCATION_FILE)?;
         crls.extend(file.objects::<CertificateRevocationListDer<'static>>("revocation list")?);
         identity.push(file.bytes);
+        names.push(file.name);
     }
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
@@ -136,5 +137,10 @@ fn client_verifier(
         Some(ClientCert::Optional) => builder.allow_unauthenticated(),
         Some(ClientCert::Required) | None => builder,
     };
-    builder.build().map_err(|error| format!("cannot verify clients with {}: {error}", file.name))
+    builder.build().map_err(|error| match error {
+        VerifierBuilderError::InvalidCrl(reason) => {
+            format!("a revocation list in {} is invalid: {reason:?}", names.join(" or "))
+        }
+        other => format!("cannot verify clients with {}: {other}", file.name),
+    })
 }

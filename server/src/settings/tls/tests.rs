@@ -256,6 +256,15 @@ fn a_revocation_list_may_be_larger_than_a_certificate() {
 }
 
 #[test]
+fn an_invalid_revocation_list_is_named_and_not_the_ca() {
+    let files = Files::new();
+    let invalid = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+    files.write("invalid.crl", invalid, 0o600);
+    let message = "a revocation list in '@invalid.crl' is invalid: ";
+    files.assert_refused("cert=@a.pem&key=@a.key&client-ca=@a.pem&crl=@invalid.crl", message);
+}
+
+#[test]
 fn a_certificate_and_its_key_may_be_in_one_file() {
     let files = Files::new();
     let both = [files.read("a.key"), files.read("a.pem")].concat();
