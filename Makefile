@@ -20,6 +20,15 @@ run-server: ## Run the server; ARGS="--port 7000" passes arguments
 run-client: ## Run the interactive client; ARGS="--port 7000" passes arguments
 	@$(CARGO) run --release --bin echo-client -- $(ARGS)
 
+# Port of the page in `make run-gui`.
+PORT ?= 8080
+
+.PHONY: run-gui
+run-gui: ## Run the server with its page for a browser; PORT=8080 ARGS=
+	@$(CARGO) build --release --bin echo-server
+	@echo "Open http://127.0.0.1:$(PORT)/ in a browser"
+	@$(PROGRAMS)/echo-server --listen http://127.0.0.1:$(PORT) $(ARGS)
+
 .PHONY: load-test
 load-test: ## Load a server with client processes; PROCESSES=50 CONNECTIONS=20 DURATION=10s ARGS=
 	@$(CARGO) build --release --bin echo-server --bin echo-client
@@ -40,6 +49,7 @@ check: ## Check format, lints, documentation and tests, as the CI does
 	$(CARGO) check --package server --no-default-features --lib --locked
 	$(CARGO) check --package server --no-default-features --features cli --locked
 	$(CARGO) check --package server --no-default-features --features tls --lib --locked
+	$(CARGO) check --package server --no-default-features --features http --lib --locked
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(MAKE) --no-print-directory test

@@ -93,6 +93,7 @@ enum State {
 
 impl ExitMatcher {
     /// Consumes bytes of the current line. They must not contain `\n`.
+    #[inline]
     pub fn feed(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if self.0 == State::Other {

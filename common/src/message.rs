@@ -31,6 +31,8 @@ enum Kind {
     Reads,
     /// A message is a frame, or the part of it in this read; `left` bytes of the current payload are missing.
     Frames { left: u32 },
+    /// A message is a frame of a WebSocket server, or the part of it in this read.
+    WebSocket { left: u32 },
 }
 
 /// Message, or the part of it in one read.
@@ -53,6 +55,18 @@ impl Splitter {
         })
     }
 
+    /// Creates the splitter of a WebSocket: of data frames without a mask (RFC 6455, section 5.2), shorter than 4 GiB.
+    ///
+    /// ```
+    /// use common::message::Splitter;
+    /// let message = Splitter::websocket().next(b"\x81\x05hello").unwrap();
+    /// assert_eq!((message.text, message.len), (&b"hello"[..], 7));
+    /// ```
+    #[must_use]
+    pub fn websocket() -> Self {
+        Self(Kind::WebSocket { left: 0 })
+    }
+
     /// Returns the first message in `bytes`, or `None` if `bytes` is empty.
     pub fn next<'a>(&mut self, bytes: &'a [u8]) -> Option<Message<'a>> {
         if bytes.is_empty() {
@@ -64,25 +78,41 @@ impl Splitter {
                 Message { text: without_newline(&bytes[..len]), len }
             }
             Kind::Reads => Message { text: without_newline(bytes), len: bytes.len() },
-            Kind::Frames { left } => frame(left, bytes),
+            Kind::Frames { left } => {
+                frame(left, bytes, payload_len(bytes).map(|len| (PREFIX_LEN, len)))
+            }
+            Kind::WebSocket { left } => frame(left, bytes, websocket_header(bytes)),
         })
     }
 }
 
-fn frame<'a>(left: &mut u32, bytes: &'a [u8]) -> Message<'a> {
+/// Returns the message in the first frame, or in the rest of one. `header` is what the bytes would be at the beginning of a
+/// frame: the lengths of its header and its payload.
+fn frame<'a>(left: &mut u32, bytes: &'a [u8], header: Option<(usize, u32)>) -> Message<'a> {
     let text = if *left > 0 {
         bytes
-    } else if let Some(payload) = payload_len(bytes) {
+    } else if let Some((len, payload)) = header {
         *left = payload;
-        &bytes[PREFIX_LEN..]
+        &bytes[len..]
     } else {
-        // The stream ended inside a prefix. The bytes are no frame, but the log shows them.
+        // The stream ended inside a header. The bytes are no frame, but the log shows them.
         return Message { text: bytes, len: bytes.len() };
     };
     let prefix = bytes.len() - text.len();
     let here = text.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
     *left -= u32::try_from(here).expect("at most `left`, a u32");
     Message { text: &text[..here], len: prefix + here }
+}
+
+/// Returns the lengths of the header and the payload of a server's frame.
+fn websocket_header(bytes: &[u8]) -> Option<(usize, u32)> {
+    let (_, rest) = bytes.split_first()?;
+    let (&short, rest) = rest.split_first()?;
+    Some(match short {
+        126 => (4, u16::from_be_bytes(*rest.first_chunk()?).into()),
+        127 => (10, u32::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?),
+        short => (2, u32::from(short)),
+    })
 }
 
 /// Returns a message without the newline (`\n` or `\r\n`) at its end.

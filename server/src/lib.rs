@@ -42,6 +42,8 @@
 mod admission;
 mod config;
 mod connection;
+#[cfg(feature = "http")]
+mod http;
 mod layer;
 mod listener;
 pub mod logging;
@@ -55,11 +57,15 @@ mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
 mod udp;
+#[cfg(feature = "http")]
+mod websocket;
 mod worker;
 
 #[cfg(feature = "tls")]
 pub use rustls;
 
+#[cfg(feature = "http")]
+pub use self::config::Http;
 #[cfg(feature = "tls")]
 pub use self::config::Tls;
 pub use self::{

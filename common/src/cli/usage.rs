@@ -266,8 +266,8 @@ mod tests {
             ),
             (
                 &["x", "localhost"],
-                "invalid value 'localhost' for '[URL]': expected tcp://HOST:PORT, tls://HOST:PORT, \
-                 udp://HOST:PORT, unix:///PATH or unix:@NAME; in a URL, an IPv6 HOST is in brackets, as in [::1] or [fe80::1%eth0]",
+                "invalid value 'localhost' for '[URL]': it is not a URL of a known scheme; in a URL, an IPv6 HOST is in \
+                 brackets, as in [::1] or [fe80::1%eth0]",
             ),
             (&["x", "tcp://localhost", "tcp://b"], "unexpected argument 'tcp://b' found"),
             (

@@ -12,5 +12,5 @@ mod url;
 pub use self::{
     endpoint::{Endpoint, HostPort, SOCKET_PATH},
     host::{HostError, parse_host, split_zone},
-    url::{URL_FORMS, Url, UrlError},
+    url::{HOST_FORM, Scheme, Url, UrlError},
 };

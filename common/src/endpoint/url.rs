@@ -38,21 +38,86 @@ use crate::{escape::Escaped, protocol::DEFAULT_PORT};
 pub struct Url {
     /// Address.
     pub endpoint: Endpoint,
-    /// The scheme is `tls`: TCP with TLS.
-    pub is_tls: bool,
+    /// What connections to it speak.
+    pub scheme: Scheme,
+    /// Path and query of a WebSocket, as a request has them. Otherwise empty.
+    pub target: String,
     /// Names and values of the query, in their order. A name without `=` has an empty value.
     pub query: Vec<(String, String)>,
 }
 
-/// The forms of a URL, for messages.
-pub const URL_FORMS: &str = "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME; in a \
-     URL, an IPv6 HOST is in brackets, as in [::1] or [fe80::1%eth0]";
+/// The scheme of a URL, which chooses the protocols of its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `tcp`
+    Tcp,
+    /// `tls`: TCP with TLS.
+    Tls,
+    /// `udp`
+    Udp,
+    /// `unix`
+    Unix,
+    /// `http`, of a listener: HTTP, and WebSocket by upgrade.
+    Http,
+    /// `https`: the same with TLS.
+    Https,
+    /// `ws`, of a client: WebSocket.
+    Ws,
+    /// `wss`: the same with TLS.
+    Wss,
+}
+
+impl Scheme {
+    /// Returns whether connections have TLS.
+    #[must_use]
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Https | Self::Wss)
+    }
+
+    /// Returns whether a listener speaks HTTP.
+    #[must_use]
+    pub fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
+
+    /// Returns whether a client speaks WebSocket.
+    #[must_use]
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
+    fn parse(scheme: &str) -> Option<Self> {
+        Some(match scheme {
+            "tcp" => Self::Tcp,
+            "tls" => Self::Tls,
+            "udp" => Self::Udp,
+            "unix" => Self::Unix,
+            "http" => Self::Http,
+            "https" => Self::Https,
+            "ws" => Self::Ws,
+            "wss" => Self::Wss,
+            _ => return None,
+        })
+    }
+
+    /// Returns the port of a URL without one (RFC 9110, section 4.2, and RFC 6455, section 3).
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http | Self::Ws => 80,
+            Self::Https | Self::Wss => 443,
+            Self::Tcp | Self::Tls | Self::Udp | Self::Unix => DEFAULT_PORT,
+        }
+    }
+}
+
+/// How a host is written in a URL, for messages.
+pub const HOST_FORM: &str = "in a URL, an IPv6 HOST is in brackets, as in [::1] or [fe80::1%eth0]";
 
 /// Error in a URL, with a message for its author.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UrlError {
     /// The text is no URL, or its scheme is unknown.
-    #[error("expected {URL_FORMS}")]
+    #[error("it is not a URL of a known scheme; {HOST_FORM}")]
     Form,
     /// `tcp://:7`
     #[error(
@@ -112,20 +177,26 @@ impl FromStr for Url {
         let (typed, zone) = take_zone(typed);
         let uri = Uri::parse(&*typed).map_err(|_| syntax_error(&typed))?;
         let scheme = uri.scheme().as_str().to_ascii_lowercase();
-        let endpoint = match &scheme[..] {
-            "tcp" | "tls" => Endpoint::Tcp(host_port(uri.authority(), uri.path(), zone)?),
-            "udp" => Endpoint::Udp(host_port(uri.authority(), uri.path(), zone)?),
-            "unix" => unix(uri.authority(), uri.path())?,
-            _ => return Err(UrlError::Form),
+        let scheme = Scheme::parse(&scheme).ok_or(UrlError::Form)?;
+        let endpoint = match scheme {
+            Scheme::Unix => unix(uri.authority(), uri.path())?,
+            Scheme::Udp => Endpoint::Udp(host_port(uri.authority(), scheme, zone)?),
+            _ => Endpoint::Tcp(host_port(uri.authority(), scheme, zone)?),
         };
         if uri.fragment().is_some() {
             return Err(UrlError::Form);
         }
-        Ok(Self {
-            endpoint,
-            is_tls: scheme == "tls",
-            query: uri.query().map_or(Ok(Vec::new()), parameters)?,
-        })
+        let mut url = Self { endpoint, scheme, target: String::new(), query: Vec::new() };
+        if scheme.is_websocket() {
+            url.target = target(uri.path(), uri.query());
+            return Ok(url);
+        }
+        let has_path = scheme != Scheme::Unix && !matches!(uri.path().as_str(), "" | "/");
+        if has_path {
+            return Err(UrlError::Path(uri.path().as_str().to_owned()));
+        }
+        url.query = uri.query().map_or(Ok(Vec::new()), parameters)?;
+        Ok(url)
     }
 }
 
@@ -171,7 +242,7 @@ fn take_zone(typed: &str) -> (Cow<'_, str>, Option<String>) {
 
 fn host_port(
     authority: Option<Authority<'_>>,
-    path: &EStr<Path>,
+    scheme: Scheme,
     zone: Option<String>,
 ) -> Result<HostPort, UrlError> {
     let authority = authority.filter(|at| !at.has_userinfo()).ok_or(UrlError::Form)?;
@@ -187,13 +258,16 @@ fn host_port(
         error => UrlError::Host(host, error),
     })?;
     let port = match authority.port().map(EStr::as_str) {
-        None | Some("") => DEFAULT_PORT,
+        None | Some("") => scheme.default_port(),
         Some(port) => port.parse().map_err(|_| UrlError::Port(port.to_owned()))?,
     };
-    match path.as_str() {
-        "" | "/" => Ok(HostPort { host, port }),
-        more => Err(UrlError::Path(more.to_owned())),
-    }
+    Ok(HostPort { host, port })
+}
+
+/// Returns the target of a request (RFC 6455, section 3).
+fn target(path: &EStr<Path>, query: Option<&EStr<Query>>) -> String {
+    let path = if path.is_empty() { "/" } else { path.as_str() };
+    query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
 fn unix(authority: Option<Authority<'_>>, path: &EStr<Path>) -> Result<Endpoint, UrlError> {
@@ -293,7 +367,8 @@ mod tests {
             ("", UrlError::Form),
             ("localhost:7", UrlError::Form),
             ("127.0.0.1:7", UrlError::Form),
-            ("http://localhost", UrlError::Form),
+            ("ftp://localhost", UrlError::Form),
+            ("http://localhost/echo", UrlError::Path("/echo".to_owned())),
             ("tcp:localhost:7", UrlError::Form),
             ("tcp://me@localhost", UrlError::Form),
             ("tcp://localhost#x", UrlError::Form),
@@ -363,12 +438,31 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_adds_tls_to_an_address() {
-        for (typed, is_tls) in
-            [("tls://[::1]:7", true), ("TLS://[::1]:7", true), ("tcp://[::1]:7", false)]
-        {
+    fn a_scheme_adds_protocols_to_an_address() {
+        for (typed, port, scheme) in [
+            ("tls://[::1]:7", 7, Scheme::Tls),
+            ("TLS://[::1]", DEFAULT_PORT, Scheme::Tls),
+            ("tcp://[::1]:7", 7, Scheme::Tcp),
+            ("http://[::1]", 80, Scheme::Http),
+            ("https://[::1]/", 443, Scheme::Https),
+            ("ws://[::1]", 80, Scheme::Ws),
+            ("wss://[::1]:7", 7, Scheme::Wss),
+        ] {
             let url: Url = typed.parse().unwrap();
-            assert_eq!((url.endpoint, url.is_tls), (Endpoint::Tcp(at("::1", 7)), is_tls));
+            assert_eq!((url.endpoint, url.scheme), (Endpoint::Tcp(at("::1", port)), scheme));
+        }
+    }
+
+    #[test]
+    fn a_websocket_has_a_target() {
+        for (typed, target) in [
+            ("ws://h", "/"),
+            ("ws://h/", "/"),
+            ("wss://h:7/a%20b/?c=d&e", "/a%20b/?c=d&e"),
+            ("ws://h?a", "/?a"),
+        ] {
+            let url: Url = typed.parse().unwrap();
+            assert_eq!((&url.target[..], url.query.len()), (target, 0), "{typed}");
         }
     }
 

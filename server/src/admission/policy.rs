@@ -26,6 +26,8 @@ pub(crate) struct ConnectionPolicy {
     pub(crate) options: CachePadded<ListenerOptions>,
     /// Creates the layer of each connection. `None`: they are plain.
     layer: Option<Arc<dyn NewLayer>>,
+    /// The listener, as it is configured.
+    pub(crate) name: String,
     /// Open connections of the listener; the same counter after a change of the options.
     pub(crate) open: Arc<CachePadded<AtomicUsize>>,
     /// The acceptor could not register the listener.
@@ -44,6 +46,7 @@ impl ConnectionPolicy {
         Self {
             options: CachePadded::new(listener.options.clone()),
             layer,
+            name: listener.options.address(&listener.endpoint),
             open: Arc::default(),
             has_failed: AtomicBool::new(false),
         }

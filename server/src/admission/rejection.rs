@@ -7,6 +7,8 @@ use common::{
     protocol::{FULL, Protocol},
 };
 
+use crate::config::ListenerOptions;
+
 /// The limit that refuses a connection, with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LimitReached {
@@ -23,9 +25,14 @@ pub(crate) enum LimitReached {
 }
 
 /// Returns the bytes that a refused client receives before its connection is closed.
-pub(crate) fn rejection_reply(protocol: Protocol, limit: LimitReached) -> Vec<u8> {
+pub(crate) fn rejection_reply(options: &ListenerOptions, limit: LimitReached) -> Vec<u8> {
     let line = format!("{FULL}: it serves {limit} at most. Try again later.\r\n");
-    match protocol {
+    if options.is_http() {
+        let head = "HTTP/1.1 503 Service Unavailable\r\nServer: echo-server\r\nConnection: close\r\n\
+                    Content-Type: text/plain; charset=utf-8\r\nContent-Length: ";
+        return format!("{head}{}\r\n\r\n{line}", line.len()).into_bytes();
+    }
+    match options.protocol {
         Protocol::Text | Protocol::Raw => line.into_bytes(),
         Protocol::Length => frame::encode(line.trim_end().as_bytes()).unwrap_or_default(),
     }
@@ -55,9 +62,13 @@ mod tests {
         let line =
             "Server is full: it serves 1 connection from one address at most. Try again later.";
         let limit = LimitReached::Source(1);
-        assert_eq!(rejection_reply(Protocol::Text, limit), format!("{line}\r\n").into_bytes());
+        let with = |protocol| ListenerOptions { protocol, ..ListenerOptions::default() };
         assert_eq!(
-            rejection_reply(Protocol::Length, limit),
+            rejection_reply(&with(Protocol::Text), limit),
+            format!("{line}\r\n").into_bytes()
+        );
+        assert_eq!(
+            rejection_reply(&with(Protocol::Length), limit),
             frame::encode(line.as_bytes()).unwrap()
         );
         assert_eq!(LimitReached::Listener(2).to_string(), "2 connections on this listener");

@@ -46,7 +46,8 @@ pub(crate) fn log_self_signed(settings: &Settings, server: &Server) {
         if let Some(sha256) = settings.self_signed_fingerprint(tls) {
             log::info!(event = "self-signed", address, sha256;
                 "{address} has a self-signed certificate, made for this run. Connect with: \
-                 echo-client {} --tls-pin {sha256}", shell_word(&address));
+                 echo-client {} --tls-pin {sha256}",
+                shell_word(&address.replacen("https://", "wss://", 1)));
         }
     }
 }

@@ -185,6 +185,34 @@ pub const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 /// signature for it, so the time is for retransmissions.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Maximum length of the head of an HTTP request, in bytes, with its request line: what common servers accept.
+pub const HTTP_HEAD: usize = 16 * 1024;
+
+/// Maximum length of the target of an HTTP request, in bytes: the least that RFC 9112, section 3, recommends.
+pub const HTTP_TARGET: usize = 8000;
+
+/// Maximum number of headers of an HTTP request, and of its trailers.
+pub const HTTP_HEADERS: usize = 100;
+
+/// Default limit on the time from the first byte of an HTTP request until its head is complete.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum time for which an HTTP connection waits for its next request, or for more of a body. Proxies keep theirs for a
+/// minute.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Default limit on a WebSocket message, in bytes. It costs no memory: its parts are echoed as they arrive.
+pub const MESSAGE: u64 = 1024 * 1024 * 1024;
+
+/// Maximum of that limit: the parts of a longer frame could not be counted in the log.
+pub const MESSAGE_MAX: u64 = u32::MAX as u64;
+
+/// Default interval of pings to a silent WebSocket client. Proxies close a connection that was silent for a minute.
+pub const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Maximum time for which a WebSocket connection waits for the close of its peer.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Maximum bytes that the log shows of input that is not a PROXY header: the longest line of version 1.
 pub const PROXY_SHOWN: usize = 107;
 

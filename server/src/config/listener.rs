@@ -1,5 +1,7 @@
 //! The configuration of one listener.
 
+#[cfg(feature = "http")]
+use std::sync::Arc;
 use std::{num::NonZeroU32, time::Duration};
 
 use common::{
@@ -7,6 +9,8 @@ use common::{
     protocol::Protocol,
 };
 
+#[cfg(feature = "http")]
+use super::http::Http;
 use super::limits;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
@@ -58,6 +62,9 @@ pub struct ListenerOptions {
     /// Limit on the time from the accept until the TLS handshake is complete, including a PROXY header before it. Without
     /// it the idle timeout applies. Default: 10 s.
     pub handshake_timeout: Option<Duration>,
+    /// HTTP and WebSocket in place of [`protocol`](Self::protocol). Default: none.
+    #[cfg(feature = "http")]
+    pub http: Option<Arc<Http>>,
     /// Limit on the datagrams per second that are answered to one source over UDP: an IPv4 address, or an
     /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited. The highest limit is 10,000,000.
     pub rate: Option<NonZeroU32>,
@@ -92,6 +99,47 @@ impl Listener {
     }
 }
 
+impl ListenerOptions {
+    /// Returns an address of this listener as the log names it: for plain TCP without the scheme.
+    pub(crate) fn address(&self, endpoint: &Endpoint) -> String {
+        let layers = (self.is_tls(), self.is_http());
+        if let Endpoint::Tcp(at) = endpoint {
+            let scheme = match layers {
+                (false, false) => "",
+                (true, false) => "tls://",
+                (false, true) => "http://",
+                (true, true) => "https://",
+            };
+            return format!("{scheme}{at}");
+        }
+        let parameters = match layers {
+            (false, false) => "",
+            (true, false) => "?tls=on",
+            (false, true) => "?http=on",
+            (true, true) => "?tls=on&http=on",
+        };
+        format!("{endpoint}{parameters}")
+    }
+
+    /// Returns whether connections have TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
+    /// Returns whether connections speak HTTP.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        #[cfg(feature = "http")]
+        return self.http.is_some();
+        #[cfg(not(feature = "http"))]
+        false
+    }
+}
+
 impl Default for ListenerOptions {
     fn default() -> Self {
         Self {
@@ -106,6 +154,8 @@ impl Default for ListenerOptions {
             #[cfg(feature = "tls")]
             tls: None,
             handshake_timeout: Some(limits::TLS_HANDSHAKE_TIMEOUT),
+            #[cfg(feature = "http")]
+            http: None,
             rate: Some(limits::DATAGRAM_RATE),
         }
     }

@@ -8,6 +8,8 @@
 
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod config;
+#[cfg(feature = "http")]
+mod http;
 pub mod limits;
 mod listener;
 pub mod rlimit;
@@ -15,6 +17,8 @@ mod spin;
 #[cfg(feature = "tls")]
 mod tls;
 
+#[cfg(feature = "http")]
+pub use self::http::Http;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
 pub use self::{

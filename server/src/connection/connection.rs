@@ -8,9 +8,11 @@
 //! connection must then continue until its socket has nothing more to give or take. It ends its turn with
 //! [`Turn::Again`] when its budget is used up.
 
+#[cfg(feature = "http")]
+use std::sync::Arc;
 use std::{io, time::Instant};
 
-use common::{message::Splitter, protocol::Protocol};
+use common::message::Splitter;
 
 use super::{
     buffer::{HeldBytes, SendBuffer},
@@ -19,13 +21,24 @@ use super::{
     stream::Stream,
     turn::{Readiness, Turn, TurnContext},
 };
+#[cfg(feature = "http")]
+use crate::http::HttpHandler;
 use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
     layer::{Layers, is_client_hello},
-    session::Session,
+    session::{Attributes, Session},
     telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Recorder, Subject},
 };
+
+/// Returns the session of a new connection.
+fn new_session(options: &ListenerOptions) -> Session {
+    #[cfg(feature = "http")]
+    if let Some(http) = &options.http {
+        return Session::Other(Box::new(Box::new(HttpHandler::new(Arc::clone(http)))));
+    }
+    Session::new(options.protocol)
+}
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -63,7 +76,7 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn new(stream: S, peer: &Peer, permit: Permit, now: Instant) -> Self {
         let policy = permit.policy();
         let layers = policy.new_layers();
-        let session = Session::new(policy.options.protocol);
+        let session = new_session(&policy.options);
         Self {
             stream,
             id: ConnectionId::default(),
@@ -135,21 +148,37 @@ impl<S: Stream> Connection<S> {
 
     /// Makes progress as far as the socket and the turn's budget allow.
     pub(crate) fn turn(&mut self, context: &mut TurnContext<'_>) -> Turn {
-        self.drive(context).unwrap_or_else(|error| {
-            self.end_because(CloseReason::of(&error));
-            if self.is_logged {
-                let event = ConnectionEvent::Lost { error: &error, unsent: self.unsent() };
-                context.telemetry.record(self.subject(), event);
-            }
-            self.log_incomplete_header(context.telemetry);
-            Turn::Over
-        })
+        self.drive(context).unwrap_or_else(|error| self.lose(&error, context))
+    }
+
+    /// Gives the session its deadline, for which [`expire`](Self::expire) has returned [`Turn::Again`].
+    #[cold]
+    pub(crate) fn expire_session(&mut self, context: &mut TurnContext<'_>) -> Turn {
+        let Some(handler) = self.session.handler() else { return Turn::Wait };
+        let reply = handler.expire(context.now);
+        let answered = self.answer(self.no_echo(), reply, context);
+        answered.map_or_else(|error| self.lose(&error, context), |()| Turn::Again)
+    }
+
+    /// Records that the connection has failed.
+    #[cold]
+    fn lose(&mut self, error: &io::Error, context: &TurnContext<'_>) -> Turn {
+        self.end_because(CloseReason::of(error));
+        if self.is_logged {
+            let event = ConnectionEvent::Lost { error, unsent: self.unsent() };
+            context.telemetry.record(self.subject(), event);
+        }
+        self.log_incomplete_header(context.telemetry);
+        Turn::Over
     }
 
     fn drive(&mut self, context: &mut TurnContext<'_>) -> io::Result<Turn> {
         let mut reads_left = limits::TURN_READS;
         if self.send_buffer.is_some() {
             self.flush(context)?;
+            if self.send_buffer.is_none() {
+                self.resume(context)?;
+            }
         }
         while self.send_buffer.is_none() {
             match self.stage {
@@ -184,6 +213,13 @@ impl<S: Stream> Connection<S> {
     #[cold]
     fn end_drain(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
         let was_preamble = self.stage.is_preamble();
+        if !was_preamble && let Some(handler) = self.session.handler() {
+            let Some(reply) = handler.drain(context.now) else {
+                self.drain.extend();
+                return Ok(());
+            };
+            return self.answer(self.no_echo(), reply, context);
+        }
         self.end_because(CloseReason::Drain);
         self.enter(Stage::Flushing, context.now);
         if was_preamble {
@@ -283,7 +319,7 @@ impl<S: Stream> Connection<S> {
     #[cold]
     pub(super) fn log_first(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
         self.log_connected(context.telemetry);
-        if self.options().protocol == Protocol::Text && is_client_hello(bytes) {
+        if matches!(self.session, Session::Text(_)) && is_client_hello(bytes) {
             let event = ConnectionEvent::UnexpectedTls;
             context.telemetry.record_throttled(self.subject(), event, context.now);
         }
@@ -296,6 +332,15 @@ impl<S: Stream> Connection<S> {
         let through = proxy.as_ref().map(|proxy| &***proxy);
         let handshake = self.layers.handshake();
         let handshake = handshake.as_ref();
+        if let Some(handler) = self.session.handler() {
+            let local = self.stream.local_name();
+            let peer = &self.peer;
+            let listener = &self.permit.policy().name;
+            handler.begin(
+                &Attributes { peer, proxy: through, local: &local, listener, handshake },
+                self.last_activity,
+            );
+        }
         telemetry.record(self.subject(), ConnectionEvent::Connected { through, handshake });
         if let Some(handshake) = handshake {
             telemetry.record(self.subject(), ConnectionEvent::HandshakeCompleted { handshake });

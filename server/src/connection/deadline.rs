@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::{connection::Connection, stage::Stage, stream::Stream, turn::Turn};
 use crate::{
     config::limits,
+    session::Session,
     telemetry::{CloseReason, ConnectionEvent, Recorder},
 };
 
@@ -30,8 +31,24 @@ enum Timer {
 
 impl<S: Stream> Connection<S> {
     /// Returns the time at which [`expire`](Self::expire) must be called, unless all timers move before.
+    #[expect(clippy::inline_always, reason = "it is called after each message")]
+    #[inline(always)]
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.session {
+            Session::Other(_) => self.deadline_with_session(),
+            _ => self.own_deadline(),
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "it is called after each message")]
+    #[inline(always)]
+    fn own_deadline(&self) -> Option<Instant> {
         [self.probe_end(), self.timeout().map(|(_, at)| at)].into_iter().flatten().min()
+    }
+
+    #[cold]
+    fn deadline_with_session(&self) -> Option<Instant> {
+        [self.own_deadline(), self.session_deadline()].into_iter().flatten().min()
     }
 
     /// Returns the time from which the connection is no probe, and is logged.
@@ -64,6 +81,18 @@ impl<S: Stream> Connection<S> {
         Some((timer, since.checked_add(limit?)?))
     }
 
+    /// Returns the deadline of a session with timers of its own. While the peer takes nothing, only the write timeout counts.
+    fn session_deadline(&self) -> Option<Instant> {
+        match &self.session {
+            Session::Other(handler)
+                if self.stage == Stage::Serving && self.send_buffer.is_none() =>
+            {
+                handler.deadline()
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the timer of the preamble and its limit, if there is one.
     #[cold]
     fn preamble_timeout(&self) -> Option<(Timer, Duration)> {
@@ -90,6 +119,8 @@ impl<S: Stream> Connection<S> {
         match self.timeout() {
             Some((_, at)) if at <= now && self.is_suppressed() => Turn::Over,
             Some((timer, at)) if at <= now => self.time_out(timer, now, telemetry),
+            // The session may reply, which takes a turn.
+            _ if self.session_deadline().is_some_and(|at| at <= now) => Turn::Again,
             _ => Turn::Wait,
         }
     }

@@ -19,6 +19,11 @@ impl DrainBudget {
         self.0 != Self::UNLIMITED.0
     }
 
+    /// Serves further bytes, because the session is in the middle of a message.
+    pub(super) fn extend(&mut self) {
+        self.0 = Self::UNLIMITED.0 - 1;
+    }
+
     /// Returns whether everything is served.
     pub(super) fn is_used_up(self) -> bool {
         self.0 == 0

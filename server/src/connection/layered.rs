@@ -31,7 +31,8 @@ impl<S: Stream> Connection<S> {
             context.buffer[..held].copy_from_slice(&self.held);
             held..half
         } else {
-            half..context.buffer.len()
+            // The plaintext is no longer than this, and has its place behind the held bytes.
+            half..context.buffer.len() - self.held.len()
         };
         let mut read = match self.read_wire(&mut context.buffer[wire])? {
             WireRead::Bytes(read) => read,
@@ -62,7 +63,7 @@ impl<S: Stream> Connection<S> {
 
     /// Decodes the bytes of the wire, `len` from the middle of the buffer, and passes their plaintext to the session.
     /// Returns the number of messages that were logged.
-    fn decode(
+    pub(super) fn decode(
         &mut self,
         half: usize,
         len: usize,
@@ -94,6 +95,8 @@ impl<S: Stream> Connection<S> {
                 self.log_connected(context.telemetry);
                 messages += self.receive_more(0, held + plaintext, context)?;
             }
+            // The layer reports the end again, after what is held back.
+            let is_end = is_end && !self.is_held_back();
             if is_end && matches!(self.stage, Stage::Handshake | Stage::Serving) {
                 self.end_of_stream(Stage::Flushing, CloseReason::Fin, context)?;
             } else if at == end && plaintext < room {

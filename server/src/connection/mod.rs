@@ -16,6 +16,7 @@ mod incoming;
 mod layered;
 mod proxy_header;
 mod receive;
+mod send;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod simulation;

@@ -82,7 +82,7 @@ impl<S: Stream> Connection<S> {
             // No linger after a refusal: the client would occupy a place that another client needs.
             self.enter(Stage::Closing, context.now);
             if self.layers.is_established() {
-                let reply = rejection_reply(self.options().protocol, limit);
+                let reply = rejection_reply(self.options(), limit);
                 self.send_reply(reply.into(), context)?;
             }
             return Ok(false);

@@ -2,13 +2,12 @@
 //!
 //! These functions are inlined into the worker's loop; [`Socket`](super::Socket) has the reason.
 
-use std::{borrow::Cow, io};
+use std::io;
 
-use bytes::{Buf as _, Bytes};
 use common::message::Splitter;
 
 use super::{
-    buffer::{HeldBytes, UnloggedEcho, write_until_full},
+    buffer::HeldBytes,
     connection::Connection,
     stage::Stage,
     stream::Stream,
@@ -115,7 +114,7 @@ impl<S: Stream> Connection<S> {
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
     fn receive(&mut self, len: usize, context: &mut TurnContext<'_>) -> io::Result<usize> {
-        let step = self.session.receive(&mut context.buffer[..len]);
+        let step = self.session.receive(&mut context.buffer[..len], context.now);
         let (logged, echo) = self.record_received(&step, &context.buffer[..step.consumed], context);
         if let Some(reply) = step.reply {
             self.answer(echo, reply, context)?;
@@ -136,11 +135,11 @@ impl<S: Stream> Connection<S> {
     ) -> io::Result<usize> {
         let mut logged = 0;
         while self.stage == Stage::Serving {
-            if at == len {
-                self.hold(&[]);
+            if at == len || self.is_held_back() {
+                self.hold(&context.buffer[at..len]);
                 break;
             }
-            let step = self.session.receive(&mut context.buffer[at..len]);
+            let step = self.session.receive(&mut context.buffer[at..len], context.now);
             let consumed = at..at + step.consumed;
             at = consumed.end;
             let (messages, echo) = self.record_received(&step, &context.buffer[consumed], context);
@@ -153,6 +152,32 @@ impl<S: Stream> Connection<S> {
             self.answer(echo, reply, context)?;
         }
         Ok(logged)
+    }
+
+    /// Returns whether the session must not receive more before the peer has taken its replies. Replies of a handler may be
+    /// longer than what they answer, so they would exceed the send buffer.
+    pub(super) fn is_held_back(&mut self) -> bool {
+        self.send_buffer.is_some() && self.session.handler().is_some()
+    }
+
+    /// Passes the bytes that were held back to the session, after the peer has taken its replies.
+    #[cold]
+    pub(super) fn resume(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
+        let held = self.held.len();
+        if self.stage != Stage::Serving || held == 0 || self.session.handler().is_none() {
+            return Ok(());
+        }
+        context.buffer[..held].copy_from_slice(&self.held);
+        self.receive_more(0, held, context)?;
+        if let Layers::Stacked(_) = self.layers {
+            // The end of the peer's direction may have arrived with what was held back.
+            self.decode(context.buffer.len() / 2, 0, context)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn no_echo(&self) -> Echo<'static> {
+        Echo { bytes: &[], messages: 0, splitter: self.splitter }
     }
 
     /// Records the bytes that the session has consumed. Returns the number of messages that were logged, and the echo.
@@ -177,16 +202,9 @@ impl<S: Stream> Connection<S> {
     /// Logs the messages in received bytes, and returns their number.
     #[inline(never)]
     fn log_received(&mut self, consumed: &[u8], context: &TurnContext<'_>) -> usize {
+        let logged = self.session.handler().map_or(consumed.len(), |handler| handler.logged());
         let subject = Subject { id: self.id, peer: &self.peer };
-        context.telemetry.log_received(subject, &mut self.splitter, consumed)
-    }
-
-    /// Logs the messages of an echo that is sent completely.
-    #[inline(never)]
-    fn log_echoed(&self, echo: Echo<'_>, context: &TurnContext<'_>) {
-        let mut splitter = echo.splitter;
-        let len = echo.bytes.len();
-        context.telemetry.echoed_in_part(self.subject(), &mut splitter, echo.bytes, len);
+        context.telemetry.log_received(subject, &mut self.splitter, &consumed[..logged])
     }
 
     /// Holds bytes that the session has not consumed. Outside of an incomplete frame a connection owns no buffer.
@@ -199,7 +217,7 @@ impl<S: Stream> Connection<S> {
 
     /// Sends the echo and the reply of a step, and ends or changes the session.
     #[cold]
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         echo: Echo<'_>,
         reply: Reply,
@@ -230,6 +248,14 @@ impl<S: Stream> Connection<S> {
             Reason::FrameTooLong(payload) => {
                 (CloseReason::FrameTooLong, ConnectionEvent::FrameTooLong { payload })
             }
+            Reason::Violation(what) => {
+                (CloseReason::ProtocolError, ConnectionEvent::ProtocolViolated { what })
+            }
+            Reason::Timeout(what) => {
+                (CloseReason::ProtocolTimeout, ConnectionEvent::ProtocolTimedOut { what })
+            }
+            Reason::Complete => return self.end_because(CloseReason::Complete),
+            Reason::Drain => return self.end_because(CloseReason::Drain),
         };
         self.end_because(close_reason);
         context.telemetry.record(self.subject(), event);
@@ -253,7 +279,8 @@ impl<S: Stream> Connection<S> {
         self.enter(next, context.now);
         if was == Stage::Serving {
             self.echo_held(context)?;
-            if self.is_logged {
+            let is_regular = self.session.handler().is_some_and(|handler| handler.may_end());
+            if self.is_logged && !is_regular {
                 context.telemetry.record(self.subject(), ConnectionEvent::Disconnected { reason });
             }
         }
@@ -263,103 +290,14 @@ impl<S: Stream> Connection<S> {
     /// Echoes the held bytes of a frame that will never be complete.
     pub(super) fn echo_held(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
         let held = std::mem::take(&mut self.held);
+        if self.session.handler().is_some() {
+            return Ok(());
+        }
         let (_, echo) = self.record_received(
             &Step::echo(held.len(), isize::from(!held.is_empty())),
             &held,
             context,
         );
         self.send_indirectly(echo, context)
-    }
-
-    /// Sends an echo of a plain connection whose send buffer is empty. Bytes that the socket does not take go to the send
-    /// buffer.
-    #[expect(clippy::inline_always, reason = "see `Socket`")]
-    #[inline(always)]
-    fn send(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
-        debug_assert!(self.send_buffer.is_none(), "nothing is read while it holds bytes");
-        let (sent, result) = write_until_full(&mut self.stream, echo.bytes);
-        self.count_sent(sent, context);
-        if sent < echo.bytes.len() {
-            self.buffer_echo(echo, sent, context)?;
-        } else if context.telemetry.logs_messages() {
-            self.log_echoed(echo, context);
-        }
-        result
-    }
-
-    /// Counts bytes that the socket has taken.
-    #[inline]
-    pub(super) fn count_sent(&mut self, bytes: usize, context: &TurnContext<'_>) {
-        context.telemetry.sent(bytes);
-        self.receipt.bytes_sent += bytes as u64;
-    }
-
-    /// Buffers the rest of an echo, of which the first `sent` bytes are sent.
-    #[cold]
-    fn buffer_echo(
-        &mut self,
-        echo: Echo<'_>,
-        sent: usize,
-        context: &TurnContext<'_>,
-    ) -> io::Result<()> {
-        let Echo { bytes, messages, splitter } = echo;
-        let bytes = Bytes::copy_from_slice(bytes);
-        let unsent = bytes.slice(sent..);
-        let mut echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: true };
-        echo.advance(sent, self.subject(), context.telemetry);
-        self.send_buffer.get_or_insert_default().push(unsent, Some(echo))
-    }
-
-    /// Sends an echo of any connection, behind everything that is buffered.
-    #[cold]
-    fn send_indirectly(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
-        if let Layers::Stacked(_) = self.layers {
-            self.send_layered(echo, context)
-        } else if self.send_buffer.is_some() {
-            self.buffer_echo(echo, 0, context)
-        } else {
-            self.send(echo, context)
-        }
-    }
-
-    /// Sends a reply, behind everything that is buffered.
-    #[cold]
-    pub(super) fn send_reply(
-        &mut self,
-        reply: Cow<'static, [u8]>,
-        context: &TurnContext<'_>,
-    ) -> io::Result<()> {
-        if let Layers::Stacked(_) = self.layers {
-            return self.send_reply_layered(&reply, context);
-        }
-        let mut reply = match reply {
-            Cow::Borrowed(reply) => Bytes::from_static(reply),
-            Cow::Owned(reply) => Bytes::from(reply),
-        };
-        if self.send_buffer.is_none() {
-            let (sent, result) = write_until_full(&mut self.stream, &reply);
-            self.count_sent(sent, context);
-            reply.advance(sent);
-            result?;
-        }
-        if !reply.is_empty() {
-            self.send_buffer.get_or_insert_default().push(reply, None)?;
-        }
-        Ok(())
-    }
-
-    /// Sends buffered bytes, as many as the socket takes.
-    #[cold]
-    pub(super) fn flush(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
-        let Some(send_buffer) = &mut self.send_buffer else { return Ok(()) };
-        let subject = Subject { id: self.id, peer: &self.peer };
-        let (stream, receipt) = (&mut self.stream, &mut self.receipt);
-        if send_buffer.flush(stream, subject, context.telemetry, receipt)? > 0 {
-            self.last_activity = context.now;
-        }
-        if send_buffer.unsent() == 0 {
-            self.send_buffer = None;
-        }
-        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
+    net::SocketAddr,
     os::fd::{AsRawFd as _, OwnedFd},
 };
 
@@ -9,8 +10,8 @@ use mio::{Interest, Registry, Token, event::Source, unix::SourceFd};
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, getpeername, recv,
-        send, sendmsg, shutdown,
+        AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
+        getpeername, getsockname, recv, send, sendmsg, shutdown,
     },
 };
 
@@ -30,6 +31,9 @@ pub(crate) trait Stream: Read + Write {
     ///
     /// None that a working socket returns.
     fn is_delivered(&self) -> io::Result<bool>;
+
+    /// Returns the address of this end, for people. Empty if the system cannot tell.
+    fn local_name(&self) -> String;
 
     /// Returns the number of bytes that were received and not yet read.
     ///
@@ -97,6 +101,17 @@ impl Stream for Socket {
             Ok(peer) => Ok(peer.is_none_or(|peer| peer.address_family() == AddressFamily::UNIX)),
             Err(Errno::NOTCONN) => Ok(true),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    fn local_name(&self) -> String {
+        let Ok(address) = getsockname(&self.0) else { return String::new() };
+        match (SocketAddr::try_from(address.clone()), SocketAddrUnix::try_from(address)) {
+            (Ok(internet), _) => internet.to_string(),
+            (_, Ok(unix)) => {
+                unix.path().map_or_else(String::new, |path| path.to_string_lossy().into_owned())
+            }
+            _ => String::new(),
         }
     }
 

@@ -275,7 +275,7 @@ impl<'a> Acceptor<'a> {
         self.shared.counters.refused.add(1);
         // Before its handshake, a client of a layer cannot read a line.
         if !policy.has_layer() {
-            let reply = rejection_reply(policy.options.protocol, limit);
+            let reply = rejection_reply(&policy.options, limit);
             // A new socket has room for a line. An error means that the peer is gone already.
             let _ = stream.write(&reply).and_then(|_| stream.half_close());
         }

@@ -112,17 +112,7 @@ impl ListeningSocket {
 impl StreamListener {
     /// Returns the address as the log names it.
     pub(crate) fn address(&self) -> String {
-        stream_address(&self.endpoint, &self.policy)
-    }
-}
-
-/// Returns the address of a stream listener as the log names it: for plain TCP without the scheme.
-pub(crate) fn stream_address(endpoint: &Endpoint, policy: &ConnectionPolicy) -> String {
-    match endpoint {
-        Endpoint::Tcp(at) if policy.has_layer() => format!("tls://{at}"),
-        Endpoint::Tcp(at) => at.to_string(),
-        other if policy.has_layer() => format!("{other}?tls=on"),
-        other => other.to_string(),
+        self.policy.options.address(&self.endpoint)
     }
 }
 

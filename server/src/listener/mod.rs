@@ -23,7 +23,7 @@ pub(crate) use self::{
     addresses::Address,
     bind::{Binder, Sibling, adopt, skip_missing_addresses},
     control::{AcceptorControl, Command, CommandBatch},
-    listening_socket::{BoundListener, Policy, StreamListener, stream_address},
+    listening_socket::{BoundListener, Policy, StreamListener},
     socket_file::{SocketFileId, set_mode},
 };
 pub use self::{bind_error::BindError, inherited::InheritedSocket};

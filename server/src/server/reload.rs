@@ -16,7 +16,7 @@ use crate::{
     config::{Config, FixedSetting, Listener},
     listener::{
         AcceptorControl, Address, BindError, Binder, BoundListener, Command, CommandBatch, Policy,
-        set_mode, stream_address,
+        set_mode,
     },
     shared::{Phase, SharedState},
 };
@@ -191,7 +191,7 @@ fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) 
             let new = Arc::new(old.changed_to(listener));
             commands.push(Command::Change(old, Arc::clone(&new)));
             // Its scheme may have changed.
-            address = stream_address(&open.endpoint, &new);
+            address = new.options.address(&open.endpoint);
             Policy::Stream(new)
         }
         Policy::Udp(policy) => {

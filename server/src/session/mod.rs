@@ -6,17 +6,23 @@
 //!
 //! Read [`step`] first, then `text.rs`: it decides what an `exit` is.
 
+mod attributes;
 mod length;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod session;
 mod step;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod text;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "http"))]
 pub(crate) use self::step::ProtocolHandler;
+#[cfg(test)]
+pub(crate) use self::testing::{Exchange, run_handler};
 pub(crate) use self::{
+    attributes::Attributes,
     session::Session,
     step::{Next, Reason, Reply, Step},
 };

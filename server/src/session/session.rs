@@ -1,5 +1,7 @@
 //! The session of any protocol.
 
+use std::time::Instant;
+
 use common::{message::Splitter, protocol::Protocol};
 
 use super::{
@@ -17,7 +19,7 @@ pub(crate) enum Session {
     Raw,
     /// See [`Protocol::Length`].
     Length(Length),
-    /// A protocol to which another one has switched. Boxed twice, so that plain sessions stay small.
+    /// A protocol that lives outside of this folder. Boxed twice, so that plain sessions stay small.
     Other(Box<Box<dyn ProtocolHandler>>),
 }
 
@@ -38,12 +40,20 @@ impl Session {
         reason = "the path of a message is one function; see `connection::Socket`"
     )]
     #[inline(always)]
-    pub(crate) fn receive(&mut self, input: &mut [u8]) -> Step {
+    pub(crate) fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
         match self {
             Self::Text(text) => text.receive(input),
             Self::Raw => Step::echo(input.len(), 1),
             Self::Length(length) => length.receive(input),
-            Self::Other(handler) => handler.receive(input),
+            Self::Other(handler) => handler.receive(input, now),
+        }
+    }
+
+    /// Returns the handler of a protocol that lives outside of this folder.
+    pub(crate) fn handler(&mut self) -> Option<&mut dyn ProtocolHandler> {
+        match self {
+            Self::Other(handler) => Some(&mut ***handler),
+            Self::Text(_) | Self::Raw | Self::Length(_) => None,
         }
     }
 

@@ -1,19 +1,43 @@
 //! A step: the decision of a session about the bytes that it received; and the trait of the protocols that decide.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Instant};
 
 use common::message::Splitter;
 
+use super::attributes::Attributes;
+
 /// A protocol that lives outside of this folder, or follows another one in the same connection.
+///
+/// It reads no clock: the connection passes the time.
 pub(crate) trait ProtocolHandler: fmt::Debug + Send {
+    /// Receives the attributes of its connection, once, before the first bytes.
+    fn begin(&mut self, attributes: &Attributes<'_>, now: Instant);
+
     /// Receives the bytes that the last step did not consume, and new ones. The handler may change them.
-    fn receive(&mut self, input: &mut [u8]) -> Step;
+    fn receive(&mut self, input: &mut [u8], now: Instant) -> Step;
 
     /// Returns the splitter of its messages, for the log.
     fn splitter(&self) -> Splitter;
 
+    /// Returns the number of bytes, from the first of the last step, that the log shows as received: the messages without
+    /// what surrounds them.
+    fn logged(&self) -> usize;
+
     /// Returns the number of messages of which only a part was received.
     fn unfinished_messages(&self) -> isize;
+
+    /// Returns whether the peer may end its stream here, as HTTP allows it between requests.
+    fn may_end(&self) -> bool;
+
+    /// Returns the time from which [`expire`](Self::expire) is to be called, unless it moves before.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Handles the deadline. It must move or be removed, unless the reply closes the connection.
+    fn expire(&mut self, now: Instant) -> Reply;
+
+    /// The server drains, and all bytes that were received before are served. `None`: the handler is in the middle of a
+    /// message, and closes by itself after it.
+    fn drain(&mut self, now: Instant) -> Option<Reply>;
 }
 
 /// Decision of a session about its input.
@@ -42,25 +66,39 @@ pub(crate) struct Reply {
 }
 
 /// Continuation of a connection.
+#[cfg_attr(
+    not(any(test, feature = "http")),
+    expect(dead_code, reason = "without HTTP there is no handler")
+)]
 #[derive(Debug)]
 pub(crate) enum Next {
     /// The session receives the bytes that are not consumed, and all later ones.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for protocols that reply before their end"))]
     Continue,
     /// Another protocol receives them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for protocols that negotiate: HTTP, login"))]
     Switch(Box<dyn ProtocolHandler>),
     /// The session is over and receives nothing more.
     Close(Reason),
 }
 
 /// Reason for the end of a session by its protocol.
+#[cfg_attr(
+    not(any(test, feature = "http")),
+    expect(dead_code, reason = "without HTTP there is no handler")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The peer sent `exit`.
     Exit,
     /// The peer announced a frame with a payload of this many bytes, which is over the limit.
     FrameTooLong(u32),
+    /// The protocol has ended in good order, by the peer.
+    Complete,
+    /// The server drains.
+    Drain,
+    /// The peer was silent for too long.
+    Timeout(&'static str),
+    /// The peer broke the rules of the protocol.
+    Violation(&'static str),
 }
 
 impl Step {

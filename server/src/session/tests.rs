@@ -1,5 +1,7 @@
 //! All protocols.
 
+use std::time::Instant;
+
 use common::protocol::Protocol;
 use proptest::prelude::*;
 
@@ -14,7 +16,7 @@ pub(crate) fn run_session(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Opti
     let (mut held, mut replies) = (Vec::new(), Vec::new());
     for read in reads {
         let mut input = [&held[..], read].concat();
-        let step = session.receive(&mut input);
+        let step = session.receive(&mut input, Instant::now());
         assert!(step.echo <= step.consumed && step.consumed <= input.len());
         replies.extend_from_slice(&input[..step.echo]);
         if let Some(Reply { bytes, next }) = step.reply {
@@ -41,7 +43,7 @@ fn count_messages(protocol: Protocol, reads: &[&[u8]]) -> isize {
     let mut held = Vec::new();
     let messages = reads.iter().map(|read| {
         let mut input = [&held[..], read].concat();
-        let step = session.receive(&mut input);
+        let step = session.receive(&mut input, Instant::now());
         let is_over = step.reply.is_some();
         held = if is_over { Vec::new() } else { input[step.consumed..].to_vec() };
         step.messages

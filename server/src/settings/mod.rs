@@ -10,8 +10,8 @@
 //! Read `schema.rs` first: the definition of each setting. `sources/` reads and merges the sources.
 
 mod diagnostic;
+mod listener;
 mod listener_tls;
-mod listener_url;
 mod schema;
 mod setting;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]

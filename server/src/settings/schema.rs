@@ -28,7 +28,7 @@ pub(super) static SETTINGS: [Setting; 25] = [
         "listen",
         LISTENING,
         "URL",
-        "Listen on tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:///PATH; can be repeated",
+        "Listen on tcp://HOST:PORT, tls://, udp://, http://, https:// or unix:///PATH; can be repeated",
     )
     .details(LISTEN_DETAILS)
     .form(Form::List)
@@ -283,6 +283,11 @@ TLS is tls://HOST:PORT, or unix:///PATH?tls=on. cert=FILE and key=FILE are its c
 name that the client asks for (SNI) decides between them. client-ca=FILE verifies certificates of clients, which \
 client-cert=optional does not require; crl=FILE lists revoked certificates. tls-min=1.3 refuses TLS 1.2. \
 alpn=NAME,NAME are application protocols. Example: tls://[::]:7?cert=echo.pem&key=echo.key
+
+HTTP and WebSocket are http://HOST:PORT and https://HOST:PORT, or unix:///PATH?http=on. origins=URL,URL are \
+origins of pages that may open a WebSocket, hosts=NAME,NAME names of the server, subprotocols=NAME,NAME those it \
+selects from. max-message=SIZE limits a message, deflate=on allows compression, head-timeout and ping-interval are \
+durations. Example: http://127.0.0.1:8080?origins=https://example.com
 
 UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
 are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \

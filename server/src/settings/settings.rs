@@ -12,7 +12,7 @@ use super::{
     values::Values,
 };
 #[cfg(feature = "tls")]
-use super::{listener_url::ListenerUrl, tls::fingerprint, values::Switch};
+use super::{listener::ListenerUrl, tls::fingerprint, values::Switch};
 #[cfg(feature = "tls")]
 use crate::config::Tls;
 use crate::{config::Config, logging::Options};

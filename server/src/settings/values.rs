@@ -12,7 +12,7 @@ use common::{
 };
 use log::LevelFilter;
 
-use super::listener_url::ListenerUrl;
+use super::listener::ListenerUrl;
 use crate::{
     config::{Config, Listener, Spin, limits},
     logging::{Destination, Format, Options, Overflow},

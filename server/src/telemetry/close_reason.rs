@@ -19,6 +19,12 @@ pub(crate) enum CloseReason {
     SocketError,
     /// The peer announced a frame over the limit.
     FrameTooLong,
+    /// The peer has ended its protocol in good order: HTTP or WebSocket.
+    Complete,
+    /// The peer broke the rules of its protocol: HTTP or WebSocket.
+    ProtocolError,
+    /// The peer was silent in the middle of its protocol.
+    ProtocolTimeout,
     /// The peer broke the rules of TLS after its handshake.
     LayerError,
     /// The peer completed no TLS handshake.
@@ -62,7 +68,11 @@ impl CloseReason {
             self,
             Self::DrainTimeout | Self::Shutdown | Self::Linger | Self::WriteTimeout | Self::Panic
         );
-        is_cut && matches!(earlier, Self::Exit | Self::Fin | Self::Truncated | Self::Drain)
+        is_cut
+            && matches!(
+                earlier,
+                Self::Exit | Self::Complete | Self::Fin | Self::Truncated | Self::Drain
+            )
     }
 
     /// Returns the name for the log, in which a reason with an event of its own has the name of that event.
@@ -75,6 +85,9 @@ impl CloseReason {
             Self::Vanished => "vanished",
             Self::SocketError => "socket-error",
             Self::FrameTooLong => "frame-too-long",
+            Self::Complete => "complete",
+            Self::ProtocolError => "protocol-error",
+            Self::ProtocolTimeout => "protocol-timeout",
             Self::LayerError => "tls-error",
             Self::Handshake => "handshake-failed",
             Self::ProxyHeader => "proxy-header",
@@ -93,7 +106,7 @@ impl CloseReason {
     /// Returns which side ended the connection.
     pub(crate) fn closed_by(self) -> &'static str {
         match self {
-            Self::Exit | Self::Fin | Self::Truncated | Self::Reset => "client",
+            Self::Exit | Self::Complete | Self::Fin | Self::Truncated | Self::Reset => "client",
             Self::Vanished | Self::SocketError => "system",
             _ => "server",
         }

@@ -1,12 +1,10 @@
-//! The events of a connection's life: level, text, JSON fields and metric of each. Its messages are in `recorder.rs`.
+//! The events of a connection's life: level, JSON fields and metric of each. Their text is in `connection_text.rs`, the
+//! messages of a connection in `recorder.rs`.
 //!
-//! Bytes that a peer sent are quoted and escaped. A fault of a peer is never an ERROR: that level is for faults of the
-//! server.
+//! A fault of a peer is never an ERROR: that level is for faults of the server.
 
-use std::{fmt, io, time::Duration};
+use std::{io, time::Duration};
 
-use common::{escape::Quoted, protocol::MAX_FRAME_PAYLOAD, reason::reason};
-use humantime::format_duration;
 use log::{
     Level::{Debug, Error, Info, Warn},
     kv::Value,
@@ -22,7 +20,6 @@ use super::{
 };
 use crate::{
     admission::LimitReached,
-    config::limits,
     layer::{Handshake, LayerError},
     proxy_protocol::Malformed,
 };
@@ -63,6 +60,14 @@ pub(crate) enum ConnectionEvent<'a> {
     ExitRequested,
     FrameTooLong {
         payload: u32,
+    },
+    /// The peer broke the rules of a protocol with replies: HTTP or WebSocket.
+    ProtocolViolated {
+        what: &'static str,
+    },
+    /// The peer was silent in the middle of such a protocol.
+    ProtocolTimedOut {
+        what: &'static str,
     },
     /// The peer ended its stream without an exit.
     Disconnected {
@@ -141,6 +146,8 @@ impl Event for OfConnection<'_> {
             }
             E::ExitRequested => Declaration::new(Info, "exit"),
             E::FrameTooLong { .. } => Declaration::new(Warn, "frame-too-long"),
+            E::ProtocolViolated { .. } => Declaration::new(Warn, "protocol-error"),
+            E::ProtocolTimedOut { .. } => Declaration::new(Info, "protocol-timeout"),
             E::Disconnected { .. } | E::Lost { .. } => Declaration::new(Info, "disconnected"),
             E::HandshakeCompleted { .. } => Declaration::new(Info, "handshake"),
             E::UnexpectedTls => Declaration::new(Warn, "unexpected-tls"),
@@ -182,6 +189,9 @@ impl Event for OfConnection<'_> {
             E::HandshakeCompleted { handshake } => visit_handshake(handshake, visit),
             E::Refused { through, .. } => visit("through", Value::from(*through)),
             E::FrameTooLong { payload } => visit("bytes", Value::from(*payload)),
+            E::ProtocolViolated { what } | E::ProtocolTimedOut { what } => {
+                visit("what", Value::from(*what));
+            }
             E::Disconnected { reason } => visit("reason", Value::from(reason.name())),
             E::Lost { error, unsent } => {
                 visit("reason", Value::from(CloseReason::of(error).name()));
@@ -209,46 +219,6 @@ impl Event for OfConnection<'_> {
     }
 }
 
-impl fmt::Display for OfConnection<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use ConnectionEvent as E;
-        let peer = self.subject.peer;
-        match self.event {
-            E::Connected { through: None, .. } => write!(f, "New client connected: {peer}"),
-            E::Connected { through: Some(through), .. } => {
-                write!(f, "New client connected: {peer} (through {through})")
-            }
-            E::Refused { limit, .. } => write!(f, "Refused {peer}: at the limit of {limit}"),
-            E::ProxyHeaderInvalid { .. }
-            | E::ProxyHeaderIncomplete { .. }
-            | E::ProxyHeaderTimedOut { .. } => self.write_proxy_header(f),
-            E::RegistrationFailed { error } => write!(f, "Cannot serve {peer}: {}", reason(error)),
-            E::Panicked => {
-                write!(f, "A bug ended the connection with {peer}; other connections continue")
-            }
-            E::ProbeClosed => write!(f, "{peer} disconnected without sending data"),
-            E::Closed { .. } => write!(f, "Connection with {peer} closed"),
-            E::HandshakeCompleted { handshake } => {
-                write!(f, "TLS handshake with {peer}: {handshake}")
-            }
-            E::UnexpectedTls | E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
-                self.write_layer(f)?;
-                f.write_str(&self.suppressed.of("failures of TLS"))
-            }
-            E::ExitRequested
-            | E::FrameTooLong { .. }
-            | E::Disconnected { .. }
-            | E::Lost { .. }
-            | E::WriteTimedOut { .. }
-            | E::IdleTimedOut { .. }
-            | E::LingerTimedOut
-            | E::DeliveryTimedOut
-            | E::Aborted { .. }
-            | E::DrainTimedOut { .. } => self.write_end(f),
-        }
-    }
-}
-
 impl OfConnection<'_> {
     /// Returns the fault of a connection that did not reach its session.
     fn fault(&self) -> Option<&'static str> {
@@ -261,137 +231,6 @@ impl OfConnection<'_> {
             E::ProxyHeaderIncomplete { .. } => Some("incomplete"),
             E::ProxyHeaderTimedOut { .. } | E::HandshakeTimedOut { .. } => Some("timeout"),
             _ => None,
-        }
-    }
-
-    /// Writes the text of an event that ends a connection.
-    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use ConnectionEvent as E;
-        let peer = self.subject.peer;
-        match self.event {
-            E::ExitRequested => write!(f, "Client {peer} requested to exit"),
-            E::FrameTooLong { payload } => write!(
-                f,
-                "Client {peer} announced a frame of {payload} bytes, over the limit of {MAX_FRAME_PAYLOAD}"
-            ),
-            E::Disconnected { .. } => write!(f, "Client {peer} disconnected unexpectedly"),
-            E::Lost { error, unsent } => write!(
-                f,
-                "Client {peer} disconnected unexpectedly: {}{}",
-                reason(error),
-                Unsent(unsent)
-            ),
-            E::WriteTimedOut { after, unsent } => write!(
-                f,
-                "Client {peer} timed out: nothing could be written for {}{}",
-                format_duration(after),
-                Unsent(unsent)
-            ),
-            E::IdleTimedOut { after } => {
-                write!(f, "Client {peer} timed out: idle for {}", format_duration(after))
-            }
-            E::LingerTimedOut => write!(
-                f,
-                "Client {peer} keeps sending after the end of its session; closing the connection"
-            ),
-            E::DeliveryTimedOut => write!(
-                f,
-                "Client {peer} has not acknowledged all of its echo {} after the end; the system sends the rest",
-                format_duration(limits::DELIVERY)
-            ),
-            E::Aborted { unsent } => write!(
-                f,
-                "Client {peer} was disconnected: the server stops immediately{}",
-                Unsent(unsent)
-            ),
-            E::DrainTimedOut { unsent } => write!(
-                f,
-                "Client {peer} did not disconnect within the drain timeout{}",
-                Unsent(unsent)
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes the text of a failure of the layer.
-    fn write_layer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use ConnectionEvent as E;
-        let peer = self.subject.peer;
-        match self.event {
-            E::UnexpectedTls => write!(
-                f,
-                "Client {peer} sent a TLS handshake, and this listener has no TLS: the bytes are echoed; let the \
-                 client connect without TLS, or add a listener tls://HOST:PORT"
-            ),
-            E::LayerFailed { error: LayerError::Missing, bytes } => write!(
-                f,
-                "Client {peer} sent no TLS handshake, which this listener requires{}; let the client use TLS, or add \
-                 a listener tcp://HOST:PORT",
-                ReceivedBytes(bytes)
-            ),
-            E::LayerFailed { error: LayerError::Handshake(reason), .. } => {
-                write!(f, "The TLS handshake with {peer} failed: {reason}")
-            }
-            E::LayerFailed { error: LayerError::Corrupt(reason), .. } => {
-                write!(f, "TLS with {peer} failed: {reason}")
-            }
-            E::HandshakeTimedOut { after } => write!(
-                f,
-                "The TLS handshake with {peer} failed: it was not complete after {}",
-                format_duration(after)
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes the text of an event before the PROXY header was complete.
-    fn write_proxy_header(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use ConnectionEvent as E;
-        let (fault, bytes) = match self.event {
-            E::ProxyHeaderInvalid { error: Malformed::Missing, bytes } => {
-                ("sent no PROXY header, which this listener requires".to_owned(), bytes)
-            }
-            E::ProxyHeaderInvalid { error, bytes } => {
-                (format!("sent an invalid PROXY header: {error}"), bytes)
-            }
-            E::ProxyHeaderIncomplete { bytes } => {
-                ("disconnected before its PROXY header was complete".to_owned(), bytes)
-            }
-            E::ProxyHeaderTimedOut { after, bytes } => {
-                let after = format_duration(after);
-                let fault = format!(
-                    "sent no complete PROXY header within {after}, which this listener requires"
-                );
-                (fault, bytes)
-            }
-            _ => return Ok(()),
-        };
-        write!(f, "Client {} {fault}{}", self.subject.peer, ReceivedBytes(bytes))
-    }
-}
-
-/// `; the received bytes begin with 'GET / HTTP/1.1'`, or nothing.
-struct ReceivedBytes<'a>(&'a [u8]);
-
-impl fmt::Display for ReceivedBytes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0[..self.0.len().min(limits::PROXY_SHOWN)] {
-            [] => Ok(()),
-            bytes => write!(f, "; the received bytes begin with {}", Quoted(bytes)),
-        }
-    }
-}
-
-/// `; 12 bytes of its echo were not sent`, or nothing: the bytes that the socket has not taken. The number of
-/// other bytes that the peer has not received is unknown.
-struct Unsent(usize);
-
-impl fmt::Display for Unsent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            1 => f.write_str("; 1 byte of its echo was not sent"),
-            more => write!(f, "; {more} bytes of its echo were not sent"),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod close_reason;
 mod connection_event;
 mod connection_id;
+mod connection_text;
 mod datagram_event;
 mod event;
 mod handshake_fields;

@@ -36,12 +36,16 @@ impl<S: Stream + Source> Worker<'_, S> {
             if self.is_late(key, until) && self.connections[key].connection.wants_write() {
                 self.give_turn(key);
             }
-            let is_over = self.is_late(key, until)
-                && self.connections[key].connection.expire(until, &self.telemetry) == Turn::Over;
-            if is_over {
-                self.remove(key);
-            } else if self.connections.contains(key) {
-                self.arm(key);
+            let turn = if self.is_late(key, until) {
+                self.connections[key].connection.expire(until, &self.telemetry)
+            } else {
+                Turn::Wait
+            };
+            match turn {
+                Turn::Over => self.remove(key),
+                Turn::Again => self.expire_session(key),
+                Turn::Wait if self.connections.contains(key) => self.arm(key),
+                Turn::Wait => {}
             }
         }
     }

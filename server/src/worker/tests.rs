@@ -40,6 +40,9 @@ impl Write for PanickingSocket {
 }
 
 impl Stream for PanickingSocket {
+    fn local_name(&self) -> String {
+        self.0.local_name()
+    }
     fn half_close(&mut self) -> io::Result<()> {
         self.0.half_close()
     }

@@ -67,6 +67,20 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
     }
 
+    /// Gives the session of a connection its deadline. A turn follows.
+    #[cold]
+    pub(super) fn expire_session(&mut self, key: usize) {
+        let slot = &mut self.connections[key];
+        let mut context =
+            TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
+        let expire = AssertUnwindSafe(|| slot.connection.expire_session(&mut context));
+        match catch_unwind(expire) {
+            Ok(Turn::Over) => self.remove(key),
+            Ok(Turn::Wait | Turn::Again) => self.queue(key),
+            Err(_) => self.remove_because(key, CloseReason::Panic, ConnectionEvent::Panicked),
+        }
+    }
+
     #[cold]
     fn give_udp_turn(&mut self, key: usize) {
         let mut context =

@@ -86,6 +86,10 @@ impl Write for SimulatedStream {
 }
 
 impl Stream for SimulatedStream {
+    fn local_name(&self) -> String {
+        "127.0.0.1:65432".to_owned()
+    }
+
     fn half_close(&mut self) -> io::Result<()> {
         assert!(!self.half_closed, "a second half-close");
         self.half_closed = true;

@@ -1,13 +1,14 @@
 //! Protocols that reply before their end, or become another one; and receipts.
 
-use std::{borrow::Cow, collections::VecDeque};
+use std::{borrow::Cow, collections::VecDeque, time::Instant};
 
 use common::{message::Splitter, protocol::Protocol};
 
 use super::{Harness, capture_log, lines};
 use crate::{
+    config::limits,
     connection::Turn,
-    session::{Next, ProtocolHandler, Reply, Session, Step},
+    session::{Attributes, Next, ProtocolHandler, Reason, Reply, Session, Step},
 };
 
 /// A protocol that takes one step of a list for each call.
@@ -15,7 +16,9 @@ use crate::{
 struct Scripted(VecDeque<Step>);
 
 impl ProtocolHandler for Scripted {
-    fn receive(&mut self, input: &mut [u8]) -> Step {
+    fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
+
+    fn receive(&mut self, input: &mut [u8], _now: Instant) -> Step {
         input.make_ascii_uppercase();
         self.0.pop_front().expect("a step for each call")
     }
@@ -26,6 +29,26 @@ impl ProtocolHandler for Scripted {
 
     fn unfinished_messages(&self) -> isize {
         0
+    }
+
+    fn logged(&self) -> usize {
+        0
+    }
+
+    fn may_end(&self) -> bool {
+        false
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn expire(&mut self, _now: Instant) -> Reply {
+        unreachable!("it has no deadline")
+    }
+
+    fn drain(&mut self, _now: Instant) -> Option<Reply> {
+        Some(Reply { bytes: Cow::Borrowed(b"<drain>"), next: Next::Close(Reason::Drain) })
     }
 }
 
@@ -93,11 +116,26 @@ fn replies_follow_the_echo_at_every_short_write() {
 }
 
 #[test]
-fn a_session_that_replies_with_more_than_the_send_buffer_holds_is_closed() {
+fn a_session_that_replies_more_than_the_peer_takes_is_held_back() {
     static BYTES: [u8; 64 * 1024] = [b'x'; 64 * 1024];
     let reply = || Reply { bytes: Cow::Borrowed(&BYTES), next: Next::Continue };
     let steps = (0..5).map(|_| Step { consumed: 1, echo: 0, messages: 1, reply: Some(reply()) });
     let mut harness = harness(&[b"hello"], steps);
+    harness.stream().write_sizes = [0, BYTES.len(), 1, 0].into();
+    harness.readable();
+    assert_eq!(harness.connection.unsent(), BYTES.len() + 4, "one reply, and the held input");
+    harness.turn();
+    assert_eq!(harness.stream().outgoing.len(), BYTES.len() + 1);
+    harness.turn();
+    assert_eq!(harness.stream().outgoing.len(), 5 * BYTES.len());
+    assert!(!harness.connection.wants_write() && harness.connection.held.is_empty());
+}
+
+#[test]
+fn a_reply_over_the_size_of_the_send_buffer_ends_the_connection() {
+    let reply = Reply { bytes: vec![b'x'; limits::SEND_BUFFER + 1].into(), next: Next::Continue };
+    let step = Step { consumed: 1, echo: 0, messages: 1, reply: Some(reply) };
+    let mut harness = harness(&[b"hello"], [step]);
     harness.stream().write_sizes = [0].into();
     capture_log();
     assert_eq!(harness.readable(), Turn::Over);

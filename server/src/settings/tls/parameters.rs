@@ -80,6 +80,13 @@ impl TlsParameters {
         Ok(())
     }
 
+    /// Sets the application protocols, if none are set.
+    pub(in crate::settings) fn default_alpn(&mut self, names: &[&str]) {
+        if self.alpn.is_empty() {
+            self.alpn.extend(names.iter().map(|&name| name.to_owned()));
+        }
+    }
+
     /// Returns whether the listener serves the certificate of the settings.
     #[cfg(feature = "tls")]
     pub(in crate::settings) fn has_no_cert(&self) -> bool {

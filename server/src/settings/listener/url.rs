@@ -8,20 +8,23 @@ use std::{
 use clap::ValueEnum as _;
 use common::{
     cli::{TimeLimit, at_least_one, time_limit},
-    endpoint::{Endpoint, Url, UrlError, split_zone},
+    endpoint::{Endpoint, HOST_FORM, Scheme, Url, UrlError, split_zone},
     protocol::Protocol,
 };
 
-use super::tls::TlsParameters;
+use super::http::HttpParameters;
 use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX};
+use crate::settings::tls::TlsParameters;
 
 /// A listener as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ListenerUrl {
+pub(in crate::settings) struct ListenerUrl {
     endpoint: Endpoint,
     parameters: Vec<Parameter>,
     /// `None`: its connections have no TLS.
-    pub(super) tls: Option<TlsParameters>,
+    pub(in crate::settings) tls: Option<TlsParameters>,
+    /// `None`: its connections speak the protocol of the listener.
+    pub(in crate::settings) http: Option<HttpParameters>,
 }
 
 /// A parameter after the `?`: one listener option.
@@ -40,28 +43,32 @@ enum Parameter {
 }
 
 /// Names of the parameters.
-const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn and handshake-timeout";
+const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn, handshake-timeout, http, origins, hosts, subprotocols, max-message, deflate, head-timeout and ping-interval";
+
+/// The forms of a listener, for messages.
+const FORMS: &str = "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, http://HOST:PORT, https://HOST:PORT, unix:///PATH or unix:@NAME";
 
 impl ListenerUrl {
     /// Creates a listener without options of its own.
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, parameters: Vec::new(), tls: None }
+    pub(in crate::settings) fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, parameters: Vec::new(), tls: None, http: None }
     }
 
     /// Returns whether it has TLS with the certificate of the settings.
     #[cfg(feature = "tls")]
-    pub(super) fn has_no_cert(&self) -> bool {
+    pub(in crate::settings) fn has_no_cert(&self) -> bool {
         self.tls.as_ref().is_some_and(TlsParameters::has_no_cert)
     }
 
     /// Returns the address of a listener with TLS as the log names it; port 0 is any free port.
     #[cfg(feature = "tls")]
-    pub(super) fn tls_address(&self) -> String {
-        self.endpoint.tls_url().unwrap_or_default()
+    pub(in crate::settings) fn tls_address(&self) -> String {
+        let url = self.endpoint.tls_url().unwrap_or_default();
+        if self.http.is_some() { url.replacen("tls://", "https://", 1) } else { url }
     }
 
     /// Returns the listener. `base` has the options that the URL does not set.
-    pub(super) fn listener(&self, base: &ListenerOptions) -> Listener {
+    pub(in crate::settings) fn listener(&self, base: &ListenerOptions) -> Listener {
         let mut listener = Listener::new(self.endpoint.clone());
         if let Endpoint::Udp(_) = self.endpoint {
             // Options of connections do not apply.
@@ -71,6 +78,10 @@ impl ListenerUrl {
         }
         for parameter in &self.parameters {
             parameter.apply_to(&mut listener.options);
+        }
+        #[cfg(feature = "http")]
+        {
+            listener.options.http = self.http.as_ref().map(|http| http.config().into());
         }
         listener
     }
@@ -131,53 +142,87 @@ impl FromStr for ListenerUrl {
     type Err = String;
 
     fn from_str(typed: &str) -> Result<Self, String> {
-        let Url { endpoint, is_tls, query } =
-            typed.parse().map_err(|error: UrlError| error.to_string())?;
+        let Url { endpoint, scheme, query, .. } = typed.parse().map_err(explain)?;
+        check_scheme(scheme)?;
         let mut parameters = Vec::with_capacity(query.len());
-        let mut tls = has_tls(&endpoint, is_tls, &query)?.then(TlsParameters::default);
+        let tls = has_layer("tls", &endpoint, scheme.is_tls(), &query)?;
+        let mut tls = tls.then(TlsParameters::default);
+        let http = has_layer("http", &endpoint, scheme.is_http(), &query)?;
+        let mut http = http.then(HttpParameters::default);
         for (index, (name, value)) in query.iter().enumerate() {
             let is_list = TlsParameters::is_list(name);
             if !is_list && query[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(format!("'{name}' is set twice"));
             }
-            let parsed = match &mut tls {
-                _ if name == "tls" => Ok(()),
-                Some(tls) if TlsParameters::has(name) => tls.set(name, value),
-                None if TlsParameters::has(name) || name == "handshake-timeout" => {
-                    Err("it applies to tls://HOST:PORT and unix:///PATH?tls=on only".to_owned())
+            let parsed = match (&mut tls, &mut http) {
+                _ if name == "tls" || name == "http" => Ok(()),
+                (Some(tls), _) if TlsParameters::has(name) => tls.set(name, value),
+                (None, _) if TlsParameters::has(name) || name == "handshake-timeout" => Err(
+                    "it applies to tls://HOST:PORT, https://HOST:PORT and unix:///PATH?tls=on only"
+                        .to_owned(),
+                ),
+                (_, Some(http)) if HttpParameters::has(name) => http.set(name, value),
+                (_, None) if HttpParameters::has(name) => Err(
+                    "it applies to http://HOST:PORT, https://HOST:PORT and unix:///PATH?http=on only"
+                        .to_owned(),
+                ),
+                (_, Some(_)) if name == "protocol" => {
+                    Err("the protocol of this listener is HTTP".to_owned())
                 }
                 _ => Parameter::parse(&endpoint, name, value).map(|one| parameters.push(one)),
             };
             parsed.map_err(|error| format!("'{name}={value}': {error}"))?;
         }
         tls.as_ref().map_or(Ok(()), TlsParameters::check)?;
+        if let (Some(tls), Some(_)) = (&mut tls, &http) {
+            tls.default_alpn(&["http/1.1", "http/1.0"]);
+        }
         let has = |wanted: fn(&Parameter) -> bool| parameters.iter().any(wanted);
         if has(|parameter| matches!(parameter, Parameter::ProxyTimeout(_)))
             && !has(|parameter| matches!(parameter, Parameter::Proxy(Proxy::Required)))
         {
             return Err("'proxy-timeout' needs proxy=required".to_owned());
         }
-        Ok(Self { endpoint, parameters, tls })
+        Ok(Self { endpoint, parameters, tls, http })
     }
 }
 
-/// Returns whether a listener has TLS, by its scheme or the parameter `tls`.
-fn has_tls(
+fn explain(error: UrlError) -> String {
+    match error {
+        UrlError::Form => format!("expected {FORMS}; {HOST_FORM}"),
+        error => error.to_string(),
+    }
+}
+
+fn check_scheme(scheme: Scheme) -> Result<(), String> {
+    if scheme.is_websocket() {
+        let listener = if scheme.is_tls() { "https" } else { "http" };
+        return Err(format!("a listener for WebSocket is {listener}://HOST:PORT"));
+    }
+    if scheme.is_http() && cfg!(not(feature = "http")) {
+        return Err("this program is built without HTTP (cargo feature 'http')".to_owned());
+    }
+    Ok(())
+}
+
+/// Returns whether a listener has TLS or HTTP, by its scheme or by the parameter of this name.
+fn has_layer(
+    layer: &str,
     endpoint: &Endpoint,
     is_scheme: bool,
     query: &[(String, String)],
 ) -> Result<bool, String> {
-    let Some((_, value)) = query.iter().find(|(name, _)| name == "tls") else {
+    let Some((_, value)) = query.iter().find(|(name, _)| name == layer) else {
         return Ok(is_scheme);
     };
     match (endpoint, &value[..]) {
         (Endpoint::Unix(_) | Endpoint::Abstract(_), "on") => Ok(true),
         (Endpoint::Unix(_) | Endpoint::Abstract(_), "off") => Ok(false),
         (Endpoint::Unix(_) | Endpoint::Abstract(_), _) => {
-            Err(format!("'tls={value}': expected on or off"))
+            Err(format!("'{layer}={value}': expected on or off"))
         }
         _ => Err(format!(
-            "'tls={value}': it applies to Unix sockets only; over TCP write tls://HOST:PORT"
+            "'{layer}={value}': it applies to Unix sockets only; over TCP write {layer}://HOST:PORT"
         )),
     }
 }

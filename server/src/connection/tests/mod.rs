@@ -12,6 +12,8 @@ use std::{
 use common::protocol::Protocol;
 
 mod delivery;
+#[cfg(all(feature = "http", feature = "tls"))]
+mod http;
 mod layered;
 mod proxied;
 mod steps;
@@ -93,6 +95,10 @@ impl Write for ScriptedStream {
 }
 
 impl Stream for ScriptedStream {
+    fn local_name(&self) -> String {
+        "127.0.0.1:65432".to_owned()
+    }
+
     fn half_close(&mut self) -> io::Result<()> {
         self.half_closed = true;
         self.half_close_error.map_or(Ok(()), |error| Err(error.into()))
@@ -190,6 +196,14 @@ impl Harness {
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         self.connection.turn(&mut context)
+    }
+
+    #[cfg(feature = "http")]
+    fn expire_session(&mut self) -> Turn {
+        let telemetry = Recorder::new(&self.counters, true);
+        let mut context =
+            TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
+        self.connection.expire_session(&mut context)
     }
 
     fn readable(&mut self) -> Turn {

@@ -1,0 +1,122 @@
+//! The way of an echo and of replies to the socket.
+//!
+//! The functions on the path of a message are inlined into the worker's loop; [`Socket`](super::Socket) has the reason.
+
+use std::{borrow::Cow, io};
+
+use bytes::{Buf as _, Bytes};
+
+use super::{
+    buffer::{UnloggedEcho, write_until_full},
+    connection::Connection,
+    receive::Echo,
+    stream::Stream,
+    turn::TurnContext,
+};
+use crate::{layer::Layers, telemetry::Subject};
+
+impl<S: Stream> Connection<S> {
+    /// Sends an echo of a plain connection whose send buffer is empty. Bytes that the socket does not take go to the send
+    /// buffer.
+    #[expect(clippy::inline_always, reason = "see `Socket`")]
+    #[inline(always)]
+    pub(super) fn send(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
+        debug_assert!(self.send_buffer.is_none(), "nothing is read while it holds bytes");
+        let (sent, result) = write_until_full(&mut self.stream, echo.bytes);
+        self.count_sent(sent, context);
+        if sent < echo.bytes.len() {
+            self.buffer_echo(echo, sent, context)?;
+        } else if context.telemetry.logs_messages() {
+            self.log_echoed(echo, context);
+        }
+        result
+    }
+
+    /// Counts bytes that the socket has taken.
+    #[inline]
+    pub(super) fn count_sent(&mut self, bytes: usize, context: &TurnContext<'_>) {
+        context.telemetry.sent(bytes);
+        self.receipt.bytes_sent += bytes as u64;
+    }
+
+    /// Buffers the rest of an echo, of which the first `sent` bytes are sent.
+    #[cold]
+    fn buffer_echo(
+        &mut self,
+        echo: Echo<'_>,
+        sent: usize,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        let Echo { bytes, messages, splitter } = echo;
+        let bytes = Bytes::copy_from_slice(bytes);
+        let unsent = bytes.slice(sent..);
+        let mut echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: true };
+        echo.advance(sent, self.subject(), context.telemetry);
+        self.send_buffer.get_or_insert_default().push(unsent, Some(echo))
+    }
+
+    /// Sends an echo of any connection, behind everything that is buffered.
+    #[cold]
+    pub(super) fn send_indirectly(
+        &mut self,
+        echo: Echo<'_>,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        if let Layers::Stacked(_) = self.layers {
+            self.send_layered(echo, context)
+        } else if self.send_buffer.is_some() {
+            self.buffer_echo(echo, 0, context)
+        } else {
+            self.send(echo, context)
+        }
+    }
+
+    /// Sends a reply, behind everything that is buffered.
+    #[cold]
+    pub(super) fn send_reply(
+        &mut self,
+        reply: Cow<'static, [u8]>,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        if let Layers::Stacked(_) = self.layers {
+            return self.send_reply_layered(&reply, context);
+        }
+        let mut reply = match reply {
+            Cow::Borrowed(reply) => Bytes::from_static(reply),
+            Cow::Owned(reply) => Bytes::from(reply),
+        };
+        if self.send_buffer.is_none() {
+            let (sent, result) = write_until_full(&mut self.stream, &reply);
+            self.count_sent(sent, context);
+            reply.advance(sent);
+            result?;
+        }
+        if !reply.is_empty() {
+            self.send_buffer.get_or_insert_default().push(reply, None)?;
+        }
+        Ok(())
+    }
+
+    /// Sends buffered bytes, as many as the socket takes.
+    #[cold]
+    pub(super) fn flush(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
+        let Some(send_buffer) = &mut self.send_buffer else { return Ok(()) };
+        let subject = Subject { id: self.id, peer: &self.peer };
+        let (stream, receipt) = (&mut self.stream, &mut self.receipt);
+        if send_buffer.flush(stream, subject, context.telemetry, receipt)? > 0 {
+            self.last_activity = context.now;
+        }
+        if send_buffer.unsent() == 0 {
+            self.send_buffer = None;
+        }
+        Ok(())
+    }
+
+    /// Logs the messages of an echo that is sent completely.
+    #[inline(never)]
+    fn log_echoed(&self, echo: Echo<'_>, context: &TurnContext<'_>) {
+        let mut splitter = echo.splitter;
+        let len = echo.bytes.len();
+        context.telemetry.echoed_in_part(self.subject(), &mut splitter, echo.bytes, len);
+    }
+}

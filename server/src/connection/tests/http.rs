@@ -1,0 +1,204 @@
+//! Protocols with replies, timers and a drain of their own: HTTP and WebSocket.
+
+use std::{sync::Arc, time::Duration};
+
+use rustls::version::TLS13;
+
+use super::{END, Harness, capture_log, lines};
+use crate::{
+    admission::ConnectionPolicy,
+    config::{Http, Listener, limits},
+    connection::Turn,
+    telemetry::{CloseReason, Recorder},
+    tls::{Client, NewTls, TestCa},
+};
+
+const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+
+const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A text frame with `hello`, whose mask is zero, and its echo.
+const HELLO: &[u8] = b"\x81\x85\0\0\0\0hello";
+const ECHO: &[u8] = b"\x81\x05hello";
+
+fn policy() -> ConnectionPolicy {
+    let mut listener = Listener::tcp("127.0.0.1", 0);
+    listener.options.http = Some(Arc::new(Http::default()));
+    ConnectionPolicy::new(&listener)
+}
+
+fn http(incoming: &[&[u8]]) -> Harness {
+    capture_log();
+    Harness::with_policy(policy(), incoming)
+}
+
+/// Lets this time pass, and fires what is due.
+fn pass(harness: &mut Harness, time: Duration) -> Turn {
+    harness.now += time;
+    let telemetry = Recorder::new(&harness.counters, true);
+    match harness.connection.expire(harness.now, &telemetry) {
+        Turn::Again => {
+            harness.expire_session();
+            harness.turn()
+        }
+        turn => turn,
+    }
+}
+
+fn outgoing(harness: &mut Harness) -> String {
+    String::from_utf8_lossy(&std::mem::take(&mut harness.stream().outgoing)).into_owned()
+}
+
+#[test]
+fn the_log_shows_requests_and_messages() {
+    let mut harness =
+        http(&[GET.as_bytes(), UPGRADE.as_bytes(), &HELLO.repeat(2), b"\x88\x80\0\0\0\0"]);
+    harness.run();
+    assert_eq!(
+        lines()[1..],
+        [
+            "Received from 127.0.0.1:54321: 'GET /x HTTP/1.1'",
+            "Received from 127.0.0.1:54321: 'GET / HTTP/1.1'",
+            "Received from 127.0.0.1:54321: 'hello'",
+            "Received from 127.0.0.1:54321: 'hello'",
+            "Echoed to 127.0.0.1:54321: 'hello'",
+            "Echoed to 127.0.0.1:54321: 'hello'",
+        ]
+    );
+    assert!(harness.stream().half_closed);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Complete));
+    assert_eq!(harness.connection.receipt.messages_received, 4);
+}
+
+#[test]
+fn a_request_that_is_never_complete_times_out_with_a_response() {
+    let mut harness = http(&[b"GET / HTTP/1.1\r\n", b"X: y\r\n"]);
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(pass(&mut harness, limits::HEAD_TIMEOUT / 2), Turn::Wait);
+    assert_eq!(harness.readable(), Turn::Wait);
+    pass(&mut harness, limits::HEAD_TIMEOUT / 2);
+    assert!(outgoing(&mut harness).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+    assert!(harness.stream().half_closed);
+    assert!(lines().concat().contains("timed out: its request was not complete"), "{:?}", lines());
+}
+
+#[test]
+fn a_client_may_leave_between_requests_without_a_word_in_the_log() {
+    let mut harness = http(&[GET.as_bytes(), END]);
+    assert_eq!(harness.run(), Turn::Over);
+    assert!(!lines().concat().contains("disconnected"), "{:?}", lines());
+    let mut harness = http(&[&GET.as_bytes()[..9], END]);
+    harness.run();
+    assert!(lines().concat().contains("disconnected unexpectedly"), "{:?}", lines());
+    assert_eq!(outgoing(&mut harness), "", "half a request is no echo");
+}
+
+#[test]
+fn a_silent_websocket_is_pinged_and_then_closed() {
+    let mut harness = http(&[UPGRADE.as_bytes()]);
+    harness.readable();
+    outgoing(&mut harness);
+    assert_eq!(pass(&mut harness, limits::PING_INTERVAL), Turn::Wait);
+    assert_eq!(harness.stream().outgoing, b"\x89\0");
+    assert_eq!(pass(&mut harness, limits::PING_INTERVAL), Turn::Wait, "it lingers");
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::ProtocolTimeout));
+}
+
+#[test]
+fn a_drain_closes_a_websocket_and_waits_for_its_answer() {
+    let mut harness = http(&[UPGRADE.as_bytes()]);
+    harness.readable();
+    outgoing(&mut harness);
+    harness.stream().incoming.push_back(Ok(HELLO.to_vec()));
+    harness.connection.drain();
+    assert_eq!(harness.turn(), Turn::Wait);
+    let close = b"\x88\x17\x03\xe9the server shuts down";
+    assert_eq!(harness.stream().outgoing, [ECHO, close].concat(), "what had arrived is served");
+    assert!(!harness.stream().half_closed, "the client has the next word");
+    harness.stream().incoming.push_back(Ok(b"\x88\x82\0\0\0\0\x03\xe9".to_vec()));
+    harness.readable();
+    assert!(harness.stream().half_closed);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Drain));
+}
+
+#[test]
+fn a_drain_ends_a_client_that_does_not_answer_a_close() {
+    let mut harness = http(&[UPGRADE.as_bytes()]);
+    harness.readable();
+    harness.connection.drain();
+    harness.turn();
+    pass(&mut harness, limits::CLOSE_TIMEOUT);
+    assert!(harness.stream().half_closed);
+}
+
+#[test]
+fn a_drain_ends_an_idle_connection_at_once_and_a_request_at_its_end() {
+    let mut idle = http(&[GET.as_bytes()]);
+    idle.readable();
+    idle.connection.drain();
+    idle.turn();
+    assert!(idle.stream().half_closed);
+
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab";
+    let mut busy = http(&[head]);
+    busy.readable();
+    busy.connection.drain();
+    busy.turn();
+    assert!(!busy.stream().half_closed);
+    busy.stream().incoming.push_back(Ok(b"cd".to_vec()));
+    busy.readable();
+    assert!(outgoing(&mut busy).ends_with("\r\n\r\nabcd"));
+    assert!(busy.stream().half_closed);
+}
+
+#[test]
+fn replies_that_the_client_does_not_take_hold_back_its_requests() {
+    let requests = GET.repeat(400);
+    let mut harness = http(&[requests.as_bytes(), END]);
+    harness.stream().write_sizes = [100, 0].into();
+    harness.readable();
+    assert!(harness.connection.unsent() < 2 * requests.len(), "one response is buffered");
+    for _ in 0..20 {
+        harness.stream().write_sizes = [3000, 0].into();
+        harness.turn();
+    }
+    harness.stream().write_sizes.clear();
+    while harness.connection.wants_write() {
+        harness.turn();
+    }
+    assert_eq!(harness.run(), Turn::Over);
+    assert_eq!(outgoing(&mut harness).matches("HTTP/1.1 200 OK").count(), 400);
+}
+
+/// The client ends its direction in the same records that hold its requests.
+#[test]
+fn requests_over_tls_that_were_held_back_are_served_before_the_end() {
+    let server = TestCa::get().server(&[&TLS13]);
+    let mut harness = Harness::with_policy(policy().with_layer(NewTls(Arc::new(server))), &[]);
+    let mut client = Client::new(&Arc::new(TestCa::get().client(None)));
+    let exchange = |harness: &mut Harness, client: &mut Client| {
+        let wire = client.wire();
+        if !wire.is_empty() {
+            harness.stream().incoming.push_back(Ok(wire));
+        }
+        while harness.readable() == Turn::Again {}
+        let answer = std::mem::take(&mut harness.stream().outgoing);
+        client.receive(&answer).expect("the client accepts what the server sends");
+    };
+    while client.connection.is_handshaking() {
+        exchange(&mut harness, &mut client);
+    }
+    client.write(GET.repeat(200).as_bytes());
+    client.connection.send_close_notify();
+    harness.stream().write_sizes = [50, 0].into();
+    exchange(&mut harness, &mut client);
+    assert!(harness.connection.wants_write());
+    while harness.connection.wants_write() {
+        exchange(&mut harness, &mut client);
+    }
+    exchange(&mut harness, &mut client);
+    let received = String::from_utf8_lossy(&client.received).into_owned();
+    assert_eq!(received.matches("HTTP/1.1 200 OK").count(), 200);
+    assert!(harness.stream().half_closed);
+}

@@ -1,0 +1,19 @@
+//! HTTP/1.1 (RFC 9112): requests are echoed, and may open a WebSocket, without I/O and without reading a clock.
+//!
+//! Owns the heads and bodies of requests, what of them two parties could understand differently, the responses, and the
+//! page for a browser. Must not know sockets, nor the frames of a WebSocket.
+//!
+//! Read `handler.rs` first: the life of a connection. `head.rs` decides which requests are valid.
+
+mod body;
+mod handler;
+mod head;
+mod page;
+mod reflection;
+mod response;
+mod status;
+#[cfg(test)]
+mod tests;
+mod upgrade;
+
+pub(crate) use self::handler::HttpHandler;

@@ -1,0 +1,110 @@
+//! The handshake of a WebSocket (RFC 6455, section 4.2).
+
+use std::{fmt::Write as _, net::IpAddr};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sha1::{Digest as _, Sha1};
+
+use super::{
+    head::{Framing, Head},
+    status::{Refusal, Status, bad},
+};
+use crate::{
+    config::Http,
+    websocket::{Deflate, negotiate},
+};
+
+/// What the protocol appends to the key of the client.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// An accepted handshake.
+#[derive(Debug)]
+pub(super) struct Upgrade {
+    pub(super) response: Vec<u8>,
+    pub(super) deflate: Option<Deflate>,
+}
+
+/// Returns whether the request asks for a WebSocket.
+pub(super) fn is_upgrade(head: &Head<'_>) -> bool {
+    head.is_1_1
+        && head.method == "GET"
+        && head.has_option("upgrade", "websocket")
+        && head.has_option("connection", "upgrade")
+}
+
+/// Accepts the handshake.
+///
+/// # Errors
+///
+/// If the client speaks another version, the request is invalid, or the page that sends it must not connect.
+pub(super) fn accept(head: &Head<'_>, config: &Http, scheme: &str) -> Result<Upgrade, Refusal> {
+    if head.framing != Framing::None {
+        return Err(bad("the handshake of a WebSocket has no body"));
+    }
+    if head.value("sec-websocket-version") != Some(b"13") {
+        return Err(Refusal {
+            status: Status::UpgradeRequired,
+            rule: "the version of WebSocket is not 13",
+        });
+    }
+    let key = head.value("sec-websocket-key");
+    let key = key.filter(|key| BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16));
+    let key = key.ok_or(bad("the Sec-WebSocket-Key is invalid"))?;
+    check_origin(head, config, scheme)?;
+    let offers = head.options("sec-websocket-extensions");
+    let deflate = if config.deflate { negotiate(offers) } else { None };
+    let accept =
+        BASE64_STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize());
+    let mut response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n"
+    );
+    let mut offered = head.options("sec-websocket-protocol");
+    if let Some(name) = offered.find(|name| config.subprotocols.iter().any(|own| own == name)) {
+        let _ = write!(response, "Sec-WebSocket-Protocol: {name}\r\n");
+    }
+    if let Some(deflate) = deflate {
+        let _ = write!(response, "Sec-WebSocket-Extensions: {deflate}\r\n");
+    }
+    response.push_str("\r\n");
+    Ok(Upgrade { response: response.into_bytes(), deflate })
+}
+
+/// A browser names the page that opens a WebSocket: it must be the server's own, or one that is configured.
+fn check_origin(head: &Head<'_>, config: &Http, scheme: &str) -> Result<(), Refusal> {
+    let refused = |rule| Err(Refusal { status: Status::Forbidden, rule });
+    let mut origins = head.values("origin");
+    let Some(origin) = origins.next() else { return Ok(()) };
+    if origins.next().is_some() {
+        return Err(bad("there are several Origin headers"));
+    }
+    let is_listed = |own: &String| own == "*" || own.as_bytes() == origin;
+    if config.origins.iter().any(is_listed) {
+        return Ok(());
+    }
+    let own = head.value("host").map(|host| [scheme.as_bytes(), b"://", host].concat());
+    if own.as_deref() != Some(origin) {
+        return refused("a page of another origin may not connect");
+    }
+    if is_own_host(head, config) {
+        Ok(())
+    } else {
+        refused("the host is not a name of this server")
+    }
+}
+
+/// Returns whether the `Host` is an address, `localhost`, or a configured name: not one that somebody else has made resolve to
+/// this server.
+pub(super) fn is_own_host(head: &Head<'_>, config: &Http) -> bool {
+    let Some(host) = head.value("host").and_then(|host| str::from_utf8(host).ok()) else {
+        return !head.is_1_1;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    address.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || config.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,8 @@
+//! The listeners of the settings: their URLs, and the parameters of each.
+//!
+//! Must not know where a URL was set, nor the files that it names. Read `url.rs` first.
+
+mod http;
+mod url;
+
+pub(super) use self::url::ListenerUrl;

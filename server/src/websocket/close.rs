@@ -1,0 +1,74 @@
+//! Close frames and their codes (RFC 6455, section 7.4).
+
+use std::str;
+
+use super::frame::{Opcode, short_frame};
+use crate::session::Reason;
+
+/// The code of a close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    Normal,
+    /// The server shuts down.
+    GoingAway,
+    ProtocolError,
+    /// A text that is not UTF-8.
+    InvalidPayload,
+    MessageTooBig,
+}
+
+impl Code {
+    fn number(self) -> u16 {
+        match self {
+            Self::Normal => 1000,
+            Self::GoingAway => 1001,
+            Self::ProtocolError => 1002,
+            Self::InvalidPayload => 1007,
+            Self::MessageTooBig => 1009,
+        }
+    }
+}
+
+/// Reason for which the server closes. [`Reason`] takes more memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Closing {
+    Exit,
+    Drain,
+}
+
+impl From<Closing> for Reason {
+    fn from(closing: Closing) -> Self {
+        match closing {
+            Closing::Exit => Self::Exit,
+            Closing::Drain => Self::Drain,
+        }
+    }
+}
+
+/// Returns a close frame.
+pub(super) fn close_frame(code: Code, reason: &str) -> Vec<u8> {
+    let reason = &reason.as_bytes()[..reason.len().min(123)];
+    short_frame(Opcode::Close, &[&code.number().to_be_bytes(), reason].concat())
+}
+
+/// Checks the payload of a peer's close frame.
+///
+/// # Errors
+///
+/// The code of the answer, and why the payload is invalid.
+pub(super) fn check_close(payload: &[u8]) -> Result<(), (Code, &'static str)> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return match payload {
+            [] => Ok(()),
+            _ => Err((Code::ProtocolError, "a close frame with one byte")),
+        };
+    };
+    // Codes that no rule allows on the wire: 1004 to 1006 and 1015 are reserved, 1016 to 2999 are unassigned.
+    if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err((Code::ProtocolError, "a close frame with an invalid code"));
+    }
+    if str::from_utf8(reason).is_err() {
+        return Err((Code::InvalidPayload, "a close frame whose reason is not UTF-8"));
+    }
+    Ok(())
+}

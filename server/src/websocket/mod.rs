@@ -1,0 +1,21 @@
+//! WebSocket (RFC 6455): frames of a client are echoed as they arrive, without I/O and without reading a clock.
+//!
+//! Owns the frames, their masks, the order of fragments, UTF-8 of text, closes, pings, and compressed messages. Must not know
+//! sockets, nor the HTTP request that opens a WebSocket.
+//!
+//! Read `frame.rs` first: the header of a frame. `handler.rs` decides what to do with each.
+
+mod close;
+mod deflate;
+mod frame;
+mod handler;
+mod mask;
+mod progress;
+#[cfg(test)]
+mod tests;
+mod utf8;
+
+pub(crate) use self::{
+    deflate::{Deflate, negotiate},
+    handler::WebSocket,
+};
