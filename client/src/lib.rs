@@ -10,10 +10,11 @@
 //! | `echo` | a message and its echo, an exit and its goodbye |
 //! | `net` | name resolution, connections, waiting |
 //! | `tls` | TLS of a connection, without its socket |
+//! | `websocket` | WebSocket of a connection, without its socket |
 //! | `endpoint` | arguments that name the server |
 //! | `stdio` | errors of standard input and output |
 //!
-//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net` -> `tls`. `endpoint`
+//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net` -> {`tls`, `websocket`}. `endpoint`
 //! and `stdio` import nothing of this crate.
 
 mod cli;
@@ -28,6 +29,7 @@ mod stdio;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod websocket;
 
 pub use cli::{
     args::Args,

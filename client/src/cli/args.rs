@@ -34,6 +34,13 @@ pub struct Args {
     #[arg(help_heading = "Messages")]
     pub(crate) message: Vec<OsString>,
 
+    /// Over WebSocket: send standard input as binary messages, in chunks as they are read
+    ///
+    /// Otherwise each line is a message without its newline: a text if it is UTF-8, binary if it is not. With --binary,
+    /// no line ends the session.
+    #[arg(long, conflicts_with = "message", help_heading = "Messages")]
+    pub(crate) binary: bool,
+
     /// Subcommand, instead of a session.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -106,6 +113,7 @@ Examples:
   echo-client ::1 7                        address and port, as nc takes them
   echo-client unix:///run/echo.sock        session over a Unix socket
   echo-client tls://echo.example.com:7     session over TLS
+  echo-client wss://echo.example.com/path  session over WebSocket with TLS
   echo-client -m 'Hello, Server!'          send one message, print its echo
   echo-client < file | cmp - file          send a file, compare what returns
   echo-client ping --count 1 --timeout 1s  health check

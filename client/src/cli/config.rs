@@ -14,8 +14,9 @@ use crate::{
     },
     load::plan::job::{self, Job},
     net::target::Target,
-    ping::config::{InvalidDatagramSize, PingConfig},
+    ping::config::{InvalidDatagramSize, InvalidPing, PingConfig},
     tls::TlsOptions,
+    websocket::Format,
 };
 
 /// Configuration of a run.
@@ -34,6 +35,8 @@ pub struct Config {
 pub(super) enum Mode {
     /// Session with standard input and output: in a terminal, or in a pipe.
     Interactive,
+    /// Standard input in chunks, over a WebSocket.
+    Chunks,
     /// Messages from the command line, at least one.
     Messages(Vec<Vec<u8>>),
     /// Round trips.
@@ -62,12 +65,20 @@ enum Contradiction {
     /// A server for a subcommand that does not connect.
     #[error("{0} cannot be used with '{1}', which needs no server")]
     ServerWith(String, &'static str),
+    /// `--binary` with a subcommand.
+    #[error("the argument '--binary' cannot be used with '{0}'")]
+    BinaryWith(&'static str),
+    /// `--binary` for a server without WebSocket.
+    #[error(
+        "'--binary' needs a server with WebSocket: name it as ws://HOST:PORT/PATH or wss://HOST:PORT/PATH"
+    )]
+    BinaryWithoutWebSocket,
     /// UDP for a session.
     #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
     SessionOverUdp(Endpoint),
     /// An option of TLS for a load without it.
     #[error(
-        "'--tls-resume' needs a server with TLS: name it as tls://HOST:PORT or unix:///PATH?tls=on"
+        "'--tls-resume' needs a server with TLS: name it as tls://HOST:PORT, wss://HOST:PORT or unix:///PATH?tls=on"
     )]
     ResumeWithoutTls,
     /// The server is named in contradictory ways.
@@ -76,6 +87,9 @@ enum Contradiction {
     /// A datagram of `ping` cannot have this size.
     #[error(transparent)]
     DatagramSize(#[from] InvalidDatagramSize),
+    /// The arguments of a ping contradict each other.
+    #[error(transparent)]
+    Ping(#[from] InvalidPing),
     /// The arguments of a load contradict each other.
     #[error(transparent)]
     Load(#[from] job::Contradiction),
@@ -108,7 +122,7 @@ impl Config {
         };
         let server = args.server.and(server)?;
         let (timeout, is_verbose) = (server.timeout(), server.verbose);
-        let Server { endpoint, mut tls } = server.server(is_udp)?;
+        let Server { endpoint, mut tls, mut websocket } = server.server(is_udp)?;
         match (&mut tls, tls_resume) {
             (Some(tls), Some(is_resuming)) => tls.is_resuming = is_resuming,
             (None, Some(_)) => return Err(Contradiction::ResumeWithoutTls),
@@ -116,6 +130,9 @@ impl Config {
         }
         let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
         let mode = match args.command {
+            Some(command) if args.binary => {
+                return Err(Contradiction::BinaryWith(command.name()));
+            }
             Some(command) if !messages.is_empty() => {
                 return Err(Contradiction::MessageWith(command.name()));
             }
@@ -124,21 +141,36 @@ impl Config {
             Some(Command::LoadWorker) => Mode::LoadWorker,
             Some(Command::Completions { shell }) => Mode::Completions(shell),
             Some(Command::Man { directory }) => Mode::ManPages(directory),
+            None if args.binary => Mode::Chunks,
             None if messages.is_empty() => Mode::Interactive,
             None => Mode::Messages(messages),
         };
-        if let Endpoint::Udp(_) = endpoint {
-            match &mode {
-                Mode::Interactive | Mode::Messages(_) => {
-                    return Err(Contradiction::SessionOverUdp(endpoint));
-                }
-                Mode::Ping(ping) => ping.check_udp()?,
-                Mode::Load(job) => job.check_udp()?,
-                Mode::LoadWorker | Mode::Completions(_) | Mode::ManPages(_) => {}
-            }
+        match &mut websocket {
+            Some(websocket) if mode == Mode::Chunks => websocket.format = Format::Chunks,
+            None if mode == Mode::Chunks => return Err(Contradiction::BinaryWithoutWebSocket),
+            _ => {}
         }
-        let target = Target { is_verbose, ..Target::new(endpoint, timeout) };
+        mode.check(&endpoint, websocket.is_some())?;
+        let target = Target { websocket, is_verbose, ..Target::new(endpoint, timeout) };
         Ok(Self { target, tls, mode })
+    }
+}
+
+impl Mode {
+    /// Checks that the work suits the server.
+    fn check(&self, endpoint: &Endpoint, has_websocket: bool) -> Result<(), Contradiction> {
+        let is_udp = matches!(endpoint, Endpoint::Udp(_));
+        match self {
+            Self::Interactive | Self::Chunks | Self::Messages(_) if is_udp => {
+                Err(Contradiction::SessionOverUdp(endpoint.clone()))
+            }
+            Self::Ping(ping) => {
+                ping.check_pings(has_websocket)?;
+                if is_udp { Ok(ping.check_udp()?) } else { Ok(()) }
+            }
+            Self::Load(job) if is_udp => Ok(job.check_udp()?),
+            _ => Ok(()),
+        }
     }
 }
 

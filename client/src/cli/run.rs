@@ -21,6 +21,7 @@ use super::{
     error::{Error, Kind},
 };
 use crate::{
+    echo::window::Window,
     interactive, load,
     net::target::Target,
     ping,
@@ -48,11 +49,16 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
         Mode::Interactive if io::stdin().is_terminal() && is_terminal => {
             interactive::run(target, &mut stdout)?;
         }
-        Mode::Interactive => {
+        Mode::Interactive | Mode::Chunks => {
             // The buffer of `std` would hide input from `poll`.
             let input = io::stdin().as_fd().try_clone_to_owned().map_err(stdio::Error::Input)?;
             let mut output = Output::new(stdout, is_terminal);
-            filter::run(&target.connect()?, &mut File::from(input), &mut output)?;
+            // Chunks are bytes without lines, of which none is an exit.
+            let window = match config.mode {
+                Mode::Chunks => Window::without_exit(),
+                _ => Window::default(),
+            };
+            filter::run(&target.connect()?, window, &mut File::from(input), &mut output)?;
         }
         Mode::Messages(messages) => {
             let mut output = Output::new(stdout, is_terminal);

@@ -61,6 +61,28 @@ pub(super) fn send_and_receive<T>(
     }
 }
 
+/// Sends a ping of a WebSocket, and waits for its pong.
+///
+/// # Errors
+///
+/// There was no pong in time, or something else arrived before it.
+pub(crate) fn ping(stream: &Stream<'_>, payload: &[u8]) -> Result<(), Error> {
+    let deadline = stream.deadline();
+    stream.send_ping(payload);
+    let mut buffer = [0; 1024];
+    loop {
+        stream.wait(false, None, deadline)?;
+        if stream.take_pong() {
+            return Ok(());
+        }
+        match stream.receive(&mut buffer)? {
+            Received::Bytes(count) => return Err(Error::mismatch(1, &[], &buffer[..count])),
+            Received::End => return Err(Error::Closed),
+            Received::Nothing => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,7 +64,18 @@ pub(crate) fn send_exit(stream: &Stream<'_>, exit_line: &[u8]) -> Result<ExitRep
 /// exit only tells the server why it leaves.
 pub(crate) fn close_gracefully(stream: Stream<'_>) {
     let timeout = stream.timeout().min(CLOSE_TIMEOUT);
-    let _ = send_exit(&stream.interrupted_by(None).with_timeout(timeout), EXIT_LINE);
+    let stream = stream.interrupted_by(None).with_timeout(timeout);
+    // A close frame tells it without an exit.
+    if stream.is_websocket() {
+        await_close(&stream);
+    } else {
+        let _ = send_exit(&stream, EXIT_LINE);
+    }
+}
+
+/// Closes a WebSocket: sends a close frame, and waits a short time for that of the server.
+pub(crate) fn close_websocket(stream: &Stream<'_>) {
+    await_close(stream);
 }
 
 /// Half-closes, and receives until the end: closing with unread bytes would reset the connection.

@@ -31,6 +31,8 @@ pub(crate) struct Window {
     returned: u64,
     /// No more input is taken.
     is_complete: bool,
+    /// No line ends the stream.
+    has_no_exit: bool,
     /// Matcher for the current line of input.
     line: ExitMatcher,
     /// Number of bytes at the end of `bytes` that belong to the last line: a goodbye may arrive instead of
@@ -43,6 +45,11 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// Returns a window for bytes that no line ends.
+    pub(crate) fn without_exit() -> Self {
+        Self { has_no_exit: true, ..Self::default() }
+    }
+
     /// Returns how many more bytes of input fit.
     pub(crate) fn capacity(&self) -> usize {
         if self.is_complete { 0 } else { MAX_IN_FLIGHT - self.bytes.len() }
@@ -51,6 +58,10 @@ impl Window {
     /// Takes input, at most as much as fits; returns how much. A line that reads as an exit is the last:
     /// the input after it is not taken.
     pub(crate) fn push(&mut self, input: &[u8]) -> usize {
+        if self.has_no_exit && !self.is_complete {
+            self.bytes.extend(input);
+            return input.len();
+        }
         let mut taken = 0;
         while taken < input.len() && !self.is_complete {
             let rest = &input[taken..];

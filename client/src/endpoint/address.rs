@@ -2,7 +2,9 @@
 
 use std::{fmt, net::Ipv6Addr};
 
-use common::endpoint::{Endpoint, URL_FORMS, Url, UrlError};
+use common::endpoint::{Endpoint, HOST_FORM, Url, UrlError};
+
+use super::websocket::WebSocketUrl;
 
 /// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub(crate) enum Address {
     Url(Endpoint),
     /// `tls://HOST:PORT` or `unix:///PATH?tls=on`
     Tls(Endpoint),
+    /// `ws://HOST:PORT/PATH` or `wss://HOST:PORT/PATH`
+    WebSocket(WebSocketUrl),
     /// Host; the port may be in another argument.
     Host {
         /// Name or address; an IPv6 address has no brackets.
@@ -27,6 +31,7 @@ impl fmt::Display for Address {
             Self::Tls(endpoint) => {
                 write!(f, "the URL '{}'", endpoint.tls_url().unwrap_or_default())
             }
+            Self::WebSocket(url) => write!(f, "the URL '{url}'"),
             Self::Host { host, port: None } => write!(f, "the host '{host}'"),
             Self::Host { host, port: Some(port) } if host.contains(':') => {
                 write!(f, "the address '[{host}]:{port}'")
@@ -43,10 +48,7 @@ impl fmt::Display for Address {
 /// A sentence that says what was expected.
 pub(super) fn address(typed: &str) -> Result<Address, String> {
     if !is_bare(typed) {
-        return Ok(match parse(typed)? {
-            (endpoint, true) => Address::Tls(endpoint),
-            (endpoint, false) => Address::Url(endpoint),
-        });
+        return parse(typed);
     }
     if typed.bytes().all(|byte| byte.is_ascii_digit()) && !typed.is_empty() {
         return Err(format!("the host is missing: use 127.0.0.1:{typed}, or --port {typed}"));
@@ -55,43 +57,63 @@ pub(super) fn address(typed: &str) -> Result<Address, String> {
     let is_ipv6 = address.parse::<Ipv6Addr>().is_ok();
     let url = if is_ipv6 { format!("tcp://[{typed}]") } else { format!("tcp://{typed}") };
     let has_port = !is_ipv6 && typed.rsplit(']').next().is_some_and(|end| end.contains(':'));
-    match parse(&url)?.0 {
-        Endpoint::Tcp(at) => Ok(Address::Host { host: at.host, port: has_port.then_some(at.port) }),
-        other => Ok(Address::Url(other)),
+    match parse(&url)? {
+        Address::Url(Endpoint::Tcp(at)) => {
+            Ok(Address::Host { host: at.host, port: has_port.then_some(at.port) })
+        }
+        other => Ok(other),
     }
 }
 
 /// Returns `true` for an address without a scheme.
 fn is_bare(typed: &str) -> bool {
     let scheme = typed.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    let has_scheme = typed.contains(':') && ["tcp", "tls", "udp", "unix"].contains(&&scheme[..]);
+    let has_scheme =
+        typed.contains(':') && ["tcp", "tls", "udp", "unix", "ws", "wss"].contains(&&scheme[..]);
     !has_scheme && !typed.contains("://")
 }
 
-/// Returns the endpoint of a URL, and whether it is with TLS.
-fn parse(typed: &str) -> Result<(Endpoint, bool), String> {
+/// The forms of an address, for messages.
+const FORMS: &str = "HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, wss://HOST:PORT/PATH, udp://HOST:PORT, unix:///PATH or unix:@NAME";
+
+/// Parses a URL.
+fn parse(typed: &str) -> Result<Address, String> {
     let url: Url = typed.parse().map_err(|error| match error {
-        UrlError::Form => format!("expected HOST, HOST:PORT, {URL_FORMS}"),
+        UrlError::Form => format!("expected {FORMS}; {HOST_FORM}"),
         UrlError::NoHost => "the host is missing".to_owned(),
         error => error.to_string(),
     })?;
+    if url.scheme.is_http() {
+        let websocket = typed.replacen("http", "ws", 1);
+        return Err(format!(
+            "this client does not send HTTP requests; for a WebSocket use {websocket}"
+        ));
+    }
     let is_tls = has_tls(&url)?;
-    match url.endpoint {
+    match &url.endpoint {
         Endpoint::Tcp(host) | Endpoint::Udp(host) if host.port == 0 => {
             Err("port 0 lets a server choose a free port; give the port that it chose".into())
         }
-        Endpoint::Tcp(_) | Endpoint::Udp(_) if typed.ends_with(':') => {
+        Endpoint::Tcp(_) | Endpoint::Udp(_) if has_empty_port(typed) => {
             Err("the port is missing after the ':'".into())
         }
-        endpoint => Ok((endpoint, is_tls)),
+        _ if url.scheme.is_websocket() => Ok(Address::WebSocket(WebSocketUrl::new(url))),
+        _ if is_tls => Ok(Address::Tls(url.endpoint)),
+        _ => Ok(Address::Url(url.endpoint)),
     }
+}
+
+/// Returns whether the ':' before a port is the last character before a path, or of all.
+fn has_empty_port(typed: &str) -> bool {
+    let rest = typed.split_once("://").map_or(typed, |(_, rest)| rest);
+    rest.split(['/', '?']).next().is_some_and(|authority| authority.ends_with(':'))
 }
 
 /// Returns whether a URL is with TLS: by its scheme or, for a Unix socket, by its only parameter.
 fn has_tls(url: &Url) -> Result<bool, String> {
     let is_unix = matches!(url.endpoint, Endpoint::Unix(_) | Endpoint::Abstract(_));
     match &url.query[..] {
-        [] => Ok(url.is_tls),
+        [] => Ok(url.scheme.is_tls()),
         [(name, value)] if is_unix && name == "tls" => match &value[..] {
             "on" => Ok(true),
             "off" => Ok(false),
@@ -166,7 +188,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_an_address() {
-        let form = "expected HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME;";
+        let form = "expected HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, wss://HOST:PORT/PATH, udp://HOST:PORT, unix:///PATH or unix:@NAME;";
         for (typed, reason) in [
             ("tcp://localhost:7?a=1&protocol=raw", "has no parameters, and 'a' is one"),
             ("localhost:7?a", "has no parameters, and 'a' is one"),
@@ -184,7 +206,12 @@ mod tests {
             (":7000", "the host is missing"),
             ("7000", "use 127.0.0.1:7000, or --port 7000"),
             ("localhost/echo", "unexpected '/echo'"),
-            ("http://localhost", form),
+            ("http://localhost", "for a WebSocket use ws://localhost"),
+            ("https://a:7/b", "unexpected '/b'"),
+            ("ws://localhost:/a:b", "the port is missing"),
+            ("ws:localhost:7", form),
+            ("ws://localhost:0", "port 0"),
+            ("ws://localhost#a", form),
             ("tcp:localhost:7", form),
             ("tcp:7000", form),
             ("tls:localhost:7", form),

@@ -8,6 +8,7 @@ use common::cli::positive_duration;
 use super::{
     address::{Address, address},
     tls::TlsArgs,
+    websocket::WebSocketArgs,
 };
 
 /// The server's address and the time limit, before or after a subcommand.
@@ -48,9 +49,13 @@ pub(crate) struct ServerArgs {
     /// TLS.
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+
+    /// WebSocket.
+    #[command(flatten)]
+    pub(crate) websocket: WebSocketArgs,
 }
 
-const ADDRESS_HELP: &str = "Server: HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:///PATH?tls=on [default: 127.0.0.1:65432]";
+const ADDRESS_HELP: &str = "Server: HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, wss://HOST:PORT/PATH, udp://HOST:PORT, unix:///PATH or unix:///PATH?tls=on [default: 127.0.0.1:65432]";
 
 fn port(typed: &str) -> Result<u16, &'static str> {
     match typed.parse() {

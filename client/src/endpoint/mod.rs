@@ -9,3 +9,4 @@ pub(crate) mod address;
 pub(crate) mod args;
 pub(crate) mod select;
 mod tls;
+mod websocket;

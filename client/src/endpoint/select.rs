@@ -7,8 +7,8 @@ use common::{
     protocol::{DEFAULT_HOST, DEFAULT_PORT},
 };
 
-use super::{address::Address, args::ServerArgs, tls};
-use crate::tls::TlsOptions;
+use super::{address::Address, args::ServerArgs, tls, websocket};
+use crate::{tls::TlsOptions, websocket::Options};
 
 /// Limit for the connection and for each reply, unless given.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +31,9 @@ pub(crate) enum Error {
     /// The arguments about TLS contradict each other, or the server.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// The arguments about WebSocket contradict each other, or the server.
+    #[error(transparent)]
+    WebSocket(#[from] websocket::Error),
 }
 
 /// Server that the arguments name.
@@ -38,8 +41,10 @@ pub(crate) enum Error {
 pub(crate) struct Server {
     /// Its endpoint.
     pub(crate) endpoint: Endpoint,
-    /// Options of TLS, if its URL is `tls://HOST:PORT` or `unix:///PATH?tls=on`.
+    /// Options of TLS, if its URL is `tls://HOST:PORT`, `wss://HOST:PORT` or `unix:///PATH?tls=on`.
     pub(crate) tls: Option<TlsOptions>,
+    /// Options of WebSocket, if its URL is `ws://HOST:PORT` or `wss://HOST:PORT`.
+    pub(crate) websocket: Option<Options>,
 }
 
 impl ServerArgs {
@@ -56,6 +61,7 @@ impl ServerArgs {
             timeout: either("--timeout", self.timeout, after.timeout)?,
             verbose: self.verbose || after.verbose,
             tls: self.tls.and(after.tls)?,
+            websocket: self.websocket.and(after.websocket)?,
         })
     }
 
@@ -75,6 +81,7 @@ impl ServerArgs {
             .or_else(|| flag(self.timeout.is_some(), "--timeout"))
             .or_else(|| flag(self.verbose, "--verbose"))
             .or_else(|| self.tls.first().and_then(|name| flag(true, name)))
+            .or_else(|| self.websocket.first().and_then(|name| flag(true, name)))
     }
 
     /// Returns the server that the arguments name.
@@ -83,15 +90,25 @@ impl ServerArgs {
     ///
     /// They name several servers or ports, or use TLS in a contradictory way.
     pub(crate) fn server(mut self, is_udp: bool) -> Result<Server, Error> {
-        let tls = std::mem::take(&mut self.tls);
-        let is_tls = matches!(self.address, Some(Address::Tls(_)));
+        let (tls, websocket) = (std::mem::take(&mut self.tls), std::mem::take(&mut self.websocket));
+        let url = match &self.address {
+            Some(Address::WebSocket(url)) => Some(url.clone()),
+            _ => None,
+        };
+        let is_tls = matches!(self.address, Some(Address::Tls(_)))
+            || url.as_ref().is_some_and(|url| url.is_tls);
         let endpoint = self.endpoint(is_udp)?;
         let tls = match tls.first() {
             _ if is_tls => Some(tls.options(&endpoint)?),
             Some(name) => return Err(tls::Error::NoTls(name).into()),
             None => None,
         };
-        Ok(Server { endpoint, tls })
+        let websocket = match (url, websocket.first()) {
+            (Some(url), _) => Some(url.options(websocket)),
+            (None, Some(name)) => return Err(websocket::Error::NoWebSocket(name).into()),
+            (None, None) => None,
+        };
+        Ok(Server { endpoint, tls, websocket })
     }
 
     fn endpoint(self, is_udp: bool) -> Result<Endpoint, Error> {
@@ -109,6 +126,7 @@ impl ServerArgs {
                 Some(
                     address @ (Address::Url(_)
                     | Address::Tls(_)
+                    | Address::WebSocket(_)
                     | Address::Host { port: Some(_), .. }),
                 ),
                 _,
@@ -116,8 +134,11 @@ impl ServerArgs {
             ) => {
                 return Err(Error::NamedTwice(address, port.1));
             }
-            (Some(address @ Address::Tls(_)), ..) if is_udp => return Err(Error::NotUdp(address)),
+            (Some(address @ (Address::Tls(_) | Address::WebSocket(_))), ..) if is_udp => {
+                return Err(Error::NotUdp(address));
+            }
             (Some(Address::Tls(endpoint)), ..) => return Ok(endpoint),
+            (Some(Address::WebSocket(url)), ..) => return Ok(url.endpoint),
             (Some(Address::Url(url)), ..) if is_udp && !matches!(url, Endpoint::Udp(_)) => {
                 return Err(Error::NotUdp(Address::Url(url)));
             }

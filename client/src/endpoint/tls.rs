@@ -9,7 +9,7 @@ use crate::tls::{Fingerprint, TlsOptions, TrustOption};
 
 /// Arguments about TLS, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
-#[command(next_help_heading = "TLS, for tls://HOST:PORT and unix:///PATH?tls=on")]
+#[command(next_help_heading = "TLS, for tls://HOST:PORT, wss://HOST:PORT and unix:///PATH?tls=on")]
 pub(crate) struct TlsArgs {
     /// Trust the CAs in this PEM file, and no others [default: those of the system]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -57,7 +57,9 @@ pub(crate) struct TlsArgs {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// An argument about TLS with a server without it.
-    #[error("'{0}' needs a server with TLS: name it as tls://HOST:PORT or unix:///PATH?tls=on")]
+    #[error(
+        "'{0}' needs a server with TLS: name it as tls://HOST:PORT, wss://HOST:PORT or unix:///PATH?tls=on"
+    )]
     NoTls(&'static str),
     /// Two ways to trust a server.
     #[error("'{0}' cannot be used with '{1}'")]

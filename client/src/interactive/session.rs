@@ -10,7 +10,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::{
     echo::{
         exchange::exchange,
-        exit::{ExitReply, send_exit},
+        exit::{ExitReply, close_websocket, send_exit},
         message::{EXIT_LINE, split_at_exit},
     },
     net::{self, poll::Interrupt, stream::Stream, target::Target},
@@ -55,7 +55,11 @@ pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error>
             // Ctrl+C while a reply is late. The server answers the exit only after that reply, so the
             // client sends it and does not wait.
             Err(Error::Echo(error)) if error.is_interrupted() => {
-                let _ = stream.send(EXIT_LINE);
+                if stream.is_websocket() {
+                    stream.half_close();
+                } else {
+                    let _ = stream.send(EXIT_LINE);
+                }
                 print(screen, "\nExiting...\n")?;
                 break;
             }
@@ -119,6 +123,10 @@ fn send_message(
 
 fn leave(stream: &Stream<'_>, screen: &mut impl Write) -> Result<Next, Error> {
     print(screen, "Exiting...\n")?;
+    if stream.is_websocket() {
+        close_websocket(stream);
+        return Ok(Next::Disconnect);
+    }
     exit_session(stream, EXIT_LINE, screen)
 }
 

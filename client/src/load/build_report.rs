@@ -9,7 +9,7 @@ use super::{
     report::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
-        document::{ClientCpu, Pacing, Report, TlsFigures, VERSION},
+        document::{ClientCpu, Pacing, Report, TlsFigures, VERSION, WebSocketFigures},
         load_spec::LoadSpec,
         verdict::Verdict,
     },
@@ -38,6 +38,7 @@ pub(super) fn build_report(
         None => stats.lost,
     };
     let remark = remark(&stats, target);
+    let (tls, websocket) = layers(&stats, target);
     let is_open = plan.rate().is_some();
     let with_warmup = seconds + plan.warmup.as_secs_f64();
     let report = Report {
@@ -62,11 +63,8 @@ pub(super) fn build_report(
         connects: Some(stats.connects),
         latency: stats.latency.into(),
         connect: datagrams.is_none().then(|| Distribution::from(stats.connect)),
-        tls: target.tls.as_ref().map(|_| TlsFigures {
-            handshake: stats.handshake.into(),
-            resumed: stats.resumed,
-            truncated: stats.truncated,
-        }),
+        tls,
+        websocket,
         lag: is_open.then(|| Distribution::from(stats.lag)),
         datagrams,
         errors: Some(stats.errors),
@@ -80,6 +78,21 @@ pub(super) fn build_report(
     with_verdict(report, remark)
 }
 
+/// Returns the figures of TLS and of WebSocket.
+fn layers(stats: &Stats, target: &Target) -> (Option<TlsFigures>, Option<WebSocketFigures>) {
+    let tls = target.tls.as_ref().map(|_| TlsFigures {
+        handshake: stats.handshake.clone().into(),
+        resumed: stats.resumed,
+        truncated: stats.truncated,
+    });
+    let websocket = target.websocket.as_ref().map(|_| WebSocketFigures {
+        handshake: stats.upgrade.clone().into(),
+        closes: stats.closes,
+        unclosed: stats.unclosed,
+    });
+    (tls, websocket)
+}
+
 fn with_verdict(mut report: Report, remark: Option<String>) -> Report {
     verdict::set(&mut report);
     if let Some(remark) = remark {
@@ -88,14 +101,16 @@ fn with_verdict(mut report: Report, remark: Option<String>) -> Report {
     report
 }
 
-/// Returns what explains errors of TLS, or of a server that expects TLS.
+/// Returns what explains errors of TLS and of WebSocket, or of a server that expects TLS.
 fn remark(stats: &Stats, target: &Target) -> Option<String> {
     if stats.error_count() == 0 {
         return None;
     }
-    match &stats.tls_failure {
-        Some(failure) => Some(format!("TLS: {}", failure.replace('\n', ". "))),
-        None => target.tls_tip(tls_sign(stats)?),
+    let text = |layer: &str, failure: &str| format!("{layer}: {}", failure.replace('\n', ". "));
+    match (&stats.tls_failure, &stats.websocket_failure) {
+        (Some(failure), _) => Some(text("TLS", failure)),
+        (None, Some(failure)) => Some(text("WebSocket", failure)),
+        (None, None) => target.tls_tip(tls_sign(stats)?),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     report::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
-        document::{ClientCpu, Part, Report, TlsFigures, VERSION},
+        document::{ClientCpu, Part, Report, TlsFigures, VERSION, WebSocketFigures},
         files::STANDARD,
         hlog::{self, Log},
         verdict::Verdict,
@@ -118,6 +118,7 @@ fn report_of_log(log: Log) -> Report {
         latency: log.latency.into(),
         connect: log.connect.map(Distribution::from),
         tls: None,
+        websocket: None,
         lag: log.lag.map(Distribution::from),
         datagrams: None,
         errors: None,
@@ -165,6 +166,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         latency: latency.into(),
         connect: merge_distributions(all().map(|report| report.connect.as_ref())),
         tls: sum_tls(all().map(|report| report.tls.as_ref())),
+        websocket: sum_websockets(all().map(|report| report.websocket.as_ref())),
         lag: merge_distributions(all().map(|report| report.lag.as_ref())),
         datagrams: sum_datagrams(all().map(|report| report.datagrams)),
         errors: sum_errors(all().map(|report| report.errors.as_ref())),
@@ -247,6 +249,19 @@ fn sum_datagrams(mut all: impl Iterator<Item = Option<DatagramCounts>>) -> Optio
             ..sum
         })
     })
+}
+
+fn sum_websockets<'w>(
+    all: impl Iterator<Item = Option<&'w WebSocketFigures>>,
+) -> Option<WebSocketFigures> {
+    let (mut handshake, mut closes, mut unclosed) = (Histogram::default(), 0, 0);
+    for figures in all {
+        let figures = figures?;
+        handshake.merge(&figures.handshake.histogram);
+        closes += figures.closes;
+        unclosed += figures.unclosed;
+    }
+    Some(WebSocketFigures { handshake: handshake.into(), closes, unclosed })
 }
 
 fn sum_tls<'t>(all: impl Iterator<Item = Option<&'t TlsFigures>>) -> Option<TlsFigures> {

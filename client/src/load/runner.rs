@@ -77,13 +77,16 @@ impl<'s> Runner<'s> {
                 }
                 (target.endpoint.socket_name().map(Server::Unix), None)
             }
-            (Endpoint::Tcp(_), [one]) if target.tls.is_none() => {
+            (Endpoint::Tcp(_), [one]) if target.tls.is_none() && target.websocket.is_none() => {
                 (one.as_socket().map(Server::Tcp), None)
             }
-            // Of several addresses, the load uses the first that answers. A server with TLS is checked before the
-            // start, since only one error can be shown.
+            // Of several addresses, the load uses the first that answers. A server with TLS or WebSocket is checked before
+            // the start, since only one error can be shown.
             (Endpoint::Tcp(_), several) => {
                 let connected = target.connect_to(several, deadline, Some(interrupt))?;
+                if target.websocket.is_some() {
+                    connected.stream.half_close();
+                }
                 (connected.address.as_socket().map(Server::Tcp), None)
             }
             (Endpoint::Udp(_), several) => {
@@ -155,7 +158,7 @@ impl<'s> Runner<'s> {
     /// Replaces the failure of a connection by the error that the other subcommands return for it.
     fn explain(&self, error: coordinator::Error) -> Error {
         let coordinator::Error::Connect { kind, errno, text } = error else { return error.into() };
-        if kind == ErrorKind::Tls {
+        if matches!(kind, ErrorKind::Tls | ErrorKind::Websocket) {
             return self.target.unreachable(Unreachable::Reported(text)).into();
         }
         match errno.map(Errno::from_raw_os_error) {

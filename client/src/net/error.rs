@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use common::reason::reason;
 
 use super::{tls_sign::TlsSign, unreachable::Unreachable};
-use crate::tls;
+use crate::{tls, websocket};
 
 /// Failure to connect, to receive or to wait.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,11 @@ pub(crate) enum Error {
     /// has advice if there is any.
     #[error("The connection to the server was lost: {}", .0.with_advice())]
     Tls(tls::Error),
+
+    /// The server broke the protocol of WebSocket, split or joined messages, or ended with a code that tells a failure. A
+    /// second line has advice if there is any.
+    #[error("{}", capitalized(&.0.with_advice()))]
+    WebSocket(websocket::Error),
 
     /// The server sent nothing for this long while a reply was due.
     #[error("No reply from the server within {0:?}")]
@@ -77,6 +82,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Returns a text as a sentence.
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }
 
 #[cfg(test)]

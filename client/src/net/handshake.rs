@@ -1,14 +1,19 @@
-//! TLS handshake on a connected socket, with a deadline and an interrupt.
+//! Handshakes of the layers on a connected socket, with a deadline and an interrupt.
 
 use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags};
 
 use super::{
+    byte_transport::{ByteTransport, Received},
+    error::Error,
     poll::{Deadline, Interrupt, poll},
     transport::Transport,
 };
-use crate::tls;
+use crate::{
+    tls,
+    websocket::{self, Handshake},
+};
 
 /// Failure of a handshake.
 #[derive(Debug)]
@@ -17,8 +22,10 @@ pub(super) enum Failure {
     Late,
     /// The interrupt was raised.
     Interrupted,
-    /// The server is not the right one, or refused the handshake.
+    /// The server is not the right one, or refused the handshake of TLS.
     Tls(tls::Error),
+    /// The server refused the handshake of WebSocket.
+    WebSocket(websocket::Error),
 }
 
 impl From<tls::Error> for Failure {
@@ -27,26 +34,80 @@ impl From<tls::Error> for Failure {
     }
 }
 
-/// Makes the handshake.
+impl From<websocket::Error> for Failure {
+    fn from(error: websocket::Error) -> Self {
+        Self::WebSocket(error)
+    }
+}
+
+/// Makes the handshake of TLS.
 pub(super) fn handshake(
     socket: OwnedFd,
     client: &tls::Client,
     deadline: Deadline,
     interrupt: Option<&Interrupt>,
-) -> Result<Transport, Failure> {
-    let transport = Transport::with_tls(socket, tls::Session::new(client)?);
+) -> Result<ByteTransport, Failure> {
+    let transport = ByteTransport::with_tls(socket, tls::Session::new(client)?);
     while !transport.advance_handshake()? {
-        let write = if transport.wants_write() { PollFlags::OUT } else { PollFlags::empty() };
-        let mut fds = vec![PollFd::new(&transport, PollFlags::IN | write)];
-        fds.extend(interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
-        poll(&mut fds, deadline).map_err(tls::Error::Io)?;
-        if fds[1..].iter().any(|interrupt| !interrupt.revents().is_empty()) {
-            return Err(Failure::Interrupted);
-        }
-        // Events that arrive together with the deadline still count.
-        if fds[0].revents().is_empty() {
-            return Err(Failure::Late);
-        }
+        wait(&transport, transport.wants_write(), deadline, interrupt)?;
     }
     Ok(transport)
+}
+
+/// Makes the handshake of WebSocket; returns the transport, and the subprotocol that the server has selected.
+pub(super) fn upgrade(
+    bytes: ByteTransport,
+    options: &websocket::Options,
+    deadline: Deadline,
+    interrupt: Option<&Interrupt>,
+) -> Result<(Transport, Option<String>), Failure> {
+    let (mut handshake, mut buffer) = (Handshake::new(options), [0; 4096]);
+    let accepted = loop {
+        while !handshake.unsent().is_empty() {
+            match bytes.send(handshake.unsent()) {
+                Ok(0) => break,
+                Ok(count) => handshake.mark_sent(count),
+                // The server may have answered before it ended.
+                Err(_) => handshake.mark_sent(handshake.unsent().len()),
+            }
+        }
+        match bytes.receive(&mut buffer) {
+            Ok(Received::Bytes(count)) => {
+                if let Some(accepted) = handshake.receive(&buffer[..count])? {
+                    break accepted;
+                }
+            }
+            Ok(Received::Nothing) => {
+                let write = bytes.wants_write() || !handshake.unsent().is_empty();
+                wait(&bytes, write, deadline, interrupt)?;
+                bytes.handle_events(PollFlags::OUT);
+            }
+            Err(Error::Tls(error)) => return Err(error.into()),
+            Err(Error::Lost { error, has_answered: true }) => {
+                return Err(websocket::Error::Io(error).into());
+            }
+            Ok(Received::End) | Err(_) => return Err(handshake.end().into()),
+        }
+    };
+    let mut session = websocket::Session::new(options.format);
+    session.feed(&accepted.rest);
+    Ok((Transport::with_websocket(bytes, session), accepted.protocol))
+}
+
+/// Waits until the socket is readable, or writable if `write`.
+fn wait(
+    bytes: &ByteTransport,
+    write: bool,
+    deadline: Deadline,
+    interrupt: Option<&Interrupt>,
+) -> Result<(), Failure> {
+    let write = if write { PollFlags::OUT } else { PollFlags::empty() };
+    let mut fds = vec![PollFd::new(bytes, PollFlags::IN | write)];
+    fds.extend(interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
+    poll(&mut fds, deadline).map_err(tls::Error::Io)?;
+    if fds[1..].iter().any(|interrupt| !interrupt.revents().is_empty()) {
+        return Err(Failure::Interrupted);
+    }
+    // Events that arrive together with the deadline still count.
+    if fds[0].revents().is_empty() { Err(Failure::Late) } else { Ok(()) }
 }

@@ -4,6 +4,7 @@
 //!
 //! Read [`stream`] first, then [`target`], which makes streams.
 
+mod byte_transport;
 mod connect;
 pub(crate) mod error;
 mod handshake;

@@ -44,8 +44,8 @@ impl<'i> Stream<'i> {
     }
 
     /// Returns the stream over a transport; `timeout` limits each reply.
-    pub(super) fn over(transport: Transport, timeout: Duration) -> Self {
-        Self { transport: Arc::new(transport), timeout, interrupt: None }
+    pub(super) fn over(transport: impl Into<Transport>, timeout: Duration) -> Self {
+        Self { transport: Arc::new(transport.into()), timeout, interrupt: None }
     }
 
     /// Returns the transport, to be watched by another thread while this one does not use the stream.
@@ -139,7 +139,7 @@ impl<'i> Stream<'i> {
     ///
     /// # Errors
     ///
-    /// [`Error::Lost`], [`Error::Tls`]
+    /// [`Error::Lost`], [`Error::Tls`], [`Error::WebSocket`]
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, Error> {
         self.transport.receive(buffer)
     }
@@ -149,9 +149,30 @@ impl<'i> Stream<'i> {
         self.transport.has_answered()
     }
 
-    /// Tells the peer that nothing more will come; it can still send.
+    /// Returns `true` if the bytes are those of messages, which end with a handshake: see [`Stream::end_input`].
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.transport.is_websocket()
+    }
+
+    /// Tells the peer that the input has ended, as far as it can still send; over a WebSocket, this ends the last message
+    /// and is not visible otherwise.
+    pub(crate) fn end_input(&self) {
+        self.transport.end_input();
+    }
+
+    /// Tells the peer that nothing more will come, and asks it to end.
     pub(crate) fn half_close(&self) {
         self.transport.half_close();
+    }
+
+    /// Sends a ping of a WebSocket.
+    pub(crate) fn send_ping(&self, payload: &[u8]) {
+        self.transport.send_ping(payload);
+    }
+
+    /// Returns `true` once if the pong to the last ping has arrived.
+    pub(crate) fn take_pong(&self) -> bool {
+        self.transport.take_pong()
     }
 }
 

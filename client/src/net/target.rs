@@ -20,16 +20,17 @@ use common::{
 use socket2::SockAddr;
 
 use super::{
+    byte_transport::ByteTransport,
     connect::connect,
     error::Error,
-    handshake::{Failure, handshake},
+    handshake::{Failure, handshake, upgrade},
     poll::{Deadline, Interrupt},
     stream::Stream,
     tls_sign::TlsSign,
     transport::Transport,
     unreachable::Unreachable,
 };
-use crate::tls;
+use crate::{tls, websocket};
 
 /// Server to connect to, and the time limit for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
     /// TLS on each connection.
     pub(crate) tls: Option<tls::Client>,
+    /// WebSocket on each connection.
+    pub(crate) websocket: Option<websocket::Options>,
     /// Each connection is described on standard error.
     pub(crate) is_verbose: bool,
 }
@@ -51,17 +54,19 @@ pub(crate) struct Connected<'i> {
     pub(crate) stream: Stream<'i>,
     /// Address that answered.
     pub(crate) address: SockAddr,
-    /// Time of the connect.
-    connect_time: Duration,
-    /// Time of the TLS handshake after it.
-    handshake_time: Option<Duration>,
+    /// What it took.
+    pub(crate) times: ConnectionTimes,
 }
 
-impl Connected<'_> {
-    /// Returns the times of the connect and of the TLS handshake; `None` without TLS.
-    pub(crate) fn tls_times(&self) -> Option<(Duration, Duration)> {
-        Some((self.connect_time, self.handshake_time?))
-    }
+/// Times of the steps in which a connection is made, each after the previous one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ConnectionTimes {
+    /// Connect.
+    pub(crate) connect: Duration,
+    /// Handshake of TLS, if there is TLS.
+    pub(crate) tls: Option<Duration>,
+    /// Handshake of WebSocket, if there is one.
+    pub(crate) websocket: Option<Duration>,
 }
 
 impl fmt::Display for Target {
@@ -69,6 +74,7 @@ impl fmt::Display for Target {
     /// must not control the terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match &self.endpoint {
+            _ if let Some(websocket) = &self.websocket => websocket.url.clone(),
             endpoint if self.tls.is_some() => endpoint.tls_url().unwrap_or_default(),
             Endpoint::Tcp(tcp) => tcp.to_string(),
             endpoint => endpoint.to_string(),
@@ -80,7 +86,7 @@ impl fmt::Display for Target {
 impl Target {
     /// Returns a target without TLS.
     pub(crate) fn new(endpoint: Endpoint, timeout: Duration) -> Self {
-        Self { endpoint, timeout, tls: None, is_verbose: false }
+        Self { endpoint, timeout, tls: None, websocket: None, is_verbose: false }
     }
 
     /// Resolves the endpoint and connects a stream to the first address that answers. Not for UDP.
@@ -152,16 +158,21 @@ impl Target {
             let start = Instant::now();
             match connect(address, share, interrupt) {
                 Ok(Some(socket)) => {
-                    let connect_time = start.elapsed();
-                    let transport = self.secure(socket, deadline, interrupt)?;
-                    let handshake_time =
-                        self.tls.as_ref().map(|_| start.elapsed().saturating_sub(connect_time));
+                    let connect = start.elapsed();
+                    let bytes = self.secure(socket, deadline, interrupt)?;
+                    let secured = start.elapsed();
+                    let (transport, protocol) = self.upgrade(bytes, deadline, interrupt)?;
+                    let upgrade = start.elapsed().saturating_sub(secured);
+                    let times = ConnectionTimes {
+                        connect,
+                        tls: self.tls.as_ref().map(|_| secured.saturating_sub(connect)),
+                        websocket: self.websocket.as_ref().map(|_| upgrade),
+                    };
                     if self.is_verbose {
-                        self.describe(address, connect_time, handshake_time, &transport);
+                        self.describe(address, times, &transport, protocol.as_deref());
                     }
                     let stream = Stream::over(transport, self.timeout).interrupted_by(interrupt);
-                    let address = address.clone();
-                    return Ok(Connected { stream, address, connect_time, handshake_time });
+                    return Ok(Connected { stream, address: address.clone(), times });
                 }
                 Ok(None) => return Err(Error::Interrupted),
                 Err(error) => reasons.push((self.show(address), self.reason(error))),
@@ -176,26 +187,54 @@ impl Target {
         socket: OwnedFd,
         deadline: Deadline,
         interrupt: Option<&Interrupt>,
-    ) -> Result<Transport, Error> {
-        let Some(client) = &self.tls else { return Ok(Transport::plain(socket)) };
-        handshake(socket, client, deadline, interrupt).map_err(|failure| match failure {
-            Failure::Late => self.unreachable(Unreachable::Tls(tls::Error::Late(self.timeout))),
+    ) -> Result<ByteTransport, Error> {
+        let Some(client) = &self.tls else { return Ok(ByteTransport::plain(socket)) };
+        handshake(socket, client, deadline, interrupt).map_err(|failure| {
+            self.failed(failure, Unreachable::Tls(tls::Error::Late(self.timeout)))
+        })
+    }
+
+    /// Makes the handshake of WebSocket, if there is one; also returns the subprotocol that the server has selected.
+    fn upgrade(
+        &self,
+        bytes: ByteTransport,
+        deadline: Deadline,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<(Transport, Option<String>), Error> {
+        let Some(options) = &self.websocket else { return Ok((bytes.into(), None)) };
+        upgrade(bytes, options, deadline, interrupt).map_err(|failure| {
+            self.failed(failure, Unreachable::WebSocket(websocket::Error::Late(self.timeout)))
+        })
+    }
+
+    /// Returns the error for a failed handshake.
+    fn failed(&self, failure: Failure, late: Unreachable) -> Error {
+        match failure {
+            Failure::Late => self.unreachable(late),
             Failure::Interrupted => Error::Interrupted,
             Failure::Tls(error) => self.unreachable(Unreachable::Tls(error)),
-        })
+            Failure::WebSocket(error) => self.unreachable(Unreachable::WebSocket(error)),
+        }
     }
 
     fn describe(
         &self,
         address: &SockAddr,
-        connect_time: Duration,
-        handshake_time: Option<Duration>,
+        times: ConnectionTimes,
         transport: &Transport,
+        protocol: Option<&str>,
     ) {
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-        print_error(&format!("Connected to {} in {:.3} ms", self.show(address), ms(connect_time)));
-        if let Some((time, summary)) = handshake_time.zip(transport.tls_summary()) {
+        print_error(&format!("Connected to {} in {:.3} ms", self.show(address), ms(times.connect)));
+        if let Some((time, summary)) = times.tls.zip(transport.tls_summary()) {
             print_error(&format!("TLS handshake in {:.3} ms: {summary}", ms(time)));
+        }
+        if let Some(time) = times.websocket {
+            let protocol = protocol.unwrap_or("none");
+            print_error(&format!(
+                "WebSocket handshake in {:.3} ms: subprotocol {protocol}",
+                ms(time)
+            ));
         }
     }
 
@@ -211,7 +250,9 @@ impl Target {
 
     /// Returns the tip that follows from a sign of TLS; `None` if the target is with TLS already.
     pub(crate) fn tls_tip(&self, sign: TlsSign) -> Option<String> {
-        let url = self.endpoint.tls_url().filter(|_| self.tls.is_none())?;
+        // The handshake of a WebSocket has its own advice.
+        let is_plain = self.tls.is_none() && self.websocket.is_none();
+        let url = self.endpoint.tls_url().filter(|_| is_plain)?;
         Some(sign.tip(&url))
     }
 

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use common::reason::reason;
 
-use crate::tls;
+use crate::{tls, websocket};
 
 /// Reason why no connection was made.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) enum Unreachable {
     NoAnswer(Duration),
     /// The TLS handshake failed.
     Tls(tls::Error),
+    /// The handshake of the WebSocket failed.
+    WebSocket(websocket::Error),
     /// A worker process of a load reports this reason; the lines after the first are advice.
     Reported(String),
     /// Any other error of the system.
@@ -73,6 +75,7 @@ impl Unreachable {
             Self::UnknownInterface(name) => format!("there is no network interface '{name}'"),
             Self::NoAnswer(limit) => format!("no answer within {limit:?}"),
             Self::Tls(error) => error.to_string(),
+            Self::WebSocket(error) => error.to_string(),
             Self::Reported(text) => text.lines().next().unwrap_or_default().to_owned(),
             Self::Io(error) => reason(error),
             Self::Each(reasons) => {
@@ -87,6 +90,7 @@ impl Unreachable {
     fn advice(&self) -> Option<String> {
         let advice = match self {
             Self::Tls(error) => return error.advice(),
+            Self::WebSocket(error) => return error.advice(),
             Self::Reported(text) => return Some(text.split_once('\n')?.1.to_owned()),
             Self::Refused | Self::NoListener => "Make sure the server is running.",
             Self::NoFile => "Make sure the server is running, and that this is its path.",

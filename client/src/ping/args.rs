@@ -27,10 +27,16 @@ pub(crate) struct PingArgs {
     #[arg(value_parser = duration)]
     pub(crate) interval: Duration,
 
-    /// Size of a message, including its newline; over UDP 16 to 65507
+    /// Size of a message, including its newline, which it has except over WebSocket; over UDP 16 to 65507
     #[arg(long, short, value_name = "BYTES", default_value_t = DEFAULT_SIZE)]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_MESSAGE_BYTES as u64))]
     pub(crate) size: usize,
+
+    /// Over WebSocket: send pings and wait for their pongs, in place of messages
+    ///
+    /// The payload of a ping has at most 125 bytes.
+    #[arg(long)]
+    pub(crate) ws_ping: bool,
 
     /// Server, and the time limit.
     #[command(flatten)]
@@ -43,6 +49,7 @@ Examples:
   echo-client ping                                        four round trips to this machine
   echo-client ping [::1]:7 --count 1 --timeout 1s         health check
   echo-client ping udp://echo.example.com:7 --size 1400   by datagrams
+  echo-client ping wss://echo.example.com --ws-ping       by pings of WebSocket
   echo-client ping unix:///run/echo.sock --count 0        until Ctrl+C
 
 Exit status:

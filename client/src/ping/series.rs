@@ -47,11 +47,13 @@ pub(crate) fn run(
         return run_series(transport, config, output);
     }
     let connected = target.connect_to(&addresses, deadline, None)?;
-    let connection_times = connected.tls_times();
-    let Connected { stream, address, .. } = connected;
+    let Connected { stream, address, times } = connected;
+    let connection_times = Some(times);
     let interrupt = &Interrupt::on_ctrl_c()?;
     let stream = Some(stream.interrupted_by(Some(interrupt)));
-    let transport = StreamTransport { target, address, interrupt, stream, connection_times };
+    let uses_pings = config.uses_pings;
+    let transport =
+        StreamTransport { target, address, interrupt, stream, connection_times, uses_pings };
     run_series(transport, config, output)
 }
 
@@ -68,8 +70,8 @@ fn run_series(
         let result =
             transport.round_trip(seq, config.size, &mut |it| screen.unexpected(&server, it));
         let server = transport.server();
-        if let Some((connect, handshake)) = transport.take_connection_times() {
-            screen.statistics.record_connection(connect, handshake);
+        if let Some(times) = transport.take_connection_times() {
+            screen.statistics.record_connection(times);
         }
         match result {
             Ok(time) => screen.reply(&server, seq, config.size, time)?,
@@ -178,8 +180,14 @@ mod tests {
             interrupt: &interrupt,
             stream: None,
             connection_times: None,
+            uses_pings: false,
         };
-        let config = PingConfig { count: Some(count), interval: Duration::ZERO, size: 20 };
+        let config = PingConfig {
+            count: Some(count),
+            interval: Duration::ZERO,
+            size: 20,
+            uses_pings: false,
+        };
         let mut output = Vec::new();
         let is_perfect = run_series(transport, &config, &mut output).unwrap();
         let text = String::from_utf8(output).unwrap();

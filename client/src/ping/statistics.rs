@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use crate::net::target::ConnectionTimes;
+
 /// Counts and times of round trips, of constant size.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statistics {
@@ -16,6 +18,8 @@ pub(super) struct Statistics {
     connects: Times,
     /// Times of the TLS handshakes.
     handshakes: Times,
+    /// Times of the WebSocket handshakes.
+    upgrades: Times,
     /// Number of anomalies of each kind.
     anomalies: [u64; Anomaly::ALL.len()],
 }
@@ -85,10 +89,17 @@ impl Statistics {
         self.times.record(time);
     }
 
-    /// Records the times of a new connection with TLS.
-    pub(super) fn record_connection(&mut self, connect: Duration, handshake: Duration) {
-        self.connects.record(connect);
-        self.handshakes.record(handshake);
+    /// Records the times of a new connection, unless it has no layer.
+    pub(super) fn record_connection(&mut self, times: ConnectionTimes) {
+        if times.tls.is_some() || times.websocket.is_some() {
+            self.connects.record(times.connect);
+        }
+        if let Some(time) = times.tls {
+            self.handshakes.record(time);
+        }
+        if let Some(time) = times.websocket {
+            self.upgrades.record(time);
+        }
     }
 
     /// Records a lost round trip.
@@ -107,7 +118,7 @@ impl Statistics {
     }
 
     /// Returns the summary: a line of counts, with the anomalies that occurred and the total time, and, if
-    /// there were replies, a line of their times; with TLS, one line each for connects and handshakes.
+    /// there were replies, a line of their times; with layers, one line each for connects and handshakes.
     pub(super) fn summary(&self, total: Duration) -> impl fmt::Display {
         let (sent, received) = (self.sent, self.times.count);
         let lost = 100.0 * count(sent - received) / count(sent.max(1));
@@ -126,7 +137,11 @@ impl Statistics {
         if received > 0 {
             let _ = write!(text, "\n{}", self.times);
         }
-        for (name, times) in [("connect", &self.connects), ("handshake", &self.handshakes)] {
+        for (name, times) in [
+            ("connect", &self.connects),
+            ("handshake", &self.handshakes),
+            ("ws-handshake", &self.upgrades),
+        ] {
             if times.count > 0 {
                 let _ = write!(text, "\n{name} {times}");
             }
@@ -162,12 +177,20 @@ mod tests {
         );
     }
 
+    fn times(connect_ms: u64) -> ConnectionTimes {
+        ConnectionTimes {
+            connect: Duration::from_millis(connect_ms),
+            tls: Some(Duration::from_millis(5)),
+            websocket: Some(Duration::from_millis(7)),
+        }
+    }
+
     #[test]
     fn connects_and_handshakes_are_apart_from_round_trips() {
         let mut statistics = Statistics::default();
-        statistics.record_connection(Duration::from_millis(1), Duration::from_millis(5));
+        statistics.record_connection(times(1));
         statistics.record_lost();
-        statistics.record_connection(Duration::from_millis(3), Duration::from_millis(5));
+        statistics.record_connection(times(3));
         statistics.record(Duration::from_millis(2));
         let summary = statistics.summary(Duration::from_secs(3)).to_string();
         let lines: Vec<_> = summary.lines().skip(1).collect();
@@ -177,6 +200,7 @@ mod tests {
                 "min/avg/max/stddev = 2.000/2.000/2.000/0.000 ms",
                 "connect min/avg/max/stddev = 1.000/2.000/3.000/1.000 ms",
                 "handshake min/avg/max/stddev = 5.000/5.000/5.000/0.000 ms",
+                "ws-handshake min/avg/max/stddev = 7.000/7.000/7.000/0.000 ms",
             ]
         );
     }

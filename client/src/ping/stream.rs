@@ -11,12 +11,15 @@ use rustix::event::{PollFd, PollFlags};
 use socket2::SockAddr;
 
 use crate::{
-    echo::{exchange::exchange, exit::close_gracefully},
+    echo::{
+        exchange::{exchange, ping},
+        exit::close_gracefully,
+    },
     net::{
         self,
         poll::{Deadline, Interrupt, poll},
         stream::Stream,
-        target::Target,
+        target::{ConnectionTimes, Target},
     },
 };
 
@@ -33,8 +36,10 @@ pub(super) struct StreamTransport<'p> {
     pub(super) interrupt: &'p Interrupt,
     /// `None` after a lost round trip: a late reply must not be taken for the next one.
     pub(super) stream: Option<Stream<'p>>,
-    /// Times of the last connect and its TLS handshake, until they are recorded.
-    pub(super) connection_times: Option<(Duration, Duration)>,
+    /// Times of the last connection, until they are recorded.
+    pub(super) connection_times: Option<ConnectionTimes>,
+    /// Round trips are pings and pongs of WebSocket, in place of messages.
+    pub(super) uses_pings: bool,
 }
 
 impl<'p> StreamTransport<'p> {
@@ -42,7 +47,7 @@ impl<'p> StreamTransport<'p> {
         let deadline = Deadline::after(self.target.timeout);
         let address = slice::from_ref(&self.address);
         let connected = self.target.connect_to(address, deadline, Some(self.interrupt))?;
-        self.connection_times = connected.tls_times();
+        self.connection_times = Some(connected.times);
         Ok(connected.stream)
     }
 }
@@ -63,15 +68,27 @@ impl Transport for StreamTransport<'_> {
             Some(stream) => stream,
             None => self.connect()?,
         };
-        let payload = payload(seq, size);
+        // A message of a WebSocket has no newline.
+        let payload = payload(seq, size + usize::from(stream.is_websocket()));
         let start = Instant::now();
-        exchange(&stream, &payload)?;
+        if self.uses_pings {
+            ping(&stream, &payload[..size])?;
+        } else {
+            exchange(&stream, &payload)?;
+        }
         let time = start.elapsed();
         self.stream = Some(stream);
         Ok(time)
     }
 
     fn wait(&mut self, until: Deadline, _: OnUnexpected<'_>) -> Result<(), Error> {
+        // A WebSocket answers the pings of the server meanwhile. What else arrives belongs to the next round trip.
+        if let Some(stream) = self.stream.as_ref().filter(|stream| stream.is_websocket()) {
+            match stream.wait(false, None, until) {
+                Err(net::Error::NoReply(_)) => return Ok(()),
+                ready => ready?,
+            };
+        }
         let mut fds = [PollFd::new(self.interrupt, PollFlags::IN)];
         match poll(&mut fds, until) {
             Ok(()) if fds[0].revents().is_empty() => Ok(()),
@@ -79,7 +96,7 @@ impl Transport for StreamTransport<'_> {
         }
     }
 
-    fn take_connection_times(&mut self) -> Option<(Duration, Duration)> {
+    fn take_connection_times(&mut self) -> Option<ConnectionTimes> {
         self.connection_times.take()
     }
 

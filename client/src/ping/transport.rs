@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::net::poll::Deadline;
+use crate::net::{poll::Deadline, target::ConnectionTimes};
 
 use super::{error::Error, sequence::Unexpected};
 
@@ -26,8 +26,8 @@ pub(super) trait Transport {
     /// Waits until the next round trip starts, or until Ctrl+C.
     fn wait(&mut self, until: Deadline, on_unexpected: OnUnexpected<'_>) -> Result<(), Error>;
 
-    /// Returns the times of a connect and of its TLS handshake that were made since the last call, if there are any.
-    fn take_connection_times(&mut self) -> Option<(Duration, Duration)> {
+    /// Returns the times of a connection that was made since the last call, if there is one.
+    fn take_connection_times(&mut self) -> Option<ConnectionTimes> {
         None
     }
 

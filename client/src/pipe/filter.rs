@@ -40,12 +40,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// failed.
 pub(crate) fn run(
     stream: &Stream<'_>,
+    window: Window,
     input: &mut (impl Read + AsFd),
     output: &mut Output<impl Write>,
 ) -> Result<(), Error> {
     let mut filter = Filter {
         stream,
-        window: Window::default(),
+        window,
         buffer: vec![0; CHUNK],
         has_more_input: false,
         stall: Deadline::NEVER,
@@ -88,7 +89,10 @@ impl Filter<'_, '_> {
         }
         if window.is_complete() && window.unsent().is_empty() {
             // Further calls have no effect.
-            self.stream.half_close();
+            self.stream.end_input();
+            if window.missing() == 0 {
+                self.stream.half_close();
+            }
             return window.missing() > 0;
         }
         true
@@ -188,7 +192,8 @@ mod tests {
         // The filter may stop before it has read everything.
         let feeding = thread::spawn(move || drop(feeder.write_all(&input)));
         let mut output = Vec::new();
-        let result = run(stream, &mut input_end, &mut Output::new(&mut output, false));
+        let window = Window::default();
+        let result = run(stream, window, &mut input_end, &mut Output::new(&mut output, false));
         drop(input_end);
         feeding.join().unwrap();
         (output, result.map_err(|error| error.to_string()))
@@ -252,7 +257,12 @@ mod tests {
     #[test]
     fn notices_a_server_that_closes_while_the_input_is_idle() {
         let (mut input, _idle) = UnixStream::pair().unwrap();
-        let result = run(&served_by(drop), &mut input, &mut Output::new(Vec::new(), false));
+        let result = run(
+            &served_by(drop),
+            Window::default(),
+            &mut input,
+            &mut Output::new(Vec::new(), false),
+        );
         assert!(matches!(result, Err(Error::Echo(echo::Error::Closed))));
     }
 }

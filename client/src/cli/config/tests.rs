@@ -44,7 +44,10 @@ fn accepts_the_server_before_and_after_ping() {
     assert_eq!(before, after);
     assert_eq!(before.target.to_string(), "[::1]:7");
     let Mode::Ping(ping) = before.mode else { panic!("{:?}", before.mode) };
-    assert_eq!(ping, PingConfig { count: None, interval: Duration::from_secs(1), size: 64 });
+    assert_eq!(
+        ping,
+        PingConfig { count: None, interval: Duration::from_secs(1), size: 64, uses_pings: false }
+    );
 }
 
 #[test]
@@ -203,7 +206,10 @@ fn options_of_tls_need_a_tls_server_and_one_way_to_trust_it() {
         ),
         (&["ping", "--udp", "tls://a"], "'--udp' cannot be used with the URL 'tls://a:65432'"),
         (&["a", "--tls-alpn", "x"], "'--tls-alpn' needs a server with TLS"),
-        (&["unix:///a", "--tls-key-log", "x"], "name it as tls://HOST:PORT or unix:///PATH?tls=on"),
+        (
+            &["unix:///a", "--tls-key-log", "x"],
+            "name it as tls://HOST:PORT, wss://HOST:PORT or unix:///PATH?tls=on",
+        ),
         (
             &["tls://a", "--tls-alpn", "x", "ping", "--tls-alpn", "y"],
             "the argument '--tls-alpn' is given before and after the subcommand",
@@ -236,4 +242,40 @@ fn the_name_of_a_tls_server_is_its_host_unless_given() {
     }
     let offered = config(&["tls://a", "--tls-alpn", "b,c", "--tls-alpn", "d"]).tls.unwrap().alpn;
     assert_eq!(offered, ["b", "c", "d"]);
+}
+
+#[test]
+fn a_websocket_has_its_url_its_options_and_tls_by_its_scheme() {
+    let config = config(&["ws://localhost/a?b", "--ws-origin", "null", "--ws-protocol", "a,b"]);
+    assert_eq!(config.target.to_string(), "ws://localhost:80/a?b");
+    assert!(config.tls.is_none());
+    let websocket = config.target.websocket.unwrap();
+    assert_eq!((&websocket.host[..], &websocket.target[..]), ("localhost", "/a?b"));
+    assert_eq!(websocket.origin.as_deref(), Some("null"));
+    assert_eq!(websocket.protocols, ["a", "b"]);
+    let config = self::config(&["wss://localhost", "--insecure"]);
+    assert_eq!(config.target.to_string(), "wss://localhost:443");
+    assert!(config.tls.is_some());
+}
+
+#[test]
+fn what_needs_a_websocket_is_refused_without_one() {
+    for (args, text) in [
+        (&["localhost", "--ws-origin", "null"][..], "'--ws-origin' needs a server with WebSocket"),
+        (&["--ws-protocol", "a"], "'--ws-protocol' needs a server with WebSocket"),
+        (&["tls://localhost", "--binary"], "'--binary' needs a server with WebSocket"),
+        (&["ws://localhost", "--binary", "ping"], "'--binary' cannot be used with 'ping'"),
+        (&["ping", "--ws-ping"], "'--ws-ping' needs a server with WebSocket"),
+        (&["ping", "ws://a", "--ws-ping", "--size", "126"], "a ping has at most 125 bytes"),
+        (
+            &["ws://localhost", "--port", "7"],
+            "the URL 'ws://localhost:80' cannot be used with '--port'",
+        ),
+        (&["ping", "--udp", "ws://localhost"], "'--udp' cannot be used with the URL 'ws://"),
+        (&["ws://localhost", "--tls-pin", &"a".repeat(64)], "'--tls-pin' needs a server with TLS"),
+        (&["ws://a", "--ws-origin", "null", "ping", "--ws-origin", "b"], "given before and after"),
+    ] {
+        let found = contradiction(args);
+        assert!(found.contains(text), "{args:?}: {found}");
+    }
 }

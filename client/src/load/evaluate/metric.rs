@@ -29,6 +29,10 @@ pub(crate) enum Metric {
     Resumed,
     /// Connections that ended without a `close_notify` of TLS.
     Truncated,
+    /// WebSocket connections that ended with close frames of both sides.
+    Closes,
+    /// WebSocket connections that ended without.
+    Unclosed,
     /// Measured time.
     Seconds,
     /// Messages per second.
@@ -69,6 +73,8 @@ pub(crate) enum Subject {
     Connect,
     /// Time of TLS handshakes.
     Handshake,
+    /// Time of WebSocket handshakes.
+    Upgrade,
     /// Delay of the client behind its schedule.
     Lag,
 }
@@ -109,7 +115,7 @@ impl Metric {
 }
 
 /// Names of the metrics that are not times.
-const NUMBERS: [(&str, Metric); 19] = [
+const NUMBERS: [(&str, Metric); 21] = [
     ("messages", Metric::Messages),
     ("lost", Metric::Lost),
     ("bytes-lost", Metric::BytesLost),
@@ -119,6 +125,8 @@ const NUMBERS: [(&str, Metric); 19] = [
     ("connects", Metric::Connects),
     ("resumed", Metric::Resumed),
     ("truncated", Metric::Truncated),
+    ("closes", Metric::Closes),
+    ("unclosed", Metric::Unclosed),
     ("seconds", Metric::Seconds),
     ("rate", Metric::Rate),
     ("bytes/s", Metric::BytesPerSecond),
@@ -152,6 +160,7 @@ impl fmt::Display for Subject {
             Self::Latency => "",
             Self::Connect => "connect.",
             Self::Handshake => "handshake.",
+            Self::Upgrade => "ws-handshake.",
             Self::Lag => "lag.",
         })
     }
@@ -182,6 +191,7 @@ impl FromStr for Metric {
         let (subject, name) = match typed.split_once('.') {
             Some(("connect", name)) => (Subject::Connect, name),
             Some(("handshake", name)) => (Subject::Handshake, name),
+            Some(("ws-handshake", name)) => (Subject::Upgrade, name),
             Some(("lag", name)) => (Subject::Lag, name),
             _ => (Subject::Latency, typed),
         };
@@ -195,7 +205,7 @@ impl FromStr for Metric {
             format!(
                 "unknown metric '{typed}'; known are p50 p90 p99 p99.9 (any percentile) min mean max, each also \
                  after connect. handshake. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
-                 seconds rate bytes/s; over TLS also resumed truncated; over UDP also sent late reordered duplicates corrupt unrecognized dropped"
+                 seconds rate bytes/s; over TLS also resumed truncated; over WebSocket also closes unclosed, and times after ws-handshake.; over UDP also sent late reordered duplicates corrupt unrecognized dropped"
             )
         })
     }

@@ -17,6 +17,7 @@ impl Metric {
                     Subject::Latency => Some(&report.latency),
                     Subject::Connect => report.connect.as_ref(),
                     Subject::Handshake => report.tls.as_ref().map(|tls| &tls.handshake),
+                    Subject::Upgrade => report.websocket.as_ref().map(|it| &it.handshake),
                     Subject::Lag => report.lag.as_ref(),
                 };
                 statistic.value(&distribution?.histogram)
@@ -33,6 +34,8 @@ impl Metric {
             Self::Connects => report.connects.map(count),
             Self::Resumed => report.tls.as_ref().map(|tls| count(tls.resumed)),
             Self::Truncated => report.tls.as_ref().map(|tls| count(tls.truncated)),
+            Self::Closes => report.websocket.as_ref().map(|it| count(it.closes)),
+            Self::Unclosed => report.websocket.as_ref().map(|it| count(it.unclosed)),
             Self::Seconds => Some(report.seconds),
             Self::Rate => Some(report.rate),
             Self::BytesPerSecond => report.bytes_per_second,

@@ -185,6 +185,7 @@ Examples:
   echo-client load --processes 4 --connections 25       maximum throughput, for 10 s
   echo-client load --rate 20000 --assert 'p99<5ms'      20,000 messages per second, on schedule
   echo-client load --find-rate 'p99<5ms'                highest rate that keeps the limit
+  echo-client load wss://echo.example.com --churn 1     WebSocket, with a handshake for each message
   echo-client load unix:///run/echo.sock                over a Unix socket
   echo-client load --udp --rate 1000 --assert 'lost<1%' datagrams, of which some may be lost
   echo-client load merge a.json b.json                  one report of two machines
@@ -192,8 +193,10 @@ Examples:
 Metrics of EXPR:
   p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
   handshake.p99 resumed truncated                      over TLS: handshakes, ends without close_notify
+  ws-handshake.p99 closes unclosed                     over WebSocket: handshakes, ends with close frames or not
   messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
-  bytes-lost drains resent                             wrong-bytes tls truncated unreachable
+  bytes-lost drains resent                             wrong-bytes tls truncated websocket
+                                                       message-boundary unreachable
   sent late reordered duplicates corrupt unrecognized  over UDP; dropped: by the client's system
   lost<1%, late<1% and so on are shares of the messages that were sent
   Operators are < <= > >= = !=. Times need a unit: ns us ms s m.

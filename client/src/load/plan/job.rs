@@ -227,6 +227,7 @@ impl Plan {
         WorkerConfig {
             server,
             tls: target.tls.as_ref().map(|tls| tls.options().clone()),
+            websocket: target.websocket.clone(),
             sources: sources.to_vec(),
             process,
             processes: self.processes,

@@ -70,6 +70,9 @@ pub(crate) struct Report {
     /// TLS of the connections; absent without TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<TlsFigures>,
+    /// WebSocket of the connections; absent without WebSocket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) websocket: Option<WebSocketFigures>,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     pub(crate) lag: Option<Distribution>,
     /// Counts of a load over UDP.
@@ -112,6 +115,17 @@ pub(crate) struct TlsFigures {
     pub(crate) resumed: u64,
     /// Connections that the server ended without a `close_notify`.
     pub(crate) truncated: u64,
+}
+
+/// WebSocket of the connections of a load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct WebSocketFigures {
+    /// Time that handshakes took, after the connect and the TLS handshake.
+    pub(crate) handshake: Distribution,
+    /// Connections that ended with close frames of both sides.
+    pub(crate) closes: u64,
+    /// Connections that ended without.
+    pub(crate) unclosed: u64,
 }
 
 /// CPU usage of the client in the measured time.

@@ -13,7 +13,10 @@ use super::{
     load_spec::LoadSpec,
     rate_curve::RateCurve,
 };
-use crate::load::stats::format::{bytes_per_second, count, percent, plural, rate, share, time};
+use crate::load::stats::{
+    fault::FaultKind,
+    format::{bytes_per_second, count, percent, plural, rate, share, time},
+};
 
 /// Returns the report without its last lines, the [`conclusion`].
 pub(crate) fn render(report: &Report) -> String {
@@ -43,7 +46,11 @@ pub(crate) fn render(report: &Report) -> String {
         let _ = writeln!(text, "Rates for {}:\n{}\n", curve.condition, steps.trim_fmt());
     }
     for fault in &report.faults {
-        let _ = writeln!(text, "Wrong bytes: {}", safe(&fault.text));
+        let what = match fault.kind {
+            FaultKind::Boundary => "Wrong boundary",
+            _ => "Wrong bytes",
+        };
+        let _ = writeln!(text, "{what}: {}", safe(&fault.text));
     }
     for process in &report.failed_processes {
         let _ = writeln!(text, "Client failure: {}", safe(process));
@@ -121,17 +128,7 @@ fn figures(report: &Report) -> Table {
         ("measured", format!("{:.2} s", report.seconds)),
         (connects, or_unknown(report.connects, count)),
     ]);
-    if let Some(tls) = &report.tls {
-        let handshakes = tls.handshake.count;
-        rows.push((
-            "TLS handshakes",
-            format!("{}, {} resumed", count(handshakes), count(tls.resumed)),
-        ));
-        if tls.truncated > 0 {
-            let connections = plural(tls.truncated, "connection");
-            rows.push(("truncated", format!("{connections} ended without close_notify")));
-        }
-    }
+    rows.extend(layers(report));
     if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
         rows.extend(restarts(report));
     }
@@ -178,6 +175,27 @@ fn datagrams(counts: &DatagramCounts, lost: u64) -> Vec<Row> {
     rows
 }
 
+/// Returns the rows about TLS and WebSocket.
+fn layers(report: &Report) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(tls) = &report.tls {
+        let (handshakes, resumed) = (count(tls.handshake.count), count(tls.resumed));
+        rows.push(("TLS handshakes", format!("{handshakes}, {resumed} resumed")));
+        if tls.truncated > 0 {
+            let connections = plural(tls.truncated, "connection");
+            rows.push(("truncated", format!("{connections} ended without close_notify")));
+        }
+    }
+    if let Some(websocket) = &report.websocket {
+        let without = match websocket.unclosed {
+            0 => String::new(),
+            unclosed => format!("; {} ended without", plural(unclosed, "connection")),
+        };
+        rows.push(("close handshakes", format!("{}{without}", count(websocket.closes))));
+    }
+    rows
+}
+
 fn restarts(report: &Report) -> [Row; 3] {
     let drains = or_unknown(report.drains, |drains| plural(drains, "connection"));
     let resent = or_unknown(report.resent, |resent| plural(resent, "message"));
@@ -204,6 +222,7 @@ fn percentiles(report: &Report) -> Table {
         ("latency", Some(&report.latency)),
         ("connect", report.connect.as_ref()),
         ("handshake", report.tls.as_ref().map(|tls| &tls.handshake)),
+        ("ws-handshake", report.websocket.as_ref().map(|it| &it.handshake)),
         ("schedule lag", report.lag.as_ref()),
     ];
     for (name, distribution) in rows {

@@ -35,6 +35,12 @@ pub(crate) struct Stats {
     pub(crate) resumed: u64,
     /// Connections that the server ended without a `close_notify` of TLS.
     pub(crate) truncated: u64,
+    /// WebSocket connections that ended with close frames of both sides.
+    pub(crate) closes: u64,
+    /// WebSocket connections that ended without.
+    pub(crate) unclosed: u64,
+    /// Last failure of WebSocket in words; the lines after the first are advice.
+    pub(crate) websocket_failure: Option<String>,
     /// Connections without TLS on which a TLS alert arrived in place of the first echo.
     pub(crate) tls_alerts: u64,
     /// Last failure of TLS in words; the lines after the first are advice.
@@ -56,6 +62,9 @@ pub(crate) struct Stats {
     /// Time that TLS handshakes took, after the connect.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub(crate) handshake: Histogram,
+    /// Time that WebSocket handshakes took, after the connect and the TLS handshake.
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
+    pub(crate) upgrade: Histogram,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub(crate) lag: Histogram,
@@ -132,6 +141,11 @@ impl Stats {
         self.connects += other.connects;
         self.resumed += other.resumed;
         self.truncated += other.truncated;
+        self.closes += other.closes;
+        self.unclosed += other.unclosed;
+        if other.websocket_failure.is_some() {
+            self.websocket_failure.clone_from(&other.websocket_failure);
+        }
         self.tls_alerts += other.tls_alerts;
         if other.tls_failure.is_some() {
             self.tls_failure.clone_from(&other.tls_failure);
@@ -145,6 +159,7 @@ impl Stats {
         self.latency.merge(&other.latency);
         self.connect.merge(&other.connect);
         self.handshake.merge(&other.handshake);
+        self.upgrade.merge(&other.upgrade);
         self.lag.merge(&other.lag);
     }
 }

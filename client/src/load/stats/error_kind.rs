@@ -25,13 +25,17 @@ pub(crate) enum ErrorKind {
     Tls,
     /// The peer ended the stream without a `close_notify` of TLS before all bytes had returned.
     Truncated,
+    /// The WebSocket handshake failed, or the peer broke the protocol, or closed with a code that tells a failure.
+    Websocket,
+    /// The bytes that returned are right, and the peer split or joined messages.
+    MessageBoundary,
     /// Datagrams are not delivered: no process listens, or there is no route (ICMP, RFC 792).
     Unreachable,
 }
 
 impl ErrorKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Connect,
         Self::Reset,
         Self::Closed,
@@ -39,6 +43,8 @@ impl ErrorKind {
         Self::WrongBytes,
         Self::Tls,
         Self::Truncated,
+        Self::Websocket,
+        Self::MessageBoundary,
         Self::Unreachable,
     ];
 }
@@ -54,6 +60,8 @@ impl fmt::Display for ErrorKind {
             Self::WrongBytes => "wrong-bytes",
             Self::Tls => "tls",
             Self::Truncated => "truncated",
+            Self::Websocket => "websocket",
+            Self::MessageBoundary => "message-boundary",
             Self::Unreachable => "unreachable",
         })
     }

@@ -32,4 +32,6 @@ pub(crate) enum FaultKind {
     Reordered,
     /// Bytes arrived that were never sent.
     Damaged,
+    /// The bytes are right, and a message ends elsewhere than where it was sent.
+    Boundary,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     os::fd::AsFd,
 };
 
@@ -15,7 +15,10 @@ use rustix::{
 use super::{
     connection::Connection,
     event_loop::EventLoop,
-    io::wire::{PlainWire, TlsWire},
+    io::{
+        websocket_wire::WebSocketWire,
+        wire::{PlainWire, TlsWire, Wire},
+    },
     udp::UdpSocket,
 };
 use crate::load::ipc::worker_config::{Server, WorkerConfig};
@@ -37,13 +40,23 @@ pub(crate) fn run() -> io::Result<()> {
     let messages = io::stdout().lock();
     match config.server {
         Server::Udp(_) => EventLoop::<UdpSocket, _>::new(&config, commands, messages)?.run(),
-        Server::Tcp(_) | Server::Unix(_) if config.tls.is_some() => {
-            EventLoop::<Connection<TlsWire>, _>::new(&config, commands, messages)?.run()
-        }
-        Server::Tcp(_) | Server::Unix(_) => {
-            EventLoop::<Connection<PlainWire>, _>::new(&config, commands, messages)?.run()
-        }
+        Server::Tcp(_) | Server::Unix(_) => match (&config.tls, &config.websocket) {
+            (None, None) => run_streams::<PlainWire>(&config, commands, messages),
+            (Some(_), None) => run_streams::<TlsWire>(&config, commands, messages),
+            (None, Some(_)) => run_streams::<WebSocketWire<PlainWire>>(&config, commands, messages),
+            (Some(_), Some(_)) => {
+                run_streams::<WebSocketWire<TlsWire>>(&config, commands, messages)
+            }
+        },
     }
+}
+
+fn run_streams<W: Wire>(
+    config: &WorkerConfig,
+    commands: File,
+    messages: impl Write,
+) -> io::Result<()> {
+    EventLoop::<Connection<W>, _>::new(config, commands, messages)?.run()
 }
 
 /// Reads the first line and nothing after it: the commands are read when they arrive.

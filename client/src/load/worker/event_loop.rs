@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use super::{
     commands::Commands,
-    io::{channel::Channel, context::Context, wire::from_tls},
+    io::{channel::Channel, context::Context},
     timer::Timer,
     timing::{CHECK_INTERVAL, Timing},
 };
@@ -26,7 +26,7 @@ use crate::{
         },
         stats::error_kind::ErrorKind,
     },
-    tls,
+    websocket,
 };
 
 const COMMANDS: Token = Token(usize::MAX - 1);
@@ -95,11 +95,15 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         // One event for each channel, the commands and the timer.
         let mut events = Events::with_capacity(self.channels.len() + 2);
         if let Err(error) = self.connect_all(&mut events)? {
-            let is_tls = error.kind() == Io::InvalidData;
+            let websocket = websocket::Error::inside(&error);
             return self.send(&WorkerMessage::Failed {
-                kind: if is_tls { ErrorKind::Tls } else { ErrorKind::Connect },
+                kind: match websocket {
+                    Some(_) => ErrorKind::Websocket,
+                    None if error.kind() == Io::InvalidData => ErrorKind::Tls,
+                    None => ErrorKind::Connect,
+                },
                 errno: error.raw_os_error(),
-                text: error.to_string(),
+                text: websocket.map_or_else(|| error.to_string(), websocket::Error::with_advice),
             });
         }
         self.send(&WorkerMessage::Ready)?;
@@ -135,9 +139,8 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             if !events.is_empty() {
                 last_event = self.context.now();
             } else if left.is_zero() {
-                let is_handshake = self.channels.iter().any(C::is_in_handshake);
-                let late = || from_tls(tls::Error::Late(timeout));
-                return Ok(Err(if is_handshake { late() } else { Io::TimedOut.into() }));
+                let late = self.channels.iter().find_map(|it| it.late_handshake(timeout));
+                return Ok(Err(late.unwrap_or_else(|| Io::TimedOut.into())));
             }
             match self.finish_connects(events) {
                 Ok(connected) => connecting -= connected,

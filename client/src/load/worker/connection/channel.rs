@@ -5,12 +5,9 @@ use std::{io, time::Duration};
 use mio::event::Event;
 
 use super::state::{Connection, State};
-use crate::{
-    load::{
-        stats::error_kind::ErrorKind,
-        worker::io::{channel::Channel, context::Context, wire::Wire},
-    },
-    tls,
+use crate::load::{
+    stats::error_kind::ErrorKind,
+    worker::io::{channel::Channel, context::Context, wire::Wire},
 };
 
 /// Limit for more bytes to arrive after a wrong one.
@@ -32,8 +29,10 @@ impl<W: Wire> Channel for Connection<W> {
         matches!(self.state, State::Connecting(_))
     }
 
-    fn is_in_handshake(&self) -> bool {
-        self.is_connecting() && self.connected_at.is_some()
+    fn late_handshake(&self, limit: Duration) -> Option<io::Error> {
+        let State::Connecting(wire) = &self.state else { return None };
+        self.connected_at?;
+        Some(wire.late(self.secured_at.is_some(), limit))
     }
 
     fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
@@ -98,12 +97,10 @@ impl<W: Wire> Channel for Connection<W> {
         let is_late = now.saturating_sub(waiting_since) > context.config.timeout;
         match self.state {
             State::Disconnected if !is_late => self.try_reconnect(context),
-            State::Connecting(_) if is_late && self.is_in_handshake() => {
-                context.record_tls_failure(&tls::Error::Late(context.config.timeout).with_advice());
-                self.fail(context, ErrorKind::Tls);
-            }
             State::Connecting(_) | State::Disconnected if is_late => {
-                self.fail(context, ErrorKind::Connect);
+                let error = self.late_handshake(context.config.timeout);
+                let kind = error.and_then(|error| context.record_failure(&error));
+                self.fail(context, kind.unwrap_or(ErrorKind::Connect));
             }
             State::Open(_) if is_late && self.expectation.in_flight() > 0 => {
                 self.fail(context, ErrorKind::Timeout);

@@ -48,11 +48,33 @@ impl<W: Wire> Connection<W> {
                 context.stats.truncated += 1;
                 Err(ErrorKind::Truncated)
             }
-            Io::InvalidData => {
-                context.record_tls_failure(&error.to_string());
-                Err(ErrorKind::Tls)
-            }
-            _ => Err(ErrorKind::Reset),
+            _ => match context.record_failure(error) {
+                Some(ErrorKind::Closed) => self.handle_unannounced_end(context),
+                Some(ErrorKind::MessageBoundary) => {
+                    self.record_boundary_fault(context, error);
+                    Err(ErrorKind::MessageBoundary)
+                }
+                kind => Err(kind.unwrap_or(ErrorKind::Reset)),
+            },
+        }
+    }
+
+    /// Handles an end of the stream without a close frame of WebSocket, which is like one with it if nothing was in flight
+    /// and nothing is left to send.
+    fn handle_unannounced_end(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        self.close_if_idle(context)?;
+        if matches!(self.state, State::Open(_)) { Err(ErrorKind::Closed) } else { Ok(()) }
+    }
+
+    /// Counts the end of an open WebSocket: with close frames of both sides, or without.
+    pub(super) fn count_close(&self, context: &mut Context<'_>) {
+        let (State::Open(wire) | State::Closing(wire) | State::Diagnosing(wire, _)) = &self.state
+        else {
+            return;
+        };
+        if W::IS_WEBSOCKET {
+            let stats = &mut context.stats;
+            *(if wire.has_closed() { &mut stats.closes } else { &mut stats.unclosed }) += 1;
         }
     }
 
@@ -102,6 +124,7 @@ impl<W: Wire> Connection<W> {
     /// Finishes the connection, or makes a new one if its churn limit is reached and messages are left to
     /// send.
     pub(super) fn finish_or_replace(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        self.count_close(context);
         self.state = State::Finished;
         if context.config.churn.is_some()
             && self.has_more_to_send(context)

@@ -16,7 +16,7 @@ impl<W: Wire> Connection<W> {
         let socket = connect(&context.config.server, self.source)?;
         context.register(&socket, self.token)?;
         self.state = State::Connecting(W::new(context, socket)?);
-        self.connected_at = None;
+        (self.connected_at, self.secured_at) = (None, None);
         self.last_activity = context.now();
         self.has_pending_end = false;
         Ok(())
@@ -27,14 +27,24 @@ impl<W: Wire> Connection<W> {
         self.check_connected(context)?;
         let Some(connected_at) = self.connected_at else { return Ok(()) };
         let State::Connecting(wire) = &mut self.state else { return Ok(()) };
-        if !wire.complete_handshake()? {
+        if self.secured_at.is_none() {
+            if !wire.complete_handshake()? {
+                return Ok(());
+            }
+            let now = context.now();
+            self.secured_at = Some(now);
+            if let Some(is_resumed) = wire.is_resumed() {
+                context.stats.handshake.record(now.saturating_sub(connected_at));
+                context.stats.resumed += u64::from(is_resumed);
+            }
+        }
+        if !wire.complete_upgrade()? {
             return Ok(());
         }
-        context.stats.connects += 1;
-        if let Some(is_resumed) = wire.is_resumed() {
-            context.stats.handshake.record(context.now().saturating_sub(connected_at));
-            context.stats.resumed += u64::from(is_resumed);
+        if let (true, Some(secured_at)) = (W::IS_WEBSOCKET, self.secured_at) {
+            context.stats.upgrade.record(context.now().saturating_sub(secured_at));
         }
+        context.stats.connects += 1;
         if let State::Connecting(wire) = self.take_state() {
             self.state = State::Open(wire);
         }
@@ -69,6 +79,7 @@ impl<W: Wire> Connection<W> {
     /// Connects again after the server has drained and ended the connection. The messages in flight are
     /// sent again.
     pub(super) fn reconnect_after_drain(&mut self, context: &mut Context<'_>) {
+        self.count_close(context);
         context.stats.drains += 1;
         context.stats.bytes_resent += self.expectation.outstanding_bytes();
         context.stats.resent += self.expectation.requeue(&context.streams);
@@ -94,12 +105,12 @@ impl<W: Wire> Connection<W> {
         context: &mut Context<'_>,
         error: &io::Error,
     ) -> Result<(), ErrorKind> {
-        if error.kind() == Io::InvalidData {
-            context.record_tls_failure(&error.to_string());
-        }
+        let kind = context.record_failure(error);
         if !context.config.expect_restart && error.kind() != Io::WouldBlock {
-            let is_tls = matches!(error.kind(), Io::InvalidData | Io::UnexpectedEof);
-            return Err(if is_tls { ErrorKind::Tls } else { ErrorKind::Connect });
+            return Err(match kind {
+                None if error.kind() == Io::UnexpectedEof => ErrorKind::Tls,
+                kind => kind.unwrap_or(ErrorKind::Connect),
+            });
         }
         self.drained_at.get_or_insert(context.now());
         self.state = State::Disconnected;

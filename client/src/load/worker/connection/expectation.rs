@@ -7,7 +7,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind},
     ops::Range,
     time::Duration,
 };
@@ -26,6 +26,16 @@ pub(super) struct Expectation {
     /// Times from which the lines that have not returned count, oldest first, each with the number of its
     /// lines.
     since: VecDeque<(Since, u64)>,
+}
+
+/// Socket that takes bytes of lines.
+pub(super) trait LineSink {
+    /// Sends bytes; returns how many. `rest` returns the length of the last line after them.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost, or accepts no bytes now.
+    fn send(&mut self, bytes: &[u8], rest: impl FnOnce() -> u64) -> io::Result<usize>;
 }
 
 /// Time from which a line counts.
@@ -90,14 +100,19 @@ impl Expectation {
     pub(super) fn send(
         &mut self,
         streams: &Streams,
-        socket: &mut impl Write,
+        socket: &mut impl LineSink,
         buffer: &mut [u8],
     ) -> io::Result<()> {
         while self.has_unsent() {
             let left = self.queued.offset() - self.sent.offset();
             let len = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
             self.sent.fill(streams, &mut buffer[..len]);
-            match socket.write(&buffer[..len]) {
+            let rest = || {
+                let mut end = self.sent.clone();
+                end.advance(streams, len as u64);
+                if end.is_at_line_start(streams) { 0 } else { end.len_of_lines(streams, 1) }
+            };
+            match socket.send(&buffer[..len], rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     self.sent.advance(streams, written as u64);

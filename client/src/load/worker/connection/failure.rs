@@ -1,11 +1,14 @@
 //! Failure of a connection, and the evidence for its diagnosis.
 
-use std::io::ErrorKind as Io;
+use std::io::{self, ErrorKind as Io};
 
 use super::state::{Connection, State};
 use crate::{
     load::{
-        stats::error_kind::ErrorKind,
+        stats::{
+            error_kind::ErrorKind,
+            fault::{Fault, FaultKind},
+        },
         worker::{
             diagnose::explain::{evidence_len, explain},
             io::{context::Context, wire::Wire},
@@ -37,8 +40,20 @@ impl<W: Wire> Connection<W> {
         Err(ErrorKind::WrongBytes)
     }
 
+    /// Adds a boundary of a message that is not where it was sent to the faults.
+    pub(super) fn record_boundary_fault(&self, context: &mut Context<'_>, error: &io::Error) {
+        let expected = self.expectation.next_expected();
+        let (connection, offset) = (expected.connection(), expected.offset());
+        if context.stats.has_room_for_fault() {
+            let text = format!("connection {connection}, after byte {offset}: {error}");
+            let kind = FaultKind::Boundary;
+            context.stats.faults.push(Fault { connection, offset, kind, text });
+        }
+    }
+
     /// Counts an error and the messages that it loses, explains wrong bytes, and finishes the connection.
     pub(super) fn fail(&mut self, context: &mut Context<'_>, kind: ErrorKind) {
+        self.count_close(context);
         context.stats.record_error(kind);
         let (lines, bytes) = if self.drained_at.is_some() {
             // Messages that were to be sent again are lost too.

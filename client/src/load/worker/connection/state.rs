@@ -23,8 +23,10 @@ pub(in crate::load::worker) struct Connection<W> {
     /// Time at which the present socket was connected, unless it is the first: messages that were due
     /// before could not be sent, which is no lag of the client.
     pub(super) reconnected_at: Duration,
-    /// Time at which the present socket was connected, before its TLS handshake.
+    /// Time at which the present socket was connected, before its handshakes.
     pub(super) connected_at: Option<Duration>,
+    /// Time at which its TLS handshake was complete, before that of WebSocket.
+    pub(super) secured_at: Option<Duration>,
     /// Time at which the server ended the previous connection, until bytes return.
     pub(super) drained_at: Option<Duration>,
     /// Time at which bytes last moved, or at which the present wait started.
@@ -38,7 +40,7 @@ pub(in crate::load::worker) struct Connection<W> {
 /// Phase of a connection.
 #[derive(Debug)]
 pub(super) enum State<W> {
-    /// The socket is connecting, or makes its TLS handshake.
+    /// The socket is connecting, or makes its handshakes.
     Connecting(W),
     /// The server is not reachable at the moment; the connection retries regularly.
     Disconnected,
@@ -65,6 +67,7 @@ impl<W> Connection<W> {
             lines_at_connect: 0,
             reconnected_at: Duration::ZERO,
             connected_at: None,
+            secured_at: None,
             drained_at: None,
             last_activity: Duration::ZERO,
             has_pending_end: false,

@@ -1,12 +1,12 @@
 //! Transfer: receives, checks and sends messages. This is the hot path.
 
 use std::{
-    io::{self, ErrorKind as Io, Write},
+    io::{self, ErrorKind as Io},
     time::Duration,
 };
 
 use super::{
-    expectation::Since,
+    expectation::{LineSink, Since},
     state::{Connection, State},
 };
 use crate::load::{
@@ -179,15 +179,11 @@ impl<W: Wire> Connection<W> {
 /// Wire that accepts a limited number of writes, and then would block.
 struct LimitedWire<'s, W>(&'s mut W, &'s mut usize);
 
-impl<W: Wire> Write for LimitedWire<'_, W> {
+impl<W: Wire> LineSink for LimitedWire<'_, W> {
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn send(&mut self, bytes: &[u8], rest: impl FnOnce() -> u64) -> io::Result<usize> {
         *self.1 = self.1.checked_sub(1).ok_or(Io::WouldBlock)?;
-        self.0.transmit(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.transmit(bytes, rest)
     }
 }

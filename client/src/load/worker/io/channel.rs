@@ -24,9 +24,10 @@ pub(crate) trait Channel: Sized {
     /// Returns `true` while it is connecting.
     fn is_connecting(&self) -> bool;
 
-    /// Returns `true` while it is connected, and its TLS handshake is not complete.
-    fn is_in_handshake(&self) -> bool {
-        false
+    /// Returns the error for a handshake of a layer that is not complete within the limit; `None` if there is no handshake
+    /// in progress.
+    fn late_handshake(&self, _: Duration) -> Option<io::Error> {
+        None
     }
 
     /// Finishes connecting, if the socket is ready.

@@ -14,10 +14,10 @@ use socket2::Socket;
 use crate::{
     load::{
         ipc::worker_config::{Stop, WorkerConfig},
-        stats::counters::Stats,
+        stats::{counters::Stats, error_kind::ErrorKind},
         worker::{io::schedule::Schedule, payload::streams::Streams},
     },
-    tls,
+    tls, websocket,
 };
 
 /// Size of the buffers: larger than the longest datagram.
@@ -140,9 +140,21 @@ impl<'a> Context<'a> {
         self.stats.unsent += numbers.end - first;
     }
 
-    /// Keeps the text of the last failure of TLS, for the report.
-    pub(crate) fn record_tls_failure(&mut self, text: &str) {
-        self.stats.tls_failure = Some(text.to_owned());
+    /// Keeps the text of a failure of a layer, for the report; returns its kind, or `None` for an error of the connection.
+    pub(crate) fn record_failure(&mut self, error: &io::Error) -> Option<ErrorKind> {
+        if let Some(websocket) = websocket::Error::inside(error) {
+            self.stats.websocket_failure = Some(websocket.with_advice());
+            return Some(match websocket {
+                websocket::Error::Boundary(_) => ErrorKind::MessageBoundary,
+                websocket::Error::NoClose => ErrorKind::Closed,
+                _ => ErrorKind::Websocket,
+            });
+        }
+        if error.kind() != io::ErrorKind::InvalidData {
+            return None;
+        }
+        self.stats.tls_failure = Some(error.to_string());
+        Some(ErrorKind::Tls)
     }
 
     /// Registers a socket for events until it is closed.

@@ -9,4 +9,5 @@ pub(crate) mod channel;
 pub(crate) mod context;
 pub(crate) mod schedule;
 pub(crate) mod socket;
+pub(crate) mod websocket_wire;
 pub(crate) mod wire;

@@ -1,4 +1,4 @@
-//! Socket of a stream, plain or with TLS, as a connection sees it.
+//! Socket of a stream with its layers, as a connection sees it: plain, or with TLS. `websocket_wire.rs` has WebSocket.
 //!
 //! A connection is compiled for each kind, so a plain one pays nothing for the other.
 
@@ -6,6 +6,7 @@ use std::{
     fmt,
     io::{self, ErrorKind as Io, IoSlice, Read, Write},
     net::Shutdown,
+    time::Duration,
 };
 
 use socket2::Socket;
@@ -21,6 +22,9 @@ use crate::tls::{self, Session};
 /// Errors of TLS have the kinds [`InvalidData`](Io::InvalidData) and, for an end of the stream that may be an attacker's,
 /// [`UnexpectedEof`](Io::UnexpectedEof).
 pub(crate) trait Wire: fmt::Debug + Sized {
+    /// Lines are messages of a WebSocket, and the end is a handshake.
+    const IS_WEBSOCKET: bool = false;
+
     /// Wraps a socket that is connecting.
     ///
     /// # Errors
@@ -31,12 +35,29 @@ pub(crate) trait Wire: fmt::Debug + Sized {
     /// Returns the socket.
     fn socket(&self) -> &Socket;
 
-    /// Continues the handshake; returns `true` if it is complete.
+    /// Continues the handshake of TLS; returns `true` if it is complete.
     ///
     /// # Errors
     ///
     /// The handshake failed.
     fn complete_handshake(&mut self) -> io::Result<bool>;
+
+    /// Continues the handshake of WebSocket, after that of TLS; returns `true` if it is complete.
+    ///
+    /// # Errors
+    ///
+    /// The handshake failed.
+    fn complete_upgrade(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    /// Returns the error for a handshake that is not complete in time: of TLS, or of WebSocket if TLS is complete.
+    fn late(&self, is_secured: bool, limit: Duration) -> io::Error;
+
+    /// Returns `true` if both sides have sent a close frame of WebSocket.
+    fn has_closed(&self) -> bool {
+        false
+    }
 
     /// Returns whether TLS resumed an earlier session; `None` without TLS.
     fn is_resumed(&self) -> Option<bool>;
@@ -51,12 +72,12 @@ pub(crate) trait Wire: fmt::Debug + Sized {
     /// Returns `true` if there may be more to receive after a read that did not fill its buffer.
     fn may_have_more(&mut self) -> bool;
 
-    /// Sends bytes.
+    /// Sends bytes. `rest` returns the length of the last line after them, which a frame has to know.
     ///
     /// # Errors
     ///
     /// An error of `send(2)`.
-    fn transmit(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    fn transmit(&mut self, bytes: &[u8], rest: impl FnOnce() -> u64) -> io::Result<usize>;
 
     /// Ends this direction.
     fn half_close(&mut self);
@@ -79,6 +100,10 @@ impl Wire for PlainWire {
         Ok(true)
     }
 
+    fn late(&self, _: bool, _: Duration) -> io::Error {
+        Io::TimedOut.into()
+    }
+
     fn is_resumed(&self) -> Option<bool> {
         None
     }
@@ -97,7 +122,7 @@ impl Wire for PlainWire {
 
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn transmit(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn transmit(&mut self, bytes: &[u8], _: impl FnOnce() -> u64) -> io::Result<usize> {
         transmit(&self.0, bytes)
     }
 
@@ -144,6 +169,10 @@ impl Wire for TlsWire {
         self.session.advance(&mut Raw::new(&self.socket)).map_err(from_tls)
     }
 
+    fn late(&self, _: bool, limit: Duration) -> io::Error {
+        from_tls(tls::Error::Late(limit))
+    }
+
     fn is_resumed(&self) -> Option<bool> {
         Some(self.session.is_resumed())
     }
@@ -167,7 +196,7 @@ impl Wire for TlsWire {
         self.was_full || self.session.is_readable()
     }
 
-    fn transmit(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn transmit(&mut self, bytes: &[u8], _: impl FnOnce() -> u64) -> io::Result<usize> {
         match self.session.send(bytes, &mut Raw::new(&self.socket)) {
             Ok(0) => Err(Io::WouldBlock.into()),
             sent => sent,

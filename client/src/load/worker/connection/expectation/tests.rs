@@ -26,14 +26,18 @@ fn queues_incomplete_lines_again() {
 /// Socket that accepts this many bytes, and then would block.
 struct LimitedSocket(Vec<u8>, usize);
 
-impl Write for LimitedSocket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl LineSink for Vec<u8> {
+    fn send(&mut self, bytes: &[u8], _: impl FnOnce() -> u64) -> io::Result<usize> {
+        self.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+}
+
+impl LineSink for LimitedSocket {
+    fn send(&mut self, bytes: &[u8], _: impl FnOnce() -> u64) -> io::Result<usize> {
         let len = bytes.len().min(std::mem::take(&mut self.1));
         self.0.extend_from_slice(&bytes[..len]);
         if len == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(len) }
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -159,4 +163,24 @@ proptest! {
         prop_assert_eq!(expectation.returned_lines(), lines);
         prop_assert_eq!(expectation.next_expected().offset(), returned as u64);
     }
+}
+
+/// Socket that takes everything, and keeps the length of the last line after each send.
+struct RestSocket(Vec<u64>);
+
+impl LineSink for RestSocket {
+    fn send(&mut self, bytes: &[u8], rest: impl FnOnce() -> u64) -> io::Result<usize> {
+        self.0.push(rest());
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn a_send_knows_how_much_of_the_last_line_follows_it() {
+    let streams = Streams::new(1, 25..=25);
+    let mut expectation = Expectation::new(&streams, 0);
+    expectation.queue(&streams, 2, NOW);
+    let mut socket = RestSocket(Vec::new());
+    expectation.send(&streams, &mut socket, &mut [0; 10]).unwrap();
+    assert_eq!(socket.0, [15, 5, 20, 10, 0]);
 }

@@ -1,0 +1,330 @@
+//! WebSocket on the wire of a load: lines become masked messages, and frames become lines again.
+//!
+//! A line with its newline is a binary message. So a message that returns must end after its only newline, and no state is
+//! kept for each message. Frames are decoded in the buffer of the receive, and an idle connection has no buffer.
+
+use std::{
+    io::{self, ErrorKind as Io},
+    time::Duration,
+};
+
+use memchr::memchr;
+use socket2::Socket;
+
+use super::{context::Context, wire::Wire};
+use crate::websocket::{
+    Boundary, CloseFrames, Decoder, Encoder, Error, Event, Handshake, NORMAL, Opcode,
+    PROTOCOL_ERROR,
+};
+
+/// Capacity of the output up to which it is kept while it is empty.
+const KEPT: usize = 1024;
+
+/// Wire with WebSocket above another one.
+#[derive(Debug)]
+pub(crate) struct WebSocketWire<W> {
+    wire: W,
+    /// Handshake that is not complete.
+    handshake: Option<Box<Handshake>>,
+    /// Frames that arrived with the answer of the handshake.
+    early: Vec<u8>,
+    encoder: Encoder,
+    decoder: Decoder,
+    /// Frames to send, and the number of their bytes that were sent.
+    output: Vec<u8>,
+    sent: usize,
+    /// Payload of the last ping, whose pong waits for the end of a frame.
+    pong: Option<Vec<u8>>,
+    /// The last byte of the message so far is a newline, so that the message must end.
+    is_at_newline: bool,
+    /// The last read filled its buffer, so that no event reports what is left.
+    was_full: bool,
+    close: CloseFrames,
+    /// Failure that follows the bytes that were received.
+    failure: Option<Error>,
+}
+
+impl<W: Wire> WebSocketWire<W> {
+    /// Sends the frames that wait. After a failure nothing is sent any more, and a receive returns the reason.
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        while self.sent < self.output.len() {
+            match self.wire.transmit(&self.output[self.sent..], || 0) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
+                Err(error) => {
+                    self.clear_output();
+                    return Err(error);
+                }
+            }
+        }
+        self.clear_output();
+        Ok(())
+    }
+
+    fn clear_output(&mut self) {
+        self.sent = 0;
+        if self.output.capacity() > KEPT {
+            self.output = Vec::new();
+        } else {
+            self.output.clear();
+        }
+    }
+
+    /// Encodes lines; `rest` is the length of the last one after these bytes.
+    #[inline]
+    fn encode(&mut self, mut bytes: &[u8], rest: u64) {
+        self.output.reserve(bytes.len() + bytes.len() / 8 + 16);
+        while !bytes.is_empty() {
+            if self.encoder.missing() == 0 {
+                let len = match memchr(b'\n', bytes) {
+                    Some(newline) => newline as u64 + 1,
+                    None => bytes.len() as u64 + rest,
+                };
+                self.encoder.begin(&mut self.output, Opcode::Binary, true, len);
+            }
+            let missing = usize::try_from(self.encoder.missing()).unwrap_or(usize::MAX);
+            let (part, others) = bytes.split_at(missing.min(bytes.len()));
+            self.encoder.continue_frame(&mut self.output, part);
+            bytes = others;
+        }
+    }
+
+    fn send_close(&mut self, code: Option<u16>) {
+        if !std::mem::replace(&mut self.close.is_sent, true) {
+            // A frame that is not complete is given up, and with it everything after it.
+            if self.encoder.missing() == 0 {
+                let payload = code.map(u16::to_be_bytes);
+                let payload = payload.as_ref().map_or(&[][..], |code| &code[..]);
+                self.encoder.frame(&mut self.output, Opcode::Close, true, payload);
+            }
+            let _ = self.flush();
+        }
+    }
+
+    /// Decodes the first `read` bytes of a buffer in place; returns the length of the payload, which then is at its start.
+    #[inline]
+    fn decode(&mut self, buffer: &mut [u8], read: usize) -> usize {
+        let (mut from, mut to) = (0, 0);
+        while from < read && self.failure.is_none() && !self.close.is_received {
+            match self.decoder.decode(&buffer[from..read]) {
+                Ok((consumed, event)) => {
+                    if let Some(Event::Payload { range, is_end }) = event {
+                        let start = from + range.start;
+                        let valid = self.check_boundary(&buffer[start..from + range.end], is_end);
+                        buffer.copy_within(start..start + valid, to);
+                        to += valid;
+                    } else if let Some(event) = event {
+                        self.handle_control(event);
+                    }
+                    from += consumed;
+                }
+                Err(reason) => {
+                    self.send_close(Some(PROTOCOL_ERROR));
+                    self.failure = Some(Error::Protocol(reason));
+                }
+            }
+        }
+        to
+    }
+
+    /// Checks that a message ends after its newline; returns how many bytes precede the fault.
+    #[inline]
+    fn check_boundary(&mut self, payload: &[u8], is_end: bool) -> usize {
+        let mut valid = payload.len();
+        if !payload.is_empty() {
+            let newline = memchr(b'\n', payload);
+            if self.is_at_newline {
+                valid = 0;
+            } else if let Some(newline) = newline {
+                valid = newline + 1;
+            }
+            if valid < payload.len() {
+                self.failure = Some(Boundary::Joined.into());
+                return valid;
+            }
+            self.is_at_newline = newline.is_some();
+        }
+        if is_end && !std::mem::take(&mut self.is_at_newline) {
+            self.failure = Some(Boundary::Split.into());
+        }
+        valid
+    }
+
+    /// Sends the pong that is due, unless a frame is not complete.
+    fn send_pong(&mut self) {
+        if self.encoder.missing() == 0
+            && let Some(payload) = self.pong.take()
+        {
+            self.encoder.frame(&mut self.output, Opcode::Pong, true, &payload);
+        }
+    }
+
+    fn handle_control(&mut self, event: Event) {
+        match event {
+            Event::Ping(payload) if !self.close.is_sent => {
+                self.pong = Some(payload);
+                self.send_pong();
+            }
+            Event::Close(close) => {
+                self.close.is_received = true;
+                let is_expected = self.close.is_sent || close.is_orderly();
+                self.send_close(close.code);
+                if !is_expected {
+                    self.failure = Some(Error::Closed(close));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads bytes below WebSocket.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.early.is_empty() {
+            let read = self.wire.receive(buffer)?;
+            self.was_full = read == buffer.len();
+            return Ok(read);
+        }
+        let early = std::mem::take(&mut self.early);
+        let count = early.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&early[..count]);
+        self.early = early[count..].to_vec();
+        self.was_full = true;
+        Ok(count)
+    }
+}
+
+impl<W: Wire> Wire for WebSocketWire<W> {
+    const IS_WEBSOCKET: bool = true;
+
+    fn new(context: &Context<'_>, socket: Socket) -> io::Result<Self> {
+        let options = context.config.websocket.as_ref().ok_or(Io::Unsupported)?;
+        Ok(Self {
+            wire: W::new(context, socket)?,
+            handshake: Some(Box::new(Handshake::new(options))),
+            early: Vec::new(),
+            encoder: Encoder::default(),
+            decoder: Decoder::default(),
+            output: Vec::new(),
+            sent: 0,
+            pong: None,
+            is_at_newline: false,
+            was_full: false,
+            close: CloseFrames::default(),
+            failure: None,
+        })
+    }
+
+    fn socket(&self) -> &Socket {
+        self.wire.socket()
+    }
+
+    fn complete_handshake(&mut self) -> io::Result<bool> {
+        self.wire.complete_handshake()
+    }
+
+    fn complete_upgrade(&mut self) -> io::Result<bool> {
+        let Some(handshake) = &mut self.handshake else { return Ok(true) };
+        while !handshake.unsent().is_empty() {
+            match self.wire.transmit(handshake.unsent(), || 0) {
+                Ok(count) => handshake.mark_sent(count),
+                Err(error) if error.kind() == Io::WouldBlock => break,
+                // The server may have answered before it ended.
+                Err(_) => handshake.mark_sent(handshake.unsent().len()),
+            }
+        }
+        let mut buffer = [0; 4096];
+        loop {
+            match self.wire.receive(&mut buffer) {
+                Ok(0) => return Err(handshake.end().into()),
+                Ok(count) => {
+                    if let Some(accepted) =
+                        handshake.receive(&buffer[..count]).map_err(io::Error::from)?
+                    {
+                        self.early = accepted.rest;
+                        self.handshake = None;
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == Io::ConnectionReset => {
+                    return Err(handshake.end().into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn late(&self, is_secured: bool, limit: Duration) -> io::Error {
+        if is_secured { Error::Late(limit).into() } else { self.wire.late(false, limit) }
+    }
+
+    fn is_resumed(&self) -> Option<bool> {
+        self.wire.is_resumed()
+    }
+
+    fn has_closed(&self) -> bool {
+        self.close.is_sent && self.close.is_received
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // If the connection is lost, the receive returns the reason.
+        let _ = self.flush();
+        loop {
+            if let Some(error) = self.failure.take() {
+                return Err(error.into());
+            }
+            // A close that the server began ends the stream; after ours, the server ends the connection.
+            if self.close.is_received && !self.close.is_ours {
+                return Ok(0);
+            }
+            let read = self.read(buffer)?;
+            if read == 0 {
+                return if self.close.is_received { Ok(0) } else { Err(Error::NoClose.into()) };
+            }
+            if self.close.is_received {
+                continue;
+            }
+            let len = self.decode(buffer, read);
+            let _ = self.flush();
+            if len > 0 {
+                return Ok(len);
+            }
+        }
+    }
+
+    fn may_have_more(&mut self) -> bool {
+        self.was_full
+            || self.failure.is_some()
+            || self.close.is_received
+            || !self.early.is_empty()
+            || self.wire.may_have_more()
+    }
+
+    #[inline]
+    fn transmit(&mut self, bytes: &[u8], rest: impl FnOnce() -> u64) -> io::Result<usize> {
+        self.flush()?;
+        if !self.output.is_empty() {
+            return Err(Io::WouldBlock.into());
+        }
+        // After a close frame nothing is sent, and the end of the server follows.
+        if !self.close.is_sent {
+            self.encode(bytes, rest());
+            self.send_pong();
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn half_close(&mut self) {
+        if !self.close.is_sent {
+            self.close.is_ours = true;
+            self.send_close(Some(NORMAL));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Close frames and their codes (RFC 6455, section 7.4).
+
+use std::fmt;
+
+use common::escape::Quoted;
+
+/// The purpose of the connection is fulfilled.
+pub(crate) const NORMAL: u16 = 1000;
+
+/// The peer broke the protocol.
+pub(crate) const PROTOCOL_ERROR: u16 = 1002;
+
+/// Close frames of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CloseFrames {
+    /// The client has sent one.
+    pub(crate) is_sent: bool,
+    /// The client has sent one, and not as an answer.
+    pub(crate) is_ours: bool,
+    /// The server has sent one.
+    pub(crate) is_received: bool,
+}
+
+/// Close frame of the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Close {
+    /// Code, if there is one.
+    pub(crate) code: Option<u16>,
+    /// Reason in words, which may be empty and is not checked to be UTF-8.
+    reason: Vec<u8>,
+}
+
+impl Close {
+    /// Parses the payload of a close frame.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, &'static str> {
+        let Some((code, reason)) = payload.split_first_chunk() else {
+            return if payload.is_empty() {
+                Ok(Self::default())
+            } else {
+                Err("a close frame has half of a code")
+            };
+        };
+        let code = u16::from_be_bytes(*code);
+        // 1004 to 1006 and 1015 never appear in a frame, and 1016 to 2999 are unassigned.
+        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+            return Err("a close frame has an invalid code");
+        }
+        if str::from_utf8(reason).is_err() {
+            return Err("the reason in a close frame is not UTF-8");
+        }
+        Ok(Self { code: Some(code), reason: reason.to_vec() })
+    }
+
+    /// Returns `true` for an end that has no failure as its cause: code 1000, or none.
+    pub(crate) fn is_normal(&self) -> bool {
+        matches!(self.code, None | Some(NORMAL))
+    }
+
+    /// Returns `true` also for an end that a shutdown or a restart of the server causes: codes 1001 and 1012.
+    pub(crate) fn is_orderly(&self) -> bool {
+        self.is_normal() || matches!(self.code, Some(1001 | 1012))
+    }
+}
+
+impl fmt::Display for Close {
+    /// Writes the code, its meaning, and the reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            None => f.write_str("no code")?,
+            Some(code) => write!(f, "code {code} ({})", meaning(code))?,
+        }
+        if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", Quoted(&self.reason)) }
+    }
+}
+
+fn meaning(code: u16) -> &'static str {
+    match code {
+        NORMAL => "normal closure",
+        1001 => "going away: the server shuts down, or moves",
+        PROTOCOL_ERROR => "protocol error",
+        1003 => "unsupported data: the server does not accept messages of this type",
+        1007 => "invalid data, such as a text that is not UTF-8",
+        1008 => "policy violation",
+        1009 => "message too big",
+        1010 => "missing extension",
+        1011 => "internal error of the server",
+        1012 => "the server restarts",
+        1013 => "try again later",
+        1014 => "bad gateway",
+        3000..=3999 => "a code of a library or framework",
+        _ => "a code of this application",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_shows_its_code_in_words_and_its_reason_without_control_characters() {
+        let close = |payload: &[u8]| Close::parse(payload).unwrap().to_string();
+        assert_eq!(close(b""), "no code");
+        assert_eq!(close(b"\x03\xf1"), "code 1009 (message too big)");
+        assert_eq!(close(b"\x03\xf0no\x1b"), r"code 1008 (policy violation): 'no\x1b'");
+    }
+
+    #[test]
+    fn an_invalid_close_is_refused() {
+        for payload in
+            [&b"\x03"[..], b"\x03\xee", b"\x03\xed", b"\x00\x00", b"\x13\x88", b"\x03\xe8\xff"]
+        {
+            assert!(Close::parse(payload).is_err(), "{payload:?}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Options of a WebSocket connection: plain data, which the command line or another process names.
+
+use serde::{Deserialize, Serialize};
+
+/// Options of the connections to one server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Options {
+    /// URL, for messages.
+    pub(crate) url: String,
+    /// Value of `Host`.
+    pub(crate) host: String,
+    /// Path and query.
+    pub(crate) target: String,
+    /// Value of `Origin`, which browsers send and others need not.
+    pub(crate) origin: Option<String>,
+    /// Subprotocols to offer, the preferred one first.
+    pub(crate) protocols: Vec<String>,
+    /// What a message is.
+    pub(crate) format: Format,
+}
+
+/// Relation between the bytes of a stream and messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Format {
+    /// A line without its newline is a message: a text if it is UTF-8, otherwise binary.
+    Lines,
+    /// The bytes of one send are a binary message.
+    Chunks,
+}
