@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 mode=${1:?usage: fuzz.sh SECONDS|merge [TARGET]...}
 shift
-[ $# -gt 0 ] || set -- text raw length proxy exit escape cli configuration tls
+[ $# -gt 0 ] || set -- text raw length proxy exit escape cli configuration tls http websocket
 
 if ! command -v "${CXX:-c++}" >/dev/null; then
     echo "SKIPPED: fuzzing: needs a C++ compiler"

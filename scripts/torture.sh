@@ -23,7 +23,17 @@ part() {
 
 # Runs the schedules of the simulation whose test has this name.
 simulation() {
-    part simulation env SIMULATION_SEEDS="$SEEDS" SIMULATION_TLS_SEEDS="$TLS_SEEDS" \
+    # Runs the WebSocket cases of Autobahn, and writes their results to the documentation.
+autobahn() {
+    if ! python3 -c 'import kosoku' 2>/dev/null; then
+        echo "SKIPPED: the cases of Autobahn: needs the Python package kosoku"
+        return
+    fi
+    "$cargo" build --release --bin echo-server &&
+        scripts/autobahn.py "${CARGO_TARGET_DIR:-target}/release/echo-server" docs/AUTOBAHN.md
+}
+
+part simulation env SIMULATION_SEEDS="$SEEDS" SIMULATION_TLS_SEEDS="$TLS_SEEDS" \
         "$cargo" test --release --package server --lib -- --nocapture "$1"
 }
 
@@ -36,6 +46,7 @@ else
     part dispatch-queue env DISPATCH_SCHEDULES=200000 \
         "$cargo" test --release --package server --test dispatch_queue_model
     part fuzzing scripts/fuzz.sh "$FUZZ_SECONDS"
+    part autobahn autobahn
     # One test at a time: some use all descriptors, others measure processor time.
     part processes "$cargo" test --release --package tests --test torture -- \
         --ignored --nocapture --test-threads 1

@@ -3,6 +3,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`programs`] | the two programs: where they are, and how to start, feed, read and end them |
+//! | [`browser`] | a real browser, driven by its input events |
 //! | [`net`] | peers: a TCP client with exact expectations, mock servers, servers with one fault |
 //! | [`system`] | what the kernel reports about processes and sockets |
 //! | [`requirements`] | tools and privileges that a test needs and a machine may lack |
@@ -23,6 +24,7 @@
     reason = "a test harness reports failures by panics: every function here can panic"
 )]
 
+pub mod browser;
 pub mod deployment;
 pub mod log;
 pub mod net;

@@ -7,7 +7,7 @@
 use std::{
     env,
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
 };
@@ -167,6 +167,36 @@ pub fn testssl() -> Requirement {
     tool("testssl", &["--version"], "install the package testssl.sh")
 }
 
+/// Requires Chromium and its driver.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn chromium() -> Requirement {
+    tool("chromium", &["--version"], "install the package chromium")?;
+    tool("chromedriver", &["--version"], "install the package chromium-driver")
+}
+
+/// Returns the path of the script of axe-core, which checks the accessibility of a page.
+#[must_use]
+pub fn axe_core_path() -> PathBuf {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ci-tools");
+    target.join("node_modules/axe-core/axe.min.js")
+}
+
+/// Requires the npm package axe-core, where `.ci/run` installs it.
+///
+/// # Errors
+///
+/// The file does not exist.
+pub fn axe_core() -> Requirement {
+    if axe_core_path().is_file() {
+        return Ok(());
+    }
+    let remedy = "run npm install --no-save --prefix target/ci-tools axe-core".to_owned();
+    Err(Missing { what: "the npm package axe-core".to_owned(), remedy: Some(remedy) })
+}
+
 /// Requires `HAProxy`.
 ///
 /// # Errors
@@ -174,6 +204,37 @@ pub fn testssl() -> Requirement {
 /// See [`tool`].
 pub fn haproxy() -> Requirement {
     tool("haproxy", &["-v"], "install the package haproxy")
+}
+
+/// Requires a module of Node.js, which is where `NODE_PATH` points.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn node_module(module: &str) -> Requirement {
+    let remedy = format!(
+        "install Node.js, run npm install {module} in DIR, and set NODE_PATH=DIR/node_modules"
+    );
+    tool("node", &["-e", &format!("require('{module}')")], &remedy)
+        .map_err(|missing| Missing { what: format!("the module {module} of Node.js"), ..missing })
+}
+
+/// Requires `curl`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn curl() -> Requirement {
+    tool("curl", &["--version"], "install the package curl")
+}
+
+/// Requires nginx.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn nginx() -> Requirement {
+    tool("nginx", &["-v"], "install the package nginx-light")
 }
 
 /// Requires an `strace` that may attach to processes and inject faults.

@@ -64,7 +64,7 @@ fn the_client_distinguishes_a_misspelled_subcommand_from_an_address() {
         (&["load", "mrege", "a.json"], "'mrege'; tip: a similar subcommand exists: 'merge'"),
         (
             &["a b"],
-            "expected HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:///PATH or unix:@NAME;",
+            "expected HOST, HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, wss://HOST:PORT/PATH, udp://HOST:PORT, unix:///PATH or unix:@NAME;",
         ),
     ] {
         let ended = Program::run_client(args);

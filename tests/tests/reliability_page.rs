@@ -20,14 +20,13 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns the name that the page uses for a file: its stem, or for `mod.rs` and `tests.rs` its folder.
+/// Returns the name that the page uses for a file: its stem, or for `main.rs`, `mod.rs` and `tests.rs` the folder that they test.
 fn page_name(path: &Path) -> String {
-    let stem = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
-    let file = stem(path);
-    match &file[..] {
-        "mod" | "tests" => stem(path.parent().expect("a folder")),
-        _ => file,
-    }
+    let is_unnamed =
+        |name: &&Path| !["main", "mod", "tests"].iter().any(|other| name.ends_with(other));
+    let path = path.with_extension("");
+    let named = path.ancestors().find(is_unnamed).expect("a folder has a name");
+    named.file_name().expect("a name").to_string_lossy().into_owned()
 }
 
 #[test]

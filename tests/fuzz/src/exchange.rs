@@ -47,7 +47,7 @@ pub(crate) fn check<M: Model>(input: &[u8]) {
     for read in ranges {
         let shown = consumed..read.end;
         let mut input = stream[shown.clone()].to_vec();
-        let step = session.receive(&mut input);
+        let step = session.receive(&mut input, std::time::Instant::now());
         assert_eq!(input, stream[shown.clone()], "these protocols echo bytes unchanged");
         let progress = Progress {
             echoed: shown.start + step.echo,

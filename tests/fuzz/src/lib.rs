@@ -8,6 +8,7 @@
 //! | [`escape`] | the escaped form of a peer's bytes |
 //! | [`cli`] | values on a command line |
 //! | [`configuration`] | a configuration file |
+//! | [`protocols`] | HTTP and WebSocket: requests and frames, in any pieces |
 //! | [`tls`] | the records of a client, valid or not, in any pieces |
 //!
 //! Each property has a fuzz target, which `make torture` runs, and a corpus, which `make test` replays. The expected
@@ -16,9 +17,17 @@
 pub mod cli;
 pub mod configuration;
 pub mod escape;
+// What the included sources import.
+mod config {
+    pub(crate) use server::{Http, limits};
+}
 mod exchange;
 pub mod exit;
+// Included as a source for the same reason as the session below.
+#[path = "../../../server/src/http/mod.rs"]
+mod http;
 pub mod length;
+pub mod protocols;
 pub mod proxy;
 // Included as a source, as the TLS layer below.
 #[expect(dead_code, unused_imports, reason = "only the server has connections without a layer")]
@@ -38,19 +47,24 @@ mod server_tls;
 mod session;
 pub mod text;
 pub mod tls;
+// Included as a source for the same reason as the session.
+#[path = "../../../server/src/websocket/mod.rs"]
+mod websocket;
 
 /// Property, which panics if it does not hold for these bytes.
 pub type Property = fn(&[u8]);
 
 /// All properties, by the names of their targets and corpora.
-pub const PROPERTIES: [(&str, Property); 9] = [
+pub const PROPERTIES: [(&str, Property); 11] = [
     ("cli", cli::check),
     ("configuration", configuration::check),
     ("escape", escape::check),
     ("exit", exit::check),
+    ("http", protocols::check_http),
     ("length", length::check),
     ("proxy", proxy::check),
     ("raw", raw::check),
     ("text", text::check),
     ("tls", tls::check),
+    ("websocket", protocols::check_websocket),
 ];

@@ -108,6 +108,9 @@ impl Candidate {
             // The log costs the same as without TLS.
             return matches!(self, Self::Ours | Self::Floor | Self::Tokio) || self.is_proxy();
         }
+        if let Kind::WebSocket { .. } = case.kind {
+            return matches!(self, Self::Ours | Self::Floor | Self::Tokio);
+        }
         if self.is_proxy() {
             return false;
         }

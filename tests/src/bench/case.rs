@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Idle,
     /// Clients that stream at full speed and some interactive ones.
     Fairness,
+    /// WebSocket connections that send, wait for the echo, and repeat.
+    WebSocket { connections: usize, size: usize },
     /// Connections over TLS that send, wait for the echo, and repeat.
     TlsEcho { connections: usize, size: usize },
     /// Connections over TLS with one message each, which resume a session or not.
@@ -33,7 +35,8 @@ impl Kind {
             | Self::Processes(_)
             | Self::Churn { .. }
             | Self::Idle
-            | Self::Fairness => false,
+            | Self::Fairness
+            | Self::WebSocket { .. } => false,
             Self::TlsEcho { .. } | Self::TlsHandshakes { .. } | Self::TlsIdle | Self::TlsFlood => {
                 true
             }
@@ -85,6 +88,10 @@ const fn echo(connections: usize, size: usize, depth: usize) -> Kind {
     Kind::Echo { connections, size, depth }
 }
 
+const fn websocket(connections: usize, size: usize) -> Kind {
+    Kind::WebSocket { connections, size }
+}
+
 const fn tls_echo(size: usize) -> Kind {
     Kind::TlsEcho { connections: 50, size }
 }
@@ -95,7 +102,7 @@ const fn handshakes(resume: bool) -> Kind {
 
 /// All cases in the order of their execution. Those that open many connections come last, because they leave many closed
 /// ones in the kernel. `--quick` runs none over TLS, since it has to end within three minutes.
-pub(crate) const CASES: [Case; 18] = [
+pub(crate) const CASES: [Case; 20] = [
     Case { name: "1", title: "1 connection", kind: echo(1, 64, 1), is_quick: true },
     Case { name: "50", title: "50 connections", kind: echo(50, 64, 1), is_quick: true },
     Case { name: "procs", title: "50 processes", kind: Kind::Processes(50), is_quick: true },
@@ -104,6 +111,13 @@ pub(crate) const CASES: [Case; 18] = [
     Case { name: "depth32", title: "50, depth 32", kind: echo(50, 64, 32), is_quick: true },
     Case { name: "16k", title: "50, 16 KB", kind: echo(50, 16 * 1024, 1), is_quick: true },
     Case { name: "1m", title: "8, 1 MB", kind: echo(8, 1024 * 1024, 1), is_quick: false },
+    Case { name: "ws-50", title: "WebSocket, 50", kind: websocket(50, 64), is_quick: false },
+    Case {
+        name: "ws-1m",
+        title: "WebSocket, 8, 1 MB",
+        kind: websocket(8, 1024 * 1024),
+        is_quick: false,
+    },
     Case { name: "fairness", title: "50 beside streams", kind: Kind::Fairness, is_quick: false },
     Case { name: "idle", title: "50 beside idle ones", kind: Kind::Idle, is_quick: false },
     Case { name: "tls-50", title: "TLS, 50", kind: tls_echo(64), is_quick: false },

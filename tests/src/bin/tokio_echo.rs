@@ -1,7 +1,7 @@
 //! `tokio-echo`: an echo server as in the examples of tokio, for comparison.
 //!
 //! The multi-thread runtime, a task per connection, a buffer per task: each task reads and writes
-//! everything back, with `--cert` and `--key` over tokio-rustls. No log, no limits, no protocol.
+//! everything back, with `--cert` and `--key` over tokio-rustls, with `--websocket` on tokio-tungstenite. No log, no limits, no protocol.
 //!
 //! It exits at the end of its standard input, so it never outlives the program that started it.
 
@@ -16,6 +16,7 @@ use std::{
 };
 
 use clap::Parser;
+use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -23,10 +24,11 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
     runtime,
 };
 use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::tungstenite;
 
 /// Length of the accept queue; the system may limit it further.
 const BACKLOG: u32 = 4096;
@@ -48,6 +50,10 @@ struct Args {
     /// Private key of --cert, as a PEM file
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+
+    /// Speak WebSocket
+    #[arg(long, conflicts_with = "cert")]
+    websocket: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -66,7 +72,7 @@ fn main() -> anyhow::Result<()> {
         .enable_io()
         .build()?;
     // A spawned task runs on the threads of the runtime, a blocked-on future does not.
-    runtime.block_on(async { tokio::spawn(listen(acceptor)).await })?
+    runtime.block_on(async { tokio::spawn(listen(acceptor, args.websocket)).await })?
 }
 
 fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
@@ -81,7 +87,7 @@ fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn listen(acceptor: Option<TlsAcceptor>) -> anyhow::Result<()> {
+async fn listen(acceptor: Option<TlsAcceptor>, is_websocket: bool) -> anyhow::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     let listener = socket.listen(BACKLOG)?;
@@ -91,6 +97,9 @@ async fn listen(acceptor: Option<TlsAcceptor>) -> anyhow::Result<()> {
         stream.set_nodelay(true)?;
         // The error of a connection affects no other connection, so it is ignored.
         match acceptor.clone() {
+            None if is_websocket => {
+                tokio::spawn(echo_messages(stream));
+            }
             None => {
                 tokio::spawn(echo(stream));
             }
@@ -112,4 +121,14 @@ async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()>
         // A TLS stream may hold encrypted bytes back; for a socket this does nothing.
         stream.flush().await?;
     }
+}
+
+async fn echo_messages(stream: TcpStream) -> Result<(), tungstenite::Error> {
+    let mut socket = tokio_tungstenite::accept_async(stream).await?;
+    while let Some(message) = socket.next().await.transpose()? {
+        if message.is_text() || message.is_binary() {
+            socket.send(message).await?;
+        }
+    }
+    Ok(())
 }

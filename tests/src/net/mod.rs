@@ -6,12 +6,15 @@
 //! |---|---|
 //! | `peer` | a TCP client with exact expectations |
 //! | [`mock_server`] | servers whose replies a test defines |
+//! | `byte_changer` | a relay that changes bytes of the replies |
 //! | `fault_server` | a TCP echo server with one fault |
 //! | `test_ca` | a CA, and the certificates that it issues |
 //! | `tls_front` | TLS in front of another server, with one fault if the test needs it |
 //! | `tls_server` | a TLS echo server, with one fault if the test needs it |
 //! | `udp_fault_server` | a UDP echo server with one fault |
+//! | `websocket_server` | a WebSocket echo server, with one fault if the test needs it |
 
+mod byte_changer;
 mod fault_server;
 pub mod mock_server;
 mod peer;
@@ -19,12 +22,15 @@ mod test_ca;
 mod tls_front;
 mod tls_server;
 mod udp_fault_server;
+mod websocket_server;
 
 pub use self::{
+    byte_changer::change_replies,
     fault_server::{Fault, FaultServer},
     peer::{Peer, assert_same_bytes},
     test_ca::{Certificate, TestCa},
     tls_front::{TlsFront, TlsFrontFault},
     tls_server::{TlsFault, TlsServer, TlsServerConfig},
     udp_fault_server::{UdpFault, UdpFaultServer},
+    websocket_server::{WebSocketFault, WebSocketServer},
 };

@@ -58,10 +58,10 @@ impl EchoServer {
         Launch::new(args).without_port().start()
     }
 
-    /// Returns the address of its first listener, which has to be for TCP.
+    /// Returns the address of its first listener, which has to be for TCP or a protocol over it.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        let first = &self.addresses[0];
+        let first = self.addresses[0].rsplit('/').next().unwrap_or_default();
         first.parse().unwrap_or_else(|error| panic!("{error}: {first:?}"))
     }
 

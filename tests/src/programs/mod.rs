@@ -7,6 +7,7 @@
 //! | [`binaries`] | the paths of the two programs, built from the current sources |
 //! | `echo_server` | a running `echo-server`, its addresses and its log |
 //! | `tls_echo_server` | one with TLS, and the CA of its certificate |
+//! | `http_proxy` | nginx or `HAProxy` in front of a server |
 //! | `program` | a program whose standard streams are pipes |
 //! | `terminal` | a program in a pseudo-terminal, and its screen |
 //! | `load` | a run of `echo-client load`, its processes and its report |
@@ -15,6 +16,7 @@
 
 pub mod binaries;
 mod echo_server;
+mod http_proxy;
 mod load;
 mod output;
 mod program;
@@ -24,6 +26,7 @@ mod tls_echo_server;
 
 pub use self::{
     echo_server::{EchoServer, Launch},
+    http_proxy::HttpProxy,
     load::{Load, Report},
     output::Output,
     program::{Finished, Program},

@@ -34,6 +34,8 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["shared"],
     &["udp"],
     &["connection"],
+    &["http"],
+    &["websocket"],
     &["session"],
     &["telemetry"],
     &["admission"],
@@ -50,7 +52,7 @@ const CLIENT_ORDER: &[&[&str]] = &[
     &["echo"],
     &["net"],
     &["endpoint"],
-    &["tls"],
+    &["tls", "websocket"],
     &["stdio"],
 ];
 

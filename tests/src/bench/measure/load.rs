@@ -18,6 +18,8 @@ pub(crate) struct Shape {
     pub connections: usize,
     pub size: usize,
     pub depth: usize,
+    /// True if each message is one of a WebSocket.
+    pub is_websocket: bool,
     /// Duration of the warm-up, which is not counted.
     pub warm_up: Duration,
 }
@@ -43,6 +45,9 @@ impl Load {
             ("--warm-up", format!("{}ms", shape.warm_up.as_millis())),
         ] {
             command.arg(name).arg(value);
+        }
+        if shape.is_websocket {
+            command.arg("--websocket");
         }
         if shape.depth == 1 {
             command.arg("--latency");

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     load::{Load, Shape, figure},
-    server::Server,
+    server::{Server, Speech},
     tls,
     usage::{as_f64, machine_busy},
 };
@@ -29,8 +29,14 @@ const SPARE_DESCRIPTORS: usize = 500;
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// Load of the active connections beside others.
-const BESIDE: Shape =
-    Shape { mode: "echo", connections: ACTIVE, size: ACTIVE_SIZE, depth: 1, warm_up: WARM_UP };
+const BESIDE: Shape = Shape {
+    mode: "echo",
+    connections: ACTIVE,
+    size: ACTIVE_SIZE,
+    depth: 1,
+    is_websocket: false,
+    warm_up: WARM_UP,
+};
 
 /// Settings of every run.
 pub(crate) struct Settings {
@@ -45,11 +51,18 @@ impl Settings {
         if case.kind.is_tls() {
             return tls::run(case.kind, candidate, self.threads, self.duration);
         }
-        let server = Server::start(candidate, self.threads, None)?;
+        let is_websocket = matches!(case.kind, Kind::WebSocket { .. });
+        let speech = if is_websocket { Speech::WebSocket } else { Speech::Plain };
+        let server = Server::start(candidate, self.threads, speech)?;
         let mut run = Run::new();
         let messages = match case.kind {
             Kind::Echo { connections, size, depth } => {
-                let shape = Shape { mode: "echo", connections, size, depth, warm_up: WARM_UP };
+                let shape = Shape { connections, size, depth, ..BESIDE };
+                let load = Load::start(server.port, shape, self.duration)?;
+                measure(&server, &mut [load], &mut run)?
+            }
+            Kind::WebSocket { connections, size } => {
+                let shape = Shape { connections, size, is_websocket, ..BESIDE };
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
@@ -62,7 +75,7 @@ impl Settings {
                 measure(&server, &mut loads, &mut run)?
             }
             Kind::Churn { connections, size } => {
-                let shape = Shape { mode: "churn", connections, size, depth: 1, warm_up: WARM_UP };
+                let shape = Shape { mode: "churn", connections, size, ..BESIDE };
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
@@ -110,12 +123,12 @@ impl Settings {
     /// Measures interactive clients beside one streaming client per worker.
     fn fairness(&self, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
         let shape = Shape {
-            mode: "echo",
             connections: self.threads,
             size: STREAM_SIZE,
             depth: STREAM_DEPTH,
             // The streams must not have bytes in flight before the measurement.
             warm_up: Duration::ZERO,
+            ..BESIDE
         };
         // The streams start before the measurement and end after it.
         let mut streams = Load::start(server.port, shape, self.duration + 2 * WARM_UP)?;

@@ -35,11 +35,20 @@ pub(crate) fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
+/// What a server speaks.
+#[derive(Clone, Copy)]
+pub(crate) enum Speech<'a> {
+    Plain,
+    /// TLS, with this certificate.
+    Tls(&'a Certificate),
+    WebSocket,
+}
+
 /// Returns the command that starts a candidate other than a proxy.
 fn command(
     candidate: Candidate,
     threads: usize,
-    certificate: Option<&Certificate>,
+    speech: Speech<'_>,
     log: &Path,
 ) -> anyhow::Result<Command> {
     let threads = threads.to_string();
@@ -48,7 +57,7 @@ fn command(
     } else {
         Command::new(sibling(candidate.program())?)
     };
-    if let Some(certificate) = certificate {
+    if let Speech::Tls(certificate) = speech {
         let ours = candidate == Candidate::Ours;
         let flags = if ours { ["--tls-cert", "--tls-key"] } else { ["--cert", "--key"] };
         command.arg(flags[0]).arg(&certificate.certificate_file);
@@ -57,12 +66,21 @@ fn command(
     match candidate {
         Candidate::Ours | Candidate::OursLogged => {
             let messages = if candidate == Candidate::Ours { "off" } else { "on" };
-            let scheme = if certificate.is_some() { "tls" } else { "tcp" };
+            let scheme = match speech {
+                Speech::Plain => "tcp",
+                Speech::Tls(_) => "tls",
+                Speech::WebSocket => "http",
+            };
             command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0"));
             command.args(["--workers", &threads, "--log-messages", messages]);
             command.arg("--log-file").arg(log)
         }
-        Candidate::Floor | Candidate::Tokio => command.args(["--threads", &threads]),
+        Candidate::Floor | Candidate::Tokio => {
+            if let Speech::WebSocket = speech {
+                command.arg("--websocket");
+            }
+            command.args(["--threads", &threads])
+        }
         Candidate::Thread => &mut command,
         Candidate::Socat => {
             command.args(["TCP-LISTEN:0,bind=127.0.0.1,backlog=4096,fork,nodelay", "PIPE"])
@@ -89,22 +107,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a candidate, with TLS if there is a certificate.
+    /// Starts a candidate.
     pub(crate) fn start(
         candidate: Candidate,
         threads: usize,
-        certificate: Option<&Certificate>,
+        speech: Speech<'_>,
     ) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let (mut command, backend) = match certificate {
-            Some(certificate) if candidate.is_proxy() => {
-                let backend = Self::start(Candidate::Floor, threads, None)?;
+        let (mut command, backend) = match speech {
+            Speech::Tls(certificate) if candidate.is_proxy() => {
+                let backend = Self::start(Candidate::Floor, threads, Speech::Plain)?;
                 let proxy = Proxy { threads, certificate, backend: backend.port };
                 (proxy.command(candidate, directory.path())?, Some(Box::new(backend)))
             }
             _ => {
                 let log = directory.path().join("log");
-                (command(candidate, threads, certificate, &log)?, None)
+                (command(candidate, threads, speech, &log)?, None)
             }
         };
         let process = command

@@ -14,7 +14,7 @@ use tests::{net::TestCa, system::tcp};
 
 use super::{
     load::figure,
-    server::Server,
+    server::{Server, Speech},
     tls_load::{TlsLoad, TlsShape, Traffic},
     usage::{as_f64, machine_busy},
 };
@@ -58,7 +58,7 @@ pub(super) fn run(
     duration: Duration,
 ) -> anyhow::Result<Run> {
     let ca = TestCa::new();
-    let server = Server::start(candidate, threads, Some(&ca.localhost()))?;
+    let server = Server::start(candidate, threads, Speech::Tls(&ca.localhost()))?;
     let case = TlsCase { server, ca, duration: duration.max(MIN_DURATION) };
     match kind {
         Kind::TlsEcho { connections, size } => {

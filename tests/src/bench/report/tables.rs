@@ -115,6 +115,9 @@ fn heading(case: &CaseResults) -> String {
             "Fairness: 50 interactive connections beside one stream of 1 MB writes per worker"
                 .into()
         }
+        Kind::WebSocket { connections, size } => {
+            format!("WebSocket: {connections} connections x messages of {size} bytes, depth 1")
+        }
         Kind::TlsEcho { connections, size } => {
             format!("TLS: {connections} connections x {size} bytes, depth 1")
         }

@@ -39,11 +39,18 @@ impl Bound {
 /// Returns the targets whose cases have run.
 pub(super) fn of(results: &[CaseResults]) -> Vec<Target> {
     let results = Results(results);
-    [steady(&results), worst(&results), resources(&results), others(&results), tls(&results)]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect()
+    [
+        steady(&results),
+        worst(&results),
+        resources(&results),
+        others(&results),
+        tls(&results),
+        websocket(&results),
+    ]
+    .into_iter()
+    .flatten()
+    .flatten()
+    .collect()
 }
 
 fn target(what: &str, bound: Bound, value: Option<f64>, remark: &str) -> Option<Target> {
@@ -130,6 +137,32 @@ fn others(results: &Results<'_>) -> Vec<Option<Target>> {
         target(&what, AtLeast(min), ratio, "")
     });
     fairness.into_iter().chain(rates).collect()
+}
+
+/// Returns the targets of WebSocket. The peer on tokio is tokio-tungstenite.
+fn websocket(results: &Results<'_>) -> Vec<Option<Target>> {
+    let ratio = |case, to, metric| results.ratio(case, Candidate::Ours, to, metric);
+    let (floor, tokio) = (Candidate::Floor, Candidate::Tokio);
+    vec![
+        target(
+            "WebSocket, 50: CPU relative to the floor",
+            AtMost(1.1),
+            ratio("ws-50", floor, Metric::Cpu),
+            "",
+        ),
+        target(
+            "WebSocket, 50: throughput relative to tokio-tungstenite",
+            AtLeast(1.2),
+            ratio("ws-50", tokio, Metric::Rate),
+            "",
+        ),
+        target(
+            "WebSocket, 1 MB: throughput relative to tokio-tungstenite",
+            AtLeast(1.5),
+            ratio("ws-1m", tokio, Metric::Rate),
+            "",
+        ),
+    ]
 }
 
 /// Returns the targets of TLS.

@@ -11,10 +11,12 @@
 //! | [`server`] | the threads, the epoll loops, the distribution of the connections |
 //! | [`plain`] | a connection with the bytes of the wire |
 //! | [`tls`] | a connection on rustls |
+//! | [`websocket`] | a connection that removes the masks of frames |
 
 mod plain;
 mod server;
 mod tls;
+mod websocket;
 
 use std::{
     io::{self, Write as _},
@@ -28,7 +30,9 @@ use anyhow::Context as _;
 use clap::Parser;
 use rustix::net::listen;
 
-use self::{plain::PlainConnection, server::Server, tls::TlsConnection};
+use self::{
+    plain::PlainConnection, server::Server, tls::TlsConnection, websocket::WebSocketConnection,
+};
 
 /// Length of the accept queue; the system may limit it further.
 const BACKLOG: i32 = 4096;
@@ -51,6 +55,10 @@ struct Args {
     /// Private key of --cert, as a PEM file
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+
+    /// Speak WebSocket
+    #[arg(long, conflicts_with = "cert")]
+    websocket: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -71,6 +79,8 @@ fn main() -> anyhow::Result<()> {
     if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
         let config = tls::server_config(cert, key)?;
         server.serve(&|stream| TlsConnection::new(stream, &config))
+    } else if args.websocket {
+        server.serve(&WebSocketConnection::new)
     } else {
         server.serve(&PlainConnection)
     }

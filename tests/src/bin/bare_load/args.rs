@@ -1,9 +1,11 @@
 //! The command line.
 
-use std::{num::NonZero, time::Duration};
+use std::{net::TcpStream, num::NonZero, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use common::cli::{duration, positive_duration};
+
+use crate::{socket::connect, websocket};
 
 /// Maximum number of bytes in flight that a socket certainly holds: no send waits for a server that waits for the
 /// client, and one read returns all of them.
@@ -44,6 +46,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) latency: bool,
 
+    /// Send each message as a binary message of a WebSocket
+    #[arg(long)]
+    pub(crate) websocket: bool,
+
     /// Print `ready` after the warm-up, begin at a line on standard input, and keep the connections until standard
     /// input ends
     #[arg(long)]
@@ -67,10 +73,26 @@ impl Args {
         self.size.get().checked_mul(self.depth.get())
     }
 
-    /// Returns a message: a line, because the server may look for lines.
-    pub(crate) fn message(&self) -> Vec<u8> {
+    /// Returns a message, and the length of its echo. It is a line, because the server may look for lines.
+    pub(crate) fn message(&self) -> (Vec<u8>, usize) {
         let mut message = vec![b'x'; self.size.get()];
         message[self.size.get() - 1] = b'\n';
-        message
+        if self.websocket {
+            let frame = websocket::frame(&message);
+            let echo = frame.len() - websocket::MASK.len();
+            (frame, echo)
+        } else {
+            let len = message.len();
+            (message, len)
+        }
+    }
+
+    /// Opens the connection with this number.
+    pub(crate) fn connect(&self, number: usize) -> anyhow::Result<TcpStream> {
+        let stream = connect(self.port, number)?;
+        if self.websocket {
+            websocket::handshake(&stream)?;
+        }
+        Ok(stream)
     }
 }

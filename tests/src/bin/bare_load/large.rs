@@ -18,7 +18,7 @@ use crate::{
     args::Args,
     load::Load,
     measurement::Measurement,
-    socket::{Ready, connect, start_timer},
+    socket::{Ready, start_timer},
 };
 
 /// Size of the receive buffer.
@@ -28,6 +28,8 @@ pub(crate) struct Large {
     epoll: OwnedFd,
     connections: Vec<Connection>,
     message: Vec<u8>,
+    /// Length of the echo of a message.
+    echo: usize,
 }
 
 struct Connection {
@@ -45,11 +47,12 @@ struct Connection {
 impl Large {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let (message, echo) = args.message();
         let mut connections = Vec::new();
         for number in 0..args.connections.get() {
-            let stream = connect(args.port, number)?;
+            let stream = args.connect(number)?;
             epoll::add(&epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)?;
-            let unsent = args.size.get() * args.depth.get();
+            let unsent = message.len() * args.depth.get();
             connections.push(Connection {
                 stream,
                 unsent,
@@ -58,7 +61,7 @@ impl Large {
                 is_blocked: false,
             });
         }
-        Ok(Self { epoll, connections, message: args.message() })
+        Ok(Self { epoll, connections, message, echo })
     }
 }
 
@@ -74,7 +77,7 @@ impl Load for Large {
         let mut count = 0;
         while let Some(number) = ready.wait(&self.epoll)? {
             let connection = &mut self.connections[number];
-            let whole = connection.receive(&mut buffer, self.message.len())?;
+            let whole = connection.receive(&mut buffer, self.echo)?;
             count += whole as u64;
             if measurement.is_timed() && whole > 0 {
                 measurement.lap(&mut connection.sent);

@@ -12,6 +12,7 @@
 //! | [`large`] | connections whose bytes in flight do not fit |
 //! | [`churn`] | connections with one message each |
 //! | [`socket`] | connecting, sending, the timer, and waiting |
+//! | [`websocket`] | the handshake and the frame of a message |
 //! | [`measurement`] | counts, round trips and processor time |
 
 mod args;
@@ -21,6 +22,7 @@ mod load;
 mod measurement;
 mod small;
 mod socket;
+mod websocket;
 
 use std::io::{self, Read as _, Write as _};
 

@@ -17,13 +17,16 @@ use crate::{
     args::{Args, SOCKET_CAPACITY},
     load::Load,
     measurement::Measurement,
-    socket::{EVENTS, TIMER, connect, send_all, start_timer},
+    socket::{EVENTS, TIMER, send_all, start_timer},
 };
 
 pub(crate) struct Small {
     epoll: OwnedFd,
     connections: Vec<Connection>,
+    /// Length of a message.
     size: usize,
+    /// Length of its echo.
+    echo: usize,
     /// The messages that each connection has in flight.
     messages: Vec<u8>,
     events: Vec<Event>,
@@ -44,16 +47,18 @@ impl Small {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut connections = Vec::new();
         for number in 0..args.connections.get() {
-            let stream = connect(args.port, number)?;
+            let stream = args.connect(number)?;
             let data = EventData::new_u64(number as u64);
             epoll::add(&epoll, &stream, data, EventFlags::IN | EventFlags::ET)?;
             connections.push(Connection { stream, partial: 0, sent: None });
         }
+        let (message, echo) = args.message();
         Ok(Self {
             epoll,
             connections,
-            size: args.size.get(),
-            messages: args.message().repeat(args.depth.get()),
+            size: message.len(),
+            echo,
+            messages: message.repeat(args.depth.get()),
             events: Vec::with_capacity(EVENTS),
             buffer: vec![0; SOCKET_CAPACITY],
             has_started: false,
@@ -64,7 +69,7 @@ impl Small {
     pub(crate) fn exchange_once(&mut self) -> anyhow::Result<()> {
         for connection in &self.connections {
             send_all(&connection.stream, &self.messages[..self.size])?;
-            let mut left = self.size;
+            let mut left = self.echo;
             while left > 0 {
                 match recv(&connection.stream, &mut self.buffer[..left], RecvFlags::empty())? {
                     (0, _) => bail!("the server has closed a connection"),
@@ -96,8 +101,8 @@ impl Small {
                     bail!("the server has closed a connection");
                 }
                 let bytes = connection.partial + len;
-                let whole = bytes / self.size;
-                connection.partial = bytes % self.size;
+                let whole = bytes / self.echo;
+                connection.partial = bytes % self.echo;
                 count += whole as u64;
                 if TIMED && whole > 0 {
                     measurement.lap(&mut connection.sent);

@@ -1,0 +1,5 @@
+//! Requests of HTTP.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::protocols::check_http(input));

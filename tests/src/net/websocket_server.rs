@@ -1,0 +1,241 @@
+//! A WebSocket echo server, with one fault if the test needs it. It has its own framer, which shares nothing with the
+//! programs.
+
+use std::{
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::mpsc::{self, Receiver, Sender},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sha1::{Digest as _, Sha1};
+
+use super::mock_server;
+
+/// Behaviour of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebSocketFault {
+    /// Echoes each message in one frame, also an exit.
+    None,
+    /// Echoes each message in fragments of one byte, with a ping before each, and requires the pongs.
+    PingedFragments,
+    /// Changes the first byte of the third message.
+    WrongByte,
+    /// Returns each message in two messages.
+    Split,
+    /// Returns two messages as one.
+    Joined,
+    /// Masks its frames.
+    Masked,
+    /// Ends the stream without a close frame after the second message.
+    NoCloseFrame,
+    /// Closes with this code and the reason `enough` in place of the second echo.
+    Closes(u16),
+    /// Answers the handshake with these lines, and ends.
+    Handshake(&'static str),
+    /// Never answers a close frame, nor ends.
+    IgnoresClose,
+    /// Sends a message without a question after the handshake.
+    Greets,
+    /// Sends a ping after each echo.
+    PingsAfterEcho,
+}
+
+/// Running server. It serves for as long as the test process runs.
+#[derive(Clone, Copy, Debug)]
+pub struct WebSocketServer {
+    address: SocketAddr,
+}
+
+impl WebSocketServer {
+    /// Starts a server with this fault.
+    #[must_use]
+    pub fn start(fault: WebSocketFault) -> Self {
+        Self::start_with_pongs(fault).0
+    }
+
+    /// Like [`WebSocketServer::start`]; also returns the payloads of the pongs that it receives.
+    #[must_use]
+    pub fn start_with_pongs(fault: WebSocketFault) -> (Self, Receiver<Vec<u8>>) {
+        let (pongs, received) = mpsc::channel();
+        let address = mock_server::serve(move |stream| {
+            // A client may end its connection at any time.
+            let _ = Session::serve(stream, fault, pongs.clone());
+        });
+        (Self { address }, received)
+    }
+
+    /// Returns the URL: `ws://127.0.0.1:40000`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+}
+
+/// Connection of a client.
+struct Session {
+    reader: BufReader<TcpStream>,
+    writer: TcpStream,
+    fault: WebSocketFault,
+    /// Number of messages received.
+    messages: usize,
+    /// The message that is to be joined with the next one.
+    held: Option<Vec<u8>>,
+    pongs: Sender<Vec<u8>>,
+}
+
+impl Session {
+    fn serve(stream: TcpStream, fault: WebSocketFault, pongs: Sender<Vec<u8>>) -> io::Result<()> {
+        let reader = BufReader::new(stream.try_clone()?);
+        let mut session = Self { reader, writer: stream, fault, messages: 0, held: None, pongs };
+        if !session.handshake()? {
+            return Ok(());
+        }
+        if fault == WebSocketFault::Greets {
+            session.send(0x81, b"welcome")?;
+        }
+        loop {
+            let (opcode, message) = session.receive_message()?;
+            match opcode {
+                8 if fault == WebSocketFault::IgnoresClose => {}
+                8 => return session.send(0x88, &message),
+                9 => session.send(0x8a, &message)?,
+                // The test may not ask for pongs.
+                10 => drop(session.pongs.send(message)),
+                opcode if !session.echo(opcode, message)? => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns false if the connection is over.
+    fn handshake(&mut self) -> io::Result<bool> {
+        let mut key = String::new();
+        loop {
+            let mut line = String::new();
+            self.reader.read_line(&mut line)?;
+            if let Some(value) = line.strip_prefix("Sec-WebSocket-Key: ") {
+                value.trim_end().clone_into(&mut key);
+            }
+            if line.trim_end().is_empty() {
+                break;
+            }
+        }
+        if let WebSocketFault::Handshake(answer) = self.fault {
+            self.writer.write_all(answer.as_bytes())?;
+            return Ok(false);
+        }
+        let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+        let accept = BASE64_STANDARD.encode(hash);
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        self.writer.write_all(answer.as_bytes())?;
+        Ok(true)
+    }
+
+    /// Receives a message or a control frame; returns its opcode and payload.
+    fn receive_message(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let (mut opcode, mut message) = (0, Vec::new());
+        loop {
+            let mut start = [0; 2];
+            self.reader.read_exact(&mut start)?;
+            let [first, second] = start;
+            assert_eq!(second & 0x80, 0x80, "every frame of a client is masked");
+            let mut long = [0; 8];
+            match second & 0x7f {
+                126 => self.reader.read_exact(&mut long[6..])?,
+                127 => self.reader.read_exact(&mut long)?,
+                short => long[7] = short,
+            }
+            let mut key = [0; 4];
+            self.reader.read_exact(&mut key)?;
+            let len = usize::try_from(u64::from_be_bytes(long)).expect("a length of a test");
+            let mut payload = vec![0; len];
+            self.reader.read_exact(&mut payload)?;
+            payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+            let kind = first & 0xf;
+            if kind >= 8 {
+                return Ok((kind, payload));
+            }
+            opcode = if kind == 0 { opcode } else { kind };
+            message.extend(payload);
+            if first & 0x80 != 0 {
+                return Ok((opcode, message));
+            }
+        }
+    }
+
+    /// Echoes a message; returns false if the connection is over.
+    fn echo(&mut self, opcode: u8, mut message: Vec<u8>) -> io::Result<bool> {
+        self.messages += 1;
+        let first = 0x80 | opcode;
+        match self.fault {
+            WebSocketFault::WrongByte if self.messages == 3 => message[0] ^= 1,
+            WebSocketFault::NoCloseFrame if self.messages == 2 => {
+                self.send(first, &message)?;
+                return Ok(false);
+            }
+            WebSocketFault::Closes(code) if self.messages == 2 => {
+                self.send(0x88, &[&code.to_be_bytes()[..], b"enough"].concat())?;
+                // The answer of the client; the end of the stream would not be one.
+                let _ = self.receive_message();
+                return Ok(false);
+            }
+            WebSocketFault::Split if message.len() > 1 => {
+                let (head, tail) = message.split_at(message.len() / 2);
+                self.send(first, head)?;
+                self.send(first, tail)?;
+                return Ok(true);
+            }
+            WebSocketFault::Joined => {
+                let Some(held) = self.held.take() else {
+                    self.held = Some(message);
+                    return Ok(true);
+                };
+                message = [held, message].concat();
+            }
+            WebSocketFault::PingedFragments => return self.echo_in_fragments(opcode, &message),
+            _ => {}
+        }
+        self.send(first, &message)?;
+        if self.fault == WebSocketFault::PingsAfterEcho {
+            self.send(0x89, b"are you there?")?;
+        }
+        Ok(true)
+    }
+
+    fn echo_in_fragments(&mut self, opcode: u8, message: &[u8]) -> io::Result<bool> {
+        for (index, byte) in message.iter().enumerate() {
+            self.send(0x89, b"are you there?")?;
+            self.send(if index == 0 { opcode } else { 0 }, &[*byte])?;
+        }
+        self.send(if message.is_empty() { 0x80 | opcode } else { 0x80 }, b"")?;
+        for _ in message {
+            let (kind, payload) = self.receive_message()?;
+            assert_eq!((kind, &payload[..]), (10, &b"are you there?"[..]), "a ping has a pong");
+        }
+        Ok(true)
+    }
+
+    fn send(&mut self, first: u8, payload: &[u8]) -> io::Result<()> {
+        let mask = if self.fault == WebSocketFault::Masked { 0x80 } else { 0 };
+        let mut frame = vec![first];
+        match payload.len() {
+            len @ 0..126 => frame.push(mask | u8::try_from(len).expect("a short length")),
+            len @ 126..65_536 => {
+                frame.push(mask | 0x7e);
+                frame.extend(&len.to_be_bytes()[6..]);
+            }
+            len => {
+                frame.push(mask | 0x7f);
+                frame.extend(len.to_be_bytes());
+            }
+        }
+        if mask != 0 {
+            frame.extend([0; 4]);
+        }
+        frame.extend(payload);
+        self.writer.write_all(&frame)
+    }
+}
