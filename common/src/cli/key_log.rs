@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Permissions of a new file: whoever reads it can decrypt the connections.
+/// Permissions of a new file: its readers can decrypt the connections.
 const MODE: u32 = 0o600;
 
 /// A file in the format that browsers write for the variable `SSLKEYLOGFILE` (RFC 9850). It is opened at the first

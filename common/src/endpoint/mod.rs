@@ -7,10 +7,12 @@
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod endpoint;
 mod host;
+mod scheme;
 mod url;
 
 pub use self::{
     endpoint::{Endpoint, HostPort, SOCKET_PATH},
     host::{HostError, parse_host, split_zone},
-    url::{HOST_FORM, Scheme, Url, UrlError},
+    scheme::Scheme,
+    url::{HOST_FORM, Url, UrlError},
 };

@@ -1,6 +1,6 @@
 //! The body of a request, which is echoed as it arrives.
 //!
-//! Of a chunked body, the sizes are written anew, without extensions and leading zeros, in the place of the client's.
+//! The sizes of chunks are written in place of the client's, without extensions and leading zeros.
 
 use std::str;
 

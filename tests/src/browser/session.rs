@@ -77,7 +77,7 @@ impl Browser {
         browser
     }
 
-    /// Opens another page, or the same anew.
+    /// Opens a page.
     pub fn go_to(&self, url: &str) {
         self.post("/url", &json!({ "url": url }));
     }
