@@ -1,6 +1,9 @@
 //! One browser with one page.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -45,18 +48,34 @@ pub enum Theme {
     Dark,
 }
 
-/// Running browser. Dropping this ends it.
+/// A browser has as many processes as the machine has cores, and more: several at a time miss deadlines.
+static RUNNING: Mutex<()> = Mutex::new(());
+
+/// Running browser, the only one of this process. Dropping this ends it.
 #[derive(Debug)]
 pub struct Browser {
     driver: Driver,
     session: String,
     directory: TempDir,
+    _running: MutexGuard<'static, ()>,
 }
 
 impl Browser {
     /// Starts a browser and opens a page.
     #[must_use]
     pub fn open(url: &str) -> Self {
+        Self::start(url, false)
+    }
+
+    /// Like [`open`](Self::open), and records the requests for [`requested_urls`](Self::requested_urls). The driver keeps
+    /// every frame of a WebSocket in this record, so the page must not send many.
+    #[must_use]
+    pub fn open_recorded(url: &str) -> Self {
+        Self::start(url, true)
+    }
+
+    fn start(url: &str, is_recorded: bool) -> Self {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = TempDir::new().expect("the directory for temporary files is writable");
         let profile = format!("--user-data-dir={}", directory.path().join("profile").display());
         let args: Vec<&str> = FLAGS.into_iter().chain([&profile[..]]).collect();
@@ -68,11 +87,11 @@ impl Browser {
                 "prefs": { "download.default_directory": directory.path() },
             },
             "timeouts": { "script": 2 * DEADLINE.as_millis() },
-            "goog:loggingPrefs": { "performance": "ALL" },
+            "goog:loggingPrefs": { "performance": if is_recorded { "ALL" } else { "OFF" } },
         });
         let driver = Driver::start();
         let session = driver.start_session(&capabilities);
-        let browser = Self { driver, session, directory };
+        let browser = Self { driver, session, directory, _running: running };
         browser.go_to(url);
         browser
     }
