@@ -91,9 +91,6 @@ impl Session {
         if !session.handshake()? {
             return Ok(());
         }
-        if fault == WebSocketFault::Greets {
-            session.send(0x81, b"welcome")?;
-        }
         loop {
             let (opcode, message) = session.receive_message()?;
             match opcode {
@@ -130,7 +127,12 @@ impl Session {
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
         );
-        self.writer.write_all(answer.as_bytes())?;
+        let mut answer = answer.into_bytes();
+        if self.fault == WebSocketFault::Greets {
+            // In one segment: the client has the message before it sends its own.
+            answer.extend_from_slice(b"\x81\x07welcome");
+        }
+        self.writer.write_all(&answer)?;
         Ok(true)
     }
 
