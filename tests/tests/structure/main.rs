@@ -11,11 +11,13 @@
 //! | [`imports`] | the paths that a file imports or names |
 //! | [`graph`] | circles in a graph |
 //! | [`rules`] | the rules, as functions from a package to a list of violations |
+//! | [`reliability_page`] | the test of docs/RELIABILITY.md |
 
 mod cfg;
 mod graph;
 mod imports;
 mod package;
+mod reliability_page;
 mod rules;
 #[cfg(test)]
 mod rules_tests;

@@ -11,7 +11,7 @@ use tests::{
     requirements::{haproxy, nginx, skip_without},
 };
 
-use crate::{
+use super::{
     HIDDEN_RESPONSE,
     vectors::{Vector, vectors},
 };

@@ -107,9 +107,9 @@ fn curl_sends_and_receives_a_body_of_100_mb() {
 }
 
 // Each program has the URL as its first argument, and the CA as its second.
-const WEBSOCKETS: &str = include_str!("websockets_client.py");
-const AIOHTTP: &str = include_str!("aiohttp_client.py");
-const WS: &str = include_str!("ws_client.js");
+const WEBSOCKETS: &str = include_str!("programs/websockets_client.py");
+const AIOHTTP: &str = include_str!("programs/aiohttp_client.py");
+const WS: &str = include_str!("programs/ws_client.js");
 
 /// Runs a script with messages of all lengths.
 #[track_caller]

@@ -197,7 +197,8 @@ fn python_sees_each_end_of_the_stream_as_a_clean_one() {
     }
     let server = TlsEchoServer::start("", &["--log-messages", "off"]);
     for version in ["1.2", "1.3"] {
-        let finished = python_script(include_str!("clean_ends.py"), &server, &[version]).finish();
+        let finished =
+            python_script(include_str!("programs/clean_ends.py"), &server, &[version]).finish();
         assert_eq!(finished.code(), 0, "{finished:?}");
     }
 }
@@ -208,7 +209,7 @@ fn python_sees_a_clean_end_when_the_server_ends_the_stream_by_itself() {
         return;
     }
     let server = TlsEchoServer::start("", &["--idle-timeout", "300ms"]);
-    let script = include_str!("served_until_the_end.py");
+    let script = include_str!("programs/served_until_the_end.py");
     let finished = python_script(script, &server, &[]).finish_with_open_stdin();
     assert_eq!(finished.code(), 0, "at the idle timeout: {finished:?}");
     let server = TlsEchoServer::start("", &[]);

@@ -9,7 +9,7 @@ use std::net::Shutdown;
 
 use tests::programs::EchoServer;
 
-use crate::vectors::{Vector, vectors};
+use self::vectors::{Vector, vectors};
 
 /// The response to the hidden request shows it as JSON.
 const HIDDEN_RESPONSE: &str = r#""target": "/hidden""#;

@@ -16,7 +16,7 @@ use tests::{
     system::procfs,
 };
 
-use crate::clients::lines;
+use crate::peer_clients::lines;
 
 /// Running proxy, with its configuration; a drop kills it.
 struct Proxy {

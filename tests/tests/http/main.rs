@@ -1,0 +1,8 @@
+//! HTTP and WebSocket: other programs as clients and proxies, the client of this project, and the page in a browser.
+
+mod client;
+mod page;
+mod peers;
+mod requests;
+mod smuggling;
+mod websocket;

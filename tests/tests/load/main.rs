@@ -1,0 +1,10 @@
+//! `echo-client load` as processes: what it checks, finds, measures and reports.
+
+mod faults;
+mod load;
+mod processes;
+mod report;
+mod restart;
+mod tls;
+mod udp;
+mod websocket;

@@ -1,0 +1,8 @@
+//! What an operator works with: command lines, configuration, the log, reloads, and the files in `docs/deploy/`.
+
+mod command_line;
+mod configuration;
+mod deploy;
+mod logging;
+mod reload;
+mod service_manager;
