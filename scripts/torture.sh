@@ -23,18 +23,19 @@ part() {
 
 # Runs the schedules of the simulation whose test has this name.
 simulation() {
-    # Runs the WebSocket cases of Autobahn, and writes their results to the documentation.
+    part simulation env SIMULATION_SEEDS="$SEEDS" SIMULATION_TLS_SEEDS="$TLS_SEEDS" \
+        "$cargo" test --release --package server --lib -- --nocapture "$1"
+}
+
+# Runs the WebSocket cases of Autobahn, and writes their results to the documentation.
 autobahn() {
     if ! python3 -c 'import kosoku' 2>/dev/null; then
         echo "SKIPPED: the cases of Autobahn: needs the Python package kosoku"
         return
     fi
-    "$cargo" build --release --bin echo-server &&
-        scripts/autobahn.py "${CARGO_TARGET_DIR:-target}/release/echo-server" docs/AUTOBAHN.md
-}
-
-part simulation env SIMULATION_SEEDS="$SEEDS" SIMULATION_TLS_SEEDS="$TLS_SEEDS" \
-        "$cargo" test --release --package server --lib -- --nocapture "$1"
+    local bin=${CARGO_TARGET_DIR:-target}/release
+    "$cargo" build --release --bin echo-server --bin echo-client &&
+        scripts/autobahn.py "$bin/echo-server" "$bin/echo-client" docs/AUTOBAHN.md
 }
 
 if [[ $SEEDS != *..* ]]; then

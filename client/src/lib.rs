@@ -7,6 +7,7 @@
 //! | `pipe` | filter between standard input and output; messages from the command line |
 //! | `ping` | round trips one by one |
 //! | `load` | load generator: worker processes, report, verdict |
+//! | `mirror` | the part of an echo server, on a WebSocket that the client opens |
 //! | `echo` | a message and its echo, an exit and its goodbye |
 //! | `net` | name resolution, connections, waiting |
 //! | `tls` | TLS of a connection, without its socket |
@@ -14,7 +15,7 @@
 //! | `endpoint` | arguments that name the server |
 //! | `stdio` | errors of standard input and output |
 //!
-//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`} -> `echo` -> `net` -> {`tls`, `websocket`}. `endpoint`
+//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`, `mirror`} -> `echo` -> `net` -> {`tls`, `websocket`}. `endpoint`
 //! and `stdio` import nothing of this crate.
 
 mod cli;
@@ -22,6 +23,7 @@ mod echo;
 mod endpoint;
 mod interactive;
 mod load;
+mod mirror;
 mod net;
 mod ping;
 mod pipe;

@@ -9,6 +9,7 @@
 //! | [`message`] | splitter of a byte stream into messages, for the log |
 //! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
 //! | [`reason`] | text of a system error, as part of a sentence |
+//! | [`utf8`] | the check of a text that arrives in parts |
 //! | `cli` | items that both command lines share; with the feature `cli` only |
 //!
 //! Nothing in this crate does network I/O, reads a clock, or holds a connection.
@@ -22,3 +23,4 @@ pub mod frame;
 pub mod message;
 pub mod protocol;
 pub mod reason;
+pub mod utf8;

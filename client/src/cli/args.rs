@@ -68,6 +68,14 @@ pub(crate) enum Command {
     #[command(args_conflicts_with_subcommands = true, after_long_help = load_args::EXAMPLES)]
     Load(Box<LoadArgs>),
 
+    /// Send every message of a WebSocket server back to it, until it closes
+    ///
+    /// The client takes the part of the echo server, for servers that send first, such as the fuzzing server of
+    /// Autobahn. A message keeps its type, and may return in other fragments. The exit status is 1 if the server
+    /// broke the protocol, or closed with a code that tells a failure.
+    #[command(after_long_help = MIRROR_EXAMPLES)]
+    Mirror(Box<MirrorArgs>),
+
     /// Print a script that completes the arguments of echo-client in your shell
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -87,6 +95,14 @@ pub(crate) enum Command {
     LoadWorker,
 }
 
+/// Arguments of `mirror`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct MirrorArgs {
+    /// Server, and the time limit.
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
 impl Command {
     /// Returns its name on the command line.
     pub(super) fn name(&self) -> &'static str {
@@ -94,11 +110,17 @@ impl Command {
             Self::Ping(_) => "ping",
             Self::Load(load) if load.command.is_some() => "load merge",
             Self::Load(_) | Self::LoadWorker => "load",
+            Self::Mirror(_) => "mirror",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",
         }
     }
 }
+
+const MIRROR_EXAMPLES: &str = "\
+Examples:
+  echo-client mirror wss://service.example.com/socket
+  echo-client mirror 'ws://127.0.0.1:9001/runCase?case=1&agent=echo-client'    a case of Autobahn";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

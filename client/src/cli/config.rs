@@ -43,6 +43,8 @@ pub(super) enum Mode {
     Ping(PingConfig),
     /// Load by many connections of many processes.
     Load(Job),
+    /// Messages of a WebSocket server, back to it.
+    Mirror,
     /// Worker process of a load.
     LoadWorker,
     /// Completion script for a shell.
@@ -68,11 +70,11 @@ enum Contradiction {
     /// `--binary` with a subcommand.
     #[error("the argument '--binary' cannot be used with '{0}'")]
     BinaryWith(&'static str),
-    /// `--binary` for a server without WebSocket.
+    /// An argument about WebSocket, or a subcommand, for a server without WebSocket.
     #[error(
-        "'--binary' needs a server with WebSocket: name it as ws://HOST:PORT/PATH or wss://HOST:PORT/PATH"
+        "{0} needs a server with WebSocket: name it as ws://HOST:PORT/PATH or wss://HOST:PORT/PATH"
     )]
-    BinaryWithoutWebSocket,
+    WithoutWebSocket(&'static str),
     /// UDP for a session.
     #[error("a session needs a connection, and '{0}' has none: only 'ping' and 'load' support UDP")]
     SessionOverUdp(Endpoint),
@@ -110,53 +112,72 @@ impl Config {
             Some(Command::Load(load)) if load.command.is_none() => {
                 (std::mem::take(&mut load.load.server), load.load.udp)
             }
+            Some(Command::Mirror(mirror)) => (std::mem::take(&mut mirror.server), false),
             Some(command) => match args.server.first() {
                 Some(argument) => return Err(Contradiction::ServerWith(argument, command.name())),
                 None => (ServerArgs::default(), false),
             },
             None => (ServerArgs::default(), false),
         };
-        let tls_resume = match &args.command {
-            Some(Command::Load(load)) => load.load.tls_resume,
-            _ => None,
-        };
-        let server = args.server.and(server)?;
+        let server = std::mem::take(&mut args.server).and(server)?;
         let (timeout, is_verbose) = (server.timeout(), server.verbose);
-        let Server { endpoint, mut tls, mut websocket } = server.server(is_udp)?;
-        match (&mut tls, tls_resume) {
-            (Some(tls), Some(is_resuming)) => tls.is_resuming = is_resuming,
-            (None, Some(_)) => return Err(Contradiction::ResumeWithoutTls),
-            (_, None) => {}
-        }
-        let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
-        let mode = match args.command {
-            Some(command) if args.binary => {
-                return Err(Contradiction::BinaryWith(command.name()));
-            }
-            Some(command) if !messages.is_empty() => {
-                return Err(Contradiction::MessageWith(command.name()));
-            }
-            Some(Command::Ping(ping)) => Mode::Ping((*ping).into()),
-            Some(Command::Load(load)) => Mode::Load((*load).try_into()?),
-            Some(Command::LoadWorker) => Mode::LoadWorker,
-            Some(Command::Completions { shell }) => Mode::Completions(shell),
-            Some(Command::Man { directory }) => Mode::ManPages(directory),
-            None if args.binary => Mode::Chunks,
-            None if messages.is_empty() => Mode::Interactive,
-            None => Mode::Messages(messages),
-        };
-        match &mut websocket {
-            Some(websocket) if mode == Mode::Chunks => websocket.format = Format::Chunks,
-            None if mode == Mode::Chunks => return Err(Contradiction::BinaryWithoutWebSocket),
-            _ => {}
-        }
+        let mut server = server.server(is_udp)?;
+        apply_flags(&args, &mut server)?;
+        let Server { endpoint, tls, websocket } = server;
+        let mode = Mode::resolve(args)?;
         mode.check(&endpoint, websocket.is_some())?;
         let target = Target { websocket, is_verbose, ..Target::new(endpoint, timeout) };
         Ok(Self { target, tls, mode })
     }
 }
 
+/// Applies the flags of a mode to the layers of the connection.
+fn apply_flags(args: &Args, server: &mut Server) -> Result<(), Contradiction> {
+    let load = match &args.command {
+        Some(Command::Load(load)) => Some(&load.load),
+        _ => None,
+    };
+    match (&mut server.tls, load.and_then(|load| load.tls_resume)) {
+        (Some(tls), Some(is_resuming)) => tls.is_resuming = is_resuming,
+        (None, Some(_)) => return Err(Contradiction::ResumeWithoutTls),
+        (_, None) => {}
+    }
+    let format = match &args.command {
+        Some(Command::Mirror(_)) => Some(("'mirror'", Format::Mirror)),
+        Some(Command::Load(load)) if load.load.ws_text => Some(("'--ws-text'", Format::Texts)),
+        None if args.binary => Some(("'--binary'", Format::Chunks)),
+        _ => None,
+    };
+    match (format, &mut server.websocket) {
+        (Some((_, format)), Some(websocket)) => websocket.format = format,
+        (Some((name, _)), None) => return Err(Contradiction::WithoutWebSocket(name)),
+        (None, _) => {}
+    }
+    Ok(())
+}
+
 impl Mode {
+    fn resolve(args: Args) -> Result<Self, Contradiction> {
+        let messages: Vec<_> = args.message.into_iter().map(OsStringExt::into_vec).collect();
+        Ok(match args.command {
+            Some(command) if args.binary => {
+                return Err(Contradiction::BinaryWith(command.name()));
+            }
+            Some(command) if !messages.is_empty() => {
+                return Err(Contradiction::MessageWith(command.name()));
+            }
+            Some(Command::Ping(ping)) => Self::Ping((*ping).into()),
+            Some(Command::Load(load)) => Self::Load((*load).try_into()?),
+            Some(Command::Mirror(_)) => Self::Mirror,
+            Some(Command::LoadWorker) => Self::LoadWorker,
+            Some(Command::Completions { shell }) => Self::Completions(shell),
+            Some(Command::Man { directory }) => Self::ManPages(directory),
+            None if args.binary => Self::Chunks,
+            None if messages.is_empty() => Self::Interactive,
+            None => Self::Messages(messages),
+        })
+    }
+
     /// Checks that the work suits the server.
     fn check(&self, endpoint: &Endpoint, has_websocket: bool) -> Result<(), Contradiction> {
         let is_udp = matches!(endpoint, Endpoint::Udp(_));

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     echo::window::Window,
-    interactive, load,
+    interactive, load, mirror,
     net::target::Target,
     ping,
     pipe::{filter, one_shot, output::Output},
@@ -69,6 +69,7 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
             return Ok(if is_perfect { SUCCESS } else { FAILED });
         }
         Mode::Load(job) => return Ok(load::run(target, job, &mut stdout)?),
+        Mode::Mirror => mirror::run(&target.connect()?)?,
         Mode::LoadWorker => load::run_worker().map_err(Kind::LoadWorker)?,
         Mode::Completions(shell) => print_completions(*shell)?,
         Mode::ManPages(directory) => write_man_pages(directory)?,

@@ -69,7 +69,10 @@ fn watch(transport: &Transport, stopped: &UnixStream, alarm: impl Fn()) -> Optio
             PollFd::new(stopped, PollFlags::IN),
             PollFd::new(transport, PollFlags::IN | PollFlags::RDHUP | write),
         ];
-        if let Err(error) = poll(&mut fds, Deadline::NEVER) {
+        // The check has a limit in bytes, and a layer may hold the rest.
+        let until =
+            if transport.has_held() { Deadline::after(Duration::ZERO) } else { Deadline::NEVER };
+        if let Err(error) = poll(&mut fds, until) {
             break net::Error::system("watch the connection")(error).into();
         }
         if !fds[0].revents().is_empty() {

@@ -91,7 +91,7 @@ impl<'i> Stream<'i> {
             let write = write || self.transport.wants_write();
             let until = if has_held { Deadline::after(Duration::ZERO) } else { deadline };
             let (socket, has_input) = self.poll(write, input, until)?;
-            let is_readable = self.transport.handle_events(socket) || has_held;
+            let is_readable = self.transport.handle_events(socket);
             let is_writable = socket.contains(PollFlags::OUT) && !self.transport.wants_write();
             // An event that arrives together with the deadline still counts.
             if is_readable || is_writable || has_input {
@@ -110,7 +110,9 @@ impl<'i> Stream<'i> {
         input: Option<BorrowedFd<'_>>,
         deadline: Deadline,
     ) -> Result<(PollFlags, bool), Error> {
-        let interest = PollFlags::IN | if write { PollFlags::OUT } else { PollFlags::empty() };
+        let mut interest = PollFlags::empty();
+        interest.set(PollFlags::IN, self.transport.wants_input());
+        interest.set(PollFlags::OUT, write);
         let mut fds = Vec::with_capacity(3);
         fds.push(PollFd::new(&self.transport, interest));
         fds.extend(input.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
@@ -163,6 +165,18 @@ impl<'i> Stream<'i> {
     /// Tells the peer that nothing more will come, and asks it to end.
     pub(crate) fn half_close(&self) {
         self.transport.half_close();
+    }
+
+    /// Discards what arrives until the server ends the connection, or until the deadline: a connection that is closed with
+    /// unread bytes is reset, and the server may lose what was sent last.
+    pub(crate) fn discard_until_end(&self, deadline: Deadline) {
+        while !self.transport.discard() && !deadline.is_past() {
+            let has_held = self.transport.has_held();
+            let until = if has_held { Deadline::after(Duration::ZERO) } else { deadline };
+            if self.poll(self.transport.wants_write(), None, until).is_err() {
+                return;
+            }
+        }
     }
 
     /// Sends a ping of a WebSocket.

@@ -17,6 +17,10 @@ use crate::websocket;
 /// Size of a read below a WebSocket.
 const CHUNK: usize = 16 * 1024;
 
+/// Number of bytes without a message after which a call stops to read: a server that sends pings faster than they are read
+/// must not hold the caller, which has a deadline and an interrupt.
+const MAX_FILL: usize = 64 * 1024;
+
 /// Connected, non-blocking socket and its layers.
 #[derive(Debug)]
 pub(crate) struct Transport {
@@ -62,7 +66,8 @@ impl Transport {
 
     /// Returns `true` if a layer holds something to receive, for which the socket reports no event.
     pub(crate) fn has_held(&self) -> bool {
-        self.bytes.has_held() || self.websocket().is_some_and(|it| it.is_readable())
+        let Some(session) = self.websocket() else { return self.bytes.has_held() };
+        session.is_readable() || session.wants_input() && self.bytes.has_held()
     }
 
     /// Handles events of the socket; returns `true` if there is something to receive.
@@ -71,7 +76,7 @@ impl Transport {
         let Some(mut session) = self.websocket() else { return is_readable };
         self.flush(&mut session);
         // A failure is found again by the receive.
-        is_readable && (self.fill(&mut session).is_err() || session.is_readable())
+        is_readable && self.fill(&mut session).is_err() || session.is_readable()
     }
 
     /// Sends the frames that the socket accepts now. After a failure nothing is sent any more, and receiving returns the
@@ -89,15 +94,41 @@ impl Transport {
     /// Reads frames, unless there is already something to receive, and sends the answers to control frames.
     fn fill(&self, session: &mut websocket::Session) -> Result<(), Error> {
         let mut buffer = [0; CHUNK];
-        while !session.is_readable() {
+        let mut read = 0;
+        while read < MAX_FILL && !session.is_readable() && session.wants_input() {
             match self.bytes.receive(&mut buffer)? {
-                Received::Bytes(count) => session.feed(&buffer[..count]),
+                Received::Bytes(count) => {
+                    read += count;
+                    session.feed(&buffer[..count]);
+                }
                 Received::End => session.feed_end(),
                 Received::Nothing => break,
             }
             self.flush(session);
         }
         Ok(())
+    }
+
+    /// Returns `false` while nothing should be received, since the answers to it wait to be sent.
+    pub(crate) fn wants_input(&self) -> bool {
+        self.websocket().is_none_or(|it| it.wants_input())
+    }
+
+    /// Discards what has arrived; returns `true` after the end of the connection. What waits to be sent is sent.
+    pub(crate) fn discard(&self) -> bool {
+        if let Some(mut session) = self.websocket() {
+            self.flush(&mut session);
+        }
+        let mut buffer = [0; CHUNK];
+        let mut read = 0;
+        while read < MAX_FILL {
+            match self.bytes.receive(&mut buffer) {
+                Ok(Received::Bytes(count)) => read += count,
+                Ok(Received::Nothing) => return false,
+                Ok(Received::End) | Err(_) => return true,
+            }
+        }
+        false
     }
 
     /// Sends as many of the bytes as the socket accepts now, possibly none; returns how many. A layer may send the rest of
@@ -193,3 +224,6 @@ impl AsFd for Transport {
         self.bytes.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,10 @@ use super::{
 /// Bytes of the server's first flight that an error message may need.
 const HEAD: usize = 64;
 
+/// Number of bytes without plaintext after which a call stops to read: a server that sends records such as tickets faster than
+/// they are read must not hold the caller. rustls itself limits a handshake.
+const MAX_FILL: usize = 32 * 1024;
+
 /// TLS of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -103,13 +107,18 @@ impl Session {
         self.failure.is_some() || self.peek_plaintext().is_some()
     }
 
-    /// Reads records, unless there is already something to receive.
+    /// Reads records, unless there is already something to receive. After [`MAX_FILL`]
+    /// bytes it stops, although the socket may have more.
     pub(crate) fn fill(&mut self, socket: &mut impl Read) {
-        while !self.is_readable() {
+        let mut read = 0;
+        while !self.is_readable() && (read < MAX_FILL || self.tls.is_handshaking()) {
             let mut socket = Recorder { socket, head: &mut self.head };
             match self.tls.read_tls(&mut socket) {
                 Ok(0) => return self.end(),
-                Ok(_) => self.process(),
+                Ok(count) => {
+                    read += count;
+                    self.process();
+                }
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => return,
                 Err(error) => return self.failure = Some(self.lost(error)),

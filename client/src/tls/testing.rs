@@ -29,6 +29,14 @@ bxS28Qi9kYLBAAIhAI/+1GB+KV51wXIXwA9a8PyCkHnWrrmmdBSYwJcZgGx7
 
 /// Returns the server's side of a connection. It asks for a certificate of the client, and does not require one.
 pub(crate) fn server(version: &'static SupportedProtocolVersion) -> ServerConnection {
+    server_with_tickets(version, 2)
+}
+
+/// Does the same for a server that sends this number of tickets.
+pub(crate) fn server_with_tickets(
+    version: &'static SupportedProtocolVersion,
+    tickets: usize,
+) -> ServerConnection {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -37,12 +45,13 @@ pub(crate) fn server(version: &'static SupportedProtocolVersion) -> ServerConnec
     roots.add(cert.der().clone()).unwrap();
     let clients =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
         .with_client_cert_verifier(clients.allow_unauthenticated().build().unwrap())
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
+    config.send_tls13_tickets = tickets;
     ServerConnection::new(Arc::new(config)).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! Close frames and their codes (RFC 6455, section 7.4).
+//! Close frames and their codes (RFC 6455, section 7.4), and the violations that they answer.
 
 use std::fmt;
 
@@ -8,7 +8,10 @@ use common::escape::Quoted;
 pub(crate) const NORMAL: u16 = 1000;
 
 /// The peer broke the protocol.
-pub(crate) const PROTOCOL_ERROR: u16 = 1002;
+const PROTOCOL_ERROR: u16 = 1002;
+
+/// The peer sent a text that is not UTF-8.
+const INVALID_DATA: u16 = 1007;
 
 /// Close frames of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +22,29 @@ pub(crate) struct CloseFrames {
     pub(crate) is_ours: bool,
     /// The server has sent one.
     pub(crate) is_received: bool,
+}
+
+/// What a server did that the protocol does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub(crate) struct Violation {
+    reason: &'static str,
+    /// Code of the close frame that answers it.
+    pub(crate) code: u16,
+}
+
+impl Violation {
+    /// Returns the violation by a text that is not UTF-8.
+    pub(super) const fn not_utf8(reason: &'static str) -> Self {
+        Self { reason, code: INVALID_DATA }
+    }
+}
+
+impl From<&'static str> for Violation {
+    /// A violation of the rules for frames.
+    fn from(reason: &'static str) -> Self {
+        Self { reason, code: PROTOCOL_ERROR }
+    }
 }
 
 /// Close frame of the server.
@@ -36,21 +62,21 @@ impl Close {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, Violation> {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return if payload.is_empty() {
                 Ok(Self::default())
             } else {
-                Err("a close frame has half of a code")
+                Err("a close frame has half of a code".into())
             };
         };
         let code = u16::from_be_bytes(*code);
         // 1004 to 1006 and 1015 never appear in a frame, and 1016 to 2999 are unassigned.
         if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-            return Err("a close frame has an invalid code");
+            return Err("a close frame has an invalid code".into());
         }
         if str::from_utf8(reason).is_err() {
-            return Err("the reason in a close frame is not UTF-8");
+            return Err(Violation::not_utf8("the reason in a close frame is not UTF-8"));
         }
         Ok(Self { code: Some(code), reason: reason.to_vec() })
     }
@@ -83,7 +109,7 @@ fn meaning(code: u16) -> &'static str {
         1001 => "going away: the server shuts down, or moves",
         PROTOCOL_ERROR => "protocol error",
         1003 => "unsupported data: the server does not accept messages of this type",
-        1007 => "invalid data, such as a text that is not UTF-8",
+        INVALID_DATA => "invalid data, such as a text that is not UTF-8",
         1008 => "policy violation",
         1009 => "message too big",
         1010 => "missing extension",

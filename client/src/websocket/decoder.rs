@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
-use super::close::Close;
+use common::utf8::Utf8;
+
+use super::close::{Close, Violation};
 
 /// Maximum length of a header without a mask.
 const MAX_HEADER: usize = 10;
@@ -20,6 +22,8 @@ pub(crate) enum Event {
     Payload {
         /// Where they are in the input.
         range: Range<usize>,
+        /// The message is a text.
+        is_text: bool,
         /// The message ends after them.
         is_end: bool,
     },
@@ -40,6 +44,9 @@ pub(crate) struct Decoder {
     frame: Option<Frame>,
     /// A message has begun and has not ended.
     is_in_message: bool,
+    /// It is a text.
+    is_text: bool,
+    utf8: Utf8,
     /// Payload of a control frame so far.
     control: Vec<u8>,
 }
@@ -68,7 +75,7 @@ impl Decoder {
     ///
     /// How the server broke the protocol.
     #[inline]
-    pub(crate) fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), &'static str> {
+    pub(crate) fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), Violation> {
         let mut at = 0;
         loop {
             let Some(frame) = &mut self.frame else {
@@ -92,7 +99,11 @@ impl Decoder {
             if let Kind::Data { is_final } = kind {
                 let is_end = is_complete && is_final;
                 self.is_in_message = !is_end;
-                return Ok((at, Some(Event::Payload { range, is_end })));
+                if self.is_text {
+                    self.check_text(&input[range.clone()], is_end)?;
+                }
+                let is_text = self.is_text;
+                return Ok((at, Some(Event::Payload { range, is_text, is_end })));
             }
             self.control.extend_from_slice(&input[range]);
             if is_complete {
@@ -101,7 +112,16 @@ impl Decoder {
         }
     }
 
-    fn control_event(&mut self, kind: Kind) -> Result<Event, &'static str> {
+    /// Checks the next part of a text.
+    fn check_text(&mut self, part: &[u8], is_end: bool) -> Result<(), Violation> {
+        if self.utf8.check(part) && (!is_end || self.utf8.end()) {
+            Ok(())
+        } else {
+            Err(Violation::not_utf8("a text message is not UTF-8"))
+        }
+    }
+
+    fn control_event(&mut self, kind: Kind) -> Result<Event, Violation> {
         let payload = std::mem::take(&mut self.control);
         Ok(match kind {
             Kind::Ping => Event::Ping(payload),
@@ -112,7 +132,7 @@ impl Decoder {
 
     /// Reads a header; returns `false` if the input ends before it is complete.
     #[inline]
-    fn read_header(&mut self, input: &[u8], at: &mut usize) -> Result<bool, &'static str> {
+    fn read_header(&mut self, input: &[u8], at: &mut usize) -> Result<bool, Violation> {
         loop {
             let len = usize::from(self.header_len);
             let needed = match self.header[1] & 0x7f {
@@ -130,6 +150,9 @@ impl Decoder {
             *at += 1;
         }
         let frame = self.parse_header()?;
+        if let opcode @ (1 | 2) = self.header[0] & 0xf {
+            self.is_text = opcode == 1;
+        }
         self.frame = Some(frame);
         self.header_len = 0;
         Ok(true)
@@ -180,13 +203,13 @@ mod tests {
     use super::*;
 
     /// Decodes the pieces of a stream: messages, and the names of control frames between them.
-    fn decode(pieces: &[&[u8]]) -> Result<Vec<String>, &'static str> {
+    fn decode(pieces: &[&[u8]]) -> Result<Vec<String>, Violation> {
         let (mut decoder, mut events, mut message) = (Decoder::default(), Vec::new(), Vec::new());
         for mut input in pieces.iter().copied() {
             while !input.is_empty() {
                 let (consumed, event) = decoder.decode(input)?;
                 match event {
-                    Some(Event::Payload { range, is_end }) => {
+                    Some(Event::Payload { range, is_end, .. }) => {
                         message.extend_from_slice(&input[range]);
                         if is_end {
                             events.push(String::from_utf8(std::mem::take(&mut message)).unwrap());
@@ -243,7 +266,29 @@ mod tests {
             (b"\x88\x01\x03", "half of a code"),
         ] {
             let error = decode(&[frame]).unwrap_err();
-            assert!(error.contains(reason), "{frame:?}: {error}");
+            assert!(error.to_string().contains(reason), "{frame:?}: {error}");
+            assert_eq!(error.code, 1002);
+        }
+    }
+
+    #[test]
+    fn refuses_a_text_at_its_first_byte_that_is_not_utf_8() {
+        // A character in two fragments, with a ping between them, and binary bytes that are no character.
+        let valid = b"\x01\x01\xc3\x89\x00\x80\x01\xa9\x82\x01\xff\x81\x00";
+        let mut decoder = Decoder::default();
+        let mut input = &valid[..];
+        while !input.is_empty() {
+            input = &input[decoder.decode(input).unwrap().0..];
+        }
+        for text in [
+            &b"\x81\x7e\xff\xff\xff"[..],
+            b"\x81\x01\xc3",
+            b"\x01\x01\xc3\x80\x00",
+            b"\x88\x03\x03\xe8\xff",
+        ] {
+            let error = decode(&[text]).unwrap_err();
+            assert!(error.to_string().contains("is not UTF-8"), "{text:?}: {error}");
+            assert_eq!(error.code, 1007);
         }
     }
 }

@@ -7,7 +7,7 @@ use common::{
     reason::reason,
 };
 
-use super::close::Close;
+use super::close::{Close, Violation};
 
 /// Number of bytes of a wrong answer that are shown.
 pub(super) const SHOWN: usize = 48;
@@ -38,7 +38,7 @@ pub(crate) enum Error {
     Invalid(String),
     /// The server broke the protocol after the handshake.
     #[error("the server broke the WebSocket protocol: {0}")]
-    Protocol(&'static str),
+    Protocol(Violation),
     /// The server has closed the WebSocket with a code that tells a failure.
     #[error("the server closed the WebSocket with {0}")]
     Closed(Close),

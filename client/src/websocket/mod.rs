@@ -16,9 +16,10 @@ mod error;
 mod handshake;
 mod masks;
 mod options;
+mod output;
 mod session;
 
-pub(crate) use close::{CloseFrames, NORMAL, PROTOCOL_ERROR};
+pub(crate) use close::{CloseFrames, NORMAL};
 pub(crate) use decoder::{Decoder, Event};
 pub(crate) use encoder::{Encoder, Opcode};
 pub(crate) use error::{Boundary, Error};

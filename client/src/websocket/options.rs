@@ -23,8 +23,13 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Format {
-    /// A line without its newline is a message: a text if it is UTF-8, otherwise binary.
+    /// A line without its newline is a message: a text if it is UTF-8, otherwise binary. In a load, a line with its newline is
+    /// a binary message.
     Lines,
+    /// In a load, a line with its newline is a text.
+    Texts,
     /// The bytes of one send are a binary message.
     Chunks,
+    /// The messages of the server are sent back to it, and there are no bytes of a user.
+    Mirror,
 }

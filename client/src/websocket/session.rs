@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 use common::exit::is_exit;
 
 use super::{
-    close::{Close, NORMAL, PROTOCOL_ERROR},
+    close::{Close, NORMAL},
     decoder::{Decoder, Event},
-    encoder::{Encoder, Opcode},
+    encoder::Opcode,
     error::{Boundary, Error},
     options::Format,
+    output::Output,
 };
 
 /// Length from which a line is sent in fragments, of a binary message: it is not known yet whether its rest is UTF-8.
@@ -36,12 +37,8 @@ pub(crate) enum Received {
 #[derive(Debug)]
 pub(crate) struct Session {
     format: Format,
-    encoder: Encoder,
     decoder: Decoder,
-    /// Frames to send.
-    output: Vec<u8>,
-    /// Number of bytes of them that were sent.
-    sent: usize,
+    output: Output,
     /// Line that is not complete.
     line: Vec<u8>,
     /// Fragments of the line have been sent.
@@ -55,7 +52,6 @@ pub(crate) struct Session {
     /// Number of bytes of them that were received.
     taken: usize,
     ping: Ping,
-    has_sent_close: bool,
     end: Option<Result<(), Error>>,
 }
 
@@ -93,10 +89,8 @@ impl Session {
     pub(crate) fn new(format: Format) -> Self {
         Self {
             format,
-            encoder: Encoder::default(),
             decoder: Decoder::default(),
-            output: Vec::new(),
-            sent: 0,
+            output: Output::default(),
             line: Vec::new(),
             is_in_fragments: false,
             in_flight: VecDeque::new(),
@@ -104,7 +98,6 @@ impl Session {
             inbox: Vec::new(),
             taken: 0,
             ping: Ping::None,
-            has_sent_close: false,
             end: None,
         }
     }
@@ -116,10 +109,11 @@ impl Session {
         }
         let bytes = &bytes[..bytes.len().min(MAX_TAKEN)];
         // After a close frame nothing may be sent, and the end is to be received.
-        if !self.has_sent_close {
+        if !self.output.has_close() {
             match self.format {
-                Format::Lines => self.push_lines(bytes),
+                Format::Lines | Format::Texts => self.push_lines(bytes),
                 Format::Chunks => self.push_chunk(bytes),
+                Format::Mirror => {}
             }
         }
         bytes.len()
@@ -158,7 +152,7 @@ impl Session {
 
     /// Sends a message, or a fragment of one.
     fn send_part(&mut self, opcode: Opcode, kind: Kind, payload: &[u8]) {
-        self.encoder.frame(&mut self.output, opcode, kind != Kind::Partial, payload);
+        self.output.push(opcode, kind != Kind::Partial, payload);
         let len = payload.len() as u64;
         match self.in_flight.back_mut() {
             Some(message) if message.kind == Kind::Partial => {
@@ -182,7 +176,7 @@ impl Session {
 
     /// Ends the input: what is left of a line is the last message.
     pub(crate) fn end_input(&mut self) {
-        if !self.has_sent_close && (!self.line.is_empty() || self.is_in_fragments) {
+        if !self.output.has_close() && (!self.line.is_empty() || self.is_in_fragments) {
             self.is_unterminated = true;
             self.end_line();
         }
@@ -190,20 +184,12 @@ impl Session {
 
     /// Sends a close frame: the server is to end the connection. Further calls have no effect.
     pub(crate) fn close(&mut self) {
-        self.send_close(Some(NORMAL));
-    }
-
-    fn send_close(&mut self, code: Option<u16>) {
-        if !std::mem::replace(&mut self.has_sent_close, true) {
-            let payload = code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default();
-            // A message that is not complete is given up.
-            self.encoder.frame(&mut self.output, Opcode::Close, true, &payload);
-        }
+        self.output.close(Some(NORMAL));
     }
 
     /// Sends a ping.
     pub(crate) fn send_ping(&mut self, payload: &[u8]) {
-        self.encoder.frame(&mut self.output, Opcode::Ping, true, payload);
+        self.output.push(Opcode::Ping, true, payload);
         self.ping = Ping::Sent(payload.to_vec());
     }
 
@@ -218,26 +204,27 @@ impl Session {
 
     /// Returns the frames to send.
     pub(crate) fn output(&self) -> &[u8] {
-        &self.output[self.sent..]
+        self.output.unsent()
     }
 
     /// Marks the first `count` bytes of the output as sent.
     pub(crate) fn mark_sent(&mut self, count: usize) {
-        self.sent += count;
-        if self.sent == self.output.len() {
-            self.output.clear();
-            self.sent = 0;
-        }
+        self.output.mark_sent(count);
     }
 
     /// Drops the output: nothing can be sent any more.
     pub(crate) fn discard_output(&mut self) {
-        self.mark_sent(self.output().len());
+        self.output.discard();
     }
 
     /// Returns `true` if there is something to receive: bytes, the end, a failure, or a pong.
     pub(crate) fn is_readable(&self) -> bool {
         self.taken < self.inbox.len() || self.end.is_some() || self.ping == Ping::Answered
+    }
+
+    /// Returns `false` while nothing should be fed, since what it returns to the server waits to be sent.
+    pub(crate) fn wants_input(&self) -> bool {
+        self.format != Format::Mirror || self.output().is_empty() || self.end.is_some()
     }
 
     /// Takes bytes that have arrived.
@@ -249,9 +236,9 @@ impl Session {
                     input = &input[consumed..];
                 }
                 Ok((_, None)) => return,
-                Err(reason) => {
-                    self.send_close(Some(PROTOCOL_ERROR));
-                    self.end = Some(Err(Error::Protocol(reason)));
+                Err(violation) => {
+                    self.output.close(Some(violation.code));
+                    self.end = Some(Err(Error::Protocol(violation)));
                 }
             }
         }
@@ -259,31 +246,41 @@ impl Session {
 
     /// Takes the end of the stream. After a close frame of ours it is expected.
     pub(crate) fn feed_end(&mut self) {
-        let is_expected = self.has_sent_close;
+        let is_expected = self.output.has_close();
         self.end.get_or_insert(if is_expected { Ok(()) } else { Err(Error::NoClose) });
     }
 
     fn handle(&mut self, event: Event, input: &[u8]) {
         match event {
-            Event::Payload { range, is_end } => {
+            Event::Payload { range, is_text, is_end } if self.format == Format::Mirror => {
+                self.mirror(&input[range], is_text, is_end);
+            }
+            Event::Payload { range, is_end, .. } => {
                 if let Err(boundary) = self.deliver(&input[range], is_end) {
                     self.end = Some(Err(boundary.into()));
                 }
             }
-            Event::Ping(payload) if !self.has_sent_close => {
-                self.encoder.frame(&mut self.output, Opcode::Pong, true, &payload);
+            Event::Ping(payload) => {
+                self.output.push_pong(payload);
             }
             Event::Pong(payload) if self.ping == Ping::Sent(payload.clone()) => {
                 self.ping = Ping::Answered;
             }
-            Event::Ping(_) | Event::Pong(_) => {}
+            Event::Pong(_) => {}
             Event::Close(close) => self.handle_close(close),
         }
     }
 
+    /// Returns a part of a message to the server.
+    fn mirror(&mut self, part: &[u8], is_text: bool, is_end: bool) {
+        let opcode = self.fragment_opcode(if is_text { Opcode::Text } else { Opcode::Binary });
+        self.output.push(opcode, is_end, part);
+        self.is_in_fragments = !is_end;
+    }
+
     fn handle_close(&mut self, close: Close) {
-        let is_expected = self.has_sent_close || close.is_normal();
-        self.send_close(close.code);
+        let is_expected = self.output.has_close() || close.is_normal();
+        self.output.close(close.code);
         self.end = Some(if is_expected { Ok(()) } else { Err(Error::Closed(close)) });
     }
 

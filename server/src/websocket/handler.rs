@@ -11,6 +11,7 @@ use std::{
 use common::{
     exit::{Newline, goodbye},
     message::Splitter,
+    utf8::Utf8,
 };
 
 use super::{
@@ -19,7 +20,6 @@ use super::{
     frame::{Header, Opcode, short_frame},
     mask::unmask,
     progress::{Message, Progress, Streaming, complete, is_text_so_far, may_be_exit, take_exit},
-    utf8::Utf8,
 };
 use crate::{
     config::{Http, limits},

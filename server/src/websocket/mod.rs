@@ -13,7 +13,6 @@ mod mask;
 mod progress;
 #[cfg(test)]
 mod tests;
-mod utf8;
 
 pub(crate) use self::{
     deflate::{Deflate, negotiate},

@@ -1,11 +1,10 @@
 //! The place in a stream of frames: of the connection, and of one call.
 
-use common::{exit::is_exit, protocol::MAX_EXIT_PAYLOAD};
+use common::{exit::is_exit, protocol::MAX_EXIT_PAYLOAD, utf8::Utf8};
 
 use super::{
     frame::{Header, Opcode},
     mask::unmask,
-    utf8::Utf8,
 };
 
 /// The rest of a frame's payload.

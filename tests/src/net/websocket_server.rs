@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     sync::mpsc::{self, Receiver, Sender},
+    thread,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -39,6 +40,12 @@ pub enum WebSocketFault {
     Greets,
     /// Sends a ping after each echo.
     PingsAfterEcho,
+    /// Closes with code 1003 at a binary message.
+    TextOnly,
+    /// Sends messages and requires each to return, then closes.
+    Asks,
+    /// Sends a text that is not UTF-8 after the handshake, and requires the close frame for it.
+    InvalidText,
 }
 
 /// Running server. It serves for as long as the test process runs.
@@ -79,6 +86,8 @@ struct Session {
     fault: WebSocketFault,
     /// Number of messages received.
     messages: usize,
+    /// Opcode and fragments of a message that is not complete.
+    partial: (u8, Vec<u8>),
     /// The message that is to be joined with the next one.
     held: Option<Vec<u8>>,
     pongs: Sender<Vec<u8>>,
@@ -87,9 +96,20 @@ struct Session {
 impl Session {
     fn serve(stream: TcpStream, fault: WebSocketFault, pongs: Sender<Vec<u8>>) -> io::Result<()> {
         let reader = BufReader::new(stream.try_clone()?);
-        let mut session = Self { reader, writer: stream, fault, messages: 0, held: None, pongs };
+        let partial = (0, Vec::new());
+        let mut session =
+            Self { reader, writer: stream, fault, messages: 0, partial, held: None, pongs };
         if !session.handshake()? {
             return Ok(());
+        }
+        match fault {
+            WebSocketFault::Asks => return session.ask(),
+            WebSocketFault::InvalidText => {
+                session.send(0x81, b"caf\xe9")?;
+                assert_eq!(session.receive_message()?, (8, 1007_u16.to_be_bytes().to_vec()));
+                return Ok(());
+            }
+            _ => {}
         }
         loop {
             let (opcode, message) = session.receive_message()?;
@@ -138,7 +158,6 @@ impl Session {
 
     /// Receives a message or a control frame; returns its opcode and payload.
     fn receive_message(&mut self) -> io::Result<(u8, Vec<u8>)> {
-        let (mut opcode, mut message) = (0, Vec::new());
         loop {
             let mut start = [0; 2];
             self.reader.read_exact(&mut start)?;
@@ -160,10 +179,12 @@ impl Session {
             if kind >= 8 {
                 return Ok((kind, payload));
             }
-            opcode = if kind == 0 { opcode } else { kind };
-            message.extend(payload);
+            if kind != 0 {
+                self.partial.0 = kind;
+            }
+            self.partial.1.extend(payload);
             if first & 0x80 != 0 {
-                return Ok((opcode, message));
+                return Ok(std::mem::take(&mut self.partial));
             }
         }
     }
@@ -174,6 +195,11 @@ impl Session {
         let first = 0x80 | opcode;
         match self.fault {
             WebSocketFault::WrongByte if self.messages == 3 => message[0] ^= 1,
+            WebSocketFault::TextOnly if opcode == 2 => {
+                self.send(0x88, &1003_u16.to_be_bytes())?;
+                let _ = self.receive_message();
+                return Ok(false);
+            }
             WebSocketFault::NoCloseFrame if self.messages == 2 => {
                 self.send(first, &message)?;
                 return Ok(false);
@@ -207,6 +233,27 @@ impl Session {
         Ok(true)
     }
 
+    /// Asks the client for echoes: of both types, fragmented, and longer than the buffers of both sockets.
+    fn ask(&mut self) -> io::Result<()> {
+        self.send(0x01, b"he")?;
+        self.send(0x89, b"are you there?")?;
+        self.send(0x80, b"llo")?;
+        assert_eq!(self.receive_message()?, (10, b"are you there?".to_vec()));
+        assert_eq!(self.receive_message()?, (1, b"hello".to_vec()));
+        for (opcode, message) in
+            [(2, Vec::new()), (1, b"a\nexit\nb".to_vec()), (2, vec![b'\n'; 20_000_000])]
+        {
+            let (frame, mut writer) =
+                (self.frame(0x80 | opcode, &message), self.writer.try_clone()?);
+            let sending = thread::spawn(move || writer.write_all(&frame));
+            assert!(self.receive_message()? == (opcode, message), "a message returned changed");
+            sending.join().expect("the sender")?;
+        }
+        self.send(0x88, &1000_u16.to_be_bytes())?;
+        assert_eq!(self.receive_message()?, (8, 1000_u16.to_be_bytes().to_vec()));
+        Ok(())
+    }
+
     fn echo_in_fragments(&mut self, opcode: u8, message: &[u8]) -> io::Result<bool> {
         for (index, byte) in message.iter().enumerate() {
             self.send(0x89, b"are you there?")?;
@@ -221,6 +268,10 @@ impl Session {
     }
 
     fn send(&mut self, first: u8, payload: &[u8]) -> io::Result<()> {
+        self.writer.write_all(&self.frame(first, payload))
+    }
+
+    fn frame(&self, first: u8, payload: &[u8]) -> Vec<u8> {
         let mask = if self.fault == WebSocketFault::Masked { 0x80 } else { 0 };
         let mut frame = vec![first];
         match payload.len() {
@@ -238,6 +289,6 @@ impl Session {
             frame.extend([0; 4]);
         }
         frame.extend(payload);
-        self.writer.write_all(&frame)
+        frame
     }
 }

@@ -207,3 +207,21 @@ fn pings_of_the_server_are_answered_while_no_reply_is_due() {
     terminal.send("\u{4}");
     assert_eq!(terminal.finish().0, 0);
 }
+
+#[test]
+fn a_mirror_returns_messages_of_any_length_and_type_until_the_server_closes() {
+    let url = WebSocketServer::start(WebSocketFault::Asks).url();
+    let ended = Program::run_client(&["mirror", &url]);
+    assert_eq!((ended.code(), ended.stdout_text(), &*ended.stderr), (0, "", ""), "{ended:?}");
+}
+
+#[test]
+fn a_text_that_is_not_utf_8_ends_a_mirror_and_a_session() {
+    for args in [&["mirror"][..], &["-m", "hello"], &["ping", "--count", "1"]] {
+        let url = WebSocketServer::start(WebSocketFault::InvalidText).url();
+        let ended = Program::run_client(&[args, &[&url]].concat());
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        let text = "broke the WebSocket protocol: a text message is not UTF-8";
+        assert!(format!("{}{}", ended.stderr, ended.stdout_text()).contains(text), "{ended:?}");
+    }
+}

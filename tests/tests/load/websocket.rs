@@ -78,3 +78,12 @@ fn a_refused_handshake_is_an_error_before_the_start() {
     assert_eq!(ended.code(), 1);
     assert!(ended.stderr.contains("status 404 (No))\nCheck the path"), "{ended:?}");
 }
+
+#[test]
+fn a_server_that_echoes_only_texts_is_loaded_with_texts() {
+    let args = "--connections 2 --messages 20 --size 1-300";
+    load(WebSocketFault::TextOnly, &format!("{args} --ws-text")).expect_success();
+    let refused = load(WebSocketFault::TextOnly, args);
+    refused.expect_failure();
+    assert!(refused.prints("code 1003 .unsupported data"), "{refused:?}");
+}

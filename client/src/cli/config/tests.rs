@@ -266,6 +266,10 @@ fn what_needs_a_websocket_is_refused_without_one() {
         (&["tls://localhost", "--binary"], "'--binary' needs a server with WebSocket"),
         (&["ws://localhost", "--binary", "ping"], "'--binary' cannot be used with 'ping'"),
         (&["ping", "--ws-ping"], "'--ws-ping' needs a server with WebSocket"),
+        (&["mirror"], "'mirror' needs a server with WebSocket"),
+        (&["mirror", "udp://localhost:1"], "'mirror' needs a server with WebSocket"),
+        (&["load", "--ws-text"], "'--ws-text' needs a server with WebSocket"),
+        (&["load", "udp://localhost:1", "--ws-text"], "'--ws-text' needs a server with WebSocket"),
         (&["ping", "ws://a", "--ws-ping", "--size", "126"], "a ping has at most 125 bytes"),
         (
             &["ws://localhost", "--port", "7"],

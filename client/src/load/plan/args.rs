@@ -118,6 +118,12 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "on|off", value_parser = switch)]
     pub(crate) tls_resume: Option<bool>,
 
+    /// Over WebSocket: send each message as a text, for servers that echo nothing else
+    ///
+    /// Otherwise it is a binary message. The payload is ASCII.
+    #[arg(long)]
+    pub(crate) ws_text: bool,
+
     /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate:
     /// 500ms]
     ///

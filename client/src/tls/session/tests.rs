@@ -71,8 +71,11 @@ struct Pair {
 impl Pair {
     /// Returns a pair after the handshake.
     fn new(version: &'static SupportedProtocolVersion, step: usize) -> Self {
+        Self::with_server(testing::server(version), step)
+    }
+
+    fn with_server(mut server: ServerConnection, step: usize) -> Self {
         let wire = Wire::new(step);
-        let mut server = testing::server(version);
         server.set_buffer_limit(None);
         let mut pair = Self { session: Session::new(&testing::client()).unwrap(), server, wire };
         while !pair.session.advance(&mut pair.wire).unwrap() {
@@ -174,6 +177,17 @@ fn tickets_and_key_updates_are_nothing_to_receive() {
     // The answer to the key update goes with the next record.
     pair.session.send(b"after it", &mut pair.wire).unwrap();
     assert_eq!(pair.serve(), b"after it");
+}
+
+#[test]
+fn a_server_that_only_sends_tickets_does_not_hold_the_caller() {
+    let mut pair = Pair::with_server(testing::server_with_tickets(&TLS13, 1000), usize::MAX);
+    let sent = pair.wire.to_client.len();
+    assert!(sent > 2 * MAX_FILL, "{sent} bytes");
+    pair.session.fill(&mut pair.wire);
+    let received = pair.session.receive(&mut [0]);
+    assert!(matches!(received, Ok(None)), "{received:?}");
+    assert!(sent - pair.wire.to_client.len() < 2 * MAX_FILL, "one call leaves the rest");
 }
 
 #[test]

@@ -196,3 +196,64 @@ fn only_the_pong_to_our_ping_counts() {
     session.feed(&frame(0x8a, b"1"));
     assert!(session.is_readable() && session.take_pong() && !session.take_pong());
 }
+
+#[test]
+fn a_server_that_pings_and_never_reads_costs_little_memory_and_has_its_last_ping_answered() {
+    let mut session = session(Format::Lines, b"");
+    for number in 0..100_000_u32 {
+        session.feed(&frame(0x89, &number.to_be_bytes()));
+        // It reads, and never all.
+        session.mark_sent(session.output().len().min(9));
+    }
+    assert!(
+        session.output.capacity() <= 4 * super::super::output::MAX_OUTPUT,
+        "{}",
+        session.output.capacity()
+    );
+    let mut pongs = Vec::new();
+    while !session.output().is_empty() {
+        // The first frame may have been sent in part.
+        pongs = session.output()[session.output().len() - 10..].to_vec();
+        session.mark_sent(session.output().len());
+    }
+    let (key, payload) = pongs[2..].split_first_chunk::<4>().unwrap();
+    let last: Vec<u8> = payload.iter().zip(key).map(|(byte, key)| byte ^ key).collect();
+    assert_eq!(last, 99_999_u32.to_be_bytes());
+}
+
+#[test]
+fn pings_that_arrive_together_are_answered_in_their_order() {
+    let mut session = session(Format::Lines, b"");
+    session.feed(&[frame(0x89, b"1"), frame(0x89, b"2"), frame(0x89, b"3")].concat());
+    let pongs = [b"1", b"2", b"3"].map(|payload| (0x8a, payload.to_vec()));
+    assert_eq!(sent(&mut session), pongs);
+}
+
+#[test]
+fn a_mirror_returns_each_message_with_its_type_and_takes_no_more_until_it_is_sent() {
+    let mut session = session(Format::Mirror, b"");
+    session.feed(
+        &[frame(0x01, b"a"), frame(0x89, b"?"), frame(0x80, b"b"), frame(0x82, b"")].concat(),
+    );
+    assert!(!session.wants_input() && !session.is_readable());
+    let expected =
+        [(0x01, b"a".to_vec()), (0x8a, b"?".to_vec()), (0x80, b"b".to_vec()), (0x82, Vec::new())];
+    assert_eq!(sent(&mut session), expected);
+    assert!(session.wants_input());
+    session.feed(&frame(0x88, b"\x03\xe8"));
+    assert_eq!(sent(&mut session), [(0x88, b"\x03\xe8".to_vec())]);
+    assert_eq!(received(&mut session).1, "End");
+}
+
+#[test]
+fn a_text_that_is_not_utf_8_is_answered_with_1007() {
+    let mut session = session(Format::Mirror, b"");
+    session.feed(b"\x81\x03a\xff");
+    let frames = sent(&mut session);
+    assert_eq!(
+        frames.last(),
+        Some(&(0x88, b"\x03\xef".to_vec())),
+        "before the message is complete"
+    );
+    assert!(received(&mut session).1.contains("a text message is not UTF-8"));
+}

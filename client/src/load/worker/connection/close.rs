@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind as Io};
 
-use super::state::{Connection, State};
+use super::state::{Connection, State, TURN};
 use crate::load::{
     stats::error_kind::ErrorKind,
     worker::io::{context::Context, wire::Wire},
@@ -98,9 +98,12 @@ impl<W: Wire> Connection<W> {
         self.await_end(context)
     }
 
-    /// Receives until the server's end of stream. A byte before it is an error.
+    /// Receives until the server's end of stream, within the limit of a turn. A byte before it is an error.
     pub(super) fn await_end(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
-        while let State::Closing(wire) = &mut self.state {
+        for _ in 0..TURN {
+            let State::Closing(wire) = &mut self.state else {
+                return self.collect_evidence(context);
+            };
             match wire.receive(&mut context.received) {
                 Ok(read @ 1..) => {
                     let extra = context.received[..read].to_vec();
@@ -118,7 +121,8 @@ impl<W: Wire> Connection<W> {
                 }
             }
         }
-        self.collect_evidence(context)
+        self.has_yielded = true;
+        Ok(())
     }
 
     /// Finishes the connection, or makes a new one if its churn limit is reached and messages are left to

@@ -6,6 +6,9 @@ use super::expectation::Expectation;
 use crate::load::worker::io::context::Context;
 use mio::Token;
 
+/// Maximum number of reads, and of writes, in one turn of a connection.
+pub(super) const TURN: usize = 8;
+
 /// Connection of a load.
 #[derive(Debug)]
 pub(in crate::load::worker) struct Connection<W> {

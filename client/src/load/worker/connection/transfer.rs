@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     expectation::{LineSink, Since},
-    state::{Connection, State},
+    state::{Connection, State, TURN},
 };
 use crate::load::{
     ipc::worker_config::Pace,
@@ -18,9 +18,6 @@ use crate::load::{
         wire::Wire,
     },
 };
-
-/// Maximum number of reads, and of writes, in one turn of a connection.
-const TURN: usize = 8;
 
 /// Maximum number of messages of an open loop that are queued in one turn: each costs time, and a client that is far
 /// behind must also receive.
@@ -66,7 +63,8 @@ impl<W: Wire> Connection<W> {
             }
         }
         self.has_yielded = true;
-        Ok(())
+        // A server that sends control frames without a pause must not keep the connection open.
+        if sent.is_ok() { self.close_if_idle(context) } else { Ok(()) }
     }
 
     /// Returns `true` if a read that did not fill its buffer has not emptied the socket.

@@ -1,6 +1,6 @@
 //! WebSocket on the wire of a load: lines become masked messages, and frames become lines again.
 //!
-//! A line with its newline is a binary message. So a message that returns must end after its only newline, and no state is
+//! A line with its newline is a message. So a message that returns must end after its only newline, and no state is
 //! kept for each message. Frames are decoded in the buffer of the receive, and an idle connection has no buffer.
 
 use std::{
@@ -13,12 +13,18 @@ use socket2::Socket;
 
 use super::{context::Context, wire::Wire};
 use crate::websocket::{
-    Boundary, CloseFrames, Decoder, Encoder, Error, Event, Handshake, NORMAL, Opcode,
-    PROTOCOL_ERROR,
+    Boundary, CloseFrames, Decoder, Encoder, Error, Event, Format, Handshake, NORMAL, Opcode,
 };
 
 /// Capacity of the output up to which it is kept while it is empty.
 const KEPT: usize = 1024;
+
+/// Length of the output, with what was sent of it, from which a pong waits, and takes the place of one that waits already (RFC
+/// 6455, section 5.5.3): a server may send pings and never read.
+const MAX_OUTPUT: usize = 64 * 1024;
+
+/// Maximum number of reads of the answer to the handshake in one call. It has room for the longest head.
+const MAX_READS: usize = 64;
 
 /// Wire with WebSocket above another one.
 #[derive(Debug)]
@@ -28,12 +34,14 @@ pub(crate) struct WebSocketWire<W> {
     handshake: Option<Box<Handshake>>,
     /// Frames that arrived with the answer of the handshake.
     early: Vec<u8>,
+    /// Type of the messages.
+    opcode: Opcode,
     encoder: Encoder,
     decoder: Decoder,
     /// Frames to send, and the number of their bytes that were sent.
     output: Vec<u8>,
     sent: usize,
-    /// Payload of the last ping, whose pong waits for the end of a frame.
+    /// Payload of the last ping, whose pong waits for the end of a frame, or for room in the output.
     pong: Option<Vec<u8>>,
     /// The last byte of the message so far is a newline, so that the message must end.
     is_at_newline: bool,
@@ -82,7 +90,7 @@ impl<W: Wire> WebSocketWire<W> {
                     Some(newline) => newline as u64 + 1,
                     None => bytes.len() as u64 + rest,
                 };
-                self.encoder.begin(&mut self.output, Opcode::Binary, true, len);
+                self.encoder.begin(&mut self.output, self.opcode, true, len);
             }
             let missing = usize::try_from(self.encoder.missing()).unwrap_or(usize::MAX);
             let (part, others) = bytes.split_at(missing.min(bytes.len()));
@@ -110,7 +118,7 @@ impl<W: Wire> WebSocketWire<W> {
         while from < read && self.failure.is_none() && !self.close.is_received {
             match self.decoder.decode(&buffer[from..read]) {
                 Ok((consumed, event)) => {
-                    if let Some(Event::Payload { range, is_end }) = event {
+                    if let Some(Event::Payload { range, is_end, .. }) = event {
                         let start = from + range.start;
                         let valid = self.check_boundary(&buffer[start..from + range.end], is_end);
                         buffer.copy_within(start..start + valid, to);
@@ -120,9 +128,9 @@ impl<W: Wire> WebSocketWire<W> {
                     }
                     from += consumed;
                 }
-                Err(reason) => {
-                    self.send_close(Some(PROTOCOL_ERROR));
-                    self.failure = Some(Error::Protocol(reason));
+                Err(violation) => {
+                    self.send_close(Some(violation.code));
+                    self.failure = Some(Error::Protocol(violation));
                 }
             }
         }
@@ -152,9 +160,10 @@ impl<W: Wire> WebSocketWire<W> {
         valid
     }
 
-    /// Sends the pong that is due, unless a frame is not complete.
+    /// Encodes the pong that is due, unless a frame is not complete or the output is full.
     fn send_pong(&mut self) {
         if self.encoder.missing() == 0
+            && self.output.len() < MAX_OUTPUT
             && let Some(payload) = self.pong.take()
         {
             self.encoder.frame(&mut self.output, Opcode::Pong, true, &payload);
@@ -204,6 +213,7 @@ impl<W: Wire> Wire for WebSocketWire<W> {
             wire: W::new(context, socket)?,
             handshake: Some(Box::new(Handshake::new(options))),
             early: Vec::new(),
+            opcode: if options.format == Format::Texts { Opcode::Text } else { Opcode::Binary },
             encoder: Encoder::default(),
             decoder: Decoder::default(),
             output: Vec::new(),
@@ -235,7 +245,7 @@ impl<W: Wire> Wire for WebSocketWire<W> {
             }
         }
         let mut buffer = [0; 4096];
-        loop {
+        for _ in 0..MAX_READS {
             match self.wire.receive(&mut buffer) {
                 Ok(0) => return Err(handshake.end().into()),
                 Ok(count) => {
@@ -255,6 +265,8 @@ impl<W: Wire> Wire for WebSocketWire<W> {
                 Err(error) => return Err(error),
             }
         }
+        // Only a server that sends records of TLS without bytes gets so far. The time limit ends it.
+        Ok(false)
     }
 
     fn late(&self, is_secured: bool, limit: Duration) -> io::Error {
@@ -272,27 +284,25 @@ impl<W: Wire> Wire for WebSocketWire<W> {
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // If the connection is lost, the receive returns the reason.
         let _ = self.flush();
-        loop {
-            if let Some(error) = self.failure.take() {
-                return Err(error.into());
-            }
-            // A close that the server began ends the stream; after ours, the server ends the connection.
-            if self.close.is_received && !self.close.is_ours {
-                return Ok(0);
-            }
-            let read = self.read(buffer)?;
-            if read == 0 {
-                return if self.close.is_received { Ok(0) } else { Err(Error::NoClose.into()) };
-            }
-            if self.close.is_received {
-                continue;
-            }
-            let len = self.decode(buffer, read);
+        if self.pong.is_some() && !self.close.is_sent {
+            self.send_pong();
             let _ = self.flush();
-            if len > 0 {
-                return Ok(len);
-            }
         }
+        if let Some(error) = self.failure.take() {
+            return Err(error.into());
+        }
+        // A close that the server began ends the stream; after ours, the server ends the connection.
+        if self.close.is_received && !self.close.is_ours {
+            return Ok(0);
+        }
+        let read = self.read(buffer)?;
+        if read == 0 {
+            return if self.close.is_received { Ok(0) } else { Err(Error::NoClose.into()) };
+        }
+        let len = if self.close.is_received { 0 } else { self.decode(buffer, read) };
+        let _ = self.flush();
+        // A server that sends only control frames must not hold the caller.
+        if len > 0 { Ok(len) } else { Err(Io::Interrupted.into()) }
     }
 
     fn may_have_more(&mut self) -> bool {

@@ -66,7 +66,8 @@ pub(crate) trait Wire: fmt::Debug + Sized {
     ///
     /// # Errors
     ///
-    /// An error of `recv(2)`, or of TLS.
+    /// An error of `recv(2)`, or of TLS; [`Interrupted`](Io::Interrupted) if what has arrived holds no bytes of a message, and
+    /// there may be more.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Returns `true` if there may be more to receive after a read that did not fill its buffer.
@@ -183,7 +184,10 @@ impl Wire for TlsWire {
         self.session.fill(&mut socket);
         self.was_full = socket.was_full;
         match self.session.receive(buffer) {
-            Ok(received) => received.ok_or_else(|| Io::WouldBlock.into()),
+            Ok(Some(count)) => Ok(count),
+            // The session has limited its reads.
+            Ok(None) if self.was_full => Err(Io::Interrupted.into()),
+            Ok(None) => Err(Io::WouldBlock.into()),
             Err(error) => {
                 // The alert.
                 self.flush();

@@ -2,16 +2,27 @@
 
 use std::str;
 
-/// A character of which only the first bytes have arrived.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Utf8 {
+/// Check of one text after the other.
+///
+/// It keeps a character of which only the first bytes have arrived.
+///
+/// ```
+/// use common::utf8::Utf8;
+///
+/// let mut utf8 = Utf8::default();
+/// assert!(utf8.check(b"caf\xc3") && utf8.check(b"\xa9") && utf8.end());
+/// assert!(!utf8.check(b"\xff"));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Utf8 {
     bytes: [u8; 4],
     len: u8,
 }
 
 impl Utf8 {
     /// Checks the next bytes. Returns whether the text can still become valid: false at the first wrong byte.
-    pub(super) fn check(&mut self, mut bytes: &[u8]) -> bool {
+    #[must_use]
+    pub fn check(&mut self, mut bytes: &[u8]) -> bool {
         while self.len > 0 {
             let [first, rest @ ..] = bytes else { return true };
             let len = usize::from(self.len);
@@ -37,7 +48,7 @@ impl Utf8 {
     }
 
     /// Returns whether the text may end here. Begins the next one.
-    pub(super) fn end(&mut self) -> bool {
+    pub fn end(&mut self) -> bool {
         std::mem::take(&mut self.len) == 0
     }
 }
