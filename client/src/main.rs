@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             {
                 print_error(&format!("Tip: {tip}"));
             }
-            if let Some(tip) = error.tls_tip(&config) {
+            if let Some(tip) = error.tip(&config) {
                 print_error(&format!("Tip: {tip}"));
             }
             FAILED.into()

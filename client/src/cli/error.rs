@@ -61,17 +61,17 @@ impl Error {
         )
     }
 
-    /// Returns the tip for a server that seems to expect TLS, with the URL to use.
+    /// Returns the tip for a server that seems to expect another protocol, with the URL to use.
     #[must_use]
-    pub fn tls_tip(&self, config: &Config) -> Option<String> {
+    pub fn tip(&self, config: &Config) -> Option<String> {
         let sign = match &self.0 {
             Kind::Interactive(interactive::Error::Echo(error))
-            | Kind::Pipe(pipe::Error::Echo(error)) => error.tls_sign(),
+            | Kind::Pipe(pipe::Error::Echo(error)) => error.sign(),
             Kind::Interactive(interactive::Error::Net(error))
-            | Kind::Pipe(pipe::Error::Net(error)) => error.tls_sign(),
+            | Kind::Pipe(pipe::Error::Net(error)) => error.sign(),
             _ => None,
         };
-        if config.tls.is_some() { None } else { config.target.tls_tip(sign?) }
+        config.target.tip(sign?, config.tls.is_some())
     }
 
     /// Returns `true` if the reader of standard output has closed it, as in `echo-client < file | head -1`:

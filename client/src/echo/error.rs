@@ -4,7 +4,7 @@ use common::{escape::Quoted, protocol::FULL};
 
 use crate::net::{
     self,
-    tls_sign::{TlsSign, is_alert},
+    sign::{Sign, is_alert, is_http},
 };
 
 /// Failure of an exchange with the server.
@@ -37,6 +37,10 @@ pub(crate) enum Error {
     /// The server answered with an alert of TLS.
     #[error("The server answered with a TLS alert")]
     TlsAlert,
+
+    /// The server answered with a response of HTTP.
+    #[error("The server answered with HTTP instead of an echo")]
+    Http,
 
     /// The echo differs from what was sent.
     #[error(transparent)]
@@ -89,6 +93,8 @@ impl Error {
     pub(crate) fn mismatch(returned: u64, expected: &[u8], received: &[u8]) -> Self {
         if returned == 0 && is_alert(received) {
             Self::TlsAlert
+        } else if is_http(returned, received) {
+            Self::Http
         } else if returned == 0 && received.starts_with(FULL.as_bytes()) {
             Self::Full(received.to_vec())
         } else if expected.is_empty() {
@@ -100,16 +106,23 @@ impl Error {
 
     /// Returns the error for an answer to an exit that is neither a goodbye nor an echo.
     pub(super) fn wrong_goodbye(answer: &[u8]) -> Self {
-        if is_alert(answer) { Self::TlsAlert } else { Self::WrongGoodbye(answer.to_vec()) }
+        if is_alert(answer) {
+            Self::TlsAlert
+        } else if is_http(0, answer) {
+            Self::Http
+        } else {
+            Self::WrongGoodbye(answer.to_vec())
+        }
     }
 
-    /// Returns the sign that the server expects TLS, if there is one.
-    pub(crate) fn tls_sign(&self) -> Option<TlsSign> {
+    /// Returns the sign that the server expects another protocol, if there is one.
+    pub(crate) fn sign(&self) -> Option<Sign> {
         match self {
-            Self::Net(error) => error.tls_sign(),
-            Self::TlsAlert => Some(TlsSign::Alert),
+            Self::Net(error) => error.sign(),
+            Self::TlsAlert => Some(Sign::TlsAlert),
+            Self::Http => Some(Sign::Http),
             Self::ClosedEarly { has_answered: false, .. }
-            | Self::NoGoodbye { has_answered: false } => Some(TlsSign::NoAnswer),
+            | Self::NoGoodbye { has_answered: false } => Some(Sign::NoAnswer),
             _ => None,
         }
     }
@@ -147,10 +160,10 @@ mod tests {
         let alert = [21, 3, 3, 0, 2, 2, 50];
         let error = Error::mismatch(0, b"hello\n", &alert);
         assert_eq!(error.to_string(), "The server answered with a TLS alert");
-        assert_eq!(error.tls_sign(), Some(TlsSign::Alert));
+        assert_eq!(error.sign(), Some(Sign::TlsAlert));
         // A stream of TLS does not begin with an echo.
         let error = Error::mismatch(1, b"ello\n", &alert);
-        assert!(matches!(error, Error::WrongEcho(_)) && error.tls_sign().is_none());
+        assert!(matches!(error, Error::WrongEcho(_)) && error.sign().is_none());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
     },
     worker::io::socket::RECEIVE_BUFFER,
 };
-use crate::net::{target::Target, tls_sign::TlsSign};
+use crate::net::{sign::Sign, target::Target};
 
 /// Builds the report of a load. `receive_buffer` is the granted size of a socket's receive buffer, for a
 /// load over UDP.
@@ -101,7 +101,7 @@ fn with_verdict(mut report: Report, remark: Option<String>) -> Report {
     report
 }
 
-/// Returns what explains errors of TLS and of WebSocket, or of a server that expects TLS.
+/// Returns what explains errors of TLS and of WebSocket, or of a server that expects another protocol.
 fn remark(stats: &Stats, target: &Target) -> Option<String> {
     if stats.error_count() == 0 {
         return None;
@@ -110,18 +110,21 @@ fn remark(stats: &Stats, target: &Target) -> Option<String> {
     match (&stats.tls_failure, &stats.websocket_failure) {
         (Some(failure), _) => Some(text("TLS", failure)),
         (None, Some(failure)) => Some(text("WebSocket", failure)),
-        (None, None) => target.tls_tip(tls_sign(stats)?),
+        (None, None) => target.tip(sign(stats)?, target.tls.is_some()),
     }
 }
 
-/// Returns the sign that a server expects TLS: an alert, or no byte of an answer on any connection before it ended.
-fn tls_sign(stats: &Stats) -> Option<TlsSign> {
+/// Returns the sign that a server expects another protocol: an alert, a response of HTTP, or no byte of an answer on any
+/// connection before it ended.
+fn sign(stats: &Stats) -> Option<Sign> {
     let has_ended =
         |kind| stats.errors.get(&kind).is_some_and(|&count| count > 0 && stats.bytes_checked == 0);
     if stats.tls_alerts > 0 {
-        Some(TlsSign::Alert)
+        Some(Sign::TlsAlert)
+    } else if stats.http_answers > 0 {
+        Some(Sign::Http)
     } else if has_ended(ErrorKind::Closed) || has_ended(ErrorKind::Reset) {
-        Some(TlsSign::NoAnswer)
+        Some(Sign::NoAnswer)
     } else {
         None
     }

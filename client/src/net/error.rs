@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use common::reason::reason;
 
-use super::{tls_sign::TlsSign, unreachable::Unreachable};
+use super::{sign::Sign, unreachable::Unreachable};
 use crate::{tls, websocket};
 
 /// Failure to connect, to receive or to wait.
@@ -73,11 +73,11 @@ impl Error {
         }
     }
 
-    /// Returns the sign that the server expects TLS, if there is one.
-    pub(crate) fn tls_sign(&self) -> Option<TlsSign> {
+    /// Returns the sign that the server expects another protocol, if there is one.
+    pub(crate) fn sign(&self) -> Option<Sign> {
         match self {
             Self::Lost { error, has_answered: false } => {
-                (error.kind() == io::ErrorKind::ConnectionReset).then_some(TlsSign::NoAnswer)
+                (error.kind() == io::ErrorKind::ConnectionReset).then_some(Sign::NoAnswer)
             }
             _ => None,
         }

@@ -9,9 +9,9 @@ mod connect;
 pub(crate) mod error;
 mod handshake;
 pub(crate) mod poll;
+pub(crate) mod sign;
 pub(crate) mod stream;
 pub(crate) mod target;
-pub(crate) mod tls_sign;
 mod transport;
 pub(crate) mod unreachable;
 

@@ -25,8 +25,8 @@ use super::{
     error::Error,
     handshake::{Failure, handshake, upgrade},
     poll::{Deadline, Interrupt},
+    sign::Sign,
     stream::Stream,
-    tls_sign::TlsSign,
     transport::Transport,
     unreachable::Unreachable,
 };
@@ -248,11 +248,17 @@ impl Target {
         }
     }
 
-    /// Returns the tip that follows from a sign of TLS; `None` if the target is with TLS already.
-    pub(crate) fn tls_tip(&self, sign: TlsSign) -> Option<String> {
-        // The handshake of a WebSocket has its own advice.
-        let is_plain = self.tls.is_none() && self.websocket.is_none();
-        let url = self.endpoint.tls_url().filter(|_| is_plain)?;
+    /// Returns the tip that follows from a sign of another protocol, on a connection with TLS or without; `None` if the
+    /// target is with this protocol already.
+    pub(crate) fn tip(&self, sign: Sign, is_tls: bool) -> Option<String> {
+        let url = match (sign, &self.endpoint) {
+            // The handshake of a WebSocket has its own advice.
+            _ if self.websocket.is_some() => return None,
+            (Sign::Http, Endpoint::Tcp(at)) if is_tls => format!("wss://{at}"),
+            (Sign::Http, Endpoint::Tcp(at)) => format!("ws://{at}"),
+            (Sign::TlsAlert | Sign::NoAnswer, endpoint) if !is_tls => endpoint.tls_url()?,
+            _ => return None,
+        };
         Some(sign.tip(&url))
     }
 

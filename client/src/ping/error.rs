@@ -6,7 +6,7 @@ use common::reason::reason;
 
 use crate::{
     echo,
-    net::{self, tls_sign::TlsSign},
+    net::{self, sign::Sign},
     stdio,
 };
 
@@ -28,11 +28,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Returns the sign that the server expects TLS, if there is one.
-    pub(super) fn tls_sign(&self) -> Option<TlsSign> {
+    /// Returns the sign that the server expects another protocol, if there is one.
+    pub(super) fn sign(&self) -> Option<Sign> {
         match self {
-            Self::Net(error) => error.tls_sign(),
-            Self::Echo(error) => error.tls_sign(),
+            Self::Net(error) => error.sign(),
+            Self::Echo(error) => error.sign(),
             Self::Stdio(_) | Self::Undelivered(_) => None,
         }
     }

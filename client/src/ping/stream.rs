@@ -101,7 +101,10 @@ impl Transport for StreamTransport<'_> {
     }
 
     fn tls_advice(&self, error: &Error) -> Option<String> {
-        let tip = || Some(format!("Tip: {}", self.target.tls_tip(error.tls_sign()?)?));
+        let tip = || {
+            let tip = self.target.tip(error.sign()?, self.target.tls.is_some())?;
+            Some(format!("Tip: {tip}"))
+        };
         error.tls_advice().or_else(tip)
     }
 

@@ -189,8 +189,8 @@ pub(super) fn find_end(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
     if let Some(at) = memmem::find(within, b"\r\n\r\n") {
         return Ok(Some(at + 4));
     }
-    // A client that ends its lines otherwise would wait for an answer.
-    if memmem::find(within, b"\n\n").is_some() || memmem::find(within, b"\n\r\n").is_some() {
+    // A client that ends its lines otherwise would wait for an answer, as one that speaks no HTTP does.
+    if memchr::memchr_iter(b'\n', within).any(|at| !within[..at].ends_with(b"\r")) {
         check_lines(within)?;
     }
     if bytes.len() < limits::HTTP_HEAD {

@@ -127,6 +127,8 @@ fn what_two_parties_could_read_differently_is_refused() {
 fn an_invalid_request_line_or_host_is_refused() {
     assert_refused("GET / HTTP/1.1\r\n\r\n", "400", "there is no Host header");
     assert_refused("GET / HTTP/1.1\nHost: a\n\n", "400", "a line ends without CR");
+    // A client that speaks no HTTP, such as one of a plain echo server.
+    assert_refused("hello\n", "400", "a line ends without CR");
     assert_refused("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "400", "the Host header is invalid");
     assert_refused("GET a HTTP/1.1\r\nHost: a\r\n\r\n", "400", "the target has no valid form");
     assert_refused(b"\x16\x03\x01\x02\0\x01\x01\xfc", "400", TLS);

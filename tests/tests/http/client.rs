@@ -225,3 +225,22 @@ fn a_text_that_is_not_utf_8_ends_a_mirror_and_a_session() {
         assert!(format!("{}{}", ended.stderr, ended.stdout_text()).contains(text), "{ended:?}");
     }
 }
+
+#[test]
+fn a_server_of_http_is_named_if_the_url_is_that_of_a_plain_server() {
+    let (_server, url) = server();
+    let tcp = url.replacen("ws", "tcp", 1);
+    let tip = format!("the server speaks HTTP: use {url} for a WebSocket");
+    let answer = "he server answered with HTTP instead of an echo";
+    // A response also starts with the first letter of the last one.
+    for args in [&["-m", "hello"][..], &["ping", "--count", "1"], &["-m", "Hello"]] {
+        let ended = Program::run_client(&[args, &[&tcp]].concat());
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        for text in [answer, &format!("Tip: {tip}")] {
+            assert!(format!("{}{}", ended.stdout_text(), ended.stderr).contains(text), "{ended:?}");
+        }
+    }
+    let ended = Program::run_client(&["load", &tcp, "--messages", "1"]);
+    assert_eq!(ended.code(), 1);
+    assert!(ended.stdout_text().contains(&tip), "{ended:?}");
+}

@@ -43,6 +43,8 @@ pub(crate) struct Stats {
     pub(crate) websocket_failure: Option<String>,
     /// Connections without TLS on which a TLS alert arrived in place of the first echo.
     pub(crate) tls_alerts: u64,
+    /// Number of connections on which the server answered with a response of HTTP.
+    pub(crate) http_answers: u64,
     /// Last failure of TLS in words; the lines after the first are advice.
     pub(crate) tls_failure: Option<String>,
     /// Counters of a load over UDP.
@@ -147,6 +149,7 @@ impl Stats {
             self.websocket_failure.clone_from(&other.websocket_failure);
         }
         self.tls_alerts += other.tls_alerts;
+        self.http_answers += other.http_answers;
         if other.tls_failure.is_some() {
             self.tls_failure.clone_from(&other.tls_failure);
         }

@@ -14,7 +14,7 @@ use crate::{
             io::{context::Context, wire::Wire},
         },
     },
-    net::tls_sign::is_alert,
+    net::sign::{is_alert, is_http},
 };
 
 impl<W: Wire> Connection<W> {
@@ -71,6 +71,7 @@ impl<W: Wire> Connection<W> {
         let State::Diagnosing(_, evidence) = self.take_state() else { return };
         let expected = self.expectation.next_expected();
         context.stats.tls_alerts += u64::from(expected.offset() == 0 && is_alert(&evidence));
+        context.stats.http_answers += u64::from(is_http(expected.offset(), &evidence));
         if context.stats.has_room_for_fault() {
             let fault = explain(&context.streams, expected, context.channel_count(), &evidence);
             context.stats.faults.push(fault);
