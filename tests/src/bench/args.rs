@@ -67,13 +67,24 @@ impl Args {
     /// Returns the selected servers: those that are installed, and those that are not.
     pub(crate) fn candidates(&self) -> (Vec<Candidate>, Vec<Candidate>) {
         use Candidate::{
-            Floor, Ncat, Nginx, Ours, OursLogged, Python, Socat, Stunnel, Thread, Tokio,
+            FastWebSockets, Floor, Ncat, Nginx, Ours, OursLogged, Python, Socat, Stunnel, Thread,
+            Tokio,
         };
         let selected: &[Candidate] = match (&self.peers[..], self.quick) {
             ([], true) => &[Ours, OursLogged, Floor, Tokio],
-            ([], false) => {
-                &[Ours, OursLogged, Floor, Tokio, Thread, Socat, Ncat, Python, Nginx, Stunnel]
-            }
+            ([], false) => &[
+                Ours,
+                OursLogged,
+                Floor,
+                Tokio,
+                FastWebSockets,
+                Thread,
+                Socat,
+                Ncat,
+                Python,
+                Nginx,
+                Stunnel,
+            ],
             (named, _) => named,
         };
         selected.iter().copied().partition(|candidate| candidate.is_installed())

@@ -15,8 +15,11 @@ pub(crate) enum Candidate {
     OursLogged,
     /// bare-echo: an epoll loop per thread with recv and send
     Floor,
-    /// tokio's multi-thread runtime
+    /// tokio's multi-thread runtime; over WebSocket with tungstenite
     Tokio,
+    /// tokio's multi-thread runtime with fastwebsockets, over WebSocket only
+    #[value(name = "fastwebsockets")]
+    FastWebSockets,
     /// A thread per connection
     Thread,
     /// socat, with a process per connection
@@ -47,6 +50,7 @@ impl Candidate {
             Self::OursLogged => "ours, log on",
             Self::Floor => "floor",
             Self::Tokio => "tokio",
+            Self::FastWebSockets => "fastwebsockets",
             Self::Thread => "threads",
             Self::Socat => "socat",
             Self::Ncat => "ncat",
@@ -91,7 +95,7 @@ impl Candidate {
         match self {
             Self::Ours | Self::OursLogged => "echo-server",
             Self::Floor => "bare-echo",
-            Self::Tokio => "tokio-echo",
+            Self::Tokio | Self::FastWebSockets => "tokio-echo",
             Self::Thread => "thread-echo",
             Self::Socat => "socat",
             Self::Ncat => "ncat",
@@ -109,9 +113,9 @@ impl Candidate {
             return matches!(self, Self::Ours | Self::Floor | Self::Tokio) || self.is_proxy();
         }
         if let Kind::WebSocket { .. } = case.kind {
-            return matches!(self, Self::Ours | Self::Floor | Self::Tokio);
+            return matches!(self, Self::Ours | Self::Floor | Self::Tokio | Self::FastWebSockets);
         }
-        if self.is_proxy() {
+        if self.is_proxy() || self == Self::FastWebSockets {
             return false;
         }
         if !self.is_foreign() {

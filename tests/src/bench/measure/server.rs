@@ -75,9 +75,14 @@ fn command(
             command.args(["--workers", &threads, "--log-messages", messages]);
             command.arg("--log-file").arg(log)
         }
-        Candidate::Floor | Candidate::Tokio => {
+        Candidate::Floor | Candidate::Tokio | Candidate::FastWebSockets => {
             if let Speech::WebSocket = speech {
                 command.arg("--websocket");
+                match candidate {
+                    Candidate::Tokio => command.arg("tungstenite"),
+                    Candidate::FastWebSockets => command.arg("fastwebsockets"),
+                    _ => &mut command,
+                };
             }
             command.args(["--threads", &threads])
         }

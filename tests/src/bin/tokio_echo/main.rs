@@ -1,9 +1,12 @@
 //! `tokio-echo`: an echo server as in the examples of tokio, for comparison.
 //!
 //! The multi-thread runtime, a task per connection, a buffer per task: each task reads and writes
-//! everything back, with `--cert` and `--key` over tokio-rustls, with `--websocket` on tokio-tungstenite. No log, no limits, no protocol.
+//! everything back, with `--cert` and `--key` over tokio-rustls, with `--websocket` on a library for WebSocket. No log, no
+//! limits, no protocol.
 //!
 //! It exits at the end of its standard input, so it never outlives the program that started it.
+
+mod websocket;
 
 use std::{
     io::{self, Write as _},
@@ -16,7 +19,6 @@ use std::{
 };
 
 use clap::Parser;
-use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -24,11 +26,11 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpSocket, TcpStream},
+    net::TcpSocket,
     runtime,
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_tungstenite::tungstenite;
+use websocket::Library;
 
 /// Length of the accept queue; the system may limit it further.
 const BACKLOG: u32 = 4096;
@@ -51,9 +53,9 @@ struct Args {
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
-    /// Speak WebSocket
-    #[arg(long, conflicts_with = "cert")]
-    websocket: bool,
+    /// Speak WebSocket, by this library
+    #[arg(long, value_name = "LIBRARY", conflicts_with = "cert")]
+    websocket: Option<Library>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -87,7 +89,7 @@ fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn listen(acceptor: Option<TlsAcceptor>, is_websocket: bool) -> anyhow::Result<()> {
+async fn listen(acceptor: Option<TlsAcceptor>, websocket: Option<Library>) -> anyhow::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     let listener = socket.listen(BACKLOG)?;
@@ -96,14 +98,14 @@ async fn listen(acceptor: Option<TlsAcceptor>, is_websocket: bool) -> anyhow::Re
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         // The error of a connection affects no other connection, so it is ignored.
-        match acceptor.clone() {
-            None if is_websocket => {
-                tokio::spawn(echo_messages(stream));
+        match (acceptor.clone(), websocket) {
+            (None, Some(library)) => {
+                tokio::spawn(websocket::echo(stream, library));
             }
-            None => {
+            (None, None) => {
                 tokio::spawn(echo(stream));
             }
-            Some(acceptor) => {
+            (Some(acceptor), _) => {
                 tokio::spawn(async move { echo(acceptor.accept(stream).await?).await });
             }
         }
@@ -121,14 +123,4 @@ async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()>
         // A TLS stream may hold encrypted bytes back; for a socket this does nothing.
         stream.flush().await?;
     }
-}
-
-async fn echo_messages(stream: TcpStream) -> Result<(), tungstenite::Error> {
-    let mut socket = tokio_tungstenite::accept_async(stream).await?;
-    while let Some(message) = socket.next().await.transpose()? {
-        if message.is_text() || message.is_binary() {
-            socket.send(message).await?;
-        }
-    }
-    Ok(())
 }
