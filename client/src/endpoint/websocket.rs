@@ -115,9 +115,15 @@ impl WebSocketArgs {
     }
 }
 
-/// Checks a value that goes into a header field.
+/// Checks an origin (RFC 6454, section 6.2), which goes into a header field.
 fn origin(typed: &str) -> Result<String, &'static str> {
-    if !typed.is_empty() && typed.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let is_origin = typed.split_once("://").is_some_and(|(scheme, host)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            && !host.is_empty()
+            && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@,".contains(&byte))
+    });
+    if is_origin || typed == "null" {
         Ok(typed.to_owned())
     } else {
         Err(
@@ -159,7 +165,31 @@ mod tests {
     #[test]
     fn no_argument_can_add_a_header_field() {
         assert!(origin("https://a.example\r\nX: y").is_err());
+        assert!(origin("https://a.example X").is_err());
         assert!(protocol("a\r\nX").is_err() && protocol("a b").is_err());
         assert_eq!(protocol("graphql-ws").as_deref(), Ok("graphql-ws"));
+    }
+
+    #[test]
+    fn an_origin_has_a_scheme_and_a_host_and_no_path() {
+        for valid in ["null", "https://a.example", "http://[::1]:8080", "chrome-extension://abcdef"]
+        {
+            assert_eq!(origin(valid).as_deref(), Ok(valid));
+        }
+        for wrong in [
+            "",
+            "a.example",
+            "://a.example",
+            "1http://a",
+            "http://",
+            "http://a/path",
+            "http://a/",
+            "http://a?b",
+            "http://a#b",
+            "http://user@a",
+            "http://a,http://b",
+        ] {
+            assert!(origin(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

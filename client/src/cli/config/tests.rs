@@ -277,7 +277,10 @@ fn what_needs_a_websocket_is_refused_without_one() {
         ),
         (&["ping", "--udp", "ws://localhost"], "'--udp' cannot be used with the URL 'ws://"),
         (&["ws://localhost", "--tls-pin", &"a".repeat(64)], "'--tls-pin' needs a server with TLS"),
-        (&["ws://a", "--ws-origin", "null", "ping", "--ws-origin", "b"], "given before and after"),
+        (
+            &["ws://a", "--ws-origin", "null", "ping", "--ws-origin", "http://b"],
+            "given before and after",
+        ),
     ] {
         let found = contradiction(args);
         assert!(found.contains(text), "{args:?}: {found}");
