@@ -297,7 +297,7 @@ function showRun() {
 
 function describeRun() {
   if (run.endedAt === null) {
-    return run.end === null ? "Running" : `Stopping: ${plural(run.inFlight, "echo")} outstanding`;
+    return run.end === null ? "Running" : `Stopping: ${plural(run.inFlight, "message")} outstanding`;
   }
   const seconds = `${(run.elapsedMs / 1000).toFixed(1)} s`;
   return run.end === null ? `Complete after ${seconds}` : `Ended after ${seconds}: ${run.end}`;
