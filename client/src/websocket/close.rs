@@ -16,8 +16,6 @@ const INVALID_DATA: u16 = 1007;
 /// Close frames of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CloseFrames {
-    /// The client has sent one.
-    pub(crate) is_sent: bool,
     /// The client has sent one, and not as an answer.
     pub(crate) is_ours: bool,
     /// The server has sent one.

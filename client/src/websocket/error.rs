@@ -45,23 +45,42 @@ pub(crate) enum Error {
     /// The end of the stream was not announced.
     #[error("the server ended the connection without a close frame (code 1006, abnormal closure)")]
     NoClose,
-    /// All bytes are right, and the messages are not.
+    /// The bytes of a message are right so far, and the message is not.
     #[error(transparent)]
-    Boundary(#[from] Boundary),
+    Message(#[from] MessageFault),
     /// The connection failed.
     #[error("{}", reason(.0))]
     Io(io::Error),
 }
 
-/// Boundary of a message that is not where it was sent.
+/// Message that does not return as it was sent, apart from its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Boundary {
-    /// A message ended too early.
+pub(crate) enum MessageFault {
+    /// It ended too early.
     #[error("the server split a message: its bytes are right, but it returned in several messages")]
     Split,
-    /// A message continued after its end.
-    #[error("the server joined messages: the bytes are right, but two messages returned as one")]
+    /// It continued after its end, and another message is due.
+    #[error(
+        "the server joined messages, or added bytes to one: a message returned longer than it was sent"
+    )]
     Joined,
+    /// It continued after its end, and no other message is due.
+    #[error("the server added bytes to a message: it returned longer than it was sent")]
+    Longer,
+    /// It was a text.
+    #[error("the server changed the type of a message: it returned a text as a binary message")]
+    TextAsBinary,
+    /// It was binary.
+    #[error("the server changed the type of a message: it returned a binary message as text")]
+    BinaryAsText,
+}
+
+impl MessageFault {
+    /// Returns the fault of a message of the other type, which returned as text or not.
+    #[inline]
+    pub(crate) fn returned_as(is_text: bool) -> Self {
+        if is_text { Self::BinaryAsText } else { Self::TextAsBinary }
+    }
 }
 
 /// Answer of the server in place of 101.

@@ -21,8 +21,9 @@ mod session;
 
 pub(crate) use close::{CloseFrames, NORMAL};
 pub(crate) use decoder::{Decoder, Event};
-pub(crate) use encoder::{Encoder, Opcode};
-pub(crate) use error::{Boundary, Error};
+pub(crate) use encoder::Opcode;
+pub(crate) use error::{Error, MessageFault};
 pub(crate) use handshake::Handshake;
 pub(crate) use options::{Format, Options};
+pub(crate) use output::Output;
 pub(crate) use session::{Received, Session};

@@ -32,5 +32,5 @@ pub use self::{
     tls_front::{TlsFront, TlsFrontFault},
     tls_server::{TlsFault, TlsServer, TlsServerConfig},
     udp_fault_server::{UdpFault, UdpFaultServer},
-    websocket_server::{WebSocketFault, WebSocketServer},
+    websocket_server::{FLOOD, WebSocketFault, WebSocketServer},
 };

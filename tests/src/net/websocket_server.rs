@@ -26,6 +26,10 @@ pub enum WebSocketFault {
     Split,
     /// Returns two messages as one.
     Joined,
+    /// Adds a byte to each message.
+    Longer,
+    /// Returns a text as a binary message, and a binary message as text.
+    OtherType,
     /// Masks its frames.
     Masked,
     /// Ends the stream without a close frame after the second message.
@@ -46,7 +50,12 @@ pub enum WebSocketFault {
     Asks,
     /// Sends a text that is not UTF-8 after the handshake, and requires the close frame for it.
     InvalidText,
+    /// Sends [`FLOOD`] bytes of pings after the handshake and never reads. The connection stays open.
+    PingFlood,
 }
+
+/// Number of bytes of the pings of a [`WebSocketFault::PingFlood`].
+pub const FLOOD: usize = 48_000_000;
 
 /// Running server. It serves for as long as the test process runs.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +70,8 @@ impl WebSocketServer {
         Self::start_with_pongs(fault).0
     }
 
-    /// Like [`WebSocketServer::start`]; also returns the payloads of the pongs that it receives.
+    /// Like [`WebSocketServer::start`]; also returns the payloads of the pongs that it receives, and that of the last ping of a
+    /// flood as soon as it is sent.
     #[must_use]
     pub fn start_with_pongs(fault: WebSocketFault) -> (Self, Receiver<Vec<u8>>) {
         let (pongs, received) = mpsc::channel();
@@ -109,6 +119,7 @@ impl Session {
                 assert_eq!(session.receive_message()?, (8, 1007_u16.to_be_bytes().to_vec()));
                 return Ok(());
             }
+            WebSocketFault::PingFlood => return session.flood(),
             _ => {}
         }
         loop {
@@ -194,6 +205,12 @@ impl Session {
         self.messages += 1;
         let first = 0x80 | opcode;
         match self.fault {
+            WebSocketFault::Longer => message.push(b'!'),
+            WebSocketFault::OtherType => {
+                // Text is 1, and binary 2.
+                self.send(first ^ 3, &message)?;
+                return Ok(true);
+            }
             WebSocketFault::WrongByte if self.messages == 3 => message[0] ^= 1,
             WebSocketFault::TextOnly if opcode == 2 => {
                 self.send(0x88, &1003_u16.to_be_bytes())?;
@@ -252,6 +269,19 @@ impl Session {
         self.send(0x88, &1000_u16.to_be_bytes())?;
         assert_eq!(self.receive_message()?, (8, 1000_u16.to_be_bytes().to_vec()));
         Ok(())
+    }
+
+    fn flood(&mut self) -> io::Result<()> {
+        let ping = [b'?'; 125];
+        let pings = self.frame(0x89, &ping).repeat(1000);
+        for _ in 0..FLOOD / pings.len() {
+            self.writer.write_all(&pings)?;
+        }
+        // The test may have ended.
+        let _ = self.pongs.send(ping.to_vec());
+        loop {
+            thread::park();
+        }
     }
 
     fn echo_in_fragments(&mut self, opcode: u8, message: &[u8]) -> io::Result<bool> {

@@ -2,9 +2,10 @@
 
 use rustix::process::Signal;
 use tests::{
-    net::{TestCa, WebSocketFault, WebSocketServer, assert_same_bytes},
+    net::{FLOOD, TestCa, WebSocketFault, WebSocketServer, assert_same_bytes},
     payload::{self, Random},
     programs::{EchoServer, Finished, Program, Terminal, binaries::echo_client},
+    system::procfs::{children, peak_memory},
     wait::DEADLINE,
 };
 
@@ -134,6 +135,8 @@ fn a_server_that_breaks_the_protocol_or_changes_messages_is_an_error_in_words() 
     for (fault, text) in [
         (WebSocketFault::WrongByte, "Wrong echo at byte 1: expected 'three"),
         (WebSocketFault::Split, "The server split a message: its bytes are right"),
+        (WebSocketFault::Longer, "The server added bytes to a message: it returned longer"),
+        (WebSocketFault::OtherType, "type of a message: it returned a text as a binary message"),
         (WebSocketFault::Masked, "The server broke the WebSocket protocol: a frame is masked"),
         (WebSocketFault::NoCloseFrame, "without a close frame (code 1006, abnormal closure)"),
         (
@@ -151,6 +154,34 @@ fn a_server_that_breaks_the_protocol_or_changes_messages_is_an_error_in_words() 
     let ended = filter(&[&url], b"one\ntwo\n");
     assert_eq!((ended.code(), ended.stdout_text()), (1, "one"), "{ended:?}");
     assert!(ended.stderr.contains("The server joined messages"), "{ended:?}");
+    for (args, text) in [
+        (&["--binary"][..], "it returned a binary message as text"),
+        (&[], "it returned a text as a binary message"),
+    ] {
+        let url = WebSocketServer::start(WebSocketFault::OtherType).url();
+        // The last message has no newline: its end is that of its bytes.
+        let ended = filter(&[args, &[&url]].concat(), b"one");
+        assert_eq!((ended.code(), ended.stdout_text()), (1, "on"), "{ended:?}");
+        assert!(ended.stderr.contains(text), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_server_that_pings_and_never_reads_costs_little_memory() {
+    for args in [
+        &["-m", "hello"][..],
+        &[],
+        &["ping", "--count", "1"],
+        &["load", "--connections", "1", "--messages", "1"],
+    ] {
+        let (server, pings) = WebSocketServer::start_with_pongs(WebSocketFault::PingFlood);
+        let client =
+            Program::start(echo_client(), &[args, &[&server.url(), "--timeout", "1h"]].concat());
+        pings.recv_timeout(DEADLINE).expect("the client takes all pings");
+        let processes = [&[client.pid()][..], &children(client.pid())].concat();
+        let peak = processes.into_iter().map(peak_memory).max();
+        assert!(peak < Some(FLOOD as u64 / 2), "{args:?}: {peak:?} bytes");
+    }
 }
 
 #[test]

@@ -46,6 +46,13 @@ fn a_fault_has_its_own_kind_of_error() {
             "/errors/message-boundary",
             "Wrong boundary: .* joined messages",
         ),
+        (WebSocketFault::Longer, "", "/errors/message-boundary", "Wrong boundary: .* added bytes"),
+        (
+            WebSocketFault::OtherType,
+            "",
+            "/errors/message-type",
+            "Wrong type: .* binary message as text",
+        ),
         (WebSocketFault::Masked, "", "/errors/websocket", "a frame is masked"),
         (WebSocketFault::NoCloseFrame, "", "/errors/closed", "code 1006"),
         (WebSocketFault::Closes(1011), "", "/errors/websocket", "code 1011 .*'enough'"),

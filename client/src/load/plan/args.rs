@@ -202,7 +202,7 @@ Metrics of EXPR:
   ws-handshake.p99 closes unclosed                     over WebSocket: handshakes, ends with close frames or not
   messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
   bytes-lost drains resent                             wrong-bytes tls truncated websocket
-                                                       message-boundary unreachable
+                                                       message-boundary message-type unreachable
   sent late reordered duplicates corrupt unrecognized  over UDP; dropped: by the client's system
   lost<1%, late<1% and so on are shares of the messages that were sent
   Operators are < <= > >= = !=. Times need a unit: ns us ms s m.

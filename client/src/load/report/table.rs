@@ -48,6 +48,7 @@ pub(crate) fn render(report: &Report) -> String {
     for fault in &report.faults {
         let what = match fault.kind {
             FaultKind::Boundary => "Wrong boundary",
+            FaultKind::Type => "Wrong type",
             _ => "Wrong bytes",
         };
         let _ = writeln!(text, "{what}: {}", safe(&fault.text));

@@ -29,13 +29,15 @@ pub(crate) enum ErrorKind {
     Websocket,
     /// The bytes that returned are right, and the peer split or joined messages.
     MessageBoundary,
+    /// The bytes that returned are right, and the peer changed the type of a WebSocket message.
+    MessageType,
     /// Datagrams are not delivered: no process listens, or there is no route (ICMP, RFC 792).
     Unreachable,
 }
 
 impl ErrorKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Connect,
         Self::Reset,
         Self::Closed,
@@ -45,6 +47,7 @@ impl ErrorKind {
         Self::Truncated,
         Self::Websocket,
         Self::MessageBoundary,
+        Self::MessageType,
         Self::Unreachable,
     ];
 }
@@ -62,6 +65,7 @@ impl fmt::Display for ErrorKind {
             Self::Truncated => "truncated",
             Self::Websocket => "websocket",
             Self::MessageBoundary => "message-boundary",
+            Self::MessageType => "message-type",
             Self::Unreachable => "unreachable",
         })
     }

@@ -34,4 +34,6 @@ pub(crate) enum FaultKind {
     Damaged,
     /// The bytes are right, and a message ends elsewhere than where it was sent.
     Boundary,
+    /// The bytes are right, and a WebSocket message has another type.
+    Type,
 }

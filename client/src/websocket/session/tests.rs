@@ -1,4 +1,4 @@
-use super::*;
+use super::{outgoing::MAX_LINE, *};
 
 /// Frame of a server.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -12,6 +12,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     }
     frame.extend(payload);
     frame
+}
+
+/// Frame of a message with the type that the client gives it.
+fn typed(format: Format, payload: &[u8]) -> Vec<u8> {
+    frame(if format == Format::Lines { 0x81 } else { 0x82 }, payload)
 }
 
 /// Takes the frames that a session sends, unmasked: first byte and payload.
@@ -101,7 +106,7 @@ fn a_message_that_returns_split_or_joined_is_a_failure_after_its_right_bytes() {
     for format in [Format::Lines, Format::Chunks] {
         let input: &[u8] = if format == Format::Lines { b"abcd\n" } else { b"abcd" };
         let mut split = session(format, input);
-        split.feed(&[frame(0x82, b"ab"), frame(0x82, b"cd")].concat());
+        split.feed(&[typed(format, b"ab"), typed(format, b"cd")].concat());
         let (bytes, error) = received(&mut split);
         assert_eq!(bytes, b"ab");
         assert!(error.starts_with("the server split a message"), "{error}");
@@ -109,11 +114,48 @@ fn a_message_that_returns_split_or_joined_is_a_failure_after_its_right_bytes() {
         let mut joined = session(format, input);
         sent(&mut joined);
         joined.push(input);
-        joined.feed(&frame(0x82, b"abcdabcd"));
+        joined.feed(&typed(format, b"abcdabcd"));
         let (bytes, error) = received(&mut joined);
         assert_eq!(bytes, b"abcd");
         assert!(error.starts_with("the server joined messages"), "{error}");
+
+        let mut longer = session(format, input);
+        longer.feed(&typed(format, b"abcde"));
+        let (bytes, error) = received(&mut longer);
+        assert_eq!(bytes, b"abcd");
+        assert!(error.starts_with("the server added bytes to a message"), "{error}");
     }
+}
+
+#[test]
+fn a_message_that_returns_with_another_type_is_a_failure_before_its_last_byte() {
+    for (input, first, error) in [
+        (&b"abcd\n"[..], 0x82, "it returned a text as a binary message"),
+        (b"abc\xff\n", 0x81, "not UTF-8"),
+        (b"\n", 0x82, "it returned a text as a binary message"),
+        (b"exit\n", 0x82, "it returned a text as a binary message"),
+    ] {
+        let mut session = session(Format::Lines, input);
+        let message = &input[..input.len() - 1];
+        session.feed(&frame(first, message));
+        let (bytes, end) = received(&mut session);
+        assert!(end.ends_with(error), "{input:?}: {end}");
+        assert!(!bytes.contains(&b'\n'), "the message does not count as returned");
+    }
+    let mut chunk = session(Format::Chunks, b"abcd");
+    chunk.feed(&[frame(0x01, b"ab"), frame(0x80, b"cd")].concat());
+    let (bytes, end) = received(&mut chunk);
+    assert_eq!(bytes, b"abc");
+    assert!(end.ends_with("it returned a binary message as text"), "{end}");
+    // A long line is sent before it is known whether it is UTF-8.
+    let line = [vec![b'x'; MAX_LINE], vec![b'\n']].concat();
+    let mut long = Session::new(Format::Lines);
+    for chunk in line.chunks(MAX_TAKEN) {
+        long.push(chunk);
+        sent(&mut long);
+    }
+    long.feed(&[frame(0x02, &line[..1000]), frame(0x00, &line[1000..MAX_LINE])].concat());
+    assert_eq!(received(&mut long).1, "Nothing");
 }
 
 #[test]
@@ -195,30 +237,6 @@ fn only_the_pong_to_our_ping_counts() {
     assert!(!session.is_readable() && !session.take_pong());
     session.feed(&frame(0x8a, b"1"));
     assert!(session.is_readable() && session.take_pong() && !session.take_pong());
-}
-
-#[test]
-fn a_server_that_pings_and_never_reads_costs_little_memory_and_has_its_last_ping_answered() {
-    let mut session = session(Format::Lines, b"");
-    for number in 0..100_000_u32 {
-        session.feed(&frame(0x89, &number.to_be_bytes()));
-        // It reads, and never all.
-        session.mark_sent(session.output().len().min(9));
-    }
-    assert!(
-        session.output.capacity() <= 4 * super::super::output::MAX_OUTPUT,
-        "{}",
-        session.output.capacity()
-    );
-    let mut pongs = Vec::new();
-    while !session.output().is_empty() {
-        // The first frame may have been sent in part.
-        pongs = session.output()[session.output().len() - 10..].to_vec();
-        session.mark_sent(session.output().len());
-    }
-    let (key, payload) = pongs[2..].split_first_chunk::<4>().unwrap();
-    let last: Vec<u8> = payload.iter().zip(key).map(|(byte, key)| byte ^ key).collect();
-    assert_eq!(last, 99_999_u32.to_be_bytes());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind as Io};
 
 use super::state::{Connection, State, TURN};
 use crate::load::{
-    stats::error_kind::ErrorKind,
+    stats::{error_kind::ErrorKind, fault::FaultKind},
     worker::io::{context::Context, wire::Wire},
 };
 
@@ -50,9 +50,13 @@ impl<W: Wire> Connection<W> {
             }
             _ => match context.record_failure(error) {
                 Some(ErrorKind::Closed) => self.handle_unannounced_end(context),
-                Some(ErrorKind::MessageBoundary) => {
-                    self.record_boundary_fault(context, error);
-                    Err(ErrorKind::MessageBoundary)
+                Some(kind @ ErrorKind::MessageBoundary) => {
+                    self.record_message_fault(context, FaultKind::Boundary, error);
+                    Err(kind)
+                }
+                Some(kind @ ErrorKind::MessageType) => {
+                    self.record_message_fault(context, FaultKind::Type, error);
+                    Err(kind)
                 }
                 kind => Err(kind.unwrap_or(ErrorKind::Reset)),
             },

@@ -44,13 +44,17 @@ impl<W: Wire> Connection<W> {
         Ok(())
     }
 
-    /// Adds a boundary of a message that is not where it was sent to the faults.
-    pub(super) fn record_boundary_fault(&self, context: &mut Context<'_>, error: &io::Error) {
+    /// Adds a message whose bytes are right, and whose boundary or type is not, to the faults.
+    pub(super) fn record_message_fault(
+        &self,
+        context: &mut Context<'_>,
+        kind: FaultKind,
+        error: &io::Error,
+    ) {
         let expected = self.expectation.next_expected();
         let (connection, offset) = (expected.connection(), expected.offset());
         if context.stats.has_room_for_fault() {
             let text = format!("connection {connection}, after byte {offset}: {error}");
-            let kind = FaultKind::Boundary;
             context.stats.faults.push(Fault { connection, offset, kind, text });
         }
     }

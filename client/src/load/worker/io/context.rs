@@ -17,7 +17,8 @@ use crate::{
         stats::{counters::Stats, error_kind::ErrorKind},
         worker::{io::schedule::Schedule, payload::streams::Streams},
     },
-    tls, websocket,
+    tls,
+    websocket::{self, MessageFault},
 };
 
 /// Size of the buffers: larger than the longest datagram.
@@ -145,7 +146,10 @@ impl<'a> Context<'a> {
         if let Some(websocket) = websocket::Error::inside(error) {
             self.stats.websocket_failure = Some(websocket.with_advice());
             return Some(match websocket {
-                websocket::Error::Boundary(_) => ErrorKind::MessageBoundary,
+                websocket::Error::Message(
+                    MessageFault::TextAsBinary | MessageFault::BinaryAsText,
+                ) => ErrorKind::MessageType,
+                websocket::Error::Message(_) => ErrorKind::MessageBoundary,
                 websocket::Error::NoClose => ErrorKind::Closed,
                 _ => ErrorKind::Websocket,
             });

@@ -11,17 +11,8 @@ use std::{
 use memchr::memchr;
 use socket2::Socket;
 
-use super::{context::Context, wire::Wire};
-use crate::websocket::{
-    Boundary, CloseFrames, Decoder, Encoder, Error, Event, Format, Handshake, NORMAL, Opcode,
-};
-
-/// Capacity of the output up to which it is kept while it is empty.
-const KEPT: usize = 1024;
-
-/// Length of the output, with what was sent of it, from which a pong waits, and takes the place of one that waits already (RFC
-/// 6455, section 5.5.3): a server may send pings and never read.
-const MAX_OUTPUT: usize = 64 * 1024;
+use super::{context::Context, message_check::MessageCheck, wire::Wire};
+use crate::websocket::{CloseFrames, Decoder, Error, Event, Format, Handshake, NORMAL, Output};
 
 /// Maximum number of reads of the answer to the handshake in one call. It has room for the longest head.
 const MAX_READS: usize = 64;
@@ -34,17 +25,9 @@ pub(crate) struct WebSocketWire<W> {
     handshake: Option<Box<Handshake>>,
     /// Frames that arrived with the answer of the handshake.
     early: Vec<u8>,
-    /// Type of the messages.
-    opcode: Opcode,
-    encoder: Encoder,
     decoder: Decoder,
-    /// Frames to send, and the number of their bytes that were sent.
-    output: Vec<u8>,
-    sent: usize,
-    /// Payload of the last ping, whose pong waits for the end of a frame, or for room in the output.
-    pong: Option<Vec<u8>>,
-    /// The last byte of the message so far is a newline, so that the message must end.
-    is_at_newline: bool,
+    output: Output,
+    messages: MessageCheck,
     /// The last read filled its buffer, so that no event reports what is left.
     was_full: bool,
     close: CloseFrames,
@@ -56,28 +39,18 @@ impl<W: Wire> WebSocketWire<W> {
     /// Sends the frames that wait. After a failure nothing is sent any more, and a receive returns the reason.
     #[inline]
     fn flush(&mut self) -> io::Result<()> {
-        while self.sent < self.output.len() {
-            match self.wire.transmit(&self.output[self.sent..], || 0) {
-                Ok(count) => self.sent += count,
+        while !self.output.is_empty() {
+            match self.wire.transmit(self.output.bytes(), || 0) {
+                Ok(count) => self.output.mark_sent(count),
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
                 Err(error) => {
-                    self.clear_output();
+                    self.output.discard();
                     return Err(error);
                 }
             }
         }
-        self.clear_output();
         Ok(())
-    }
-
-    fn clear_output(&mut self) {
-        self.sent = 0;
-        if self.output.capacity() > KEPT {
-            self.output = Vec::new();
-        } else {
-            self.output.clear();
-        }
     }
 
     /// Encodes lines; `rest` is the length of the last one after these bytes.
@@ -85,30 +58,24 @@ impl<W: Wire> WebSocketWire<W> {
     fn encode(&mut self, mut bytes: &[u8], rest: u64) {
         self.output.reserve(bytes.len() + bytes.len() / 8 + 16);
         while !bytes.is_empty() {
-            if self.encoder.missing() == 0 {
+            if self.output.missing() == 0 {
                 let len = match memchr(b'\n', bytes) {
                     Some(newline) => newline as u64 + 1,
                     None => bytes.len() as u64 + rest,
                 };
-                self.encoder.begin(&mut self.output, self.opcode, true, len);
+                self.output.begin(self.messages.opcode(), len);
+                self.messages.add();
             }
-            let missing = usize::try_from(self.encoder.missing()).unwrap_or(usize::MAX);
+            let missing = usize::try_from(self.output.missing()).unwrap_or(usize::MAX);
             let (part, others) = bytes.split_at(missing.min(bytes.len()));
-            self.encoder.continue_frame(&mut self.output, part);
+            self.output.extend(part);
             bytes = others;
         }
     }
 
     fn send_close(&mut self, code: Option<u16>) {
-        if !std::mem::replace(&mut self.close.is_sent, true) {
-            // A frame that is not complete is given up, and with it everything after it.
-            if self.encoder.missing() == 0 {
-                let payload = code.map(u16::to_be_bytes);
-                let payload = payload.as_ref().map_or(&[][..], |code| &code[..]);
-                self.encoder.frame(&mut self.output, Opcode::Close, true, payload);
-            }
-            let _ = self.flush();
-        }
+        self.output.close(code);
+        let _ = self.flush();
     }
 
     /// Decodes the first `read` bytes of a buffer in place; returns the length of the payload, which then is at its start.
@@ -118,9 +85,13 @@ impl<W: Wire> WebSocketWire<W> {
         while from < read && self.failure.is_none() && !self.close.is_received {
             match self.decoder.decode(&buffer[from..read]) {
                 Ok((consumed, event)) => {
-                    if let Some(Event::Payload { range, is_end, .. }) = event {
+                    if let Some(Event::Payload { range, is_text, is_end }) = event {
                         let start = from + range.start;
-                        let valid = self.check_boundary(&buffer[start..from + range.end], is_end);
+                        let part = &buffer[start..from + range.end];
+                        let (valid, fault) = self.messages.check(part, is_text, is_end);
+                        if let Some(fault) = fault {
+                            self.failure = Some(fault.into());
+                        }
                         buffer.copy_within(start..start + valid, to);
                         to += valid;
                     } else if let Some(event) = event {
@@ -137,48 +108,12 @@ impl<W: Wire> WebSocketWire<W> {
         to
     }
 
-    /// Checks that a message ends after its newline; returns how many bytes precede the fault.
-    #[inline]
-    fn check_boundary(&mut self, payload: &[u8], is_end: bool) -> usize {
-        let mut valid = payload.len();
-        if !payload.is_empty() {
-            let newline = memchr(b'\n', payload);
-            if self.is_at_newline {
-                valid = 0;
-            } else if let Some(newline) = newline {
-                valid = newline + 1;
-            }
-            if valid < payload.len() {
-                self.failure = Some(Boundary::Joined.into());
-                return valid;
-            }
-            self.is_at_newline = newline.is_some();
-        }
-        if is_end && !std::mem::take(&mut self.is_at_newline) {
-            self.failure = Some(Boundary::Split.into());
-        }
-        valid
-    }
-
-    /// Encodes the pong that is due, unless a frame is not complete or the output is full.
-    fn send_pong(&mut self) {
-        if self.encoder.missing() == 0
-            && self.output.len() < MAX_OUTPUT
-            && let Some(payload) = self.pong.take()
-        {
-            self.encoder.frame(&mut self.output, Opcode::Pong, true, &payload);
-        }
-    }
-
     fn handle_control(&mut self, event: Event) {
         match event {
-            Event::Ping(payload) if !self.close.is_sent => {
-                self.pong = Some(payload);
-                self.send_pong();
-            }
+            Event::Ping(payload) => self.output.push_pong(payload),
             Event::Close(close) => {
                 self.close.is_received = true;
-                let is_expected = self.close.is_sent || close.is_orderly();
+                let is_expected = self.output.is_closed() || close.is_orderly();
                 self.send_close(close.code);
                 if !is_expected {
                     self.failure = Some(Error::Closed(close));
@@ -213,13 +148,9 @@ impl<W: Wire> Wire for WebSocketWire<W> {
             wire: W::new(context, socket)?,
             handshake: Some(Box::new(Handshake::new(options))),
             early: Vec::new(),
-            opcode: if options.format == Format::Texts { Opcode::Text } else { Opcode::Binary },
-            encoder: Encoder::default(),
             decoder: Decoder::default(),
-            output: Vec::new(),
-            sent: 0,
-            pong: None,
-            is_at_newline: false,
+            output: Output::default(),
+            messages: MessageCheck::new(options.format == Format::Texts),
             was_full: false,
             close: CloseFrames::default(),
             failure: None,
@@ -278,16 +209,12 @@ impl<W: Wire> Wire for WebSocketWire<W> {
     }
 
     fn has_closed(&self) -> bool {
-        self.close.is_sent && self.close.is_received
+        self.output.is_closed() && self.close.is_received
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // If the connection is lost, the receive returns the reason.
         let _ = self.flush();
-        if self.pong.is_some() && !self.close.is_sent {
-            self.send_pong();
-            let _ = self.flush();
-        }
         if let Some(error) = self.failure.take() {
             return Err(error.into());
         }
@@ -320,16 +247,15 @@ impl<W: Wire> Wire for WebSocketWire<W> {
             return Err(Io::WouldBlock.into());
         }
         // After a close frame nothing is sent, and the end of the server follows.
-        if !self.close.is_sent {
+        if !self.output.is_closed() {
             self.encode(bytes, rest());
-            self.send_pong();
             self.flush()?;
         }
         Ok(bytes.len())
     }
 
     fn half_close(&mut self) {
-        if !self.close.is_sent {
+        if !self.output.is_closed() {
             self.close.is_ours = true;
             self.send_close(Some(NORMAL));
         }

@@ -54,13 +54,9 @@ fn wire(received: &[&[u8]]) -> WebSocketWire<Script> {
         wire: Script { received, ..Script::default() },
         handshake: None,
         early: Vec::new(),
-        opcode: Opcode::Binary,
-        encoder: Encoder::default(),
         decoder: Decoder::default(),
-        output: Vec::new(),
-        sent: 0,
-        pong: None,
-        is_at_newline: false,
+        output: Output::default(),
+        messages: MessageCheck::new(false),
         was_full: false,
         close: CloseFrames::default(),
         failure: None,
@@ -138,16 +134,42 @@ fn lines_return_at_every_split_with_fragments_and_control_frames_between() {
 
 #[test]
 fn a_boundary_that_is_not_at_the_newline_is_a_failure_after_the_right_bytes() {
-    for (stream, bytes, text) in [
-        (&b"\x82\x02on\x82\x02e\n"[..], &b"on"[..], "split"),
-        (b"\x82\x08one\ntwo\n", b"one\n", "joined"),
-        (b"\x02\x04one\n\x80\x01t", b"one\n", "joined"),
-        (b"\x82\x04one\n\x82\x00", b"one\n", "split"),
+    for (sent, stream, bytes, text) in [
+        (&b"one\n"[..], &b"\x82\x02on\x82\x02e\n"[..], &b"on"[..], "split a message"),
+        (b"one\ntwo\n", b"\x82\x08one\ntwo\n", b"one\n", "joined messages"),
+        (b"one\ntwo\n", b"\x02\x04one\n\x80\x01t", b"one\n", "joined messages"),
+        (b"one\n", b"\x82\x05one\nt", b"one\n", "added bytes to a message"),
+        (b"one\ntwo\n", b"\x82\x04one\n\x82\x08two\ntwo\n", b"one\ntwo\n", "added bytes to a"),
+        (b"one\n", b"\x82\x04one\n\x82\x00", b"one\n", "split a message"),
     ] {
-        let (received, end) = receive_all(&mut wire(&[stream]));
+        let mut wire = wire(&[stream]);
+        wire.transmit(sent, || 0).unwrap();
+        let (received, end) = receive_all(&mut wire);
         assert_eq!(received, bytes);
         assert!(end.contains(text), "{stream:?}: {end}");
     }
+}
+
+#[test]
+fn a_message_that_returns_with_another_type_is_a_failure_in_place_of_its_newline() {
+    for stream in [&b"\x81\x04one\n"[..], b"\x01\x02on\x80\x02e\n", b"\x01\x04one\n\x80\x00"] {
+        for at in 1..=stream.len() {
+            let (head, tail) = stream.split_at(at);
+            let parts: Vec<_> = [head, tail].into_iter().filter(|part| !part.is_empty()).collect();
+            let mut wire = wire(&parts);
+            wire.transmit(b"one\n", || 0).unwrap();
+            let (received, end) = receive_all(&mut wire);
+            assert_eq!(received, b"one", "split at {at}");
+            assert!(end.contains("returned a binary message as text"), "{stream:?}: {end}");
+        }
+    }
+    let mut texts = wire(&[b"\x81\x04one\n\x82\x04two\n"]);
+    texts.messages = MessageCheck::new(true);
+    texts.transmit(b"one\ntwo\n", || 0).unwrap();
+    assert_eq!(frames(&texts.wire.sent)[0], (0x81, b"one\n".to_vec()));
+    let (received, end) = receive_all(&mut texts);
+    assert_eq!(received, b"one\ntwo");
+    assert!(end.contains("returned a text as a binary message"), "{end}");
 }
 
 #[test]
@@ -219,10 +241,10 @@ fn a_server_that_pings_and_never_reads_holds_no_turn_and_costs_little_memory() {
         let interrupted = wire.receive(&mut [0; 64]).map_err(|error| error.kind());
         assert_eq!(interrupted, Err(Io::Interrupted), "each call ends after one read");
     }
-    assert!(wire.output.capacity() <= 4 * MAX_OUTPUT, "{}", wire.output.capacity());
+    assert!(wire.output.bytes().len() < 80_000, "{}", wire.output.bytes().len());
     // The pong that waits follows when there is room.
     wire.wire.room = None;
     assert!(receive_all(&mut wire).1.contains("block"));
-    assert!(wire.pong.is_none() && wire.output.is_empty());
+    assert!(wire.output.is_empty());
     assert!(frames(&wire.wire.sent).iter().all(|frame| *frame == (0x8a, b"?".to_vec())));
 }
