@@ -6,9 +6,9 @@ use common::protocol::Protocol;
 use fastrand::Rng;
 
 use super::{
+    layer_end::LayerEnd,
     script::messages,
-    tls_config,
-    tls_peer::{MAX_RECORD, TlsPeer},
+    tls::{self, MAX_RECORD, TlsPeer},
 };
 use crate::{
     admission::ConnectionPolicy,
@@ -30,17 +30,6 @@ pub(super) enum Encoding {
     Plain,
     Scrambled,
     Tls(Box<TlsPeer>),
-}
-
-/// The server's direction of a layer, as the peer has seen it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LayerEnd {
-    /// There is no layer.
-    Absent,
-    Open,
-    Ended,
-    /// The server has sent a fatal alert.
-    Alert,
 }
 
 impl Encoding {
@@ -76,7 +65,7 @@ impl Encoding {
         match self {
             Self::Plain => policy,
             Self::Scrambled => policy.with_layer(NewScrambled),
-            Self::Tls(_) => policy.with_layer(NewTls(tls_config::server())),
+            Self::Tls(_) => policy.with_layer(NewTls(tls::server())),
         }
     }
 

@@ -17,17 +17,16 @@
 //! differ between two runs of a seed, but their lengths do not: no step of a schedule depends on anything else of them, and
 //! the certificates of [`TestCa`](crate::tls::TestCa) have fixed lengths. So a seed has the same trace every time.
 //!
-//! Read `schedule.rs` first: the steps of a schedule, then `tls_peer.rs`: those of a peer with TLS. `verify.rs` compares
-//! the peers with the model, `check.rs` looks at a connection after each turn.
+//! Read `schedule/` first: the steps of a schedule, then `tls/`: those of a peer with TLS. `model/` says what a peer must
+//! receive, `check.rs` looks at a connection after each turn.
 
 mod check;
 mod encoding;
+mod layer_end;
 mod model;
 mod network;
 mod pair;
 mod schedule;
 mod script;
 mod tests;
-mod tls_config;
-mod tls_peer;
-mod verify;
+mod tls;

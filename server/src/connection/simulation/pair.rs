@@ -9,10 +9,11 @@ use common::protocol::Protocol;
 use fastrand::Rng;
 
 use super::{
-    encoding::{Encoding, Encodings, LayerEnd},
+    encoding::{Encoding, Encodings},
+    layer_end::LayerEnd,
     network::SimulatedStream,
     script::header as random_header,
-    tls_peer::TlsPeer,
+    tls::TlsPeer,
 };
 use crate::{
     admission::{ConnectionLimits, ConnectionPolicy, Peer},

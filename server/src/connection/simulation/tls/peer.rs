@@ -10,20 +10,21 @@ use std::{
 use fastrand::Rng;
 use rustls::{AlertDescription, ClientConnection, Error, HandshakeKind};
 
-use super::{encoding::LayerEnd, tls_config::Parameters};
+use super::config::Parameters;
+use crate::connection::simulation::layer_end::LayerEnd;
 
 /// Length of the header of a record.
 const HEADER: usize = 5;
 
 /// Maximum plaintext of a record.
-pub(super) const MAX_RECORD: usize = 16 * 1024;
+pub(in crate::connection::simulation) const MAX_RECORD: usize = 16 * 1024;
 
 /// Number of bytes of a hello before those whose order rustls chooses: its extensions.
 const FIXED_HELLO: usize = 60;
 
 /// A client, and what it has sent and received. Positions are those of its bytes in the script of the pair.
 #[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
-pub(super) struct TlsPeer {
+pub(in crate::connection::simulation) struct TlsPeer {
     client: ClientConnection,
     /// Plaintext that it has yet to write.
     unwritten: Vec<u8>,
@@ -31,32 +32,36 @@ pub(super) struct TlsPeer {
     written: Vec<u8>,
     /// For each record of plaintext, the position of its end and the length of all plaintext up to it.
     records: Vec<(usize, usize)>,
-    pub(super) longest_record: usize,
+    pub(in crate::connection::simulation) longest_record: usize,
     /// The end of its `close_notify`.
     end: Option<usize>,
     /// That was before the end of its handshake, so the server may not believe it.
-    pub(super) is_end_early: bool,
+    pub(in crate::connection::simulation) is_end_early: bool,
     /// The bytes that break the rules. They are the last ones with a meaning.
-    pub(super) fault: Option<Range<usize>>,
+    pub(in crate::connection::simulation) fault: Option<Range<usize>>,
     /// A byte of its hello is another one: most such handshakes fail.
-    pub(super) is_garbled: bool,
+    pub(in crate::connection::simulation) is_garbled: bool,
     /// It reads nothing after its handshake, not even tickets, until the network settles.
     is_lazy: bool,
     must_resume: bool,
     /// Number of bytes of the server that it has read.
-    pub(super) read: usize,
-    pub(super) received: Vec<u8>,
+    pub(in crate::connection::simulation) read: usize,
+    pub(in crate::connection::simulation) received: Vec<u8>,
     /// The server has ended its direction.
     has_ended: bool,
     /// The server has sent a fatal alert.
     has_alert: bool,
     /// The server has sent what no server may send.
-    pub(super) problem: Option<String>,
+    pub(in crate::connection::simulation) problem: Option<String>,
 }
 
 impl TlsPeer {
     /// Creates a client that will send this plaintext. Its hello is on the wire.
-    pub(super) fn new(plaintext: Vec<u8>, wire: &mut Vec<u8>, rng: &mut Rng) -> Self {
+    pub(in crate::connection::simulation) fn new(
+        plaintext: Vec<u8>,
+        wire: &mut Vec<u8>,
+        rng: &mut Rng,
+    ) -> Self {
         let parameters = Parameters::random(rng);
         let name = "localhost".try_into().expect("a name");
         let client = ClientConnection::new(Arc::new(parameters.client()), name);
@@ -89,7 +94,7 @@ impl TlsPeer {
     }
 
     /// Does something, or nothing. Returns it for the trace.
-    pub(super) fn act(
+    pub(in crate::connection::simulation) fn act(
         &mut self,
         wire: &mut Vec<u8>,
         delivered: &[u8],
@@ -128,14 +133,22 @@ impl TlsPeer {
     }
 
     /// Reads the handshake, and nothing after it.
-    pub(super) fn read_handshake(&mut self, wire: &mut Vec<u8>, delivered: &[u8]) {
+    pub(in crate::connection::simulation) fn read_handshake(
+        &mut self,
+        wire: &mut Vec<u8>,
+        delivered: &[u8],
+    ) {
         while self.client.is_handshaking() && first_record(&delivered[self.read..]).is_some() {
             self.read_records(1, wire, delivered);
         }
     }
 
     /// Reads and writes everything.
-    pub(super) fn finish(&mut self, wire: &mut Vec<u8>, delivered: &[u8]) {
+    pub(in crate::connection::simulation) fn finish(
+        &mut self,
+        wire: &mut Vec<u8>,
+        delivered: &[u8],
+    ) {
         self.read_records(usize::MAX, wire, delivered);
         self.write(usize::MAX, wire);
     }
@@ -243,7 +256,7 @@ impl TlsPeer {
     }
 
     /// Returns the server's direction as this peer has seen it.
-    pub(super) fn layer_end(&self) -> LayerEnd {
+    pub(in crate::connection::simulation) fn layer_end(&self) -> LayerEnd {
         match (self.has_alert, self.has_ended) {
             (_, true) => LayerEnd::Ended,
             (true, false) => LayerEnd::Alert,
@@ -252,12 +265,12 @@ impl TlsPeer {
     }
 
     /// Returns whether the peer has ended its direction before a position of the script.
-    pub(super) fn has_sent_end(&self, position: usize) -> bool {
+    pub(in crate::connection::simulation) fn has_sent_end(&self, position: usize) -> bool {
         !self.is_end_early && self.end.is_some_and(|end| end <= position)
     }
 
     /// Returns the plaintext of the records that are complete at a position of the script.
-    pub(super) fn sent(&self, position: usize) -> &[u8] {
+    pub(in crate::connection::simulation) fn sent(&self, position: usize) -> &[u8] {
         let complete = self.records.partition_point(|&(end, _)| end <= position);
         let len = complete.checked_sub(1).map_or(0, |last| self.records[last].1);
         &self.written[..len]

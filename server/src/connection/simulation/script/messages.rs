@@ -11,7 +11,7 @@ const HEADERS: [&[u8]; 3] = [
 ];
 
 /// Returns the messages of a peer, the last of which may be incomplete.
-pub(super) fn messages(protocol: Protocol, rng: &mut Rng) -> Vec<u8> {
+pub(in crate::connection::simulation) fn messages(protocol: Protocol, rng: &mut Rng) -> Vec<u8> {
     let messages = rng.usize(0..8);
     let mut script = Vec::new();
     // The client has sent a newline, so a bare `exit` is not an exit. Otherwise the outcome would depend on the
@@ -45,6 +45,6 @@ pub(super) fn messages(protocol: Protocol, rng: &mut Rng) -> Vec<u8> {
 }
 
 /// Returns a PROXY header.
-pub(super) fn header(rng: &mut Rng) -> &'static [u8] {
+pub(in crate::connection::simulation) fn header(rng: &mut Rng) -> &'static [u8] {
     rng.choice(HEADERS).expect("the list is not empty")
 }

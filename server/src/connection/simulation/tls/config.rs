@@ -32,7 +32,7 @@ static SERVER: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
 });
 
 /// Returns the configuration of the server.
-pub(super) fn server() -> Arc<ServerConfig> {
+pub(in crate::connection::simulation) fn server() -> Arc<ServerConfig> {
     Arc::clone(&SERVER)
 }
 

@@ -7,7 +7,7 @@ use common::{
 };
 
 /// The bytes that a peer must receive.
-pub(super) struct Model {
+pub(in crate::connection::simulation) struct Model {
     /// The echo up to an exit, or all of it.
     echo: Vec<u8>,
     exit: Option<Exit>,
@@ -20,7 +20,7 @@ struct Exit {
 }
 
 impl Model {
-    pub(super) fn new(protocol: Protocol, sent: &[u8]) -> Self {
+    pub(in crate::connection::simulation) fn new(protocol: Protocol, sent: &[u8]) -> Self {
         match protocol {
             Protocol::Raw => Self { echo: sent.to_vec(), exit: None },
             Protocol::Text => Self::text(sent),
@@ -59,12 +59,12 @@ impl Model {
     }
 
     /// Returns whether the session ends with an exit.
-    pub(super) fn has_exit(&self) -> bool {
+    pub(in crate::connection::simulation) fn has_exit(&self) -> bool {
         self.exit.is_some()
     }
 
     /// Returns every sequence of bytes that the peer may have received in the end.
-    pub(super) fn outcomes(&self) -> Vec<Vec<u8>> {
+    pub(in crate::connection::simulation) fn outcomes(&self) -> Vec<Vec<u8>> {
         match &self.exit {
             None => vec![self.echo.clone()],
             Some(Exit { early, reply }) => (0..=early.len())
@@ -74,12 +74,12 @@ impl Model {
     }
 
     /// Returns whether these are all bytes that the peer must receive.
-    pub(super) fn is_complete(&self, delivered: &[u8]) -> bool {
+    pub(in crate::connection::simulation) fn is_complete(&self, delivered: &[u8]) -> bool {
         self.outcomes().iter().any(|outcome| outcome == delivered)
     }
 
     /// Returns whether the peer may have received these bytes so far.
-    pub(super) fn allows(&self, delivered: &[u8]) -> bool {
+    pub(in crate::connection::simulation) fn allows(&self, delivered: &[u8]) -> bool {
         self.outcomes().iter().any(|outcome| outcome.starts_with(delivered))
     }
 }

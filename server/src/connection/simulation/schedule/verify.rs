@@ -4,8 +4,11 @@ use std::ops::Range;
 
 use common::protocol::Protocol;
 
-use super::{encoding::LayerEnd, model::Model, pair::Pair, schedule::Simulation};
-use crate::telemetry::CloseReason;
+use super::simulation::Simulation;
+use crate::{
+    connection::simulation::{layer_end::LayerEnd, model::Model, pair::Pair},
+    telemetry::CloseReason,
+};
 
 impl Simulation {
     /// Verifies that the peer has received no byte that the model does not allow by now.
