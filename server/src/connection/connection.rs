@@ -157,6 +157,10 @@ impl<S: Stream> Connection<S> {
         let Some(handler) = self.session.handler() else { return Turn::Wait };
         let reply = handler.expire(context.now);
         let answered = self.answer(self.no_echo(), reply, context);
+        if self.send_buffer.is_some() {
+            // The peer has taken nothing since now, not since its last message.
+            self.last_activity = context.now;
+        }
         answered.map_or_else(|error| self.lose(&error, context), |()| Turn::Again)
     }
 
@@ -218,6 +222,8 @@ impl<S: Stream> Connection<S> {
                 self.drain.extend();
                 return Ok(());
             };
+            // The peer has time for its answer, however long it was silent.
+            self.last_activity = context.now;
             return self.answer(self.no_echo(), reply, context);
         }
         self.end_because(CloseReason::Drain);

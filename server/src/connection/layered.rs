@@ -95,8 +95,8 @@ impl<S: Stream> Connection<S> {
                 self.log_connected(context.telemetry);
                 messages += self.receive_more(0, held + plaintext, context)?;
             }
-            // The layer reports the end again, after what is held back.
-            let is_end = is_end && !self.is_held_back();
+            // The layer reports the end again, after the bytes that are held back.
+            let is_end = is_end && (self.held.is_empty() || !self.is_held_back());
             if is_end && matches!(self.stage, Stage::Handshake | Stage::Serving) {
                 self.end_of_stream(Stage::Flushing, CloseReason::Fin, context)?;
             } else if at == end && plaintext < room {

@@ -18,7 +18,7 @@ mod proxy_header;
 mod receive;
 mod send;
 #[cfg(test)]
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "http", feature = "tls"))]
 mod simulation;
 mod stage;
 mod stream;

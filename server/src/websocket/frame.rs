@@ -77,6 +77,10 @@ impl Header {
         if opcode.is_control() && (!is_final || short > MAX_CONTROL) {
             return Err("a control frame that is fragmented or too long");
         }
+        let is_compressed = first & 0x40 != 0;
+        if opcode.is_control() && is_compressed {
+            return Err("a control frame with a reserved bit");
+        }
         let (payload, extra) = match short {
             126 => {
                 let Some(length) = rest.first_chunk() else { return Ok(None) };
@@ -95,7 +99,6 @@ impl Header {
             return Err("a frame with an invalid length");
         }
         let Some(&mask) = rest[extra..].first_chunk() else { return Ok(None) };
-        let is_compressed = first & 0x40 != 0;
         Ok(Some(Self { is_final, is_compressed, opcode, payload, mask, len: 2 + extra + 4 }))
     }
 
@@ -178,6 +181,9 @@ mod tests {
             &[0x81, 0x05],
             &[0x09, 0x80],
             &[0x88, 0xfe],
+            &[0xc8, 0x80],
+            &[0xc9, 0x80],
+            &[0xca, 0x80],
             &[0x81, 0xfe, 0, 125],
             &[0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
             &[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0],

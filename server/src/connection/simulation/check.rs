@@ -7,9 +7,12 @@ use crate::connection::{Connection, Turn, stage::Stage};
 
 /// The state of a connection before a turn.
 pub(super) struct TurnStart {
-    unsent: usize,
+    pub(super) unsent: usize,
     room: usize,
     read: usize,
+    /// Number of bytes that the session held.
+    pub(super) held: usize,
+    pub(super) is_preamble: bool,
 }
 
 /// A stream that takes nothing, and knows whether it should have.
@@ -21,7 +24,13 @@ struct Refusing {
 impl TurnStart {
     pub(super) fn of(connection: &Connection<SimulatedStream>) -> Self {
         let SimulatedStream { room, late_room, read, .. } = connection.stream;
-        Self { unsent: send_buffer(connection), room: room + late_room, read }
+        Self {
+            unsent: send_buffer(connection),
+            room: room + late_room,
+            read,
+            held: connection.held.len(),
+            is_preamble: connection.stage.is_preamble(),
+        }
     }
 }
 
@@ -54,16 +63,17 @@ impl Pair {
 
     /// Returns the maximum that a send buffer may hold: the echo of one read, with what a layer adds.
     fn most_unsent(&self, buffer: usize) -> usize {
+        let reply = self.application.longest_reply();
         match &self.encoding {
-            Encoding::Plain => buffer + 64,
-            Encoding::Scrambled => 2 * buffer + 64,
+            Encoding::Plain => buffer + reply,
+            Encoding::Scrambled => 2 * (buffer + reply),
             // A read can complete a record, or the handshake, and each piece of plaintext becomes a record.
-            Encoding::Tls(peer) => 2 * (buffer / 2 + peer.longest_record) + 2048,
+            Encoding::Tls(peer) => 2 * (buffer / 2 + peer.longest_record) + 2048 + reply,
         }
     }
 }
 
-fn send_buffer(connection: &Connection<SimulatedStream>) -> usize {
+pub(super) fn send_buffer(connection: &Connection<SimulatedStream>) -> usize {
     connection.send_buffer.as_ref().map_or(0, |buffer| buffer.unsent())
 }
 

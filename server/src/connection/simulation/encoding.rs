@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use common::protocol::Protocol;
 use fastrand::Rng;
 
 use super::{
+    application::Application,
     layer_end::LayerEnd,
-    script::messages,
     tls::{self, MAX_RECORD, TlsPeer},
 };
 use crate::{
@@ -33,17 +32,17 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// Returns a random encoding. Appends what its peer sends first, or all of it, to the script.
+    /// Returns a random encoding of this plaintext. Appends what its peer sends first, or all of it, to the script.
     pub(super) fn random(
         encodings: Encodings,
-        protocol: Protocol,
+        application: &Application,
+        plaintext: Vec<u8>,
         script: &mut Vec<u8>,
         rng: &mut Rng,
     ) -> Self {
-        let plaintext = messages(protocol, rng);
         match encodings {
             Encodings::Tls if rng.u8(0..8) > 0 => {
-                let is_long = protocol != Protocol::Length && rng.u8(0..8) == 0;
+                let is_long = application.is_stream() && rng.u8(0..8) == 0;
                 let line = if is_long { rng.usize(1..3 * MAX_RECORD) } else { 0 };
                 let line = (0..line).map(|_| rng.alphanumeric() as u8).collect();
                 let plaintext = [plaintext, line].concat();

@@ -20,13 +20,17 @@
 //! Read `schedule/` first: the steps of a schedule, then `tls/`: those of a peer with TLS. `model/` says what a peer must
 //! receive, `check.rs` looks at a connection after each turn.
 
+mod application;
 mod check;
 mod encoding;
+mod end;
 mod layer_end;
 mod model;
 mod network;
+mod outcome;
 mod pair;
 mod schedule;
 mod script;
+mod session_clock;
 mod tests;
 mod tls;

@@ -5,23 +5,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::protocol::Protocol;
 use fastrand::Rng;
 
 use super::{
+    application::Application,
     encoding::{Encoding, Encodings},
     layer_end::LayerEnd,
     network::SimulatedStream,
-    script::header as random_header,
+    script::{Script, header as random_header},
+    session_clock::SessionClock,
     tls::TlsPeer,
 };
 use crate::{
-    admission::{ConnectionLimits, ConnectionPolicy, Peer},
+    admission::{ConnectionLimits, Peer},
     connection::Connection,
     telemetry::{CloseReason, WorkerCounters},
 };
 
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection and its peer.
@@ -42,9 +42,18 @@ pub(super) struct Pair {
     pub(super) arrived: usize,
     /// Length of the PROXY header at the beginning of the script, which may be truncated within it.
     pub(super) header: usize,
+    /// The longest plaintext that the session holds until it is complete.
+    pub(super) longest_held: usize,
+    pub(super) application: Application,
     pub(super) encoding: Encoding,
     /// Number of bytes that had arrived when the drain began.
     pub(super) drained_at: Option<usize>,
+    /// The session had not ended by then.
+    pub(super) is_session_drained: bool,
+    /// The session of HTTP as its deadlines see it.
+    pub(super) session: SessionClock,
+    /// Number of received bytes that were compared with the model.
+    pub(super) verified: usize,
     /// The stream had ended by then.
     pub(super) fin_before_drain: bool,
     /// The poll has readiness to report.
@@ -64,25 +73,25 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn new(
         encodings: Encodings,
-        protocol: Protocol,
         limits: &ConnectionLimits,
         now: Instant,
         rng: &mut Rng,
     ) -> Self {
-        let mut policy = ConnectionPolicy::for_protocol(protocol)
-            .with_timeouts(Some(IDLE_TIMEOUT), Some(WRITE_TIMEOUT));
+        let application = Application::random(rng);
+        let mut policy = application.policy(WRITE_TIMEOUT, rng);
         let mut script = Vec::new();
         if rng.u8(0..3) == 0 {
             policy = policy.with_proxy();
             script.extend_from_slice(random_header(rng));
         }
         let header = script.len();
-        let encoding = Encoding::random(encodings, protocol, &mut script, rng);
+        let Script { bytes, longest_held, has_frames } = application.script(rng);
+        let encoding = Encoding::random(encodings, &application, bytes, &mut script, rng);
         policy = encoding.apply(policy);
         if header > 0 && !encoding.is_tls() && rng.u8(0..8) == 0 {
             script.truncate(rng.usize(0..=header));
         }
-        let stream = SimulatedStream { room: rng.usize(0..40), ..SimulatedStream::default() };
+        let stream = SimulatedStream { room: application.room(rng), ..SimulatedStream::default() };
         let peer = Peer::Remote(([127, 0, 0, 1], 54321).into());
         let policy = Arc::new(policy);
         let permit = limits.admit(&policy, policy.source_of(&peer));
@@ -96,8 +105,13 @@ impl Pair {
             script,
             arrived: 0,
             header,
+            longest_held,
+            application,
             encoding,
             drained_at: None,
+            is_session_drained: false,
+            session: SessionClock::new(now, has_frames),
+            verified: 0,
             fin_before_drain: false,
             edge: false,
             queued: false,
@@ -141,9 +155,16 @@ impl Pair {
         self.arrived == self.script.len() || stream.fin || stream.reset
     }
 
-    /// Returns the position in the script up to which the connection serves what has arrived.
+    /// Returns the position in the script up to which the connection serves what has arrived. A session of HTTP decides by
+    /// itself when it is over.
     pub(super) fn served_to(&self) -> usize {
-        self.drained_at.unwrap_or(self.arrived)
+        match self.drained_at {
+            Some(drained_at) if self.application.http().is_none() => drained_at,
+            Some(drained_at) if drained_at < self.header || !self.has_established_layer() => {
+                drained_at
+            }
+            _ => self.arrived,
+        }
     }
 
     /// Returns the bytes that the session must have received by now, and whether the peer has ended its direction of the
@@ -158,6 +179,14 @@ impl Pair {
         let stream =
             self.connection.as_ref().map_or(&self.dropped, |connection| &connection.stream);
         self.encoding.received(&stream.delivered)
+    }
+
+    /// Returns the number of bytes that the peer has received.
+    pub(super) fn received_len(&mut self) -> usize {
+        match &self.encoding {
+            Encoding::Tls(peer) => peer.received.len(),
+            Encoding::Plain | Encoding::Scrambled => self.stream().delivered.len(),
+        }
     }
 
     /// Returns whether bytes of the PROXY header are missing.
@@ -188,11 +217,12 @@ impl Pair {
 
     /// Returns whether the session has begun, of a connection that has read everything.
     pub(super) fn is_established(&self) -> bool {
-        let layer = self
-            .connection
-            .as_ref()
-            .map_or(self.was_established, |connection| connection.layers.is_established());
-        self.served_to() >= self.header && layer
+        self.served_to() >= self.header && self.has_established_layer()
+    }
+
+    fn has_established_layer(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.map_or(self.was_established, |connection| connection.layers.is_established())
     }
 
     /// Drops the connection, as a worker does.

@@ -9,6 +9,7 @@ use crate::{
     admission::ConnectionPolicy,
     config::{Http, Listener, limits},
     connection::Turn,
+    layer::{NewScrambled, ScrambledPeer},
     telemetry::{CloseReason, Recorder},
     tls::{Client, NewTls, TestCa},
 };
@@ -133,6 +134,33 @@ fn a_drain_ends_a_client_that_does_not_answer_a_close() {
 }
 
 #[test]
+fn a_drain_waits_for_a_client_that_was_silent_for_almost_the_idle_timeout() {
+    let idle_timeout = 2 * limits::CLOSE_TIMEOUT;
+    let policy = policy().with_timeouts(Some(idle_timeout), None);
+    let mut harness = Harness::with_policy(policy, &[UPGRADE.as_bytes()]);
+    harness.readable();
+    assert_eq!(pass(&mut harness, idle_timeout * 9 / 10), Turn::Wait);
+    harness.connection.drain();
+    harness.turn();
+    assert_eq!(pass(&mut harness, limits::CLOSE_TIMEOUT * 9 / 10), Turn::Wait);
+    assert_eq!(harness.connection.close_reason, None, "it waits for the answer to its close");
+}
+
+#[test]
+fn a_ping_that_a_client_does_not_take_has_the_whole_write_timeout() {
+    let write_timeout = limits::PING_INTERVAL / 2;
+    let policy = policy().with_timeouts(None, Some(write_timeout));
+    let mut harness = Harness::with_policy(policy, &[UPGRADE.as_bytes()]);
+    harness.readable();
+    harness.stream().write_sizes = [0; 4].into();
+    assert_eq!(pass(&mut harness, limits::PING_INTERVAL), Turn::Wait);
+    assert!(harness.connection.wants_write());
+    assert_eq!(pass(&mut harness, write_timeout * 9 / 10), Turn::Wait);
+    assert_eq!(pass(&mut harness, write_timeout / 10), Turn::Over);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::WriteTimeout));
+}
+
+#[test]
 fn a_drain_ends_an_idle_connection_at_once_and_a_request_at_its_end() {
     let mut idle = http(&[GET.as_bytes()]);
     idle.readable();
@@ -169,6 +197,20 @@ fn replies_that_the_client_does_not_take_hold_back_its_requests() {
     }
     assert_eq!(harness.run(), Turn::Over);
     assert_eq!(outgoing(&mut harness).matches("HTTP/1.1 200 OK").count(), 400);
+}
+
+#[test]
+fn a_client_that_ends_its_layer_behind_its_last_request_has_its_end_after_the_response() {
+    let wire = ScrambledPeer::encode(GET.as_bytes(), true);
+    let mut harness = Harness::with_policy(policy().with_layer(NewScrambled), &[&wire]);
+    harness.stream().write_sizes = [50, 0].into();
+    harness.readable();
+    assert!(harness.connection.wants_write());
+    harness.turn();
+    let (response, has_ended) = ScrambledPeer::received(&harness.stream().outgoing);
+    assert!(response.starts_with(b"HTTP/1.1 200 OK") && has_ended);
+    assert!(harness.stream().half_closed);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Fin));
 }
 
 /// The client ends its direction in the same records that hold its requests.

@@ -1,4 +1,4 @@
-//! The model: the bytes that a peer must receive for the bytes that it sent.
+//! The model of the protocols that only echo: every possible outcome.
 
 use common::{
     exit::{Newline, goodbye, is_exit},
@@ -7,7 +7,7 @@ use common::{
 };
 
 /// The bytes that a peer must receive.
-pub(in crate::connection::simulation) struct Model {
+pub(in crate::connection::simulation) struct Echo {
     /// The echo up to an exit, or all of it.
     echo: Vec<u8>,
     exit: Option<Exit>,
@@ -19,7 +19,7 @@ struct Exit {
     reply: Vec<u8>,
 }
 
-impl Model {
+impl Echo {
     pub(in crate::connection::simulation) fn new(protocol: Protocol, sent: &[u8]) -> Self {
         match protocol {
             Protocol::Raw => Self { echo: sent.to_vec(), exit: None },

@@ -2,7 +2,6 @@
 
 use std::{fmt::Write as _, time::Instant};
 
-use common::protocol::Protocol;
 use fastrand::Rng;
 
 use crate::{
@@ -18,7 +17,6 @@ use crate::{
 /// A worker, its connections and their peers.
 pub(in crate::connection::simulation) struct Simulation {
     pub(super) rng: Rng,
-    pub(super) protocol: Protocol,
     pub(super) pairs: Vec<Pair>,
     limits: ConnectionLimits,
     pub(super) buffer: Vec<u8>,
@@ -36,18 +34,13 @@ impl Simulation {
         trace: bool,
     ) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let protocol = rng
-            .choice([Protocol::Text, Protocol::Raw, Protocol::Length])
-            .expect("the list is not empty");
         let now = Instant::now();
         let limits =
             ConnectionLimits::new(&Config { max_connections_per_ip: Some(9), ..Config::default() });
-        let pairs: Vec<Pair> = (0..rng.usize(1..4))
-            .map(|_| Pair::new(encodings, protocol, &limits, now, &mut rng))
-            .collect();
-        // Small, so that reads fill it, but with room for held bytes: a frame, or a PROXY header.
-        let frame = if protocol == Protocol::Length { 64 } else { 0 };
-        let header = pairs.iter().map(|pair| pair.header).max().unwrap_or_default();
+        let pairs: Vec<Pair> =
+            (0..rng.usize(1..4)).map(|_| Pair::new(encodings, &limits, now, &mut rng)).collect();
+        // Small, so that reads fill it, but with room for held bytes: a frame, a head, or a PROXY header.
+        let held = pairs.iter().map(|pair| pair.header.max(pair.longest_held)).max();
         let has_tls = pairs.iter().any(|pair| pair.encoding.is_tls());
         // Each piece of plaintext becomes a record with some bytes of its own, which a send buffer must have room for.
         let more = match has_tls {
@@ -55,11 +48,13 @@ impl Simulation {
             true => rng.usize(32..80),
             false => rng.usize(1..48),
         };
+        // With a small one, a long script would take many turns.
+        let script = pairs.iter().map(|pair| pair.script.len()).max();
+        let more = more.max(script.unwrap_or_default() / 32);
         // A layer divides it.
-        let buffer = vec![0; 2 * (frame.max(header) + more)];
+        let buffer = vec![0; 2 * (held.unwrap_or_default() + more)];
         Self {
             rng,
-            protocol,
             pairs,
             limits,
             buffer,
@@ -122,6 +117,7 @@ impl Simulation {
 
     fn step(&mut self, index: usize) {
         let is_tls = self.pairs[index].encoding.is_tls();
+        let is_http = self.pairs[index].application.http().is_some();
         if is_tls && self.rng.u8(0..3) == 0 {
             self.act(index);
             return;
@@ -132,6 +128,8 @@ impl Simulation {
             0..9 => self.deliver(index),
             9..14 => self.make_room(index),
             14..19 => self.poll(index),
+            // Most deadlines of HTTP count only between two turns.
+            26 if is_http && self.rng.bool() => self.pass_time(),
             19..27 => self.turn(index),
             27 => self.end_or_reset(index),
             28 => self.migrate(index),

@@ -10,6 +10,7 @@ use crate::{
             check::TurnStart,
             network::{InjectedBug, WRITABLE_FROM},
         },
+        stage::Stage,
     },
     telemetry::Recorder,
 };
@@ -27,10 +28,13 @@ impl Simulation {
         let at = self.pairs[index].arrived;
         let left = self.pairs[index].script.len() - at;
         let is_tls = self.pairs[index].encoding.is_tls();
+        let is_http = self.pairs[index].application.http().is_some();
         let len = match self.rng.u8(0..3) {
             0 if is_tls => left.min(self.rng.usize(0..2000)),
             0 => left.min(1),
             1 => left.min(self.rng.usize(0..16)),
+            // Anywhere, so that a drain or a deadline meets every part of it.
+            _ if is_http && self.rng.u8(0..4) > 0 => self.rng.usize(0..=left),
             _ => left,
         };
         let bytes = self.pairs[index].script[at..at + len].to_vec();
@@ -54,7 +58,13 @@ impl Simulation {
     /// The peer reads, so the socket takes more bytes.
     pub(super) fn make_room(&mut self, index: usize) {
         let is_large = self.pairs[index].encoding.is_tls() && self.rng.bool();
-        let more = self.rng.usize(1..if is_large { 5000 } else { 64 });
+        let is_medium = self.pairs[index].application.http().is_some() && self.rng.bool();
+        let most = match (is_large, is_medium) {
+            (true, _) => 5000,
+            (false, true) => 600,
+            (false, false) => 64,
+        };
+        let more = self.rng.usize(1..most);
         let is_late = self.rng.u8(0..4) == 0;
         let Some(stream) = self.stream(index) else { return };
         if is_late && !stream.blocked {
@@ -122,6 +132,7 @@ impl Simulation {
         }
         if let Ok(turn) = turn {
             pair.check_turn(&start, turn, self.buffer.len());
+            pair.observe_session(&start, self.now);
         }
         self.record(index, |_| format!("turn: {turn:?}"));
     }
@@ -164,6 +175,7 @@ impl Simulation {
                 pair.queued = true;
                 pair.fin_before_drain = connection.stream_mut().fin;
                 pair.drained_at = Some(pair.arrived);
+                pair.is_session_drained = connection.stage <= Stage::Serving;
                 self.record(index, |pair| format!("drained with {} bytes arrived", pair.arrived));
             }
         }
