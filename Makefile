@@ -59,8 +59,8 @@ fmt: ## Format the code
 	$(CARGO) fmt --all
 
 # Seeds of the simulation in `make torture`. A single seed prints its schedule.
-SEEDS ?= 0..20000000
-# The same over TLS, where a schedule takes about a thousand times as long.
+SEEDS ?= 0..10000000
+# The same over TLS, where a schedule takes much longer.
 TLS_SEEDS ?= 0..50000
 # Duration of each fuzz target in `make torture`.
 FUZZ_SECONDS ?= 30

@@ -29,7 +29,10 @@ impl Pair {
     pub(super) fn expected(&self, len: usize) -> Expected {
         let mut bytes = self.session_bytes().0;
         bytes.truncate(len);
-        expect(&bytes, &self.surroundings())
+        let mut surroundings = self.surroundings();
+        // A drain begins when everything is served that had arrived before.
+        surroundings.drained_at = surroundings.drained_at.filter(|&drained_at| drained_at <= len);
+        expect(&bytes, &surroundings)
     }
 
     fn surroundings(&self) -> Surroundings {

@@ -13,7 +13,7 @@ impl Simulation {
     /// Time passes. As in a worker, a deadline expires after all events before it have been handled.
     pub(super) fn pass_time(&mut self) {
         let is_long = self.pairs.iter().any(|pair| pair.application.http().is_some());
-        let most = if is_long && self.rng.u8(0..4) == 0 { 80_000 } else { 4000 };
+        let most = if is_long && self.rng.u8(0..8) == 0 { 80_000 } else { 4000 };
         self.now += Duration::from_millis(self.rng.u64(1..most));
         for index in 0..self.pairs.len() {
             self.poll(index);

@@ -23,6 +23,8 @@ pub(in crate::connection::simulation) struct Simulation {
     pub(super) now: Instant,
     pub(super) start: Instant,
     pub(super) draining: bool,
+    /// Much time passes.
+    is_slow: bool,
     /// A line for each step, if a trace was requested.
     pub(super) trace: Option<String>,
 }
@@ -53,6 +55,7 @@ impl Simulation {
         let more = more.max(script.unwrap_or_default() / 32);
         // A layer divides it.
         let buffer = vec![0; 2 * (held.unwrap_or_default() + more)];
+        let is_slow = rng.u8(0..6) == 0;
         Self {
             rng,
             pairs,
@@ -61,6 +64,7 @@ impl Simulation {
             now,
             start: now,
             draining: false,
+            is_slow,
             trace: trace.then(String::new),
         }
     }
@@ -130,6 +134,7 @@ impl Simulation {
             14..19 => self.poll(index),
             // Most deadlines of HTTP count only between two turns.
             26 if is_http && self.rng.bool() => self.pass_time(),
+            22..26 if is_http && self.is_slow => self.pass_time(),
             19..27 => self.turn(index),
             27 => self.end_or_reset(index),
             28 => self.migrate(index),
