@@ -141,7 +141,7 @@ impl ScrambledPeer {
 
     /// Returns the plaintext of the complete records that a server decodes from the bytes of a client, and whether the
     /// client has ended its direction.
-    #[cfg(feature = "tls")]
+    #[cfg(all(feature = "http", feature = "tls"))]
     pub(crate) fn sent(wire: &[u8]) -> (Vec<u8>, bool) {
         decode(wire, HELLO)
     }

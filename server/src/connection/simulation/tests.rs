@@ -6,7 +6,7 @@ use super::{encoding::Encodings, schedule::Simulation};
 use crate::telemetry::CloseReason;
 
 /// Seeds of every test run.
-const SEEDS: Range<u64> = 0..80_000;
+const SEEDS: Range<u64> = 0..100_000;
 
 /// Seeds of every test run with TLS, of which one takes much longer.
 const TLS_SEEDS: Range<u64> = 0..1500;
