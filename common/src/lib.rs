@@ -8,6 +8,7 @@
 //! | [`frame`] | prefix of the `length` protocol |
 //! | [`message`] | splitter of a byte stream into messages, for the log |
 //! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
+//! | [`websocket`] | what both sides of a WebSocket check; the answer to a handshake with the feature `websocket` only |
 //! | [`reason`] | text of a system error, as part of a sentence |
 //! | [`utf8`] | the check of a text that arrives in parts |
 //! | `cli` | items that both command lines share; with the feature `cli` only |
@@ -24,3 +25,4 @@ pub mod message;
 pub mod protocol;
 pub mod reason;
 pub mod utf8;
+pub mod websocket;

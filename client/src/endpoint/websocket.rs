@@ -3,7 +3,10 @@
 use std::fmt;
 
 use clap::Args;
-use common::endpoint::{Endpoint, HostPort, Url, split_zone};
+use common::{
+    endpoint::{Endpoint, HostPort, Url, split_zone},
+    websocket::is_token,
+};
 
 use crate::websocket::{Format, Options};
 
@@ -134,8 +137,7 @@ fn origin(typed: &str) -> Result<String, &'static str> {
 
 /// Checks the name of a subprotocol, which is a token (RFC 9110, section 5.6.2).
 fn protocol(typed: &str) -> Result<String, &'static str> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !typed.is_empty() && typed.bytes().all(is_token) {
+    if is_token(typed) {
         Ok(typed.to_owned())
     } else {
         Err(

@@ -263,7 +263,7 @@ mod tests {
             (b"\x81\x7e\x00\x7d", "invalid form"),
             (b"\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff", "invalid form"),
             (b"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00", "invalid form"),
-            (b"\x88\x01\x03", "half of a code"),
+            (b"\x88\x01\x03", "a close frame with one byte"),
         ] {
             let error = decode(&[frame]).unwrap_err();
             assert!(error.to_string().contains(reason), "{frame:?}: {error}");

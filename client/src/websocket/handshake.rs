@@ -1,16 +1,13 @@
 //! Opening handshake (RFC 6455, section 4): the request, and the judgement of the answer.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sha1::{Digest as _, Sha1};
+use common::websocket;
 
 use super::{
     encoder::Encoder,
     error::{Error, Refusal, SHOWN},
     options::Options,
 };
-
-/// Text after the key in the hash of the answer (RFC 6455, section 1.3).
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Maximum length of the head of the answer.
 const MAX_HEAD: usize = 16 * 1024;
@@ -45,8 +42,7 @@ impl Handshake {
     pub(crate) fn new(options: &Options) -> Self {
         let key = BASE64_STANDARD.encode(Encoder::default().nonce());
         let request = request(options, &key).into_bytes();
-        let hash = Sha1::new().chain_update(&key).chain_update(GUID).finalize();
-        let accept = BASE64_STANDARD.encode(hash);
+        let accept = websocket::accept(&key);
         Self { options: options.clone(), request, sent: 0, accept, answer: Vec::new() }
     }
 

@@ -102,9 +102,13 @@ impl Listener {
 impl ListenerOptions {
     /// Returns an address of this listener as the log names it: for plain TCP without the scheme.
     pub(crate) fn address(&self, endpoint: &Endpoint) -> String {
-        let layers = (self.is_tls(), self.is_http());
+        Self::address_with(endpoint, self.is_tls(), self.is_http())
+    }
+
+    /// Returns an address with these layers as the log names it: for plain TCP without the scheme.
+    pub(crate) fn address_with(endpoint: &Endpoint, is_tls: bool, is_http: bool) -> String {
         if let Endpoint::Tcp(at) = endpoint {
-            let scheme = match layers {
+            let scheme = match (is_tls, is_http) {
                 (false, false) => "",
                 (true, false) => "tls://",
                 (false, true) => "http://",
@@ -112,7 +116,7 @@ impl ListenerOptions {
             };
             return format!("{scheme}{at}");
         }
-        let parameters = match layers {
+        let parameters = match (is_tls, is_http) {
             (false, false) => "",
             (true, false) => "?tls=on",
             (false, true) => "?http=on",

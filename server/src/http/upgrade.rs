@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::IpAddr};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sha1::{Digest as _, Sha1};
+use common::websocket;
 
 use super::{
     head::{Framing, Head},
@@ -13,9 +13,6 @@ use crate::{
     config::Http,
     websocket::{Deflate, negotiate},
 };
-
-/// What the protocol appends to the key of the client.
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// An accepted handshake.
 #[derive(Debug)]
@@ -53,8 +50,7 @@ pub(super) fn accept(head: &Head<'_>, config: &Http, scheme: &str) -> Result<Upg
     check_origin(head, config, scheme)?;
     let offers = head.options("sec-websocket-extensions");
     let deflate = if config.deflate { negotiate(offers) } else { None };
-    let accept =
-        BASE64_STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize());
+    let accept = websocket::accept(key);
     let mut response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n"

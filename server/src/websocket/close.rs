@@ -1,6 +1,6 @@
 //! Close frames and their codes (RFC 6455, section 7.4).
 
-use std::str;
+use common::websocket::{CloseError, parse_close};
 
 use super::frame::{Opcode, short_frame};
 use crate::session::Reason;
@@ -57,18 +57,9 @@ pub(super) fn close_frame(code: Code, reason: &str) -> Vec<u8> {
 ///
 /// The code of the answer, and why the payload is invalid.
 pub(super) fn check_close(payload: &[u8]) -> Result<(), (Code, &'static str)> {
-    let Some((code, reason)) = payload.split_first_chunk() else {
-        return match payload {
-            [] => Ok(()),
-            _ => Err((Code::ProtocolError, "a close frame with one byte")),
-        };
-    };
-    // Codes that no rule allows on the wire: 1004 to 1006 and 1015 are reserved, 1016 to 2999 are unassigned.
-    if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return Err((Code::ProtocolError, "a close frame with an invalid code"));
+    match parse_close(payload) {
+        Ok(_) => Ok(()),
+        Err(error @ CloseError::Reason) => Err((Code::InvalidPayload, error.text())),
+        Err(error) => Err((Code::ProtocolError, error.text())),
     }
-    if str::from_utf8(reason).is_err() {
-        return Err((Code::InvalidPayload, "a close frame whose reason is not UTF-8"));
-    }
-    Ok(())
 }

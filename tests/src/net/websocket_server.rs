@@ -8,8 +8,7 @@ use std::{
     thread,
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sha1::{Digest as _, Sha1};
+use common::websocket;
 
 use super::mock_server;
 
@@ -153,8 +152,7 @@ impl Session {
             self.writer.write_all(answer.as_bytes())?;
             return Ok(false);
         }
-        let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-        let accept = BASE64_STANDARD.encode(hash);
+        let accept = websocket::accept(key);
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
         );

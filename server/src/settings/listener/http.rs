@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use common::cli::{TimeLimit, positive_duration, time_limit};
+use common::{
+    cli::{TimeLimit, positive_duration, time_limit},
+    websocket::is_token,
+};
 
 #[cfg(feature = "http")]
 use crate::config::Http;
@@ -92,12 +95,6 @@ fn is_origin(text: &str) -> bool {
 fn is_host(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-}
-
-/// A token of HTTP (RFC 9110, section 5.6.2).
-fn is_token(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
 /// Parses a size in bytes, with a unit of powers of 1,024: `4096`, `64kB`, `1MB`, `1GB`.

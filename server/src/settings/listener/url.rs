@@ -63,8 +63,7 @@ impl ListenerUrl {
     /// Returns the address of a listener with TLS as the log names it; port 0 is any free port.
     #[cfg(feature = "tls")]
     pub(in crate::settings) fn tls_address(&self) -> String {
-        let url = self.endpoint.tls_url().unwrap_or_default();
-        if self.http.is_some() { url.replacen("tls://", "https://", 1) } else { url }
+        ListenerOptions::address_with(&self.endpoint, true, self.http.is_some())
     }
 
     /// Returns the listener. `base` has the options that the URL does not set.
@@ -282,6 +281,19 @@ mod tests {
 
     fn error(typed: &str) -> String {
         typed.parse::<ListenerUrl>().unwrap_err()
+    }
+
+    #[test]
+    #[cfg(all(feature = "http", feature = "tls"))]
+    fn messages_about_tls_name_a_listener_as_the_log_does() {
+        for (typed, address) in [
+            ("tls://[::1]:7", "tls://[::1]:7"),
+            ("https://a", "https://a:443"),
+            ("unix:a?tls=on", "unix:a?tls=on"),
+            ("unix:a?tls=on&http=on", "unix:a?tls=on&http=on"),
+        ] {
+            assert_eq!(typed.parse::<ListenerUrl>().unwrap().tls_address(), address);
+        }
     }
 
     #[test]

@@ -5,17 +5,13 @@ use std::{
     net::TcpStream,
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use common::websocket;
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags, recv, send},
 };
-use sha1::{Digest as _, Sha1};
 
 use crate::server::Connection;
-
-/// What the protocol appends to the key of the client.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Length of the longest header of a frame.
 const HEADER: usize = 14;
@@ -45,7 +41,7 @@ impl WebSocketConnection {
         }
         let request = String::from_utf8(request).ok()?;
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))?;
-        let accept = BASE64_STANDARD.encode(Sha1::digest(format!("{key}{GUID}")));
+        let accept = websocket::accept(key);
         let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"

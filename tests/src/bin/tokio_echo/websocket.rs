@@ -2,11 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::ValueEnum;
+use common::websocket;
 use fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket};
 use futures_util::{SinkExt as _, StreamExt as _};
-use sha1::{Digest as _, Sha1};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -69,11 +68,10 @@ async fn accept(stream: &mut TcpStream) -> io::Result<()> {
         .filter_map(|line| line.split_once(": "))
         .find_map(|(name, value)| name.eq_ignore_ascii_case("Sec-WebSocket-Key").then_some(value));
     let key = key.ok_or(ErrorKind::InvalidData)?;
-    let hash = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+    let accept = websocket::accept(key);
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\n\r\n",
-        BASE64_STANDARD.encode(hash)
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
     );
     stream.write_all(answer.as_bytes()).await
 }
