@@ -112,8 +112,12 @@ impl Candidate {
             // The log costs the same as without TLS.
             return matches!(self, Self::Ours | Self::Floor | Self::Tokio) || self.is_proxy();
         }
-        if let Kind::WebSocket { .. } = case.kind {
-            return matches!(self, Self::Ours | Self::Floor | Self::Tokio | Self::FastWebSockets);
+        match case.kind {
+            Kind::WebSocket { .. } | Kind::WebSocketIdle => {
+                return matches!(self, Self::Ours | Self::Floor | Self::Tokio | Self::FastWebSockets);
+            }
+            Kind::Http { .. } => return matches!(self, Self::Ours | Self::Floor),
+            _ => {}
         }
         if self.is_proxy() || self == Self::FastWebSockets {
             return false;

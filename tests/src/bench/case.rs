@@ -17,6 +17,10 @@ pub(crate) enum Kind {
     Fairness,
     /// WebSocket connections that send, wait for the echo, and repeat.
     WebSocket { connections: usize, size: usize },
+    /// Idle WebSocket connections.
+    WebSocketIdle,
+    /// Connections that send a request, wait for the echo of its body, and repeat.
+    Http { connections: usize, size: usize },
     /// Connections over TLS that send, wait for the echo, and repeat.
     TlsEcho { connections: usize, size: usize },
     /// Connections over TLS with one message each, which resume a session or not.
@@ -36,7 +40,9 @@ impl Kind {
             | Self::Churn { .. }
             | Self::Idle
             | Self::Fairness
-            | Self::WebSocket { .. } => false,
+            | Self::WebSocket { .. }
+            | Self::WebSocketIdle
+            | Self::Http { .. } => false,
             Self::TlsEcho { .. } | Self::TlsHandshakes { .. } | Self::TlsIdle | Self::TlsFlood => {
                 true
             }
@@ -78,6 +84,9 @@ pub(crate) const TLS_IDLE: usize = 2000;
 /// Number of idle connections over TLS at the first measurement of memory.
 pub(crate) const TLS_FEW_IDLE: usize = 500;
 
+/// Number of WebSocket connections between the two measurements of memory.
+pub(crate) const WEBSOCKET_IDLE: usize = 8000;
+
 /// Number of idle connections at the first measurement of memory.
 pub(crate) const FEW_IDLE: usize = 1000;
 
@@ -102,7 +111,7 @@ const fn handshakes(resume: bool) -> Kind {
 
 /// All cases in the order of their execution. Those that open many connections come last, because they leave many closed
 /// ones in the kernel. `--quick` runs none over TLS, since it has to end within three minutes.
-pub(crate) const CASES: [Case; 20] = [
+pub(crate) const CASES: [Case; 22] = [
     Case { name: "1", title: "1 connection", kind: echo(1, 64, 1), is_quick: true },
     Case { name: "50", title: "50 connections", kind: echo(50, 64, 1), is_quick: true },
     Case { name: "procs", title: "50 processes", kind: Kind::Processes(50), is_quick: true },
@@ -118,8 +127,15 @@ pub(crate) const CASES: [Case; 20] = [
         kind: websocket(8, 1024 * 1024),
         is_quick: false,
     },
+    Case {
+        name: "http-50",
+        title: "HTTP, 50",
+        kind: Kind::Http { connections: 50, size: 64 },
+        is_quick: false,
+    },
     Case { name: "fairness", title: "50 beside streams", kind: Kind::Fairness, is_quick: false },
     Case { name: "idle", title: "50 beside idle ones", kind: Kind::Idle, is_quick: false },
+    Case { name: "ws-idle", title: "WebSocket, idle", kind: Kind::WebSocketIdle, is_quick: false },
     Case { name: "tls-50", title: "TLS, 50", kind: tls_echo(64), is_quick: false },
     Case { name: "tls-16k", title: "TLS, 50, 16 KB", kind: tls_echo(16 * 1024), is_quick: false },
     Case { name: "tls-1m", title: "TLS, 50, 1 MB", kind: tls_echo(1024 * 1024), is_quick: false },

@@ -18,8 +18,8 @@ pub(crate) struct Shape {
     pub connections: usize,
     pub size: usize,
     pub depth: usize,
-    /// True if each message is one of a WebSocket.
-    pub is_websocket: bool,
+    /// What carries a message: nothing, `--websocket` or `--http`.
+    pub layer: Option<&'static str>,
     /// Duration of the warm-up, which is not counted.
     pub warm_up: Duration,
 }
@@ -46,9 +46,7 @@ impl Load {
         ] {
             command.arg(name).arg(value);
         }
-        if shape.is_websocket {
-            command.arg("--websocket");
-        }
+        command.args(shape.layer);
         if shape.depth == 1 {
             command.arg("--latency");
         }

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     candidate::Candidate,
-    case::{ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, STREAM_DEPTH, STREAM_SIZE, WARM_UP},
+    case::{
+        ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, STREAM_DEPTH, STREAM_SIZE, WARM_UP,
+        WEBSOCKET_IDLE,
+    },
     metric::Metric,
     results::Run,
 };
@@ -34,7 +37,7 @@ const BESIDE: Shape = Shape {
     connections: ACTIVE,
     size: ACTIVE_SIZE,
     depth: 1,
-    is_websocket: false,
+    layer: None,
     warm_up: WARM_UP,
 };
 
@@ -51,8 +54,12 @@ impl Settings {
         if case.kind.is_tls() {
             return tls::run(case.kind, candidate, self.threads, self.duration);
         }
-        let is_websocket = matches!(case.kind, Kind::WebSocket { .. });
-        let speech = if is_websocket { Speech::WebSocket } else { Speech::Plain };
+        let speech = match case.kind {
+            Kind::WebSocket { .. } | Kind::WebSocketIdle => Speech::WebSocket,
+            Kind::Http { .. } => Speech::Http,
+            _ => Speech::Plain,
+        };
+        let layer = speech.flag();
         let server = Server::start(candidate, self.threads, speech)?;
         let mut run = Run::new();
         let messages = match case.kind {
@@ -61,8 +68,8 @@ impl Settings {
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
-            Kind::WebSocket { connections, size } => {
-                let shape = Shape { connections, size, is_websocket, ..BESIDE };
+            Kind::WebSocket { connections, size } | Kind::Http { connections, size } => {
+                let shape = Shape { connections, size, layer, ..BESIDE };
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
@@ -80,6 +87,7 @@ impl Settings {
                 measure(&server, &mut [load], &mut run)?
             }
             Kind::Idle => self.idle(&server, &mut run)?,
+            Kind::WebSocketIdle => self.idle_websockets(&server, &mut run)?,
             Kind::Fairness => self.fairness(&server, &mut run)?,
             Kind::TlsEcho { .. } | Kind::TlsHandshakes { .. } | Kind::TlsIdle | Kind::TlsFlood => {
                 unreachable!("it has run above")
@@ -104,20 +112,40 @@ impl Settings {
             "the descriptor limit of {limit} is too low for this case"
         );
         let more = max - SPARE_DESCRIPTORS - ACTIVE - FEW_IDLE;
+        let _idle = self.open_idle(server, BESIDE, more, run)?;
+        let load = Load::start(server.port, BESIDE, self.duration)?;
+        measure(server, &mut [load], run)
+    }
+
+    /// Measures memory with few and with many idle WebSocket connections. Returns the number of messages.
+    fn idle_websockets(&self, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
+        let shape = Shape { layer: Speech::WebSocket.flag(), ..BESIDE };
+        let _idle = self.open_idle(server, shape, WEBSOCKET_IDLE, run)?;
+        run.insert(Metric::Peak, as_f64(server.memory_kib("VmHWM")?) / 1024.0);
+        Ok((FEW_IDLE + WEBSOCKET_IDLE) as u64)
+    }
+
+    /// Opens few idle connections, then `more`, and measures the memory of each of these.
+    fn open_idle(
+        &self,
+        server: &Server,
+        shape: Shape,
+        more: usize,
+        run: &mut Run,
+    ) -> anyhow::Result<[Load; 2]> {
         let idle = |connections| {
-            Load::start(server.port, Shape { mode: "idle", connections, ..BESIDE }, self.duration)
+            Load::start(server.port, Shape { mode: "idle", connections, ..shape }, self.duration)
         };
-        let _few = idle(FEW_IDLE)?;
+        let few = idle(FEW_IDLE)?;
         thread::sleep(SETTLE);
         let before = server.memory_kib("VmRSS")?;
-        let _many = idle(more)?;
+        let many = idle(more)?;
         thread::sleep(SETTLE);
         let after = server.memory_kib("VmRSS")?;
         let grown = as_f64(after.saturating_sub(before)) * 1024.0;
         run.insert(Metric::IdleBytes, grown / as_f64(more as u64));
         run.insert(Metric::IdleConnections, as_f64((FEW_IDLE + more) as u64));
-        let load = Load::start(server.port, BESIDE, self.duration)?;
-        measure(server, &mut [load], run)
+        Ok([few, many])
     }
 
     /// Measures interactive clients beside one streaming client per worker.

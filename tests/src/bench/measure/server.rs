@@ -42,6 +42,18 @@ pub(crate) enum Speech<'a> {
     /// TLS, with this certificate.
     Tls(&'a Certificate),
     WebSocket,
+    Http,
+}
+
+impl Speech<'_> {
+    /// Returns the flag of the load, the floor and tokio.
+    pub(crate) fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Plain | Self::Tls(_) => None,
+            Self::WebSocket => Some("--websocket"),
+            Self::Http => Some("--http"),
+        }
+    }
 }
 
 /// Returns the command that starts a candidate other than a proxy.
@@ -69,22 +81,20 @@ fn command(
             let scheme = match speech {
                 Speech::Plain => "tcp",
                 Speech::Tls(_) => "tls",
-                Speech::WebSocket => "http",
+                Speech::WebSocket | Speech::Http => "http",
             };
             command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0"));
             command.args(["--workers", &threads, "--log-messages", messages]);
             command.arg("--log-file").arg(log)
         }
         Candidate::Floor | Candidate::Tokio | Candidate::FastWebSockets => {
-            if let Speech::WebSocket = speech {
-                command.arg("--websocket");
-                match candidate {
-                    Candidate::Tokio => command.arg("tungstenite"),
-                    Candidate::FastWebSockets => command.arg("fastwebsockets"),
-                    _ => &mut command,
-                };
+            command.args(speech.flag());
+            match (speech, candidate) {
+                (Speech::WebSocket, Candidate::Tokio) => command.arg("tungstenite"),
+                (Speech::WebSocket, Candidate::FastWebSockets) => command.arg("fastwebsockets"),
+                _ => &mut command,
             }
-            command.args(["--threads", &threads])
+            .args(["--threads", &threads])
         }
         Candidate::Thread => &mut command,
         Candidate::Socat => {

@@ -118,6 +118,12 @@ fn heading(case: &CaseResults) -> String {
         Kind::WebSocket { connections, size } => {
             format!("WebSocket: {connections} connections x messages of {size} bytes, depth 1")
         }
+        Kind::WebSocketIdle => "WebSocket: idle connections".into(),
+        Kind::Http { connections, size } => {
+            format!(
+                "HTTP: {connections} connections x requests with a body of {size} bytes, depth 1"
+            )
+        }
         Kind::TlsEcho { connections, size } => {
             format!("TLS: {connections} connections x {size} bytes, depth 1")
         }

@@ -143,6 +143,7 @@ fn others(results: &Results<'_>) -> Vec<Option<Target>> {
 fn websocket(results: &Results<'_>) -> Vec<Option<Target>> {
     let ratio = |case, to, metric| results.ratio(case, Candidate::Ours, to, metric);
     let (floor, tokio) = (Candidate::Floor, Candidate::Tokio);
+    let idle = results.figure("ws-idle", Candidate::Ours, Metric::IdleBytes);
     vec![
         target(
             "WebSocket, 50: CPU relative to the floor",
@@ -162,6 +163,7 @@ fn websocket(results: &Results<'_>) -> Vec<Option<Target>> {
             ratio("ws-1m", tokio, Metric::Rate),
             "",
         ),
+        target("WebSocket: resident bytes per idle connection", AtMost(400.0), idle, ""),
     ]
 }
 
@@ -228,6 +230,16 @@ mod tests {
         let met: Vec<_> =
             targets.iter().map(|target| (&target.measured[..], target.is_met)).collect();
         assert_eq!(met, [("1.12 at worst (churn)", true), ("0.90", false)]);
+    }
+
+    #[test]
+    fn an_idle_websocket_has_a_target_of_its_own() {
+        let mut idle = CaseResults::new(case::parse("ws-idle").unwrap());
+        idle.add(Candidate::Ours, 0, Ok(Run::from([(Metric::IdleBytes, 401.0)])));
+        let targets = of(&[idle]);
+        let met: Vec<_> =
+            targets.iter().map(|target| (&target.measured[..], target.is_met)).collect();
+        assert_eq!(met, [("401.00", false)]);
     }
 
     #[test]

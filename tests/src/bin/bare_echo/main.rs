@@ -11,8 +11,10 @@
 //! | [`server`] | the threads, the epoll loops, the distribution of the connections |
 //! | [`plain`] | a connection with the bytes of the wire |
 //! | [`tls`] | a connection on rustls |
+//! | [`http`] | a connection that echoes the bodies of requests |
 //! | [`websocket`] | a connection that removes the masks of frames |
 
+mod http;
 mod plain;
 mod server;
 mod tls;
@@ -31,7 +33,8 @@ use clap::Parser;
 use rustix::net::listen;
 
 use self::{
-    plain::PlainConnection, server::Server, tls::TlsConnection, websocket::WebSocketConnection,
+    http::HttpConnection, plain::PlainConnection, server::Server, tls::TlsConnection,
+    websocket::WebSocketConnection,
 };
 
 /// Length of the accept queue; the system may limit it further.
@@ -59,6 +62,10 @@ struct Args {
     /// Speak WebSocket
     #[arg(long, conflicts_with = "cert")]
     websocket: bool,
+
+    /// Speak HTTP
+    #[arg(long, conflicts_with_all = ["cert", "websocket"])]
+    http: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -81,6 +88,8 @@ fn main() -> anyhow::Result<()> {
         server.serve(&|stream| TlsConnection::new(stream, &config))
     } else if args.websocket {
         server.serve(&WebSocketConnection::new)
+    } else if args.http {
+        server.serve(&HttpConnection::new)
     } else {
         server.serve(&PlainConnection)
     }

@@ -5,7 +5,7 @@ use std::{net::TcpStream, num::NonZero, time::Duration};
 use clap::{Parser, ValueEnum};
 use common::cli::{duration, positive_duration};
 
-use crate::{socket::connect, websocket};
+use crate::{http, socket::connect, websocket};
 
 /// Maximum number of bytes in flight that a socket certainly holds: no send waits for a server that waits for the
 /// client, and one read returns all of them.
@@ -50,6 +50,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) websocket: bool,
 
+    /// Send each message as the body of an HTTP request
+    #[arg(long, conflicts_with = "websocket")]
+    pub(crate) http: bool,
+
     /// Print `ready` after the warm-up, begin at a line on standard input, and keep the connections until standard
     /// input ends
     #[arg(long)]
@@ -73,18 +77,24 @@ impl Args {
         self.size.get().checked_mul(self.depth.get())
     }
 
-    /// Returns a message, and the length of its echo. It is a line, because the server may look for lines.
-    pub(crate) fn message(&self) -> (Vec<u8>, usize) {
+    /// Returns a message, and the length of its echo. It is a line, because the server may look for lines. Over HTTP, the
+    /// server decides the length of the response.
+    pub(crate) fn message(&self) -> anyhow::Result<(Vec<u8>, usize)> {
         let mut message = vec![b'x'; self.size.get()];
         message[self.size.get() - 1] = b'\n';
-        if self.websocket {
+        if self.http {
+            let request = http::request(&message);
+            let echo = http::measure(&connect(self.port, 0)?, &request)?;
+            return Ok((request, echo));
+        }
+        Ok(if self.websocket {
             let frame = websocket::frame(&message);
             let echo = frame.len() - websocket::MASK.len();
             (frame, echo)
         } else {
             let len = message.len();
             (message, len)
-        }
+        })
     }
 
     /// Opens the connection with this number.

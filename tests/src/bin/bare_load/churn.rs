@@ -46,7 +46,7 @@ impl Churn {
         let mut churn = Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             slots: Vec::new(),
-            message: args.message().0,
+            message: args.message()?.0,
             port: args.port,
             opened: 0,
         };

@@ -47,7 +47,7 @@ struct Connection {
 impl Large {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let (message, echo) = args.message();
+        let (message, echo) = args.message()?;
         let mut connections = Vec::new();
         for number in 0..args.connections.get() {
             let stream = args.connect(number)?;

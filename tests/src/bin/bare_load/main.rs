@@ -12,11 +12,13 @@
 //! | [`large`] | connections whose bytes in flight do not fit |
 //! | [`churn`] | connections with one message each |
 //! | [`socket`] | connecting, sending, the timer, and waiting |
+//! | [`http`] | a request, and the length of its response |
 //! | [`websocket`] | the handshake and the frame of a message |
 //! | [`measurement`] | counts, round trips and processor time |
 
 mod args;
 mod churn;
+mod http;
 mod large;
 mod load;
 mod measurement;

@@ -52,7 +52,7 @@ impl Small {
             epoll::add(&epoll, &stream, data, EventFlags::IN | EventFlags::ET)?;
             connections.push(Connection { stream, partial: 0, sent: None });
         }
-        let (message, echo) = args.message();
+        let (message, echo) = args.message()?;
         Ok(Self {
             epoll,
             connections,
