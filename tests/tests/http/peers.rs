@@ -14,14 +14,14 @@ use tests::{
 const LARGE: usize = 100 * 1024 * 1024;
 
 /// A server with this scheme, whose certificate has a CA of its own.
-struct Server {
-    ca: TestCa,
-    certificate: Certificate,
-    process: EchoServer,
+pub(crate) struct Server {
+    pub(crate) ca: TestCa,
+    pub(crate) certificate: Certificate,
+    pub(crate) process: EchoServer,
 }
 
 impl Server {
-    fn start(scheme: &str, parameters: &str) -> Self {
+    pub(crate) fn start(scheme: &str, parameters: &str) -> Self {
         let ca = TestCa::new();
         let certificate = ca.localhost();
         let Certificate { certificate_file, key_file, .. } = &certificate;
@@ -49,7 +49,7 @@ fn run(command: Command, input: &[u8]) -> Finished {
 
 /// Runs curl with these arguments, separated by spaces, for this address.
 #[track_caller]
-fn run_curl(args: &str, url: &str, input: &[u8]) -> Vec<u8> {
+pub(crate) fn run_curl(args: &str, url: &str, input: &[u8]) -> Vec<u8> {
     let mut command = Command::new("curl");
     command.args(["--silent", "--show-error", "--max-time", "60"]);
     command.args(args.split_whitespace()).arg(url);

@@ -19,7 +19,7 @@ fn start(parameters: &str) -> EchoServer {
 }
 
 /// Reads the head of a response.
-fn read_head(peer: &mut Peer) -> String {
+pub(crate) fn read_head(peer: &mut Peer) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

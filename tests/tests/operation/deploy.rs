@@ -237,10 +237,12 @@ fn the_manifests_follow_the_schema_of_kubernetes() {
     )]) {
         return;
     }
-    let file = path("kubernetes.yaml");
-    let checked =
-        run("kubernetes-validate", &["--strict", file.to_str().expect("the path is UTF-8")]);
-    assert_eq!(checked.code(), 0, "{checked:?}");
+    for name in ["kubernetes.yaml", "kubernetes-http.yaml"] {
+        let file = path(name);
+        let checked =
+            run("kubernetes-validate", &["--strict", file.to_str().expect("the path is UTF-8")]);
+        assert_eq!(checked.code(), 0, "{name}: {checked:?}");
+    }
 }
 
 #[test]
