@@ -26,8 +26,7 @@ PORT ?= 8080
 .PHONY: run-gui
 run-gui: ## Run the server with its page for a browser; PORT=8080 ARGS=
 	@$(CARGO) build --release --bin echo-server
-	@echo "Open http://127.0.0.1:$(PORT)/ in a browser"
-	@$(PROGRAMS)/echo-server --listen http://127.0.0.1:$(PORT) $(ARGS)
+	@scripts/run-gui.sh "$(PROGRAMS)" "$(PORT)" $(ARGS)
 
 .PHONY: load-test
 load-test: ## Load a server with client processes; PROCESSES=50 CONNECTIONS=20 DURATION=10s ARGS=

@@ -1,9 +1,39 @@
 //! Tests of the command lines of both programs: usage errors, failures at the start, help and completions.
 
+use std::{net::TcpListener, path::Path, process::Command};
+
+use rustix::process::Signal;
 use tests::programs::{
     Program,
     binaries::{echo_client, echo_server},
 };
+
+/// Runs the script of `make run-gui` with this port.
+fn run_gui(port: u16) -> Program {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts");
+    let server = echo_server();
+    let mut command = Command::new(scripts.join("run-gui.sh"));
+    command.arg(server.parent().expect("it is in a directory")).arg(port.to_string());
+    Program::spawn(command)
+}
+
+#[test]
+fn the_url_of_the_page_is_printed_when_the_server_listens_and_not_if_it_cannot() {
+    let gui = run_gui(0);
+    let line = gui.stdout.wait_for_line("^Open http");
+    let url = gui.stderr.wait_for_line("Echo server started on http");
+    let (_, url) = url.split_once(" on ").expect("the pattern has it");
+    assert_eq!(line, format!("Open {url}/ in a browser"));
+    gui.signal(Signal::TERM);
+    let ended = gui.finish();
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    assert!(ended.stderr.contains("Server shutdown complete"), "{ended:?}");
+
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let ended = run_gui(taken.local_addr().expect("it is bound").port()).finish();
+    assert_eq!((ended.code(), ended.stdout_text()), (1, ""), "{ended:?}");
+    assert!(ended.stderr.contains("address already in use"), "{ended:?}");
+}
 
 #[test]
 fn the_server_reports_a_usage_error_in_one_line_and_exits_with_2() {
