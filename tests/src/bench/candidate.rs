@@ -114,7 +114,10 @@ impl Candidate {
         }
         match case.kind {
             Kind::WebSocket { .. } | Kind::WebSocketIdle => {
-                return matches!(self, Self::Ours | Self::Floor | Self::Tokio | Self::FastWebSockets);
+                return matches!(
+                    self,
+                    Self::Ours | Self::Floor | Self::Tokio | Self::FastWebSockets
+                );
             }
             Kind::Http { .. } => return matches!(self, Self::Ours | Self::Floor),
             _ => {}

@@ -18,7 +18,7 @@ pub(crate) struct Shape {
     pub connections: usize,
     pub size: usize,
     pub depth: usize,
-    /// What carries a message: nothing, `--websocket` or `--http`.
+    /// What carries a message: nothing, `websocket` or `http`.
     pub layer: Option<&'static str>,
     /// Duration of the warm-up, which is not counted.
     pub warm_up: Duration,
@@ -46,7 +46,9 @@ impl Load {
         ] {
             command.arg(name).arg(value);
         }
-        command.args(shape.layer);
+        if let Some(layer) = shape.layer {
+            command.args(["--layer", layer]);
+        }
         if shape.depth == 1 {
             command.arg("--latency");
         }

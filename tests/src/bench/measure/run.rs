@@ -59,7 +59,7 @@ impl Settings {
             Kind::Http { .. } => Speech::Http,
             _ => Speech::Plain,
         };
-        let layer = speech.flag();
+        let layer = speech.layer();
         let server = Server::start(candidate, self.threads, speech)?;
         let mut run = Run::new();
         let messages = match case.kind {
@@ -119,7 +119,7 @@ impl Settings {
 
     /// Measures memory with few and with many idle WebSocket connections. Returns the number of messages.
     fn idle_websockets(&self, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
-        let shape = Shape { layer: Speech::WebSocket.flag(), ..BESIDE };
+        let shape = Shape { layer: Speech::WebSocket.layer(), ..BESIDE };
         let _idle = self.open_idle(server, shape, WEBSOCKET_IDLE, run)?;
         run.insert(Metric::Peak, as_f64(server.memory_kib("VmHWM")?) / 1024.0);
         Ok((FEW_IDLE + WEBSOCKET_IDLE) as u64)

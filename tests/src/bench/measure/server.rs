@@ -46,12 +46,12 @@ pub(crate) enum Speech<'a> {
 }
 
 impl Speech<'_> {
-    /// Returns the flag of the load, the floor and tokio.
-    pub(crate) fn flag(self) -> Option<&'static str> {
+    /// Returns what carries a message over TCP.
+    pub(crate) fn layer(self) -> Option<&'static str> {
         match self {
             Self::Plain | Self::Tls(_) => None,
-            Self::WebSocket => Some("--websocket"),
-            Self::Http => Some("--http"),
+            Self::WebSocket => Some("websocket"),
+            Self::Http => Some("http"),
         }
     }
 }
@@ -88,7 +88,7 @@ fn command(
             command.arg("--log-file").arg(log)
         }
         Candidate::Floor | Candidate::Tokio | Candidate::FastWebSockets => {
-            command.args(speech.flag());
+            command.args(speech.layer().map(|layer| format!("--{layer}")));
             match (speech, candidate) {
                 (Speech::WebSocket, Candidate::Tokio) => command.arg("tungstenite"),
                 (Speech::WebSocket, Candidate::FastWebSockets) => command.arg("fastwebsockets"),

@@ -46,13 +46,9 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) latency: bool,
 
-    /// Send each message as a binary message of a WebSocket
-    #[arg(long)]
-    pub(crate) websocket: bool,
-
-    /// Send each message as the body of an HTTP request
-    #[arg(long, conflicts_with = "websocket")]
-    pub(crate) http: bool,
+    /// What carries each message over TCP
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) layer: Layer,
 
     /// Print `ready` after the warm-up, begin at a line on standard input, and keep the connections until standard
     /// input ends
@@ -71,6 +67,19 @@ pub(crate) enum Mode {
     Idle,
 }
 
+/// What carries a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layer {
+    /// Nothing
+    #[default]
+    None,
+    /// A binary message of a WebSocket
+    #[value(name = "websocket")]
+    WebSocket,
+    /// The body of an HTTP request
+    Http,
+}
+
 impl Args {
     /// Returns the number of bytes in flight per connection.
     pub(crate) fn in_flight(&self) -> Option<usize> {
@@ -82,25 +91,28 @@ impl Args {
     pub(crate) fn message(&self) -> anyhow::Result<(Vec<u8>, usize)> {
         let mut message = vec![b'x'; self.size.get()];
         message[self.size.get() - 1] = b'\n';
-        if self.http {
-            let request = http::request(&message);
-            let echo = http::measure(&connect(self.port, 0)?, &request)?;
-            return Ok((request, echo));
-        }
-        Ok(if self.websocket {
-            let frame = websocket::frame(&message);
-            let echo = frame.len() - websocket::MASK.len();
-            (frame, echo)
-        } else {
-            let len = message.len();
-            (message, len)
+        Ok(match self.layer {
+            Layer::None => {
+                let len = message.len();
+                (message, len)
+            }
+            Layer::WebSocket => {
+                let frame = websocket::frame(&message);
+                let echo = frame.len() - websocket::MASK.len();
+                (frame, echo)
+            }
+            Layer::Http => {
+                let request = http::request(&message);
+                let echo = http::measure(&connect(self.port, 0)?, &request)?;
+                (request, echo)
+            }
         })
     }
 
     /// Opens the connection with this number.
     pub(crate) fn connect(&self, number: usize) -> anyhow::Result<TcpStream> {
         let stream = connect(self.port, number)?;
-        if self.websocket {
+        if self.layer == Layer::WebSocket {
             websocket::handshake(&stream)?;
         }
         Ok(stream)
