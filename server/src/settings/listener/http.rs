@@ -1,6 +1,6 @@
 //! The HTTP parameters of a listener's URL.
 
-use std::time::Duration;
+use std::{net::Ipv6Addr, time::Duration};
 
 use common::{
     cli::{TimeLimit, positive_duration, time_limit},
@@ -40,7 +40,12 @@ impl HttpParameters {
     pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "origins" => {
-                self.origins = list(value, is_origin, "origins such as https://example.com, or *")?;
+                let origins = value.split(',').map(origin).collect::<Option<_>>();
+                self.origins = origins.ok_or_else(|| {
+                    "expected origins such as https://example.com or https://example.com:8443, null, or *, \
+                     joined by commas"
+                        .to_owned()
+                })?;
             }
             "hosts" => self.hosts = list(value, is_host, "names of the server, without ports")?,
             "subprotocols" => self.subprotocols = list(value, is_token, "names of subprotocols")?,
@@ -84,12 +89,37 @@ fn list(value: &str, is_valid: fn(&str) -> bool, what: &str) -> Result<Vec<Strin
     }
 }
 
-/// An origin has a scheme and a host, and nothing behind its port (RFC 6454, section 6.2).
-fn is_origin(text: &str) -> bool {
-    let is_url = |(scheme, host): (&str, &str)| {
-        is_token(scheme) && !host.is_empty() && !host.contains(['/', '?', '#', ' '])
+/// Returns an origin in the form in which browsers send it (RFC 6454, section 6.2): in lower case, and without the default
+/// port of its scheme. `None`: it is no origin.
+fn origin(text: &str) -> Option<String> {
+    if text == "*" || text == "null" {
+        return Some(text.to_owned());
+    }
+    let lower = text.to_ascii_lowercase();
+    let (scheme, authority) = lower.split_once("://")?;
+    let ipv6 = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, port) = if let Some((address, port)) = ipv6 {
+        (format!("[{}]", address.parse::<Ipv6Addr>().ok()?), port)
+    } else {
+        let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+        (host.to_owned(), port)
     };
-    text == "*" || text == "null" || text.split_once("://").is_some_and(is_url)
+    let is_valid = is_token(scheme) && (ipv6.is_some() || is_host(&host));
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        None => return None,
+        Some(digits) => {
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            Some(digits.parse::<u16>().ok().filter(|_| is_number)?)
+        }
+    };
+    let default = match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    };
+    let port = port.filter(|port| Some(*port) != default).map(|port| format!(":{port}"));
+    is_valid.then(|| format!("{scheme}://{host}{}", port.unwrap_or_default()))
 }
 
 fn is_host(text: &str) -> bool {
@@ -133,6 +163,18 @@ mod tests {
             set("origins", "https://a,http://b:8,*").unwrap().origins,
             list(&["https://a", "http://b:8", "*"])
         );
+        let typed =
+            "HTTPS://Example.COM:443,http://[::0:1]:80,http://a:443,null,chrome-extension://abc";
+        assert_eq!(
+            set("origins", typed).unwrap().origins,
+            list(&[
+                "https://example.com",
+                "http://[::1]",
+                "http://a:443",
+                "null",
+                "chrome-extension://abc"
+            ])
+        );
         assert_eq!(set("hosts", "a.example,b").unwrap().hosts, list(&["a.example", "b"]));
         assert_eq!(set("subprotocols", "chat").unwrap().subprotocols, list(&["chat"]));
         for (value, bytes) in [("1", 1), ("64kB", 65_536), ("2MB", 2 << 20), ("3GB", 3 << 30)] {
@@ -149,6 +191,11 @@ mod tests {
             ("origins", "example.com"),
             ("origins", "https://a/"),
             ("origins", "https://a,"),
+            ("origins", "https://a:b"),
+            ("origins", "https://a:99999"),
+            ("origins", "https://a:+1"),
+            ("origins", "https://[::1"),
+            ("origins", "https://a?b"),
             ("hosts", "a:80"),
             ("hosts", ""),
             ("subprotocols", "a b"),

@@ -86,6 +86,48 @@ impl ListenerUrl {
     }
 }
 
+impl ListenerUrl {
+    /// Sets a parameter.
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match (&mut self.tls, &mut self.http) {
+            _ if name == "tls" || name == "http" => Ok(()),
+            (Some(tls), _) if TlsParameters::has(name) => tls.set(name, value),
+            (None, _) if TlsParameters::has(name) || name == "handshake-timeout" => {
+                Err("it applies to tls://HOST:PORT, https://HOST:PORT and unix:///PATH?tls=on only"
+                    .to_owned())
+            }
+            (_, Some(http)) if HttpParameters::has(name) => http.set(name, value),
+            (_, None) if HttpParameters::has(name) => Err(
+                "it applies to http://HOST:PORT, https://HOST:PORT and unix:///PATH?http=on only"
+                    .to_owned(),
+            ),
+            (_, Some(_)) if name == "protocol" => {
+                Err("the protocol of this listener is HTTP".to_owned())
+            }
+            _ => {
+                let parameter = Parameter::parse(&self.endpoint, name, value)?;
+                self.parameters.push(parameter);
+                Ok(())
+            }
+        }
+    }
+
+    /// Checks the parameters together.
+    fn check(mut self) -> Result<Self, String> {
+        self.tls.as_ref().map_or(Ok(()), TlsParameters::check)?;
+        if let (Some(tls), Some(_)) = (&mut self.tls, &self.http) {
+            tls.default_alpn(&["http/1.1", "http/1.0"]);
+        }
+        let has = |wanted: fn(&Parameter) -> bool| self.parameters.iter().any(wanted);
+        if has(|parameter| matches!(parameter, Parameter::ProxyTimeout(_)))
+            && !has(|parameter| matches!(parameter, Parameter::Proxy(Proxy::Required)))
+        {
+            return Err("'proxy-timeout' needs proxy=required".to_owned());
+        }
+        Ok(self)
+    }
+}
+
 impl Parameter {
     /// Parses a parameter of a listener at `endpoint`, which decides the valid parameters.
     fn parse(endpoint: &Endpoint, name: &str, value: &str) -> Result<Self, String> {
@@ -143,46 +185,19 @@ impl FromStr for ListenerUrl {
     fn from_str(typed: &str) -> Result<Self, String> {
         let Url { endpoint, scheme, query, .. } = typed.parse().map_err(explain)?;
         check_scheme(scheme)?;
-        let mut parameters = Vec::with_capacity(query.len());
-        let tls = has_layer("tls", &endpoint, scheme.is_tls(), &query)?;
-        let mut tls = tls.then(TlsParameters::default);
-        let http = has_layer("http", &endpoint, scheme.is_http(), &query)?;
-        let mut http = http.then(HttpParameters::default);
+        let tls = has_layer("tls", &endpoint, scheme, &query)?;
+        let http = has_layer("http", &endpoint, scheme, &query)?;
+        let mut url = Self::new(endpoint);
+        url.tls = tls.then(TlsParameters::default);
+        url.http = http.then(HttpParameters::default);
         for (index, (name, value)) in query.iter().enumerate() {
             let is_list = TlsParameters::is_list(name);
             if !is_list && query[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(format!("'{name}' is set twice"));
             }
-            let parsed = match (&mut tls, &mut http) {
-                _ if name == "tls" || name == "http" => Ok(()),
-                (Some(tls), _) if TlsParameters::has(name) => tls.set(name, value),
-                (None, _) if TlsParameters::has(name) || name == "handshake-timeout" => Err(
-                    "it applies to tls://HOST:PORT, https://HOST:PORT and unix:///PATH?tls=on only"
-                        .to_owned(),
-                ),
-                (_, Some(http)) if HttpParameters::has(name) => http.set(name, value),
-                (_, None) if HttpParameters::has(name) => Err(
-                    "it applies to http://HOST:PORT, https://HOST:PORT and unix:///PATH?http=on only"
-                        .to_owned(),
-                ),
-                (_, Some(_)) if name == "protocol" => {
-                    Err("the protocol of this listener is HTTP".to_owned())
-                }
-                _ => Parameter::parse(&endpoint, name, value).map(|one| parameters.push(one)),
-            };
-            parsed.map_err(|error| format!("'{name}={value}': {error}"))?;
+            url.set(name, value).map_err(|error| format!("'{name}={value}': {error}"))?;
         }
-        tls.as_ref().map_or(Ok(()), TlsParameters::check)?;
-        if let (Some(tls), Some(_)) = (&mut tls, &http) {
-            tls.default_alpn(&["http/1.1", "http/1.0"]);
-        }
-        let has = |wanted: fn(&Parameter) -> bool| parameters.iter().any(wanted);
-        if has(|parameter| matches!(parameter, Parameter::ProxyTimeout(_)))
-            && !has(|parameter| matches!(parameter, Parameter::Proxy(Proxy::Required)))
-        {
-            return Err("'proxy-timeout' needs proxy=required".to_owned());
-        }
-        Ok(Self { endpoint, parameters, tls, http })
+        url.check()
     }
 }
 
@@ -208,9 +223,10 @@ fn check_scheme(scheme: Scheme) -> Result<(), String> {
 fn has_layer(
     layer: &str,
     endpoint: &Endpoint,
-    is_scheme: bool,
+    scheme: Scheme,
     query: &[(String, String)],
 ) -> Result<bool, String> {
+    let is_scheme = if layer == "tls" { scheme.is_tls() } else { scheme.is_http() };
     let Some((_, value)) = query.iter().find(|(name, _)| name == layer) else {
         return Ok(is_scheme);
     };
@@ -220,9 +236,14 @@ fn has_layer(
         (Endpoint::Unix(_) | Endpoint::Abstract(_), _) => {
             Err(format!("'{layer}={value}': expected on or off"))
         }
-        _ => Err(format!(
-            "'{layer}={value}': it applies to Unix sockets only; over TCP write {layer}://HOST:PORT"
-        )),
+        _ => {
+            let with_both =
+                layer == "tls" && scheme.is_http() || layer == "http" && scheme.is_tls();
+            let scheme = if with_both { "https" } else { layer };
+            Err(format!(
+                "'{layer}={value}': it applies to Unix sockets only; over TCP write {scheme}://HOST:PORT"
+            ))
+        }
     }
 }
 
@@ -358,6 +379,9 @@ mod tests {
             ("udp://h?rate=0", "at least 1, or off"),
             ("udp://h?rate=10000001", "the maximum is 10000000"),
             ("tcp://h?rate=9", "it applies to UDP only"),
+            ("tcp://h?tls=on", "over TCP write tls://HOST:PORT"),
+            ("http://h?tls=on", "over TCP write https://HOST:PORT"),
+            ("tls://h?http=on", "over TCP write https://HOST:PORT"),
         ] {
             assert!(error(typed).contains(message), "{typed}: {}", error(typed));
         }
