@@ -204,6 +204,10 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Default limit on a WebSocket message, in bytes. It costs no memory: its parts are echoed as they arrive.
 pub const MESSAGE: u64 = 1024 * 1024 * 1024;
 
+/// Bytes that a WebSocket inflates in one step, after which the step ends: as many as one read of plain messages has. A
+/// compressed byte inflates to more than a thousand, so one read could otherwise take as long as thousands of messages.
+pub const INFLATED: usize = READ_BUFFER;
+
 /// Maximum of that limit: the parts of a longer frame could not be counted in the log.
 pub const MESSAGE_MAX: u64 = u32::MAX as u64;
 

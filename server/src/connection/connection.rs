@@ -19,7 +19,7 @@ use super::{
     drain_budget::DrainBudget,
     stage::Stage,
     stream::Stream,
-    turn::{Readiness, Turn, TurnContext},
+    turn::{Readiness, Turn, TurnContext, wall_clock},
 };
 #[cfg(feature = "http")]
 use crate::http::HttpHandler;
@@ -27,7 +27,7 @@ use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
     layer::{Layers, is_client_hello},
-    session::{Attributes, Session},
+    session::{Attributes, EndCause, Next, Reason, Reply, Session},
     telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Recorder, Subject},
 };
 
@@ -151,11 +151,17 @@ impl<S: Stream> Connection<S> {
         self.drive(context).unwrap_or_else(|error| self.lose(&error, context))
     }
 
-    /// Gives the session its deadline, for which [`expire`](Self::expire) has returned [`Turn::Again`].
+    /// Gives the session its deadline or the idle timeout, for which [`expire`](Self::expire) has returned [`Turn::Again`].
     #[cold]
     pub(crate) fn expire_session(&mut self, context: &mut TurnContext<'_>) -> Turn {
+        let is_idle = self.is_idle(context.now);
         let Some(handler) = self.session.handler() else { return Turn::Wait };
-        let reply = handler.expire(context.now);
+        let reply = if is_idle {
+            let bytes = handler.end(EndCause::IdleTimeout, context.now);
+            Reply { bytes, next: Next::Close(Reason::IdleTimeout) }
+        } else {
+            handler.expire(context.now)
+        };
         let answered = self.answer(self.no_echo(), reply, context);
         if self.send_buffer.is_some() {
             // The peer has taken nothing since now, not since its last message.
@@ -202,6 +208,12 @@ impl<S: Stream> Connection<S> {
                 }
                 Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering => {
                     return Ok(Turn::Wait);
+                }
+                Stage::Paused if reads_left == 0 => return Ok(Turn::Again),
+                Stage::Paused => {
+                    reads_left -= 1;
+                    self.enter(Stage::Serving, context.now);
+                    self.resume(context)?;
                 }
                 Stage::Flushing | Stage::Ending | Stage::Closing | Stage::Delivering => {
                     if let Some(turn) = self.finish(context)? {
@@ -342,8 +354,9 @@ impl<S: Stream> Connection<S> {
             let local = self.stream.local_name();
             let peer = &self.peer;
             let listener = &self.permit.policy().name;
+            let time = wall_clock();
             handler.begin(
-                &Attributes { peer, proxy: through, local: &local, listener, handshake },
+                &Attributes { peer, proxy: through, local: &local, listener, time, handshake },
                 self.last_activity,
             );
         }

@@ -81,6 +81,12 @@ impl<S: Stream> Connection<S> {
         Some((timer, since.checked_add(limit?)?))
     }
 
+    /// Returns whether the idle timeout of a session that answers it has passed.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let is_due = matches!(self.timeout(), Some((Timer::Idle, at)) if at <= now);
+        is_due && self.stage == Stage::Serving && matches!(self.session, Session::Other(_))
+    }
+
     /// Returns the deadline of a session with timers of its own. While the peer takes nothing, only the write timeout counts.
     fn session_deadline(&self) -> Option<Instant> {
         match &self.session {
@@ -118,8 +124,9 @@ impl<S: Stream> Connection<S> {
         }
         match self.timeout() {
             Some((_, at)) if at <= now && self.is_suppressed() => Turn::Over,
-            Some((timer, at)) if at <= now => self.time_out(timer, now, telemetry),
             // The session may reply, which takes a turn.
+            _ if self.is_idle(now) => Turn::Again,
+            Some((timer, at)) if at <= now => self.time_out(timer, now, telemetry),
             _ if self.session_deadline().is_some_and(|at| at <= now) => Turn::Again,
             _ => Turn::Wait,
         }

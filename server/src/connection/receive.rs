@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     layer::Layers,
-    session::{Next, Reason, Reply, Session, Step},
+    session::{EndCause, Next, Reason, Reply, Session, Step},
     telemetry::{CloseReason, ConnectionEvent, Subject},
 };
 
@@ -125,7 +125,8 @@ impl<S: Stream> Connection<S> {
         Ok(logged)
     }
 
-    /// Passes the bytes `at..len` of the buffer to the session, step by step, after another step or from a layer.
+    /// Passes the bytes `at..len` of the buffer to the session, step by step, after another step or from a layer. A session
+    /// that is paused afterwards has held bytes.
     #[cold]
     pub(super) fn receive_more(
         &mut self,
@@ -134,7 +135,10 @@ impl<S: Stream> Connection<S> {
         context: &mut TurnContext<'_>,
     ) -> io::Result<usize> {
         let mut logged = 0;
-        while self.stage == Stage::Serving {
+        while matches!(self.stage, Stage::Serving | Stage::Paused) {
+            if at == len {
+                self.stage = Stage::Serving;
+            }
             if at == len || self.is_held_back() {
                 self.hold(&context.buffer[at..len]);
                 break;
@@ -154,13 +158,14 @@ impl<S: Stream> Connection<S> {
         Ok(logged)
     }
 
-    /// Returns whether the session must not receive more before the peer has taken its replies. Replies of a handler may be
-    /// longer than what they answer, so they would exceed the send buffer.
+    /// Returns whether the session must not receive more before its next turn, or before the peer has taken its replies.
+    /// Replies of a handler may be longer than what they answer, so they would exceed the send buffer.
     pub(super) fn is_held_back(&mut self) -> bool {
-        self.send_buffer.is_some() && self.session.handler().is_some()
+        self.stage == Stage::Paused
+            || self.send_buffer.is_some() && self.session.handler().is_some()
     }
 
-    /// Passes the bytes that were held back to the session, after the peer has taken its replies.
+    /// Passes the bytes that were held back to the session, in its next turn or after the peer has taken its replies.
     #[cold]
     pub(super) fn resume(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
         let held = self.held.len();
@@ -232,18 +237,19 @@ impl<S: Stream> Connection<S> {
         self.send_reply(bytes, context)?;
         match next {
             Next::Continue => {}
+            Next::Pause => self.stage = Stage::Paused,
             Next::Switch(handler) => {
                 self.session = Session::Other(Box::new(handler));
                 self.splitter = self.session.splitter();
             }
-            Next::Close(reason) => self.record_end(reason, context),
+            Next::Close(reason) => self.record_end(&reason, context),
         }
         Ok(())
     }
 
     /// Records the end of a session by its protocol.
-    fn record_end(&mut self, reason: Reason, context: &TurnContext<'_>) {
-        let (close_reason, event) = match reason {
+    fn record_end(&mut self, reason: &Reason, context: &TurnContext<'_>) {
+        let (close_reason, event) = match *reason {
             Reason::Exit => (CloseReason::Exit, ConnectionEvent::ExitRequested),
             Reason::FrameTooLong(payload) => {
                 (CloseReason::FrameTooLong, ConnectionEvent::FrameTooLong { payload })
@@ -253,6 +259,13 @@ impl<S: Stream> Connection<S> {
             }
             Reason::Timeout(what) => {
                 (CloseReason::ProtocolTimeout, ConnectionEvent::ProtocolTimedOut { what })
+            }
+            Reason::Refused(ref why) => {
+                (CloseReason::RequestRefused, ConnectionEvent::RequestRefused { why })
+            }
+            Reason::IdleTimeout => {
+                let after = self.options().idle_timeout.unwrap_or_default();
+                (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
             }
             Reason::Complete => return self.end_because(CloseReason::Complete),
             Reason::Drain => return self.end_because(CloseReason::Drain),
@@ -279,6 +292,10 @@ impl<S: Stream> Connection<S> {
         self.enter(next, context.now);
         if was == Stage::Serving {
             self.echo_held(context)?;
+            if let Some(handler) = self.session.handler() {
+                let last = handler.end(EndCause::EndOfStream, context.now);
+                self.send_reply(last, context)?;
+            }
             let is_regular = self.session.handler().is_some_and(|handler| handler.may_end());
             if self.is_logged && !is_regular {
                 context.telemetry.record(self.subject(), ConnectionEvent::Disconnected { reason });

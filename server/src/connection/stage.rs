@@ -2,7 +2,7 @@
 
 use crate::config::Proxy;
 
-/// Stage of a connection. It never returns to an earlier stage: the preamble, then service, then either `Flushing` and
+/// Stage of a connection. It never returns to an earlier stage, except from `Paused`: the preamble, then service, then either `Flushing` and
 /// `Lingering`, or `Ending` and `Delivering`, or `Closing`. A lingering connection is delivering when its peer has ended
 /// its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,8 @@ pub(super) enum Stage {
     Handshake,
     /// The session receives bytes.
     Serving,
+    /// The session has used its share of the turn. It receives the held bytes in the next one, and nothing is read before.
+    Paused,
     /// The session is over: the unsent bytes are sent, then the connection is half-closed.
     Flushing,
     /// The peer has ended its stream: the unsent bytes are sent, then the connection is half-closed.

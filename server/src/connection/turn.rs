@@ -1,6 +1,6 @@
 //! A turn: the time that a worker gives to one connection or UDP socket in one iteration of its loop.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::telemetry::Recorder;
 
@@ -31,4 +31,11 @@ pub(crate) struct Readiness {
     /// A short read does not prove that the socket is empty: the end of the stream, an error, or a mark of
     /// urgent data, at which every read stops (`tcp(7)`), may follow the bytes.
     pub(crate) has_more: bool,
+}
+
+/// Returns the time for the responses of a connection, once a connection. In unit tests it is always the same, so that a
+/// schedule of the simulation has the same bytes when it is replayed.
+#[expect(clippy::disallowed_methods, reason = "the date of a response is that of the wall clock")]
+pub(super) fn wall_clock() -> SystemTime {
+    if cfg!(test) { SystemTime::UNIX_EPOCH } else { SystemTime::now() }
 }

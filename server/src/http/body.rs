@@ -2,12 +2,10 @@
 //!
 //! The sizes of chunks are written in place of the client's, without extensions and leading zeros.
 
-use std::str;
-
-use memchr::memmem;
+use std::{io::Write as _, str};
 
 use super::{
-    head::{Framing, check_lines},
+    head::{Framing, check_lines, find_empty_line},
     status::{Refusal, bad},
 };
 use crate::config::limits;
@@ -56,6 +54,21 @@ impl Body {
         }
     }
 
+    /// Returns whether the beginning of the body has arrived, before which nothing is sent: a byte, or the size of the first
+    /// chunk. An empty chunked body is complete.
+    ///
+    /// # Errors
+    ///
+    /// If it is invalid.
+    pub(super) fn has_begun(&self, input: &[u8]) -> Result<bool, Refusal> {
+        let Self::Chunks(_) = self else { return Ok(!input.is_empty()) };
+        match find_size(input)? {
+            None => Ok(false),
+            Some((line, 0)) => Ok(find_trailers(&input[line..])?.is_some()),
+            Some(_) => Ok(true),
+        }
+    }
+
     /// Passes the bytes of the body that have arrived.
     ///
     /// # Errors
@@ -81,16 +94,9 @@ fn pass_chunks(chunk: &mut Chunk, input: &mut [u8], passed: &mut Passed) -> Resu
         let rest = &input[passed.read..];
         *chunk = match *chunk {
             Chunk::Size => {
-                let Some(line) = find_line(rest, SIZE_LINE, "the size of a chunk is too long")?
-                else {
-                    return Ok(());
-                };
-                let size = parse_size(&rest[..line])?;
-                // No longer than what it replaces.
-                let written = format!("{size:x}\r\n");
-                input[passed.echo..passed.echo + written.len()].copy_from_slice(written.as_bytes());
-                passed.echo += written.len();
-                passed.read += line + 2;
+                let Some((line, size)) = find_size(rest)? else { return Ok(()) };
+                passed.read += line;
+                passed.echo += write_size(size, &mut input[passed.echo..]);
                 if size == 0 { Chunk::Trailers } else { Chunk::Data(size) }
             }
             Chunk::Data(left) => {
@@ -116,31 +122,34 @@ fn pass_chunks(chunk: &mut Chunk, input: &mut [u8], passed: &mut Passed) -> Resu
                 [] | [b'\r'] => return Ok(()),
                 _ => return Err(bad("a chunk is longer than its size")),
             },
-            Chunk::Trailers => return pass_trailers(rest.len(), input, passed),
+            Chunk::Trailers => return pass_trailers(input, passed),
         };
     }
 }
 
 /// Consumes the trailers, which are checked and not echoed, and ends the echo.
-fn pass_trailers(len: usize, input: &mut [u8], passed: &mut Passed) -> Result<(), Refusal> {
-    let rest = &input[passed.read..passed.read + len];
-    let end = match rest {
-        [b'\r', b'\n', ..] => 2,
-        [] | [b'\r'] => return Ok(()),
-        _ => match memmem::find(&rest[..len.min(limits::HTTP_HEAD)], b"\r\n\r\n") {
-            Some(at) => at + 4,
-            None if len >= limits::HTTP_HEAD => return Err(bad("the trailers are too long")),
-            None => return Ok(()),
-        },
-    };
-    if end > 2 {
-        check_trailers(&rest[..end])?;
-    }
+fn pass_trailers(input: &mut [u8], passed: &mut Passed) -> Result<(), Refusal> {
+    let Some(end) = find_trailers(&input[passed.read..])? else { return Ok(()) };
     input[passed.echo..passed.echo + 2].copy_from_slice(b"\r\n");
     passed.echo += 2;
     passed.read += end;
     passed.is_end = true;
     Ok(())
+}
+
+/// Returns the length of the trailers, with the empty line. `None`: they are not complete.
+fn find_trailers(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+    match bytes {
+        [b'\r', b'\n', ..] => return Ok(Some(2)),
+        [] | [b'\r'] => return Ok(None),
+        [b'\n', ..] => return Err(bad("a line ends without CR")),
+        _ => {}
+    }
+    match find_empty_line(&bytes[..bytes.len().min(limits::HTTP_HEAD)])? {
+        Some(end) => check_trailers(&bytes[..end]).map(|()| Some(end)),
+        None if bytes.len() >= limits::HTTP_HEAD => Err(bad("the trailers are too long")),
+        None => Ok(None),
+    }
 }
 
 fn check_trailers(trailers: &[u8]) -> Result<(), Refusal> {
@@ -160,19 +169,28 @@ fn check_trailers(trailers: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Returns the length of a complete line, without its end.
-fn find_line(bytes: &[u8], max: usize, too_long: &'static str) -> Result<Option<usize>, Refusal> {
-    let within = &bytes[..bytes.len().min(max)];
+/// Returns the length of the line with the size of a chunk, with its end, and the size. `None`: it is not complete.
+fn find_size(bytes: &[u8]) -> Result<Option<(usize, u64)>, Refusal> {
+    let within = &bytes[..bytes.len().min(SIZE_LINE)];
     match memchr::memchr2(b'\r', b'\n', within) {
         Some(at) if within[at] == b'\n' => Err(bad("the size of a chunk ends without CR")),
         Some(at) => match bytes.get(at + 1) {
-            Some(b'\n') => Ok(Some(at)),
+            Some(b'\n') => Ok(Some((at + 2, parse_size(&bytes[..at])?))),
             Some(_) => Err(bad("there is a CR inside the size of a chunk")),
             None => Ok(None),
         },
-        None if bytes.len() >= max => Err(bad(too_long)),
+        None if bytes.len() >= SIZE_LINE => Err(bad("the size of a chunk is too long")),
         None => Ok(None),
     }
+}
+
+/// Writes the line with the size of a chunk, which is no longer than the client's. Returns its length.
+fn write_size(size: u64, to: &mut [u8]) -> usize {
+    let len = to.len();
+    let mut rest = to;
+    let written = write!(rest, "{size:x}\r\n");
+    debug_assert!(written.is_ok(), "the client's line has been there");
+    len - rest.len()
 }
 
 /// Parses the size of a chunk. Extensions are ignored (RFC 9112, section 7.1.1).

@@ -8,8 +8,19 @@ use std::str;
 use httparse::EMPTY_HEADER;
 use memchr::{memchr2, memmem};
 
-use super::status::{Refusal, Status, bad};
+use super::{
+    status::{Refusal, Status, bad, refused},
+    target::{Host, Target},
+};
 use crate::config::limits;
+
+const _: () = assert!(
+    limits::HTTP_HEAD == 16 << 10 && limits::HTTP_TARGET == 8000 && limits::HTTP_HEADERS == 100,
+    "the limits are in the texts"
+);
+
+/// The first byte of a TLS handshake.
+const TLS_HANDSHAKE: u8 = 22;
 
 /// A valid request without its body.
 #[derive(Debug)]
@@ -17,7 +28,12 @@ pub(super) struct Head<'a> {
     /// Length of the request line, without its end.
     pub(super) line: usize,
     pub(super) method: &'a str,
+    /// The target as it arrived.
     pub(super) target: &'a str,
+    /// The path of the target, without its query.
+    pub(super) path: &'a str,
+    /// The host that the client asks for. `None`: a client of HTTP/1.0 names none.
+    pub(super) host: Option<Host<'a>>,
     /// The version is HTTP/1.1, not HTTP/1.0.
     pub(super) is_1_1: bool,
     /// Names as spelled, and values without the white space around them.
@@ -43,6 +59,7 @@ impl<'a> Head<'a> {
     /// Parses the head at the beginning of `bytes`, which holds it completely: [`find_end`] has returned `len`.
     pub(super) fn parse(bytes: &'a [u8], len: usize) -> Result<Self, Refusal> {
         let bytes = &bytes[..len];
+        check_start(bytes)?;
         check_lines(bytes)?;
         let mut space = [EMPTY_HEADER; limits::HTTP_HEADERS];
         let mut request = httparse::Request::new(&mut space);
@@ -57,27 +74,26 @@ impl<'a> Head<'a> {
             return Err(bad("the request line is not complete"));
         };
         if target.len() > limits::HTTP_TARGET {
-            return Err(Refusal { status: Status::UriTooLong, rule: "the target is too long" });
+            return Err(too_long_target());
         }
+        let Target { path, authority } = Target::parse(method, target)?;
         let headers = request.headers.iter().map(|header| (header.name, header.value));
         let mut head = Self {
             line: memchr::memchr(b'\r', bytes).unwrap_or_default(),
             method,
             target,
+            path,
+            host: None,
             is_1_1: version == 1,
             headers: headers.collect(),
             framing: Framing::None,
             keeps_alive: false,
             expects_continue: false,
         };
-        head.check_target()?;
-        head.check_host()?;
+        head.host = head.find_host(authority)?;
         head.framing = head.find_framing()?;
-        head.keeps_alive = if head.is_1_1 {
-            !head.has_option("connection", "close")
-        } else {
-            head.has_option("connection", "keep-alive") && !head.has_option("connection", "close")
-        };
+        head.keeps_alive = !head.has_option("connection", "close")
+            && (head.is_1_1 || head.has_option("connection", "keep-alive"));
         head.expects_continue = head.check_expectation()?;
         Ok(head)
     }
@@ -105,34 +121,22 @@ impl<'a> Head<'a> {
         texts.flat_map(|text| text.split(',')).map(str::trim).filter(|option| !option.is_empty())
     }
 
-    /// The four forms of RFC 9112, section 3.2. A tunnel is not for this server.
-    fn check_target(&self) -> Result<(), Refusal> {
-        if self.method == "CONNECT" {
-            return Err(Refusal { status: Status::NotImplemented, rule: "it asks for a tunnel" });
-        }
-        let is_absolute = || {
-            let lower = self.target.to_ascii_lowercase();
-            lower.starts_with("http://") || lower.starts_with("https://")
-        };
-        let is_all = self.target == "*" && self.method == "OPTIONS";
-        if self.target.starts_with('/') || is_all || is_absolute() {
-            Ok(())
-        } else {
-            Err(bad("the target has no valid form"))
-        }
-    }
-
-    /// A request of HTTP/1.1 has exactly one `Host` (RFC 9112, section 3.2).
-    fn check_host(&self) -> Result<(), Refusal> {
+    /// A request of HTTP/1.1 has exactly one `Host` (RFC 9112, section 3.2). A target that names another host would count for
+    /// some servers, and its `Host` for others.
+    fn find_host(&self, authority: Option<&'a str>) -> Result<Option<Host<'a>>, Refusal> {
         let mut hosts = self.values("host");
-        match (hosts.next(), hosts.next()) {
-            (_, Some(_)) => Err(bad("there are several Host headers")),
-            (None, None) if self.is_1_1 => Err(bad("there is no Host header")),
-            (Some(host), None) if host.iter().any(|byte| b" \t,/\\@?#".contains(byte)) => {
-                Err(bad("the Host header is invalid"))
-            }
-            _ => Ok(()),
+        let host = match (hosts.next(), hosts.next()) {
+            (_, Some(_)) => return Err(bad("there are several Host headers")),
+            (None, None) if self.is_1_1 => return Err(bad("there is no Host header")),
+            (host, None) => host,
+        };
+        let Some(host) = host else { return Ok(authority.and_then(Host::parse)) };
+        let host = str::from_utf8(host).map_err(|_| bad("the Host header is invalid"))?;
+        let parsed = Host::parse(host).ok_or(bad("the Host header is invalid"))?;
+        if authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(host)) {
+            return Err(bad("the target and the Host header name different hosts"));
         }
+        Ok(Some(parsed))
     }
 
     /// RFC 9112, section 6.3, without its leniency.
@@ -149,10 +153,10 @@ impl<'a> Head<'a> {
             (_, 1) if !self.is_1_1 => Err(bad("HTTP/1.0 has no Transfer-Encoding")),
             (_, 1) => match self.value("transfer-encoding") {
                 Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-                Some(list) if ends_with_chunked(list) => Err(Refusal {
-                    status: Status::NotImplemented,
-                    rule: "the only transfer coding of this server is chunked",
-                }),
+                Some(list) if ends_with_chunked(list) => Err(refused(
+                    Status::NotImplemented,
+                    "the only transfer coding of this server is chunked",
+                )),
                 _ => Err(bad("the last transfer coding is not chunked")),
             },
             _ => {
@@ -163,19 +167,31 @@ impl<'a> Head<'a> {
     }
 
     fn check_expectation(&self) -> Result<bool, Refusal> {
-        let mut expectations = self.options("expect");
-        match expectations.next() {
-            None => Ok(false),
-            Some(expected) if expected.eq_ignore_ascii_case("100-continue") && self.is_1_1 => {
-                Ok(self.framing != Framing::None && self.framing != Framing::Length(0))
-            }
-            // RFC 9110, section 10.1.1: a server ignores it in HTTP/1.0.
-            Some(_) if !self.is_1_1 => Ok(false),
-            Some(_) => Err(Refusal {
-                status: Status::ExpectationFailed,
-                rule: "the only expectation of this server is 100-continue",
-            }),
+        let mut expectations = self.options("expect").peekable();
+        // RFC 9110, section 10.1.1: a server ignores it in HTTP/1.0.
+        if !self.is_1_1 || expectations.peek().is_none() {
+            return Ok(false);
         }
+        if expectations.all(|expected| expected.eq_ignore_ascii_case("100-continue")) {
+            Ok(self.framing != Framing::None && self.framing != Framing::Length(0))
+        } else {
+            Err(refused(
+                Status::ExpectationFailed,
+                "the only expectation of this server is 100-continue",
+            ))
+        }
+    }
+}
+
+/// Checks the first byte of a request, which is one of its method. httparse skips any number of empty lines.
+pub(super) fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
+    match bytes {
+        [b'\n', ..] => Err(bad("a line ends without CR")),
+        // A byte that begins neither a method nor a TLS handshake.
+        [first, ..] if !first.is_ascii_graphic() && *first != TLS_HANDSHAKE => {
+            Err(bad("the request line is invalid"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -183,26 +199,40 @@ impl<'a> Head<'a> {
 ///
 /// # Errors
 ///
-/// If it is longer than the limit.
+/// If it is longer than the limit, or its lines end without CR.
 pub(super) fn find_end(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
     let within = &bytes[..bytes.len().min(limits::HTTP_HEAD)];
-    if let Some(at) = memmem::find(within, b"\r\n\r\n") {
-        return Ok(Some(at + 4));
-    }
-    // A client that ends its lines otherwise would wait for an answer, as one that speaks no HTTP does.
-    if memchr::memchr_iter(b'\n', within).any(|at| !within[..at].ends_with(b"\r")) {
-        check_lines(within)?;
+    if let Some(end) = find_empty_line(within)? {
+        return Ok(Some(end));
     }
     if bytes.len() < limits::HTTP_HEAD {
         return Ok(None);
     }
     let line = memmem::find(within, b"\r\n").unwrap_or(within.len());
-    let (status, rule) = if line > limits::HTTP_TARGET {
-        (Status::UriTooLong, "the target is too long")
+    Err(if line > limits::HTTP_TARGET {
+        too_long_target()
     } else {
-        (Status::HeadersTooLarge, "the head is too long")
-    };
-    Err(Refusal { status, rule })
+        refused(Status::HeadersTooLarge, "the head is longer than 16 KiB")
+    })
+}
+
+/// Returns the length of lines up to the first empty one, with it. `None`: it has not arrived.
+///
+/// # Errors
+///
+/// If a line ends without CR: a client that ends its lines so would wait for an answer, as one that speaks no HTTP does.
+pub(super) fn find_empty_line(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+    if let Some(at) = memmem::find(bytes, b"\r\n\r\n") {
+        return Ok(Some(at + 4));
+    }
+    if memchr::memchr_iter(b'\n', bytes).any(|at| !bytes[..at].ends_with(b"\r")) {
+        check_lines(bytes)?;
+    }
+    Ok(None)
+}
+
+fn too_long_target() -> Refusal {
+    refused(Status::UriTooLong, "the target is longer than 8000 bytes")
 }
 
 /// Checks what lenient parsers accept: other ends of lines, continued lines, NUL.
@@ -230,15 +260,15 @@ fn explain(error: httparse::Error, head: &[u8]) -> Refusal {
             let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
             match version {
                 b"HTTP/1.0" | b"HTTP/1.1" => bad("the request line is invalid"),
-                [b'H', b'T', b'T', b'P', b'/', _, b'.', _] => Refusal {
-                    status: Status::VersionNotSupported,
-                    rule: "the version is not HTTP/1",
-                },
+                [b'H', b'T', b'T', b'P', b'/', _, b'.', _] => refused(
+                    Status::VersionNotSupported,
+                    "the version is neither HTTP/1.0 nor HTTP/1.1",
+                ),
                 _ => bad("the version is invalid"),
             }
         }
         httparse::Error::TooManyHeaders => {
-            Refusal { status: Status::HeadersTooLarge, rule: "there are too many headers" }
+            refused(Status::HeadersTooLarge, "there are more than 100 headers")
         }
         httparse::Error::HeaderName => bad("the name of a header is invalid"),
         httparse::Error::HeaderValue => bad("the value of a header is invalid"),

@@ -11,7 +11,8 @@ pub(super) struct File {
 }
 
 /// Headers of each file. The page loads nothing from elsewhere, runs no script but its own, makes no HTML from text, and is
-/// in no frame. It is isolated from other pages, for which a browser gives it a clock with finer steps.
+/// in no frame. It is isolated from other pages, for which a browser gives it a clock with finer steps. Other clients receive
+/// another response at its address.
 pub(super) const HEADERS: &str = "\
 Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
 connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
@@ -21,6 +22,7 @@ Referrer-Policy: no-referrer\r\n\
 Cross-Origin-Opener-Policy: same-origin\r\n\
 Cross-Origin-Embedder-Policy: require-corp\r\n\
 Cross-Origin-Resource-Policy: same-origin\r\n\
+Vary: Accept, User-Agent\r\n\
 Cache-Control: no-cache\r\n";
 
 const HTML: &str = "text/html; charset=utf-8";

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::status::{Refusal, Status};
+use super::{
+    connection_info::ConnectionInfo,
+    status::{Refusal, Status},
+};
 
 /// The head of a response, and a body that is known from the beginning.
 #[derive(Debug)]
@@ -19,8 +22,8 @@ pub(super) struct Response<'a> {
 }
 
 impl Response<'_> {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut head = begin(self.status, self.connection);
+    pub(super) fn to_bytes(&self, info: &ConnectionInfo) -> Vec<u8> {
+        let mut head = begin(self.status, self.connection, info);
         if !self.content_type.is_empty() {
             let _ = write!(head, "Content-Type: {}\r\n", self.content_type);
         }
@@ -37,9 +40,15 @@ impl Response<'_> {
     }
 }
 
-/// Returns the beginning of a head: the status line, and what concerns the connection.
-pub(super) fn begin(status: Status, connection: Option<&'static str>) -> String {
-    let mut head = format!("HTTP/1.1 {}\r\nServer: echo-server\r\n", status.line());
+/// Returns the beginning of a head: the status line, the server, the date, and what concerns the connection.
+pub(super) fn begin(
+    status: Status,
+    connection: Option<&'static str>,
+    info: &ConnectionInfo,
+) -> String {
+    let mut head = String::with_capacity(256);
+    let _ = write!(head, "HTTP/1.1 {}\r\nServer: echo-server\r\n", status.line());
+    head.push_str(&info.date);
     if let Some(connection) = connection {
         let _ = write!(head, "Connection: {connection}\r\n");
     }
@@ -47,15 +56,19 @@ pub(super) fn begin(status: Status, connection: Option<&'static str>) -> String 
 }
 
 /// Returns the response to a request that is refused, after which the connection closes.
-pub(super) fn refuse(refusal: Refusal, headers: &str) -> Vec<u8> {
+pub(super) fn refuse(refusal: &Refusal, is_head: bool, info: &ConnectionInfo) -> Vec<u8> {
+    let headers = match refusal.status {
+        Status::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+        _ => "",
+    };
     let body = format!("{}: {}\n", refusal.status.line(), refusal.rule);
     let response = Response {
         status: refusal.status,
         headers,
         content_type: "text/plain; charset=utf-8",
         body: body.as_bytes(),
-        is_head: false,
+        is_head,
         connection: Some("close"),
     };
-    response.to_bytes()
+    response.to_bytes(info)
 }

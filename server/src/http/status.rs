@@ -1,4 +1,8 @@
-//! The statuses of responses, and the faults of requests.
+//! The statuses of responses, and the reasons for a refusal.
+
+use std::borrow::Cow;
+
+use crate::session::Reason;
 
 /// The status of a response (RFC 9110, section 15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +21,11 @@ pub(super) enum Status {
     VersionNotSupported,
 }
 
-/// A request that is refused: the status of the response, and the rule that the request breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A request that is refused: the status of the response, and the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: Status,
-    pub(super) rule: &'static str,
+    pub(super) rule: Cow<'static, str>,
 }
 
 impl Status {
@@ -44,7 +48,22 @@ impl Status {
     }
 }
 
+impl From<Refusal> for Reason {
+    /// A malformed request breaks the protocol. Another one is valid, and not for this server.
+    fn from(Refusal { status, rule }: Refusal) -> Self {
+        match (status, rule) {
+            (Status::BadRequest, Cow::Borrowed(rule)) => Self::Violation(rule),
+            (_, rule) => Self::Refused(rule.into()),
+        }
+    }
+}
+
 /// Returns a refusal of a malformed request.
 pub(super) fn bad(rule: &'static str) -> Refusal {
-    Refusal { status: Status::BadRequest, rule }
+    Refusal { status: Status::BadRequest, rule: Cow::Borrowed(rule) }
+}
+
+/// Returns a refusal with another status.
+pub(super) fn refused(status: Status, rule: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal { status, rule: rule.into() }
 }

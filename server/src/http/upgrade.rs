@@ -1,13 +1,14 @@
 //! The handshake of a WebSocket (RFC 6455, section 4.2).
 
-use std::{fmt::Write as _, net::IpAddr};
+use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use common::websocket;
+use common::{escape::Quoted, websocket};
 
 use super::{
     head::{Framing, Head},
-    status::{Refusal, Status, bad},
+    status::{Refusal, Status, bad, refused},
+    target::Host,
 };
 use crate::{
     config::Http,
@@ -39,10 +40,7 @@ pub(super) fn accept(head: &Head<'_>, config: &Http, scheme: &str) -> Result<Upg
         return Err(bad("the handshake of a WebSocket has no body"));
     }
     if head.value("sec-websocket-version") != Some(b"13") {
-        return Err(Refusal {
-            status: Status::UpgradeRequired,
-            rule: "the version of WebSocket is not 13",
-        });
+        return Err(refused(Status::UpgradeRequired, "the version of WebSocket is not 13"));
     }
     let key = head.value("sec-websocket-key");
     let key = key.filter(|key| BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16));
@@ -68,7 +66,6 @@ pub(super) fn accept(head: &Head<'_>, config: &Http, scheme: &str) -> Result<Upg
 
 /// A browser names the page that opens a WebSocket: it must be the server's own, or one that is configured.
 fn check_origin(head: &Head<'_>, config: &Http, scheme: &str) -> Result<(), Refusal> {
-    let refused = |rule| Err(Refusal { status: Status::Forbidden, rule });
     let mut origins = head.values("origin");
     let Some(origin) = origins.next() else { return Ok(()) };
     if origins.next().is_some() {
@@ -80,27 +77,31 @@ fn check_origin(head: &Head<'_>, config: &Http, scheme: &str) -> Result<(), Refu
     }
     let own = head.value("host").map(|host| [scheme.as_bytes(), b"://", host].concat());
     if own.as_deref() != Some(origin) {
-        return refused("a page of another origin may not connect");
+        let advice = "is not allowed; add it to origins= of the listener";
+        return Err(refused(Status::Forbidden, format!("origin {} {advice}", Quoted(origin))));
     }
-    if is_own_host(head, config) {
-        Ok(())
-    } else {
-        refused("the host is not a name of this server")
-    }
+    check_own_host(head, config, Status::Forbidden)
 }
 
-/// Returns whether the `Host` is an address, `localhost`, or a configured name: not one that somebody else has made resolve to
-/// this server.
-pub(super) fn is_own_host(head: &Head<'_>, config: &Http) -> bool {
-    let Some(host) = head.value("host").and_then(|host| str::from_utf8(host).ok()) else {
-        return !head.is_1_1;
+/// Checks that the host is an address, `localhost`, or a configured name: not one that somebody else has made resolve to this
+/// server.
+///
+/// # Errors
+///
+/// The refusal with this status.
+pub(super) fn check_own_host(
+    head: &Head<'_>,
+    config: &Http,
+    status: Status,
+) -> Result<(), Refusal> {
+    let name = match head.host {
+        None | Some(Host::Address(_)) => return Ok(()),
+        Some(Host::Name(name)) => name,
     };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    address.parse::<IpAddr>().is_ok()
-        || name.eq_ignore_ascii_case("localhost")
-        || config.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
+    let mut own = config.hosts.iter().map(|own| &own[..]).chain(["localhost"]);
+    if own.any(|own| own.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    let advice = "is not a name of this server; add it to hosts= of the listener";
+    Err(refused(status, format!("host {} {advice}", Quoted(name.as_bytes()))))
 }

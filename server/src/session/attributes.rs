@@ -1,5 +1,7 @@
 //! The attributes of a connection that a protocol may show to its peer.
 
+use std::time::SystemTime;
+
 use crate::layer::Handshake;
 
 /// A connection as its protocol sees it.
@@ -17,6 +19,8 @@ pub(crate) struct Attributes<'a> {
     pub(crate) local: &'a str,
     /// The listener that accepted the connection, as it is configured.
     pub(crate) listener: &'a str,
+    /// The time of the wall clock at the beginning of the session, which then counts from it.
+    pub(crate) time: SystemTime,
     /// What TLS and its peer have agreed on.
     pub(crate) handshake: Option<&'a Handshake>,
 }

@@ -91,12 +91,12 @@ mod tests {
 
     /// The replies are the same at every split of the stream into two reads.
     #[track_caller]
-    fn assert_at_every_split(stream: &[u8], replies: &[u8], reason: Option<Reason>) {
+    fn assert_at_every_split(stream: &[u8], replies: &[u8], reason: Option<&Reason>) {
         for at in 0..=stream.len() {
             let reads = [&stream[..at], &stream[at..]];
             assert_eq!(
                 run_session(Protocol::Length, &reads),
-                (replies.to_vec(), reason),
+                (replies.to_vec(), reason.cloned()),
                 "split at {at}"
             );
         }
@@ -116,7 +116,7 @@ mod tests {
             assert_at_every_split(
                 &stream,
                 &[frame(b"hello"), frame(b"Goodbye!")].concat(),
-                Some(Reason::Exit),
+                Some(&Reason::Exit),
             );
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         for over in [MAX_FRAME_PAYLOAD + 1, u32::MAX] {
             let stream = [frame(b"ok"), prefix(over), b"whatever".to_vec()].concat();
             let replies = [frame(b"ok"), too_long(over)].concat();
-            assert_at_every_split(&stream, &replies, Some(Reason::FrameTooLong(over)));
+            assert_at_every_split(&stream, &replies, Some(&Reason::FrameTooLong(over)));
         }
         let expected =
             b"\0\0\0\x40Error: a frame of 4294967295 bytes is over the limit of 16777216";

@@ -24,5 +24,5 @@ pub(crate) use self::testing::{Exchange, run_handler};
 pub(crate) use self::{
     attributes::Attributes,
     session::Session,
-    step::{Next, Reason, Reply, Step},
+    step::{EndCause, Next, Reason, Reply, Step},
 };

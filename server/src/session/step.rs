@@ -35,6 +35,11 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// Handles the deadline. It must move or be removed, unless the reply closes the connection.
     fn expire(&mut self, now: Instant) -> Reply;
 
+    /// The connection ends, by its peer or by the idle timeout. Returns the last bytes for the peer.
+    fn end(&mut self, _cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {
+        Cow::Borrowed(b"")
+    }
+
     /// The server drains, and all bytes that were received before are served. `None`: the handler is in the middle of a
     /// message, and closes by itself after it.
     fn drain(&mut self, now: Instant) -> Option<Reply>;
@@ -74,6 +79,8 @@ pub(crate) struct Reply {
 pub(crate) enum Next {
     /// The session receives the bytes that are not consumed, and all later ones.
     Continue,
+    /// The session has used its share of the turn: it receives them in a later turn of the connection.
+    Pause,
     /// Another protocol receives them.
     Switch(Box<dyn ProtocolHandler>),
     /// The session is over and receives nothing more.
@@ -85,7 +92,7 @@ pub(crate) enum Next {
     not(any(test, feature = "http")),
     expect(dead_code, reason = "without HTTP there is no handler")
 )]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The peer sent `exit`.
     Exit,
@@ -97,8 +104,20 @@ pub(crate) enum Reason {
     Drain,
     /// The peer was silent for too long.
     Timeout(&'static str),
+    /// The peer was silent for the idle timeout of its listener.
+    IdleTimeout,
+    /// The server does not serve what the peer asks for: why, and what to do.
+    Refused(Box<str>),
     /// The peer broke the rules of the protocol.
     Violation(&'static str),
+}
+
+/// Cause of the end of a connection whose session is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndCause {
+    /// The peer has ended its stream.
+    EndOfStream,
+    IdleTimeout,
 }
 
 impl Step {

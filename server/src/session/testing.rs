@@ -1,6 +1,6 @@
 //! A connection for the tests of protocol handlers, without a socket.
 
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use super::{
     attributes::Attributes,
@@ -30,6 +30,7 @@ pub(crate) fn run_handler(
         proxy: None,
         local: "192.0.2.2:80",
         listener: "http://0.0.0.0:80",
+        time: UNIX_EPOCH,
         handshake: None,
     };
     handler.begin(&attributes, now);
@@ -47,7 +48,7 @@ pub(crate) fn run_handler(
             let Some(Reply { bytes, next }) = step.reply else { break };
             received.extend_from_slice(&bytes);
             match next {
-                Next::Continue => {}
+                Next::Continue | Next::Pause => {}
                 Next::Switch(next) => handler = next,
                 Next::Close(reason) => {
                     return (Exchange { received, logged, messages, ended: Some(reason) }, handler);

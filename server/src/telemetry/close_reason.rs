@@ -23,6 +23,8 @@ pub(crate) enum CloseReason {
     Complete,
     /// The peer broke the rules of its protocol: HTTP or WebSocket.
     ProtocolError,
+    /// The server does not serve what the peer asked for by its protocol.
+    RequestRefused,
     /// The peer was silent in the middle of its protocol.
     ProtocolTimeout,
     /// The peer broke the rules of TLS after its handshake.
@@ -87,6 +89,7 @@ impl CloseReason {
             Self::FrameTooLong => "frame-too-long",
             Self::Complete => "complete",
             Self::ProtocolError => "protocol-error",
+            Self::RequestRefused => "request-refused",
             Self::ProtocolTimeout => "protocol-timeout",
             Self::LayerError => "tls-error",
             Self::Handshake => "handshake-failed",

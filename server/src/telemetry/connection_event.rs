@@ -65,6 +65,10 @@ pub(crate) enum ConnectionEvent<'a> {
     ProtocolViolated {
         what: &'static str,
     },
+    /// The server does not serve what the peer asks for in such a protocol.
+    RequestRefused {
+        why: &'a str,
+    },
     /// The peer was silent in the middle of such a protocol.
     ProtocolTimedOut {
         what: &'static str,
@@ -147,6 +151,7 @@ impl Event for OfConnection<'_> {
             E::ExitRequested => Declaration::new(Info, "exit"),
             E::FrameTooLong { .. } => Declaration::new(Warn, "frame-too-long"),
             E::ProtocolViolated { .. } => Declaration::new(Warn, "protocol-error"),
+            E::RequestRefused { .. } => Declaration::new(Warn, "request-refused"),
             E::ProtocolTimedOut { .. } => Declaration::new(Info, "protocol-timeout"),
             E::Disconnected { .. } | E::Lost { .. } => Declaration::new(Info, "disconnected"),
             E::HandshakeCompleted { .. } => Declaration::new(Info, "handshake"),
@@ -192,6 +197,7 @@ impl Event for OfConnection<'_> {
             E::ProtocolViolated { what } | E::ProtocolTimedOut { what } => {
                 visit("what", Value::from(*what));
             }
+            E::RequestRefused { why } => visit("what", Value::from(*why)),
             E::Disconnected { reason } => visit("reason", Value::from(reason.name())),
             E::Lost { error, unsent } => {
                 visit("reason", Value::from(CloseReason::of(error).name()));

@@ -37,6 +37,7 @@ impl fmt::Display for OfConnection<'_> {
             E::ExitRequested
             | E::FrameTooLong { .. }
             | E::ProtocolViolated { .. }
+            | E::RequestRefused { .. }
             | E::ProtocolTimedOut { .. }
             | E::Disconnected { .. }
             | E::Lost { .. }
@@ -62,6 +63,7 @@ impl OfConnection<'_> {
                 "Client {peer} announced a frame of {payload} bytes, over the limit of {MAX_FRAME_PAYLOAD}"
             ),
             E::ProtocolViolated { what } => write!(f, "Client {peer} broke the protocol: {what}"),
+            E::RequestRefused { why } => write!(f, "Client {peer} was refused: {why}"),
             E::ProtocolTimedOut { what } => write!(f, "Client {peer} timed out: {what}"),
             E::Disconnected { .. } => write!(f, "Client {peer} disconnected unexpectedly"),
             E::Lost { error, unsent } => write!(

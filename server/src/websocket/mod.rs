@@ -3,9 +3,10 @@
 //! Owns the frames, their masks, the order of fragments, UTF-8 of text, closes, pings, and compressed messages. Must not know
 //! sockets, nor the HTTP request that opens a WebSocket.
 //!
-//! Read `frame.rs` first: the header of a frame. `handler.rs` decides what to do with each.
+//! Read `frame.rs` first: the header of a frame. `handler.rs` decides what to do with each, `data.rs` echoes its payload.
 
 mod close;
+mod data;
 mod deflate;
 mod frame;
 mod handler;

@@ -6,6 +6,7 @@ use super::{
     frame::{Header, Opcode},
     mask::unmask,
 };
+use crate::config::limits;
 
 /// The rest of a frame's payload.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,15 @@ pub(super) struct Progress {
     pub(super) exit: Option<Opcode>,
     /// Complete frames.
     pub(super) frames: isize,
+    /// Bytes that the compressed payload has inflated to.
+    pub(super) inflated: usize,
+}
+
+impl Progress {
+    /// Returns whether the step has inflated as much as it may.
+    pub(super) fn is_share_used(&self) -> bool {
+        self.inflated >= limits::INFLATED
+    }
 }
 
 /// Returns the payload of a control frame without its mask, and consumes it. `None`: it is not complete.

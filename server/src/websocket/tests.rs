@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{Deflate, WebSocket, negotiate};
 use crate::{
     config::{Http, limits},
-    session::{Exchange, Next, ProtocolHandler as _, Reason, Reply, run_handler},
+    session::{EndCause, Exchange, Next, ProtocolHandler as _, Reason, Reply, Step, run_handler},
 };
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -59,12 +59,16 @@ fn run(reads: &[&[u8]]) -> Exchange {
 
 /// The peer receives the same at every split of the stream into two reads, and if each byte is a read.
 #[track_caller]
-fn assert_at_every_split(stream: &[u8], expected: &[u8], ended: Option<Reason>) {
+fn assert_at_every_split(stream: &[u8], expected: &[u8], ended: Option<&Reason>) {
     let bytes: Vec<&[u8]> = stream.chunks(1).collect();
     let splits = (0..=stream.len()).map(|at| vec![&stream[..at], &stream[at..]]);
     for reads in splits.chain([bytes]) {
         let exchange = run(&reads);
-        assert_eq!((&exchange.received[..], exchange.ended), (expected, ended), "{reads:x?}");
+        assert_eq!(
+            (&exchange.received[..], exchange.ended.as_ref()),
+            (expected, ended),
+            "{reads:x?}"
+        );
     }
 }
 
@@ -106,7 +110,7 @@ fn an_exit_is_answered_and_closes_normally() {
         let stream =
             [client(0x81, b"hello"), client(0x81, exit), client(0x81, b"more"), client(0x88, b"")];
         let goodbye = [server(0x81, b"hello"), server(0x81, b"Goodbye!"), close(1000, "")];
-        assert_at_every_split(&stream.concat(), &goodbye.concat(), Some(Reason::Exit));
+        assert_at_every_split(&stream.concat(), &goodbye.concat(), Some(&Reason::Exit));
     }
     let exchange = run(&[&client(0x81, b"exit")]);
     assert_eq!((exchange.logged, exchange.messages), (server(0x81, b"exit"), 1));
@@ -116,10 +120,10 @@ fn an_exit_is_answered_and_closes_normally() {
 
 #[test]
 fn a_close_is_echoed() {
-    for (payload, ended) in [(&b""[..], Reason::Complete), (b"\x03\xe8bye", Reason::Complete)] {
+    for payload in [&b""[..], b"\x03\xe8bye"] {
         let stream = [client(0x81, b"hello"), client(0x88, payload), b"more".to_vec()].concat();
         let expected = [server(0x81, b"hello"), server(0x88, payload)].concat();
-        assert_at_every_split(&stream, &expected, Some(ended));
+        assert_at_every_split(&stream, &expected, Some(&Reason::Complete));
     }
     for code in [1000, 1001, 1002, 1003, 1007, 1011, 1014, 3000, 4999] {
         let payload = u16::to_be_bytes(code);
@@ -230,7 +234,7 @@ fn a_silent_peer_is_pinged_and_then_disconnected() {
     let Reply { bytes, .. } = socket.expire(second + limits::PING_INTERVAL);
     assert_eq!(&bytes[..], server(0x89, b""), "it has answered");
     let Reply { next, .. } = socket.expire(second + 2 * limits::PING_INTERVAL);
-    assert!(matches!(next, Next::Close(Reason::Timeout("it answered no ping"))));
+    assert!(matches!(next, Next::Close(Reason::Timeout("no answer to a ping"))));
 }
 
 #[test]
@@ -253,6 +257,52 @@ fn a_drain_closes_behind_the_present_frame() {
     let step = busy.receive(&mut stream[LONG..], now);
     assert_eq!(step.echo, LONG + 8);
     assert_eq!(&step.reply.unwrap().bytes[..], close(1001, "the server shuts down"));
+}
+
+#[test]
+fn a_drain_closes_behind_the_last_fragment() {
+    let now = Instant::now();
+    let mut socket = websocket();
+    let receive = |socket: &mut WebSocket, mut frame: Vec<u8>| {
+        let Step { echo, reply, .. } = socket.receive(&mut frame, now);
+        let reply = reply.map(|reply| reply.bytes.into_owned()).unwrap_or_default();
+        [&frame[..echo], &reply].concat()
+    };
+    assert_eq!(receive(&mut socket, client(0x01, b"a")), server(0x01, b"a"));
+    assert!(socket.drain(now).is_none());
+    assert_eq!(receive(&mut socket, client(0x89, b"?")), server(0x8a, b"?"));
+    assert_eq!(receive(&mut socket, client(0x00, b"b")), server(0x00, b"b"));
+    let expected = [server(0x80, b"c"), close(1001, "the server shuts down")].concat();
+    assert_eq!(receive(&mut socket, client(0x80, b"c")), expected);
+}
+
+#[test]
+fn a_step_inflates_no_more_than_its_share() {
+    let mut compress = Compress::new(Compression::best(), false);
+    let payload = deflated(&mut compress, &vec![0; 10 << 20]);
+    let mut input = client(0xc2, &payload);
+    let mut socket =
+        WebSocket::new(Arc::default(), negotiate(["permessage-deflate"]), Instant::now());
+    let (mut at, mut steps) = (0, 0);
+    while let Step { consumed, reply: Some(Reply { next: Next::Pause, .. }), .. } =
+        socket.receive(&mut input[at..], Instant::now())
+    {
+        assert!(consumed <= 8 + 256, "{consumed} bytes inflate to a thousand times as many");
+        at += consumed;
+        steps += 1;
+    }
+    assert!(steps >= 30, "{steps} steps");
+}
+
+#[test]
+fn an_idle_websocket_is_closed_with_a_reason_where_a_close_has_its_place() {
+    let now = Instant::now();
+    let mut idle = websocket();
+    assert_eq!(idle.end(EndCause::EndOfStream, now), &b""[..]);
+    assert_eq!(idle.end(EndCause::IdleTimeout, now), close(1001, "idle for too long"));
+    let mut busy = websocket();
+    busy.receive(&mut client(0x82, &[b'x'; 2 * LONG])[..LONG], now);
+    assert_eq!(busy.end(EndCause::IdleTimeout, now), &b""[..], "it would be payload");
 }
 
 #[test]
@@ -354,7 +404,7 @@ proptest! {
             rest = more;
         }
         let parts = run(&reads);
-        prop_assert_eq!(whole.ended, parts.ended);
+        prop_assert_eq!(&whole.ended, &parts.ended);
         // A frame that turns out wrong may have been echoed in part.
         if !matches!(whole.ended, Some(Reason::Violation(_))) {
             prop_assert_eq!(whole.received, parts.received);

@@ -1,6 +1,6 @@
 //! HTTP/1.1 over real sockets. `smuggling` has the requests that two parties could read differently.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use tests::{
@@ -83,6 +83,66 @@ fn a_thousand_slow_heads_do_not_disturb_others_and_are_refused_in_the_end() {
         let response = String::from_utf8(peer.read_to_end()).expect("it is text");
         assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
     }
+}
+
+#[test]
+fn a_request_that_ends_in_its_head_or_before_its_body_is_answered() {
+    let server = start("");
+    for request in [
+        "GET /x HTTP/1.1\r\nHost: a\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5",
+    ] {
+        let mut peer = server.connect();
+        peer.send(request.as_bytes());
+        peer.half_close();
+        let response = String::from_utf8(peer.read_to_end()).expect("it is text");
+        assert!(response.starts_with("HTTP/1.1 400 "), "{request:?}: {response}");
+    }
+}
+
+#[test]
+fn an_invalid_first_chunk_is_refused_with_400() {
+    let server = start("");
+    for size in ["-1", "0x3", "12345678901234567", "3\n"] {
+        let mut peer = server.connect();
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        peer.send(format!("{head}{size}\r\nabc\r\n0\r\n\r\n").as_bytes());
+        let response = String::from_utf8(peer.read_to_end()).expect("it is text");
+        assert!(response.starts_with("HTTP/1.1 400 "), "{size:?}: {response}");
+    }
+}
+
+/// Returns the seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a date is that of the wall clock")]
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+#[test]
+fn a_response_has_the_date_of_its_second() {
+    let server = start("");
+    let mut peer = server.connect();
+    let before = unix_time();
+    peer.send(b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = read_head(&mut peer);
+    let date = head.lines().find_map(|line| line.strip_prefix("Date: ")).expect("there is a date");
+    // `Sun, 06 Nov 1994 08:49:37 GMT`, of which the seconds of the day are compared.
+    let time = date.get(17..25).expect("a time of the day").split(':');
+    let second = time.fold(0, |sum, part| 60 * sum + part.parse::<u64>().expect("a number"));
+    let may_be = |at: u64| at % 86_400 == second;
+    assert!((before..=unix_time()).any(may_be) && date.ends_with(" GMT"), "{date}");
+}
+
+#[test]
+fn a_page_under_another_name_is_refused_with_advice_in_the_log() {
+    let server = start("");
+    let mut peer = server.connect();
+    peer.send(b"GET / HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\n\r\n");
+    let response = String::from_utf8(peer.read_to_end()).expect("it is text");
+    let advice =
+        "host 'evil.example' is not a name of this server; add it to hosts= of the listener";
+    assert!(response.ends_with(&format!("421 Misdirected Request: {advice}\n")), "{response}");
+    server.wait_for_log(&format!("was refused: {advice}"));
 }
 
 #[test]

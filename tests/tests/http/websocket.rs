@@ -149,6 +149,29 @@ fn a_drain_serves_the_message_that_has_begun_and_then_closes() {
 }
 
 #[test]
+fn a_drain_waits_for_the_last_fragment_of_a_message() {
+    let mut server = start("");
+    let mut peer = open(&server);
+    peer.send(&client(0x01, b"first "));
+    peer.expect(&server_frame(0x01, b"first "));
+    server.signal(Signal::TERM);
+    server.wait_for_log("Shutting down server");
+    peer.send(&[client(0x00, b"second "), client(0x80, b"last")].concat());
+    let expected = [server_frame(0x00, b"second "), server_frame(0x80, b"last")].concat();
+    peer.expect(&[expected, close(1001, "the server shuts down")].concat());
+    peer.send(&client(0x88, &1001_u16.to_be_bytes()));
+    peer.expect_end();
+    drop(peer);
+    assert!(server.wait().success());
+}
+
+#[test]
+fn an_idle_timeout_closes_with_a_reason() {
+    let server = start("?idle-timeout=200ms");
+    open(&server).expect_to_end(&close(1001, "idle for too long"));
+}
+
+#[test]
 fn a_wrong_frame_closes_with_its_code_and_without_a_reset() {
     let server = start("?max-message=1kB");
     for (wrong, code) in [
@@ -206,5 +229,12 @@ fn a_page_of_another_origin_may_not_connect_unless_it_is_listed() {
         let mut start = [0; 12];
         peer.stream().read_exact(&mut start).expect("a response");
         assert_eq!(&start[9..], status.as_bytes(), "{origin}");
+        if status == "403" {
+            let advice =
+                format!("origin '{origin}' is not allowed; add it to origins= of the listener");
+            let response = String::from_utf8(peer.read_to_end()).expect("it is text");
+            assert!(response.ends_with(&format!("Forbidden: {advice}\n")), "{response}");
+            server.wait_for_log(&format!("was refused: {advice}"));
+        }
     }
 }

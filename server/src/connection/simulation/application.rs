@@ -11,6 +11,8 @@ use crate::{admission::ConnectionPolicy, config::Http};
 /// Limit on the length of the longest reply of HTTP: the picture of the page.
 const LONGEST_REPLY: usize = 1300;
 
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The protocol of the connections of a schedule.
 #[derive(Clone, Debug)]
 pub(super) enum Application {
@@ -31,13 +33,12 @@ impl Application {
 
     /// Returns the policy of a listener, with timeouts.
     pub(super) fn policy(&self, write_timeout: Duration, rng: &mut Rng) -> ConnectionPolicy {
-        let idle_timeout = Duration::from_secs(10);
         match self {
             Self::Echo(protocol) => ConnectionPolicy::for_protocol(*protocol)
-                .with_timeouts(Some(idle_timeout), Some(write_timeout)),
+                .with_timeouts(Some(IDLE_TIMEOUT), Some(write_timeout)),
             Self::Http(http) => {
                 let mut policy = ConnectionPolicy::for_protocol(Protocol::Raw)
-                    .with_timeouts(rng.bool().then_some(idle_timeout), Some(write_timeout));
+                    .with_timeouts(rng.bool().then_some(IDLE_TIMEOUT), Some(write_timeout));
                 policy.options.http = Some(Arc::clone(http));
                 policy
             }

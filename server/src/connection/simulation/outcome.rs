@@ -19,10 +19,20 @@ impl Pair {
             return Model::Echo(Echo::new(protocol, &self.session_bytes().0));
         }
         let mut expected = self.expected(self.session.expired.unwrap_or(usize::MAX));
-        if self.session.expired.is_some() {
+        if self.session.is_idle {
+            expected.expire_idle();
+        } else if self.session.expired.is_some() {
             expected.expire();
+        } else if self.has_ended() {
+            expected.end_stream();
         }
         Model::Http(expected)
+    }
+
+    /// Returns whether the peer has ended its stream, or its direction of the layer.
+    fn has_ended(&self) -> bool {
+        self.connection.as_ref().map_or(self.peer_ended, |connection| connection.stream.fin)
+            || self.session_bytes().1
     }
 
     /// Returns what the peer of a session of HTTP must receive for the first bytes of the plaintext.

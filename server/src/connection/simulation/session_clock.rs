@@ -32,6 +32,8 @@ pub(super) struct SessionClock {
     pub(super) pings: usize,
     /// Number of bytes that the session had received when a deadline ended it.
     pub(super) expired: Option<usize>,
+    /// That deadline was the idle timeout.
+    pub(super) is_idle: bool,
 }
 
 /// Bytes that a connection holds: the session has received them, or will when the peer takes its replies.
@@ -62,6 +64,7 @@ impl SessionClock {
             awaits_pong: false,
             pings: 0,
             expired: None,
+            is_idle: false,
         }
     }
 }
@@ -134,8 +137,10 @@ impl Pair {
             State::Idle if session.seen == (0, 0) => {
                 (session.served_at, moved_at, limits::KEEP_ALIVE)
             }
-            State::Idle | State::Body => at_once(session.served_at, limits::KEEP_ALIVE),
-            State::Head => {
+            State::Idle | State::Body | State::Unanswered { .. } => {
+                at_once(session.served_at, limits::KEEP_ALIVE)
+            }
+            State::Head { .. } => {
                 let held = session.held.as_ref();
                 let earliest = held.map_or(now, |held| held.since);
                 let latest = held.and_then(|held| held.received_at).unwrap_or(now);
@@ -177,7 +182,7 @@ impl Pair {
         let Some(connection) = &self.connection else { return };
         let is_serving = connection.stage == Stage::Serving;
         match self.expected(received).state {
-            State::Frames { is_inside } if !self.session.awaits_pong => {
+            State::Frames { is_inside } if !self.session.awaits_pong && !self.session.is_idle => {
                 self.session.pings += usize::from(!is_inside);
                 self.session.awaits_pong = true;
                 self.session.served_at = now;

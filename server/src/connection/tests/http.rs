@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use flate2::{Compress, Compression, FlushCompress};
 use rustls::version::TLS13;
 
 use super::{END, Harness, capture_log, lines};
@@ -23,10 +24,15 @@ const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgra
 const HELLO: &[u8] = b"\x81\x85\0\0\0\0hello";
 const ECHO: &[u8] = b"\x81\x05hello";
 
-fn policy() -> ConnectionPolicy {
+fn policy_with(http: Http, idle_timeout: Option<Duration>) -> ConnectionPolicy {
     let mut listener = Listener::tcp("127.0.0.1", 0);
-    listener.options.http = Some(Arc::new(Http::default()));
+    listener.options.http = Some(Arc::new(http));
+    listener.options.idle_timeout = idle_timeout;
     ConnectionPolicy::new(&listener)
+}
+
+fn policy() -> ConnectionPolicy {
+    policy_with(Http::default(), None)
 }
 
 fn http(incoming: &[&[u8]]) -> Harness {
@@ -81,7 +87,11 @@ fn a_request_that_is_never_complete_times_out_with_a_response() {
     pass(&mut harness, limits::HEAD_TIMEOUT / 2);
     assert!(outgoing(&mut harness).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
     assert!(harness.stream().half_closed);
-    assert!(lines().concat().contains("timed out: its request was not complete"), "{:?}", lines());
+    assert!(
+        lines().concat().contains("timed out: the head of the request was not complete"),
+        "{:?}",
+        lines()
+    );
 }
 
 #[test]
@@ -92,7 +102,8 @@ fn a_client_may_leave_between_requests_without_a_word_in_the_log() {
     let mut harness = http(&[&GET.as_bytes()[..9], END]);
     harness.run();
     assert!(lines().concat().contains("disconnected unexpectedly"), "{:?}", lines());
-    assert_eq!(outgoing(&mut harness), "", "half a request is no echo");
+    let response = outgoing(&mut harness);
+    assert!(response.starts_with("HTTP/1.1 400 "), "half a request is no echo: {response}");
 }
 
 #[test]
@@ -104,6 +115,107 @@ fn a_silent_websocket_is_pinged_and_then_closed() {
     assert_eq!(harness.stream().outgoing, b"\x89\0");
     assert_eq!(pass(&mut harness, limits::PING_INTERVAL), Turn::Wait, "it lingers");
     assert_eq!(harness.connection.close_reason, Some(CloseReason::ProtocolTimeout));
+}
+
+#[test]
+fn an_idle_timeout_closes_a_websocket_with_a_close_frame() {
+    capture_log();
+    let policy = policy_with(Http::default(), Some(Duration::from_secs(1)));
+    let mut harness = Harness::with_policy(policy, &[UPGRADE.as_bytes()]);
+    harness.readable();
+    outgoing(&mut harness);
+    assert_eq!(pass(&mut harness, Duration::from_secs(1)), Turn::Wait, "it lingers");
+    assert_eq!(harness.stream().outgoing, b"\x88\x13\x03\xe9idle for too long");
+    assert!(harness.stream().half_closed);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::IdleTimeout));
+    assert!(lines().concat().contains("timed out: idle for 1s"), "{:?}", lines());
+}
+
+#[test]
+fn an_idle_timeout_in_a_head_is_answered() {
+    let policy = policy_with(Http::default(), Some(Duration::from_secs(1)));
+    let mut harness = Harness::with_policy(policy, &[b"GET / HT"]);
+    harness.readable();
+    pass(&mut harness, Duration::from_secs(1));
+    assert!(outgoing(&mut harness).starts_with("HTTP/1.1 408 "));
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::IdleTimeout));
+}
+
+#[test]
+fn a_request_that_is_refused_is_in_the_log_with_the_reason() {
+    let page = "GET / HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\n\r\n";
+    let mut harness = http(&[page.as_bytes()]);
+    harness.readable();
+    let expected = "Client 127.0.0.1:54321 was refused: host 'evil.example' is not a name of this server; add it \
+                    to hosts= of the listener";
+    assert!(lines().iter().any(|line| line == expected), "{:?}", lines());
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::RequestRefused));
+}
+
+/// A handshake that offers compression.
+fn deflate_upgrade() -> String {
+    UPGRADE.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+}
+
+fn deflate_policy() -> ConnectionPolicy {
+    policy_with(Http { deflate: true, ..Http::default() }, None)
+}
+
+/// A message that inflates to a thousand times its length, a close, and the echo of both.
+fn bomb() -> (Vec<u8>, Vec<u8>) {
+    let mut message = Vec::with_capacity(100_000);
+    let mut compress = Compress::new(Compression::best(), false);
+    compress.compress_vec(&vec![0; 6_000_000], &mut message, FlushCompress::Sync).unwrap();
+    message.truncate(message.len() - 4);
+    let len = u16::try_from(message.len()).expect("it fits a read").to_be_bytes();
+    let sent = [&b"\xc2\xfe"[..], &len, &[0; 4], &message, b"\x88\x80\0\0\0\0"].concat();
+    (sent, [&b"\xc2\x7e"[..], &len, &message, b"\x88\0"].concat())
+}
+
+#[test]
+fn a_message_that_inflates_to_much_takes_several_turns() {
+    let (sent, echo) = bomb();
+    let mut harness = Harness::with_policy(deflate_policy(), &[deflate_upgrade().as_bytes()]);
+    harness.readable();
+    outgoing(&mut harness);
+    harness.stream().incoming.push_back(Ok(sent));
+    let mut turn = harness.readable();
+    let mut turns = 1;
+    while turn == Turn::Again {
+        turn = harness.turn();
+        turns += 1;
+    }
+    assert!(turns > 3, "{turns} turns");
+    assert!(harness.stream().outgoing == echo, "the echo is complete");
+    assert!(harness.stream().half_closed);
+}
+
+#[test]
+fn a_message_over_tls_that_inflates_to_much_is_served_before_the_end() {
+    let (sent, echo) = bomb();
+    let mut harness = TlsHarness::new(deflate_policy());
+    harness.client.write(deflate_upgrade().as_bytes());
+    harness.exchange();
+    harness.client.write(&sent);
+    harness.client.connection.send_close_notify();
+    harness.exchange();
+    harness.exchange();
+    assert!(harness.client.received.ends_with(&echo), "the echo is complete");
+    assert!(harness.harness.stream().half_closed);
+}
+
+#[test]
+fn a_drain_waits_for_the_last_fragment_of_a_message() {
+    let mut harness = http(&[UPGRADE.as_bytes(), b"\x01\x81\0\0\0\0a"]);
+    harness.run();
+    outgoing(&mut harness);
+    harness.connection.drain();
+    harness.turn();
+    assert_eq!(outgoing(&mut harness), "", "the message goes on");
+    harness.stream().incoming.push_back(Ok(b"\x80\x81\0\0\0\0b".to_vec()));
+    harness.readable();
+    let expected = b"\x80\x01b\x88\x17\x03\xe9the server shuts down";
+    assert_eq!(harness.stream().outgoing, expected);
 }
 
 #[test]
@@ -213,34 +325,50 @@ fn a_client_that_ends_its_layer_behind_its_last_request_has_its_end_after_the_re
     assert_eq!(harness.connection.close_reason, Some(CloseReason::Fin));
 }
 
+/// A connection over TLS with its client.
+struct TlsHarness {
+    harness: Harness,
+    client: Client,
+}
+
+impl TlsHarness {
+    /// Connects.
+    fn new(policy: ConnectionPolicy) -> Self {
+        let server = TestCa::get().server(&[&TLS13]);
+        let harness = Harness::with_policy(policy.with_layer(NewTls(Arc::new(server))), &[]);
+        let client = Client::new(&Arc::new(TestCa::get().client(None)));
+        let mut connected = Self { harness, client };
+        while connected.client.connection.is_handshaking() {
+            connected.exchange();
+        }
+        connected
+    }
+
+    fn exchange(&mut self) {
+        let wire = self.client.wire();
+        if !wire.is_empty() {
+            self.harness.stream().incoming.push_back(Ok(wire));
+        }
+        while self.harness.readable() == Turn::Again {}
+        let answer = std::mem::take(&mut self.harness.stream().outgoing);
+        self.client.receive(&answer).expect("the client accepts what the server sends");
+    }
+}
+
 /// The client ends its direction in the same records that hold its requests.
 #[test]
 fn requests_over_tls_that_were_held_back_are_served_before_the_end() {
-    let server = TestCa::get().server(&[&TLS13]);
-    let mut harness = Harness::with_policy(policy().with_layer(NewTls(Arc::new(server))), &[]);
-    let mut client = Client::new(&Arc::new(TestCa::get().client(None)));
-    let exchange = |harness: &mut Harness, client: &mut Client| {
-        let wire = client.wire();
-        if !wire.is_empty() {
-            harness.stream().incoming.push_back(Ok(wire));
-        }
-        while harness.readable() == Turn::Again {}
-        let answer = std::mem::take(&mut harness.stream().outgoing);
-        client.receive(&answer).expect("the client accepts what the server sends");
-    };
-    while client.connection.is_handshaking() {
-        exchange(&mut harness, &mut client);
+    let mut connected = TlsHarness::new(policy());
+    connected.client.write(GET.repeat(200).as_bytes());
+    connected.client.connection.send_close_notify();
+    connected.harness.stream().write_sizes = [50, 0].into();
+    connected.exchange();
+    assert!(connected.harness.connection.wants_write());
+    while connected.harness.connection.wants_write() {
+        connected.exchange();
     }
-    client.write(GET.repeat(200).as_bytes());
-    client.connection.send_close_notify();
-    harness.stream().write_sizes = [50, 0].into();
-    exchange(&mut harness, &mut client);
-    assert!(harness.connection.wants_write());
-    while harness.connection.wants_write() {
-        exchange(&mut harness, &mut client);
-    }
-    exchange(&mut harness, &mut client);
-    let received = String::from_utf8_lossy(&client.received).into_owned();
+    connected.exchange();
+    let received = String::from_utf8_lossy(&connected.client.received).into_owned();
     assert_eq!(received.matches("HTTP/1.1 200 OK").count(), 200);
-    assert!(harness.stream().half_closed);
+    assert!(connected.harness.stream().half_closed);
 }

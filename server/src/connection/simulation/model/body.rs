@@ -7,6 +7,8 @@ pub(super) struct Body {
     /// The echo of what has arrived.
     pub(super) echo: Vec<u8>,
     pub(super) end: BodyEnd,
+    /// Enough has arrived for the response to begin: a byte, or the size of a chunk, or a whole empty body in chunks.
+    pub(super) has_begun: bool,
 }
 
 pub(super) enum BodyEnd {
@@ -23,23 +25,24 @@ impl Body {
     pub(super) fn with_length(bytes: &[u8], len: usize) -> Self {
         let echo = bytes[..bytes.len().min(len)].to_vec();
         let end = if bytes.len() < len { BodyEnd::Missing } else { BodyEnd::At(len) };
-        Self { echo, end }
+        Self { has_begun: !echo.is_empty(), echo, end }
     }
 
     pub(super) fn chunked(bytes: &[u8]) -> Self {
         let mut echo = Vec::new();
         let end = chunks(bytes, &mut echo);
-        Self { echo, end }
+        let is_whole = matches!(end, BodyEnd::At(_));
+        Self { has_begun: is_whole || !matches!(&echo[..], [] | [b'0', ..]), echo, end }
     }
 }
 
-/// Returns the length of the first head, if its end has arrived. A blank line without CR ends one, too: it is refused then.
+/// Returns the length of the first head, if its end has arrived. A line without CR ends one, too: it is refused then.
 pub(super) fn head_len(bytes: &[u8]) -> Option<usize> {
     let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
-    let ends = [&b"\r\n\r\n"[..], b"\n\n"]
-        .into_iter()
-        .filter_map(|end| memmem::find(&bytes[skipped..], end).map(|at| skipped + at + end.len()));
-    ends.min()
+    let bytes = &bytes[skipped..];
+    let end = memmem::find(bytes, b"\r\n\r\n").map(|at| at + 4);
+    let wrong = (0..bytes.len()).find(|&at| bytes[at] == b'\n' && !bytes[..at].ends_with(b"\r"));
+    end.into_iter().chain(wrong.map(|at| at + 1)).min().map(|len| skipped + len)
 }
 
 /// Appends the echo of a chunked body. Returns its end.

@@ -15,8 +15,10 @@ pub(in crate::connection::simulation) struct Expected {
 pub(in crate::connection::simulation) enum State {
     /// Between two requests.
     Idle,
-    /// In the head of a request.
-    Head,
+    /// In the head of a request, of which nothing but an empty line may have arrived.
+    Head { is_blank: bool },
+    /// In the body of a request whose response has not begun.
+    Unanswered { is_head: bool },
     /// In the body of a request.
     Body,
     /// A WebSocket, between two frames or inside of one that is echoed as it arrives.
@@ -35,20 +37,44 @@ impl Expected {
     /// Expects the end of the session at a deadline of its protocol.
     pub(in crate::connection::simulation) fn expire(&mut self) {
         let reason = match self.state {
-            State::Idle => CloseReason::Complete,
-            State::Head => {
-                self.pieces.push(Piece::Response(Response {
-                    status: "408 Request Timeout",
-                    connection: Some("close"),
-                    is_head: false,
-                    content: Content::Refusal,
-                }));
+            State::Idle | State::Head { is_blank: true } => CloseReason::Complete,
+            State::Head { .. } | State::Unanswered { .. } => {
+                self.refuse_incomplete("408 Request Timeout");
                 CloseReason::ProtocolTimeout
             }
             State::Body | State::Frames { .. } => CloseReason::ProtocolTimeout,
             State::Closing(reason) | State::Over(reason) => reason,
         };
         self.state = State::Over(reason);
+    }
+
+    /// Expects the end of the session at the idle timeout.
+    pub(in crate::connection::simulation) fn expire_idle(&mut self) {
+        self.refuse_incomplete("408 Request Timeout");
+        if let State::Frames { is_inside: false } = self.state {
+            self.pieces.push(Piece::Close(1001));
+        }
+        self.state = State::Over(CloseReason::IdleTimeout);
+    }
+
+    /// Expects that the peer ends its stream here.
+    pub(in crate::connection::simulation) fn end_stream(&mut self) {
+        self.refuse_incomplete("400 Bad Request");
+    }
+
+    /// Expects the response to a request that is not complete, if its response has not begun.
+    fn refuse_incomplete(&mut self, status: &'static str) {
+        let is_head = match self.state {
+            State::Head { is_blank: false } => false,
+            State::Unanswered { is_head } => is_head,
+            _ => return,
+        };
+        self.pieces.push(Piece::Response(Response {
+            status,
+            connection: Some("close"),
+            is_head,
+            content: Content::Refusal,
+        }));
     }
 
     pub(in crate::connection::simulation) fn compare(&self, received: &[u8]) -> Comparison {

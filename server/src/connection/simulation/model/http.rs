@@ -52,38 +52,34 @@ pub(in crate::connection::simulation) fn expect(
             return over(expected, CloseReason::Drain);
         }
         let Some(len) = len else {
-            expected.state = if rest.is_empty() { State::Idle } else { State::Head };
+            let is_blank = matches!(rest, b"\r" | b"\r\n");
+            expected.state = if rest.is_empty() { State::Idle } else { State::Head { is_blank } };
             return expected;
         };
         at += len;
         let head = match Head::parse(&rest[..len]) {
             Ok(head) => head,
-            Err(status) => return refuse(expected, status),
+            Err(status) => return refuse(expected, status, false),
         };
         if head.is_upgrade() {
             if let Some(status) = head.upgrade_error() {
-                return refuse(expected, status);
+                return refuse(expected, status, false);
             }
             expected.pieces.push(Piece::Bytes(head.upgrade_response().into_bytes()));
             let drained_at = surroundings.drained_at.map(|drained_at| drained_at - at);
             return Frames::expect(&bytes[at..], drained_at, surroundings.max_message, expected);
         }
         let body = head.body(&bytes[at..]);
-        head.expect_response(body.as_ref(), &bytes[at..], surroundings, &mut expected);
-        let is_before_drain = match body {
-            None => true,
-            Some(Body { end: BodyEnd::Missing, .. }) => {
-                expected.state = State::Body;
-                return expected;
-            }
-            Some(Body { end: BodyEnd::Broken, .. }) => {
-                return over(expected, CloseReason::ProtocolError);
-            }
-            Some(Body { end: BodyEnd::At(len), .. }) => {
+        match head.expect_request(body.as_ref(), surroundings, expected) {
+            Ok((len, after)) => {
                 at += len;
-                surroundings.drained_at.is_none_or(|drained_at| at <= drained_at)
+                expected = after;
             }
-        };
+            Err(ended) => return ended,
+        }
+        // A drain ends at the end of a body, and between two requests.
+        let is_before_drain =
+            body.is_none() || surroundings.drained_at.is_none_or(|drained_at| at <= drained_at);
         if !is_before_drain {
             return over(expected, CloseReason::Drain);
         }
@@ -98,14 +94,19 @@ fn over(mut expected: Expected, reason: CloseReason) -> Expected {
     expected
 }
 
-fn refuse(mut expected: Expected, status: &'static str) -> Expected {
+fn refuse(mut expected: Expected, status: &'static str, is_head: bool) -> Expected {
     expected.pieces.push(Piece::Response(Response {
         status,
         connection: Some("close"),
-        is_head: false,
+        is_head,
         content: Content::Refusal,
     }));
-    over(expected, CloseReason::ProtocolError)
+    // Only a malformed request breaks the protocol.
+    let is_malformed = status == "400 Bad Request";
+    over(
+        expected,
+        if is_malformed { CloseReason::ProtocolError } else { CloseReason::RequestRefused },
+    )
 }
 
 impl<'a> Head<'a> {
@@ -235,24 +236,54 @@ impl<'a> Head<'a> {
         (len > 0).then(|| Body::with_length(bytes, len))
     }
 
+    /// Expects the response. Returns the length of the body.
+    ///
+    /// # Errors
+    ///
+    /// If the body is not complete, or ends the connection.
+    fn expect_request(
+        &self,
+        body: Option<&Body>,
+        surroundings: &Surroundings,
+        mut expected: Expected,
+    ) -> Result<(usize, Expected), Expected> {
+        let is_head = self.method == "HEAD";
+        if body.is_none() && self.is_misdirected() {
+            return Err(refuse(expected, "421 Misdirected Request", is_head));
+        }
+        let has_begun = self.expect_response(body, surroundings, &mut expected).is_some();
+        match body.map(|body| &body.end) {
+            None => Ok((0, expected)),
+            Some(BodyEnd::At(len)) => Ok((*len, expected)),
+            Some(BodyEnd::Missing) => {
+                expected.state =
+                    if has_begun { State::Body } else { State::Unanswered { is_head } };
+                Err(expected)
+            }
+            Some(BodyEnd::Broken) if has_begun => Err(over(expected, CloseReason::ProtocolError)),
+            Some(BodyEnd::Broken) => Err(refuse(expected, "400 Bad Request", is_head)),
+        }
+    }
+
+    /// Expects the response, as far as it has a beginning. Returns `None` if it has not.
     fn expect_response(
         &self,
         body: Option<&Body>,
-        rest: &[u8],
         surroundings: &Surroundings,
         expected: &mut Expected,
-    ) {
+    ) -> Option<()> {
         let is_head = self.method == "HEAD";
         let Some(body) = body else {
             expected.pieces.push(self.reflection(is_head, surroundings));
-            return;
+            return Some(());
         };
+        let mut is_withheld = self.value("Transfer-Encoding").is_some();
         if self.value("Expect").is_some() && self.version == "HTTP/1.1" {
             expected.pieces.push(Piece::Bytes(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()));
-            // The response follows when the client has begun with its body.
-            if rest.is_empty() {
-                return;
-            }
+            is_withheld = true;
+        }
+        if is_withheld && !body.has_begun {
+            return None;
         }
         let line = |name: &str, value: Option<&str>| {
             value.map_or_else(String::new, |value| format!("{name}: {value}\r\n"))
@@ -269,6 +300,17 @@ impl<'a> Head<'a> {
         if !is_head {
             expected.pieces.push(Piece::Bytes(body.echo.clone()));
         }
+        Some(())
+    }
+
+    fn asks_for_picture(&self) -> bool {
+        self.target == PICTURE_TARGET && matches!(self.method, "GET" | "HEAD")
+    }
+
+    /// Returns whether it asks for the page under another name, which may be one of somebody else that resolves to this
+    /// server.
+    fn is_misdirected(&self) -> bool {
+        self.asks_for_picture() && self.value("Host").is_some_and(|host| host != "127.0.0.1")
     }
 
     /// Returns the response to a request without a body.
@@ -283,19 +325,7 @@ impl<'a> Head<'a> {
             );
             return Piece::Bytes(response.into_bytes());
         }
-        let is_picture = self.target == PICTURE_TARGET && matches!(self.method, "GET" | "HEAD");
-        // Another name may be one of somebody else that resolves to this server.
-        let is_own = self.value("Host").is_none_or(|host| host == "127.0.0.1");
-        if is_picture && !is_own {
-            let status = "421 Misdirected Request";
-            return Piece::Response(Response {
-                status,
-                connection,
-                is_head,
-                content: Content::Refusal,
-            });
-        }
-        let content = if is_picture {
+        let content = if self.asks_for_picture() {
             let text = str::from_utf8(PICTURE).expect("it is SVG").to_owned();
             Content::Text { text, may_go_on: false }
         } else if self.value("Accept") == Some("text/plain") {

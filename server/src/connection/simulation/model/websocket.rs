@@ -171,6 +171,7 @@ impl<'a> Frames<'a> {
             return self.answer_control(&frame);
         }
         self.drain_before(frame.header)?;
+        let is_in_message = self.message.is_some();
         let message = match (self.message.take(), frame.opcode()) {
             (None, 0) | (Some(_), 1 | 2) => return self.fail(1002),
             _ if frame.first & 0x40 != 0 => return self.fail(1002),
@@ -180,11 +181,16 @@ impl<'a> Frames<'a> {
         if message.len.saturating_add(frame.len) > self.max_message {
             return self.fail(1009);
         }
-        self.expect_data(&frame, message)
+        self.expect_data(&frame, message, is_in_message)
     }
 
     /// Expects the echo of a data frame.
-    fn expect_data(&mut self, frame: &Frame, mut message: Message) -> Option<()> {
+    fn expect_data(
+        &mut self,
+        frame: &Frame,
+        mut message: Message,
+        is_in_message: bool,
+    ) -> Option<()> {
         let before = message.bytes.len();
         message.bytes.extend(&frame.payload);
         message.len += frame.len;
@@ -212,7 +218,9 @@ impl<'a> Frames<'a> {
         } else {
             // The echo begins with the first byte of the payload.
             let begun = frame.header + usize::from(frame.len > 0);
-            self.drain_before(begun)?;
+            if !is_in_message {
+                self.drain_before(begun)?;
+            }
             if let Some(at) = wrong {
                 let piece = match at {
                     0 => Piece::Close(1007),
@@ -234,7 +242,7 @@ impl<'a> Frames<'a> {
         let is_in_drain = !self.has_before_drain(frame.total());
         self.at += frame.total();
         self.message = (!frame.is_final()).then_some(message);
-        if is_in_drain { self.drain() } else { Some(()) }
+        if is_in_drain && frame.is_final() { self.drain() } else { Some(()) }
     }
 
     fn answer_control(&mut self, frame: &Frame) -> Option<()> {
@@ -267,9 +275,10 @@ impl<'a> Frames<'a> {
         self.drained_at.is_none_or(|drained_at| self.at.saturating_add(len) <= drained_at)
     }
 
-    /// Expects that a server that drains closes here, before a frame of which fewer than this many bytes had arrived.
+    /// Expects that a server that drains closes here, before a frame of which fewer than this many bytes had arrived, and
+    /// not between the fragments of a message.
     fn drain_before(&mut self, len: usize) -> Option<()> {
-        if self.has_before_drain(len) { Some(()) } else { self.drain() }
+        if self.message.is_some() || self.has_before_drain(len) { Some(()) } else { self.drain() }
     }
 
     fn drain(&mut self) -> Option<()> {

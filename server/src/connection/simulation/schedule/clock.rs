@@ -5,7 +5,11 @@ use std::time::Duration;
 use super::simulation::Simulation;
 use crate::{
     config::limits,
-    connection::{Connection, Turn, TurnContext, simulation::pair::WRITE_TIMEOUT, stage::Stage},
+    connection::{
+        Connection, Turn, TurnContext,
+        simulation::{application::IDLE_TIMEOUT, pair::WRITE_TIMEOUT},
+        stage::Stage,
+    },
     telemetry::Recorder,
 };
 
@@ -40,8 +44,16 @@ impl Simulation {
         let is_in_preamble = pair.is_in_preamble();
         let telemetry = Recorder::new(&pair.counters, true);
         let connection = pair.connection.as_mut().expect("the connection is late");
+        let is_idle = connection.is_idle(self.now);
         let turn = connection.expire(self.now, &telemetry);
-        pair.check_expiry(due, turn);
+        if is_idle {
+            pair.session.is_idle = true;
+            if self.now.duration_since(pair.moved_at) < IDLE_TIMEOUT {
+                pair.problem = Some("the idle timeout is early".into());
+            }
+        } else {
+            pair.check_expiry(due, turn);
+        }
         match turn {
             Turn::Over => self.time_out(index, is_in_preamble),
             Turn::Again => self.expire_session(index),
