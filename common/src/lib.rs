@@ -6,6 +6,7 @@
 //! | [`endpoint`] | address of a listener or a server: as a URL, or as a host |
 //! | [`exit`] | the rule that recognizes `exit`, and the goodbye that answers it |
 //! | [`frame`] | prefix of the `length` protocol |
+//! | `login` | SASL mechanisms and the keys of users; with the feature `login` only |
 //! | [`message`] | splitter of a byte stream into messages, for the log |
 //! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
 //! | [`websocket`] | what both sides of a WebSocket check; the answer to a handshake with the feature `websocket` only |
@@ -21,6 +22,8 @@ pub mod endpoint;
 pub mod escape;
 pub mod exit;
 pub mod frame;
+#[cfg(feature = "login")]
+pub mod login;
 pub mod message;
 pub mod protocol;
 pub mod reason;

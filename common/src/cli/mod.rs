@@ -1,13 +1,14 @@
 //! Items that the command lines of both programs share. Enabled by the feature `cli`.
 //!
 //! Owns: value parsers for arguments, one-line usage errors, exit statuses, shell completions, man pages, signals,
-//! non-blocking standard streams, the file with session secrets.
+//! non-blocking standard streams, the file with session secrets, the prompt for a password.
 //! Must not know: what a program does, or the protocol.
 //! Read first: `usage.rs`, which parses a command line and reports its errors.
 
 pub mod completions;
 mod key_log;
 pub mod manual;
+mod password;
 pub mod signals;
 pub mod status;
 pub mod stdio;
@@ -15,5 +16,6 @@ mod usage;
 mod values;
 
 pub use key_log::KeyLogFile;
+pub use password::ask_password;
 pub use usage::{one_line, parse_args, parse_matches, print_error, subcommand_tip, usage_error};
 pub use values::{TimeLimit, at_least_one, duration, positive_duration, time_limit};
