@@ -25,7 +25,6 @@ pub(super) struct DataFrames {
     streaming: Option<Streaming>,
     /// The message of which a fragment has arrived, and not the last one.
     message: Option<Message>,
-    utf8: Utf8,
     inflater: Option<Box<Inflater>>,
 }
 
@@ -44,7 +43,6 @@ impl DataFrames {
         Self {
             streaming: None,
             message: None,
-            utf8: Utf8::default(),
             inflater: deflate.map(|deflate| Box::new(Inflater::new(deflate))),
         }
     }
@@ -107,6 +105,7 @@ impl DataFrames {
             (None, opcode) => Message {
                 is_text: opcode == Opcode::Text,
                 is_compressed: header.is_compressed,
+                utf8: Utf8::default(),
                 len: 0,
             },
         };
@@ -149,7 +148,7 @@ impl DataFrames {
     fn stream_part(
         &mut self,
         mut streaming: Streaming,
-        message: Message,
+        mut message: Message,
         max: u64,
         input: &mut [u8],
         progress: &mut Progress,
@@ -162,7 +161,7 @@ impl DataFrames {
         let is_message_complete = is_frame_complete && streaming.is_final;
         let payload = &input[progress.echo..progress.echo + here];
         let checked =
-            self.check(message, max, payload, is_message_complete, &mut progress.inflated);
+            self.check(&mut message, max, payload, is_message_complete, &mut progress.inflated);
         progress.read += here;
         self.streaming = (!is_frame_complete).then_some(streaming);
         let is_exit = match checked {
@@ -181,25 +180,23 @@ impl DataFrames {
             progress.exit = Some(if message.is_text { Opcode::Text } else { Opcode::Binary });
         }
         progress.frames += isize::from(is_frame_complete);
-        if is_message_complete {
-            self.message = None;
-        }
+        self.message = (!is_message_complete).then_some(message);
         Ok(())
     }
 
     /// Checks the next bytes of a message, and adds what they inflate to. Returns whether it is compressed and an exit.
     fn check(
         &mut self,
-        message: Message,
+        message: &mut Message,
         max: u64,
         payload: &[u8],
         is_end: bool,
         total: &mut usize,
     ) -> Result<bool, Violation> {
-        let utf8 = &mut self.utf8;
-        let mut check = |bytes: &[u8]| !message.is_text || utf8.check(bytes);
+        let Message { is_text, is_compressed, utf8, .. } = message;
+        let mut check = |bytes: &[u8]| !*is_text || utf8.check(bytes);
         let checked = match &mut self.inflater {
-            Some(inflater) if message.is_compressed => {
+            Some(inflater) if *is_compressed => {
                 let mut check = |bytes: &[u8]| {
                     *total += bytes.len();
                     check(bytes)
@@ -211,7 +208,7 @@ impl DataFrames {
             _ if check(payload) => Ok(false),
             _ => Err(InflateError::Refused),
         };
-        if checked.is_ok() && is_end && message.is_text && !self.utf8.end() {
+        if checked.is_ok() && is_end && *is_text && !utf8.end() {
             return Err((Code::InvalidPayload, NOT_UTF8));
         }
         checked.map_err(explain)
