@@ -30,9 +30,11 @@
 //! | `shared` | the state that threads share: the phase and the dispatch queue |
 //! | `udp` | datagrams |
 //! | `connection` | one peer's bytes, from the socket to the session and back |
+//! | `sasl` | login by SASL before a session |
 //! | `session` | the protocols, without I/O |
 //! | `telemetry` | log lines and counters |
 //! | `admission` | limits, and the refusal of what exceeds them |
+//! | `login` | who may log in |
 //! | `tls` | TLS, over rustls |
 //! | `layer` | the trait of a layer between wire bytes and plaintext |
 //! | `proxy_protocol` | the PROXY header |
@@ -47,7 +49,11 @@ mod http;
 mod layer;
 mod listener;
 pub mod logging;
+#[cfg(feature = "login")]
+mod login;
 mod proxy_protocol;
+#[cfg(feature = "login")]
+mod sasl;
 mod server;
 mod session;
 #[cfg(feature = "cli")]
@@ -68,6 +74,8 @@ pub use rustls;
 pub use self::config::Http;
 #[cfg(feature = "tls")]
 pub use self::config::Tls;
+#[cfg(feature = "login")]
+pub use self::config::{Credential, Login, User, Users};
 pub use self::{
     config::{Config, FixedSetting, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
     listener::{BindError, InheritedSocket},

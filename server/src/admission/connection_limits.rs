@@ -22,6 +22,9 @@ pub(crate) struct ConnectionLimits {
     counts: Arc<Counts>,
     max: AtomicUsize,
     max_handshakes: AtomicUsize,
+    /// Number of reloads that have removed users whose sessions must close.
+    #[cfg(feature = "login")]
+    removals: AtomicUsize,
 }
 
 impl ConnectionLimits {
@@ -30,6 +33,8 @@ impl ConnectionLimits {
             counts: Arc::default(),
             max: AtomicUsize::new(0),
             max_handshakes: AtomicUsize::new(0),
+            #[cfg(feature = "login")]
+            removals: AtomicUsize::new(0),
         };
         limits.set(config);
         limits
@@ -37,6 +42,8 @@ impl ConnectionLimits {
 
     /// Sets the limits for new connections. A new limit per source counts the connections from then on.
     pub(crate) fn set(&self, config: &Config) {
+        #[cfg(feature = "login")]
+        self.set_users(config);
         let max = config.max_connections.unwrap_or_else(|| rlimit::max_connections(config));
         self.max.store(max, SeqCst);
         let max_per_source = config.max_connections_per_ip.unwrap_or(UNLIMITED);
@@ -45,6 +52,21 @@ impl ConnectionLimits {
         self.max_handshakes.store(max_handshakes, SeqCst);
         let max_per_source = config.max_handshakes_per_ip.unwrap_or(UNLIMITED);
         self.counts.max_handshakes_per_source.store(max_per_source, SeqCst);
+    }
+
+    /// Sets the users and their limits. The workers look for sessions that must close.
+    #[cfg(feature = "login")]
+    fn set_users(&self, config: &Config) {
+        if self.counts.authenticator.set(config) {
+            self.removals.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// Returns whether users with open sessions were removed since `seen`.
+    #[cfg(feature = "login")]
+    pub(crate) fn has_removed_users(&self, seen: &mut usize) -> bool {
+        let removals = self.removals.load(SeqCst);
+        std::mem::replace(seen, removals) != removals
     }
 
     /// Admits a connection under this policy and, if it has one, from this address.

@@ -1,5 +1,7 @@
 //! Counts of open connections and of handshakes under way: of the server and of each source.
 
+#[cfg(feature = "login")]
+use std::sync::Arc;
 use std::{
     collections::{HashMap, hash_map::Entry},
     net::IpAddr,
@@ -12,6 +14,8 @@ use std::{
 use crossbeam::utils::CachePadded;
 
 use super::{rejection::LimitReached, source::source};
+#[cfg(feature = "login")]
+use crate::login::Authenticator;
 
 /// A limit that is never reached.
 pub(super) const UNLIMITED: usize = usize::MAX;
@@ -21,6 +25,8 @@ pub(super) const UNLIMITED: usize = usize::MAX;
 pub(super) struct Counts {
     pub(super) open: CachePadded<AtomicUsize>,
     pub(super) handshakes: CachePadded<AtomicUsize>,
+    #[cfg(feature = "login")]
+    pub(super) authenticator: Arc<Authenticator>,
     pub(super) max_per_source: AtomicUsize,
     pub(super) max_handshakes_per_source: AtomicUsize,
     /// Counts of the connections that were accepted under a limit per source. Without such a limit the lock is
@@ -48,6 +54,8 @@ impl Default for Counts {
         Self {
             open: CachePadded::default(),
             handshakes: CachePadded::default(),
+            #[cfg(feature = "login")]
+            authenticator: Arc::default(),
             max_per_source: AtomicUsize::new(UNLIMITED),
             max_handshakes_per_source: AtomicUsize::new(UNLIMITED),
             sources: Mutex::default(),

@@ -10,6 +10,8 @@ use super::{
     policy::ConnectionPolicy,
     rejection::LimitReached,
 };
+#[cfg(feature = "login")]
+use crate::login::{Account, Authenticator};
 
 /// Admission of one connection. It remembers what it counted, and dropping it releases exactly that, so limits
 /// that change meanwhile are never miscounted.
@@ -27,6 +29,9 @@ struct ExtraCounts {
     source: Option<CountedSource>,
     /// The handshake is under way.
     is_handshake: bool,
+    /// The user who has logged in.
+    #[cfg(feature = "login")]
+    account: Option<Account>,
 }
 
 impl Permit {
@@ -38,6 +43,24 @@ impl Permit {
     /// Returns the policy under which the connection was admitted.
     pub(crate) fn policy(&self) -> &ConnectionPolicy {
         &self.policy
+    }
+
+    /// Returns the authenticator of the server.
+    #[cfg(feature = "login")]
+    pub(crate) fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.counts.authenticator
+    }
+
+    /// Returns the user who has logged in.
+    #[cfg(feature = "login")]
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.extra.as_ref()?.account.as_ref()
+    }
+
+    /// Sets the user who has logged in, until the connection closes.
+    #[cfg(feature = "login")]
+    pub(crate) fn set_account(&mut self, account: Account) {
+        self.extra.get_or_insert_default().account = Some(account);
     }
 
     /// Counts the connection for the source of this address, if there is a limit per source.

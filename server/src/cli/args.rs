@@ -9,6 +9,9 @@ use clap::{
 use common::cli::{self, completions::Shell};
 use server::settings::{Flags, Sources};
 
+#[cfg(feature = "login")]
+use super::user::UserCommand;
+
 /// An echo server: it returns every byte that it receives
 ///
 /// It serves any number of connections with a fixed pool of worker threads, and logs every message.
@@ -31,6 +34,10 @@ pub(crate) enum Command {
     /// Check or print settings without serving: check, show or default
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Change the file of users, who may log in: add, passwd, remove, list or check
+    #[cfg(feature = "login")]
+    #[command(subcommand)]
+    User(UserCommand),
     /// Print a script that makes your shell complete the arguments of echo-server
     #[command(after_long_help = COMPLETIONS)]
     Completions {

@@ -12,6 +12,8 @@ use server::Server;
 use server::settings::{self, Diagnostics, Settings, Sources};
 
 use super::args::{self, Command, ConfigCommand};
+#[cfg(feature = "login")]
+use super::user;
 
 /// Runs a subcommand and returns the exit status.
 pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8> {
@@ -22,6 +24,11 @@ pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8>
         }
         Command::Config(ConfigCommand::Show(_)) => {
             with_settings(matches, |_, settings| settings.to_string())
+        }
+        #[cfg(feature = "login")]
+        Command::User(command) => {
+            let (status, text) = user::run(command)?;
+            print(text.as_bytes()).map(|printed| printed.max(status))
         }
         Command::Completions { shell } => print(&completions::script(*shell, args::definition())),
         Command::Man { directory } => {

@@ -11,3 +11,5 @@ mod notify_socket;
 pub(crate) mod reload_signal;
 pub(crate) mod signals;
 pub(crate) mod systemd;
+#[cfg(feature = "login")]
+pub(crate) mod user;

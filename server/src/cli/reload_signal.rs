@@ -55,6 +55,7 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
         self.reopen_log.is_some()
             || self.sources.file().is_some()
             || self.settings.has_tls()
+            || self.settings.has_users()
             || systemd::is_present()
     }
 

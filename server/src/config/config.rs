@@ -1,9 +1,13 @@
 //! The configuration of a server.
 
+#[cfg(feature = "login")]
+use std::sync::Arc;
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
 use common::protocol::{DEFAULT_HOST, DEFAULT_PORT};
 
+#[cfg(feature = "login")]
+use super::users::Users;
 use super::{limits, listener::Listener, spin::Spin};
 
 /// Configuration of a [`Server`](crate::Server).
@@ -33,6 +37,15 @@ pub struct Config {
     pub max_handshakes: Option<usize>,
     /// Limit on TLS connections from one source whose handshake is in progress. Default: unlimited.
     pub max_handshakes_per_ip: Option<usize>,
+    /// Users who may log in. Default: none.
+    #[cfg(feature = "login")]
+    pub users: Option<Arc<Users>>,
+    /// Limit on open connections of one user. Default: unlimited.
+    #[cfg(feature = "login")]
+    pub max_connections_per_user: Option<usize>,
+    /// Close of the connections of a user whom a reload removes. Default: no, they stay until they end.
+    #[cfg(feature = "login")]
+    pub closes_removed_users: bool,
     /// Permission for another server with the same setting to listen on the same address at the same time
     /// (`SO_REUSEPORT`, `socket(7)`), so that it can take over while this one drains. Default: no.
     pub reuse_port: bool,
@@ -65,6 +78,12 @@ impl Default for Config {
             max_connections_per_ip: None,
             max_handshakes: None,
             max_handshakes_per_ip: None,
+            #[cfg(feature = "login")]
+            users: None,
+            #[cfg(feature = "login")]
+            max_connections_per_user: None,
+            #[cfg(feature = "login")]
+            closes_removed_users: false,
             reuse_port: false,
             drain_timeout: limits::DRAIN_TIMEOUT,
             log_messages: true,

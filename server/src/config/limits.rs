@@ -303,3 +303,57 @@ const _: () = assert!(READ_BUFFER > 65_527);
 const _: () = assert!((common::protocol::MAX_EXIT_PAYLOAD as usize) < READ_BUFFER / 2);
 // A PROXY header that is held until it is complete leaves room for the next read.
 const _: () = assert!(PROXY_HEADER < READ_BUFFER / 2);
+
+/// Iterations of PBKDF2 for a new password. More would be safer if the file of users is stolen, and take longer at each
+/// login of a client; OWASP recommends 600,000 where the server derives the keys, which here the client does.
+#[cfg(feature = "login")]
+pub const ITERATIONS: u32 = 15_000;
+
+/// Maximum length of what a client sends at a time to log in, in bytes. SCRAM needs a few hundred.
+#[cfg(feature = "login")]
+pub const LOGIN_UNIT: usize = 8 * 1024;
+
+/// Failed logins and wrong commands of one connection, after which it closes.
+#[cfg(feature = "login")]
+pub const LOGIN_TRIES: u32 = 3;
+
+/// Time between two looks at a password that another thread verifies. Nothing wakes a worker for it.
+#[cfg(feature = "login")]
+pub const LOGIN_POLL: Duration = Duration::from_millis(5);
+
+/// Maximum passwords that wait for their verification; further logins are refused.
+#[cfg(feature = "login")]
+pub const PASSWORD_QUEUE: usize = 64;
+
+/// Delay of the answer to the first failed login of a source or a name. Each further one doubles it.
+#[cfg(feature = "login")]
+pub const LOGIN_DELAY: Duration = Duration::from_millis(200);
+
+/// Maximum delay of the answer to a failed login.
+#[cfg(feature = "login")]
+pub const MAX_LOGIN_DELAY: Duration = Duration::from_secs(3);
+
+/// Failed logins of a source, after which it is refused for [`LOGIN_REFUSAL`].
+#[cfg(feature = "login")]
+pub const LOGIN_FAILURES_OF_SOURCE: u32 = 20;
+
+/// Failed logins with a name, after which it is refused for [`LOGIN_REFUSAL`]. It is higher than that of a source, because it
+/// also refuses the user.
+#[cfg(feature = "login")]
+pub const LOGIN_FAILURES_OF_NAME: u32 = 100;
+
+/// Time of a refusal after the last failed login.
+#[cfg(feature = "login")]
+pub const LOGIN_REFUSAL: Duration = Duration::from_mins(1);
+
+/// Time for which the cookie of the page is valid.
+#[cfg(feature = "login")]
+pub const LOGIN_COOKIE: Duration = Duration::from_hours(12);
+
+/// Time after which failed logins are forgotten, if none follows.
+#[cfg(feature = "login")]
+pub const LOGIN_MEMORY: Duration = Duration::from_mins(10);
+
+/// Maximum sources, and maximum names, whose failed logins are counted. The one that failed the longest time ago makes room.
+#[cfg(feature = "login")]
+pub const LOGIN_TABLE: usize = 4096;

@@ -1,6 +1,6 @@
 //! The configuration of one listener.
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "login"))]
 use std::sync::Arc;
 use std::{num::NonZeroU32, time::Duration};
 
@@ -12,6 +12,8 @@ use common::{
 #[cfg(feature = "http")]
 use super::http::Http;
 use super::limits;
+#[cfg(feature = "login")]
+use super::login::Login;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 
@@ -59,12 +61,16 @@ pub struct ListenerOptions {
     /// TLS for every connection, after the PROXY header if there is one. Default: none.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
-    /// Limit on the time from the accept until the TLS handshake is complete, including a PROXY header before it. Without
-    /// it the idle timeout applies. Default: 10 s.
+    /// Limit on the time from the accept until the TLS handshake and a login are complete, including a PROXY header before
+    /// them. Without it the idle timeout applies. Default: 10 s.
     pub handshake_timeout: Option<Duration>,
     /// HTTP and WebSocket in place of [`protocol`](Self::protocol). Default: none.
     #[cfg(feature = "http")]
     pub http: Option<Arc<Http>>,
+    /// Login before anything is echoed. A listener without TLS offers it only by a mechanism that does not show the password.
+    /// Default: none.
+    #[cfg(feature = "login")]
+    pub login: Option<Arc<Login>>,
     /// Limit on the datagrams per second that are answered to one source over UDP: an IPv4 address, or an
     /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited. The highest limit is 10,000,000.
     pub rate: Option<NonZeroU32>,
@@ -160,6 +166,8 @@ impl Default for ListenerOptions {
             handshake_timeout: Some(limits::TLS_HANDSHAKE_TIMEOUT),
             #[cfg(feature = "http")]
             http: None,
+            #[cfg(feature = "login")]
+            login: None,
             rate: Some(limits::DATAGRAM_RATE),
         }
     }

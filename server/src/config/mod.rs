@@ -12,10 +12,14 @@ mod config;
 mod http;
 pub mod limits;
 mod listener;
+#[cfg(feature = "login")]
+mod login;
 pub mod rlimit;
 mod spin;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "login")]
+mod users;
 
 #[cfg(feature = "http")]
 pub use self::http::Http;
@@ -25,4 +29,9 @@ pub use self::{
     config::{Config, FixedSetting},
     listener::{Listener, ListenerOptions, Proxy},
     spin::Spin,
+};
+#[cfg(feature = "login")]
+pub use self::{
+    login::Login,
+    users::{Credential, User, Users},
 };

@@ -8,8 +8,6 @@
 //! connection must then continue until its socket has nothing more to give or take. It ends its turn with
 //! [`Turn::Again`] when its budget is used up.
 
-#[cfg(feature = "http")]
-use std::sync::Arc;
 use std::{io, time::Instant};
 
 use common::message::Splitter;
@@ -19,26 +17,15 @@ use super::{
     drain_budget::DrainBudget,
     stage::Stage,
     stream::Stream,
-    turn::{Readiness, Turn, TurnContext, wall_clock},
+    turn::{Readiness, Turn, TurnContext},
 };
-#[cfg(feature = "http")]
-use crate::http::HttpHandler;
 use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
-    layer::{Layers, is_client_hello},
-    session::{Attributes, EndCause, Next, Reason, Reply, Session},
+    layer::Layers,
+    session::{EndCause, Next, Reason, Reply, Session},
     telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Recorder, Subject},
 };
-
-/// Returns the session of a new connection.
-fn new_session(options: &ListenerOptions) -> Session {
-    #[cfg(feature = "http")]
-    if let Some(http) = &options.http {
-        return Session::Other(Box::new(Box::new(HttpHandler::new(Arc::clone(http)))));
-    }
-    Session::new(options.protocol)
-}
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -76,7 +63,7 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn new(stream: S, peer: &Peer, permit: Permit, now: Instant) -> Self {
         let policy = permit.policy();
         let layers = policy.new_layers();
-        let session = new_session(&policy.options);
+        let session = Self::new_session(&permit);
         Self {
             stream,
             id: ConnectionId::default(),
@@ -155,6 +142,10 @@ impl<S: Stream> Connection<S> {
     #[cold]
     pub(crate) fn expire_session(&mut self, context: &mut TurnContext<'_>) -> Turn {
         let is_idle = self.is_idle(context.now);
+        let was_waiting = self.stage == Stage::Waiting;
+        if was_waiting {
+            self.stage = Stage::Serving;
+        }
         let Some(handler) = self.session.handler() else { return Turn::Wait };
         let reply = if is_idle {
             let bytes = handler.end(EndCause::IdleTimeout, context.now);
@@ -167,6 +158,10 @@ impl<S: Stream> Connection<S> {
             // The peer has taken nothing since now, not since its last message.
             self.last_activity = context.now;
         }
+        let answered = match answered {
+            Ok(()) if was_waiting => self.serve_held(context),
+            answered => answered,
+        };
         answered.map_or_else(|error| self.lose(&error, context), |()| Turn::Again)
     }
 
@@ -192,7 +187,7 @@ impl<S: Stream> Connection<S> {
         }
         while self.send_buffer.is_none() {
             match self.stage {
-                Stage::ProxyHeader | Stage::Handshake | Stage::Serving
+                Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Waiting
                     if self.drain.is_used_up() =>
                 {
                     self.end_drain(context)?;
@@ -209,6 +204,7 @@ impl<S: Stream> Connection<S> {
                 Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering => {
                     return Ok(Turn::Wait);
                 }
+                Stage::Waiting => return Ok(Turn::Wait),
                 Stage::Paused if reads_left == 0 => return Ok(Turn::Again),
                 Stage::Paused => {
                     reads_left -= 1;
@@ -327,43 +323,11 @@ impl<S: Stream> Connection<S> {
         self.end_with(reason, event, telemetry);
     }
 
-    pub(super) fn log_connected(&mut self, telemetry: &Recorder<'_>) {
-        if !std::mem::replace(&mut self.is_logged, true) {
-            self.log_new(telemetry);
-        }
-    }
-
-    /// Logs a plain connection at its first bytes.
-    #[cold]
-    pub(super) fn log_first(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
-        self.log_connected(context.telemetry);
-        if matches!(self.session, Session::Text(_)) && is_client_hello(bytes) {
-            let event = ConnectionEvent::UnexpectedTls;
-            context.telemetry.record_throttled(self.subject(), event, context.now);
-        }
-    }
-
-    /// Logs the connection, and the handshake of its layer.
-    #[cold]
-    fn log_new(&mut self, telemetry: &Recorder<'_>) {
-        let proxy = self.proxy.take();
-        let through = proxy.as_ref().map(|proxy| &***proxy);
-        let handshake = self.layers.handshake();
-        let handshake = handshake.as_ref();
-        if let Some(handler) = self.session.handler() {
-            let local = self.stream.local_name();
-            let peer = &self.peer;
-            let listener = &self.permit.policy().name;
-            let time = wall_clock();
-            handler.begin(
-                &Attributes { peer, proxy: through, local: &local, listener, time, handshake },
-                self.last_activity,
-            );
-        }
-        telemetry.record(self.subject(), ConnectionEvent::Connected { through, handshake });
-        if let Some(handshake) = handshake {
-            telemetry.record(self.subject(), ConnectionEvent::HandshakeCompleted { handshake });
-        }
+    /// Returns the user of the connection, if a reload has removed the user and the connection must close.
+    #[cfg(feature = "login")]
+    pub(crate) fn removed_user(&self) -> Option<&str> {
+        let account = self.permit.account().filter(|account| account.is_removed())?;
+        self.permit.authenticator().closes_removed().then(|| account.name())
     }
 
     /// Closes the socket and records the end of the connection. Closing the socket also removes it from the poll.
@@ -374,11 +338,16 @@ impl<S: Stream> Connection<S> {
         let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
         let is_suppressed = self.is_suppressed();
         let Self { stream, permit, id, peer, is_logged, close_reason, receipt, .. } = self;
+        #[cfg(feature = "login")]
+        let user = permit.account().map(|account| account.name().to_owned());
+        #[cfg(not(feature = "login"))]
+        let user: Option<String> = None;
         drop((stream, permit));
         let event = if is_logged {
             ConnectionEvent::Closed {
                 reason: close_reason.unwrap_or(CloseReason::SocketError),
                 receipt: &receipt,
+                user: user.as_deref(),
                 messages_received,
                 messages_sent: messages_received.saturating_add_signed(-unsent as i64),
                 after: now.saturating_duration_since(receipt.opened_at),

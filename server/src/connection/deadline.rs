@@ -90,9 +90,7 @@ impl<S: Stream> Connection<S> {
     /// Returns the deadline of a session with timers of its own. While the peer takes nothing, only the write timeout counts.
     fn session_deadline(&self) -> Option<Instant> {
         match &self.session {
-            Session::Other(handler)
-                if self.stage == Stage::Serving && self.send_buffer.is_none() =>
-            {
+            Session::Other(handler) if self.stage.is_in_session() && self.send_buffer.is_none() => {
                 handler.deadline()
             }
             _ => None,

@@ -71,7 +71,7 @@ impl<S: Stream> Connection<S> {
     ) -> io::Result<usize> {
         let (mut at, mut messages) = (half, 0);
         let end = half + len;
-        while matches!(self.stage, Stage::Handshake | Stage::Serving | Stage::Paused) {
+        while self.stage == Stage::Handshake || self.stage.is_in_session() {
             let held = self.held.len();
             let (plaintext, wire) = context.buffer.split_at_mut(half);
             plaintext[..held].copy_from_slice(&self.held);

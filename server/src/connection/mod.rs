@@ -12,8 +12,8 @@ mod buffer;
 mod connection;
 mod deadline;
 mod drain_budget;
-mod incoming;
 mod layered;
+mod opening;
 mod proxy_header;
 mod receive;
 mod send;
@@ -28,7 +28,7 @@ mod turn;
 
 pub(crate) use self::{
     connection::Connection,
-    incoming::Incoming,
+    opening::Incoming,
     stream::{Socket, Stream},
     turn::{Readiness, Turn, TurnContext},
 };

@@ -5,6 +5,8 @@
 use std::io;
 
 use common::message::Splitter;
+#[cfg(feature = "login")]
+use common::protocol::Protocol;
 
 use super::{
     buffer::HeldBytes,
@@ -13,6 +15,8 @@ use super::{
     stream::Stream,
     turn::{Readiness, TurnContext},
 };
+#[cfg(feature = "login")]
+use crate::login::Account;
 use crate::{
     layer::Layers,
     session::{EndCause, Next, Reason, Reply, Session, Step},
@@ -135,8 +139,8 @@ impl<S: Stream> Connection<S> {
         context: &mut TurnContext<'_>,
     ) -> io::Result<usize> {
         let mut logged = 0;
-        while matches!(self.stage, Stage::Serving | Stage::Paused) {
-            if at == len {
+        while self.stage.is_in_session() {
+            if at == len && self.stage == Stage::Paused {
                 self.stage = Stage::Serving;
             }
             if at == len || self.is_held_back() {
@@ -158,18 +162,18 @@ impl<S: Stream> Connection<S> {
         Ok(logged)
     }
 
-    /// Returns whether the session must not receive more before its next turn, or before the peer has taken its replies.
+    /// Returns whether the session must not receive more before its next turn or its deadline, or before the peer has taken its replies.
     /// Replies of a handler may be longer than what they answer, so they would exceed the send buffer.
     pub(super) fn is_held_back(&mut self) -> bool {
-        self.stage == Stage::Paused
+        matches!(self.stage, Stage::Paused | Stage::Waiting)
             || self.send_buffer.is_some() && self.session.handler().is_some()
     }
 
-    /// Passes the bytes that were held back to the session, in its next turn or after the peer has taken its replies.
+    /// Passes the bytes that are held to a session that may have become another one.
     #[cold]
-    pub(super) fn resume(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
+    pub(super) fn serve_held(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
         let held = self.held.len();
-        if self.stage != Stage::Serving || held == 0 || self.session.handler().is_none() {
+        if self.stage != Stage::Serving || held == 0 {
             return Ok(());
         }
         context.buffer[..held].copy_from_slice(&self.held);
@@ -179,6 +183,15 @@ impl<S: Stream> Connection<S> {
             self.decode(context.buffer.len() / 2, 0, context)?;
         }
         Ok(())
+    }
+
+    /// Passes the bytes that were held back to the session, after the peer has taken its replies.
+    #[cold]
+    pub(super) fn resume(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
+        if self.session.handler().is_none() {
+            return Ok(());
+        }
+        self.serve_held(context)
     }
 
     pub(super) fn no_echo(&self) -> Echo<'static> {
@@ -229,7 +242,11 @@ impl<S: Stream> Connection<S> {
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
         let Reply { bytes, next } = reply;
-        if let Next::Close(_) = next {
+        #[cfg(feature = "login")]
+        let closes = matches!(next, Next::Close(_) | Next::LoginFailed { closes: true, .. });
+        #[cfg(not(feature = "login"))]
+        let closes = matches!(next, Next::Close(_));
+        if closes {
             self.held = HeldBytes::default();
             self.enter(Stage::Flushing, context.now);
         }
@@ -238,13 +255,45 @@ impl<S: Stream> Connection<S> {
         match next {
             Next::Continue => {}
             Next::Pause => self.stage = Stage::Paused,
+            #[cfg(feature = "login")]
+            Next::Wait => self.stage = Stage::Waiting,
             Next::Switch(handler) => {
                 self.session = Session::Other(Box::new(handler));
                 self.splitter = self.session.splitter();
             }
+            #[cfg(feature = "login")]
+            Next::LoggedIn { account, mechanism, protocol } => {
+                self.log_in(account, mechanism, protocol, context);
+            }
+            #[cfg(feature = "login")]
+            Next::LoginFailed { failure, closes } => {
+                if closes {
+                    self.end_because(CloseReason::Login);
+                }
+                let event = ConnectionEvent::LoginFailed { failure: &failure };
+                context.telemetry.record(self.subject(), event);
+            }
             Next::Close(reason) => self.record_end(&reason, context),
         }
         Ok(())
+    }
+
+    /// Records that the peer is a user, and begins the session of the user.
+    #[cfg(feature = "login")]
+    fn log_in(
+        &mut self,
+        account: Account,
+        mechanism: &'static str,
+        protocol: Option<Protocol>,
+        context: &TurnContext<'_>,
+    ) {
+        let event = ConnectionEvent::LoggedIn { user: account.name(), mechanism };
+        context.telemetry.record(self.subject(), event);
+        self.permit.set_account(account);
+        if let Some(protocol) = protocol {
+            self.session = Session::new(protocol);
+            self.splitter = self.session.splitter();
+        }
     }
 
     /// Records the end of a session by its protocol.

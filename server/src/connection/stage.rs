@@ -2,7 +2,7 @@
 
 use crate::config::Proxy;
 
-/// Stage of a connection. It never returns to an earlier stage, except from `Paused`: the preamble, then service, then either `Flushing` and
+/// Stage of a connection. It never returns to an earlier stage, except from `Paused` and `Waiting`: the preamble, then service, then either `Flushing` and
 /// `Lingering`, or `Ending` and `Delivering`, or `Closing`. A lingering connection is delivering when its peer has ended
 /// its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub(super) enum Stage {
     Serving,
     /// The session has used its share of the turn. It receives the held bytes in the next one, and nothing is read before.
     Paused,
+    /// The session waits for its deadline, and nothing is read before.
+    Waiting,
     /// The session is over: the unsent bytes are sent, then the connection is half-closed.
     Flushing,
     /// The peer has ended its stream: the unsent bytes are sent, then the connection is half-closed.
@@ -40,6 +42,11 @@ impl Stage {
     /// Returns the stage after the PROXY header.
     pub(super) fn after_proxy_header(is_established: bool) -> Self {
         if is_established { Self::Serving } else { Self::Handshake }
+    }
+
+    /// Returns whether the session is open, whether or not it receives bytes.
+    pub(super) fn is_in_session(self) -> bool {
+        matches!(self, Self::Serving | Self::Paused | Self::Waiting)
     }
 
     /// Returns whether the session has not begun. One deadline covers all of the preamble, so that a slow peer cannot

@@ -5,8 +5,7 @@ use super::{
     head::Head,
     page,
     reflection::{to_json, to_text},
-    response::Response,
-    status::{Refusal, Status},
+    response::{Refusal, Response, Status},
     upgrade::check_own_host,
 };
 use crate::config::Http;
@@ -41,7 +40,8 @@ pub(super) fn answer(
     }
     if let Some(file) = page_file(head) {
         check_own_host(head, config, Status::Misdirected)?;
-        response.headers = page::HEADERS;
+        let headers = [page::HEADERS, &info.cookie].concat();
+        response.headers = &headers;
         (response.content_type, response.body) = (file.content_type, file.body);
         return Ok(response.to_bytes(info));
     }

@@ -6,7 +6,7 @@ use std::{io::Write as _, str};
 
 use super::{
     head::{Framing, check_lines, find_empty_line},
-    status::{Refusal, bad},
+    response::{Refusal, bad},
 };
 use crate::config::limits;
 

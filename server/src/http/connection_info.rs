@@ -14,6 +14,10 @@ pub(super) struct ConnectionInfo {
     pub(super) local: String,
     pub(super) listener: String,
     pub(super) tls: Option<Handshake>,
+    /// The user who has logged in.
+    pub(super) user: Option<String>,
+    /// The header that gives the page of this user a cookie, with the end of its line, or nothing.
+    pub(super) cookie: String,
     /// The beginning of the session by both clocks. The wall clock is read once a connection, so that the responses do not
     /// read it.
     begin: Option<(Instant, SystemTime)>,
@@ -32,6 +36,8 @@ impl ConnectionInfo {
             local: attributes.local.to_owned(),
             listener: attributes.listener.to_owned(),
             tls: attributes.handshake.cloned(),
+            user: None,
+            cookie: String::new(),
             begin: Some((now, attributes.time)),
             second: 0,
             date: String::new(),

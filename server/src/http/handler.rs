@@ -6,15 +6,18 @@ use std::{borrow::Cow, fmt::Write as _, sync::Arc, time::Instant};
 
 use common::{message::Splitter, protocol::Protocol};
 
+#[cfg(feature = "login")]
+use super::login::{Decision, HttpLogin};
 use super::{
     answer::answer,
     body::Body,
     connection_info::ConnectionInfo,
     head::{Framing, Head, check_start, find_end},
-    response::{begin, refuse},
-    status::{Refusal, Status, bad, refused},
+    response::{Refusal, Status, bad, begin, refuse, refused},
     upgrade::{Upgrade, accept, is_upgrade},
 };
+#[cfg(feature = "login")]
+use crate::{config::Login, login::Authenticator};
 use crate::{
     config::{Http, limits},
     layer::is_client_hello,
@@ -35,6 +38,9 @@ pub(crate) struct HttpHandler {
     config: Arc<Http>,
     /// Boxed, so that a WebSocket fits into the place of this handler.
     info: Box<ConnectionInfo>,
+    /// `None`: everybody is served.
+    #[cfg(feature = "login")]
+    login: Option<Box<HttpLogin>>,
     state: State,
     /// The head of the response, until the beginning of the body is valid. A client that waits for `100 Continue` receives it
     /// behind its first bytes: a proxy may take a response before the body for a refusal.
@@ -58,7 +64,22 @@ enum State {
 impl HttpHandler {
     pub(crate) fn new(config: Arc<Http>) -> Self {
         let state = State::Idle(None);
-        Self { config, info: Box::default(), state, withheld: None, is_draining: false, logged: 0 }
+        Self {
+            config,
+            info: Box::default(),
+            #[cfg(feature = "login")]
+            login: None,
+            state,
+            withheld: None,
+            is_draining: false,
+            logged: 0,
+        }
+    }
+
+    /// Serves only users who have logged in.
+    #[cfg(feature = "login")]
+    pub(crate) fn require_login(&mut self, login: Arc<Login>, authenticator: Arc<Authenticator>) {
+        self.login = Some(Box::new(HttpLogin::new(login, authenticator)));
     }
 
     fn receive_head(&mut self, input: &mut [u8], now: Instant) -> Step {
@@ -78,6 +99,12 @@ impl HttpHandler {
             Err(refusal) => return self.refuse_input(input, refusal, now),
         };
         let parsed = Head::parse(request, end);
+        #[cfg(feature = "login")]
+        if let Ok(head) = &parsed
+            && let Some(step) = self.authorize(head, input.len(), now)
+        {
+            return step;
+        }
         let answered = parsed.and_then(|head| Ok((head.line, self.answer(&head, now)?)));
         match answered {
             Ok((line, reply)) => {
@@ -94,6 +121,46 @@ impl HttpHandler {
         let since = if let State::Head { since, .. } = self.state { since } else { now };
         self.state = State::Head { since, is_blank };
         Step::echo(0, 0)
+    }
+
+    /// Returns what to do with a request whose client is not known as a user.
+    #[cfg(feature = "login")]
+    fn authorize(&mut self, head: &Head<'_>, len: usize, now: Instant) -> Option<Step> {
+        let login = self.login.as_mut()?;
+        let mut reply = Reply { bytes: Cow::default(), next: Next::Wait };
+        let mut consumed = 0;
+        match login.decide(head, now) {
+            Decision::Serve => {
+                self.info.cookie = login.new_cookie(head).unwrap_or_default();
+                return None;
+            }
+            Decision::Wait => {}
+            Decision::LoggedIn(account, mechanism) => {
+                self.info.user = Some(account.name().to_owned());
+                reply.next = Next::LoggedIn { account, mechanism, protocol: None };
+            }
+            Decision::Refuse(failure) => {
+                self.info.set_time(now);
+                let refusal = refused(Status::Unauthorized, "log in as a user of this server");
+                reply.bytes = refuse(&refusal, head.method == "HEAD", &self.info).into();
+                reply.next = match failure {
+                    Some(failure) => Next::LoginFailed { failure: failure.into(), closes: true },
+                    // A browser asks its user only after such a response.
+                    None => Next::Close(Reason::Complete),
+                };
+                consumed = len;
+            }
+        }
+        Some(Step { consumed, echo: 0, messages: 0, reply: Some(reply) })
+    }
+
+    /// Returns the time from which the login of a request is to be looked at, if one waits.
+    #[cfg_attr(not(feature = "login"), expect(clippy::unused_self, reason = "there is no login"))]
+    fn login_deadline(&self) -> Option<Instant> {
+        #[cfg(feature = "login")]
+        return self.login.as_ref().and_then(|login| login.deadline());
+        #[cfg(not(feature = "login"))]
+        None
     }
 
     /// Returns the response to a valid request, or the part of it before the echo of the body.
@@ -226,6 +293,10 @@ fn end_of_request(keeps_alive: bool, is_draining: bool) -> Next {
 impl ProtocolHandler for HttpHandler {
     fn begin(&mut self, attributes: &Attributes<'_>, now: Instant) {
         *self.info = ConnectionInfo::new(attributes, now);
+        #[cfg(feature = "login")]
+        if let Some(login) = &mut self.login {
+            login.begin(attributes);
+        }
         self.state = State::Idle(Some(now));
     }
 
@@ -254,6 +325,9 @@ impl ProtocolHandler for HttpHandler {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        if let Some(at) = self.login_deadline() {
+            return Some(at);
+        }
         match self.state {
             State::Idle(since) => since?.checked_add(limits::KEEP_ALIVE),
             State::Head { since, .. } => since.checked_add(self.config.head_timeout),
@@ -262,6 +336,11 @@ impl ProtocolHandler for HttpHandler {
     }
 
     fn expire(&mut self, now: Instant) -> Reply {
+        #[cfg(feature = "login")]
+        if let Some(login) = self.login.as_mut().filter(|login| login.is_waiting()) {
+            let next = if login.look(now) { Next::Continue } else { Next::Wait };
+            return Reply { bytes: Cow::default(), next };
+        }
         if let Some((bytes, rule)) = self.refuse_incomplete(Status::RequestTimeout, now) {
             return Reply { bytes: bytes.into(), next: Next::Close(Reason::Timeout(rule)) };
         }
@@ -282,7 +361,7 @@ impl ProtocolHandler for HttpHandler {
     }
 
     fn drain(&mut self, _now: Instant) -> Option<Reply> {
-        if let State::Body { .. } = self.state {
+        if matches!(self.state, State::Body { .. }) || self.login_deadline().is_some() {
             self.is_draining = true;
             return None;
         }

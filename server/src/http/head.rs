@@ -9,7 +9,7 @@ use httparse::EMPTY_HEADER;
 use memchr::{memchr2, memmem};
 
 use super::{
-    status::{Refusal, Status, bad, refused},
+    response::{Refusal, Status, bad, refused},
     target::{Host, Target},
 };
 use crate::config::limits;

@@ -10,10 +10,11 @@ mod body;
 mod connection_info;
 mod handler;
 mod head;
+#[cfg(feature = "login")]
+mod login;
 mod page;
 mod reflection;
 mod response;
-mod status;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ struct Reflection<'a> {
     local: &'a str,
     listener: &'a str,
     tls: Option<Tls<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
 }
 
 /// The value of a header.
@@ -58,12 +60,13 @@ pub(super) fn to_json(head: &Head<'_>, info: &ConnectionInfo) -> Vec<u8> {
         method: head.method,
         target: head.target,
         version: version(head),
-        headers: head.headers.iter().map(|&(name, value)| (name, Value::new(value))).collect(),
+        headers: headers(head, info).map(|(name, value)| (name, Value::new(value))).collect(),
         peer: &info.peer,
         proxy: info.proxy.as_deref(),
         local: &info.local,
         listener: &info.listener,
         tls,
+        user: info.user.as_deref(),
     };
     let mut bytes = Vec::with_capacity(1024);
     // All keys are text, and a vector takes all bytes, so this does not fail.
@@ -75,7 +78,7 @@ pub(super) fn to_json(head: &Head<'_>, info: &ConnectionInfo) -> Vec<u8> {
 /// Returns the request as text.
 pub(super) fn to_text(head: &Head<'_>, info: &ConnectionInfo) -> Vec<u8> {
     let mut all = format!("{} {} {}\n", head.method, head.target, version(head));
-    for &(name, value) in &head.headers {
+    for (name, value) in headers(head, info) {
         let _ = writeln!(all, "{name}: {}", text(value));
     }
     let _ = write!(all, "\nFrom {}", info.peer);
@@ -86,7 +89,24 @@ pub(super) fn to_text(head: &Head<'_>, info: &ConnectionInfo) -> Vec<u8> {
     if let Some(tls) = &info.tls {
         let _ = writeln!(all, "{tls}");
     }
+    if let Some(user) = &info.user {
+        let _ = writeln!(all, "User: {}", Escaped(user.as_bytes()));
+    }
     all.into_bytes()
+}
+
+/// Returns the headers, without the credentials of a user: whoever reads the response must not be able to log in.
+fn headers<'a>(
+    head: &Head<'a>,
+    info: &ConnectionInfo,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    let is_user = info.user.is_some();
+    let is_secret = move |name: &str| {
+        is_user && ["authorization", "cookie"].iter().any(|own| own.eq_ignore_ascii_case(name))
+    };
+    head.headers
+        .iter()
+        .map(move |&(name, value)| (name, if is_secret(name) { b"(hidden)" } else { value }))
 }
 
 fn version(head: &Head<'_>) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::status::{Refusal, Status, bad, refused};
+use super::response::{Refusal, Status, bad, refused};
 
 /// A target in one of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

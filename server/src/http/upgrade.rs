@@ -7,7 +7,7 @@ use common::{escape::Quoted, websocket};
 
 use super::{
     head::{Framing, Head},
-    status::{Refusal, Status, bad, refused},
+    response::{Refusal, Status, bad, refused},
     target::Host,
 };
 use crate::{

@@ -3,6 +3,8 @@
 use std::{fmt, io};
 
 use super::handshake::Handshake;
+#[cfg(feature = "login")]
+use super::identity::Identity;
 
 /// A layer between the wire and the session of one connection, such as TLS.
 ///
@@ -41,6 +43,12 @@ pub(crate) trait Layer: fmt::Debug + Send {
 
     /// Returns the result of the handshake, once it is complete.
     fn handshake(&self) -> Option<Handshake>;
+
+    /// Returns what a login may use of the layer, once the handshake is complete.
+    #[cfg(feature = "login")]
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
 }
 
 /// Result of a call of [`Layer::decode`].
@@ -100,6 +108,15 @@ impl Layers {
         match self {
             Self::Plain => None,
             Self::Stacked(layer) => layer.handshake(),
+        }
+    }
+
+    /// Returns what a login may use of the layer. `None`: there is no layer.
+    #[cfg(feature = "login")]
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        match self {
+            Self::Plain => None,
+            Self::Stacked(layer) => Some(layer.identity()),
         }
     }
 

@@ -6,11 +6,15 @@
 //! A plain connection has no layer, and pays one predictable branch per read and per write for it.
 
 mod handshake;
+#[cfg(feature = "login")]
+mod identity;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod layer;
 #[cfg(test)]
 mod scrambled;
 
+#[cfg(feature = "login")]
+pub(crate) use self::identity::Identity;
 #[cfg(feature = "tls")]
 pub(crate) use self::layer::Layer;
 #[cfg(test)]

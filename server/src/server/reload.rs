@@ -94,6 +94,9 @@ impl Reloader {
         shared.log_messages.store(config.log_messages, Relaxed);
         shared.drain_timeout.store(config.drain_timeout);
         shared.limits.set(config);
+        // The workers look for connections of removed users.
+        #[cfg(feature = "login")]
+        shared.dispatch.wake_all();
         let commands = self.control.batch();
         for listener in plan.closing {
             close(listener, shared, &commands);

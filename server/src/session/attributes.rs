@@ -1,13 +1,15 @@
 //! The attributes of a connection that a protocol may show to its peer.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::layer::Handshake;
+#[cfg(feature = "login")]
+use crate::layer::Identity;
 
 /// A connection as its protocol sees it.
 #[cfg_attr(
-    not(any(test, feature = "http")),
-    expect(dead_code, reason = "without HTTP there is no handler")
+    not(all(feature = "http", feature = "login")),
+    allow(dead_code, reason = "HTTP and the login use different parts")
 )]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attributes<'a> {
@@ -23,4 +25,9 @@ pub(crate) struct Attributes<'a> {
     pub(crate) time: SystemTime,
     /// What TLS and its peer have agreed on.
     pub(crate) handshake: Option<&'a Handshake>,
+    /// What a login may use of TLS. `None`: there is no TLS, or no login.
+    #[cfg(feature = "login")]
+    pub(crate) identity: Option<&'a Identity>,
+    /// The time at which the server accepted the connection.
+    pub(crate) opened_at: Instant,
 }

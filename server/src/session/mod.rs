@@ -17,7 +17,7 @@ mod testing;
 mod tests;
 mod text;
 
-#[cfg(any(test, feature = "http"))]
+#[cfg(any(test, feature = "http", feature = "login"))]
 pub(crate) use self::step::ProtocolHandler;
 #[cfg(test)]
 pub(crate) use self::testing::{Exchange, run_handler};

@@ -3,8 +3,12 @@
 use std::{borrow::Cow, fmt, time::Instant};
 
 use common::message::Splitter;
+#[cfg(feature = "login")]
+use common::protocol::Protocol;
 
 use super::attributes::Attributes;
+#[cfg(feature = "login")]
+use crate::login::{Account, LoginFailure};
 
 /// A protocol that lives outside of this folder, or follows another one in the same connection.
 ///
@@ -72,8 +76,8 @@ pub(crate) struct Reply {
 
 /// Continuation of a connection.
 #[cfg_attr(
-    not(any(test, feature = "http")),
-    expect(dead_code, reason = "without HTTP there is no handler")
+    not(all(feature = "http", feature = "login")),
+    allow(dead_code, reason = "HTTP and the login use different parts")
 )]
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -81,16 +85,25 @@ pub(crate) enum Next {
     Continue,
     /// The session has used its share of the turn: it receives them in a later turn of the connection.
     Pause,
+    /// The session receives them after its deadline: it waits for something that is not the peer.
+    #[cfg(feature = "login")]
+    Wait,
     /// Another protocol receives them.
     Switch(Box<dyn ProtocolHandler>),
+    /// The peer is a user. `protocol` is that of the session which follows; `None`: this one continues.
+    #[cfg(feature = "login")]
+    LoggedIn { account: Account, mechanism: &'static str, protocol: Option<Protocol> },
+    /// A login has failed.
+    #[cfg(feature = "login")]
+    LoginFailed { failure: Box<LoginFailure>, closes: bool },
     /// The session is over and receives nothing more.
     Close(Reason),
 }
 
 /// Reason for the end of a session by its protocol.
 #[cfg_attr(
-    not(any(test, feature = "http")),
-    expect(dead_code, reason = "without HTTP there is no handler")
+    not(all(feature = "http", feature = "login")),
+    allow(dead_code, reason = "HTTP and the login use different parts")
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {

@@ -17,6 +17,23 @@ pub(crate) struct Exchange {
     pub(crate) ended: Option<Reason>,
 }
 
+impl Attributes<'_> {
+    /// Returns the attributes of a plain connection.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            peer: "192.0.2.1:5000",
+            proxy: None,
+            local: "192.0.2.2:80",
+            listener: "http://0.0.0.0:80",
+            time: UNIX_EPOCH,
+            handshake: None,
+            #[cfg(feature = "login")]
+            identity: None,
+            opened_at: Instant::now(),
+        }
+    }
+}
+
 /// Passes reads to a handler as a connection does, until it closes. Returns the last handler, which may be another.
 pub(crate) fn run_handler(
     mut handler: Box<dyn ProtocolHandler>,
@@ -25,15 +42,7 @@ pub(crate) fn run_handler(
     let now = Instant::now();
     let (mut held, mut messages) = (Vec::new(), 0);
     let (mut received, mut logged) = (Vec::new(), Vec::new());
-    let attributes = Attributes {
-        peer: "192.0.2.1:5000",
-        proxy: None,
-        local: "192.0.2.2:80",
-        listener: "http://0.0.0.0:80",
-        time: UNIX_EPOCH,
-        handshake: None,
-    };
-    handler.begin(&attributes, now);
+    handler.begin(&Attributes::for_tests(), now);
     for read in reads {
         let mut input = [&held[..], read].concat();
         let mut at = 0;
@@ -50,6 +59,8 @@ pub(crate) fn run_handler(
             match next {
                 Next::Continue | Next::Pause => {}
                 Next::Switch(next) => handler = next,
+                #[cfg(feature = "login")]
+                Next::Wait | Next::LoggedIn { .. } | Next::LoginFailed { .. } => {}
                 Next::Close(reason) => {
                     return (Exchange { received, logged, messages, ended: Some(reason) }, handler);
                 }

@@ -22,6 +22,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(feature = "login")]
+pub mod users;
 mod validate;
 mod values;
 

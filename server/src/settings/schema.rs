@@ -11,8 +11,8 @@ use common::{
 use super::{
     setting::{DefaultValue, Form, Setting},
     values::{
-        LogLevel, choice, log_file, non_empty, parse, path, port, possible_values, spin,
-        time_limit, workers,
+        LogLevel, RemovedUsers, choice, log_file, non_empty, parse, path, port, possible_values,
+        spin, time_limit, workers,
     },
 };
 use crate::logging::{Format, Overflow};
@@ -20,10 +20,11 @@ use crate::logging::{Format, Overflow};
 const LISTENING: &str = "Listening";
 const CONNECTIONS: &str = "Connections and workers";
 const TLS: &str = "TLS";
+const LOGIN: &str = "Login";
 const LOG: &str = "Log";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 25] = [
+pub(super) static SETTINGS: [Setting; 28] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -185,7 +186,7 @@ pub(super) static SETTINGS: [Setting; 25] = [
         "handshake-timeout",
         TLS,
         "DUR",
-        "Close a TLS connection if its handshake is not complete after this long",
+        "Close a connection if its TLS handshake and its login are not complete after this long",
     )
     .details(
         "The time begins with the connection, so it includes a PROXY header. With off, idle-timeout limits the wait.",
@@ -231,6 +232,36 @@ pub(super) static SETTINGS: [Setting; 25] = [
     .default(DefaultValue::Unset("off"))
     .hint(ValueHint::FilePath)
     .set(|values, text| path(text).map(|path| values.tls_key_log = Some(path))),
+    Setting::new("users", LOGIN, "FILE", "Users who may log in at listeners with login=required")
+        .details(
+            "'echo-server user' writes the file. It holds no password, but only its owner and its group may be able to \
+            read it. SIGHUP reads it again; if a line is wrong, nothing changes.",
+        )
+        .default(DefaultValue::Unset("none"))
+        .hint(ValueHint::FilePath)
+        .set(|values, text| path(text).map(|path| values.users = Some(path))),
+    Setting::new(
+        "max-connections-per-user",
+        LOGIN,
+        "N",
+        "Limit the number of open connections of one user",
+    )
+    .rare()
+    .form(Form::Number)
+    .default(DefaultValue::Unset("unlimited"))
+    .set(|values, text| {
+        parse(text, at_least_one).map(|value| values.max_connections_per_user = Some(value))
+    }),
+    Setting::new(
+        "removed-users",
+        LOGIN,
+        "NAME",
+        "Connections of a user whom a reload removes: keep or close",
+    )
+    .rare()
+    .form(Form::Choice(possible_values::<RemovedUsers>))
+    .default(DefaultValue::Text("keep"))
+    .set(|values, text| parse(text, choice).map(|value| values.removed_users = value)),
     Setting::new("log-level", LOG, "LEVEL", "Lowest level that is logged")
         .form(Form::Choice(possible_values::<LogLevel>))
         .default(DefaultValue::Text("info"))
@@ -288,6 +319,9 @@ HTTP and WebSocket are http://HOST:PORT and https://HOST:PORT, or unix:///PATH?h
 origins of pages that may open a WebSocket, hosts=NAME,NAME names of the server, subprotocols=NAME,NAME those it \
 selects from. max-message=SIZE limits a message, deflate=on allows compression, head-timeout and ping-interval are \
 durations. Example: http://127.0.0.1:8080?origins=https://example.com
+
+login=required echoes nothing before a user of the file of users has logged in, in text or length by SASL, in HTTP by \
+a password, a token or a cookie. mechanisms=NAME,NAME are those that it offers. Example: tls://[::]:7?login=required
 
 UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
 are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \

@@ -1,9 +1,13 @@
 //! The effective settings: the value of each setting, and its source.
 
 use std::fmt;
+#[cfg(feature = "login")]
+use std::sync::Arc;
 
-use common::endpoint::Endpoint;
+use common::{endpoint::Endpoint, protocol::Protocol};
 
+#[cfg(feature = "login")]
+use super::users::load;
 use super::{
     diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
     listener_tls::load_listeners,
@@ -15,7 +19,12 @@ use super::{
 use super::{listener::ListenerUrl, tls::fingerprint, values::Switch};
 #[cfg(feature = "tls")]
 use crate::config::Tls;
-use crate::{config::Config, logging::Options};
+#[cfg(feature = "login")]
+use crate::config::Users;
+use crate::{
+    config::{Config, ListenerOptions},
+    logging::Options,
+};
 
 /// The effective settings.
 #[derive(Clone, Debug)]
@@ -26,6 +35,8 @@ pub struct Settings {
     /// TLS of the listeners, in their order.
     #[cfg(feature = "tls")]
     tls: Vec<Option<Tls>>,
+    #[cfg(feature = "login")]
+    users: Option<Arc<Users>>,
 }
 
 /// The effective value of one setting.
@@ -88,6 +99,8 @@ impl Settings {
                 warnings,
                 #[cfg(feature = "tls")]
                 tls: Vec::new(),
+                #[cfg(feature = "login")]
+                users: None,
             })
         } else {
             Err(Diagnostics(errors))
@@ -113,6 +126,12 @@ impl Settings {
             for (listener, tls) in config.listeners.iter_mut().zip(&self.tls) {
                 listener.options.tls.clone_from(tls);
             }
+            (config, options)
+        };
+        #[cfg(feature = "login")]
+        let resolved = {
+            let (mut config, options) = resolved;
+            config.users.clone_from(&self.users);
             (config, options)
         };
         resolved
@@ -149,6 +168,54 @@ impl Settings {
             self.tls = loaded.tls;
         }
         Ok(())
+    }
+
+    /// Returns whether there is a file of users, so that a reload reads it again.
+    #[must_use]
+    pub fn has_users(&self) -> bool {
+        self.values.users.is_some()
+    }
+
+    /// Loads the file of users.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used, or a listener requires a login and there is none.
+    pub(super) fn load_users(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let requires = self.values.listen.iter().position(|url| url.login.is_required());
+        for (index, url) in self.values.listen.iter().enumerate() {
+            let protocol = self.values.protocol;
+            let base = ListenerOptions { protocol, ..ListenerOptions::default() };
+            let is_raw = url.listener(&base).options.protocol == Protocol::Raw;
+            if url.login.is_required() && url.http.is_none() && is_raw {
+                let message = "'login=required' needs the protocol text or length, or HTTP: raw has no place for a login";
+                let origin = self.origin("listen", index);
+                return Err(vec![Diagnostic { origin, message: message.to_owned() }]);
+            }
+        }
+        let fail = |name: &str, index, message: String| {
+            Err(vec![Diagnostic { origin: self.origin(name, index), message }])
+        };
+        match (&self.values.users, requires) {
+            (None, Some(index)) => {
+                let message = "'login=required' needs 'users', the file of those who may log in";
+                fail("listen", index, message.to_owned())
+            }
+            (Some(_), None) => {
+                fail("users", 0, "'users' is set, and no listener has login=required".to_owned())
+            }
+            (None, None) => Ok(()),
+            #[cfg(not(feature = "login"))]
+            (Some(_), Some(_)) => Ok(()),
+            #[cfg(feature = "login")]
+            (Some(path), Some(_)) => match load(path) {
+                Ok(file) => {
+                    self.users = Some(Arc::new(file.users()));
+                    Ok(())
+                }
+                Err(error) => fail("users", 0, error.to_string()),
+            },
+        }
     }
 
     /// Returns whether a source sets where to listen; otherwise the server listens on the default address.

@@ -416,6 +416,8 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         ("drain-timeout", "1s", "0s", "'3s'"),
         ("handshake-timeout", "1s", "off", "'3s'"),
         ("max-handshakes", "1", "2", "3"),
+        ("max-connections-per-user", "1", "2", "3"),
+        ("removed-users", "close", "keep", "'close'"),
         ("max-handshakes-per-ip", "1", "2", "3"),
         ("workers", "1", "2", "3"),
         ("spin", "1us", "off", "'auto'"),
@@ -445,8 +447,11 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         assert!(alone.iter().any(|(_, resolved)| *resolved != default), "{name} has no effect");
     }
     // `tls/tests.rs` tests the settings that need files.
-    let tested = 21;
-    let settings = SETTINGS.iter().filter(|setting| !setting.name.starts_with("tls-"));
+    // `users/tests.rs` tests the file of users.
+    let tested = 23;
+    let settings = SETTINGS
+        .iter()
+        .filter(|setting| !setting.name.starts_with("tls-") && setting.name != "users");
     assert_eq!(settings.count(), tested, "add the new setting above");
 }
 
@@ -581,6 +586,9 @@ handshake-timeout = \"10s\" # default
 # max-handshakes: half of max-connections
 # max-handshakes-per-ip: unlimited
 # tls-key-log: off
+# users: none
+# max-connections-per-user: unlimited
+removed-users = \"keep\" # default
 log-level = \"debug\" # ECHO_SERVER_LOG_LEVEL
 log-messages = false # echo.toml:1
 # log-file: standard error
@@ -623,8 +631,9 @@ fn the_template_is_accepted_and_changes_nothing() {
     let template = template();
     let keys = template.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
     let keys: BTreeMap<_, _> = keys.filter(|(name, _)| find(name).is_some()).collect();
-    // Settings of TLS need a listener with TLS.
-    for setting in SETTINGS.iter().filter(|setting| !setting.name.starts_with("tls-")) {
+    // Settings of TLS need a listener with TLS, users one with a login.
+    let needs_listener = |name: &str| name.starts_with("tls-") || name == "users";
+    for setting in SETTINGS.iter().filter(|setting| !needs_listener(setting.name)) {
         let line = format!("{} = {}", setting.name, keys[setting.name]);
         let settings = loaded(&[], &[], &line);
         if let DefaultValue::Text(_) = setting.default {

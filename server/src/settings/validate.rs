@@ -37,9 +37,19 @@ pub(super) fn without_effect(settings: &Settings) -> Vec<Diagnostic> {
     let has_proxy = listeners.any(|listener| listener.options.proxy == Proxy::Required);
     let has_tls = settings.values.listen.iter().any(|url| url.tls.is_some());
     let proxy = ["proxy-timeout"].map(|name| (name, has_proxy, "no listener has proxy=required"));
-    let tls = ["handshake-timeout", "max-handshakes", "max-handshakes-per-ip", "tls-key-log"];
+    let has_login = settings.values.listen.iter().any(|url| url.login.is_required());
+    let login = ["max-connections-per-user", "removed-users"];
+    let login = login.map(|name| (name, has_login, "no listener has login=required"));
+    let handshake =
+        [("handshake-timeout", has_tls || has_login, "no listener has TLS or login=required")];
+    let tls = ["max-handshakes", "max-handshakes-per-ip", "tls-key-log"];
     let tls = tls.map(|name| (name, has_tls, "no listener has TLS"));
-    let unused = proxy.into_iter().chain(tls).filter(|(_, is_used, _)| !is_used);
+    let unused = proxy
+        .into_iter()
+        .chain(tls)
+        .chain(login)
+        .chain(handshake)
+        .filter(|(_, is_used, _)| !is_used);
     let unused = unused.map(|(name, _, reason)| Diagnostic {
         origin: settings.origin(name, 0),
         message: format!("'{name}' has no effect: {reason}"),

@@ -41,6 +41,9 @@ pub(super) struct Values {
     pub(super) max_handshakes: Option<NonZeroUsize>,
     pub(super) max_handshakes_per_ip: Option<NonZeroUsize>,
     pub(super) handshake_timeout: Option<Duration>,
+    pub(super) users: Option<PathBuf>,
+    pub(super) max_connections_per_user: Option<NonZeroUsize>,
+    pub(super) removed_users: RemovedUsers,
     pub(super) log_level: LogLevel,
     pub(super) log_messages: Switch,
     pub(super) log_file: Destination,
@@ -55,6 +58,14 @@ pub(super) enum LogLevel {
     Info,
     Warning,
     Error,
+}
+
+/// What becomes of the connections of a user whom a reload removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum RemovedUsers {
+    #[default]
+    Keep,
+    Close,
 }
 
 /// On or off; a file has `true` and `false`.
@@ -80,6 +91,11 @@ impl Values {
         config.max_connections_per_ip = self.max_connections_per_ip.map(NonZeroUsize::get);
         config.max_handshakes = self.max_handshakes.map(NonZeroUsize::get);
         config.max_handshakes_per_ip = self.max_handshakes_per_ip.map(NonZeroUsize::get);
+        #[cfg(feature = "login")]
+        {
+            config.max_connections_per_user = self.max_connections_per_user.map(NonZeroUsize::get);
+            config.closes_removed_users = self.removed_users == RemovedUsers::Close;
+        }
         config.reuse_port = self.reuse_port == Switch::On;
         config.drain_timeout = self.drain_timeout;
         config.spin = self.spin;

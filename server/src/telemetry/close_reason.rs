@@ -29,6 +29,12 @@ pub(crate) enum CloseReason {
     ProtocolTimeout,
     /// The peer broke the rules of TLS after its handshake.
     LayerError,
+    /// The peer failed to log in.
+    #[cfg(feature = "login")]
+    Login,
+    /// The user of the connection was removed.
+    #[cfg(feature = "login")]
+    UserRemoved,
     /// The peer completed no TLS handshake.
     Handshake,
     /// The peer sent no valid PROXY header.
@@ -92,6 +98,10 @@ impl CloseReason {
             Self::RequestRefused => "request-refused",
             Self::ProtocolTimeout => "protocol-timeout",
             Self::LayerError => "tls-error",
+            #[cfg(feature = "login")]
+            Self::Login => "login-failed",
+            #[cfg(feature = "login")]
+            Self::UserRemoved => "user-removed",
             Self::Handshake => "handshake-failed",
             Self::ProxyHeader => "proxy-header",
             Self::Refused => "refused",

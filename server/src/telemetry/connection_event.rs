@@ -18,6 +18,8 @@ use super::{
     log_throttle::Suppressed,
     receipt::Receipt,
 };
+#[cfg(feature = "login")]
+use crate::login::LoginFailure;
 use crate::{
     admission::LimitReached,
     layer::{Handshake, LayerError},
@@ -35,6 +37,21 @@ pub(crate) enum ConnectionEvent<'a> {
     /// The layer of a new client is established.
     HandshakeCompleted {
         handshake: &'a Handshake,
+    },
+    /// The peer is a user.
+    #[cfg(feature = "login")]
+    LoggedIn {
+        user: &'a str,
+        mechanism: &'static str,
+    },
+    #[cfg(feature = "login")]
+    LoginFailed {
+        failure: &'a LoginFailure,
+    },
+    /// A reload has removed the user.
+    #[cfg(feature = "login")]
+    UserRemoved {
+        user: &'a str,
     },
     HandshakeTimedOut {
         after: Duration,
@@ -116,6 +133,8 @@ pub(crate) enum ConnectionEvent<'a> {
     Closed {
         reason: CloseReason,
         receipt: &'a Receipt,
+        /// The user who had logged in.
+        user: Option<&'a str>,
         messages_received: u64,
         messages_sent: u64,
         after: Duration,
@@ -155,6 +174,12 @@ impl Event for OfConnection<'_> {
             E::ProtocolTimedOut { .. } => Declaration::new(Info, "protocol-timeout"),
             E::Disconnected { .. } | E::Lost { .. } => Declaration::new(Info, "disconnected"),
             E::HandshakeCompleted { .. } => Declaration::new(Info, "handshake"),
+            #[cfg(feature = "login")]
+            E::LoggedIn { .. } => Declaration::new(Info, "login"),
+            #[cfg(feature = "login")]
+            E::LoginFailed { .. } => Declaration::new(Warn, "login-failed"),
+            #[cfg(feature = "login")]
+            E::UserRemoved { .. } => Declaration::new(Info, "user-removed"),
             E::UnexpectedTls => Declaration::new(Warn, "unexpected-tls"),
             E::LayerFailed { error: LayerError::Corrupt(_), .. } => {
                 Declaration::new(Warn, "tls-error")
@@ -192,6 +217,10 @@ impl Event for OfConnection<'_> {
                 }
             }
             E::HandshakeCompleted { handshake } => visit_handshake(handshake, visit),
+            #[cfg(feature = "login")]
+            E::LoggedIn { .. } | E::LoginFailed { .. } | E::UserRemoved { .. } => {
+                self.visit_login(visit);
+            }
             E::Refused { through, .. } => visit("through", Value::from(*through)),
             E::FrameTooLong { payload } => visit("bytes", Value::from(*payload)),
             E::ProtocolViolated { what } | E::ProtocolTimedOut { what } => {
@@ -208,24 +237,59 @@ impl Event for OfConnection<'_> {
             | E::DrainTimedOut { unsent } => {
                 visit("unsent", Value::from(*unsent));
             }
-            E::Closed { reason, receipt, messages_received, messages_sent, after } => {
-                visit("reason", Value::from(reason.name()));
-                visit("closed_by", Value::from(reason.closed_by()));
-                visit(
-                    "duration_ms",
-                    Value::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
-                );
-                visit("bytes_received", Value::from(receipt.bytes_received));
-                visit("bytes_sent", Value::from(receipt.bytes_sent));
-                visit("messages_received", Value::from(*messages_received));
-                visit("messages_sent", Value::from(*messages_sent));
-            }
+            E::Closed { .. } => self.visit_closed(visit),
             _ => {}
         }
     }
 }
 
 impl OfConnection<'_> {
+    /// Visits the fields of the end of a connection.
+    fn visit_closed<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
+        let ConnectionEvent::Closed {
+            reason,
+            receipt,
+            user,
+            messages_received,
+            messages_sent,
+            after,
+        } = &self.event
+        else {
+            return;
+        };
+        if let Some(user) = user {
+            visit("user", Value::from(*user));
+        }
+        visit("reason", Value::from(reason.name()));
+        visit("closed_by", Value::from(reason.closed_by()));
+        let duration = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        visit("duration_ms", Value::from(duration));
+        visit("bytes_received", Value::from(receipt.bytes_received));
+        visit("bytes_sent", Value::from(receipt.bytes_sent));
+        visit("messages_received", Value::from(*messages_received));
+        visit("messages_sent", Value::from(*messages_sent));
+    }
+
+    /// Visits the fields of a login.
+    #[cfg(feature = "login")]
+    fn visit_login<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
+        match &self.event {
+            ConnectionEvent::LoggedIn { user, mechanism } => {
+                visit("user", Value::from(*user));
+                visit("mechanism", Value::from(*mechanism));
+            }
+            ConnectionEvent::LoginFailed { failure } => {
+                if let Some(name) = &failure.name {
+                    visit("user", Value::from(&name[..]));
+                }
+                visit("mechanism", Value::from(failure.mechanism));
+                visit("reason", Value::from(&failure.reason[..]));
+            }
+            ConnectionEvent::UserRemoved { user } => visit("user", Value::from(*user)),
+            _ => {}
+        }
+    }
+
     /// Returns the fault of a connection that did not reach its session.
     fn fault(&self) -> Option<&'static str> {
         use ConnectionEvent as E;

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+#[cfg(feature = "login")]
+use common::escape::Escaped;
 use common::{escape::Quoted, protocol::MAX_FRAME_PAYLOAD, reason::reason};
 use humantime::format_duration;
 
 use super::connection_event::{ConnectionEvent, OfConnection};
+#[cfg(feature = "login")]
+use crate::login::LoginFailure;
 use crate::{config::limits, layer::LayerError, proxy_protocol::Malformed};
 
 impl fmt::Display for OfConnection<'_> {
@@ -29,6 +33,10 @@ impl fmt::Display for OfConnection<'_> {
             E::Closed { .. } => write!(f, "Connection with {peer} closed"),
             E::HandshakeCompleted { handshake } => {
                 write!(f, "TLS handshake with {peer}: {handshake}")
+            }
+            #[cfg(feature = "login")]
+            E::LoggedIn { .. } | E::LoginFailed { .. } | E::UserRemoved { .. } => {
+                self.write_login(f)
             }
             E::UnexpectedTls | E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
                 self.write_layer(f)?;
@@ -99,6 +107,31 @@ impl OfConnection<'_> {
                 f,
                 "Client {peer} did not disconnect within the drain timeout{}",
                 Unsent(unsent)
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the text of a login.
+    #[cfg(feature = "login")]
+    fn write_login(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConnectionEvent as E;
+        let peer = self.subject.peer;
+        match self.event {
+            E::LoggedIn { user, mechanism } => {
+                write!(f, "Client {peer} logged in as {} by {mechanism}", Quoted(user.as_bytes()))
+            }
+            E::LoginFailed { failure: LoginFailure { mechanism, name, reason } } => {
+                write!(f, "Client {peer} failed to log in")?;
+                if let Some(name) = name {
+                    write!(f, " as {}", Quoted(name.as_bytes()))?;
+                }
+                write!(f, " by {mechanism}: {}", Escaped(reason.as_bytes()))
+            }
+            E::UserRemoved { user } => write!(
+                f,
+                "Client {peer} was disconnected: the user {} was removed",
+                Quoted(user.as_bytes())
             ),
             _ => Ok(()),
         }

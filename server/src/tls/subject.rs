@@ -25,6 +25,15 @@ pub(super) fn subject(der: &[u8]) -> String {
     Escaped(name.as_bytes()).to_string()
 }
 
+/// Returns the common name of a certificate, if it has exactly one.
+#[cfg(feature = "login")]
+pub(super) fn common_name(der: &[u8]) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let mut names = certificate.subject().iter_common_name();
+    let name = names.next()?.as_str().ok()?.to_owned();
+    names.next().is_none().then_some(name)
+}
+
 /// Returns an attribute as RFC 4514 writes it: a value cannot look like a further attribute.
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
     let oid = attribute.attr_type();

@@ -6,11 +6,17 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "login")]
+use common::login::{EXPORTER_LABEL, EXPORTER_LENGTH};
 use rustls::{
     Error, HandshakeKind, InvalidMessage, ProtocolVersion, ServerConfig, ServerConnection,
 };
 
+#[cfg(feature = "login")]
+use super::subject::common_name;
 use super::{error::explain, subject::subject};
+#[cfg(feature = "login")]
+use crate::layer::Identity;
 use crate::layer::{Decoded, Handshake, Layer, LayerError, NewLayer};
 
 /// First byte of a record of a handshake, with which each connection begins (RFC 8446, section 5.1).
@@ -183,6 +189,21 @@ impl Layer for Tls {
             client: connection.peer_certificates().and_then(<[_]>::first).map(|der| subject(der)),
             is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         })
+    }
+
+    #[cfg(feature = "login")]
+    fn identity(&self) -> Identity {
+        let connection = &self.connection;
+        // With TLS 1.2 the binding is safe only with an extension (RFC 9266, section 3) that rustls does not report.
+        let is_bound = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let exporter = is_bound.then(|| {
+            connection.export_keying_material([0; EXPORTER_LENGTH], EXPORTER_LABEL, None).ok()
+        });
+        let certificate = connection.peer_certificates().and_then(<[_]>::first);
+        Identity {
+            exporter: exporter.flatten(),
+            common_name: certificate.and_then(|der| common_name(der)),
+        }
     }
 }
 

@@ -46,6 +46,28 @@ impl<S: Stream + Source> Worker<'_, S> {
             self.queue(key);
         }
         self.arm(key);
+        #[cfg(feature = "login")]
+        if is_migrated {
+            self.close_if_user_is_removed(key);
+        }
+    }
+
+    /// Closes the connections of users whom a reload has removed.
+    #[cfg(feature = "login")]
+    pub(super) fn close_removed_users(&mut self) {
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.close_if_user_is_removed(key);
+        }
+    }
+
+    #[cfg(feature = "login")]
+    fn close_if_user_is_removed(&mut self, key: usize) {
+        let user = self.connections[key].connection.removed_user();
+        if let Some(user) = user.map(str::to_owned) {
+            let event = ConnectionEvent::UserRemoved { user: &user };
+            self.remove_because(key, CloseReason::UserRemoved, event);
+        }
     }
 
     /// Returns the identity of a new connection, which gets the next vacant slot.

@@ -121,7 +121,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
     }
 
-    /// Handles the messages to this worker, and a change of the UDP listeners.
+    /// Handles the messages to this worker, and changes of the UDP listeners and the users.
     pub(super) fn receive_messages(&mut self) {
         for message in self.messages.try_iter() {
             match message {
@@ -132,6 +132,10 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
         if let Some(ports) = self.shared.changed_udp_ports(&mut self.seen_udp_changes) {
             self.udp_sockets.update_listeners(ports, &mut self.ready);
+        }
+        #[cfg(feature = "login")]
+        if self.shared.limits.has_removed_users(&mut self.seen_removals) {
+            self.close_removed_users();
         }
     }
 }

@@ -48,6 +48,9 @@ pub(crate) struct Worker<'a, S> {
     pub(super) udp_sockets: UdpSocketSet,
     /// Number of changes of the UDP listeners that the worker has seen.
     pub(super) seen_udp_changes: usize,
+    /// Number of removals of users that the worker has seen.
+    #[cfg(feature = "login")]
+    pub(super) seen_removals: usize,
     /// Keys of the connections and UDP sockets that need a turn, each at most once; see [`Slot::queued`].
     pub(super) ready: Vec<usize>,
     /// Keys of the connections that are ready for a step of their handshake, which takes as long as many messages; each at
@@ -94,6 +97,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             generation: 0,
             udp_sockets: UdpSocketSet::default(),
             seen_udp_changes: 0,
+            #[cfg(feature = "login")]
+            seen_removals: 0,
             ready: Vec::new(),
             ready_handshakes: VecDeque::new(),
             timers: Timers::default(),

@@ -62,6 +62,7 @@ fn run<'a>(
         local: "",
         listener: "",
         time: UNIX_EPOCH,
+        opened_at: now,
         handshake: None,
     };
     handler.begin(&attributes, now);

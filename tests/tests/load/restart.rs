@@ -56,7 +56,7 @@ fn a_restart_between_short_connections_is_no_error() {
 #[test]
 fn fails_if_the_server_does_not_return() {
     let server = EchoServer::start(&[]);
-    let load = Load::start(server.address(), &format!("{LONG} --expect-restart --timeout 300ms"));
+    let load = Load::start(server.address(), &format!("{LONG} --expect-restart --timeout 1s"));
     server.wait_for_log("Echoed to");
     assert_eq!(server.terminate().0.code(), Some(0));
     let report = load.finish();

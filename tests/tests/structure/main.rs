@@ -37,10 +37,11 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["udp"],
     &["connection"],
     &["http"],
-    &["websocket"],
+    &["websocket", "sasl"],
     &["session"],
     &["telemetry"],
     &["admission"],
+    &["login"],
     &["tls", "proxy_protocol"],
     &["layer"],
     &["logging"],
@@ -55,6 +56,7 @@ const CLIENT_ORDER: &[&[&str]] = &[
     &["net"],
     &["endpoint"],
     &["tls", "websocket"],
+    &["login"],
     &["stdio"],
 ];
 

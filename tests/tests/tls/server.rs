@@ -490,7 +490,7 @@ fn settings_of_tls_without_a_tls_listener_cause_warnings() {
     let checked = Program::run_server(&["config", "check", "--handshake-timeout", "1s"]);
     assert_eq!(
         checked.error_line(),
-        "warning: --handshake-timeout: 'handshake-timeout' has no effect: no listener has TLS"
+        "warning: --handshake-timeout: 'handshake-timeout' has no effect: no listener has TLS or login=required"
     );
     let listen = ["--tls-self-signed", "--listen", "tls://127.0.0.1:0"];
     let args = [&["config", "check"], &listen[..], &["--tls-key-log", "/missing/keys"]].concat();

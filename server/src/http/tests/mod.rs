@@ -2,10 +2,7 @@
 
 mod refusals;
 
-use std::{
-    sync::Arc,
-    time::{Instant, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Instant};
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -136,8 +133,8 @@ fn the_reflection_names_the_proxy_and_tls() {
         proxy: Some("10.0.0.1:2"),
         local: "10.0.0.2:443",
         listener: "https://[::]:443",
-        time: UNIX_EPOCH,
         handshake: Some(&handshake),
+        ..Attributes::for_tests()
     };
     handler.begin(&attributes, Instant::now());
     let mut request = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n".to_vec();
@@ -299,15 +296,7 @@ fn subprotocols_and_compression_are_selected_if_they_are_configured() {
 
 fn handler() -> HttpHandler {
     let mut handler = HttpHandler::new(Arc::default());
-    let attributes = Attributes {
-        peer: "",
-        proxy: None,
-        local: "",
-        listener: "",
-        time: UNIX_EPOCH,
-        handshake: None,
-    };
-    handler.begin(&attributes, Instant::now());
+    handler.begin(&Attributes::for_tests(), Instant::now());
     handler
 }
 

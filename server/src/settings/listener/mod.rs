@@ -3,6 +3,7 @@
 //! Must not know where a URL was set, nor the files that it names. Read `url.rs` first.
 
 mod http;
+mod login;
 mod url;
 
 pub(super) use self::url::ListenerUrl;

@@ -12,7 +12,7 @@ use common::{
     protocol::Protocol,
 };
 
-use super::http::HttpParameters;
+use super::{http::HttpParameters, login::LoginParameters};
 use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX};
 use crate::settings::tls::TlsParameters;
 
@@ -25,6 +25,7 @@ pub(in crate::settings) struct ListenerUrl {
     pub(in crate::settings) tls: Option<TlsParameters>,
     /// `None`: its connections speak the protocol of the listener.
     pub(in crate::settings) http: Option<HttpParameters>,
+    pub(in crate::settings) login: LoginParameters,
 }
 
 /// A parameter after the `?`: one listener option.
@@ -43,7 +44,7 @@ enum Parameter {
 }
 
 /// Names of the parameters.
-const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn, handshake-timeout, http, origins, hosts, subprotocols, max-message, deflate, head-timeout and ping-interval";
+const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn, handshake-timeout, login, mechanisms, http, origins, hosts, subprotocols, max-message, deflate, head-timeout and ping-interval";
 
 /// The forms of a listener, for messages.
 const FORMS: &str = "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, http://HOST:PORT, https://HOST:PORT, unix:///PATH or unix:@NAME";
@@ -51,7 +52,13 @@ const FORMS: &str = "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, http://H
 impl ListenerUrl {
     /// Creates a listener without options of its own.
     pub(in crate::settings) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, parameters: Vec::new(), tls: None, http: None }
+        Self {
+            endpoint,
+            parameters: Vec::new(),
+            tls: None,
+            http: None,
+            login: LoginParameters::default(),
+        }
     }
 
     /// Returns whether it has TLS with the certificate of the settings.
@@ -82,6 +89,10 @@ impl ListenerUrl {
         {
             listener.options.http = self.http.as_ref().map(|http| http.config().into());
         }
+        #[cfg(feature = "login")]
+        {
+            listener.options.login = self.login.config().map(Into::into);
+        }
         listener
     }
 }
@@ -91,8 +102,12 @@ impl ListenerUrl {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match (&mut self.tls, &mut self.http) {
             _ if name == "tls" || name == "http" => Ok(()),
+            _ if LoginParameters::has(name) => match self.endpoint {
+                Endpoint::Udp(_) => Err("UDP has no connections that could log in".to_owned()),
+                _ => self.login.set(name, value),
+            },
             (Some(tls), _) if TlsParameters::has(name) => tls.set(name, value),
-            (None, _) if TlsParameters::has(name) || name == "handshake-timeout" => {
+            (None, _) if TlsParameters::has(name) => {
                 Err("it applies to tls://HOST:PORT, https://HOST:PORT and unix:///PATH?tls=on only"
                     .to_owned())
             }
@@ -124,6 +139,14 @@ impl ListenerUrl {
         {
             return Err("'proxy-timeout' needs proxy=required".to_owned());
         }
+        if has(|parameter| matches!(parameter, Parameter::HandshakeTimeout(_)))
+            && self.tls.is_none()
+            && !self.login.is_required()
+        {
+            return Err("'handshake-timeout' needs TLS or login=required".to_owned());
+        }
+        #[cfg(feature = "login")]
+        self.login.check(self.tls.is_some())?;
         Ok(self)
     }
 }

@@ -124,6 +124,7 @@ impl Sources {
         reject(validate(&settings))?;
         settings.warnings.extend(without_effect(&settings));
         settings.load_tls().map_err(Diagnostics)?;
+        settings.load_users().map_err(Diagnostics)?;
         Ok(settings)
     }
 }

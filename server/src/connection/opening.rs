@@ -1,0 +1,105 @@
+//! The opening of a connection: its way to a worker, its session, and its first lines in the log.
+
+#[cfg(any(feature = "http", feature = "login"))]
+use std::sync::Arc;
+
+use super::{
+    connection::Connection,
+    stream::Stream,
+    turn::{TurnContext, wall_clock},
+};
+#[cfg(feature = "http")]
+use crate::http::HttpHandler;
+#[cfg(feature = "login")]
+use crate::sasl::SaslHandler;
+use crate::{
+    admission::{Peer, Permit},
+    layer::is_client_hello,
+    session::{Attributes, Session},
+    telemetry::{ConnectionEvent, Recorder},
+};
+
+/// A connection on its way to a worker. Dropping it releases its permit.
+#[derive(Debug)]
+pub(crate) enum Incoming<S> {
+    /// From the acceptor: a socket, its peer, and its permit.
+    New(S, Peer, Permit),
+    /// From another worker.
+    Migrated(Box<Connection<S>>),
+}
+
+impl<S: Stream> Connection<S> {
+    /// Returns the session of a new connection.
+    pub(super) fn new_session(permit: &Permit) -> Session {
+        let options = &*permit.policy().options;
+        #[cfg(feature = "http")]
+        if let Some(http) = &options.http {
+            #[cfg_attr(not(feature = "login"), expect(unused_mut, reason = "there is no login"))]
+            let mut handler = HttpHandler::new(Arc::clone(http));
+            #[cfg(feature = "login")]
+            if let Some(login) = &options.login {
+                handler.require_login(Arc::clone(login), Arc::clone(permit.authenticator()));
+            }
+            return Session::Other(Box::new(Box::new(handler)));
+        }
+        #[cfg(feature = "login")]
+        if let Some(login) = &options.login {
+            let authenticator = Arc::clone(permit.authenticator());
+            let timeout = options.handshake_timeout;
+            let handler =
+                SaslHandler::new(Arc::clone(login), authenticator, options.protocol, timeout);
+            return Session::Other(Box::new(Box::new(handler)));
+        }
+        Session::new(options.protocol)
+    }
+
+    pub(super) fn log_connected(&mut self, telemetry: &Recorder<'_>) {
+        if !std::mem::replace(&mut self.is_logged, true) {
+            self.log_new(telemetry);
+        }
+    }
+
+    /// Logs a plain connection at its first bytes.
+    #[cold]
+    pub(super) fn log_first(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
+        self.log_connected(context.telemetry);
+        if matches!(self.session, Session::Text(_)) && is_client_hello(bytes) {
+            let event = ConnectionEvent::UnexpectedTls;
+            context.telemetry.record_throttled(self.subject(), event, context.now);
+        }
+    }
+
+    /// Logs the connection, and the handshake of its layer.
+    #[cold]
+    fn log_new(&mut self, telemetry: &Recorder<'_>) {
+        let proxy = self.proxy.take();
+        let through = proxy.as_ref().map(|proxy| &***proxy);
+        let handshake = self.layers.handshake();
+        let handshake = handshake.as_ref();
+        if let Some(handler) = self.session.handler() {
+            let local = self.stream.local_name();
+            let peer = &self.peer;
+            let listener = &self.permit.policy().name;
+            #[cfg(feature = "login")]
+            let identity = self.permit.policy().options.login.as_ref();
+            #[cfg(feature = "login")]
+            let identity = identity.and_then(|_| self.layers.identity());
+            let attributes = Attributes {
+                peer,
+                proxy: through,
+                local: &local,
+                listener,
+                time: wall_clock(),
+                handshake,
+                #[cfg(feature = "login")]
+                identity: identity.as_ref(),
+                opened_at: self.receipt.opened_at,
+            };
+            handler.begin(&attributes, self.last_activity);
+        }
+        telemetry.record(self.subject(), ConnectionEvent::Connected { through, handshake });
+        if let Some(handshake) = handshake {
+            telemetry.record(self.subject(), ConnectionEvent::HandshakeCompleted { handshake });
+        }
+    }
+}

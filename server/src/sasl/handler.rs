@@ -1,0 +1,323 @@
+//! The login of one connection.
+
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use common::{
+    exit::{goodbye, is_exit},
+    login::Mechanism,
+    message::Splitter,
+    protocol::Protocol,
+};
+
+use super::{
+    exchange::{Channel, Exchange, Failure, FailureReason, LoginContext, Progress},
+    unit::{Unit, Units},
+};
+use crate::{
+    config::{Login, limits},
+    login::{Account, Authenticator, LoginFailure, Source, Verification},
+    session::{Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
+};
+
+/// A connection whose client has not logged in. Nothing that it sends is echoed or logged.
+#[derive(Debug)]
+pub(crate) struct SaslHandler {
+    login: Arc<Login>,
+    authenticator: Arc<Authenticator>,
+    protocol: Protocol,
+    units: Units,
+    /// Limit on the time from the accept to the end of the login.
+    timeout: Option<Duration>,
+    opened_at: Option<Instant>,
+    source: Source,
+    channel: Channel,
+    state: State,
+    /// Number of wrong commands and failed logins.
+    failures: u32,
+}
+
+/// What the connection waits for.
+#[derive(Debug)]
+enum State {
+    /// A command of the client.
+    Command,
+    /// A response of the client.
+    Response(Exchange),
+    /// The result for a password; it is looked at from time to time.
+    Verifying { mechanism: Mechanism, name: String, verification: Verification, look_at: Instant },
+    /// The time for the answer to a failed login.
+    Delaying { failure: Failure, until: Instant },
+}
+
+impl SaslHandler {
+    pub(crate) fn new(
+        login: Arc<Login>,
+        authenticator: Arc<Authenticator>,
+        protocol: Protocol,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self {
+            login,
+            authenticator,
+            protocol,
+            units: Units::of(protocol),
+            timeout,
+            opened_at: None,
+            source: Source::of(""),
+            channel: Channel::default(),
+            state: State::Command,
+            failures: 0,
+        }
+    }
+
+    fn offers(&self, mechanism: Mechanism) -> bool {
+        self.login.mechanisms.contains(&mechanism) && self.channel.allows(mechanism)
+    }
+
+    fn take(&mut self, unit: Unit<'_>, now: Instant) -> Reply {
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Response(exchange) => self.take_response(exchange, unit.text, now),
+            _ => self.take_command(unit, now),
+        }
+    }
+
+    fn take_command(&mut self, unit: Unit<'_>, now: Instant) -> Reply {
+        if is_exit(unit.text) {
+            let bytes = match self.units {
+                Units::Lines => goodbye(unit.newline).to_vec(),
+                Units::Frames => self.units.write(["Goodbye!"]),
+            };
+            return Reply { bytes: bytes.into(), next: Next::Close(Reason::Exit) };
+        }
+        let text = String::from_utf8_lossy(unit.text);
+        let mut words = text.split(' ');
+        let is_auth = words.next().is_some_and(|word| word.eq_ignore_ascii_case("AUTH"));
+        let (mechanism, initial) = (words.next(), words.next());
+        if !is_auth || words.next().is_some() {
+            return self
+                .refuse_command("-ERR Log in first: AUTH MECHANISM; AUTH lists the mechanisms");
+        }
+        let Some(mechanism) = mechanism else { return self.list() };
+        let mechanism = mechanism.parse().ok().filter(|&mechanism| self.offers(mechanism));
+        let Some(mechanism) = mechanism else {
+            return self.refuse_command("-ERR Unknown mechanism; AUTH lists the mechanisms");
+        };
+        let exchange = Exchange::Begun(mechanism);
+        match initial {
+            // RFC 5034, section 4: an empty initial response is a single `=`.
+            Some("=") => self.take_response(exchange, b"", now),
+            Some(initial) => self.take_response(exchange, initial.as_bytes(), now),
+            None => {
+                self.state = State::Response(exchange);
+                self.answer(["+ "])
+            }
+        }
+    }
+
+    fn list(&self) -> Reply {
+        let offered = Mechanism::ALL.into_iter().filter(|&mechanism| self.offers(mechanism));
+        let names = offered.map(Mechanism::name);
+        self.answer(["+OK Mechanisms:"].into_iter().chain(names).chain(["."]))
+    }
+
+    fn take_response(&mut self, exchange: Exchange, response: &[u8], now: Instant) -> Reply {
+        let mechanism = exchange.mechanism();
+        let fail = |reason| {
+            let name = exchange.name().map(str::to_owned);
+            Failure { mechanism, name, reason }
+        };
+        // RFC 5034, section 4: a client cancels with a single `*`.
+        if response == b"*" {
+            let failure = fail(FailureReason::Cancelled);
+            return self.answer_failure(failure);
+        }
+        let Ok(response) = STANDARD.decode(response) else {
+            let error = common::login::ScramError::Malformed("a response that is not base64");
+            return self.delay(fail(FailureReason::Message(error)), now);
+        };
+        let offers_plus = self.offers(Mechanism::ScramSha256Plus);
+        let login = LoginContext {
+            channel: &self.channel,
+            offers_plus,
+            authenticator: &self.authenticator,
+            source: self.source,
+            now,
+        };
+        match exchange.receive(&response, &login) {
+            Progress::Challenge(exchange, challenge) => {
+                self.state = State::Response(exchange);
+                self.answer([&format!("+ {}", STANDARD.encode(challenge))[..]])
+            }
+            Progress::Verify(mechanism, name, verification) => {
+                let look_at = now + limits::LOGIN_POLL;
+                self.wait(State::Verifying { mechanism, name, verification, look_at })
+            }
+            Progress::Success(mechanism, name) => self.succeed(mechanism, &name),
+            Progress::Failure(failure) => self.delay(failure, now),
+        }
+    }
+
+    /// Opens the session of a user.
+    fn succeed(&mut self, mechanism: Mechanism, name: &str) -> Reply {
+        match self.authenticator.open_session(name) {
+            Ok(account) => {
+                let bytes = self.units.write(["+OK Logged in"]);
+                Reply { bytes: bytes.into(), next: self.serve(account, mechanism) }
+            }
+            Err(error) => {
+                let bytes = self.units.write([&format!("-ERR Not logged in: {error}")[..]]);
+                let failure = LoginFailure {
+                    mechanism: mechanism.name(),
+                    name: Some(name.to_owned()),
+                    reason: error.to_string(),
+                };
+                Reply {
+                    bytes: bytes.into(),
+                    next: Next::LoginFailed { failure: failure.into(), closes: true },
+                }
+            }
+        }
+    }
+
+    fn serve(&self, account: Account, mechanism: Mechanism) -> Next {
+        Next::LoggedIn { account, mechanism: mechanism.name(), protocol: Some(self.protocol) }
+    }
+
+    /// Answers a failed login after a while.
+    fn delay(&mut self, failure: Failure, now: Instant) -> Reply {
+        let delay = self.authenticator.count_failure(self.source, failure.name.as_deref(), now);
+        self.wait(State::Delaying { failure, until: now + delay })
+    }
+
+    fn answer_failure(&mut self, failure: Failure) -> Reply {
+        self.failures += 1;
+        let closes = self.failures >= limits::LOGIN_TRIES;
+        let answer = match failure.reason {
+            FailureReason::Cancelled => "-ERR Cancelled",
+            FailureReason::Busy => "-ERR Not logged in: too many logins at once; try again later",
+            _ => "-ERR Not logged in",
+        };
+        let failure = LoginFailure {
+            mechanism: failure.mechanism.name(),
+            name: failure.name,
+            reason: failure.reason.to_string(),
+        };
+        let next = Next::LoginFailed { failure: failure.into(), closes };
+        Reply { bytes: self.units.write([answer]).into(), next }
+    }
+
+    fn refuse_command(&mut self, answer: &str) -> Reply {
+        self.failures += 1;
+        let next = if self.failures >= limits::LOGIN_TRIES {
+            Next::Close(Reason::Violation("it did not log in"))
+        } else {
+            Next::Continue
+        };
+        Reply { bytes: self.units.write([answer]).into(), next }
+    }
+
+    fn answer<'a>(&self, answers: impl IntoIterator<Item = &'a str>) -> Reply {
+        Reply { bytes: self.units.write(answers).into(), next: Next::Continue }
+    }
+
+    fn close(&self, answer: &str, reason: Reason) -> Reply {
+        Reply { bytes: self.units.write([answer]).into(), next: Next::Close(reason) }
+    }
+
+    /// Returns the end of the time for the login.
+    fn login_deadline(&self) -> Option<Instant> {
+        self.opened_at?.checked_add(self.timeout?)
+    }
+
+    fn wait(&mut self, state: State) -> Reply {
+        self.state = state;
+        Reply { bytes: Cow::default(), next: Next::Wait }
+    }
+}
+
+impl ProtocolHandler for SaslHandler {
+    fn begin(&mut self, attributes: &Attributes<'_>, _now: Instant) {
+        self.opened_at = Some(attributes.opened_at);
+        self.source = Source::of(attributes.peer);
+        self.channel = Channel {
+            is_tls: attributes.handshake.is_some(),
+            exporter: attributes.identity.and_then(|identity| identity.exporter),
+            common_name: attributes.identity.and_then(|identity| identity.common_name.clone()),
+        };
+    }
+
+    fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
+        let (consumed, reply) = match self.units.first(input) {
+            Ok(None) => return Step::echo(0, 0),
+            Err(_) => {
+                let reason = Reason::Violation("its login is too long");
+                (input.len(), self.close("-ERR Too long", reason))
+            }
+            Ok(Some(unit)) => (unit.len, self.take(unit, now)),
+        };
+        Step { consumed, echo: 0, messages: 0, reply: Some(reply) }
+    }
+
+    fn splitter(&self) -> Splitter {
+        Splitter::new(Protocol::Raw)
+    }
+
+    /// The log shows nothing of a login: it may hold a password.
+    fn logged(&self) -> usize {
+        0
+    }
+
+    fn unfinished_messages(&self) -> isize {
+        0
+    }
+
+    fn may_end(&self) -> bool {
+        false
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let own = match &self.state {
+            State::Verifying { look_at, .. } => Some(*look_at),
+            State::Delaying { until, .. } => Some(*until),
+            State::Command | State::Response(_) => None,
+        };
+        [own, self.login_deadline()].into_iter().flatten().min()
+    }
+
+    fn expire(&mut self, now: Instant) -> Reply {
+        if self.login_deadline().is_some_and(|at| at <= now) {
+            return self.close("-ERR Too late", Reason::Timeout("it did not log in in time"));
+        }
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Verifying { mechanism, name, verification, .. } => match verification.result() {
+                Some(true) => self.succeed(mechanism, &name),
+                Some(false) => {
+                    let reason = FailureReason::WrongPassword;
+                    self.delay(Failure { mechanism, name: Some(name), reason }, now)
+                }
+                None => {
+                    let look_at = now + limits::LOGIN_POLL;
+                    self.wait(State::Verifying { mechanism, name, verification, look_at })
+                }
+            },
+            State::Delaying { failure, .. } => self.answer_failure(failure),
+            state => {
+                self.state = state;
+                Reply { bytes: Cow::default(), next: Next::Continue }
+            }
+        }
+    }
+
+    fn end(&mut self, _cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {
+        Cow::default()
+    }
+
+    fn drain(&mut self, _now: Instant) -> Option<Reply> {
+        Some(Reply { bytes: Cow::default(), next: Next::Close(Reason::Drain) })
+    }
+}
