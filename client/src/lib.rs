@@ -11,18 +11,20 @@
 //! | `echo` | a message and its echo, an exit and its goodbye |
 //! | `net` | name resolution, connections, waiting |
 //! | `tls` | TLS of a connection, without its socket |
+//! | `login` | login of a connection, without its socket |
 //! | `websocket` | WebSocket of a connection, without its socket |
 //! | `endpoint` | arguments that name the server |
 //! | `stdio` | errors of standard input and output |
 //!
-//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`, `mirror`} -> `echo` -> `net` -> {`tls`, `websocket`}. `endpoint`
-//! and `stdio` import nothing of this crate.
+//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`, `mirror`} -> `echo` -> `net` -> {`tls`, `websocket`} ->
+//! `login`. `endpoint` imports of them only what an option means, and `stdio` nothing of this crate.
 
 mod cli;
 mod echo;
 mod endpoint;
 mod interactive;
 mod load;
+mod login;
 mod mirror;
 mod net;
 mod ping;

@@ -117,6 +117,15 @@ pub fn gnutls() -> Requirement {
     tool("gnutls-cli", &["--version"], "install the package gnutls-bin")
 }
 
+/// Requires `gsasl`, of either side of a login.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn gsasl() -> Requirement {
+    tool("gsasl", &["--version"], "install the package gsasl")
+}
+
 /// Requires `ncat` with TLS.
 ///
 /// # Errors

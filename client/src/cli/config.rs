@@ -13,6 +13,7 @@ use crate::{
         select::{self, Server},
     },
     load::plan::job::{self, Job},
+    login,
     net::target::Target,
     ping::config::{InvalidDatagramSize, InvalidPing, PingConfig},
     tls::TlsOptions,
@@ -26,6 +27,8 @@ pub struct Config {
     pub(super) target: Target,
     /// Options of TLS, if the server is named with it.
     pub(super) tls: Option<TlsOptions>,
+    /// Options of a login, if somebody logs in. Its password has not been read.
+    pub(super) login: Option<login::Options>,
     /// Work to do.
     pub(super) mode: Mode,
 }
@@ -123,11 +126,11 @@ impl Config {
         let (timeout, is_verbose) = (server.timeout(), server.verbose);
         let mut server = server.server(is_udp)?;
         apply_flags(&args, &mut server)?;
-        let Server { endpoint, tls, websocket } = server;
+        let Server { endpoint, tls, login, websocket } = server;
         let mode = Mode::resolve(args)?;
         mode.check(&endpoint, websocket.is_some())?;
         let target = Target { websocket, is_verbose, ..Target::new(endpoint, timeout) };
-        Ok(Self { target, tls, mode })
+        Ok(Self { target, tls, login, mode })
     }
 }
 

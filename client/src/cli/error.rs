@@ -5,7 +5,7 @@ use std::io;
 use common::reason::reason;
 
 use super::config::Config;
-use crate::{interactive, load, net, ping, pipe, stdio, tls};
+use crate::{interactive, load, login, net, ping, pipe, stdio, tls};
 
 /// Failure of a run. Its text is for the user, and complete: it does not need its source.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub(super) enum Kind {
     /// TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Unusable),
+    /// Nobody can log in.
+    #[error(transparent)]
+    Login(#[from] login::Unusable),
     /// The server cannot be reached.
     #[error(transparent)]
     Net(#[from] net::Error),

@@ -22,7 +22,9 @@ use super::{
 };
 use crate::{
     echo::window::Window,
-    interactive, load, mirror,
+    interactive, load,
+    login::{self, Credentials},
+    mirror,
     net::target::Target,
     ping,
     pipe::{filter, one_shot, output::Output},
@@ -43,7 +45,8 @@ pub fn run(config: &Config) -> Result<u8, Error> {
 
 fn dispatch(config: &Config) -> Result<u8, Kind> {
     let tls = config.tls.as_ref().map(tls_client).transpose()?;
-    let (target, mut stdout) = (&Target { tls, ..config.target.clone() }, stdout());
+    let target = &with_login(Target { tls, ..config.target.clone() }, config.login.as_ref())?;
+    let mut stdout = stdout();
     let is_terminal = io::stdout().is_terminal();
     match &config.mode {
         Mode::Interactive if io::stdin().is_terminal() && is_terminal => {
@@ -75,6 +78,20 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
         Mode::ManPages(directory) => write_man_pages(directory)?,
     }
     Ok(SUCCESS)
+}
+
+/// Adds a login to a target. A password may be asked for, before the connection is made.
+fn with_login(
+    mut target: Target,
+    options: Option<&login::Options>,
+) -> Result<Target, login::Unusable> {
+    let Some(options) = options else { return Ok(target) };
+    let credentials = Credentials::read(options, &target.to_string())?;
+    match &mut target.websocket {
+        Some(websocket) => websocket.authorization = Some(credentials.authorization()),
+        None => target.login = Some(login::Client::new(credentials)?),
+    }
+    Ok(target)
 }
 
 /// Returns the client for TLS. The warnings appear before anything can be sent.

@@ -4,7 +4,7 @@ use common::{escape::Quoted, protocol::FULL};
 
 use crate::net::{
     self,
-    sign::{Sign, is_alert, is_http},
+    sign::{LOGIN_FIRST, Sign, begins, is_alert, is_http, is_login_required},
 };
 
 /// Failure of an exchange with the server.
@@ -49,6 +49,10 @@ pub(crate) enum Error {
     /// The server is at its limit of connections, and has sent its refusal instead of an echo.
     #[error("The server refused the connection: {}", Quoted(.0.trim_ascii_end()))]
     Full(Vec<u8>),
+
+    /// The server wants a login, and has said so instead of an echo.
+    #[error("The server requires a login: it answered {}", Quoted(.0.trim_ascii_end()))]
+    LoginRequired(Vec<u8>),
 
     /// The server sent bytes while no echo was due.
     #[error("The server sent unexpected data: {}", Quoted(.0))]
@@ -95,8 +99,10 @@ impl Error {
             Self::TlsAlert
         } else if is_http(returned, received) {
             Self::Http
-        } else if returned == 0 && received.starts_with(FULL.as_bytes()) {
-            Self::Full(received.to_vec())
+        } else if begins(FULL.as_bytes(), returned, received) {
+            Self::Full(whole(FULL.as_bytes(), returned, received))
+        } else if is_login_required(returned, received) {
+            Self::LoginRequired(whole(LOGIN_FIRST, returned, received))
         } else if expected.is_empty() {
             Self::Unexpected(received.to_vec())
         } else {
@@ -121,6 +127,7 @@ impl Error {
             Self::Net(error) => error.sign(),
             Self::TlsAlert => Some(Sign::TlsAlert),
             Self::Http => Some(Sign::Http),
+            Self::LoginRequired(_) => Some(Sign::Login),
             Self::ClosedEarly { has_answered: false, .. }
             | Self::NoGoodbye { has_answered: false } => Some(Sign::NoAnswer),
             _ => None,
@@ -131,6 +138,12 @@ impl Error {
     pub(crate) fn is_interrupted(&self) -> bool {
         matches!(self, Self::Net(net::Error::Interrupted))
     }
+}
+
+/// Returns a refusal whose first `returned` bytes seemed to be those of the echo.
+fn whole(text: &[u8], returned: u64, rest: &[u8]) -> Vec<u8> {
+    let returned = usize::try_from(returned).unwrap_or(usize::MAX);
+    [text.get(..returned).unwrap_or_default(), rest].concat()
 }
 
 fn bytes(count: usize) -> String {
@@ -151,8 +164,26 @@ mod tests {
     fn tells_a_full_server_from_a_wrong_echo() {
         let full = Error::mismatch(0, b"hello\n", b"Server is full: try later\r\n").to_string();
         assert_eq!(full, "The server refused the connection: 'Server is full: try later'");
+        let full = Error::mismatch(2, b"veral\n", b"rver is full: try later\r\n").to_string();
+        assert_eq!(full, "The server refused the connection: 'Server is full: try later'");
         assert!(matches!(Error::mismatch(1, b"hello\n", b"Server is full"), Error::WrongEcho(_)));
         assert!(matches!(Error::mismatch(1, b"", b"Server is full"), Error::Unexpected(_)));
+    }
+
+    #[test]
+    fn tells_a_server_that_requires_a_login_from_a_wrong_echo() {
+        let answer = b"-ERR Log in first: AUTH MECHANISM\r\n";
+        // Messages that begin like the answer.
+        for (returned, expected) in [(0_usize, &b"hello\n"[..]), (1, b"1\n"), (4, b"\n")] {
+            let error = Error::mismatch(returned as u64, expected, &answer[returned..]);
+            assert_eq!(
+                error.to_string(),
+                "The server requires a login: it answered '-ERR Log in first: AUTH MECHANISM'"
+            );
+            assert_eq!(error.sign(), Some(Sign::Login));
+        }
+        assert!(matches!(Error::mismatch(1, b"ello\n", answer), Error::WrongEcho(_)));
+        assert!(matches!(Error::mismatch(0, b"hello\n", b"-ERR no"), Error::WrongEcho(_)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use common::cli::positive_duration;
 
 use super::{
     address::{Address, address},
+    login::LoginArgs,
     tls::TlsArgs,
     websocket::WebSocketArgs,
 };
@@ -49,6 +50,10 @@ pub(crate) struct ServerArgs {
     /// TLS.
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+
+    /// Login.
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
 
     /// WebSocket.
     #[command(flatten)]

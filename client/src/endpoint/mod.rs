@@ -7,6 +7,8 @@
 
 pub(crate) mod address;
 pub(crate) mod args;
+mod login;
+mod repetition;
 pub(crate) mod select;
 mod tls;
 mod websocket;

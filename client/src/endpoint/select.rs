@@ -7,8 +7,14 @@ use common::{
     protocol::{DEFAULT_HOST, DEFAULT_PORT},
 };
 
-use super::{address::Address, args::ServerArgs, tls, websocket};
-use crate::{tls::TlsOptions, websocket::Options};
+use super::{
+    address::Address,
+    args::ServerArgs,
+    login,
+    repetition::{BeforeAndAfter, either},
+    tls, websocket,
+};
+use crate::{login::Options as LoginOptions, tls::TlsOptions, websocket::Options};
 
 /// Limit for the connection and for each reply, unless given.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,11 +32,14 @@ pub(crate) enum Error {
     #[error("'--udp' cannot be used with {0}: omit one of them, or use udp://HOST:PORT")]
     NotUdp(Address),
     /// A flag is given before and after the subcommand.
-    #[error("the argument '{0}' is given before and after the subcommand")]
-    BeforeAndAfter(&'static str),
+    #[error(transparent)]
+    BeforeAndAfter(#[from] BeforeAndAfter),
     /// The arguments about TLS contradict each other, or the server.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// The arguments about a login contradict each other, or the server.
+    #[error(transparent)]
+    Login(#[from] login::Error),
     /// The arguments about WebSocket contradict each other, or the server.
     #[error(transparent)]
     WebSocket(#[from] websocket::Error),
@@ -43,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) endpoint: Endpoint,
     /// Options of TLS, if its URL is `tls://HOST:PORT`, `wss://HOST:PORT` or `unix:///PATH?tls=on`.
     pub(crate) tls: Option<TlsOptions>,
+    /// Options of a login, if somebody logs in.
+    pub(crate) login: Option<LoginOptions>,
     /// Options of WebSocket, if its URL is `ws://HOST:PORT` or `wss://HOST:PORT`.
     pub(crate) websocket: Option<Options>,
 }
@@ -61,6 +72,7 @@ impl ServerArgs {
             timeout: either("--timeout", self.timeout, after.timeout)?,
             verbose: self.verbose || after.verbose,
             tls: self.tls.and(after.tls)?,
+            login: self.login.and(after.login)?,
             websocket: self.websocket.and(after.websocket)?,
         })
     }
@@ -81,6 +93,7 @@ impl ServerArgs {
             .or_else(|| flag(self.timeout.is_some(), "--timeout"))
             .or_else(|| flag(self.verbose, "--verbose"))
             .or_else(|| self.tls.first().and_then(|name| flag(true, name)))
+            .or_else(|| self.login.first().and_then(|name| flag(true, name)))
             .or_else(|| self.websocket.first().and_then(|name| flag(true, name)))
     }
 
@@ -88,9 +101,10 @@ impl ServerArgs {
     ///
     /// # Errors
     ///
-    /// They name several servers or ports, or use TLS in a contradictory way.
+    /// They name several servers or ports, or use TLS or a login in a contradictory way.
     pub(crate) fn server(mut self, is_udp: bool) -> Result<Server, Error> {
         let (tls, websocket) = (std::mem::take(&mut self.tls), std::mem::take(&mut self.websocket));
+        let login = std::mem::take(&mut self.login);
         let url = match &self.address {
             Some(Address::WebSocket(url)) => Some(url.clone()),
             _ => None,
@@ -108,7 +122,12 @@ impl ServerArgs {
             (None, Some(name)) => return Err(websocket::Error::NoWebSocket(name).into()),
             (None, None) => None,
         };
-        Ok(Server { endpoint, tls, websocket })
+        let login = login.options(login::Server {
+            endpoint: &endpoint,
+            tls: tls.as_ref(),
+            is_websocket: websocket.is_some(),
+        })?;
+        Ok(Server { endpoint, tls, login, websocket })
     }
 
     fn endpoint(self, is_udp: bool) -> Result<Endpoint, Error> {
@@ -155,12 +174,5 @@ impl ServerArgs {
         };
         let server = HostPort { host, port: port.unwrap_or(DEFAULT_PORT) };
         Ok(if is_udp { Endpoint::Udp(server) } else { Endpoint::Tcp(server) })
-    }
-}
-
-fn either<T>(name: &'static str, one: Option<T>, other: Option<T>) -> Result<Option<T>, Error> {
-    match (one, other) {
-        (Some(_), Some(_)) => Err(Error::BeforeAndAfter(name)),
-        (one, other) => Ok(one.or(other)),
     }
 }

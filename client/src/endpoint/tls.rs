@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use common::endpoint::{Endpoint, split_zone};
 
+use super::repetition::{BeforeAndAfter, either};
 use crate::tls::{Fingerprint, TlsOptions, TrustOption};
 
 /// Arguments about TLS, as typed.
@@ -68,8 +69,8 @@ pub(crate) enum Error {
     #[error("'{0}' needs '{1}'")]
     Half(&'static str, &'static str),
     /// A flag is given before and after the subcommand.
-    #[error("the argument '{0}' is given before and after the subcommand")]
-    BeforeAndAfter(&'static str),
+    #[error(transparent)]
+    BeforeAndAfter(#[from] BeforeAndAfter),
 }
 
 impl TlsArgs {
@@ -83,7 +84,7 @@ impl TlsArgs {
             tls_pin: either("--tls-pin", self.tls_pin, after.tls_pin)?,
             tls_alpn: match (self.tls_alpn, after.tls_alpn) {
                 (one, other) if !one.is_empty() && !other.is_empty() => {
-                    return Err(Error::BeforeAndAfter("--tls-alpn"));
+                    return Err(BeforeAndAfter("--tls-alpn").into());
                 }
                 (one, other) => [one, other].concat(),
             },
@@ -152,12 +153,5 @@ fn protocol(typed: &str) -> Result<String, &'static str> {
         Ok(typed.to_owned())
     } else {
         Err("expected names of protocols of 1 to 255 bytes, joined by commas")
-    }
-}
-
-fn either<T>(name: &'static str, one: Option<T>, other: Option<T>) -> Result<Option<T>, Error> {
-    match (one, other) {
-        (Some(_), Some(_)) => Err(Error::BeforeAndAfter(name)),
-        (one, other) => Ok(one.or(other)),
     }
 }

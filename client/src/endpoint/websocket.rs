@@ -8,6 +8,7 @@ use common::{
     websocket::is_token,
 };
 
+use super::repetition::BeforeAndAfter;
 use crate::websocket::{Format, Options};
 
 /// Server of a `ws://` or `wss://` URL.
@@ -47,8 +48,8 @@ pub(crate) enum Error {
     )]
     NoWebSocket(&'static str),
     /// A flag is given before and after the subcommand.
-    #[error("the argument '{0}' is given before and after the subcommand")]
-    BeforeAndAfter(&'static str),
+    #[error(transparent)]
+    BeforeAndAfter(#[from] BeforeAndAfter),
 }
 
 impl WebSocketUrl {
@@ -66,6 +67,7 @@ impl WebSocketUrl {
             host: self.host.clone(),
             target: self.target.clone(),
             origin: args.ws_origin,
+            authorization: None,
             protocols: args.ws_protocol,
             format: Format::Lines,
         }
@@ -100,10 +102,10 @@ impl WebSocketArgs {
     /// Combines the arguments before a subcommand with those after it.
     pub(super) fn and(self, after: Self) -> Result<Self, Error> {
         if self.ws_origin.is_some() && after.ws_origin.is_some() {
-            return Err(Error::BeforeAndAfter("--ws-origin"));
+            return Err(BeforeAndAfter("--ws-origin").into());
         }
         if !self.ws_protocol.is_empty() && !after.ws_protocol.is_empty() {
-            return Err(Error::BeforeAndAfter("--ws-protocol"));
+            return Err(BeforeAndAfter("--ws-protocol").into());
         }
         Ok(Self {
             ws_origin: self.ws_origin.or(after.ws_origin),

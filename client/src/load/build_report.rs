@@ -39,6 +39,7 @@ pub(super) fn build_report(
     };
     let remark = remark(&stats, target);
     let (tls, websocket) = layers(&stats, target);
+    let login = target.login.as_ref().map(|_| stats.login.clone().into());
     let is_open = plan.rate().is_some();
     let with_warmup = seconds + plan.warmup.as_secs_f64();
     let report = Report {
@@ -64,6 +65,7 @@ pub(super) fn build_report(
         latency: stats.latency.into(),
         connect: datagrams.is_none().then(|| Distribution::from(stats.connect)),
         tls,
+        login,
         websocket,
         lag: is_open.then(|| Distribution::from(stats.lag)),
         datagrams,
@@ -101,20 +103,21 @@ fn with_verdict(mut report: Report, remark: Option<String>) -> Report {
     report
 }
 
-/// Returns what explains errors of TLS and of WebSocket, or of a server that expects another protocol.
+/// Returns what explains errors of TLS, of a login and of WebSocket, or of a server that expects another protocol or a login.
 fn remark(stats: &Stats, target: &Target) -> Option<String> {
     if stats.error_count() == 0 {
         return None;
     }
     let text = |layer: &str, failure: &str| format!("{layer}: {}", failure.replace('\n', ". "));
-    match (&stats.tls_failure, &stats.websocket_failure) {
-        (Some(failure), _) => Some(text("TLS", failure)),
-        (None, Some(failure)) => Some(text("WebSocket", failure)),
-        (None, None) => target.tip(sign(stats)?, target.tls.is_some()),
+    match (&stats.tls_failure, &stats.login_failure, &stats.websocket_failure) {
+        (Some(failure), ..) => Some(text("TLS", failure)),
+        (None, Some(failure), _) => Some(text("login", failure)),
+        (None, None, Some(failure)) => Some(text("WebSocket", failure)),
+        (None, None, None) => target.tip(sign(stats)?, target.tls.is_some()),
     }
 }
 
-/// Returns the sign that a server expects another protocol: an alert, a response of HTTP, or no byte of an answer on any
+/// Returns the sign that a server expects another protocol: an alert, a response of HTTP, a demand for a login, or no byte of an answer on any
 /// connection before it ended.
 fn sign(stats: &Stats) -> Option<Sign> {
     let has_ended =
@@ -123,6 +126,8 @@ fn sign(stats: &Stats) -> Option<Sign> {
         Some(Sign::TlsAlert)
     } else if stats.http_answers > 0 {
         Some(Sign::Http)
+    } else if stats.login_demands > 0 {
+        Some(Sign::Login)
     } else if has_ended(ErrorKind::Closed) || has_ended(ErrorKind::Reset) {
         Some(Sign::NoAnswer)
     } else {

@@ -27,10 +27,13 @@ use super::{
     report::document::Report,
     stats::error_kind::ErrorKind,
 };
-use crate::net::{
-    poll::{Deadline, Interrupt},
-    target::Target,
-    unreachable::Unreachable,
+use crate::{
+    login::PASSWORD_VARIABLE,
+    net::{
+        poll::{Deadline, Interrupt},
+        target::Target,
+        unreachable::Unreachable,
+    },
 };
 
 /// Running program: the same file, even if another one has taken its path since the start.
@@ -72,16 +75,16 @@ impl<'s> Runner<'s> {
         let addresses = target.resolve(deadline)?;
         let (server, receive_buffer) = match (&target.endpoint, &addresses[..]) {
             (Endpoint::Unix(_) | Endpoint::Abstract(_), addresses) => {
-                if target.tls.is_some() {
+                if target.tls.is_some() || target.login.is_some() {
                     target.connect_to(addresses, deadline, Some(interrupt))?;
                 }
                 (target.endpoint.socket_name().map(Server::Unix), None)
             }
-            (Endpoint::Tcp(_), [one]) if target.tls.is_none() && target.websocket.is_none() => {
+            (Endpoint::Tcp(_), [one]) if !target.has_layers() => {
                 (one.as_socket().map(Server::Tcp), None)
             }
-            // Of several addresses, the load uses the first that answers. A server with TLS or WebSocket is checked before
-            // the start, since only one error can be shown.
+            // Of several addresses, the load uses the first that answers. A server with TLS, a login or WebSocket is checked
+            // before the start, since only one error can be shown.
             (Endpoint::Tcp(_), several) => {
                 let connected = target.connect_to(several, deadline, Some(interrupt))?;
                 if target.websocket.is_some() {
@@ -114,7 +117,7 @@ impl<'s> Runner<'s> {
         let config = PoolConfig {
             command: &|| {
                 let mut command = Command::new(PROGRAM);
-                command.arg0(NAME).arg(WORKER_SUBCOMMAND);
+                command.arg0(NAME).arg(WORKER_SUBCOMMAND).env_remove(PASSWORD_VARIABLE);
                 command
             },
             workers: (0..plan.processes).map(worker).collect(),
@@ -158,6 +161,9 @@ impl<'s> Runner<'s> {
     /// Replaces the failure of a connection by the error that the other subcommands return for it.
     fn explain(&self, error: coordinator::Error) -> Error {
         let coordinator::Error::Connect { kind, errno, text } = error else { return error.into() };
+        if kind == ErrorKind::Login {
+            return self.target.login_failed(text).into();
+        }
         if matches!(kind, ErrorKind::Tls | ErrorKind::Websocket) {
             return self.target.unreachable(Unreachable::Reported(text)).into();
         }

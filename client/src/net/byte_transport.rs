@@ -18,7 +18,10 @@ use rustix::{
 };
 
 use super::error::Error;
-use crate::tls::{self, Session};
+use crate::{
+    login::Channel,
+    tls::{self, Session},
+};
 
 /// Events after which a read returns something new: bytes, the end, or an error.
 const READABLE: PollFlags =
@@ -68,6 +71,11 @@ impl ByteTransport {
     /// Returns what TLS has negotiated, and the certificates of the server; `None` without TLS.
     pub(super) fn tls_summary(&self) -> Option<String> {
         self.tls().map(|tls| tls.summary())
+    }
+
+    /// Returns what TLS offers to a login.
+    pub(super) fn channel(&self) -> Channel {
+        self.tls().map_or_else(Channel::default, |tls| tls.channel())
     }
 
     /// Returns `true` if TLS holds records that the socket has not accepted.

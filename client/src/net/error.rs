@@ -20,6 +20,15 @@ pub(crate) enum Error {
         reason: Unreachable,
     },
 
+    /// The server refused the login, or cannot be trusted with it. A second line has advice if there is any.
+    #[error("Could not log in to server at {target}: {text}")]
+    Login {
+        /// The server as the user named it: `HOST:PORT`, or a URL.
+        target: String,
+        /// Text of the failure; the lines after the first are advice.
+        text: String,
+    },
+
     /// The connection broke: a reset, or a failure of the network.
     #[error("The connection to the server was lost: {}", reason(.error))]
     Lost {
@@ -63,9 +72,10 @@ impl Error {
         move |error| Self::System { what, error }
     }
 
-    /// Returns the advice for a failure of TLS.
-    pub(crate) fn tls_advice(&self) -> Option<String> {
+    /// Returns the advice for a failure of TLS or of a login.
+    pub(crate) fn advice(&self) -> Option<String> {
         match self {
+            Self::Login { text, .. } => text.split_once('\n').map(|(_, advice)| advice.to_owned()),
             Self::Tls(error) | Self::Connect { reason: Unreachable::Tls(error), .. } => {
                 error.advice()
             }

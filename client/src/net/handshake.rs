@@ -11,6 +11,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
+    login::{self, Dialogue, Mechanism},
     tls,
     websocket::{self, Handshake},
 };
@@ -24,6 +25,8 @@ pub(super) enum Failure {
     Interrupted,
     /// The server is not the right one, or refused the handshake of TLS.
     Tls(tls::Error),
+    /// The server refused the login, or is not the right one.
+    Login(login::Error),
     /// The server refused the handshake of WebSocket.
     WebSocket(websocket::Error),
 }
@@ -31,6 +34,12 @@ pub(super) enum Failure {
 impl From<tls::Error> for Failure {
     fn from(error: tls::Error) -> Self {
         Self::Tls(error)
+    }
+}
+
+impl From<login::Error> for Failure {
+    fn from(error: login::Error) -> Self {
+        Self::Login(error)
     }
 }
 
@@ -52,6 +61,43 @@ pub(super) fn handshake(
         wait(&transport, transport.wants_write(), deadline, interrupt)?;
     }
     Ok(transport)
+}
+
+/// Logs in; returns the mechanism.
+pub(super) fn log_in(
+    bytes: &ByteTransport,
+    client: &login::Client,
+    deadline: Deadline,
+    interrupt: Option<&Interrupt>,
+) -> Result<Mechanism, Failure> {
+    let (mut dialogue, mut buffer) = (Dialogue::new(client, bytes.channel()), [0; 4096]);
+    loop {
+        while !dialogue.unsent().is_empty() {
+            match bytes.send(dialogue.unsent()) {
+                Ok(0) => break,
+                Ok(count) => dialogue.mark_sent(count),
+                // The server may have answered before it ended.
+                Err(_) => dialogue.mark_sent(dialogue.unsent().len()),
+            }
+        }
+        match bytes.receive(&mut buffer) {
+            Ok(Received::Bytes(count)) => {
+                if let Some(mechanism) = dialogue.receive(&buffer[..count])? {
+                    return Ok(mechanism);
+                }
+            }
+            Ok(Received::Nothing) => {
+                let write = bytes.wants_write() || !dialogue.unsent().is_empty();
+                wait(bytes, write, deadline, interrupt)?;
+                bytes.handle_events(PollFlags::OUT);
+            }
+            Err(Error::Tls(error)) => return Err(error.into()),
+            Err(Error::Lost { error, has_answered: true }) => {
+                return Err(login::Error::Io(error).into());
+            }
+            Ok(Received::End) | Err(_) => return Err(dialogue.end().into()),
+        }
+    }
 }
 
 /// Makes the handshake of WebSocket; returns the transport, and the subprotocol that the server has selected.

@@ -1,9 +1,12 @@
-//! Signs that a server expects another protocol, on a connection that is no WebSocket.
+//! Signs that a server expects another protocol or a login, on a connection that is no WebSocket.
 
 /// How every response of HTTP/1 starts.
 const HTTP: &[u8] = b"HTTP/1.";
 
-/// Sign that a server expects another protocol.
+/// Start of the answer of an echo server to a client that has to log in first.
+pub(crate) const LOGIN_FIRST: &[u8] = b"-ERR Log in first";
+
+/// Sign that a server expects another protocol, or a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {
     /// It answered with an alert of TLS.
@@ -12,6 +15,8 @@ pub(crate) enum Sign {
     NoAnswer,
     /// It answered with a response of HTTP.
     Http,
+    /// It answered that it requires a login.
+    Login,
 }
 
 impl Sign {
@@ -20,6 +25,7 @@ impl Sign {
         match self {
             Self::TlsAlert => format!("the server seems to speak TLS: use {url}"),
             Self::NoAnswer => format!("if the server speaks TLS, use {url}"),
+            Self::Login => "the server requires a login: use --user NAME".to_owned(),
             Self::Http => {
                 format!(
                     "the server speaks HTTP: use {url} for a WebSocket, or a client of HTTP such as curl"
@@ -36,9 +42,19 @@ pub(crate) fn is_alert(stream: &[u8]) -> bool {
 
 /// Returns whether a stream begins with a response of HTTP, of which the first `returned` bytes also were those of the echo.
 pub(crate) fn is_http(returned: u64, rest: &[u8]) -> bool {
+    begins(HTTP, returned, rest)
+}
+
+/// Returns whether a stream begins with the answer of a server that requires a login; see [`begins`].
+pub(crate) fn is_login_required(returned: u64, rest: &[u8]) -> bool {
+    begins(LOGIN_FIRST, returned, rest)
+}
+
+/// Returns whether a stream begins with a text, of which the first `returned` bytes also were those of the echo.
+pub(crate) fn begins(text: &[u8], returned: u64, rest: &[u8]) -> bool {
     let returned = usize::try_from(returned).unwrap_or(usize::MAX);
     // A shorter rest would prove nothing.
-    HTTP.get(returned..).is_some_and(|http| http.len() >= 4 && rest.starts_with(http))
+    text.get(returned..).is_some_and(|text| text.len() >= 4 && rest.starts_with(text))
 }
 
 #[cfg(test)]

@@ -23,14 +23,17 @@ use super::{
     byte_transport::ByteTransport,
     connect::connect,
     error::Error,
-    handshake::{Failure, handshake, upgrade},
+    handshake::{Failure, handshake, log_in, upgrade},
     poll::{Deadline, Interrupt},
-    sign::Sign,
+    sign::{Sign, is_alert},
     stream::Stream,
     transport::Transport,
     unreachable::Unreachable,
 };
-use crate::{tls, websocket};
+use crate::{
+    login::{self, Mechanism},
+    tls, websocket,
+};
 
 /// Server to connect to, and the time limit for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,8 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
     /// TLS on each connection.
     pub(crate) tls: Option<tls::Client>,
+    /// Login on each connection, unless it is a WebSocket.
+    pub(crate) login: Option<login::Client>,
     /// WebSocket on each connection.
     pub(crate) websocket: Option<websocket::Options>,
     /// Each connection is described on standard error.
@@ -65,6 +70,8 @@ pub(crate) struct ConnectionTimes {
     pub(crate) connect: Duration,
     /// Handshake of TLS, if there is TLS.
     pub(crate) tls: Option<Duration>,
+    /// Login, if there is one.
+    pub(crate) login: Option<Duration>,
     /// Handshake of WebSocket, if there is one.
     pub(crate) websocket: Option<Duration>,
 }
@@ -84,9 +91,15 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// Returns a target without TLS.
+    /// Returns a target without layers.
     pub(crate) fn new(endpoint: Endpoint, timeout: Duration) -> Self {
-        Self { endpoint, timeout, tls: None, websocket: None, is_verbose: false }
+        let (tls, login, websocket) = (None, None, None);
+        Self { endpoint, timeout, tls, login, websocket, is_verbose: false }
+    }
+
+    /// Returns `true` if a connection has a handshake or a login.
+    pub(crate) fn has_layers(&self) -> bool {
+        self.tls.is_some() || self.login.is_some() || self.websocket.is_some()
     }
 
     /// Resolves the endpoint and connects a stream to the first address that answers. Not for UDP.
@@ -159,18 +172,8 @@ impl Target {
             match connect(address, share, interrupt) {
                 Ok(Some(socket)) => {
                     let connect = start.elapsed();
-                    let bytes = self.secure(socket, deadline, interrupt)?;
-                    let secured = start.elapsed();
-                    let (transport, protocol) = self.upgrade(bytes, deadline, interrupt)?;
-                    let upgrade = start.elapsed().saturating_sub(secured);
-                    let times = ConnectionTimes {
-                        connect,
-                        tls: self.tls.as_ref().map(|_| secured.saturating_sub(connect)),
-                        websocket: self.websocket.as_ref().map(|_| upgrade),
-                    };
-                    if self.is_verbose {
-                        self.describe(address, times, &transport, protocol.as_deref());
-                    }
+                    let (transport, times) =
+                        self.add_layers(address, socket, connect, deadline, interrupt)?;
                     let stream = Stream::over(transport, self.timeout).interrupted_by(interrupt);
                     return Ok(Connected { stream, address: address.clone(), times });
                 }
@@ -179,6 +182,34 @@ impl Target {
             }
         }
         Err(self.unreachable(Unreachable::combine(reasons)))
+    }
+
+    /// Makes the handshakes of the layers, and logs in; `connect` is how long the connect took.
+    fn add_layers(
+        &self,
+        address: &SockAddr,
+        socket: OwnedFd,
+        connect: Duration,
+        deadline: Deadline,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<(Transport, ConnectionTimes), Error> {
+        let start = Instant::now();
+        let bytes = self.secure(socket, deadline, interrupt)?;
+        let secured = start.elapsed();
+        let mechanism = self.log_in(&bytes, deadline, interrupt)?;
+        let logged_in = start.elapsed();
+        let (transport, protocol) = self.upgrade(bytes, deadline, interrupt)?;
+        let upgraded = start.elapsed();
+        let times = ConnectionTimes {
+            connect,
+            tls: self.tls.as_ref().map(|_| secured),
+            login: mechanism.map(|_| logged_in.saturating_sub(secured)),
+            websocket: self.websocket.as_ref().map(|_| upgraded.saturating_sub(logged_in)),
+        };
+        if self.is_verbose {
+            self.describe(address, times, &transport, mechanism, protocol.as_deref());
+        }
+        Ok((transport, times))
     }
 
     /// Makes the TLS handshake, if there is one.
@@ -192,6 +223,36 @@ impl Target {
         handshake(socket, client, deadline, interrupt).map_err(|failure| {
             self.failed(failure, Unreachable::Tls(tls::Error::Late(self.timeout)))
         })
+    }
+
+    /// Logs in, if there is a login; returns the mechanism.
+    fn log_in(
+        &self,
+        bytes: &ByteTransport,
+        deadline: Deadline,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<Option<Mechanism>, Error> {
+        let Some(client) = &self.login else { return Ok(None) };
+        match log_in(bytes, client, deadline, interrupt) {
+            Ok(mechanism) => Ok(Some(mechanism)),
+            Err(Failure::Late) => {
+                Err(self.login_failed(login::Error::Late(self.timeout).with_advice()))
+            }
+            Err(Failure::Login(login::Error::Unexpected(answer)))
+                if is_alert(&answer) && self.tls.is_none() =>
+            {
+                let tip = self.tip(Sign::TlsAlert, false).unwrap_or_default();
+                Err(self.login_failed(format!("the server answered with a TLS alert\nTip: {tip}")))
+            }
+            Err(failure) => {
+                Err(self.failed(failure, Unreachable::Tls(tls::Error::Late(self.timeout))))
+            }
+        }
+    }
+
+    /// Returns the error for a login that failed, with its text and advice.
+    pub(crate) fn login_failed(&self, text: String) -> Error {
+        Error::Login { target: self.to_string(), text }
     }
 
     /// Makes the handshake of WebSocket, if there is one; also returns the subprotocol that the server has selected.
@@ -213,6 +274,7 @@ impl Target {
             Failure::Late => self.unreachable(late),
             Failure::Interrupted => Error::Interrupted,
             Failure::Tls(error) => self.unreachable(Unreachable::Tls(error)),
+            Failure::Login(error) => self.login_failed(error.with_advice()),
             Failure::WebSocket(error) => self.unreachable(Unreachable::WebSocket(error)),
         }
     }
@@ -222,12 +284,16 @@ impl Target {
         address: &SockAddr,
         times: ConnectionTimes,
         transport: &Transport,
+        mechanism: Option<Mechanism>,
         protocol: Option<&str>,
     ) {
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
         print_error(&format!("Connected to {} in {:.3} ms", self.show(address), ms(times.connect)));
         if let Some((time, summary)) = times.tls.zip(transport.tls_summary()) {
             print_error(&format!("TLS handshake in {:.3} ms: {summary}", ms(time)));
+        }
+        if let Some((time, mechanism)) = times.login.zip(mechanism) {
+            print_error(&format!("Login in {:.3} ms: {mechanism}", ms(time)));
         }
         if let Some(time) = times.websocket {
             let protocol = protocol.unwrap_or("none");
@@ -248,12 +314,13 @@ impl Target {
         }
     }
 
-    /// Returns the tip that follows from a sign of another protocol, on a connection with TLS or without; `None` if the
-    /// target is with this protocol already.
+    /// Returns the tip that follows from a sign of another protocol or of a login, on a connection with TLS or without; `None`
+    /// if the target is with this protocol already.
     pub(crate) fn tip(&self, sign: Sign, is_tls: bool) -> Option<String> {
         let url = match (sign, &self.endpoint) {
             // The handshake of a WebSocket has its own advice.
             _ if self.websocket.is_some() => return None,
+            (Sign::Login, _) => String::new(),
             (Sign::Http, Endpoint::Tcp(at)) if is_tls => format!("wss://{at}"),
             (Sign::Http, Endpoint::Tcp(at)) => format!("ws://{at}"),
             (Sign::TlsAlert | Sign::NoAnswer, endpoint) if !is_tls => endpoint.tls_url()?,

@@ -37,10 +37,10 @@ impl Error {
         }
     }
 
-    /// Returns the advice for a failure of TLS.
-    pub(super) fn tls_advice(&self) -> Option<String> {
+    /// Returns the advice for a failure of TLS or of a login.
+    pub(super) fn advice(&self) -> Option<String> {
         match self {
-            Self::Net(error) | Self::Echo(echo::Error::Net(error)) => error.tls_advice(),
+            Self::Net(error) | Self::Echo(echo::Error::Net(error)) => error.advice(),
             _ => None,
         }
     }

@@ -80,7 +80,7 @@ fn run_series(
             Err(error @ Error::Stdio(_)) => return Err(error),
             Err(error) => {
                 screen.lost(&server, seq, &error)?;
-                screen.advise(transport.tls_advice(&error));
+                screen.advise(transport.advice(&error));
             }
         }
         if config.count == Some(seq) {

@@ -18,6 +18,8 @@ pub(super) struct Statistics {
     connects: Times,
     /// Times of the TLS handshakes.
     handshakes: Times,
+    /// Times of the logins.
+    logins: Times,
     /// Times of the WebSocket handshakes.
     upgrades: Times,
     /// Number of anomalies of each kind.
@@ -91,11 +93,14 @@ impl Statistics {
 
     /// Records the times of a new connection, unless it has no layer.
     pub(super) fn record_connection(&mut self, times: ConnectionTimes) {
-        if times.tls.is_some() || times.websocket.is_some() {
+        if times.tls.is_some() || times.login.is_some() || times.websocket.is_some() {
             self.connects.record(times.connect);
         }
         if let Some(time) = times.tls {
             self.handshakes.record(time);
+        }
+        if let Some(time) = times.login {
+            self.logins.record(time);
         }
         if let Some(time) = times.websocket {
             self.upgrades.record(time);
@@ -118,7 +123,7 @@ impl Statistics {
     }
 
     /// Returns the summary: a line of counts, with the anomalies that occurred and the total time, and, if
-    /// there were replies, a line of their times; with layers, one line each for connects and handshakes.
+    /// there were replies, a line of their times; with layers, one line each for connects, handshakes and logins.
     pub(super) fn summary(&self, total: Duration) -> impl fmt::Display {
         let (sent, received) = (self.sent, self.times.count);
         let lost = 100.0 * count(sent - received) / count(sent.max(1));
@@ -140,6 +145,7 @@ impl Statistics {
         for (name, times) in [
             ("connect", &self.connects),
             ("handshake", &self.handshakes),
+            ("login", &self.logins),
             ("ws-handshake", &self.upgrades),
         ] {
             if times.count > 0 {
@@ -181,6 +187,7 @@ mod tests {
         ConnectionTimes {
             connect: Duration::from_millis(connect_ms),
             tls: Some(Duration::from_millis(5)),
+            login: Some(Duration::from_millis(6)),
             websocket: Some(Duration::from_millis(7)),
         }
     }
@@ -200,6 +207,7 @@ mod tests {
                 "min/avg/max/stddev = 2.000/2.000/2.000/0.000 ms",
                 "connect min/avg/max/stddev = 1.000/2.000/3.000/1.000 ms",
                 "handshake min/avg/max/stddev = 5.000/5.000/5.000/0.000 ms",
+                "login min/avg/max/stddev = 6.000/6.000/6.000/0.000 ms",
                 "ws-handshake min/avg/max/stddev = 7.000/7.000/7.000/0.000 ms",
             ]
         );

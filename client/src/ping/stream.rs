@@ -100,12 +100,12 @@ impl Transport for StreamTransport<'_> {
         self.connection_times.take()
     }
 
-    fn tls_advice(&self, error: &Error) -> Option<String> {
+    fn advice(&self, error: &Error) -> Option<String> {
         let tip = || {
             let tip = self.target.tip(error.sign()?, self.target.tls.is_some())?;
             Some(format!("Tip: {tip}"))
         };
-        error.tls_advice().or_else(tip)
+        error.advice().or_else(tip)
     }
 
     fn close(self) {

@@ -31,8 +31,8 @@ pub(super) trait Transport {
         None
     }
 
-    /// Returns the advice for an error of TLS, or for a server that seems to expect TLS.
-    fn tls_advice(&self, _: &Error) -> Option<String> {
+    /// Returns the advice for an error of a layer, or for a server that seems to expect TLS or a login.
+    fn advice(&self, _: &Error) -> Option<String> {
         None
     }
 

@@ -6,6 +6,7 @@ use super::{
     error::{Error, Unusable},
     options::TlsOptions,
 };
+use crate::login::Channel;
 
 /// Never exists: see [`Client::new`].
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +72,10 @@ impl Session {
     }
 
     pub(crate) fn is_resumed(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
         match *self {}
     }
 

@@ -8,15 +8,17 @@ use std::{
     sync::Arc,
 };
 
-use rustls::{ClientConnection, HandshakeKind};
+use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 
 use super::{
     client::Client,
     cpu_time,
     error::Error,
     explain::{Evidence, explain, explain_cut},
+    options::TrustOption,
     summary,
 };
+use crate::login::{Channel, EXPORTER_LABEL, EXPORTER_LENGTH};
 
 /// Bytes of the server's first flight that an error message may need.
 const HEAD: usize = 64;
@@ -243,6 +245,22 @@ impl Session {
     /// Returns `true` if the handshake resumed an earlier session.
     pub(crate) fn is_resumed(&self) -> bool {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// Returns what the session offers to a login. The handshake has to be complete.
+    pub(crate) fn channel(&self) -> Channel {
+        // RFC 9266 requires TLS 1.3, or extensions of TLS 1.2 that rustls does not report.
+        let is_bound = self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let export = || {
+            let exporter = [0; EXPORTER_LENGTH];
+            self.tls.export_keying_material(exporter, EXPORTER_LABEL, None).ok()
+        };
+        Channel {
+            is_tls: true,
+            is_verified: self.client.options().trust != TrustOption::Nothing,
+            has_certificate: self.client.identity.is_given(),
+            exporter: is_bound.then(export).flatten(),
+        }
     }
 
     /// Returns what was negotiated, and the chain of the server, one line each.

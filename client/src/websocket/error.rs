@@ -93,6 +93,8 @@ pub(crate) struct Refusal {
     /// Value of `Sec-WebSocket-Version` or `Upgrade`, of 426.
     pub(super) wanted: Option<Vec<u8>>,
     pub(super) has_origin: bool,
+    /// The request had a password or a token.
+    pub(super) has_login: bool,
 }
 
 impl Refusal {
@@ -111,7 +113,10 @@ impl Refusal {
     fn advice(&self) -> Option<&'static str> {
         Some(match self.status {
             300..400 => "Redirects are not followed: use the URL of the WebSocket itself.",
-            401 => "The server requires a login, which this client does not have.",
+            401 if self.has_login => {
+                "Check the name and the password, or the token; the log of the server has the reason."
+            }
+            401 => "The server requires a login: use --user NAME or --token-file FILE.",
             403 if self.has_origin => {
                 "The server may accept other values of --ws-origin, such as the URL of its own page."
             }

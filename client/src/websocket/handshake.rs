@@ -1,7 +1,10 @@
 //! Opening handshake (RFC 6455, section 4): the request, and the judgement of the answer.
 
+use std::fmt;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use common::websocket;
+use zeroize::Zeroizing;
 
 use super::{
     encoder::Encoder,
@@ -16,10 +19,9 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 100;
 
 /// Handshake that is not complete.
-#[derive(Debug)]
 pub(crate) struct Handshake {
     options: Options,
-    request: Vec<u8>,
+    request: Zeroizing<Vec<u8>>,
     /// Number of bytes of the request that have been sent.
     sent: usize,
     /// Value of `Sec-WebSocket-Accept` that proves that the answer is to this request.
@@ -41,7 +43,7 @@ impl Handshake {
     /// Starts a handshake: nothing is sent yet.
     pub(crate) fn new(options: &Options) -> Self {
         let key = BASE64_STANDARD.encode(Encoder::default().nonce());
-        let request = request(options, &key).into_bytes();
+        let request = Zeroizing::new(request(options, &key).into_bytes());
         let accept = websocket::accept(&key);
         Self { options: options.clone(), request, sent: 0, accept, answer: Vec::new() }
     }
@@ -116,6 +118,7 @@ impl Handshake {
                     .or_else(|| first("Upgrade"))
                     .filter(|_| status == 426),
                 has_origin: self.options.origin.is_some(),
+                has_login: self.options.authorization.is_some(),
             }));
         }
         let invalid = |text: &str| Err(Error::Invalid(text.to_owned()));
@@ -145,14 +148,24 @@ impl Handshake {
     }
 }
 
+impl fmt::Debug for Handshake {
+    /// Leaves out the request, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
 fn request(options: &Options, key: &str) -> String {
-    let Options { host, target, origin, protocols, .. } = options;
+    let Options { host, target, origin, authorization, protocols, .. } = options;
     let mut request = format!(
         "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
     );
     if let Some(origin) = origin {
         request = format!("{request}Origin: {origin}\r\n");
+    }
+    if let Some(authorization) = authorization {
+        request = format!("{request}Authorization: {}\r\n", authorization.expose());
     }
     if !protocols.is_empty() {
         request = format!("{request}Sec-WebSocket-Protocol: {}\r\n", protocols.join(", "));

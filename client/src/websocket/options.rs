@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::login::SecretText;
+
 /// Options of the connections to one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Options {
@@ -13,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) target: String,
     /// Value of `Origin`, which browsers send and others need not.
     pub(crate) origin: Option<String>,
+    /// Value of `Authorization`, of a login.
+    pub(crate) authorization: Option<SecretText>,
     /// Subprotocols to offer, the preferred one first.
     pub(crate) protocols: Vec<String>,
     /// What a message is.

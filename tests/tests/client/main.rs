@@ -2,6 +2,8 @@
 
 mod filter;
 mod interactive;
+mod login;
+mod login_servers;
 mod ping;
 mod ping_udp;
 mod regressions_client;

@@ -28,7 +28,7 @@ fn without_arguments_it_is_a_session_with_the_server_of_the_original() {
     let timeout = Duration::from_secs(5);
     let endpoint = Endpoint::Tcp(HostPort { host: "127.0.0.1".to_owned(), port: 65432 });
     let target = Target::new(endpoint, timeout);
-    assert_eq!(config(&[]), Config { target, tls: None, mode: Mode::Interactive });
+    assert_eq!(config(&[]), Config { target, tls: None, login: None, mode: Mode::Interactive });
 }
 
 #[test]
@@ -281,6 +281,94 @@ fn what_needs_a_websocket_is_refused_without_one() {
             &["ws://a", "--ws-origin", "null", "ping", "--ws-origin", "http://b"],
             "given before and after",
         ),
+    ] {
+        let found = contradiction(args);
+        assert!(found.contains(text), "{args:?}: {found}");
+    }
+}
+
+#[test]
+fn a_login_has_a_user_a_certificate_or_a_token() {
+    let login = |args: &[&str]| config(args).login;
+    let password = |user: &str, mechanism: Option<&str>| {
+        let mechanism = mechanism.map(|name| name.parse().unwrap());
+        Some(login::Options::Password { user: user.to_owned(), file: None, mechanism })
+    };
+    assert_eq!(login(&["a"]), None);
+    assert_eq!(login(&["a", "--user", "alice"]), password("alice", None));
+    // SASLprep maps the soft hyphen to nothing.
+    assert_eq!(login(&["--user", "al\u{ad}ice", "ping"]), password("alice", None));
+    let plain = ["tls://a", "load", "--user", "alice", "--mechanism", "plain"];
+    assert_eq!(login(&plain), password("alice", Some("PLAIN")));
+    let external =
+        ["tls://a", "--tls-cert", "c", "--tls-key", "k", "--mechanism", "external", "-m", "x"];
+    assert_eq!(login(&external), Some(login::Options::Certificate { user: None }));
+    let token = login(&["ws://[::1]:7/a", "--token-file", "t"]);
+    assert_eq!(token, Some(login::Options::Token("t".into())));
+    for url in ["wss://example.com", "ws://localhost:1", "ws://127.9.9.9"] {
+        assert_eq!(login(&[url, "--user", "alice"]), password("alice", None), "{url}");
+    }
+}
+
+#[test]
+fn arguments_of_a_login_that_contradict_each_other_are_refused() {
+    for (args, text) in [
+        (&["a", "--password-file", "f"][..], "'--password-file' needs '--user'"),
+        (&["a", "--mechanism", "scram-sha-256"], "'--mechanism' needs '--user'"),
+        (
+            &["a", "--user", "u", "--mechanism", "plain"],
+            "'--mechanism PLAIN' needs a server with TLS",
+        ),
+        (&["a", "--mechanism", "external"], "'--mechanism EXTERNAL' needs a server with TLS"),
+        (&["tls://a", "--mechanism", "external"], "'--mechanism external' needs '--tls-cert'"),
+        (
+            &[
+                "tls://a",
+                "--tls-cert",
+                "c",
+                "--tls-key",
+                "k",
+                "--mechanism",
+                "external",
+                "--password-file",
+                "f",
+            ],
+            "'--password-file' cannot be used with '--mechanism external'",
+        ),
+        (&["ping", "udp://a", "--user", "u"], "'--user' needs a connection, and UDP has none"),
+        (&["--user", "u", "load", "merge", "x"], "'--user' cannot be used with 'load merge'"),
+        (
+            &["--user", "u", "ping", "--user", "u"],
+            "the argument '--user' is given before and after the subcommand",
+        ),
+    ] {
+        let found = contradiction(args);
+        assert!(found.contains(text), "{args:?}: {found}");
+    }
+    assert!(error(&["--user", ""]).contains("it is empty"));
+    assert!(error(&["--user", "a\tb"]).contains("SASLprep"));
+    assert!(error(&["--mechanism", "CRAM-MD5"]).contains("expected SCRAM-SHA-256-PLUS"));
+}
+
+#[test]
+fn a_secret_in_the_handshake_of_a_websocket_reaches_nobody_else() {
+    for (args, text) in [
+        (&["a", "--token-file", "t"][..], "'--token-file' needs a server with WebSocket"),
+        (
+            &["wss://a", "--token-file", "t", "--user", "u"],
+            "'--user' cannot be used with '--token-file'",
+        ),
+        (
+            &["wss://a", "--user", "u", "--mechanism", "plain"],
+            "'--mechanism' cannot be used over WebSocket",
+        ),
+        (&["wss://a", "--user", "u:v"], "'--user' cannot have a ':' over WebSocket"),
+        (
+            &["ws://a:7/b", "--user", "u"],
+            "'--user' needs TLS, since others can read a ws:// connection to a:7: use wss://a:7",
+        ),
+        (&["ws://a", "--token-file", "t"], "'--token-file' needs TLS"),
+        (&["wss://a", "--insecure", "--user", "u"], "'--insecure' does not verify who gets it"),
     ] {
         let found = contradiction(args);
         assert!(found.contains(text), "{args:?}: {found}");

@@ -12,6 +12,8 @@ use std::{
     time::Instant,
 };
 
+use zeroize::Zeroizing;
+
 use super::{exit_reason::ExitReason, line_buffer::LineBuffer};
 use crate::load::ipc::{
     message::{Command, WorkerMessage},
@@ -79,7 +81,8 @@ impl WorkerProcess {
             state: State::Connecting,
             last_heard_at: Instant::now(),
         };
-        process.write(&encode(config));
+        // The configuration may hold a password.
+        process.write(&Zeroizing::new(encode(config)));
         Ok(process)
     }
 

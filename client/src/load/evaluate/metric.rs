@@ -73,6 +73,8 @@ pub(crate) enum Subject {
     Connect,
     /// Time of TLS handshakes.
     Handshake,
+    /// Time of logins.
+    Login,
     /// Time of WebSocket handshakes.
     Upgrade,
     /// Delay of the client behind its schedule.
@@ -160,6 +162,7 @@ impl fmt::Display for Subject {
             Self::Latency => "",
             Self::Connect => "connect.",
             Self::Handshake => "handshake.",
+            Self::Login => "login.",
             Self::Upgrade => "ws-handshake.",
             Self::Lag => "lag.",
         })
@@ -191,6 +194,7 @@ impl FromStr for Metric {
         let (subject, name) = match typed.split_once('.') {
             Some(("connect", name)) => (Subject::Connect, name),
             Some(("handshake", name)) => (Subject::Handshake, name),
+            Some(("login", name)) => (Subject::Login, name),
             Some(("ws-handshake", name)) => (Subject::Upgrade, name),
             Some(("lag", name)) => (Subject::Lag, name),
             _ => (Subject::Latency, typed),
@@ -204,7 +208,7 @@ impl FromStr for Metric {
         statistic.map(|statistic| Self::Time(subject, statistic)).ok_or_else(|| {
             format!(
                 "unknown metric '{typed}'; known are p50 p90 p99 p99.9 (any percentile) min mean max, each also \
-                 after connect. handshake. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
+                 after connect. handshake. login. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
                  seconds rate bytes/s; over TLS also resumed truncated; over WebSocket also closes unclosed, and times after ws-handshake.; over UDP also sent late reordered duplicates corrupt unrecognized dropped"
             )
         })

@@ -17,6 +17,7 @@ impl Metric {
                     Subject::Latency => Some(&report.latency),
                     Subject::Connect => report.connect.as_ref(),
                     Subject::Handshake => report.tls.as_ref().map(|tls| &tls.handshake),
+                    Subject::Login => report.login.as_ref(),
                     Subject::Upgrade => report.websocket.as_ref().map(|it| &it.handshake),
                     Subject::Lag => report.lag.as_ref(),
                 };

@@ -52,6 +52,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         latency: latency.into(),
         connect: Some(Histogram::default().into()),
         tls: None,
+        login: None,
         websocket: None,
         lag: Some(Histogram::default().into()),
         datagrams: None,

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{tls::TlsOptions, websocket};
+use crate::{login::Credentials, tls::TlsOptions, websocket};
 
 /// Work of one worker process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) server: Server,
     /// Options of TLS, over a stream.
     pub(crate) tls: Option<TlsOptions>,
+    /// Login on each connection. The pipe to the process is the only place where a password leaves the coordinator.
+    pub(crate) login: Option<Credentials>,
     /// Options of WebSocket, over a stream.
     pub(crate) websocket: Option<websocket::Options>,
     /// Local addresses to connect from, in turn; if empty, the system chooses.

@@ -199,10 +199,12 @@ Examples:
 Metrics of EXPR:
   p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
   handshake.p99 resumed truncated                      over TLS: handshakes, ends without close_notify
+  login.p99                                            with --user: logins
   ws-handshake.p99 closes unclosed                     over WebSocket: handshakes, ends with close frames or not
   messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
   bytes-lost drains resent                             wrong-bytes tls truncated websocket
-                                                       message-boundary message-type unreachable
+                                                       login message-boundary message-type
+                                                       unreachable
   sent late reordered duplicates corrupt unrecognized  over UDP; dropped: by the client's system
   lost<1%, late<1% and so on are shares of the messages that were sent
   Operators are < <= > >= = !=. Times need a unit: ns us ms s m.

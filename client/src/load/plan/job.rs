@@ -227,6 +227,7 @@ impl Plan {
         WorkerConfig {
             server,
             tls: target.tls.as_ref().map(|tls| tls.options().clone()),
+            login: target.login.as_ref().map(|login| login.credentials().clone()),
             websocket: target.websocket.clone(),
             sources: sources.to_vec(),
             process,

@@ -70,6 +70,9 @@ pub(crate) struct Report {
     /// TLS of the connections; absent without TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<TlsFigures>,
+    /// Time that logins took, after the connect and the TLS handshake; absent without a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) login: Option<Distribution>,
     /// WebSocket of the connections; absent without WebSocket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) websocket: Option<WebSocketFigures>,

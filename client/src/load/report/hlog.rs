@@ -1,7 +1,7 @@
 //! HDR histogram log format, which other tools read and write too.
 //!
 //! A log has an interval without a tag for the latency of the whole run, and one each with the tags
-//! `connect`, `handshake` (over TLS), `ws-handshake` and `lag`. Values are nanoseconds; the maximum in plain text is in milliseconds, as usual.
+//! `connect`, `handshake` (over TLS), `login`, `ws-handshake` and `lag`. Values are nanoseconds; the maximum in plain text is in milliseconds, as usual.
 
 use std::time::{Duration, SystemTime};
 
@@ -32,6 +32,9 @@ pub(crate) struct Log {
 
 const CONNECT: &str = "connect";
 const HANDSHAKE: &str = "handshake";
+
+/// Tag of the intervals of logins.
+const LOGIN: &str = "login";
 
 /// Tag of the intervals of WebSocket handshakes.
 const UPGRADE: &str = "ws-handshake";
@@ -78,6 +81,7 @@ fn intervals(report: &Report, time: Duration) -> Vec<u8> {
         (None, Some(&report.latency)),
         (Tag::new(CONNECT), report.connect.as_ref()),
         (Tag::new(HANDSHAKE), report.tls.as_ref().map(|tls| &tls.handshake)),
+        (Tag::new(LOGIN), report.login.as_ref()),
         (Tag::new(UPGRADE), report.websocket.as_ref().map(|it| &it.handshake)),
         (Tag::new(LAG), report.lag.as_ref()),
     ];
@@ -116,10 +120,10 @@ pub(crate) fn read(text: &[u8]) -> Result<Log, String> {
             }
             Some(CONNECT) => log.connect.get_or_insert_default().merge(&histogram),
             // A log does not tell the counts that belong to it.
-            Some(HANDSHAKE | UPGRADE) => {}
+            Some(HANDSHAKE | LOGIN | UPGRADE) => {}
             Some(LAG) => log.lag.get_or_insert_default().merge(&histogram),
             Some(other) => {
-                let known = format!("{CONNECT}, {HANDSHAKE}, {UPGRADE} and {LAG}");
+                let known = format!("{CONNECT}, {HANDSHAKE}, {LOGIN}, {UPGRADE} and {LAG}");
                 return Err(format!(
                     "the file has a histogram with the unknown tag '{other}'; known tags are {known}"
                 ));

@@ -223,6 +223,7 @@ fn percentiles(report: &Report) -> Table {
         ("latency", Some(&report.latency)),
         ("connect", report.connect.as_ref()),
         ("handshake", report.tls.as_ref().map(|tls| &tls.handshake)),
+        ("login", report.login.as_ref()),
         ("ws-handshake", report.websocket.as_ref().map(|it| &it.handshake)),
         ("schedule lag", report.lag.as_ref()),
     ];

@@ -41,6 +41,10 @@ pub(crate) struct Stats {
     pub(crate) unclosed: u64,
     /// Last failure of WebSocket in words; the lines after the first are advice.
     pub(crate) websocket_failure: Option<String>,
+    /// Last failure of a login in words; the lines after the first are advice.
+    pub(crate) login_failure: Option<String>,
+    /// Connections without a login whose first answer requires one.
+    pub(crate) login_demands: u64,
     /// Connections without TLS on which a TLS alert arrived in place of the first echo.
     pub(crate) tls_alerts: u64,
     /// Number of connections on which the server answered with a response of HTTP.
@@ -67,6 +71,9 @@ pub(crate) struct Stats {
     /// Time that WebSocket handshakes took, after the connect and the TLS handshake.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub(crate) upgrade: Histogram,
+    /// Time that logins took, after the connect and the handshakes.
+    #[serde(skip_serializing_if = "Histogram::is_empty")]
+    pub(crate) login: Histogram,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     #[serde(skip_serializing_if = "Histogram::is_empty")]
     pub(crate) lag: Histogram,
@@ -148,6 +155,10 @@ impl Stats {
         if other.websocket_failure.is_some() {
             self.websocket_failure.clone_from(&other.websocket_failure);
         }
+        if other.login_failure.is_some() {
+            self.login_failure.clone_from(&other.login_failure);
+        }
+        self.login_demands += other.login_demands;
         self.tls_alerts += other.tls_alerts;
         self.http_answers += other.http_answers;
         if other.tls_failure.is_some() {
@@ -163,6 +174,7 @@ impl Stats {
         self.connect.merge(&other.connect);
         self.handshake.merge(&other.handshake);
         self.upgrade.merge(&other.upgrade);
+        self.login.merge(&other.login);
         self.lag.merge(&other.lag);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum ErrorKind {
     Truncated,
     /// The WebSocket handshake failed, or the peer broke the protocol, or closed with a code that tells a failure.
     Websocket,
+    /// The login failed.
+    Login,
     /// The bytes that returned are right, and the peer split or joined messages.
     MessageBoundary,
     /// The bytes that returned are right, and the peer changed the type of a WebSocket message.
@@ -37,7 +39,7 @@ pub(crate) enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Connect,
         Self::Reset,
         Self::Closed,
@@ -46,6 +48,7 @@ impl ErrorKind {
         Self::Tls,
         Self::Truncated,
         Self::Websocket,
+        Self::Login,
         Self::MessageBoundary,
         Self::MessageType,
         Self::Unreachable,
@@ -64,6 +67,7 @@ impl fmt::Display for ErrorKind {
             Self::Tls => "tls",
             Self::Truncated => "truncated",
             Self::Websocket => "websocket",
+            Self::Login => "login",
             Self::MessageBoundary => "message-boundary",
             Self::MessageType => "message-type",
             Self::Unreachable => "unreachable",

@@ -12,6 +12,8 @@ use rustix::{
     thread::set_name,
 };
 
+use zeroize::Zeroizing;
+
 use super::{
     connection::Connection,
     event_loop::EventLoop,
@@ -35,7 +37,7 @@ pub(crate) fn run() -> io::Result<()> {
     // The system names a process after the path by which it was started, which is `/proc/self/exe`.
     let _ = set_name(c"echo-client");
     let mut commands = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let config: WorkerConfig = serde_json::from_slice(&read_line(&mut commands)?)?;
+    let config: WorkerConfig = serde_json::from_slice(&Zeroizing::new(read_line(&mut commands)?))?;
     fcntl_setfl(&commands, fcntl_getfl(&commands)? | OFlags::NONBLOCK)?;
     let messages = io::stdout().lock();
     match config.server {

@@ -26,7 +26,7 @@ use crate::{
         },
         stats::error_kind::ErrorKind,
     },
-    websocket,
+    login, websocket,
 };
 
 const COMMANDS: Token = Token(usize::MAX - 1);
@@ -95,16 +95,16 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         // One event for each channel, the commands and the timer.
         let mut events = Events::with_capacity(self.channels.len() + 2);
         if let Err(error) = self.connect_all(&mut events)? {
-            let websocket = websocket::Error::inside(&error);
-            return self.send(&WorkerMessage::Failed {
-                kind: match websocket {
-                    Some(_) => ErrorKind::Websocket,
-                    None if error.kind() == Io::InvalidData => ErrorKind::Tls,
-                    None => ErrorKind::Connect,
-                },
-                errno: error.raw_os_error(),
-                text: websocket.map_or_else(|| error.to_string(), websocket::Error::with_advice),
-            });
+            let (websocket, login) =
+                (websocket::Error::inside(&error), login::Error::inside(&error));
+            let (kind, text) = match (websocket, login) {
+                (Some(websocket), _) => (ErrorKind::Websocket, websocket.with_advice()),
+                (_, Some(login)) => (ErrorKind::Login, login.with_advice()),
+                _ if error.kind() == Io::InvalidData => (ErrorKind::Tls, error.to_string()),
+                _ => (ErrorKind::Connect, error.to_string()),
+            };
+            let errno = error.raw_os_error();
+            return self.send(&WorkerMessage::Failed { kind, errno, text });
         }
         self.send(&WorkerMessage::Ready)?;
         while !self.commands.has_started() && !self.commands.has_stopped() {

@@ -122,6 +122,19 @@ fn bytes(count: usize) -> Vec<u8> {
 }
 
 #[test]
+fn a_login_is_offered_the_channel_binding_of_the_server_with_tls_1_3_only() {
+    for (version, is_bound) in [(&TLS12, false), (&TLS13, true)] {
+        let pair = Pair::new(version, usize::MAX);
+        let exporter = [0; EXPORTER_LENGTH];
+        let exporter = pair.server.export_keying_material(exporter, EXPORTER_LABEL, None).unwrap();
+        let channel = pair.session.channel();
+        assert_eq!(channel.exporter, is_bound.then_some(exporter));
+        // The client of this test accepts any certificate.
+        assert!(channel.is_tls && !channel.is_verified && !channel.has_certificate);
+    }
+}
+
+#[test]
 fn bytes_travel_in_both_directions_however_the_wire_splits_them() {
     for version in [&TLS12, &TLS13] {
         for step in [1, 5, 1000, usize::MAX] {

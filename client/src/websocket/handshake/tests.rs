@@ -7,6 +7,7 @@ fn options() -> Options {
         host: "echo.example.com".to_owned(),
         target: "/a?b=c".to_owned(),
         origin: None,
+        authorization: None,
         protocols: vec!["chat".to_owned(), "echo".to_owned()],
         format: Format::Lines,
     }

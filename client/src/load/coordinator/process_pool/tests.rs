@@ -15,6 +15,7 @@ fn config(process: u32) -> WorkerConfig {
     WorkerConfig {
         server: Server::Tcp(SocketAddr::from(([127, 0, 0, 1], 9))),
         tls: None,
+        login: None,
         websocket: None,
         sources: Vec::new(),
         process,

@@ -5,9 +5,12 @@ use std::{io, time::Duration};
 use mio::event::Event;
 
 use super::state::{Connection, State};
-use crate::load::{
-    stats::error_kind::ErrorKind,
-    worker::io::{channel::Channel, context::Context, wire::Wire},
+use crate::{
+    load::{
+        stats::error_kind::ErrorKind,
+        worker::io::{channel::Channel, context::Context, wire::Wire},
+    },
+    login,
 };
 
 /// Limit for more bytes to arrive after a wrong one.
@@ -32,6 +35,9 @@ impl<W: Wire> Channel for Connection<W> {
     fn late_handshake(&self, limit: Duration) -> Option<io::Error> {
         let State::Connecting(wire) = &self.state else { return None };
         self.connected_at?;
+        if self.login.is_some() {
+            return Some(login::Error::Late(limit).into());
+        }
         Some(wire.late(self.secured_at.is_some(), limit))
     }
 

@@ -5,18 +5,25 @@ use std::io::{self, ErrorKind as Io};
 use rustix::io::Errno;
 
 use super::state::{Connection, State};
-use crate::load::{
-    ipc::worker_config::Server,
-    stats::error_kind::ErrorKind,
-    worker::io::{context::Context, socket::connect, wire::Wire},
+use crate::{
+    load::{
+        ipc::worker_config::Server,
+        stats::error_kind::ErrorKind,
+        worker::io::{context::Context, socket::connect, wire::Wire},
+    },
+    login::{self, Dialogue},
 };
+
+/// Maximum number of reads of the answers to a login in one call. It has room for the longest ones.
+const MAX_READS: usize = 64;
 
 impl<W: Wire> Connection<W> {
     pub(super) fn start_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let socket = connect(&context.config.server, self.source)?;
         context.register(&socket, self.token)?;
         self.state = State::Connecting(W::new(context, socket)?);
-        (self.connected_at, self.secured_at) = (None, None);
+        (self.connected_at, self.secured_at, self.upgraded_at) = (None, None, None);
+        self.login = None;
         self.last_activity = context.now();
         self.has_pending_end = false;
         Ok(())
@@ -38,11 +45,20 @@ impl<W: Wire> Connection<W> {
                 context.stats.resumed += u64::from(is_resumed);
             }
         }
-        if !wire.complete_upgrade()? {
-            return Ok(());
+        if self.upgraded_at.is_none() {
+            if !wire.complete_upgrade()? {
+                return Ok(());
+            }
+            let now = context.now();
+            self.upgraded_at = Some(now);
+            if let (true, Some(secured_at)) = (W::IS_WEBSOCKET, self.secured_at) {
+                context.stats.upgrade.record(now.saturating_sub(secured_at));
+            }
+            let channel = wire.channel();
+            self.login = context.login.as_ref().map(|it| Dialogue::new(it, channel).into());
         }
-        if let (true, Some(secured_at)) = (W::IS_WEBSOCKET, self.secured_at) {
-            context.stats.upgrade.record(context.now().saturating_sub(secured_at));
+        if !self.complete_login(context)? {
+            return Ok(());
         }
         context.stats.connects += 1;
         if let State::Connecting(wire) = self.take_state() {
@@ -50,6 +66,43 @@ impl<W: Wire> Connection<W> {
         }
         self.lines_at_connect = self.expectation.returned_lines();
         Ok(())
+    }
+
+    /// Continues the login, if there is one; returns `true` if it is complete.
+    fn complete_login(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        let State::Connecting(wire) = &mut self.state else { return Ok(true) };
+        let Some(login) = &mut self.login else { return Ok(true) };
+        for _ in 0..MAX_READS {
+            while !login.unsent().is_empty() {
+                match wire.transmit(login.unsent(), || 0) {
+                    Ok(count) => login.mark_sent(count),
+                    Err(error) if error.kind() == Io::Interrupted => {}
+                    Err(error) if error.kind() == Io::WouldBlock => break,
+                    // The server may have answered before it ended.
+                    Err(_) => login.mark_sent(login.unsent().len()),
+                }
+            }
+            match wire.receive(&mut context.received) {
+                Ok(0) => return Err(login.end().into()),
+                Ok(count) => {
+                    let received = login.receive(&context.received[..count]);
+                    if received.map_err(io::Error::from)?.is_some() {
+                        self.login = None;
+                        let since = self.upgraded_at.unwrap_or_default();
+                        context.stats.login.record(context.now().saturating_sub(since));
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.kind() == Io::Interrupted => {}
+                Err(error) if error.kind() == Io::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == Io::ConnectionReset => {
+                    return Err(login.end().into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Only a server that sends records of TLS without bytes gets so far. The time limit ends it.
+        Ok(false)
     }
 
     /// Finds out whether the socket is connected.
@@ -106,7 +159,8 @@ impl<W: Wire> Connection<W> {
         error: &io::Error,
     ) -> Result<(), ErrorKind> {
         let kind = context.record_failure(error);
-        if !context.config.expect_restart && error.kind() != Io::WouldBlock {
+        let is_final = login::Error::inside(error).is_some_and(login::Error::is_final);
+        if is_final || !context.config.expect_restart && error.kind() != Io::WouldBlock {
             return Err(match kind {
                 None if error.kind() == Io::UnexpectedEof => ErrorKind::Tls,
                 kind => kind.unwrap_or(ErrorKind::Connect),

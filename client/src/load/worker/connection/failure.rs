@@ -14,7 +14,7 @@ use crate::{
             io::{context::Context, wire::Wire},
         },
     },
-    net::sign::{is_alert, is_http},
+    net::sign::{is_alert, is_http, is_login_required},
 };
 
 impl<W: Wire> Connection<W> {
@@ -76,6 +76,7 @@ impl<W: Wire> Connection<W> {
         let expected = self.expectation.next_expected();
         context.stats.tls_alerts += u64::from(expected.offset() == 0 && is_alert(&evidence));
         context.stats.http_answers += u64::from(is_http(expected.offset(), &evidence));
+        context.stats.login_demands += u64::from(is_login_required(expected.offset(), &evidence));
         if context.stats.has_room_for_fault() {
             let fault = explain(&context.streams, expected, context.channel_count(), &evidence);
             context.stats.faults.push(fault);

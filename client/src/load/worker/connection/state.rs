@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::expectation::Expectation;
-use crate::load::worker::io::context::Context;
+use crate::{load::worker::io::context::Context, login::Dialogue};
 use mio::Token;
 
 /// Maximum number of reads, and of writes, in one turn of a connection.
@@ -30,6 +30,10 @@ pub(in crate::load::worker) struct Connection<W> {
     pub(super) connected_at: Option<Duration>,
     /// Time at which its TLS handshake was complete, before that of WebSocket.
     pub(super) secured_at: Option<Duration>,
+    /// Time at which the handshakes were complete, before the login.
+    pub(super) upgraded_at: Option<Duration>,
+    /// Login that is not complete.
+    pub(super) login: Option<Box<Dialogue>>,
     /// Time at which the server ended the previous connection, until bytes return.
     pub(super) drained_at: Option<Duration>,
     /// Time at which bytes last moved, or at which the present wait started.
@@ -71,6 +75,8 @@ impl<W> Connection<W> {
             reconnected_at: Duration::ZERO,
             connected_at: None,
             secured_at: None,
+            upgraded_at: None,
+            login: None,
             drained_at: None,
             last_activity: Duration::ZERO,
             has_pending_end: false,

@@ -41,6 +41,7 @@ fn config(server: Server) -> WorkerConfig {
     WorkerConfig {
         server,
         tls: None,
+        login: None,
         websocket: None,
         sources: Vec::new(),
         process: 0,

@@ -17,7 +17,7 @@ use crate::{
         stats::{counters::Stats, error_kind::ErrorKind},
         worker::{io::schedule::Schedule, payload::streams::Streams},
     },
-    tls,
+    login, tls,
     websocket::{self, MessageFault},
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a WorkerConfig,
     /// TLS of the connections.
     pub(crate) tls: Option<tls::Client>,
+    /// Login of the connections, which share the keys that one of them derives.
+    pub(crate) login: Option<login::Client>,
     /// Payload.
     pub(crate) streams: Streams,
     /// Schedule of an open loop.
@@ -57,12 +59,14 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     ///
-    /// TLS cannot be used.
+    /// TLS or the login cannot be used.
     pub(crate) fn new(config: &'a WorkerConfig, registry: Registry) -> io::Result<Self> {
         let tls = config.tls.as_ref().map(tls::Client::new).transpose();
+        let login = config.login.clone().map(login::Client::new).transpose();
         Ok(Self {
             config,
             tls: tls.map_err(io::Error::other)?,
+            login: login.map_err(io::Error::other)?,
             streams: Streams::new(config.seed, config.min_size..=config.max_size),
             schedule: Schedule::new(config),
             stats: Stats::default(),
@@ -153,6 +157,10 @@ impl<'a> Context<'a> {
                 websocket::Error::NoClose => ErrorKind::Closed,
                 _ => ErrorKind::Websocket,
             });
+        }
+        if let Some(login) = login::Error::inside(error) {
+            self.stats.login_failure = Some(login.with_advice());
+            return Some(ErrorKind::Login);
         }
         if error.kind() != io::ErrorKind::InvalidData {
             return None;

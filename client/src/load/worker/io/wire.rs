@@ -15,7 +15,10 @@ use super::{
     context::Context,
     socket::{receive, transmit, transmit_vectored},
 };
-use crate::tls::{self, Session};
+use crate::{
+    login::Channel,
+    tls::{self, Session},
+};
 
 /// Socket that moves the bytes of messages.
 ///
@@ -61,6 +64,11 @@ pub(crate) trait Wire: fmt::Debug + Sized {
 
     /// Returns whether TLS resumed an earlier session; `None` without TLS.
     fn is_resumed(&self) -> Option<bool>;
+
+    /// Returns what TLS offers to a login.
+    fn channel(&self) -> Channel {
+        Channel::default()
+    }
 
     /// Receives bytes; zero is the end.
     ///
@@ -176,6 +184,10 @@ impl Wire for TlsWire {
 
     fn is_resumed(&self) -> Option<bool> {
         Some(self.session.is_resumed())
+    }
+
+    fn channel(&self) -> Channel {
+        self.session.channel()
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -9,6 +9,7 @@ fn schedule(rate: f64, process: u32, processes: u32, stop: Stop, warmup: Duratio
     let config = WorkerConfig {
         server: Server::Unix("/unused".into()),
         tls: None,
+        login: None,
         websocket: None,
         sources: Vec::new(),
         process,

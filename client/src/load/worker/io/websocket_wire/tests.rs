@@ -211,6 +211,7 @@ fn frames_with_the_answer_of_the_handshake_are_received_first() {
         host: String::new(),
         target: "/".to_owned(),
         origin: None,
+        authorization: None,
         protocols: Vec::new(),
         format: Format::Lines,
     };
