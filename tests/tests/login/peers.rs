@@ -5,7 +5,7 @@ use std::process::Command;
 use tests::{
     net::TestCa,
     programs::{Launch, Program},
-    requirements::{python_module, skip_without},
+    requirements::{gsasl, python, python_module, skip_without},
 };
 
 use crate::Users;
@@ -26,6 +26,20 @@ fn scramp_of_python_logs_in() {
     let args = users.server("tcp://127.0.0.1:0?login=required");
     let server = Launch::new(&args).without_port().start();
     let script = include_str!("programs/scramp_client.py");
+    let finished = run(script, server.address().port(), "alice", "pencil");
+    assert_eq!(finished.stdout_text(), "+OK Logged in\nhello\nGoodbye!\n");
+    assert_eq!(run(script, server.address().port(), "alice", "pen").code(), 1);
+}
+
+#[test]
+fn gsasl_logs_in() {
+    if skip_without(&[gsasl(), python()]) {
+        return;
+    }
+    let users = Users::new();
+    let args = users.server("tcp://127.0.0.1:0?login=required");
+    let server = Launch::new(&args).without_port().start();
+    let script = include_str!("programs/gsasl_client.py");
     let finished = run(script, server.address().port(), "alice", "pencil");
     assert_eq!(finished.stdout_text(), "+OK Logged in\nhello\nGoodbye!\n");
     assert_eq!(run(script, server.address().port(), "alice", "pen").code(), 1);
