@@ -146,7 +146,7 @@ impl ListenerUrl {
             return Err("'handshake-timeout' needs TLS or login=required".to_owned());
         }
         #[cfg(feature = "login")]
-        self.login.check(self.tls.is_some())?;
+        self.login.check(self.tls.as_ref(), self.http.is_some())?;
         Ok(self)
     }
 }

@@ -87,6 +87,12 @@ impl TlsParameters {
         }
     }
 
+    /// Returns whether clients can show a certificate.
+    #[cfg(feature = "login")]
+    pub(in crate::settings) fn has_client_ca(&self) -> bool {
+        self.client_ca.is_some()
+    }
+
     /// Returns whether the listener serves the certificate of the settings.
     #[cfg(feature = "tls")]
     pub(in crate::settings) fn has_no_cert(&self) -> bool {
