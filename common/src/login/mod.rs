@@ -38,5 +38,5 @@ pub use keys::{Keys, MAX_ITERATIONS, MIN_ITERATIONS, SALT_LENGTH};
 pub use mechanism::Mechanism;
 pub use message::{random_key, random_nonce};
 pub use plain::PlainMessage;
-pub use prepare::{PrepareError, Secret, prepare_name, prepare_password};
+pub use prepare::{MAX_LENGTH, PrepareError, Secret, prepare_name, prepare_password};
 pub use server::ServerExchange;

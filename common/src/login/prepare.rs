@@ -36,8 +36,9 @@ pub enum PrepareError {
     Prohibited,
 }
 
-/// Maximum length in bytes. A password of any length takes the same time to hash, but not to prepare.
-const MAX_LENGTH: usize = 1024;
+/// Maximum length of a name or a password, in bytes. A password of any length takes the same time to hash, but not to
+/// prepare.
+pub const MAX_LENGTH: usize = 1024;
 
 /// Prepares the name of a user.
 ///

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, BufRead as _, IsTerminal as _},
+    io::{self, BufRead as _, IsTerminal as _, Read as _},
     num::NonZeroU32,
     path::PathBuf,
 };
@@ -12,16 +12,16 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use common::{
     cli::{ask_password, status},
-    escape::Escaped,
+    escape::{Escaped, Quoted},
     login::{
-        Keys, MAX_ITERATIONS, MIN_ITERATIONS, SALT_LENGTH, Secret, hash, prepare_name,
-        prepare_password, random_key,
+        Keys, MAX_ITERATIONS, MAX_LENGTH, MIN_ITERATIONS, PrepareError, SALT_LENGTH, Secret, hash,
+        prepare_name, prepare_password, random_key,
     },
 };
 use jiff::civil::Date;
 use server::{
     Credential, limits,
-    settings::users::{Entry, FileError, UsersFile, edit, load},
+    settings::users::{Entry, EntryError, FileError, UsersFile, edit, load, parse_end},
 };
 use zeroize::Zeroizing;
 
@@ -87,7 +87,7 @@ pub(crate) struct AddArgs {
     #[arg(long, conflicts_with = "iterations")]
     certificate: bool,
     /// Refuse it from this day (UTC), such as 2027-01-31
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = end)]
     expires: Option<Date>,
     /// A note, which the list shows
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -200,7 +200,8 @@ fn list(users: &UsersFile) -> String {
 }
 
 fn prepared(name: &str) -> anyhow::Result<String> {
-    prepare_name(name).with_context(|| format!("the name {} cannot be used", shown(name)))
+    prepare_name(name)
+        .with_context(|| format!("the name {} cannot be used", Quoted(name.as_bytes())))
 }
 
 fn shown(name: &str) -> String {
@@ -221,15 +222,29 @@ fn new_password() -> anyhow::Result<Secret> {
         ensure!(typed == again, "the two passwords differ; nothing has changed");
         typed
     } else {
-        let mut line = Zeroizing::new(String::new());
-        io::stdin().lock().read_line(&mut line).context("cannot read a password")?;
-        let line = line.strip_suffix('\n').unwrap_or(&line);
-        Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned())
+        first_line()?
     };
     match prepare_password(&typed) {
         Ok(password) => Ok(password),
         Err(error) => bail!("the password cannot be used: {error}"),
     }
+}
+
+/// Reads the first line of standard input, or a part of it that is too long for a password.
+fn first_line() -> anyhow::Result<Zeroizing<String>> {
+    // With its end, `\r\n`. The buffer never grows, which would leave a copy of the password in memory.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 2));
+    let mut input = io::stdin().lock().take(MAX_LENGTH as u64 + 2);
+    input.read_until(b'\n', &mut line).context("cannot read a password")?;
+    let text = line.strip_suffix(b"\n").unwrap_or(&line);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    ensure!(text.len() <= MAX_LENGTH, "the password cannot be used: {}", PrepareError::TooLong);
+    let text = std::str::from_utf8(text).context("the password cannot be used: it is not UTF-8")?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+fn end(typed: &str) -> Result<Date, EntryError> {
+    parse_end(typed)
 }
 
 fn default_iterations() -> NonZeroU32 {

@@ -60,7 +60,7 @@ pub(super) enum LogLevel {
     Error,
 }
 
-/// What becomes of the connections of a user whom a reload removes.
+/// Whether a reload closes the open connections of the users that it removes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum RemovedUsers {
     #[default]

@@ -42,17 +42,46 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
         ("", &["remove", "bob"], "bob is no user"),
         ("\n", &["add", "bob"], "the password cannot be used: it is empty"),
         ("x\n", &["add", "a:b"], "the name is invalid: it has a colon"),
-        ("x\n", &["add", "a\tb"], "the name a\\tb cannot be used"),
+        ("x\n", &["add", "a\tb"], "the name 'a\\tb' cannot be used"),
+        ("x\n", &["add", ""], "the name '' cannot be used: it is empty"),
     ] {
         let finished = users.run(input, args);
         assert_eq!(finished.code(), 1, "{args:?}");
         assert!(finished.error_line().contains(message), "{}", finished.error_line());
     }
-    assert_eq!(users.run("x\n", &["add", "bob", "--iterations", "4095"]).code(), 2);
+    for wrong in [
+        ["--iterations", "4095"],
+        ["--iterations", "1000001"],
+        ["--expires", "20270131"],
+        ["--expires", "9999-12-31"],
+    ] {
+        assert_eq!(
+            users.run("x\n", &[&["add", "bob"], &wrong[..]].concat()).code(),
+            2,
+            "{wrong:?}"
+        );
+    }
     assert_eq!(fs::read_to_string(users.path()).unwrap(), before);
     fs::write(users.path(), format!("{before}bob\n\n:certificate::\n")).unwrap();
     let check = users.run("", &["check"]);
     assert_eq!((check.code(), check.stdout_text().lines().count()), (1, 2));
+}
+
+#[test]
+fn a_password_without_an_end_is_refused_before_it_ends() {
+    let users = Users::new();
+    for (password, message) in [
+        (vec![b'x'; 1026], "the password cannot be used: it is longer than 1024 bytes"),
+        (b"\xff\n".to_vec(), "the password cannot be used: it is not UTF-8"),
+    ] {
+        let mut program = users.start(&["add", "bob", "--iterations", "4096"]);
+        program.feed(&password);
+        let finished = program.finish_with_open_stdin();
+        assert_eq!(finished.code(), 1);
+        assert!(finished.error_line().contains(message), "{}", finished.error_line());
+    }
+    let longest = format!("{}\r\n", "x".repeat(1024));
+    assert_eq!(users.run(&longest, &["add", "bob", "--iterations", "4096"]).code(), 0);
 }
 
 #[test]
@@ -75,6 +104,10 @@ fn a_server_without_usable_users_does_not_start() {
         (
             &["--listen", "tcp://127.0.0.1:0?login=required&mechanisms=PLAIN", "--users", path],
             "without TLS only SCRAM-SHA-256 can be used",
+        ),
+        (
+            &["--listen", "http://127.0.0.1:0?login=required&mechanisms=SCRAM-SHA-256"],
+            "over HTTP only PLAIN can be used",
         ),
         (&["--listen", "udp://127.0.0.1:0?login=required"], "UDP has no connections that could"),
     ] {

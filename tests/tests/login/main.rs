@@ -34,11 +34,16 @@ impl Users {
 
     /// Runs `echo-server user` with this standard input.
     fn run(&self, input: &str, args: &[&str]) -> Finished {
-        let mut command = Command::new(binaries::echo_server());
-        command.arg("user").args(args).arg("--users").arg(self.path());
-        let mut program = Program::spawn(command);
+        let mut program = self.start(args);
         program.feed_all(input.as_bytes().to_vec());
         program.finish()
+    }
+
+    /// Starts `echo-server user`.
+    fn start(&self, args: &[&str]) -> Program {
+        let mut command = Command::new(binaries::echo_server());
+        command.arg("user").args(args).arg("--users").arg(self.path());
+        Program::spawn(command)
     }
 
     /// Returns the arguments of a server that listens on this URL.

@@ -3,7 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use common::login::{Key, Keys, MAX_ITERATIONS, MIN_ITERATIONS, prepare_name};
+use common::login::{Key, Keys, MAX_ITERATIONS, MIN_ITERATIONS, SALT_LENGTH, prepare_name};
 use jiff::{civil::Date, tz::TimeZone};
 use thiserror::Error;
 
@@ -66,7 +66,7 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// If the name or the comment cannot be one.
+    /// If the name, the end or the comment cannot be one.
     pub fn new(
         name: &str,
         credential: Credential,
@@ -76,6 +76,9 @@ impl Entry {
         let comment = comment.to_owned();
         if comment.contains(['\n', '\r']) {
             return Err(EntryError::Comment);
+        }
+        if let Some(date) = expires {
+            parse_end(&date.to_string())?;
         }
         Ok(Self { name: user_name(name)?, credential, expires, comment })
     }
@@ -123,10 +126,8 @@ impl Entry {
     /// Returns the user of the entry.
     pub(super) fn user(&self) -> User {
         let mut user = User::new(&self.name, self.credential.clone());
-        user.expires = self.expires.and_then(|date| {
-            let midnight = date.to_zoned(TimeZone::UTC).ok()?;
-            Some(SystemTime::from(midnight.timestamp()))
-        });
+        // The end has been checked; one without a time would be in the past, so that nobody logs in by mistake.
+        user.expires = self.expires.map(|date| start(date).unwrap_or(SystemTime::UNIX_EPOCH));
         user
     }
 }
@@ -160,7 +161,7 @@ impl std::str::FromStr for Entry {
         let (expires, comment) = rest.split_once(':').ok_or(EntryError::Fields(form))?;
         let expires = match expires {
             "" => None,
-            date => Some(date.parse().map_err(|_| EntryError::Date)?),
+            date => Some(parse_end(date)?),
         };
         Self::new(name, credential, expires, comment)
     }
@@ -183,6 +184,26 @@ impl fmt::Display for Entry {
         }
         write!(f, ":{}", self.comment)
     }
+}
+
+/// Parses the day from which an entry is refused, in the form `2027-01-31` and no other.
+///
+/// # Errors
+///
+/// If it is not such a date, or the time at which it begins cannot be represented.
+pub fn parse_end(text: &str) -> Result<Date, EntryError> {
+    let is_date = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let date = text.parse().ok().filter(|_| is_date);
+    date.filter(|&date| start(date).is_some()).ok_or(EntryError::Date)
+}
+
+/// Returns the time at which a day begins in UTC.
+fn start(date: Date) -> Option<SystemTime> {
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().into())
 }
 
 /// Checks and prepares the name of a user. HTTP Basic and this file separate fields by a colon.
@@ -215,12 +236,13 @@ fn split<'a, const N: usize>(
 }
 
 fn keys([iterations, salt, stored, server]: [&str; 4]) -> Result<Keys, EntryError> {
-    let iterations = iterations.parse().ok();
+    let is_number = iterations.bytes().all(|byte| byte.is_ascii_digit());
+    let iterations = iterations.parse().ok().filter(|_| is_number);
     let iterations = iterations.filter(|number| (MIN_ITERATIONS..=MAX_ITERATIONS).contains(number));
-    let salt = STANDARD.decode(salt).ok().filter(|salt| !salt.is_empty());
+    let salt = STANDARD.decode(salt).ok().filter(|salt| salt.len() == SALT_LENGTH);
     Ok(Keys {
         iterations: iterations.ok_or(EntryError::Iterations)?,
-        salt: salt.ok_or(EntryError::Base64("salt", "at least one byte"))?,
+        salt: salt.ok_or(EntryError::Base64("salt", "16 bytes"))?,
         stored_key: key("stored key", stored)?,
         server_key: key("server key", server)?,
     })

@@ -47,8 +47,8 @@ pub struct LineError {
 const SECRET: &str = ":secret:";
 
 const HEAD: &str = "\
-# Users of echo-server; change it with 'echo-server user'. Keep it secret: whoever has it can pretend to be this server,
-# and search for passwords.";
+# Users of echo-server; change it with 'echo-server user'. Keep it secret: a program that reads it can impersonate this
+# server, and search for passwords.";
 
 impl UsersFile {
     /// Creates the content of a new file, with a new secret and without users.
@@ -158,7 +158,7 @@ impl Kind {
         match self {
             Self::Secret => "the secret is there twice",
             Self::Password => "the user has a password already",
-            Self::Token(_) => "the user has this token already",
+            Self::Token(_) => "an earlier line has this token",
             Self::Certificate => "the user may use a certificate already",
         }
         .to_owned()
@@ -176,6 +176,7 @@ impl Line {
         text.parse().map(Self::Entry).map_err(|error: EntryError| error.to_string())
     }
 
+    /// Returns what no other line may have: a kind of credential for a user, or a token, which belongs to one user.
     fn identity(&self) -> Option<(String, Kind)> {
         match self {
             Self::Other(_) => None,
@@ -183,7 +184,7 @@ impl Line {
             Self::Entry(entry) => {
                 let kind = match entry.credential() {
                     Credential::Password(_) => Kind::Password,
-                    Credential::Token(hash) => Kind::Token(*hash),
+                    Credential::Token(hash) => return Some((String::new(), Kind::Token(*hash))),
                     Credential::Certificate => Kind::Certificate,
                 };
                 Some((entry.name().to_owned(), kind))

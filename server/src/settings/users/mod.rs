@@ -11,7 +11,7 @@ mod stored;
 mod tests;
 
 pub use self::{
-    entry::{Entry, EntryError},
+    entry::{Entry, EntryError, parse_end},
     file::{LineError, UsersFile},
     stored::{FileError, edit, load},
 };

@@ -73,13 +73,13 @@ fn failed(what: &'static str, path: &Path) -> impl Fn(io::Error) -> FileError {
 ///
 /// If it cannot be read, is open to others, or a line of it is wrong.
 pub fn load(path: &Path) -> Result<UsersFile, FileError> {
-    let file = OpenOptions::new()
-        .read(true)
-        // A FIFO would block the open.
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)
-        .map_err(failed("read", path))?;
-    read(file, path)
+    read(open(path).map_err(failed("read", path))?, path)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // A FIFO would block the open.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 fn read(file: File, path: &Path) -> Result<UsersFile, FileError> {
@@ -117,7 +117,7 @@ pub fn edit<T, E: From<FileError>>(
     let folder = folder.unwrap_or(Path::new("."));
     let lock = File::open(folder).map_err(failed("write", path)).map_err(E::from)?;
     lock.lock().map_err(failed("write", path)).map_err(E::from)?;
-    let (mut file, mode) = match File::open(path) {
+    let (mut file, mode) = match open(path) {
         Err(error) if may_create && error.kind() == io::ErrorKind::NotFound => {
             (UsersFile::new(), MODE)
         }

@@ -5,13 +5,18 @@ use std::{
     os::unix::fs::PermissionsExt as _,
 };
 
-use common::login::{Keys, prepare_password};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use common::login::{Keys, SALT_LENGTH, prepare_password};
 
 use super::*;
 use crate::config::Credential;
 
 fn password() -> Credential {
-    Credential::Password(Keys::derive(&prepare_password("pencil").unwrap(), b"salt", 4096))
+    Credential::Password(Keys::derive(
+        &prepare_password("pencil").unwrap(),
+        &[7; SALT_LENGTH],
+        4096,
+    ))
 }
 
 fn errors(text: &str) -> Vec<String> {
@@ -33,6 +38,9 @@ fn an_entry_is_written_as_it_is_parsed() {
 #[test]
 fn every_wrong_line_is_named() {
     let key = "A".repeat(43) + "=";
+    let password = |iterations: &str, salt: &[u8]| {
+        format!("alice:scram-sha-256:{iterations}:{}:{key}:{key}::", STANDARD.encode(salt))
+    };
     for (line, message) in [
         ("alice", "expected NAME:scram-sha-256:..., NAME:token:... or NAME:certificate:..."),
         ("alice:password:x::", "expected NAME:scram-sha-256:"),
@@ -40,8 +48,17 @@ fn every_wrong_line_is_named() {
         ("alice:certificate:tomorrow:", "the end is no date"),
         ("alice:certificate:2027-02-30:", "the end is no date"),
         ("alice:token:AAAA::", "the hash is not base64 of 32 bytes"),
-        (&format!("alice:scram-sha-256:4095:AA==:{key}:{key}::"), "expected from 4096"),
-        (&format!("alice:scram-sha-256:4096::{key}:{key}::"), "the salt is not base64"),
+        ("alice:certificate:20270131:", "the end is no date"),
+        ("alice:certificate:2027-01-31T00:00:", "the end is no date"),
+        ("alice:certificate:2027-01-31[UTC]:", "the end is no date"),
+        ("alice:certificate:-002027-01-31:", "the end is no date"),
+        ("alice:certificate:9999-12-31:", "the end is no date"),
+        (&password("4095", &[7; 16]), "expected from 4096 to 1000000 iterations"),
+        (&password("1000001", &[7; 16]), "expected from 4096 to 1000000 iterations"),
+        (&password("+5000", &[7; 16]), "expected from 4096 to 1000000 iterations"),
+        (&password("5000", &[]), "the salt is not base64 of 16 bytes"),
+        (&password("5000", &[7; 15]), "the salt is not base64 of 16 bytes"),
+        (&password("5000", &[7; 17]), "the salt is not base64 of 16 bytes"),
         (&format!("alice:scram-sha-256:4096:AA==:{key}:{key}"), "expected NAME:scram-sha-256:ITER"),
         ("a\u{7}b:certificate::", "the name is invalid: it has a character that SASLprep"),
         (" alice:certificate::", "the name is invalid: it begins with"),
@@ -56,8 +73,18 @@ fn every_wrong_line_is_named() {
     let twice = errors("a:certificate::\na:certificate:2027-01-01:\nb:certificate::\n\nx");
     assert_eq!(twice.len(), 2, "{twice:?}");
     assert_eq!(twice[0], "line 3: the user may use a certificate already");
+    let shared = errors(&format!("a:token:{key}::\nb:certificate::\nb:token:{key}::"));
+    assert_eq!(shared, ["line 4: an earlier line has this token"]);
     let missing = UsersFile::parse("# nothing\n").unwrap_err();
     assert!(missing[0].message.contains("':secret:...' is missing"), "{missing:?}");
+}
+
+#[test]
+fn an_entry_that_could_not_be_read_again_is_refused() {
+    for end in [jiff::civil::date(9999, 12, 31), jiff::civil::date(-1, 1, 1)] {
+        let entry = Entry::new("alice", Credential::Certificate, Some(end), "");
+        assert_eq!(entry, Err(EntryError::Date));
+    }
 }
 
 #[test]
@@ -116,6 +143,10 @@ fn a_file_that_is_open_to_others_is_refused_and_a_new_one_is_not() {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         assert!(matches!(load(&path), Err(FileError::Permissions { .. })), "{mode:o}");
     }
+    let fifo = folder.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+    let error = edit::<(), FileError>(&fifo, false, |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("it is not a regular file"), "{error}");
     let folder = load(folder.path()).unwrap_err();
     assert!(folder.to_string().contains("it is not a regular file"), "{folder}");
 }
