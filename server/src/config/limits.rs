@@ -321,9 +321,10 @@ pub const LOGIN_TRIES: u32 = 3;
 #[cfg(feature = "login")]
 pub const LOGIN_POLL: Duration = Duration::from_millis(5);
 
-/// Maximum passwords that wait for their verification; further logins are refused.
+/// Maximum passwords that wait for their verification, about a second of work; further logins are refused. As many guesses of
+/// one source can be under way when its limit is reached.
 #[cfg(feature = "login")]
-pub const PASSWORD_QUEUE: usize = 64;
+pub const PASSWORD_QUEUE: usize = 256;
 
 /// Delay of the answer to the first failed login of a source or a name. Each further one doubles it.
 #[cfg(feature = "login")]
@@ -337,12 +338,12 @@ pub const MAX_LOGIN_DELAY: Duration = Duration::from_secs(3);
 #[cfg(feature = "login")]
 pub const LOGIN_FAILURES_OF_SOURCE: u32 = 20;
 
-/// Failed logins with a name, after which it is refused for [`LOGIN_REFUSAL`]. It is higher than that of a source, because it
-/// also refuses the user.
+/// Failed logins with a name, after which it is refused for [`LOGIN_REFUSAL`]. It is much higher than that of a source, because
+/// it also refuses the user: a single source takes 50 minutes for it.
 #[cfg(feature = "login")]
-pub const LOGIN_FAILURES_OF_NAME: u32 = 100;
+pub const LOGIN_FAILURES_OF_NAME: u32 = 1000;
 
-/// Time of a refusal after the last failed login.
+/// Time of a refusal. Then the count begins again.
 #[cfg(feature = "login")]
 pub const LOGIN_REFUSAL: Duration = Duration::from_mins(1);
 

@@ -25,6 +25,8 @@ mod users;
 pub use self::http::Http;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
+#[cfg(all(feature = "http", feature = "login"))]
+pub(crate) use self::users::CookieError;
 pub use self::{
     config::{Config, FixedSetting},
     listener::{Listener, ListenerOptions, Proxy},

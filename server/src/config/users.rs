@@ -33,8 +33,18 @@ pub struct Users {
     by_name: HashMap<String, Vec<usize>>,
     /// Places in `all` of tokens, by the hash of the token.
     by_token: HashMap<Key, usize>,
-    /// Iterations of all passwords, sorted.
+    /// The different numbers of iterations of all passwords.
     iterations: Vec<u32>,
+}
+
+/// Reason for which a cookie is refused.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CookieError {
+    /// Its time is over.
+    Expired,
+    /// It is malformed, or its signature is not that of a user.
+    Wrong,
 }
 
 /// One way in which a user logs in. A user may have several, each with an end of its own.
@@ -91,6 +101,7 @@ impl Users {
         });
         let mut iterations: Vec<u32> = iterations.collect();
         iterations.sort_unstable();
+        iterations.dedup();
         Self { secret, all, by_name, by_token, iterations }
     }
 
@@ -100,16 +111,20 @@ impl Users {
         self.valid(name).next().is_some()
     }
 
-    /// Returns the keys of a user; for a name that no user has, keys with which nobody can log in. As far as a client can
-    /// tell, they do not differ.
+    /// Returns the keys of a user; for a name that no user has, keys with which nobody can log in. A client cannot tell them
+    /// apart: neither by what it gets, nor by the time.
     pub(crate) fn keys(&self, name: &str) -> Keys {
-        let known = self.valid(name).find_map(|user| match &user.credential {
+        let nobody = Keys::of_nobody(&self.secret, name, self.plausible_iterations(name));
+        let known = self.of(name).find_map(|user| match &user.credential {
             Credential::Password(keys) => Some(keys),
             _ => None,
         });
-        known
-            .cloned()
-            .unwrap_or_else(|| Keys::of_nobody(&self.secret, name, self.plausible_iterations(name)))
+        known.unwrap_or(&nobody).clone()
+    }
+
+    /// Returns whether a user has a password that has not expired.
+    pub(crate) fn has_password(&self, name: &str) -> bool {
+        self.valid(name).any(|user| matches!(user.credential, Credential::Password(_)))
     }
 
     /// Returns the name of the user of a token.
@@ -125,34 +140,41 @@ impl Users {
     pub(crate) fn new_cookie(&self, name: &str) -> Option<String> {
         let until = today() + limits::LOGIN_COOKIE;
         let until = until.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        let signature = self.sign_cookie(name, until)?;
+        let signature = self.sign_cookie(name, until);
         let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         Some(format!("{}.{until}.{}", encode(name.as_bytes()), encode(&signature)))
     }
 
-    /// Returns the user of a cookie that is valid.
+    /// Returns the user of a cookie.
+    ///
+    /// # Errors
+    ///
+    /// If it is not valid.
     #[cfg(feature = "http")]
-    pub(crate) fn cookie_user(&self, cookie: &str) -> Option<String> {
-        let mut parts = cookie.split('.');
-        let (name, until, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-        let name = String::from_utf8(decode(name)?).ok()?;
-        let until = until.parse().ok()?;
-        let expected = self.sign_cookie(&name, until)?;
-        let is_signed = is_equal(&expected, &decode(signature)?);
-        let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(until))?;
-        (is_signed && parts.next().is_none() && today() < end).then_some(name)
+    pub(crate) fn cookie_user(&self, cookie: &str) -> Result<String, CookieError> {
+        let (name, until, signature) = parse_cookie(cookie).ok_or(CookieError::Wrong)?;
+        // Also for a name that no user has, which then takes the same time.
+        let is_signed = is_equal(&self.sign_cookie(&name, until), &signature);
+        if !is_signed || !self.has(&name) {
+            return Err(CookieError::Wrong);
+        }
+        let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(until));
+        if end.is_some_and(|end| today() < end) { Ok(name) } else { Err(CookieError::Expired) }
     }
 
+    /// Signs a cookie. Every line of the user counts: after a change of one of them, the signature is another.
     #[cfg(feature = "http")]
-    fn sign_cookie(&self, name: &str, until: u64) -> Option<Key> {
-        let credential = &self.valid(name).next()?.credential;
-        let stored = match credential {
-            Credential::Password(keys) => &keys.stored_key[..],
-            Credential::Token(hash) => hash,
-            Credential::Certificate => &[],
-        };
-        Some(hmac(&self.secret, &[b"cookie\0", &until.to_be_bytes(), stored, name.as_bytes()]))
+    fn sign_cookie(&self, name: &str, until: u64) -> Key {
+        let mut lines = Vec::new();
+        for user in self.valid(name) {
+            lines.extend_from_slice(match &user.credential {
+                Credential::Password(keys) => &keys.stored_key,
+                Credential::Token(hash) => hash,
+                Credential::Certificate => b"certificate",
+            });
+        }
+        let parts = [b"cookie\0", &until.to_be_bytes()[..], &hash(&lines), name.as_bytes()];
+        hmac(&self.secret, &parts)
     }
 
     /// Returns whether the certificate of a user logs the user in.
@@ -160,19 +182,36 @@ impl Users {
         self.valid(name).any(|user| user.credential == Credential::Certificate)
     }
 
-    fn valid(&self, name: &str) -> impl Iterator<Item = &User> {
-        let now = today();
+    fn of(&self, name: &str) -> impl Iterator<Item = &User> {
         let places = self.by_name.get(name).into_iter().flatten();
-        places.map(|&at| &self.all[at]).filter(move |user| user.is_valid(now))
+        places.map(|&at| &self.all[at])
     }
 
-    /// Returns iterations that a user with this name could have: those of one of the users, always the same one.
-    fn plausible_iterations(&self, name: &str) -> u32 {
-        let choice = hmac(&self.secret, &[b"iterations\0", name.as_bytes()]);
-        let choice = u32::from_be_bytes([choice[0], choice[1], choice[2], choice[3]]) as usize;
-        let choice = choice % self.iterations.len().max(1);
-        self.iterations.get(choice).copied().unwrap_or(limits::ITERATIONS)
+    fn valid(&self, name: &str) -> impl Iterator<Item = &User> {
+        let now = today();
+        self.of(name).filter(move |user| user.is_valid(now))
     }
+
+    /// Returns iterations that a user with this name could have: of the numbers that users have, the one that a hash of both
+    /// prefers. So a name keeps its number when another number comes or goes, except if it is that one.
+    fn plausible_iterations(&self, name: &str) -> u32 {
+        let preference = |iterations: &u32| {
+            hmac(&self.secret, &[b"iterations\0", &iterations.to_be_bytes(), name.as_bytes()])
+        };
+        self.iterations.iter().copied().max_by_key(preference).unwrap_or(limits::ITERATIONS)
+    }
+}
+
+/// Returns the name, the end and the signature in a cookie, as [`Users::new_cookie`] writes it.
+#[cfg(feature = "http")]
+fn parse_cookie(cookie: &str) -> Option<(String, u64, Vec<u8>)> {
+    let mut parts = cookie.split('.');
+    let (name, end, signature) = (parts.next()?, parts.next()?, parts.next()?);
+    let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+    let until: u64 = end.parse().ok()?;
+    let is_whole = parts.next().is_none() && until.to_string() == end;
+    let name = String::from_utf8(decode(name)?).ok()?;
+    is_whole.then_some((name, until, decode(signature)?))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the end of a credential is a date")]

@@ -8,6 +8,8 @@
 //! connection must then continue until its socket has nothing more to give or take. It ends its turn with
 //! [`Turn::Again`] when its budget is used up.
 
+#[cfg(feature = "login")]
+use std::borrow::Cow;
 use std::{io, time::Instant};
 
 use common::message::Splitter;
@@ -19,6 +21,8 @@ use super::{
     stream::Stream,
     turn::{Readiness, Turn, TurnContext},
 };
+#[cfg(feature = "login")]
+use crate::session::ProtocolHandler;
 use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
@@ -162,6 +166,23 @@ impl<S: Stream> Connection<S> {
             Ok(()) if was_waiting => self.serve_held(context),
             answered => answered,
         };
+        answered.map_or_else(|error| self.lose(&error, context), |()| Turn::Again)
+    }
+
+    /// Ends the session, because a reload has removed its user.
+    #[cfg(feature = "login")]
+    #[cold]
+    pub(crate) fn end_removed_user(&mut self, context: &mut TurnContext<'_>) -> Turn {
+        let Some(user) = self.removed_user().map(str::to_owned) else { return Turn::Wait };
+        if !self.stage.is_in_session() {
+            return Turn::Wait;
+        }
+        context.telemetry.record(self.subject(), ConnectionEvent::UserRemoved { user: &user });
+        let end =
+            |handler: &mut dyn ProtocolHandler| handler.end(EndCause::UserRemoved, context.now);
+        let bytes = self.session.handler().map_or(Cow::Borrowed(&b""[..]), end);
+        let reply = Reply { bytes, next: Next::Close(Reason::UserRemoved) };
+        let answered = self.answer(self.no_echo(), reply, context);
         answered.map_or_else(|error| self.lose(&error, context), |()| Turn::Again)
     }
 
@@ -325,7 +346,7 @@ impl<S: Stream> Connection<S> {
 
     /// Returns the user of the connection, if a reload has removed the user and the connection must close.
     #[cfg(feature = "login")]
-    pub(crate) fn removed_user(&self) -> Option<&str> {
+    fn removed_user(&self) -> Option<&str> {
         let account = self.permit.account().filter(|account| account.is_removed())?;
         self.permit.authenticator().closes_removed().then(|| account.name())
     }

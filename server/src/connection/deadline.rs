@@ -75,6 +75,8 @@ impl<S: Stream> Connection<S> {
                 (Timer::Linger, self.last_activity, limit)
             }
             Stage::Delivering => (Timer::Delivery, self.last_activity, Some(limits::DELIVERY)),
+            // A login has a deadline of its own.
+            Stage::Waiting => return None,
             _ => (Timer::Idle, self.last_activity, options.idle_timeout),
         };
         // A deadline beyond the range of the clock never comes.

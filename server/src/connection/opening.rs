@@ -38,7 +38,8 @@ impl<S: Stream> Connection<S> {
             let mut handler = HttpHandler::new(Arc::clone(http));
             #[cfg(feature = "login")]
             if let Some(login) = &options.login {
-                handler.require_login(Arc::clone(login), Arc::clone(permit.authenticator()));
+                let authenticator = Arc::clone(permit.authenticator());
+                handler.require_login(Arc::clone(login), authenticator, options.handshake_timeout);
             }
             return Session::Other(Box::new(Box::new(handler)));
         }

@@ -242,11 +242,7 @@ impl<S: Stream> Connection<S> {
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
         let Reply { bytes, next } = reply;
-        #[cfg(feature = "login")]
-        let closes = matches!(next, Next::Close(_) | Next::LoginFailed { closes: true, .. });
-        #[cfg(not(feature = "login"))]
-        let closes = matches!(next, Next::Close(_));
-        if closes {
+        if let Next::Close(_) = next {
             self.held = HeldBytes::default();
             self.enter(Stage::Flushing, context.now);
         }
@@ -266,9 +262,10 @@ impl<S: Stream> Connection<S> {
                 self.log_in(account, mechanism, protocol, context);
             }
             #[cfg(feature = "login")]
-            Next::LoginFailed { failure, closes } => {
-                if closes {
-                    self.end_because(CloseReason::Login);
+            Next::LoginFailed { failure, keeps_input } => {
+                self.stage = Stage::Waiting;
+                if !keeps_input {
+                    self.held = HeldBytes::default();
                 }
                 let event = ConnectionEvent::LoginFailed { failure: &failure };
                 context.telemetry.record(self.subject(), event);
@@ -316,6 +313,10 @@ impl<S: Stream> Connection<S> {
                 let after = self.options().idle_timeout.unwrap_or_default();
                 (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
             }
+            #[cfg(feature = "login")]
+            Reason::NotLoggedIn => return self.end_because(CloseReason::Login),
+            #[cfg(feature = "login")]
+            Reason::UserRemoved => return self.end_because(CloseReason::UserRemoved),
             Reason::Complete => return self.end_because(CloseReason::Complete),
             Reason::Drain => return self.end_because(CloseReason::Drain),
         };

@@ -2,12 +2,14 @@
 //!
 //! A head is held until it is complete, by not consuming it. A body is echoed as it arrives, behind the head of its response.
 
+#[cfg(feature = "login")]
+use std::time::Duration;
 use std::{borrow::Cow, fmt::Write as _, sync::Arc, time::Instant};
 
 use common::{message::Splitter, protocol::Protocol};
 
 #[cfg(feature = "login")]
-use super::login::{Decision, HttpLogin};
+use super::login::HttpLogin;
 use super::{
     answer::answer,
     body::Body,
@@ -78,8 +80,13 @@ impl HttpHandler {
 
     /// Serves only users who have logged in.
     #[cfg(feature = "login")]
-    pub(crate) fn require_login(&mut self, login: Arc<Login>, authenticator: Arc<Authenticator>) {
-        self.login = Some(Box::new(HttpLogin::new(login, authenticator)));
+    pub(crate) fn require_login(
+        &mut self,
+        login: Arc<Login>,
+        authenticator: Arc<Authenticator>,
+        timeout: Option<Duration>,
+    ) {
+        self.login = Some(Box::new(HttpLogin::new(login, authenticator, timeout)));
     }
 
     fn receive_head(&mut self, input: &mut [u8], now: Instant) -> Step {
@@ -100,8 +107,8 @@ impl HttpHandler {
         };
         let parsed = Head::parse(request, end);
         #[cfg(feature = "login")]
-        if let Ok(head) = &parsed
-            && let Some(step) = self.authorize(head, input.len(), now)
+        if let (Ok(head), Some(login)) = (&parsed, &mut self.login)
+            && let Some(step) = login.receive(head, input.len(), &mut self.info, now)
         {
             return step;
         }
@@ -123,44 +130,31 @@ impl HttpHandler {
         Step::echo(0, 0)
     }
 
-    /// Returns what to do with a request whose client is not known as a user.
-    #[cfg(feature = "login")]
-    fn authorize(&mut self, head: &Head<'_>, len: usize, now: Instant) -> Option<Step> {
-        let login = self.login.as_mut()?;
-        let mut reply = Reply { bytes: Cow::default(), next: Next::Wait };
-        let mut consumed = 0;
-        match login.decide(head, now) {
-            Decision::Serve => {
-                self.info.cookie = login.new_cookie(head).unwrap_or_default();
-                return None;
-            }
-            Decision::Wait => {}
-            Decision::LoggedIn(account, mechanism) => {
-                self.info.user = Some(account.name().to_owned());
-                reply.next = Next::LoggedIn { account, mechanism, protocol: None };
-            }
-            Decision::Refuse(failure) => {
-                self.info.set_time(now);
-                let refusal = refused(Status::Unauthorized, "log in as a user of this server");
-                reply.bytes = refuse(&refusal, head.method == "HEAD", &self.info).into();
-                reply.next = match failure {
-                    Some(failure) => Next::LoginFailed { failure: failure.into(), closes: true },
-                    // A browser asks its user only after such a response.
-                    None => Next::Close(Reason::Complete),
-                };
-                consumed = len;
-            }
-        }
-        Some(Step { consumed, echo: 0, messages: 0, reply: Some(reply) })
-    }
-
-    /// Returns the time from which the login of a request is to be looked at, if one waits.
+    /// Returns the deadline of the login: of a request that waits for it, or of the first request.
     #[cfg_attr(not(feature = "login"), expect(clippy::unused_self, reason = "there is no login"))]
     fn login_deadline(&self) -> Option<Instant> {
         #[cfg(feature = "login")]
         return self.login.as_ref().and_then(|login| login.deadline());
         #[cfg(not(feature = "login"))]
         None
+    }
+
+    /// Returns whether a request waits for its login.
+    #[cfg_attr(not(feature = "login"), expect(clippy::unused_self, reason = "there is no login"))]
+    fn awaits_login(&self) -> bool {
+        #[cfg(feature = "login")]
+        return self.login.as_ref().is_some_and(|login| login.is_waiting());
+        #[cfg(not(feature = "login"))]
+        false
+    }
+
+    /// Returns whether nobody has logged in on a connection that requires it. Then the log shows nothing of a request.
+    #[cfg_attr(not(feature = "login"), expect(clippy::unused_self, reason = "there is no login"))]
+    fn is_unknown(&self) -> bool {
+        #[cfg(feature = "login")]
+        return self.login.is_some() && self.info.user.is_none();
+        #[cfg(not(feature = "login"))]
+        false
     }
 
     /// Returns the response to a valid request, or the part of it before the echo of the body.
@@ -313,7 +307,7 @@ impl ProtocolHandler for HttpHandler {
     }
 
     fn logged(&self) -> usize {
-        self.logged
+        if self.is_unknown() { 0 } else { self.logged }
     }
 
     fn unfinished_messages(&self) -> isize {
@@ -325,21 +319,22 @@ impl ProtocolHandler for HttpHandler {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        if let Some(at) = self.login_deadline() {
-            return Some(at);
+        if self.awaits_login() {
+            return self.login_deadline();
         }
-        match self.state {
+        let own = match self.state {
             State::Idle(since) => since?.checked_add(limits::KEEP_ALIVE),
             State::Head { since, .. } => since.checked_add(self.config.head_timeout),
             State::Body { since, .. } => since.checked_add(limits::KEEP_ALIVE),
-        }
+        };
+        [own, self.login_deadline()].into_iter().flatten().min()
     }
 
     fn expire(&mut self, now: Instant) -> Reply {
         #[cfg(feature = "login")]
-        if let Some(login) = self.login.as_mut().filter(|login| login.is_waiting()) {
-            let next = if login.look(now) { Next::Continue } else { Next::Wait };
-            return Reply { bytes: Cow::default(), next };
+        if let Some(reply) = self.login.as_mut().and_then(|login| login.expire(&mut self.info, now))
+        {
+            return reply;
         }
         if let Some((bytes, rule)) = self.refuse_incomplete(Status::RequestTimeout, now) {
             return Reply { bytes: bytes.into(), next: Next::Close(Reason::Timeout(rule)) };
@@ -355,13 +350,15 @@ impl ProtocolHandler for HttpHandler {
         let status = match cause {
             EndCause::EndOfStream => Status::BadRequest,
             EndCause::IdleTimeout => Status::RequestTimeout,
+            #[cfg(feature = "login")]
+            EndCause::UserRemoved => Status::Unauthorized,
         };
         let response = self.refuse_incomplete(status, now);
         response.map_or(Cow::Borrowed(b""), |(bytes, _)| bytes.into())
     }
 
     fn drain(&mut self, _now: Instant) -> Option<Reply> {
-        if matches!(self.state, State::Body { .. }) || self.login_deadline().is_some() {
+        if matches!(self.state, State::Body { .. }) || self.awaits_login() {
             self.is_draining = true;
             return None;
         }

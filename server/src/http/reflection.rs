@@ -102,7 +102,10 @@ fn headers<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
     let is_user = info.user.is_some();
     let is_secret = move |name: &str| {
-        is_user && ["authorization", "cookie"].iter().any(|own| own.eq_ignore_ascii_case(name))
+        is_user
+            && ["authorization", "cookie", "proxy-authorization"]
+                .iter()
+                .any(|own| own.eq_ignore_ascii_case(name))
     };
     head.headers
         .iter()

@@ -16,6 +16,10 @@ pub(super) enum Status {
     Forbidden,
     RequestTimeout,
     UriTooLong,
+    #[cfg(feature = "login")]
+    TooManyRequests,
+    #[cfg(feature = "login")]
+    Unavailable,
     ExpectationFailed,
     Misdirected,
     UpgradeRequired,
@@ -42,6 +46,10 @@ impl Status {
             Self::Unauthorized => "401 Unauthorized",
             Self::Forbidden => "403 Forbidden",
             Self::RequestTimeout => "408 Request Timeout",
+            #[cfg(feature = "login")]
+            Self::TooManyRequests => "429 Too Many Requests",
+            #[cfg(feature = "login")]
+            Self::Unavailable => "503 Service Unavailable",
             Self::UriTooLong => "414 URI Too Long",
             Self::ExpectationFailed => "417 Expectation Failed",
             Self::Misdirected => "421 Misdirected Request",
@@ -131,6 +139,8 @@ pub(super) fn refuse(refusal: &Refusal, is_head: bool, info: &ConnectionInfo) ->
     let headers = match refusal.status {
         #[cfg(feature = "login")]
         Status::Unauthorized => CHALLENGES,
+        #[cfg(feature = "login")]
+        Status::TooManyRequests | Status::Unavailable => "Retry-After: 1\r\n",
         Status::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
         _ => "",
     };

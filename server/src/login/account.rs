@@ -10,9 +10,12 @@ use std::{
 
 use thiserror::Error;
 
-/// Reason for which a client that has shown who it is is not served.
+/// Reason for which a user gets no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum LoginError {
+    /// The user was removed during the login.
+    #[error("the user was removed")]
+    Removed,
     /// The user has as many sessions as allowed.
     #[error("the user has {0} connections, as many as allowed")]
     TooManySessions(usize),
@@ -63,8 +66,19 @@ impl Drop for Account {
 
 impl Accounts {
     /// Counts a session of a user.
-    pub(super) fn open(&self, name: &str, max: usize) -> Result<Account, LoginError> {
+    ///
+    /// `exists` is asked under the lock that [`mark_removed`](Self::mark_removed) takes after a change of the users: a user
+    /// who is removed meanwhile is either refused here or marked there.
+    pub(super) fn open(
+        &self,
+        name: &str,
+        max: usize,
+        exists: impl FnOnce() -> bool,
+    ) -> Result<Account, LoginError> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !exists() {
+            return Err(LoginError::Removed);
+        }
         let Table { users, clean_at } = &mut *table;
         if users.len() >= *clean_at {
             // Otherwise the table would grow with every user that ever logged in.
@@ -106,24 +120,25 @@ mod tests {
     #[test]
     fn sessions_are_counted_until_they_end_and_the_table_is_cleaned() {
         let accounts = Accounts::default();
-        let first = accounts.open("alice", 1).unwrap();
-        assert_eq!(accounts.open("alice", 1).unwrap_err(), LoginError::TooManySessions(1));
+        let first = accounts.open("alice", 1, || true).unwrap();
+        assert_eq!(accounts.open("alice", 1, || true).unwrap_err(), LoginError::TooManySessions(1));
         drop(first);
-        let _second = accounts.open("alice", 1).unwrap();
+        let _second = accounts.open("alice", 1, || true).unwrap();
         for number in 0..1000 {
-            accounts.open(&format!("user{number}"), 1).unwrap();
+            accounts.open(&format!("user{number}"), 1, || true).unwrap();
         }
         assert!(accounts.0.lock().unwrap().users.len() < 50);
-        assert_eq!(accounts.open("alice", 1).unwrap_err(), LoginError::TooManySessions(1));
+        assert_eq!(accounts.open("alice", 1, || true).unwrap_err(), LoginError::TooManySessions(1));
     }
 
     #[test]
     fn a_removed_user_stays_removed() {
         let accounts = Accounts::default();
-        let [alice, bob] = ["alice", "bob"].map(|name| accounts.open(name, 9).unwrap());
+        let [alice, bob] = ["alice", "bob"].map(|name| accounts.open(name, 9, || true).unwrap());
         assert!(!accounts.mark_removed(|_| true));
         assert!(accounts.mark_removed(|name| name == "bob"));
-        let again = accounts.open("alice", 9).unwrap();
+        let again = accounts.open("alice", 9, || true).unwrap();
+        assert_eq!(accounts.open("carol", 9, || false).unwrap_err(), LoginError::Removed);
         assert_eq!([&alice, &bob, &again].map(Account::is_removed), [true, false, false]);
     }
 }

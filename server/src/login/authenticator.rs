@@ -16,6 +16,8 @@ use super::{
     throttle::Throttle,
     verifier::{Verification, Verifier},
 };
+#[cfg(feature = "http")]
+use crate::config::CookieError;
 use crate::config::{Config, Users};
 
 /// The users of the running server, and their logins.
@@ -39,8 +41,12 @@ impl Authenticator {
         let max = config.max_connections_per_user.unwrap_or(usize::MAX);
         self.max_sessions.store(max, SeqCst);
         self.closes_removed.store(config.closes_removed_users, SeqCst);
-        self.users.write().unwrap_or_else(PoisonError::into_inner).clone_from(&users);
-        self.generation.fetch_add(1, SeqCst);
+        let mut current = self.users.write().unwrap_or_else(PoisonError::into_inner);
+        if *current != users {
+            self.generation.fetch_add(1, SeqCst);
+            current.clone_from(&users);
+        }
+        drop(current);
         let exists = |name: &str| users.as_ref().is_some_and(|users| users.has(name));
         self.accounts.mark_removed(exists) && config.closes_removed_users
     }
@@ -49,6 +55,12 @@ impl Authenticator {
     pub(crate) fn keys(&self, name: &str) -> Keys {
         let nobody = || Keys::of_nobody(&[], name, crate::config::limits::ITERATIONS);
         self.users().map_or_else(nobody, |users| users.keys(name))
+    }
+
+    /// Returns whether a user has a password that has not expired. The keys of an expired one are those of the user, so that a
+    /// client cannot tell.
+    pub(crate) fn has_password(&self, name: &str) -> bool {
+        self.users().is_some_and(|users| users.has_password(name))
     }
 
     /// Begins to verify the password of a user. `None`: too many others are being verified.
@@ -68,10 +80,14 @@ impl Authenticator {
         self.users()?.new_cookie(name)
     }
 
-    /// Returns the user of a cookie that is valid.
+    /// Returns the user of a cookie.
+    ///
+    /// # Errors
+    ///
+    /// If it is not valid.
     #[cfg(feature = "http")]
-    pub(crate) fn cookie_user(&self, cookie: &str) -> Option<String> {
-        self.users()?.cookie_user(cookie)
+    pub(crate) fn cookie_user(&self, cookie: &str) -> Result<String, CookieError> {
+        self.users().ok_or(CookieError::Wrong)?.cookie_user(cookie)
     }
 
     /// Returns a number that changes with the users: what was found before may no longer be true.
@@ -87,7 +103,8 @@ impl Authenticator {
 
     /// Opens a session of a user who has logged in.
     pub(crate) fn open_session(&self, name: &str) -> Result<Account, LoginError> {
-        self.accounts.open(name, self.max_sessions.load(SeqCst))
+        let exists = || self.users().is_some_and(|users| users.has(name));
+        self.accounts.open(name, self.max_sessions.load(SeqCst), exists)
     }
 
     /// Returns whether a login must be refused without a look at it, after many that failed.

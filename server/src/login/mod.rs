@@ -13,6 +13,9 @@ mod throttle;
 mod verifier;
 
 pub(crate) use self::{
-    account::Account, authenticator::Authenticator, failure::LoginFailure, source::Source,
+    account::{Account, LoginError},
+    authenticator::Authenticator,
+    failure::LoginFailure,
+    source::Source,
     verifier::Verification,
 };

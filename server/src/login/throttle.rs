@@ -22,24 +22,34 @@ pub(super) struct Throttle {
 impl Throttle {
     /// Returns whether a login must be refused without a look at it.
     pub(super) fn is_refused(&self, source: Source, name: &str, now: Instant) -> bool {
-        self.sources.is_refused(&source, limits::LOGIN_FAILURES_OF_SOURCE, now)
-            || self.names.is_refused(&hash(name.as_bytes()), limits::LOGIN_FAILURES_OF_NAME, now)
+        self.sources.is_refused(&source, now) || self.names.is_refused(&hash(name.as_bytes()), now)
     }
 
     /// Counts a failed login. Returns the time by which its answer is delayed.
     pub(super) fn count(&mut self, source: Source, name: Option<&str>, now: Instant) -> Duration {
-        let mut failures = self.sources.count(source, now);
+        let mut failures = self.sources.count(source, limits::LOGIN_FAILURES_OF_SOURCE, now);
         if let Some(name) = name {
-            failures = failures.max(self.names.count(hash(name.as_bytes()), now));
+            let of_name =
+                self.names.count(hash(name.as_bytes()), limits::LOGIN_FAILURES_OF_NAME, now);
+            failures = failures.max(of_name);
         }
         let doublings = failures.saturating_sub(1).min(16);
         (limits::LOGIN_DELAY * (1 << doublings)).min(limits::MAX_LOGIN_DELAY)
     }
 }
 
-/// Number and last time of the failures of each key.
+/// The failures of each key.
 #[derive(Debug)]
-struct Failures<K>(HashMap<K, (u32, Instant)>);
+struct Failures<K>(HashMap<K, Count>);
+
+/// Failures of one key.
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    /// Since the last refusal.
+    failures: u32,
+    last: Instant,
+    refused_until: Option<Instant>,
+}
 
 impl<K> Default for Failures<K> {
     fn default() -> Self {
@@ -48,31 +58,36 @@ impl<K> Default for Failures<K> {
 }
 
 impl<K: Hash + Eq + Clone> Failures<K> {
-    fn is_refused(&self, key: &K, max: u32, now: Instant) -> bool {
-        self.0.get(key).is_some_and(|&(count, last)| {
-            count >= max && now.duration_since(last) < limits::LOGIN_REFUSAL
-        })
+    fn is_refused(&self, key: &K, now: Instant) -> bool {
+        let until = self.0.get(key).and_then(|count| count.refused_until);
+        until.is_some_and(|until| now < until)
     }
 
-    /// Counts a failure. Returns the number of those that are not forgotten.
-    fn count(&mut self, key: K, now: Instant) -> u32 {
+    /// Counts a failure. Returns the number of those that are not forgotten. The one that reaches `max` begins a refusal.
+    fn count(&mut self, key: K, max: u32, now: Instant) -> u32 {
         if self.0.len() >= limits::LOGIN_TABLE && !self.0.contains_key(&key) {
             self.make_room(now);
         }
-        let (count, last) = self.0.entry(key).or_insert((0, now));
-        if now.duration_since(*last) >= limits::LOGIN_MEMORY {
-            *count = 0;
+        let new = Count { failures: 0, last: now, refused_until: None };
+        let count = self.0.entry(key).or_insert(new);
+        if now.duration_since(count.last) >= limits::LOGIN_MEMORY {
+            *count = new;
         }
-        *count = count.saturating_add(1);
-        *last = now;
-        *count
+        count.failures += 1;
+        count.last = now;
+        let failures = count.failures;
+        if failures >= max {
+            *count =
+                Count { failures: 0, last: now, refused_until: Some(now + limits::LOGIN_REFUSAL) };
+        }
+        failures
     }
 
     /// Forgets what is old, or else the one that failed the longest time ago.
     fn make_room(&mut self, now: Instant) {
-        self.0.retain(|_, (_, last)| now.duration_since(*last) < limits::LOGIN_MEMORY);
+        self.0.retain(|_, count| now.duration_since(count.last) < limits::LOGIN_MEMORY);
         if self.0.len() >= limits::LOGIN_TABLE {
-            let oldest = self.0.iter().min_by_key(|(_, (_, last))| *last);
+            let oldest = self.0.iter().min_by_key(|(_, count)| count.last);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 self.0.remove(&oldest);
             }
@@ -110,10 +125,13 @@ mod tests {
         assert!(throttle.is_refused(source(1), "bob", now));
         assert!(!throttle.is_refused(source(2), "alice", now));
         assert!(!throttle.is_refused(source(1), "bob", now + limits::LOGIN_REFUSAL));
-        for last in 0..=u8::MAX {
-            throttle.count(source(last), Some("alice"), now);
+        let elsewhere = Source::of("[::1]:1");
+        for number in 0..limits::LOGIN_FAILURES_OF_NAME {
+            assert!(!throttle.is_refused(elsewhere, "bob", now), "{number}");
+            throttle.count(source(number.to_le_bytes()[0]), Some("bob"), now);
         }
-        assert!(throttle.is_refused(Source::of("[::1]:1"), "alice", now));
+        assert!(throttle.is_refused(elsewhere, "bob", now));
+        assert!(!throttle.is_refused(elsewhere, "bob", now + limits::LOGIN_REFUSAL));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use common::login::{
     Mechanism, PlainMessage, ScramError, ServerExchange, prepare_name, random_nonce,
 };
 
-use crate::login::{Authenticator, Source, Verification};
+use crate::login::{Authenticator, LoginError, Source, Verification};
 
 /// What a connection offers for a login.
 #[derive(Clone, Debug, Default)]
@@ -55,13 +55,16 @@ pub(super) struct Failure {
 pub(super) enum FailureReason {
     Message(ScramError),
     WrongPassword,
+    /// The password has expired.
+    Expired,
     /// No certificate, or one of somebody who may not log in with it.
     Certificate,
     /// Too many logins have failed.
     Refused,
     /// Too many passwords are being verified.
     Busy,
-    Cancelled,
+    /// The user has no further session.
+    Session(LoginError),
 }
 
 /// The connection of a login, and who decides about it.
@@ -80,15 +83,22 @@ impl LoginContext<'_> {
     }
 }
 
+impl From<ScramError> for FailureReason {
+    fn from(error: ScramError) -> Self {
+        Self::Message(error)
+    }
+}
+
 impl fmt::Display for FailureReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(error) => error.fmt(formatter),
             Self::WrongPassword => formatter.write_str("the password is wrong"),
+            Self::Expired => formatter.write_str("the password has expired"),
             Self::Certificate => formatter.write_str("its certificate is not that of a user"),
             Self::Refused => formatter.write_str("too many logins have failed"),
             Self::Busy => formatter.write_str("too many passwords are being verified"),
-            Self::Cancelled => formatter.write_str("the client cancelled it"),
+            Self::Session(error) => error.fmt(formatter),
         }
     }
 }
@@ -136,7 +146,7 @@ impl Exchange {
             Self::Proven(_, name) if response.is_empty() => Progress::Success(mechanism, name),
             Self::Proven(_, name) => {
                 let error = ScramError::Malformed("the last response is not empty");
-                fail(mechanism, Some(&name), FailureReason::Message(error))
+                fail(mechanism, Some(&name), error.into())
             }
         }
     }
@@ -153,7 +163,7 @@ fn begin_scram(mechanism: Mechanism, response: &[u8], login: &LoginContext<'_>) 
         Ok((exchange, challenge)) => {
             Progress::Challenge(Exchange::Scram(mechanism, exchange.into()), challenge)
         }
-        Err(error) => fail(mechanism, None, FailureReason::Message(error)),
+        Err(error) => fail(mechanism, None, error.into()),
     }
 }
 
@@ -168,10 +178,13 @@ fn finish_scram(
         return fail(mechanism, Some(name), FailureReason::Refused);
     }
     match exchange.finish(response) {
+        Ok(_) if !login.authenticator.has_password(name) => {
+            fail(mechanism, Some(name), FailureReason::Expired)
+        }
         Ok(signature) => {
             Progress::Challenge(Exchange::Proven(mechanism, name.to_owned()), signature)
         }
-        Err(error) => fail(mechanism, Some(name), FailureReason::Message(error)),
+        Err(error) => fail(mechanism, Some(name), error.into()),
     }
 }
 
@@ -185,7 +198,7 @@ fn plain(response: &[u8], login: &LoginContext<'_>) -> Progress {
             Some(verification) => Progress::Verify(mechanism, name, verification),
             None => fail(mechanism, Some(&name), FailureReason::Busy),
         },
-        Err(error) => fail(mechanism, None, FailureReason::Message(error)),
+        Err(error) => fail(mechanism, None, error.into()),
     }
 }
 
@@ -196,7 +209,7 @@ fn external(response: &[u8], login: &LoginContext<'_>) -> Progress {
         return fail(mechanism, common_name, FailureReason::Certificate);
     };
     if !response.is_empty() && response != name.as_bytes() {
-        fail(mechanism, Some(&name), FailureReason::Message(ScramError::OtherIdentity))
+        fail(mechanism, Some(&name), ScramError::OtherIdentity.into())
     } else if login.authenticator.has_certificate(&name) {
         Progress::Success(mechanism, name)
     } else {

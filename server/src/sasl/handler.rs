@@ -9,10 +9,12 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
     exit::{goodbye, is_exit},
-    login::Mechanism,
+    login::{Mechanism, ScramError},
     message::Splitter,
     protocol::Protocol,
 };
+
+use zeroize::Zeroizing;
 
 use super::{
     exchange::{Channel, Exchange, Failure, FailureReason, LoginContext, Progress},
@@ -20,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Login, limits},
-    login::{Account, Authenticator, LoginFailure, Source, Verification},
+    login::{Authenticator, LoginFailure, Source, Verification},
     session::{Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
 
@@ -51,7 +53,7 @@ enum State {
     /// The result for a password; it is looked at from time to time.
     Verifying { mechanism: Mechanism, name: String, verification: Verification, look_at: Instant },
     /// The time for the answer to a failed login.
-    Delaying { failure: Failure, until: Instant },
+    Delaying { answer: String, until: Instant },
 }
 
 impl SaslHandler {
@@ -127,18 +129,14 @@ impl SaslHandler {
 
     fn take_response(&mut self, exchange: Exchange, response: &[u8], now: Instant) -> Reply {
         let mechanism = exchange.mechanism();
-        let fail = |reason| {
-            let name = exchange.name().map(str::to_owned);
-            Failure { mechanism, name, reason }
-        };
         // RFC 5034, section 4: a client cancels with a single `*`.
         if response == b"*" {
-            let failure = fail(FailureReason::Cancelled);
-            return self.answer_failure(failure);
+            return self.refuse_command("-ERR Cancelled");
         }
-        let Ok(response) = STANDARD.decode(response) else {
-            let error = common::login::ScramError::Malformed("a response that is not base64");
-            return self.delay(fail(FailureReason::Message(error)), now);
+        let Ok(response) = STANDARD.decode(response).map(Zeroizing::new) else {
+            let error = ScramError::Malformed("a response that is not base64");
+            let name = exchange.name().map(str::to_owned);
+            return self.fail(Failure { mechanism, name, reason: error.into() }, now);
         };
         let offers_plus = self.offers(Mechanism::ScramSha256Plus);
         let login = LoginContext {
@@ -157,67 +155,53 @@ impl SaslHandler {
                 let look_at = now + limits::LOGIN_POLL;
                 self.wait(State::Verifying { mechanism, name, verification, look_at })
             }
-            Progress::Success(mechanism, name) => self.succeed(mechanism, &name),
-            Progress::Failure(failure) => self.delay(failure, now),
+            Progress::Success(mechanism, name) => self.succeed(mechanism, name, now),
+            Progress::Failure(failure) => self.fail(failure, now),
         }
     }
 
     /// Opens the session of a user.
-    fn succeed(&mut self, mechanism: Mechanism, name: &str) -> Reply {
-        match self.authenticator.open_session(name) {
+    fn succeed(&mut self, mechanism: Mechanism, name: String, now: Instant) -> Reply {
+        match self.authenticator.open_session(&name) {
             Ok(account) => {
-                let bytes = self.units.write(["+OK Logged in"]);
-                Reply { bytes: bytes.into(), next: self.serve(account, mechanism) }
+                let (mechanism, protocol) = (mechanism.name(), Some(self.protocol));
+                let next = Next::LoggedIn { account, mechanism, protocol };
+                Reply { bytes: self.units.write(["+OK Logged in"]).into(), next }
             }
             Err(error) => {
-                let bytes = self.units.write([&format!("-ERR Not logged in: {error}")[..]]);
-                let failure = LoginFailure {
-                    mechanism: mechanism.name(),
-                    name: Some(name.to_owned()),
-                    reason: error.to_string(),
-                };
-                Reply {
-                    bytes: bytes.into(),
-                    next: Next::LoginFailed { failure: failure.into(), closes: true },
-                }
+                let reason = FailureReason::Session(error);
+                self.fail(Failure { mechanism, name: Some(name), reason }, now)
             }
         }
     }
 
-    fn serve(&self, account: Account, mechanism: Mechanism) -> Next {
-        Next::LoggedIn { account, mechanism: mechanism.name(), protocol: Some(self.protocol) }
-    }
-
-    /// Answers a failed login after a while.
-    fn delay(&mut self, failure: Failure, now: Instant) -> Reply {
-        let delay = self.authenticator.count_failure(self.source, failure.name.as_deref(), now);
-        self.wait(State::Delaying { failure, until: now + delay })
-    }
-
-    fn answer_failure(&mut self, failure: Failure) -> Reply {
-        self.failures += 1;
-        let closes = self.failures >= limits::LOGIN_TRIES;
-        let answer = match failure.reason {
-            FailureReason::Cancelled => "-ERR Cancelled",
-            FailureReason::Busy => "-ERR Not logged in: too many logins at once; try again later",
-            _ => "-ERR Not logged in",
+    /// Records a failed login, and answers it after a while. One that the server has not examined is not counted: otherwise
+    /// anybody could make it refuse a user.
+    fn fail(&mut self, failure: Failure, now: Instant) -> Reply {
+        let Failure { mechanism, name, reason } = failure;
+        let delay = match reason {
+            FailureReason::Busy | FailureReason::Session(_) => limits::LOGIN_DELAY,
+            FailureReason::Refused => limits::MAX_LOGIN_DELAY,
+            _ => self.authenticator.count_failure(self.source, name.as_deref(), now),
         };
-        let failure = LoginFailure {
-            mechanism: failure.mechanism.name(),
-            name: failure.name,
-            reason: failure.reason.to_string(),
+        let answer = match &reason {
+            FailureReason::Busy => "-ERR Too many logins at once; try again later".to_owned(),
+            FailureReason::Session(error) => format!("-ERR Not logged in: {error}"),
+            _ => "-ERR Not logged in".to_owned(),
         };
-        let next = Next::LoginFailed { failure: failure.into(), closes };
-        Reply { bytes: self.units.write([answer]).into(), next }
+        self.state = State::Delaying { answer, until: now + delay };
+        let mechanism = mechanism.name();
+        let failure = LoginFailure { mechanism, name, reason: reason.to_string() };
+        Reply {
+            bytes: Cow::default(),
+            next: Next::LoginFailed { failure: failure.into(), keeps_input: true },
+        }
     }
 
     fn refuse_command(&mut self, answer: &str) -> Reply {
         self.failures += 1;
-        let next = if self.failures >= limits::LOGIN_TRIES {
-            Next::Close(Reason::Violation("it did not log in"))
-        } else {
-            Next::Continue
-        };
+        let is_last = self.failures >= limits::LOGIN_TRIES;
+        let next = if is_last { Next::Close(Reason::NotLoggedIn) } else { Next::Continue };
         Reply { bytes: self.units.write([answer]).into(), next }
     }
 
@@ -258,7 +242,23 @@ impl ProtocolHandler for SaslHandler {
                 let reason = Reason::Violation("its login is too long");
                 (input.len(), self.close("-ERR Too long", reason))
             }
-            Ok(Some(unit)) => (unit.len, self.take(unit, now)),
+            Ok(Some(unit)) => {
+                let behind = input.len() - unit.len;
+                match (unit.len, self.take(unit, now)) {
+                    (_, Reply { next: Next::Wait, .. }) if behind > limits::LOGIN_UNIT => {
+                        let reason = Reason::Violation("it sends too much behind its login");
+                        (input.len(), self.close("-ERR Too long", reason))
+                    }
+                    (_, reply @ Reply { next: Next::LoginFailed { .. }, .. })
+                        if behind > limits::LOGIN_UNIT =>
+                    {
+                        // What is behind a failed login is not kept, so no further one can be found in it.
+                        self.failures = limits::LOGIN_TRIES;
+                        (input.len(), reply)
+                    }
+                    taken => taken,
+                }
+            }
         };
         Step { consumed, echo: 0, messages: 0, reply: Some(reply) }
     }
@@ -295,17 +295,20 @@ impl ProtocolHandler for SaslHandler {
         }
         match std::mem::replace(&mut self.state, State::Command) {
             State::Verifying { mechanism, name, verification, .. } => match verification.result() {
-                Some(true) => self.succeed(mechanism, &name),
-                Some(false) => {
-                    let reason = FailureReason::WrongPassword;
-                    self.delay(Failure { mechanism, name: Some(name), reason }, now)
+                Some(true) if self.authenticator.has_password(&name) => {
+                    self.succeed(mechanism, name, now)
+                }
+                Some(is_right) => {
+                    let expired = is_right.then_some(FailureReason::Expired);
+                    let reason = expired.unwrap_or(FailureReason::WrongPassword);
+                    self.fail(Failure { mechanism, name: Some(name), reason }, now)
                 }
                 None => {
                     let look_at = now + limits::LOGIN_POLL;
                     self.wait(State::Verifying { mechanism, name, verification, look_at })
                 }
             },
-            State::Delaying { failure, .. } => self.answer_failure(failure),
+            State::Delaying { answer, .. } => self.refuse_command(&answer),
             state => {
                 self.state = state;
                 Reply { bytes: Cow::default(), next: Next::Continue }

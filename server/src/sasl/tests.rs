@@ -18,7 +18,7 @@ use super::SaslHandler;
 use crate::{
     config::{Config, Credential, Login, User, Users, limits},
     layer::{Handshake, Identity},
-    login::Authenticator,
+    login::{Authenticator, Source},
     session::{Attributes, Next, ProtocolHandler, Reason, Reply},
 };
 
@@ -99,7 +99,7 @@ impl Peer {
             assert_eq!((step.echo, handler.logged()), (0, 0), "nothing is echoed or logged");
             self.held.drain(..step.consumed);
             let Some(reply) = step.reply else { break };
-            let is_waiting = matches!(reply.next, Next::Wait);
+            let is_waiting = matches!(reply.next, Next::Wait | Next::LoginFailed { .. });
             received.extend(self.take(reply));
             if is_waiting {
                 break;
@@ -134,12 +134,7 @@ impl Peer {
     fn take(&mut self, reply: Reply) -> Vec<u8> {
         match reply.next {
             Next::Continue | Next::Wait => {}
-            Next::LoginFailed { failure, closes } => {
-                self.failures.push(failure.reason.clone());
-                if closes {
-                    self.end = Some(Next::LoginFailed { failure, closes });
-                }
-            }
+            Next::LoginFailed { failure, .. } => self.failures.push(failure.reason),
             end => self.end = Some(end),
         }
         reply.bytes.into_owned()
@@ -242,7 +237,7 @@ fn the_third_failure_closes_the_connection() {
     peer.scram(Mechanism::ScramSha256, "alice", "pen");
     assert!(peer.end.is_none());
     peer.send("AUTH SCRAM-SHA-256 =");
-    assert!(matches!(peer.end, Some(Next::LoginFailed { closes: true, .. })), "{:?}", peer.end);
+    assert!(matches!(peer.end, Some(Next::Close(Reason::NotLoggedIn))), "{:?}", peer.end);
 }
 
 #[test]
@@ -340,4 +335,22 @@ proptest! {
         let is_user = matches!(peer.end, Some(Next::LoggedIn { .. }));
         prop_assert!(!is_user || peer.user() == Some("alice"));
     }
+}
+
+#[test]
+fn a_login_that_is_not_examined_counts_for_nobody() {
+    let authenticator = authenticator();
+    let source = Source::of("192.0.2.1:5000");
+    let now = Instant::now();
+    for _ in 0..limits::LOGIN_FAILURES_OF_SOURCE {
+        authenticator.count_failure(source, None, now);
+    }
+    let plain = STANDARD.encode("\0alice\0pencil");
+    for _ in 0..limits::LOGIN_FAILURES_OF_NAME {
+        let mut peer = Peer::of(&authenticator, Protocol::Text, Some(&bound()));
+        assert_eq!(peer.send(&format!("AUTH PLAIN {plain}")), "-ERR Not logged in\r\n");
+        assert_eq!(peer.failures, ["too many logins have failed"]);
+    }
+    assert!(!authenticator.is_refused(Source::of("192.0.2.2:1"), "alice", now));
+    assert!(!authenticator.is_refused(source, "alice", now + limits::LOGIN_REFUSAL));
 }

@@ -93,9 +93,13 @@ pub(crate) enum Next {
     /// The peer is a user. `protocol` is that of the session which follows; `None`: this one continues.
     #[cfg(feature = "login")]
     LoggedIn { account: Account, mechanism: &'static str, protocol: Option<Protocol> },
-    /// A login has failed.
+    /// A login has failed, which is recorded; then as [`Wait`](Self::Wait).
     #[cfg(feature = "login")]
-    LoginFailed { failure: Box<LoginFailure>, closes: bool },
+    LoginFailed {
+        failure: Box<LoginFailure>,
+        /// The bytes that are not consumed stay. Otherwise they are discarded, because the session will close.
+        keeps_input: bool,
+    },
     /// The session is over and receives nothing more.
     Close(Reason),
 }
@@ -121,6 +125,12 @@ pub(crate) enum Reason {
     IdleTimeout,
     /// The server does not serve what the peer asks for: why, and what to do.
     Refused(Box<str>),
+    /// The peer has not logged in. Each failed login is recorded by itself.
+    #[cfg(feature = "login")]
+    NotLoggedIn,
+    /// A reload has removed the user.
+    #[cfg(feature = "login")]
+    UserRemoved,
     /// The peer broke the rules of the protocol.
     Violation(&'static str),
 }
@@ -131,6 +141,9 @@ pub(crate) enum EndCause {
     /// The peer has ended its stream.
     EndOfStream,
     IdleTimeout,
+    /// A reload has removed the user.
+    #[cfg(feature = "login")]
+    UserRemoved,
 }
 
 impl Step {

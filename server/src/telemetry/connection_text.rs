@@ -119,19 +119,19 @@ impl OfConnection<'_> {
         let peer = self.subject.peer;
         match self.event {
             E::LoggedIn { user, mechanism } => {
-                write!(f, "Client {peer} logged in as {} by {mechanism}", Quoted(user.as_bytes()))
+                write!(f, "Client {peer} logged in as {} by {mechanism}", QuotedName(user))
             }
             E::LoginFailed { failure: LoginFailure { mechanism, name, reason } } => {
                 write!(f, "Client {peer} failed to log in")?;
                 if let Some(name) = name {
-                    write!(f, " as {}", Quoted(name.as_bytes()))?;
+                    write!(f, " as {}", QuotedName(name))?;
                 }
                 write!(f, " by {mechanism}: {}", Escaped(reason.as_bytes()))
             }
             E::UserRemoved { user } => write!(
                 f,
                 "Client {peer} was disconnected: the user {} was removed",
-                Quoted(user.as_bytes())
+                QuotedName(user)
             ),
             _ => Ok(()),
         }
@@ -217,5 +217,17 @@ impl fmt::Display for Unsent {
             1 => f.write_str("; 1 byte of its echo was not sent"),
             more => write!(f, "; {more} bytes of its echo were not sent"),
         }
+    }
+}
+
+/// The name of a user in quotes. A quote in it is escaped, so that no name looks like the rest of a line.
+#[cfg(feature = "login")]
+struct QuotedName<'a>(&'a str);
+
+#[cfg(feature = "login")]
+impl fmt::Display for QuotedName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = Escaped(self.0.as_bytes()).to_string();
+        write!(f, "'{}'", escaped.replace('\'', "\\'"))
     }
 }

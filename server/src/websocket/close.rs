@@ -15,6 +15,9 @@ pub(super) enum Code {
     /// A text that is not UTF-8.
     InvalidPayload,
     MessageTooBig,
+    /// The user may no longer be served.
+    #[cfg(feature = "login")]
+    Policy,
 }
 
 impl Code {
@@ -25,6 +28,8 @@ impl Code {
             Self::ProtocolError => 1002,
             Self::InvalidPayload => 1007,
             Self::MessageTooBig => 1009,
+            #[cfg(feature = "login")]
+            Self::Policy => 1008,
         }
     }
 }

@@ -252,6 +252,10 @@ impl ProtocolHandler for WebSocket {
             EndCause::IdleTimeout if has_place => {
                 close_frame(Code::GoingAway, "idle for too long").into()
             }
+            #[cfg(feature = "login")]
+            EndCause::UserRemoved if has_place => {
+                close_frame(Code::Policy, "the user was removed").into()
+            }
             _ => Cow::Borrowed(b""),
         }
     }

@@ -48,7 +48,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         self.arm(key);
         #[cfg(feature = "login")]
         if is_migrated {
-            self.close_if_user_is_removed(key);
+            self.end_removed_user(key);
         }
     }
 
@@ -57,16 +57,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn close_removed_users(&mut self) {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
-            self.close_if_user_is_removed(key);
-        }
-    }
-
-    #[cfg(feature = "login")]
-    fn close_if_user_is_removed(&mut self, key: usize) {
-        let user = self.connections[key].connection.removed_user();
-        if let Some(user) = user.map(str::to_owned) {
-            let event = ConnectionEvent::UserRemoved { user: &user };
-            self.remove_because(key, CloseReason::UserRemoved, event);
+            self.end_removed_user(key);
         }
     }
 

@@ -7,7 +7,7 @@ use mio::{Interest, Token, event::Source};
 use super::{intake::READ, worker::Worker};
 use crate::{
     config::limits,
-    connection::{Stream, Turn, TurnContext},
+    connection::{Connection, Stream, Turn, TurnContext},
     telemetry::{CloseReason, ConnectionEvent},
 };
 
@@ -70,11 +70,22 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// Gives the session of a connection its deadline. A turn follows.
     #[cold]
     pub(super) fn expire_session(&mut self, key: usize) {
+        self.call(key, Connection::expire_session);
+    }
+
+    /// Ends the session of a connection, if a reload has removed its user.
+    #[cfg(feature = "login")]
+    #[cold]
+    pub(super) fn end_removed_user(&mut self, key: usize) {
+        self.call(key, Connection::end_removed_user);
+    }
+
+    /// Calls a connection outside of its turns. Unless it is over, it needs a turn.
+    fn call(&mut self, key: usize, call: fn(&mut Connection<S>, &mut TurnContext<'_>) -> Turn) {
         let slot = &mut self.connections[key];
         let mut context =
             TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
-        let expire = AssertUnwindSafe(|| slot.connection.expire_session(&mut context));
-        match catch_unwind(expire) {
+        match catch_unwind(AssertUnwindSafe(|| call(&mut slot.connection, &mut context))) {
             Ok(Turn::Over) => self.remove(key),
             Ok(Turn::Wait | Turn::Again) => self.queue(key),
             Err(_) => self.remove_because(key, CloseReason::Panic, ConnectionEvent::Panicked),

@@ -169,3 +169,90 @@ fn a_shutdown_answers_a_request_whose_password_is_being_verified() {
     drop(peer);
     assert!(server.wait_with_log().0.success());
 }
+
+#[test]
+fn a_connection_without_a_login_ends_at_the_deadline() {
+    let users = Users::new();
+    let args = users.server("http://127.0.0.1:0?login=required&handshake-timeout=300ms");
+    let server = Launch::new(&args).without_port().start();
+    for sent in ["", "GET / HTTP/1.1\r\n"] {
+        let mut peer = connect(&server);
+        peer.send(sent.as_bytes());
+        let end = String::from_utf8(peer.read_to_end()).expect("the response is text");
+        assert!(end.starts_with("HTTP/1.1 408 ") && end.contains("there was no login in time"));
+    }
+}
+
+#[test]
+fn a_cookie_is_invalid_after_a_change_of_any_line_of_its_user() {
+    let users = Users::new();
+    assert_eq!(users.run("", &["add", "bob", "--certificate"]).code(), 0);
+    assert_eq!(users.run("pen\n", &["add", "bob", "--iterations", "4096"]).code(), 0);
+    let server = start(&users, &[]);
+    let page = get(&server, "/", &format!("Accept: text/html\r\n{}", basic("bob", "pen")));
+    let cookie = page.split("\r\nSet-Cookie: ").nth(1).and_then(|rest| rest.split(';').next());
+    let cookie = format!("Cookie: {}\r\n", cookie.expect("the page has a cookie"));
+    assert!(get(&server, "/x", &cookie).contains(" 200 "));
+    assert_eq!(users.run("pencil\n", &["passwd", "bob", "--iterations", "4096"]).code(), 0);
+    server.signal(Signal::HUP);
+    server.wait_for_log("Configuration reloaded");
+    assert!(get(&server, "/x", &cookie).contains(" 401 "));
+}
+
+#[test]
+fn a_connection_has_one_session_however_often_its_user_logs_in() {
+    let users = Users::new();
+    let server = start(&users, &["--max-connections-per-user", "1"]);
+    let mut peer = connect(&server);
+    let mut request = |headers: &str| {
+        peer.send(format!("GET /x HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").as_bytes());
+        let mut response = Vec::new();
+        while !response.ends_with(b"}\n") {
+            let mut byte = [0];
+            std::io::Read::read_exact(peer.stream(), &mut byte).expect("the response goes on");
+            response.push(byte[0]);
+        }
+        String::from_utf8(response).expect("the response is text")
+    };
+    assert!(request(&basic("alice", "pencil")).contains(" 200 "));
+    assert_eq!(users.run("pen\n", &["add", "bob", "--iterations", "4096"]).code(), 0);
+    server.signal(Signal::HUP);
+    server.wait_for_log("Configuration reloaded");
+    assert!(request(&basic("alice", "pencil")).contains(" 200 "));
+    let other = get(&server, "/x", &basic("alice", "pencil"));
+    assert!(
+        other.starts_with("HTTP/1.1 429 ") && other.contains("\r\nRetry-After: 1\r\n"),
+        "{other}"
+    );
+}
+
+#[test]
+fn nothing_of_a_request_without_a_login_is_logged_as_received() {
+    let users = Users::new();
+    let server = start(&users, &[]);
+    let mut peer = connect(&server);
+    peer.send(b"GET /secret HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    assert!(String::from_utf8_lossy(&peer.read_to_end()).starts_with("HTTP/1.1 400 "));
+    let (_, log) = server.terminate();
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
+fn the_websocket_of_a_removed_user_is_closed_with_a_reason() {
+    let users = Users::new();
+    let server = start(&users, &["--removed-users", "close"]);
+    let mut peer = connect(&server);
+    peer.send(format!("{UPGRADE}{}\r\n", basic("alice", "pencil")).as_bytes());
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        std::io::Read::read_exact(peer.stream(), &mut byte).expect("the head goes on");
+        head.push(byte[0]);
+    }
+    assert_eq!(users.run("", &["remove", "alice"]).code(), 0);
+    server.signal(Signal::HUP);
+    // A close frame with 1008 (RFC 6455, section 7.4.1).
+    let reason = b"the user was removed";
+    peer.expect(&[&[0x88, 22, 0x03, 0xf0][..], reason].concat());
+    peer.expect_end();
+}

@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::login::{
-    ClientBinding, ClientExchange, DerivedKeys, Mechanism, prepare_password, random_nonce,
+    ClientBinding, ClientExchange, ClientProof, DerivedKeys, prepare_password, random_nonce,
 };
 use tempfile::TempDir;
 use tests::{
@@ -67,22 +67,40 @@ fn read_line(peer: &mut Peer) -> String {
     String::from_utf8(line).expect("a line is text")
 }
 
+/// A login by SCRAM-SHA-256 after the challenge of the server.
+struct Scram(ClientProof);
+
+impl Scram {
+    /// Begins a login.
+    fn begin(peer: &mut Peer, name: &str, password: &str) -> Self {
+        let password = prepare_password(password).expect("the password is allowed");
+        let binding = ClientBinding::Unsupported;
+        let (client, first) = ClientExchange::begin(name, password, binding, random_nonce());
+        peer.send(format!("AUTH SCRAM-SHA-256 {}\r\n", STANDARD.encode(first)).as_bytes());
+        let challenge = read_line(peer);
+        let challenge = challenge.strip_prefix("+ ").expect("every name gets a challenge");
+        let challenge = STANDARD.decode(challenge.trim_end()).expect("a challenge is base64");
+        Self(client.prove(&challenge, &mut DerivedKeys::default()).expect("it is safe"))
+    }
+
+    /// Returns the line with the proof.
+    fn proof(&self) -> String {
+        format!("{}\r\n", STANDARD.encode(&self.0.message))
+    }
+
+    fn send_proof(&self, peer: &mut Peer) {
+        peer.send(self.proof().as_bytes());
+    }
+}
+
 /// Logs in by SCRAM-SHA-256. Returns the last line of the server.
 fn log_in(peer: &mut Peer, name: &str, password: &str) -> String {
-    let password = prepare_password(password).expect("the password is allowed");
-    let binding = ClientBinding::Unsupported;
-    let (client, first) = ClientExchange::begin(name, password, binding, random_nonce());
-    let mechanism = Mechanism::ScramSha256;
-    peer.send(format!("AUTH {mechanism} {}\r\n", STANDARD.encode(first)).as_bytes());
-    let challenge = read_line(peer);
-    let Some(challenge) = challenge.strip_prefix("+ ") else { return challenge };
-    let challenge = STANDARD.decode(challenge.trim_end()).expect("a challenge is base64");
-    let proof = client.prove(&challenge, &mut DerivedKeys::default()).expect("it is safe");
-    peer.send(format!("{}\r\n", STANDARD.encode(&proof.message)).as_bytes());
+    let exchange = Scram::begin(peer, name, password);
+    exchange.send_proof(peer);
     let signature = read_line(peer);
     let Some(signature) = signature.strip_prefix("+ ") else { return signature };
     let signature = STANDARD.decode(signature.trim_end()).expect("a challenge is base64");
-    proof.verify(&signature).expect("the server knows the user");
+    exchange.0.verify(&signature).expect("the server knows the user");
     peer.send(b"\r\n");
     read_line(peer)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 use tests::{net::Peer, programs::Launch};
 
-use crate::{Users, log_in, read_line};
+use crate::{Scram, Users, log_in, read_line};
 
 const LISTEN: &str = "tcp://127.0.0.1:0?login=required";
 
@@ -43,7 +43,9 @@ fn a_session_begins_with_the_login_and_the_log_has_the_user_and_no_secret() {
 fn a_wrong_password_and_an_unknown_name_have_one_log_line_each() {
     let users = Users::new();
     let server = launch(&users, &[]);
-    for name in ["alice", "eve\u{a0}\u{1F600}"] {
+    // A name that would end the quotes, and look like a success.
+    let forged = "eve' by SCRAM-SHA-256: the proof is right; 'bob";
+    for name in ["alice", forged] {
         let mut peer = server.connect();
         assert_eq!(log_in(&mut peer, name, "wrong"), "-ERR Not logged in\r\n");
     }
@@ -52,6 +54,10 @@ fn a_wrong_password_and_an_unknown_name_have_one_log_line_each() {
     assert_eq!(failed.len(), 2, "{log}");
     assert!(
         failed[0].ends_with("failed to log in as 'alice' by SCRAM-SHA-256: the proof is wrong")
+    );
+    assert!(
+        failed[1].contains(r"as 'eve\' by SCRAM-SHA-256: the proof is right; \'bob' by"),
+        "{log}"
     );
 }
 
@@ -82,7 +88,8 @@ fn a_user_has_no_more_connections_than_allowed() {
     let mut second = server.connect();
     let refused = "-ERR Not logged in: the user has 1 connections, as many as allowed\r\n";
     assert_eq!(log_in(&mut second, "alice", "pencil"), refused);
-    second.expect_end();
+    second.send(b"exit\r\n");
+    second.expect_to_end(b"Goodbye!\r\n");
     first.send(b"exit\n");
     first.expect_to_end(b"Goodbye!\n");
     server.wait_for_log("requested to exit");
@@ -178,4 +185,44 @@ fn many_failed_logins_are_refused_without_a_look_at_the_password() {
     let mut peer = server.connect();
     assert_eq!(log_in(&mut peer, "alice", "pencil"), "-ERR Not logged in\r\n");
     server.wait_for_log("too many logins have failed");
+}
+
+#[test]
+fn a_failed_login_has_its_line_even_if_the_client_leaves_before_the_answer() {
+    let users = Users::new();
+    let server = launch(&users, &[]);
+    let mut peer = server.connect();
+    let exchange = Scram::begin(&mut peer, "alice", "wrong");
+    exchange.send_proof(&mut peer);
+    // The line is there before the answer, which is delayed.
+    server.wait_for_log("failed to log in as 'alice' by SCRAM-SHA-256: the proof is wrong");
+    peer.reset();
+    server.wait_for_log("Connection with .* closed");
+}
+
+#[test]
+fn a_user_who_is_removed_during_the_login_is_refused() {
+    let users = Users::new();
+    let server = launch(&users, &[]);
+    let mut peer = server.connect();
+    let exchange = Scram::begin(&mut peer, "alice", "pencil");
+    exchange.send_proof(&mut peer);
+    assert!(read_line(&mut peer).starts_with("+ "), "the proof is right");
+    assert_eq!(users.run("", &["remove", "alice"]).code(), 0);
+    server.signal(Signal::HUP);
+    server.wait_for_log("Configuration reloaded");
+    peer.send(b"\r\n");
+    assert_eq!(read_line(&mut peer), "-ERR Not logged in: the user was removed\r\n");
+}
+
+#[test]
+fn no_more_than_8_kb_behind_a_login_are_kept() {
+    let users = Users::new();
+    let server = launch(&users, &[]);
+    let mut peer = server.connect();
+    let exchange = Scram::begin(&mut peer, "alice", "wrong");
+    let proof = exchange.proof();
+    peer.send(&[proof.as_bytes(), &vec![b'x'; 20_000]].concat());
+    // The connection closes with the answer, so nothing behind the login has to be kept for it.
+    assert_eq!(peer.read_to_end(), b"-ERR Not logged in\r\n");
 }
