@@ -135,3 +135,23 @@ impl Authenticator {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(all(test, feature = "http"))]
+mod tests {
+    use super::*;
+    use crate::config::{Credential, User};
+
+    #[test]
+    fn a_reload_that_changes_no_user_asks_nobody_to_log_in_again() {
+        let authenticator = Authenticator::default();
+        let set = |names: &[&str]| {
+            let users = names.iter().map(|name| User::new(name, Credential::Certificate));
+            let users = Some(Arc::new(Users::new([1; 32], users)));
+            authenticator.set(&Config { users, ..Config::default() });
+            authenticator.generation()
+        };
+        let first = set(&["alice"]);
+        assert_eq!(set(&["alice"]), first);
+        assert_ne!(set(&["alice", "bob"]), first);
+    }
+}

@@ -7,6 +7,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::login::{Keys, SALT_LENGTH, prepare_password};
+use proptest::prelude::*;
 
 use super::*;
 use crate::config::Credential;
@@ -169,4 +170,22 @@ fn editors_at_the_same_time_lose_nothing() {
     });
     assert_eq!(load(&path).unwrap().entries().count(), 8);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is left");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_file_of_users_or_has_named_errors(
+        lines in proptest::collection::vec(
+            "(alice|bob|#|)(:|)(secret|token|certificate|scram-sha-256|)(:|)([A-Za-z0-9+/=:-]{0,60})(:.{0,9})?",
+            0..6,
+        ),
+    ) {
+        match UsersFile::parse(&lines.join("\n")) {
+            Ok(file) => {
+                let again = UsersFile::parse(&file.to_string());
+                prop_assert_eq!(again.as_ref(), Ok(&file));
+            }
+            Err(errors) => prop_assert!(errors.iter().all(|error| error.line >= 1)),
+        }
+    }
 }
