@@ -48,6 +48,9 @@ impl<S: Stream> Connection<S> {
 
     #[cold]
     fn deadline_with_session(&self) -> Option<Instant> {
+        if self.is_waiting() {
+            return self.session_deadline();
+        }
         [self.own_deadline(), self.session_deadline()].into_iter().flatten().min()
     }
 
@@ -75,8 +78,6 @@ impl<S: Stream> Connection<S> {
                 (Timer::Linger, self.last_activity, limit)
             }
             Stage::Delivering => (Timer::Delivery, self.last_activity, Some(limits::DELIVERY)),
-            // A login has a deadline of its own.
-            Stage::Waiting => return None,
             _ => (Timer::Idle, self.last_activity, options.idle_timeout),
         };
         // A deadline beyond the range of the clock never comes.
@@ -87,6 +88,11 @@ impl<S: Stream> Connection<S> {
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         let is_due = matches!(self.timeout(), Some((Timer::Idle, at)) if at <= now);
         is_due && self.stage == Stage::Serving && matches!(self.session, Session::Other(_))
+    }
+
+    /// Returns whether only the session's own deadline counts: it waits for that, and the peer has taken everything.
+    fn is_waiting(&self) -> bool {
+        self.stage == Stage::Waiting && self.send_buffer.is_none()
     }
 
     /// Returns the deadline of a session with timers of its own. While the peer takes nothing, only the write timeout counts.
@@ -122,7 +128,8 @@ impl<S: Stream> Connection<S> {
         if !self.stage.is_preamble() && !self.is_suppressed() {
             self.log_connected(telemetry);
         }
-        match self.timeout() {
+        let timeout = self.timeout().filter(|_| !self.is_waiting());
+        match timeout {
             Some((_, at)) if at <= now && self.is_suppressed() => Turn::Over,
             // The session may reply, which takes a turn.
             _ if self.is_idle(now) => Turn::Again,

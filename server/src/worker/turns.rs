@@ -81,6 +81,8 @@ impl<S: Stream + Source> Worker<'_, S> {
     }
 
     /// Calls a connection outside of its turns. Unless it is over, it needs a turn.
+    #[cold]
+    #[inline(never)]
     fn call(&mut self, key: usize, call: fn(&mut Connection<S>, &mut TurnContext<'_>) -> Turn) {
         let slot = &mut self.connections[key];
         let mut context =
