@@ -226,3 +226,13 @@ fn no_more_than_8_kb_behind_a_login_are_kept() {
     // The connection closes with the answer, so nothing behind the login has to be kept for it.
     assert_eq!(peer.read_to_end(), b"-ERR Not logged in\r\n");
 }
+
+#[test]
+fn the_idle_timeout_does_not_end_a_connection_that_waits_for_its_answer() {
+    let users = Users::new();
+    let args = users.server("tcp://127.0.0.1:0?login=required&idle-timeout=100ms");
+    let server = Launch::new(&args).without_port().start();
+    let mut peer = server.connect();
+    // Its answer is delayed by 200 ms.
+    assert_eq!(log_in(&mut peer, "alice", "wrong"), "-ERR Not logged in\r\n");
+}
