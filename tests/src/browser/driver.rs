@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{log, system::procfs, wait::DEADLINE};
 
+/// Number of attempts to start the driver.
+const ATTEMPTS: usize = 5;
+
 /// Running driver. Dropping this ends it.
 #[derive(Debug)]
 pub(super) struct Driver {
@@ -19,8 +22,13 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Starts it on a port that it chooses itself.
+    /// Starts it on a port that it chooses itself. It chooses the port for one family of addresses and ends if another program has
+    /// it for the other, so it may take several attempts.
     pub(super) fn start() -> Self {
+        (0..ATTEMPTS).find_map(|_| Self::try_start()).expect("chromedriver finds a free port")
+    }
+
+    fn try_start() -> Option<Self> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("chromedriver is installed");
@@ -28,7 +36,11 @@ impl Driver {
         let started = log::pattern(r"started successfully on port (\d+)");
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         let port = lines.find_map(|line| started.captures(&line)?[1].parse().ok());
-        Self { child, port: port.expect("chromedriver prints its port") }
+        if port.is_none() {
+            // Its output has ended, so it has, too.
+            child.wait().expect("it is our own child");
+        }
+        port.map(|port| Self { child, port })
     }
 
     /// Sends a request and returns its `value`.
