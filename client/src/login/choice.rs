@@ -31,7 +31,7 @@ pub(super) fn choose(
         Mechanism::ScramSha256Plus => has_password && channel.exporter.is_some(),
         Mechanism::ScramSha256 => has_password,
         Mechanism::External => channel.has_certificate,
-        // Whoever answers gets the password, so it has to be the right server, unless the user insists.
+        // PLAIN sends the password, so the server must be verified, unless the user forces the mechanism.
         Mechanism::Plain => {
             has_password && channel.is_tls && (channel.is_verified || forced.is_some())
         }
@@ -49,8 +49,8 @@ pub(super) fn choose(
     Ok(Choice { mechanism, binding: binding(mechanism, channel, offered) })
 }
 
-/// Returns the channel binding. If the client could bind and the list has no mechanism with binding, the server is told so: it
-/// knows whether somebody has shortened its list.
+/// Returns the channel binding. If the client could bind and the list has no mechanism with binding, the client sends that to
+/// the server, which detects a shortened list.
 fn binding(mechanism: Mechanism, channel: &Channel, offered: &[Mechanism]) -> ClientBinding {
     match (mechanism, channel.exporter) {
         (Mechanism::ScramSha256Plus, Some(exporter)) => ClientBinding::Exporter(exporter),

@@ -61,8 +61,8 @@ impl Keys {
 
     /// Returns the keys of a name that no user has: the same ones each time, with which nobody can log in.
     ///
-    /// Whoever asks for the keys of a name gets its salt and iterations. If those of an unknown name were missing or
-    /// changed from one time to the next, they would show which names exist.
+    /// A server sends the salt and the iterations of a name to any client. If those of an unknown name were missing, or
+    /// changed between two logins, they would show which names exist.
     #[must_use]
     pub fn of_nobody(secret: &[u8], name: &str, iterations: u32) -> Self {
         let value = |what: &[u8]| hmac(secret, &[what, b"\0", name.as_bytes()]);

@@ -162,8 +162,8 @@ impl<S: Stream> Connection<S> {
         Ok(logged)
     }
 
-    /// Returns whether the session must not receive more before its next turn or its deadline, or before the peer has taken its replies.
-    /// Replies of a handler may be longer than what they answer, so they would exceed the send buffer.
+    /// Returns whether the session must not receive more before its next turn or its deadline, or before the peer has
+    /// taken its replies. Replies of a handler may be longer than what they answer, so they would exceed the send buffer.
     pub(super) fn is_held_back(&mut self) -> bool {
         matches!(self.stage, Stage::Paused | Stage::Waiting)
             || self.send_buffer.is_some() && self.session.handler().is_some()

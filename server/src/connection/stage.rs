@@ -2,9 +2,9 @@
 
 use crate::config::Proxy;
 
-/// Stage of a connection. It never returns to an earlier stage, except from `Paused` and `Waiting`: the preamble, then service, then either `Flushing` and
-/// `Lingering`, or `Ending` and `Delivering`, or `Closing`. A lingering connection is delivering when its peer has ended
-/// its stream.
+/// Stage of a connection. It never returns to an earlier stage, except from `Paused` and `Waiting`: the preamble, then
+/// service, then either `Flushing` and `Lingering`, or `Ending` and `Delivering`, or `Closing`. A lingering connection is
+/// delivering when its peer has ended its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// A PROXY header is expected.

@@ -95,7 +95,7 @@ pub(super) fn to_text(head: &Head<'_>, info: &ConnectionInfo) -> Vec<u8> {
     all.into_bytes()
 }
 
-/// Returns the headers, without the credentials of a user: whoever reads the response must not be able to log in.
+/// Returns the headers, without the credentials of a user: a reader of the response must not be able to log in.
 fn headers<'a>(
     head: &Head<'a>,
     info: &ConnectionInfo,

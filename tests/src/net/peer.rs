@@ -95,6 +95,21 @@ impl Peer {
         end.expect("the stream does not fail");
     }
 
+    /// Reads up to the first `end`, and no byte behind it.
+    #[track_caller]
+    pub fn read_until(&mut self, end: &str) -> String {
+        let mut received = Vec::new();
+        while !received.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            let read = self.stream.read_exact(&mut byte);
+            read.unwrap_or_else(|error| {
+                panic!("{error} before {end:?}, after {}", received.escape_ascii())
+            });
+            received.push(byte[0]);
+        }
+        String::from_utf8(received).expect("it is text")
+    }
+
     /// Sends `bytes` and expects their echo.
     #[track_caller]
     pub fn exchange(&mut self, bytes: &[u8]) {

@@ -20,13 +20,7 @@ fn start(parameters: &str) -> EchoServer {
 
 /// Reads the head of a response.
 pub(crate) fn read_head(peer: &mut Peer) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        std::io::Read::read_exact(peer.stream(), &mut byte).expect("the head goes on");
-        head.push(byte[0]);
-    }
-    String::from_utf8(head).expect("a head is text")
+    peer.read_until("\r\n\r\n")
 }
 
 #[test]

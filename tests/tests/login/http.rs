@@ -114,13 +114,8 @@ fn a_body_behind_a_password_that_is_being_verified_comes_back() {
             body.len()
         );
         let sender = peer.send_in_background([head.as_bytes(), &body].concat());
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            std::io::Read::read_exact(peer.stream(), &mut byte).expect("the head goes on");
-            head.push(byte[0]);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&head));
+        let head = peer.read_until("\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         let mut received = vec![0; body.len()];
         std::io::Read::read_exact(peer.stream(), &mut received).expect("the body comes back");
         assert_same_bytes(&received, &body);
@@ -206,13 +201,7 @@ fn a_connection_has_one_session_however_often_its_user_logs_in() {
     let mut peer = connect(&server);
     let mut request = |headers: &str| {
         peer.send(format!("GET /x HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").as_bytes());
-        let mut response = Vec::new();
-        while !response.ends_with(b"}\n") {
-            let mut byte = [0];
-            std::io::Read::read_exact(peer.stream(), &mut byte).expect("the response goes on");
-            response.push(byte[0]);
-        }
-        String::from_utf8(response).expect("the response is text")
+        peer.read_until("}\n")
     };
     assert!(request(&basic("alice", "pencil")).contains(" 200 "));
     assert_eq!(users.run("pen\n", &["add", "bob", "--iterations", "4096"]).code(), 0);
@@ -243,12 +232,7 @@ fn the_websocket_of_a_removed_user_is_closed_with_a_reason() {
     let server = start(&users, &["--removed-users", "close"]);
     let mut peer = connect(&server);
     peer.send(format!("{UPGRADE}{}\r\n", basic("alice", "pencil")).as_bytes());
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        std::io::Read::read_exact(peer.stream(), &mut byte).expect("the head goes on");
-        head.push(byte[0]);
-    }
+    assert!(peer.read_until("\r\n\r\n").starts_with("HTTP/1.1 101 "));
     assert_eq!(users.run("", &["remove", "alice"]).code(), 0);
     server.signal(Signal::HUP);
     // A close frame with 1008 (RFC 6455, section 7.4.1).

@@ -59,13 +59,7 @@ impl Users {
 
 /// Reads a line, and no byte behind it.
 fn read_line(peer: &mut Peer) -> String {
-    let mut line = Vec::new();
-    while !line.ends_with(b"\n") {
-        let mut byte = [0];
-        std::io::Read::read_exact(peer.stream(), &mut byte).expect("the line goes on");
-        line.push(byte[0]);
-    }
-    String::from_utf8(line).expect("a line is text")
+    peer.read_until("\n")
 }
 
 /// A login by SCRAM-SHA-256 after the challenge of the server.
