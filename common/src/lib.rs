@@ -10,6 +10,7 @@
 //! | [`message`] | splitter of a byte stream into messages, for the log |
 //! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
 //! | [`websocket`] | what both sides of a WebSocket check; the answer to a handshake with the feature `websocket` only |
+//! | [`room`] | what members of a room send and receive; as JSON with the feature `room-json` only |
 //! | [`reason`] | text of a system error, as part of a sentence |
 //! | [`utf8`] | the check of a text that arrives in parts |
 //! | `cli` | items that both command lines share; with the feature `cli` only |
@@ -27,5 +28,6 @@ pub mod login;
 pub mod message;
 pub mod protocol;
 pub mod reason;
+pub mod room;
 pub mod utf8;
 pub mod websocket;
