@@ -48,6 +48,29 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_allowed)
 }
 
+/// Appends a text message of a server: one frame without a mask (section 5.2).
+///
+/// ```
+/// let mut frames = Vec::new();
+/// common::websocket::text_frame(b"hi", &mut frames);
+/// assert_eq!(frames, b"\x81\x02hi");
+/// ```
+pub fn text_frame(payload: &[u8], frames: &mut Vec<u8>) {
+    const FINAL_TEXT: u8 = 0x81;
+    let len = payload.len();
+    frames.push(FINAL_TEXT);
+    if let Ok(short @ ..126) = u8::try_from(len) {
+        frames.push(short);
+    } else if let Ok(medium) = u16::try_from(len) {
+        frames.push(126);
+        frames.extend_from_slice(&medium.to_be_bytes());
+    } else {
+        frames.push(127);
+        frames.extend_from_slice(&(len as u64).to_be_bytes());
+    }
+    frames.extend_from_slice(payload);
+}
+
 /// Parses the payload of a close frame: its code and its reason, or `None` if it is empty (section 5.5.1).
 ///
 /// # Errors

@@ -32,6 +32,7 @@
 //! | `connection` | one peer's bytes, from the socket to the session and back |
 //! | `sasl` | login by SASL before a session |
 //! | `session` | the protocols, without I/O |
+//! | `rooms` | rooms: messages from each member to all, in one order |
 //! | `telemetry` | log lines and counters |
 //! | `admission` | limits, and the refusal of what exceeds them |
 //! | `login` | who may log in |
@@ -52,6 +53,8 @@ pub mod logging;
 #[cfg(feature = "login")]
 mod login;
 mod proxy_protocol;
+#[cfg(feature = "rooms")]
+mod rooms;
 #[cfg(feature = "login")]
 mod sasl;
 mod server;
@@ -76,6 +79,8 @@ pub use self::config::Http;
 pub use self::config::Tls;
 #[cfg(feature = "login")]
 pub use self::config::{Credential, Login, User, Users};
+#[cfg(feature = "rooms")]
+pub use self::config::{Room, Slow};
 pub use self::{
     config::{Config, FixedSetting, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
     listener::{BindError, InheritedSocket},

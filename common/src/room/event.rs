@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::LISTED_MEMBERS;
+use super::limits::LISTED_MEMBERS;
 use crate::escape::Escaped;
 
 /// What a member of a room receives.

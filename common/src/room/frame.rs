@@ -1,6 +1,6 @@
 //! The payload of a frame of the `length` protocol from a room.
 
-use super::Event;
+use super::event::Event;
 
 /// Length of the fields before the name.
 const HEADER: usize = 10;

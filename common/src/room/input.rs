@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{
-    MAX_TEXT,
+    limits::MAX_TEXT,
     name::{MAX_NAME, MAX_ROOM, is_guest_name, is_room_name},
 };
 use crate::exit::is_exit;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Event;
+use super::event::Event;
 use crate::escape::Escaped;
 
 /// An [`Event`] as an object. Bytes that are no UTF-8 are escaped.

@@ -9,6 +9,7 @@ mod frame;
 mod input;
 #[cfg(feature = "room-json")]
 mod json;
+mod limits;
 mod name;
 #[cfg(test)]
 mod tests;
@@ -19,21 +20,6 @@ pub use self::{
     event::Event,
     frame::{Frame, Kind},
     input::{Command, CommandError, Input},
+    limits::{ANNOUNCED_MEMBERS, DEFAULT_ROOM, JSON_SUBPROTOCOL, LISTED_MEMBERS, MAX_TEXT},
     name::{MAX_NAME, MAX_ROOM, is_guest_name, is_room_name},
 };
-
-/// Maximum length of a message to a room, in bytes.
-pub const MAX_TEXT: usize = 8192;
-
-/// Room that a connection joins unless it or its listener chooses another.
-pub const DEFAULT_ROOM: &str = "lobby";
-
-/// Most members of a room in which joins, leaves and new names are announced. In a larger room every join would be a
-/// message to each of its members.
-pub const ANNOUNCED_MEMBERS: usize = 256;
-
-/// Most names in the answer to `/who`.
-pub const LISTED_MEMBERS: usize = 100;
-
-/// Subprotocol of a WebSocket whose messages are JSON objects.
-pub const JSON_SUBPROTOCOL: &str = "rooms.v1.json";

@@ -358,3 +358,38 @@ pub const LOGIN_MEMORY: Duration = Duration::from_mins(10);
 /// Maximum sources, and maximum names, whose failed logins are counted. The one that failed the longest time ago makes room.
 #[cfg(feature = "login")]
 pub const LOGIN_TABLE: usize = 4096;
+
+/// Default limit on the bytes of messages that wait for a member of a room.
+pub const MEMBER_BUFFER: usize = 256 * 1024;
+
+/// Smallest limit on the bytes that wait for a member: a message of the maximum length in every form.
+pub const MEMBER_BUFFER_MIN: usize = 64 * 1024;
+
+/// Maximum number of messages before its join that a member receives.
+pub const ROOM_HISTORY: usize = 1000;
+
+/// Maximum bytes of the recent messages that a room keeps, for members that join or move to another worker.
+pub const ROOM_RECENT_BYTES: usize = 1024 * 1024;
+
+/// Number of the recent messages of a room for a member that moves to another worker. It takes microseconds.
+pub const ROOM_RECENT: usize = 256;
+
+/// Maximum rooms of a worker, with those that have no members and keep their history.
+pub const ROOMS: usize = 10_000;
+
+/// Maximum bytes that wait in the queue from the members to the owner of their rooms, and in that of messages to the members
+/// on one worker.
+pub const MAILBOX: usize = 1024 * 1024;
+
+/// Deliveries to members in one iteration of a worker's loop, after which its other connections have their turn. A delivery
+/// takes a few microseconds.
+pub const TURN_DELIVERIES: usize = 128;
+
+/// Commands of members in one iteration of a worker's loop.
+pub const TURN_COMMANDS: usize = 64;
+
+/// Messages of a room that are written to a member together.
+pub const ROOM_BATCH: usize = WRITE_CHUNKS;
+
+/// Time after which a member tries again to send a message for which the queue had no room.
+pub const ROOM_RETRY: Duration = Duration::from_millis(1);

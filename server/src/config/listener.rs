@@ -1,6 +1,6 @@
 //! The configuration of one listener.
 
-#[cfg(any(feature = "http", feature = "login"))]
+#[cfg(any(feature = "http", feature = "login", feature = "rooms"))]
 use std::sync::Arc;
 use std::{num::NonZeroU32, time::Duration};
 
@@ -14,6 +14,8 @@ use super::http::Http;
 use super::limits;
 #[cfg(feature = "login")]
 use super::login::Login;
+#[cfg(feature = "rooms")]
+use super::room::Room;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 
@@ -67,6 +69,10 @@ pub struct ListenerOptions {
     /// HTTP and WebSocket in place of [`protocol`](Self::protocol). Default: none.
     #[cfg(feature = "http")]
     pub http: Option<Arc<Http>>,
+    /// Rooms in place of the echo. Over TCP and Unix sockets, [`protocol`](Self::protocol) says whether a message is a line or a
+    /// frame; over HTTP, each WebSocket is a member. Default: none.
+    #[cfg(feature = "rooms")]
+    pub room: Option<Arc<Room>>,
     /// Login before anything is echoed. A listener without TLS offers it only by a mechanism that does not show the password.
     /// Default: none.
     #[cfg(feature = "login")]
@@ -166,6 +172,8 @@ impl Default for ListenerOptions {
             handshake_timeout: Some(limits::TLS_HANDSHAKE_TIMEOUT),
             #[cfg(feature = "http")]
             http: None,
+            #[cfg(feature = "rooms")]
+            room: None,
             #[cfg(feature = "login")]
             login: None,
             rate: Some(limits::DATAGRAM_RATE),

@@ -15,6 +15,8 @@ mod listener;
 #[cfg(feature = "login")]
 mod login;
 pub mod rlimit;
+#[cfg(feature = "rooms")]
+mod room;
 mod spin;
 #[cfg(feature = "tls")]
 mod tls;
@@ -23,6 +25,8 @@ mod users;
 
 #[cfg(feature = "http")]
 pub use self::http::Http;
+#[cfg(feature = "rooms")]
+pub use self::room::{Room, Slow};
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
 #[cfg(all(feature = "http", feature = "login"))]

@@ -28,7 +28,7 @@ use crate::{
     config::{ListenerOptions, limits},
     layer::Layers,
     session::{EndCause, Next, Reason, Reply, Session},
-    telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Recorder, Subject},
+    telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Subject},
 };
 
 /// The state of one connection.
@@ -67,7 +67,11 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn new(stream: S, peer: &Peer, permit: Permit, now: Instant) -> Self {
         let policy = permit.policy();
         let layers = policy.new_layers();
-        let session = Self::new_session(&permit);
+        let session = Self::new_session(
+            &permit,
+            #[cfg(feature = "rooms")]
+            None,
+        );
         Self {
             stream,
             id: ConnectionId::default(),
@@ -92,6 +96,12 @@ impl<S: Stream> Connection<S> {
     /// Sets the identity, which the first worker of the connection chooses.
     pub(crate) fn set_id(&mut self, id: ConnectionId) {
         self.id = id;
+    }
+
+    /// Returns its identity.
+    #[cfg(feature = "rooms")]
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
     }
 
     /// Returns the connection as its events name it.
@@ -157,6 +167,17 @@ impl<S: Stream> Connection<S> {
         } else {
             handler.expire(context.now)
         };
+        self.continue_with(reply, was_waiting, context)
+    }
+
+    /// Sends a reply that is no answer to bytes of the peer, and gives the session what was held while it waited.
+    #[cold]
+    pub(super) fn continue_with(
+        &mut self,
+        reply: Reply,
+        was_waiting: bool,
+        context: &mut TurnContext<'_>,
+    ) -> Turn {
         let answered = self.answer(self.no_echo(), reply, context);
         if self.send_buffer.is_some() {
             // The peer has taken nothing since now, not since its last message.
@@ -184,18 +205,6 @@ impl<S: Stream> Connection<S> {
         let reply = Reply { bytes, next: Next::Close(Reason::UserRemoved) };
         let answered = self.answer(self.no_echo(), reply, context);
         answered.map_or_else(|error| self.lose(&error, context), |()| Turn::Again)
-    }
-
-    /// Records that the connection has failed.
-    #[cold]
-    fn lose(&mut self, error: &io::Error, context: &TurnContext<'_>) -> Turn {
-        self.end_because(CloseReason::of(error));
-        if self.is_logged {
-            let event = ConnectionEvent::Lost { error, unsent: self.unsent() };
-            context.telemetry.record(self.subject(), event);
-        }
-        self.log_incomplete_header(context.telemetry);
-        Turn::Over
     }
 
     fn drive(&mut self, context: &mut TurnContext<'_>) -> io::Result<Turn> {
@@ -242,143 +251,8 @@ impl<S: Stream> Connection<S> {
         Ok(Turn::Wait)
     }
 
-    /// Ends the session or the preamble: the server drains, and everything that was received is served.
-    #[cold]
-    fn end_drain(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
-        let was_preamble = self.stage.is_preamble();
-        if !was_preamble && let Some(handler) = self.session.handler() {
-            let Some(reply) = handler.drain(context.now) else {
-                self.drain.extend();
-                return Ok(());
-            };
-            // The peer has time for its answer, however long it was silent.
-            self.last_activity = context.now;
-            return self.answer(self.no_echo(), reply, context);
-        }
-        self.end_because(CloseReason::Drain);
-        self.enter(Stage::Flushing, context.now);
-        if was_preamble {
-            // A peer that has sent data is no probe.
-            self.is_logged |= !self.held.is_empty();
-            self.held = HeldBytes::default();
-            return Ok(());
-        }
-        self.echo_held(context)
-    }
-
-    /// Takes the next step to the end of the connection. Returns the end of the turn, if there is no further step in it.
-    #[cold]
-    fn finish(&mut self, context: &TurnContext<'_>) -> io::Result<Option<Turn>> {
-        if self.stage == Stage::Delivering {
-            return Ok(Some(if self.stream.is_delivered()? { Turn::Over } else { Turn::Wait }));
-        }
-        if !self.send_end(context)? {
-            return Ok(None);
-        }
-        let next = match self.stage {
-            Stage::Flushing => Stage::Lingering,
-            Stage::Ending if self.receipt.bytes_sent > limits::SAFE_ECHO => Stage::Delivering,
-            _ => return Ok(Some(Turn::Over)),
-        };
-        self.half_close()?;
-        self.enter(next, context.now);
-        Ok(None)
-    }
-
-    fn half_close(&mut self) -> io::Result<()> {
-        match self.stream.half_close() {
-            // The peer has reset the connection; the next read returns the better error.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                self.readiness.readable = true;
-                Ok(())
-            }
-            closed => closed,
-        }
-    }
-
     pub(super) fn enter(&mut self, stage: Stage, now: Instant) {
         self.stage = stage;
         self.last_activity = now;
-    }
-
-    /// Sets the reason for which the connection ends, unless it has one that stays.
-    pub(crate) fn end_because(&mut self, reason: CloseReason) {
-        if self.close_reason.is_none_or(|earlier| reason.replaces(earlier)) {
-            self.close_reason = Some(reason);
-        }
-    }
-
-    /// Returns whether the connection stays out of the log: its layer failed, and the log has a line about another.
-    pub(super) fn is_suppressed(&self) -> bool {
-        !self.is_logged && self.has_failed()
-    }
-
-    /// Returns whether the layer has failed.
-    pub(super) fn has_failed(&self) -> bool {
-        matches!(self.close_reason, Some(CloseReason::Handshake | CloseReason::LayerError))
-    }
-
-    /// Records an event of the worker that ends the connection.
-    pub(crate) fn end_with(
-        &mut self,
-        reason: CloseReason,
-        event: ConnectionEvent<'_>,
-        telemetry: &Recorder<'_>,
-    ) {
-        if !self.stage.is_preamble() && !self.is_suppressed() {
-            self.log_connected(telemetry);
-        }
-        self.is_logged = true;
-        self.end_because(reason);
-        telemetry.record(self.subject(), event);
-    }
-
-    /// Records that the end of the drain, or an immediate stop, cuts the connection.
-    pub(crate) fn cut(&mut self, is_stopped: bool, telemetry: &Recorder<'_>) {
-        let unsent = self.unsent();
-        let (reason, event) = if is_stopped {
-            (CloseReason::Shutdown, ConnectionEvent::Aborted { unsent })
-        } else {
-            (CloseReason::DrainTimeout, ConnectionEvent::DrainTimedOut { unsent })
-        };
-        self.end_with(reason, event, telemetry);
-    }
-
-    /// Returns the user of the connection, if a reload has removed the user and the connection must close.
-    #[cfg(feature = "login")]
-    fn removed_user(&self) -> Option<&str> {
-        let account = self.permit.account().filter(|account| account.is_removed())?;
-        self.permit.authenticator().closes_removed().then(|| account.name())
-    }
-
-    /// Closes the socket and records the end of the connection. Closing the socket also removes it from the poll.
-    pub(crate) fn close(self, now: Instant, telemetry: &Recorder<'_>) {
-        let unfinished = self.session.unfinished_messages();
-        let messages_received =
-            self.receipt.messages_received.saturating_add_signed(unfinished as i64);
-        let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
-        let is_suppressed = self.is_suppressed();
-        let Self { stream, permit, id, peer, is_logged, close_reason, receipt, .. } = self;
-        #[cfg(feature = "login")]
-        let user = permit.account().map(|account| account.name().to_owned());
-        #[cfg(not(feature = "login"))]
-        let user: Option<String> = None;
-        drop((stream, permit));
-        let event = if is_logged {
-            ConnectionEvent::Closed {
-                reason: close_reason.unwrap_or(CloseReason::SocketError),
-                receipt: &receipt,
-                user: user.as_deref(),
-                messages_received,
-                messages_sent: messages_received.saturating_add_signed(-unsent as i64),
-                after: now.saturating_duration_since(receipt.opened_at),
-            }
-        } else if is_suppressed {
-            // The next line about a failure counts it.
-            return;
-        } else {
-            ConnectionEvent::ProbeClosed
-        };
-        telemetry.record(Subject { id, peer: &peer }, event);
     }
 }

@@ -12,10 +12,13 @@ mod buffer;
 mod connection;
 mod deadline;
 mod drain_budget;
+mod end;
 mod layered;
 mod opening;
 mod proxy_header;
 mod receive;
+#[cfg(feature = "rooms")]
+mod rooms;
 mod send;
 #[cfg(test)]
 #[cfg(all(feature = "http", feature = "tls"))]

@@ -1,6 +1,6 @@
 //! The opening of a connection: its way to a worker, its session, and its first lines in the log.
 
-#[cfg(any(feature = "http", feature = "login"))]
+#[cfg(any(feature = "http", feature = "login", feature = "rooms"))]
 use std::sync::Arc;
 
 use super::{
@@ -18,6 +18,11 @@ use crate::{
     session::{Attributes, Session},
     telemetry::{ConnectionEvent, Recorder},
 };
+#[cfg(feature = "rooms")]
+use crate::{
+    rooms::Rooms,
+    session::{ProtocolHandler, RoomSession},
+};
 
 /// A connection on its way to a worker. Dropping it releases its permit.
 #[derive(Debug)]
@@ -30,8 +35,13 @@ pub(crate) enum Incoming<S> {
 
 impl<S: Stream> Connection<S> {
     /// Returns the session of a new connection.
-    pub(super) fn new_session(permit: &Permit) -> Session {
+    pub(super) fn new_session(
+        permit: &Permit,
+        #[cfg(feature = "rooms")] rooms: Option<&Arc<Rooms>>,
+    ) -> Session {
         let options = &*permit.policy().options;
+        #[cfg(feature = "rooms")]
+        let room = options.room.as_ref().zip(rooms);
         #[cfg(feature = "http")]
         if let Some(http) = &options.http {
             #[cfg_attr(not(feature = "login"), expect(unused_mut, reason = "there is no login"))]
@@ -41,15 +51,30 @@ impl<S: Stream> Connection<S> {
                 let authenticator = Arc::clone(permit.authenticator());
                 handler.require_login(Arc::clone(login), authenticator, options.handshake_timeout);
             }
+            #[cfg(feature = "rooms")]
+            if let Some((room, rooms)) = room {
+                handler.use_rooms(Arc::clone(rooms), Arc::clone(room));
+            }
             return Session::Other(Box::new(Box::new(handler)));
         }
+        #[cfg(feature = "rooms")]
+        let room: Option<Box<dyn ProtocolHandler>> = room.map(|(room, rooms)| {
+            let (room, rooms) = (Arc::clone(room), Arc::clone(rooms));
+            Box::new(RoomSession::new(rooms, room, options.protocol)) as _
+        });
         #[cfg(feature = "login")]
         if let Some(login) = &options.login {
             let authenticator = Arc::clone(permit.authenticator());
             let timeout = options.handshake_timeout;
             let handler =
                 SaslHandler::new(Arc::clone(login), authenticator, options.protocol, timeout);
+            #[cfg(feature = "rooms")]
+            let handler = handler.before(room);
             return Session::Other(Box::new(Box::new(handler)));
+        }
+        #[cfg(feature = "rooms")]
+        if let Some(room) = room {
+            return Session::Other(Box::new(room));
         }
         Session::new(options.protocol)
     }
@@ -77,6 +102,18 @@ impl<S: Stream> Connection<S> {
         let through = proxy.as_ref().map(|proxy| &***proxy);
         let handshake = self.layers.handshake();
         let handshake = handshake.as_ref();
+        self.begin_session(through, telemetry);
+        telemetry.record(self.subject(), ConnectionEvent::Connected { through, handshake });
+        if let Some(handshake) = handshake {
+            telemetry.record(self.subject(), ConnectionEvent::HandshakeCompleted { handshake });
+        }
+    }
+
+    /// Tells the session what its connection is.
+    #[cold]
+    pub(super) fn begin_session(&mut self, through: Option<&str>, telemetry: &Recorder<'_>) {
+        let handshake = self.layers.handshake();
+        let handshake = handshake.as_ref();
         if let Some(handler) = self.session.handler() {
             let local = self.stream.local_name();
             let peer = &self.peer;
@@ -85,7 +122,14 @@ impl<S: Stream> Connection<S> {
             let identity = self.permit.policy().options.login.as_ref();
             #[cfg(feature = "login")]
             let identity = identity.and_then(|_| self.layers.identity());
+            #[cfg(feature = "login")]
+            let user = self.permit.account().map(|account| account.name().to_owned());
+            #[cfg(not(feature = "login"))]
+            let user: Option<String> = None;
             let attributes = Attributes {
+                id: self.id,
+                worker: telemetry.worker(),
+                user: user.as_deref(),
                 peer,
                 proxy: through,
                 local: &local,
@@ -97,10 +141,6 @@ impl<S: Stream> Connection<S> {
                 opened_at: self.receipt.opened_at,
             };
             handler.begin(&attributes, self.last_activity);
-        }
-        telemetry.record(self.subject(), ConnectionEvent::Connected { through, handshake });
-        if let Some(handshake) = handshake {
-            telemetry.record(self.subject(), ConnectionEvent::HandshakeCompleted { handshake });
         }
     }
 }

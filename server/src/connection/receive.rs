@@ -5,8 +5,6 @@
 use std::io;
 
 use common::message::Splitter;
-#[cfg(feature = "login")]
-use common::protocol::Protocol;
 
 use super::{
     buffer::HeldBytes,
@@ -15,13 +13,13 @@ use super::{
     stream::Stream,
     turn::{Readiness, TurnContext},
 };
-#[cfg(feature = "login")]
-use crate::login::Account;
 use crate::{
     layer::Layers,
-    session::{EndCause, Next, Reason, Reply, Session, Step},
+    session::{Next, Reply, Session, Step},
     telemetry::{CloseReason, ConnectionEvent, Subject},
 };
+#[cfg(feature = "login")]
+use crate::{login::Account, session::AfterLogin};
 
 /// Result of one read of the wire.
 #[derive(Clone, Copy, Debug)]
@@ -201,7 +199,7 @@ impl<S: Stream> Connection<S> {
     /// Records the bytes that the session has consumed. Returns the number of messages that were logged, and the echo.
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
-    fn record_received<'a>(
+    pub(super) fn record_received<'a>(
         &mut self,
         step: &Step,
         consumed: &'a [u8],
@@ -251,15 +249,18 @@ impl<S: Stream> Connection<S> {
         match next {
             Next::Continue => {}
             Next::Pause => self.stage = Stage::Paused,
-            #[cfg(feature = "login")]
             Next::Wait => self.stage = Stage::Waiting,
             Next::Switch(handler) => {
                 self.session = Session::Other(Box::new(handler));
                 self.splitter = self.session.splitter();
+                #[cfg(feature = "rooms")]
+                if self.is_member() {
+                    self.begin_session(None, context.telemetry);
+                }
             }
             #[cfg(feature = "login")]
-            Next::LoggedIn { account, mechanism, protocol } => {
-                self.log_in(account, mechanism, protocol, context);
+            Next::LoggedIn { account, mechanism, then } => {
+                self.log_in(account, mechanism, then, context);
             }
             #[cfg(feature = "login")]
             Next::LoginFailed { failure, keeps_input } => {
@@ -281,90 +282,20 @@ impl<S: Stream> Connection<S> {
         &mut self,
         account: Account,
         mechanism: &'static str,
-        protocol: Option<Protocol>,
+        then: AfterLogin,
         context: &TurnContext<'_>,
     ) {
         let event = ConnectionEvent::LoggedIn { user: account.name(), mechanism };
         context.telemetry.record(self.subject(), event);
         self.permit.set_account(account);
-        if let Some(protocol) = protocol {
-            self.session = Session::new(protocol);
-            self.splitter = self.session.splitter();
-        }
-    }
-
-    /// Records the end of a session by its protocol.
-    fn record_end(&mut self, reason: &Reason, context: &TurnContext<'_>) {
-        let (close_reason, event) = match *reason {
-            Reason::Exit => (CloseReason::Exit, ConnectionEvent::ExitRequested),
-            Reason::FrameTooLong(payload) => {
-                (CloseReason::FrameTooLong, ConnectionEvent::FrameTooLong { payload })
-            }
-            Reason::Violation(what) => {
-                (CloseReason::ProtocolError, ConnectionEvent::ProtocolViolated { what })
-            }
-            Reason::Timeout(what) => {
-                (CloseReason::ProtocolTimeout, ConnectionEvent::ProtocolTimedOut { what })
-            }
-            Reason::Refused(ref why) => {
-                (CloseReason::RequestRefused, ConnectionEvent::RequestRefused { why })
-            }
-            Reason::IdleTimeout => {
-                let after = self.options().idle_timeout.unwrap_or_default();
-                (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
-            }
-            #[cfg(feature = "login")]
-            Reason::NotLoggedIn => return self.end_because(CloseReason::Login),
-            #[cfg(feature = "login")]
-            Reason::UserRemoved => return self.end_because(CloseReason::UserRemoved),
-            Reason::Complete => return self.end_because(CloseReason::Complete),
-            Reason::Drain => return self.end_because(CloseReason::Drain),
-        };
-        self.end_because(close_reason);
-        context.telemetry.record(self.subject(), event);
-    }
-
-    /// Handles the end of the peer's stream, or of its direction of a layer, and enters `next`.
-    pub(super) fn end_of_stream(
-        &mut self,
-        next: Stage,
-        reason: CloseReason,
-        context: &mut TurnContext<'_>,
-    ) -> io::Result<()> {
-        self.end_because(reason);
-        self.log_incomplete_header(context.telemetry);
-        let was = self.stage;
-        let next = match was {
-            // This direction has ended already.
-            Stage::Lingering => Stage::Delivering,
-            _ => next,
-        };
-        self.enter(next, context.now);
-        if was == Stage::Serving {
-            self.echo_held(context)?;
-            if let Some(handler) = self.session.handler() {
-                let last = handler.end(EndCause::EndOfStream, context.now);
-                self.send_reply(last, context)?;
-            }
-            let is_regular = self.session.handler().is_some_and(|handler| handler.may_end());
-            if self.is_logged && !is_regular {
-                context.telemetry.record(self.subject(), ConnectionEvent::Disconnected { reason });
+        match then {
+            AfterLogin::Continue => return,
+            AfterLogin::Protocol(protocol) => self.session = Session::new(protocol),
+            AfterLogin::Handler(handler) => {
+                self.session = Session::Other(Box::new(handler));
+                self.begin_session(None, context.telemetry);
             }
         }
-        Ok(())
-    }
-
-    /// Echoes the held bytes of a frame that will never be complete.
-    pub(super) fn echo_held(&mut self, context: &mut TurnContext<'_>) -> io::Result<()> {
-        let held = std::mem::take(&mut self.held);
-        if self.session.handler().is_some() {
-            return Ok(());
-        }
-        let (_, echo) = self.record_received(
-            &Step::echo(held.len(), isize::from(!held.is_empty())),
-            &held,
-            context,
-        );
-        self.send_indirectly(echo, context)
+        self.splitter = self.session.splitter();
     }
 }

@@ -78,13 +78,17 @@ impl<S: Stream> Connection<S> {
         reply: Cow<'static, [u8]>,
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
-        if let Layers::Stacked(_) = self.layers {
-            return self.send_reply_layered(&reply, context);
-        }
         let mut reply = match reply {
             Cow::Borrowed(reply) => Bytes::from_static(reply),
             Cow::Owned(reply) => Bytes::from(reply),
         };
+        #[cfg(feature = "rooms")]
+        if self.send_buffer.is_some() && self.queue_answer(&reply) {
+            return Ok(());
+        }
+        if let Layers::Stacked(_) = self.layers {
+            return self.send_reply_layered(&reply, context);
+        }
         if self.send_buffer.is_none() {
             let (sent, result) = write_until_full(&mut self.stream, &reply);
             self.count_sent(sent, context);
@@ -100,6 +104,15 @@ impl<S: Stream> Connection<S> {
     /// Sends buffered bytes, as many as the socket takes.
     #[cold]
     pub(super) fn flush(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
+        self.flush_buffer(context)?;
+        #[cfg(feature = "rooms")]
+        self.send_waiting(context)?;
+        Ok(())
+    }
+
+    /// Sends the send buffer, as much as the socket takes.
+    #[cold]
+    pub(super) fn flush_buffer(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
         let Some(send_buffer) = &mut self.send_buffer else { return Ok(()) };
         let subject = Subject { id: self.id, peer: &self.peer };
         let (stream, receipt) = (&mut self.stream, &mut self.receipt);

@@ -10,6 +10,8 @@ use common::{message::Splitter, protocol::Protocol};
 
 #[cfg(feature = "login")]
 use super::login::HttpLogin;
+#[cfg(feature = "rooms")]
+use super::upgrade::enter_room;
 use super::{
     answer::answer,
     body::Body,
@@ -20,6 +22,8 @@ use super::{
 };
 #[cfg(feature = "login")]
 use crate::{config::Login, login::Authenticator};
+#[cfg(feature = "rooms")]
+use crate::{config::Room, rooms::Rooms};
 use crate::{
     config::{Http, limits},
     layer::is_client_hello,
@@ -43,6 +47,9 @@ pub(crate) struct HttpHandler {
     /// `None`: everybody is served.
     #[cfg(feature = "login")]
     login: Option<Box<HttpLogin>>,
+    /// The rooms whose members its WebSockets are. `None`: they are echoed.
+    #[cfg(feature = "rooms")]
+    rooms: Option<Box<(Arc<Rooms>, Arc<Room>)>>,
     state: State,
     /// The head of the response, until the beginning of the body is valid. A client that waits for `100 Continue` receives it
     /// behind its first bytes: a proxy may take a response before the body for a refusal.
@@ -71,6 +78,8 @@ impl HttpHandler {
             info: Box::default(),
             #[cfg(feature = "login")]
             login: None,
+            #[cfg(feature = "rooms")]
+            rooms: None,
             state,
             withheld: None,
             is_draining: false,
@@ -87,6 +96,12 @@ impl HttpHandler {
         timeout: Option<Duration>,
     ) {
         self.login = Some(Box::new(HttpLogin::new(login, authenticator, timeout)));
+    }
+
+    /// Makes each WebSocket a member of rooms.
+    #[cfg(feature = "rooms")]
+    pub(crate) fn use_rooms(&mut self, rooms: Arc<Rooms>, options: Arc<Room>) {
+        self.rooms = Some(Box::new((rooms, options)));
     }
 
     fn receive_head(&mut self, input: &mut [u8], now: Instant) -> Step {
@@ -203,7 +218,12 @@ impl HttpHandler {
     }
 
     fn upgrade(&self, head: &Head<'_>, now: Instant) -> Result<Reply, Refusal> {
-        let Upgrade { response, deflate } = accept(head, &self.config, self.info.scheme())?;
+        #[cfg(feature = "rooms")]
+        if let Some(rooms) = &self.rooms {
+            return enter_room(head, &self.config, self.info.scheme(), rooms, now);
+        }
+        let Upgrade { response, deflate, .. } =
+            accept(head, &self.config, self.info.scheme(), false)?;
         let socket = WebSocket::new(Arc::clone(&self.config), deflate, now);
         Ok(Reply { bytes: response.into(), next: Next::Switch(Box::new(socket)) })
     }

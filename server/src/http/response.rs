@@ -14,6 +14,8 @@ pub(super) enum Status {
     #[cfg(feature = "login")]
     Unauthorized,
     Forbidden,
+    #[cfg(feature = "rooms")]
+    NotFound,
     RequestTimeout,
     UriTooLong,
     #[cfg(feature = "login")]
@@ -45,6 +47,8 @@ impl Status {
             #[cfg(feature = "login")]
             Self::Unauthorized => "401 Unauthorized",
             Self::Forbidden => "403 Forbidden",
+            #[cfg(feature = "rooms")]
+            Self::NotFound => "404 Not Found",
             Self::RequestTimeout => "408 Request Timeout",
             #[cfg(feature = "login")]
             Self::TooManyRequests => "429 Too Many Requests",

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     config::{Login, limits},
     login::{Authenticator, LoginFailure, Source, Verification},
-    session::{Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
+    session::{AfterLogin, Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
 
 /// A connection whose client has not logged in. Nothing that it sends is echoed or logged.
@@ -32,6 +32,8 @@ pub(crate) struct SaslHandler {
     login: Arc<Login>,
     authenticator: Arc<Authenticator>,
     protocol: Protocol,
+    /// The session after the login. `None`: that of the protocol.
+    then: Option<Box<dyn ProtocolHandler>>,
     units: Units,
     /// Limit on the time from the accept to the end of the login.
     timeout: Option<Duration>,
@@ -67,6 +69,7 @@ impl SaslHandler {
             login,
             authenticator,
             protocol,
+            then: None,
             units: Units::of(protocol),
             timeout,
             opened_at: None,
@@ -75,6 +78,13 @@ impl SaslHandler {
             state: State::Command,
             failures: 0,
         }
+    }
+
+    /// Sets the session after the login, if it is not that of the protocol.
+    #[cfg(feature = "rooms")]
+    pub(crate) fn before(mut self, then: Option<Box<dyn ProtocolHandler>>) -> Self {
+        self.then = then;
+        self
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
@@ -164,8 +174,12 @@ impl SaslHandler {
     fn succeed(&mut self, mechanism: Mechanism, name: String, now: Instant) -> Reply {
         match self.authenticator.open_session(&name) {
             Ok(account) => {
-                let (mechanism, protocol) = (mechanism.name(), Some(self.protocol));
-                let next = Next::LoggedIn { account, mechanism, protocol };
+                let mechanism = mechanism.name();
+                let then = match self.then.take() {
+                    Some(handler) => AfterLogin::Handler(handler),
+                    None => AfterLogin::Protocol(self.protocol),
+                };
+                let next = Next::LoggedIn { account, mechanism, then };
                 Reply { bytes: self.units.write(["+OK Logged in"]).into(), next }
             }
             Err(error) => {

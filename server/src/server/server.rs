@@ -225,7 +225,7 @@ fn open_all(
 
 /// Closes the connections that no worker took before the workers ended.
 fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
-    let telemetry = Recorder::new(&shared.counters.workers[0], false);
+    let telemetry = Recorder::new(0, &shared.counters.workers[0], false);
     while let Some(incoming) = shared.dispatch.pop() {
         let now = Instant::now();
         let mut connection = match incoming {

@@ -2,17 +2,22 @@
 
 use std::time::{Instant, SystemTime};
 
-use crate::layer::Handshake;
 #[cfg(feature = "login")]
 use crate::layer::Identity;
+use crate::{layer::Handshake, telemetry::ConnectionId};
 
 /// A connection as its protocol sees it.
 #[cfg_attr(
-    not(all(feature = "http", feature = "login")),
-    allow(dead_code, reason = "HTTP and the login use different parts")
+    not(all(feature = "http", feature = "login", feature = "rooms")),
+    allow(dead_code, reason = "HTTP, the login and rooms use different parts")
 )]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attributes<'a> {
+    pub(crate) id: ConnectionId,
+    /// The worker that serves the connection.
+    pub(crate) worker: usize,
+    /// The user who has logged in.
+    pub(crate) user: Option<&'a str>,
     /// The peer: the other end of the socket, or the source that a PROXY header names.
     pub(crate) peer: &'a str,
     /// The other end of the socket, if a PROXY header names another source.

@@ -8,6 +8,8 @@
 
 mod attributes;
 mod length;
+#[cfg(feature = "rooms")]
+mod room;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod session;
 mod step;
@@ -17,7 +19,11 @@ mod testing;
 mod tests;
 mod text;
 
-#[cfg(any(test, feature = "http", feature = "login"))]
+#[cfg(feature = "rooms")]
+pub(crate) use self::room::{Conversation, Ending, Flow, RoomSession};
+#[cfg(feature = "login")]
+pub(crate) use self::step::AfterLogin;
+#[cfg(any(test, feature = "http", feature = "login", feature = "rooms"))]
 pub(crate) use self::step::ProtocolHandler;
 #[cfg(test)]
 pub(crate) use self::testing::{Exchange, run_handler};

@@ -9,6 +9,8 @@ use common::protocol::Protocol;
 use super::attributes::Attributes;
 #[cfg(feature = "login")]
 use crate::login::{Account, LoginFailure};
+#[cfg(feature = "rooms")]
+use crate::rooms::{Member, Notice};
 
 /// A protocol that lives outside of this folder, or follows another one in the same connection.
 ///
@@ -44,6 +46,24 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
         Cow::Borrowed(b"")
     }
 
+    /// The peer has ended its stream behind these bytes of an incomplete message. Returns whether the session goes on until a
+    /// notice ends it.
+    fn depart(&mut self, _held: &[u8]) -> bool {
+        false
+    }
+
+    /// Returns the member of rooms that the session is.
+    #[cfg(feature = "rooms")]
+    fn member(&mut self) -> Option<&mut Member> {
+        None
+    }
+
+    /// Receives an answer of a room.
+    #[cfg(feature = "rooms")]
+    fn receive_notice(&mut self, _notice: Notice, _now: Instant) -> Reply {
+        Reply { bytes: Cow::Borrowed(b""), next: Next::Continue }
+    }
+
     /// The server drains, and all bytes that were received before are served. `None`: the handler is in the middle of a
     /// message, and closes by itself after it.
     fn drain(&mut self, now: Instant) -> Option<Reply>;
@@ -76,8 +96,8 @@ pub(crate) struct Reply {
 
 /// Continuation of a connection.
 #[cfg_attr(
-    not(all(feature = "http", feature = "login")),
-    allow(dead_code, reason = "HTTP and the login use different parts")
+    not(all(feature = "http", feature = "login", feature = "rooms")),
+    allow(dead_code, reason = "HTTP, the login and rooms use different parts")
 )]
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -85,14 +105,13 @@ pub(crate) enum Next {
     Continue,
     /// The session has used its share of the turn: it receives them in a later turn of the connection.
     Pause,
-    /// The session receives them after its deadline: it waits for something that is not the peer.
-    #[cfg(feature = "login")]
+    /// The session receives them after its deadline or a notice: it waits for something that is not the peer.
     Wait,
     /// Another protocol receives them.
     Switch(Box<dyn ProtocolHandler>),
-    /// The peer is a user. `protocol` is that of the session which follows; `None`: this one continues.
+    /// The peer is a user.
     #[cfg(feature = "login")]
-    LoggedIn { account: Account, mechanism: &'static str, protocol: Option<Protocol> },
+    LoggedIn { account: Account, mechanism: &'static str, then: AfterLogin },
     /// A login has failed, which is recorded; then as [`Wait`](Self::Wait).
     #[cfg(feature = "login")]
     LoginFailed {
@@ -104,10 +123,20 @@ pub(crate) enum Next {
     Close(Reason),
 }
 
+/// The session after a login.
+#[cfg(feature = "login")]
+#[derive(Debug)]
+pub(crate) enum AfterLogin {
+    /// This one continues.
+    Continue,
+    Protocol(Protocol),
+    Handler(Box<dyn ProtocolHandler>),
+}
+
 /// Reason for the end of a session by its protocol.
 #[cfg_attr(
-    not(all(feature = "http", feature = "login")),
-    allow(dead_code, reason = "HTTP and the login use different parts")
+    not(all(feature = "http", feature = "login", feature = "rooms")),
+    allow(dead_code, reason = "HTTP, the login and rooms use different parts")
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -119,6 +148,9 @@ pub(crate) enum Reason {
     Complete,
     /// The server drains.
     Drain,
+    /// The peer reads too slowly: so many bytes of messages wait for it.
+    #[cfg(feature = "rooms")]
+    TooSlow(usize),
     /// The peer was silent for too long.
     Timeout(&'static str),
     /// The peer was silent for the idle timeout of its listener.

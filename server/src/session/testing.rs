@@ -2,6 +2,8 @@
 
 use std::time::{Instant, UNIX_EPOCH};
 
+use crate::telemetry::ConnectionId;
+
 use super::{
     attributes::Attributes,
     step::{Next, ProtocolHandler, Reason, Reply},
@@ -21,6 +23,9 @@ impl Attributes<'_> {
     /// Returns the attributes of a plain connection.
     pub(crate) fn for_tests() -> Self {
         Self {
+            id: ConnectionId::default(),
+            worker: 0,
+            user: None,
             peer: "192.0.2.1:5000",
             proxy: None,
             local: "192.0.2.2:80",
@@ -59,8 +64,9 @@ pub(crate) fn run_handler(
             match next {
                 Next::Continue | Next::Pause => {}
                 Next::Switch(next) => handler = next,
+                Next::Wait => {}
                 #[cfg(feature = "login")]
-                Next::Wait | Next::LoggedIn { .. } | Next::LoginFailed { .. } => {}
+                Next::LoggedIn { .. } | Next::LoginFailed { .. } => {}
                 Next::Close(reason) => {
                     return (Exchange { received, logged, messages, ended: Some(reason) }, handler);
                 }

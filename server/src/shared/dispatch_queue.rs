@@ -33,6 +33,12 @@ pub(crate) trait Wake {
     fn wake(&self);
 }
 
+impl<W: Wake> Wake for std::sync::Arc<W> {
+    fn wake(&self) {
+        (**self).wake();
+    }
+}
+
 impl Wake for mio::Waker {
     fn wake(&self) {
         // An eventfd write fails only for a full counter, which wakes as well, or a closed

@@ -22,6 +22,8 @@ use super::{
     phase::{Phase, PhaseCell},
     worker_messages::{Full, MessageReceiver, WorkerMessage, WorkerMessages},
 };
+#[cfg(feature = "rooms")]
+use crate::rooms::Rooms;
 use crate::{
     admission::ConnectionLimits,
     config::{Config, limits},
@@ -39,7 +41,9 @@ pub(crate) struct SharedState<T> {
     pub(crate) phase: PhaseCell,
     pub(crate) limits: ConnectionLimits,
     pub(crate) counters: Counters,
-    pub(crate) dispatch: DispatchQueue<T, Waker>,
+    pub(crate) dispatch: DispatchQueue<T, Arc<Waker>>,
+    #[cfg(feature = "rooms")]
+    pub(crate) rooms: Arc<Rooms>,
     messages: WorkerMessages<WorkerMessage>,
     /// Ports of the UDP listeners, one entry for each.
     udp_ports: Mutex<Arc<[u16]>>,
@@ -60,6 +64,7 @@ impl<T> SharedState<T> {
         workers: Vec<Waker>,
     ) -> (Self, Vec<MessageReceiver>) {
         let (messages, receivers) = WorkerMessages::new(workers.len());
+        let workers: Vec<_> = workers.into_iter().map(Arc::new).collect();
         let state = Self {
             phase: PhaseCell::default(),
             limits: ConnectionLimits::new(config),
@@ -67,7 +72,9 @@ impl<T> SharedState<T> {
             messages,
             udp_ports: Mutex::default(),
             udp_changes: AtomicUsize::new(0),
-            dispatch: DispatchQueue::new(limits::QUEUE, acceptor, workers),
+            #[cfg(feature = "rooms")]
+            rooms: Arc::new(Rooms::new(&workers)),
+            dispatch: DispatchQueue::new(limits::QUEUE, Arc::new(acceptor), workers),
             log_messages: AtomicBool::new(config.log_messages),
             drain_timeout: AtomicCell::new(config.drain_timeout),
             drain_deadline: OnceLock::new(),

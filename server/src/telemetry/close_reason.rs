@@ -17,6 +17,9 @@ pub(crate) enum CloseReason {
     Vanished,
     /// The system reported another error of the socket.
     SocketError,
+    /// The peer read the messages of its room too slowly.
+    #[cfg(feature = "rooms")]
+    TooSlow,
     /// The peer announced a frame over the limit.
     FrameTooLong,
     /// The peer has ended its protocol in good order: HTTP or WebSocket.
@@ -92,6 +95,8 @@ impl CloseReason {
             Self::Reset => "reset",
             Self::Vanished => "vanished",
             Self::SocketError => "socket-error",
+            #[cfg(feature = "rooms")]
+            Self::TooSlow => "too-slow",
             Self::FrameTooLong => "frame-too-long",
             Self::Complete => "complete",
             Self::ProtocolError => "protocol-error",

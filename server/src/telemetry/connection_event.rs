@@ -78,6 +78,30 @@ pub(crate) enum ConnectionEvent<'a> {
     FrameTooLong {
         payload: u32,
     },
+    /// The peer is a member of a room.
+    #[cfg(feature = "rooms")]
+    RoomJoined {
+        room: &'a str,
+        name: &'a str,
+    },
+    /// The peer has left a room.
+    #[cfg(feature = "rooms")]
+    RoomLeft {
+        room: &'a str,
+        name: &'a str,
+    },
+    /// The member was told that it lost messages, because it reads too slowly.
+    #[cfg(feature = "rooms")]
+    MessagesDropped {
+        room: &'a str,
+        name: &'a str,
+        count: u64,
+    },
+    /// The member reads too slowly, and is disconnected.
+    #[cfg(feature = "rooms")]
+    TooSlow {
+        waiting: usize,
+    },
     /// The peer broke the rules of a protocol with replies: HTTP or WebSocket.
     ProtocolViolated {
         what: &'static str,
@@ -168,6 +192,14 @@ impl Event for OfConnection<'_> {
                 Declaration::new(Warn, "proxy-header").counted(|all| &all.refused)
             }
             E::ExitRequested => Declaration::new(Info, "exit"),
+            #[cfg(feature = "rooms")]
+            E::RoomJoined { .. } => Declaration::new(Info, "room-joined"),
+            #[cfg(feature = "rooms")]
+            E::RoomLeft { .. } => Declaration::new(Info, "room-left"),
+            #[cfg(feature = "rooms")]
+            E::MessagesDropped { .. } => Declaration::new(Warn, "messages-dropped"),
+            #[cfg(feature = "rooms")]
+            E::TooSlow { .. } => Declaration::new(Warn, "too-slow"),
             E::FrameTooLong { .. } => Declaration::new(Warn, "frame-too-long"),
             E::ProtocolViolated { .. } => Declaration::new(Warn, "protocol-error"),
             E::RequestRefused { .. } => Declaration::new(Warn, "request-refused"),
@@ -222,6 +254,11 @@ impl Event for OfConnection<'_> {
                 self.visit_login(visit);
             }
             E::Refused { through, .. } => visit("through", Value::from(*through)),
+            #[cfg(feature = "rooms")]
+            E::RoomJoined { .. }
+            | E::RoomLeft { .. }
+            | E::MessagesDropped { .. }
+            | E::TooSlow { .. } => self.visit_room(visit),
             E::FrameTooLong { payload } => visit("bytes", Value::from(*payload)),
             E::ProtocolViolated { what } | E::ProtocolTimedOut { what } => {
                 visit("what", Value::from(*what));
@@ -268,6 +305,27 @@ impl OfConnection<'_> {
         visit("bytes_sent", Value::from(receipt.bytes_sent));
         visit("messages_received", Value::from(*messages_received));
         visit("messages_sent", Value::from(*messages_sent));
+    }
+
+    /// Visits the fields of a member of a room.
+    #[cfg(feature = "rooms")]
+    fn visit_room<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
+        match &self.event {
+            ConnectionEvent::RoomJoined { room, name }
+            | ConnectionEvent::RoomLeft { room, name }
+            | ConnectionEvent::MessagesDropped { room, name, .. } => {
+                visit("room", Value::from(*room));
+                visit("name", Value::from(*name));
+            }
+            _ => {}
+        }
+        match &self.event {
+            ConnectionEvent::MessagesDropped { count, .. } => {
+                visit("messages", Value::from(*count))
+            }
+            ConnectionEvent::TooSlow { waiting } => visit("unsent", Value::from(*waiting)),
+            _ => {}
+        }
     }
 
     /// Visits the fields of a login.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-#[cfg(feature = "login")]
+#[cfg(any(feature = "login", feature = "rooms"))]
 use common::escape::Escaped;
 use common::{escape::Quoted, protocol::MAX_FRAME_PAYLOAD, reason::reason};
 use humantime::format_duration;
@@ -42,6 +42,11 @@ impl fmt::Display for OfConnection<'_> {
                 self.write_layer(f)?;
                 f.write_str(&self.suppressed.of("failures of TLS"))
             }
+            #[cfg(feature = "rooms")]
+            E::RoomJoined { .. }
+            | E::RoomLeft { .. }
+            | E::MessagesDropped { .. }
+            | E::TooSlow { .. } => self.write_room(f),
             E::ExitRequested
             | E::FrameTooLong { .. }
             | E::ProtocolViolated { .. }
@@ -107,6 +112,31 @@ impl OfConnection<'_> {
                 f,
                 "Client {peer} did not disconnect within the drain timeout{}",
                 Unsent(unsent)
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the text of an event of a member.
+    #[cfg(feature = "rooms")]
+    fn write_room(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConnectionEvent as E;
+        let peer = self.subject.peer;
+        match self.event {
+            E::RoomJoined { room, name } => {
+                write!(f, "Client {peer} joined the room {room} as {}", Escaped(name.as_bytes()))
+            }
+            E::RoomLeft { room, name } => {
+                write!(f, "Client {peer} left the room {room} as {}", Escaped(name.as_bytes()))
+            }
+            E::MessagesDropped { room, name, count } => write!(
+                f,
+                "Client {peer} reads too slowly: dropped {count} messages of the room {room} for {}",
+                Escaped(name.as_bytes())
+            ),
+            E::TooSlow { waiting } => write!(
+                f,
+                "Client {peer} was disconnected: it reads too slowly, and {waiting} bytes wait for it"
             ),
             _ => Ok(()),
         }

@@ -25,6 +25,10 @@ pub struct Stats {
     pub bytes_sent: u64,
     /// Connections and datagrams that were lost to a panic in the code that served them.
     pub panics: u64,
+    /// Events of rooms that were sent to members: one for each event and member.
+    pub room_deliveries: u64,
+    /// Events of rooms that were not sent to members because these read too slowly.
+    pub room_dropped: u64,
 }
 
 /// A counter with one writer at a time and any number of readers.
@@ -55,6 +59,10 @@ pub(crate) struct WorkerCounters {
     pub(crate) bytes_received: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) panics: Counter,
+    /// Deliveries of room messages to members.
+    pub(crate) room_deliveries: Counter,
+    /// Messages that slow members of rooms did not receive.
+    pub(crate) room_dropped: Counter,
     /// Iterations of its event loop.
     pub(crate) iterations: Counter,
     /// Nanoseconds that it has spent awake.
@@ -101,6 +109,8 @@ impl Counters {
             bytes_received: sum(|worker| &worker.bytes_received),
             bytes_sent: sum(|worker| &worker.bytes_sent),
             panics: sum(|worker| &worker.panics),
+            room_deliveries: sum(|worker| &worker.room_deliveries),
+            room_dropped: sum(|worker| &worker.room_dropped),
         }
     }
 }

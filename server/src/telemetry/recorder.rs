@@ -24,6 +24,8 @@ use crate::{admission::Peer, config::limits};
 /// Logs and counts the events of one worker's connections and datagrams.
 #[derive(Debug)]
 pub(crate) struct Recorder<'a> {
+    /// The index of the worker.
+    worker: usize,
     pub(super) counters: &'a WorkerCounters,
     /// Switch for the log of each message, when received and when echoed.
     log_messages: bool,
@@ -32,9 +34,14 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(crate) fn new(counters: &'a WorkerCounters, log_messages: bool) -> Self {
+    pub(crate) fn new(worker: usize, counters: &'a WorkerCounters, log_messages: bool) -> Self {
         let failures = RefCell::new(LogThrottle::new(limits::LOG_THROTTLE));
-        Self { counters, log_messages, failures }
+        Self { worker, counters, log_messages, failures }
+    }
+
+    /// Returns the index of the worker.
+    pub(crate) fn worker(&self) -> usize {
+        self.worker
     }
 
     /// Switches the log of messages on or off.
@@ -75,6 +82,18 @@ impl<'a> Recorder<'a> {
     /// Counts a connection that the worker has taken.
     pub(crate) fn assigned(&self) {
         self.counters.connections.add(1);
+    }
+
+    /// Counts events of rooms that were sent to members.
+    #[cfg(feature = "rooms")]
+    pub(crate) fn delivered(&self, events: usize) {
+        self.counters.room_deliveries.add(events as u64);
+    }
+
+    /// Counts events of rooms that slow members do not receive.
+    #[cfg(feature = "rooms")]
+    pub(crate) fn dropped(&self, events: u64) {
+        self.counters.room_dropped.add(events);
     }
 
     /// Counts bytes that the session has consumed.

@@ -126,7 +126,7 @@ impl Harness {
     }
 
     fn turn(&mut self) -> Turn {
-        let telemetry = Recorder::new(&self.counters, false);
+        let telemetry = Recorder::new(0, &self.counters, false);
         let now = Instant::now();
         let mut context = TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now };
         self.echo_socket.turn(&mut context, &[7000])

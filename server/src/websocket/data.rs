@@ -26,6 +26,8 @@ pub(super) struct DataFrames {
     /// The message of which a fragment has arrived, and not the last one.
     message: Option<Message>,
     inflater: Option<Box<Inflater>>,
+    /// A message may be an exit, which is not echoed.
+    has_exit: bool,
 }
 
 /// The state of a frame whose header has arrived.
@@ -44,7 +46,21 @@ impl DataFrames {
             streaming: None,
             message: None,
             inflater: deflate.map(|deflate| Box::new(Inflater::new(deflate))),
+            has_exit: true,
         }
+    }
+
+    /// Echoes a message whatever it says.
+    #[cfg(feature = "rooms")]
+    pub(super) fn without_exit(mut self) -> Self {
+        self.has_exit = false;
+        self
+    }
+
+    /// Returns the number of bytes that are missing of the payload whose first bytes have been echoed.
+    #[cfg(feature = "rooms")]
+    pub(super) fn missing(&self) -> Option<u64> {
+        self.streaming.map(|streaming| streaming.left)
     }
 
     /// Returns whether a part of a frame has been echoed, so that no other frame has a place.
@@ -67,7 +83,7 @@ impl DataFrames {
     ) -> Result<Begun, Violation> {
         let message = self.continue_message(header, max)?;
         let arrived = input.len() - progress.read - header.len;
-        let may_be_exit = may_be_exit(header);
+        let may_be_exit = self.has_exit && may_be_exit(header);
         // With the first bytes of the payload, a wrong one may still be answered by a close frame.
         let needed = if may_be_exit { header.payload } else { header.payload.min(1) };
         if (arrived as u64) < needed {

@@ -55,6 +55,46 @@ impl WebSocket {
         }
     }
 
+    /// Creates a WebSocket that echoes every message, also an exit.
+    #[cfg(feature = "rooms")]
+    pub(super) fn without_exit(config: Arc<Http>, now: Instant) -> Self {
+        let socket = Self::new(config, None, now);
+        Self { data: socket.data.without_exit(), ..socket }
+    }
+
+    /// Returns the length of the first frame in the input, or of its part in it.
+    #[cfg(feature = "rooms")]
+    pub(super) fn frame_len(&self, input: &[u8]) -> usize {
+        let len = match (self.data.missing(), Header::parse(input)) {
+            (Some(missing), _) => missing,
+            (None, Ok(Some(header))) => header.payload.saturating_add(header.len as u64),
+            (None, _) => return input.len(),
+        };
+        usize::try_from(len).map_or(input.len(), |len| len.min(input.len()))
+    }
+
+    /// Returns whether a part of a message has been echoed.
+    #[cfg(feature = "rooms")]
+    pub(super) fn is_in_message(&self) -> bool {
+        self.data.is_in_message()
+    }
+
+    /// Returns whether a close frame has been sent.
+    #[cfg(feature = "rooms")]
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// Closes for this reason, and returns the close frame. Nothing was echoed, so it is in no other frame.
+    #[cfg(feature = "rooms")]
+    pub(super) fn close(&mut self, reason: Closing) -> Vec<u8> {
+        self.begin_close(reason);
+        match reason {
+            Closing::Exit => close_frame(Code::Normal, ""),
+            Closing::Drain => close_frame(Code::GoingAway, "the server shuts down"),
+        }
+    }
+
     /// Takes frames until the input ends, or one needs a reply.
     fn take_frames(
         &mut self,

@@ -12,9 +12,13 @@ mod frame;
 mod handler;
 mod mask;
 mod progress;
+#[cfg(feature = "rooms")]
+mod room;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "rooms")]
+pub(crate) use self::room::RoomSocket;
 pub(crate) use self::{
     deflate::{Deflate, negotiate},
     handler::WebSocket,

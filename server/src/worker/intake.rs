@@ -20,7 +20,17 @@ impl<S: Stream + Source> Worker<'_, S> {
             match self.shared.dispatch.take(self.index) {
                 Some(Incoming::New(stream, peer, permit)) => {
                     self.telemetry.assigned();
-                    let connection = Connection::new(stream, &peer, permit, self.now);
+                    #[cfg(feature = "rooms")]
+                    let is_room = permit.policy().options.room.is_some();
+                    #[cfg_attr(
+                        not(feature = "rooms"),
+                        expect(unused_mut, reason = "there are no rooms")
+                    )]
+                    let mut connection = Connection::new(stream, &peer, permit, self.now);
+                    #[cfg(feature = "rooms")]
+                    if is_room {
+                        connection.use_rooms(&self.shared.rooms);
+                    }
                     self.add(connection, false);
                 }
                 Some(Incoming::Migrated(connection)) => self.add(*connection, true),
@@ -46,6 +56,10 @@ impl<S: Stream + Source> Worker<'_, S> {
             self.queue(key);
         }
         self.arm(key);
+        #[cfg(feature = "rooms")]
+        if is_migrated {
+            self.introduce(key);
+        }
         #[cfg(feature = "login")]
         if is_migrated {
             self.end_removed_user(key);
@@ -98,6 +112,10 @@ impl<S: Stream + Source> Worker<'_, S> {
 
     pub(super) fn take_out(&mut self, key: usize) -> Slot<S> {
         let slot = self.connections.remove(key);
+        #[cfg(feature = "rooms")]
+        if let Some(rooms) = &mut self.rooms {
+            rooms.forget(slot.connection.id());
+        }
         if slot.queued {
             self.ready.retain(|&ready| ready != key);
             self.ready_handshakes.retain(|&ready| ready != key);

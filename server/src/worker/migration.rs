@@ -26,6 +26,12 @@ impl<S: Stream + Source> Worker<'_, S> {
         let mut excess = Excess::new(share, self.connections.iter().map(|(_, slot)| load(slot)));
         let moving = self.connections.iter().filter(|(_, slot)| excess.takes(load(slot)));
         let moving: Vec<usize> = moving.map(|(key, _)| key).collect();
+        #[cfg(feature = "rooms")]
+        let moving: Vec<usize> = {
+            let connections = &mut self.connections;
+            let may_move = |&key: &usize| connections[key].connection.may_move();
+            moving.into_iter().filter(may_move).collect()
+        };
         // Records of this worker precede those of the new worker.
         logging::flush();
         let moved = moving.into_iter().filter(|&key| self.migrate(key)).count();

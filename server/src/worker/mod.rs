@@ -12,6 +12,8 @@ mod migration;
 mod poll_coverage;
 mod polling;
 mod rebalance;
+#[cfg(feature = "rooms")]
+mod rooms;
 mod slot;
 #[cfg(test)]
 mod tests;

@@ -133,6 +133,10 @@ impl<S: Stream + Source> Worker<'_, S> {
         if let Some(ports) = self.shared.changed_udp_ports(&mut self.seen_udp_changes) {
             self.udp_sockets.update_listeners(ports, &mut self.ready);
         }
+        #[cfg(feature = "rooms")]
+        if self.shared.rooms.has_mail(self.index) {
+            self.queue_rooms();
+        }
         #[cfg(feature = "login")]
         if self.shared.limits.has_removed_users(&mut self.seen_removals) {
             self.close_removed_users();

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mio::{Interest, Token, event::Source};
 
+#[cfg(feature = "rooms")]
+use super::rooms::ROOMS;
 use super::{intake::READ, worker::Worker};
 use crate::{
     config::limits,
@@ -47,7 +49,7 @@ impl<S: Stream + Source> Worker<'_, S> {
 
     pub(super) fn give_turn(&mut self, key: usize) {
         let Some(slot) = self.connections.get_mut(key) else {
-            return self.give_udp_turn(key);
+            return self.give_other_turn(key);
         };
         slot.queued = false;
         slot.load.add_turn(self.rebalancer.checks());
@@ -95,14 +97,18 @@ impl<S: Stream + Source> Worker<'_, S> {
     }
 
     #[cold]
-    fn give_udp_turn(&mut self, key: usize) {
+    fn give_other_turn(&mut self, key: usize) {
+        #[cfg(feature = "rooms")]
+        if key == ROOMS {
+            return self.give_rooms_turn();
+        }
         let mut context =
             TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
         self.udp_sockets.give_turn(key, &mut context, self.poll.registry(), &mut self.ready);
     }
 
     /// Registers interest in writing if the connection needs it, and arms its deadline.
-    fn finish_turn(&mut self, key: usize) {
+    pub(super) fn finish_turn(&mut self, key: usize) {
         let slot = &mut self.connections[key];
         if slot.connection.wants_write() && !slot.watches_write {
             let interest = READ | Interest::WRITABLE;

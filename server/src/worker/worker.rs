@@ -22,6 +22,8 @@ use super::{
     busy_poll::BusyPoll, poll_coverage::PollCoverage, rebalance::Rebalancer, slot::Slot,
     timers::Timers,
 };
+#[cfg(feature = "rooms")]
+use crate::rooms::LocalRooms;
 use crate::{
     config::{Spin, limits},
     connection::{Incoming, Stream},
@@ -51,6 +53,9 @@ pub(crate) struct Worker<'a, S> {
     /// Number of removals of users that the worker has seen.
     #[cfg(feature = "login")]
     pub(super) seen_removals: usize,
+    /// The rooms of the worker, from the first message on.
+    #[cfg(feature = "rooms")]
+    pub(super) rooms: Option<Box<LocalRooms>>,
     /// Keys of the connections and UDP sockets that need a turn, each at most once; see [`Slot::queued`].
     pub(super) ready: Vec<usize>,
     /// Keys of the connections that are ready for a step of their handshake, which takes as long as many messages; each at
@@ -90,7 +95,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         Self {
             index,
             shared,
-            telemetry: Recorder::new(&counters[index], shared.log_messages.load(Relaxed)),
+            telemetry: Recorder::new(index, &counters[index], shared.log_messages.load(Relaxed)),
             poll,
             messages,
             connections: Slab::new(),
@@ -99,6 +104,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             seen_udp_changes: 0,
             #[cfg(feature = "login")]
             seen_removals: 0,
+            #[cfg(feature = "rooms")]
+            rooms: None,
             ready: Vec::new(),
             ready_handshakes: VecDeque::new(),
             timers: Timers::default(),
@@ -156,6 +163,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
     fn is_done(&self) -> bool {
         let is_late = self.drain_deadline.is_some_and(|deadline| self.now >= deadline);
         let is_idle = self.connections.is_empty() && self.udp_sockets.is_empty();
+        #[cfg(feature = "rooms")]
+        let is_idle = is_idle && self.shared.rooms.is_empty();
         is_late || (is_idle && self.shared.dispatch.is_drained())
     }
 

@@ -39,6 +39,7 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["http"],
     &["websocket", "sasl"],
     &["session"],
+    &["rooms"],
     &["telemetry"],
     &["admission"],
     &["login"],

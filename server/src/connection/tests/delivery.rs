@@ -54,7 +54,7 @@ fn a_peer_that_acknowledges_nothing_is_logged_and_left_to_the_system() {
     capture_log();
     let deadline = harness.connection.deadline().expect("the wait has a limit");
     assert_eq!(deadline, harness.now + limits::DELIVERY);
-    let telemetry = Recorder::new(&harness.counters, true);
+    let telemetry = Recorder::new(0, &harness.counters, true);
     assert_eq!(harness.connection.expire(deadline, &telemetry), Turn::Over);
     let line = "Client 127.0.0.1:54321 has not acknowledged all of its echo 1m after the end; the system sends the rest";
     assert_eq!(lines(), [line]);

@@ -43,7 +43,7 @@ fn http(incoming: &[&[u8]]) -> Harness {
 /// Lets this time pass, and fires what is due.
 fn pass(harness: &mut Harness, time: Duration) -> Turn {
     harness.now += time;
-    let telemetry = Recorder::new(&harness.counters, true);
+    let telemetry = Recorder::new(0, &harness.counters, true);
     match harness.connection.expire(harness.now, &telemetry) {
         Turn::Again => {
             harness.expire_session();

@@ -159,7 +159,7 @@ fn a_handshake_that_takes_too_long_is_logged_and_ends() {
     let mut harness = layered(&[]);
     capture_log();
     harness.now += limits::TLS_HANDSHAKE_TIMEOUT;
-    let telemetry = Recorder::new(&harness.counters, true);
+    let telemetry = Recorder::new(0, &harness.counters, true);
     assert_eq!(harness.connection.expire(harness.now, &telemetry), Turn::Over);
     assert_eq!(
         lines(),
@@ -171,7 +171,7 @@ fn a_handshake_that_takes_too_long_is_logged_and_ends() {
 #[test]
 fn failed_handshakes_are_all_counted_and_few_of_them_logged() {
     let counters = WorkerCounters::default();
-    let telemetry = Recorder::new(&counters, true);
+    let telemetry = Recorder::new(0, &counters, true);
     let subject = Subject { id: ConnectionId::default(), peer: "peer" };
     let event = ConnectionEvent::HandshakeTimedOut { after: Duration::from_secs(1) };
     capture_log();
@@ -234,7 +234,7 @@ fn nothing_follows_a_failure_after_the_handshake() {
 
 /// Returns a recorder that has just logged the failure of another connection. Captures the log from here on.
 fn after_a_failure(counters: &WorkerCounters, now: Instant) -> Recorder<'_> {
-    let telemetry = Recorder::new(counters, true);
+    let telemetry = Recorder::new(0, &counters, true);
     let another = Subject { id: ConnectionId::default(), peer: "another" };
     telemetry.record_throttled(another, ConnectionEvent::UnexpectedTls, now);
     capture_log();

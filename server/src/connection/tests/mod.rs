@@ -192,7 +192,7 @@ impl Harness {
     }
 
     fn turn(&mut self) -> Turn {
-        let telemetry = Recorder::new(&self.counters, true);
+        let telemetry = Recorder::new(0, &self.counters, true);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         self.connection.turn(&mut context)
@@ -200,7 +200,7 @@ impl Harness {
 
     #[cfg(feature = "http")]
     fn expire_session(&mut self) -> Turn {
-        let telemetry = Recorder::new(&self.counters, true);
+        let telemetry = Recorder::new(0, &self.counters, true);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         self.connection.expire_session(&mut context)
@@ -536,7 +536,7 @@ fn a_connection_that_sends_data_or_stays_open_is_logged() {
     {
         let deadline = stays.now + deadline;
         assert_eq!(stays.connection.deadline(), Some(deadline));
-        let telemetry = Recorder::new(&stays.counters, true);
+        let telemetry = Recorder::new(0, &stays.counters, true);
         assert_eq!(stays.connection.expire(deadline, &telemetry), turn);
         assert!(stays.connection.is_logged);
     }

@@ -31,7 +31,7 @@ fn admit_source(harness: &Harness) -> Result<Permit, LimitReached> {
 }
 
 fn expire(harness: &mut Harness, after: Duration) -> Turn {
-    let telemetry = Recorder::new(&harness.counters, true);
+    let telemetry = Recorder::new(0, &harness.counters, true);
     harness.connection.expire(harness.now + after, &telemetry)
 }
 

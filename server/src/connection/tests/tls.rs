@@ -162,7 +162,7 @@ fn an_idle_client_is_told_that_the_stream_ends() {
     pair.client.write(b"hello\n");
     pair.settle();
     pair.harness.now += IDLE_TIMEOUT;
-    let telemetry = Recorder::new(&pair.harness.counters, true);
+    let telemetry = Recorder::new(0, &pair.harness.counters, true);
     assert_eq!(pair.harness.connection.expire(pair.harness.now, &telemetry), Turn::Over);
     let answer = std::mem::take(&mut pair.harness.stream().outgoing);
     pair.client.receive(&answer).unwrap();

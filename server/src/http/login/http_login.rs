@@ -18,7 +18,7 @@ use crate::{
         response::{Refusal, Status, refuse, refused},
     },
     login::{Account, Authenticator, LoginError, LoginFailure, Source, Verification},
-    session::{Attributes, Next, Reason, Reply, Step},
+    session::{AfterLogin, Attributes, Next, Reason, Reply, Step},
 };
 
 /// The logins of one connection.
@@ -126,7 +126,7 @@ impl HttpLogin {
             }
             Decision::LoggedIn(account, mechanism) => {
                 info.user = Some(account.name().to_owned());
-                (0, Next::LoggedIn { account, mechanism, protocol: None })
+                (0, Next::LoggedIn { account, mechanism, then: AfterLogin::Continue })
             }
             Decision::Wait => (0, Next::Wait),
             // The connection closes, so nothing of the request is kept until the answer.

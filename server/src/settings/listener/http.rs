@@ -128,7 +128,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Parses a size in bytes, with a unit of powers of 1,024: `4096`, `64kB`, `1MB`, `1GB`.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor = match unit {

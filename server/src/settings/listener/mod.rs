@@ -4,6 +4,7 @@
 
 mod http;
 mod login;
+mod room;
 mod url;
 
 pub(super) use self::url::ListenerUrl;

@@ -12,7 +12,7 @@ use common::{
     protocol::Protocol,
 };
 
-use super::{http::HttpParameters, login::LoginParameters};
+use super::{http::HttpParameters, login::LoginParameters, room::RoomParameters};
 use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX};
 use crate::settings::tls::TlsParameters;
 
@@ -26,6 +26,7 @@ pub(in crate::settings) struct ListenerUrl {
     /// `None`: its connections speak the protocol of the listener.
     pub(in crate::settings) http: Option<HttpParameters>,
     pub(in crate::settings) login: LoginParameters,
+    pub(in crate::settings) room: RoomParameters,
 }
 
 /// A parameter after the `?`: one listener option.
@@ -44,7 +45,7 @@ enum Parameter {
 }
 
 /// Names of the parameters.
-const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn, handshake-timeout, login, mechanisms, http, origins, hosts, subprotocols, max-message, deflate, head-timeout and ping-interval";
+const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn, handshake-timeout, login, mechanisms, http, origins, hosts, subprotocols, max-message, deflate, head-timeout, ping-interval, room, join, framing, history, slow and member-buffer";
 
 /// The forms of a listener, for messages.
 const FORMS: &str = "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, http://HOST:PORT, https://HOST:PORT, unix:///PATH or unix:@NAME";
@@ -58,6 +59,7 @@ impl ListenerUrl {
             tls: None,
             http: None,
             login: LoginParameters::default(),
+            room: RoomParameters::default(),
         }
     }
 
@@ -89,6 +91,11 @@ impl ListenerUrl {
         {
             listener.options.http = self.http.as_ref().map(|http| http.config().into());
         }
+        #[cfg(feature = "rooms")]
+        if let Some((room, framing)) = self.room.config() {
+            listener.options.protocol = framing;
+            listener.options.room = Some(room.into());
+        }
         #[cfg(feature = "login")]
         {
             listener.options.login = self.login.config().map(Into::into);
@@ -106,6 +113,10 @@ impl ListenerUrl {
                 Endpoint::Udp(_) => Err("UDP has no connections that could log in".to_owned()),
                 _ => self.login.set(name, value),
             },
+            _ if RoomParameters::has(name, value) => match self.endpoint {
+                Endpoint::Udp(_) => Err("UDP has no connections that could be members".to_owned()),
+                _ => self.room.set(name, value),
+            },
             (Some(tls), _) if TlsParameters::has(name) => tls.set(name, value),
             (None, _) if TlsParameters::has(name) => {
                 Err("it applies to tls://HOST:PORT, https://HOST:PORT and unix:///PATH?tls=on only"
@@ -117,7 +128,7 @@ impl ListenerUrl {
                     .to_owned(),
             ),
             (_, Some(_)) if name == "protocol" => {
-                Err("the protocol of this listener is HTTP".to_owned())
+                Err("the protocol of this listener is HTTP, or room".to_owned())
             }
             _ => {
                 let parameter = Parameter::parse(&self.endpoint, name, value)?;
@@ -145,6 +156,7 @@ impl ListenerUrl {
         {
             return Err("'handshake-timeout' needs TLS or login=required".to_owned());
         }
+        self.room.check(self.http.is_some())?;
         #[cfg(feature = "login")]
         self.login.check(self.tls.as_ref(), self.http.is_some())?;
         Ok(self)
@@ -276,7 +288,7 @@ fn is_ipv6(host: &str) -> bool {
 }
 
 fn protocol(value: &str) -> Result<Protocol, String> {
-    Protocol::from_str(value, false).map_err(|_| "expected text, raw or length".to_owned())
+    Protocol::from_str(value, false).map_err(|_| "expected text, raw, length or room".to_owned())
 }
 
 fn proxy(value: &str) -> Result<Proxy, String> {
@@ -375,7 +387,7 @@ mod tests {
         for (typed, message) in [
             ("127.0.0.1:7", "expected tcp://HOST:PORT, tls://HOST:PORT, udp://"),
             ("tcp://h?port=7", "'port=7': unknown parameter; the parameters are protocol,"),
-            ("tcp://h?protocol=udp", "'protocol=udp': expected text, raw or length"),
+            ("tcp://h?protocol=udp", "'protocol=udp': expected text, raw, length or room"),
             ("tcp://h?protocol=raw&protocol=raw", "'protocol' is set twice"),
             ("tcp://127.0.0.1?v6only=yes", "'v6only=yes': it applies to IPv6"),
             ("tcp://[::]?v6only=1", "expected yes or no"),
@@ -394,7 +406,7 @@ mod tests {
             ("unix:///s?max-connections=0", "at least 1"),
             ("unix:///s?idle-timeout=5", "expected a duration"),
             ("udp://h?protocol=text", "'protocol=text': UDP is always raw"),
-            ("udp://h?protocol=udp", "expected text, raw or length"),
+            ("udp://h?protocol=udp", "expected text, raw, length or room"),
             ("udp://h?max-connections=5", "'max-connections=5': UDP has no connections"),
             ("udp://h?idle-timeout=5s", "UDP has no connections"),
             ("udp://h?write-timeout=off", "UDP has no connections"),

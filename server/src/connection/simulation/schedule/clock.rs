@@ -42,7 +42,7 @@ impl Simulation {
             return;
         }
         let is_in_preamble = pair.is_in_preamble();
-        let telemetry = Recorder::new(&pair.counters, true);
+        let telemetry = Recorder::new(0, &pair.counters, true);
         let connection = pair.connection.as_mut().expect("the connection is late");
         let is_idle = connection.is_idle(self.now);
         let turn = connection.expire(self.now, &telemetry);
@@ -66,7 +66,7 @@ impl Simulation {
         self.record(index, |_| "a deadline of the session".into());
         let pair = &mut self.pairs[index];
         let received = pair.session_received();
-        let telemetry = Recorder::new(&pair.counters, true);
+        let telemetry = Recorder::new(0, &pair.counters, true);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         let connection = pair.connection.as_mut().expect("the connection is late");

@@ -108,7 +108,7 @@ impl Simulation {
         }
         let Some(connection) = &mut pair.connection else { return };
         let start = TurnStart::of(connection);
-        let telemetry = Recorder::new(&pair.counters, true);
+        let telemetry = Recorder::new(0, &pair.counters, true);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         let turn = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut context)));

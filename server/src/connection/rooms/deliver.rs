@@ -1,0 +1,210 @@
+//! Events and answers of rooms, on their way to the socket.
+//!
+//! An event is sent at once if nothing waits before it. Otherwise it waits in the backlog of the member, which has a limit
+//! in bytes; from there it goes to the send buffer when that is empty.
+
+use std::{io, sync::Arc};
+
+use bytes::{Buf as _, Bytes};
+
+use crate::{
+    connection::{
+        buffer::write_until_full,
+        connection::Connection,
+        stage::Stage,
+        stream::Stream,
+        turn::{Turn, TurnContext},
+    },
+    layer::Layers,
+    rooms::{Member, Notice, Overflow, RoomEvent, Rooms},
+    session::{Next, Reason, Reply},
+    telemetry::{ConnectionEvent, Recorder},
+};
+
+impl<S: Stream> Connection<S> {
+    /// Returns whether the connection may move to another worker: nobody has an answer for it.
+    pub(crate) fn may_move(&mut self) -> bool {
+        !self.member().is_some_and(|member| member.is_waiting())
+    }
+
+    /// Returns whether the session is a member of rooms, or may become one.
+    pub(crate) fn is_member(&mut self) -> bool {
+        self.member().is_some()
+    }
+
+    /// Tells the room of the connection that another worker serves it.
+    pub(crate) fn move_to(&mut self, worker: usize) {
+        if let Some(member) = self.member() {
+            member.move_to(worker);
+        }
+    }
+
+    fn member(&mut self) -> Option<&mut Member> {
+        self.session.handler()?.member()
+    }
+
+    /// Adds a reply to what waits for the member, if something does.
+    pub(in crate::connection) fn queue_answer(&mut self, reply: &Bytes) -> bool {
+        self.member().is_some_and(|member| member.queue_answer(reply))
+    }
+
+    /// Begins the session as a member of rooms, if the listener is for them.
+    #[cold]
+    pub(crate) fn use_rooms(&mut self, rooms: &Arc<Rooms>) {
+        self.session = Self::new_session(&self.permit, Some(rooms));
+        self.splitter = self.session.splitter();
+    }
+
+    /// Sends events of its room to the member.
+    pub(crate) fn deliver(&mut self, events: &[Arc<RoomEvent>], context: &TurnContext<'_>) -> Turn {
+        let delivered = self.try_deliver(events, context);
+        delivered.unwrap_or_else(|error| self.lose(&error, context))
+    }
+
+    fn try_deliver(
+        &mut self,
+        events: &[Arc<RoomEvent>],
+        context: &TurnContext<'_>,
+    ) -> io::Result<Turn> {
+        if !self.stage.is_in_session() {
+            return Ok(Turn::Wait);
+        }
+        let is_free = self.send_buffer.is_none();
+        let Some(member) = self.session.handler().and_then(|handler| handler.member()) else {
+            return Ok(Turn::Wait);
+        };
+        if let ([event], true) = (events, is_free)
+            && let Some(bytes) = member.take(event)
+        {
+            self.send_event(bytes, context)?;
+            return Ok(Turn::Wait);
+        }
+        let mut dropped = 0;
+        for event in events {
+            match member.wait_for_socket(event) {
+                Ok(more) => dropped += more,
+                Err(Overflow) => return self.end_slow(context),
+            }
+        }
+        context.telemetry.dropped(dropped);
+        if is_free {
+            self.send_waiting(context)?;
+        }
+        Ok(Turn::Wait)
+    }
+
+    /// Sends an event before which nothing waits.
+    fn send_event(&mut self, mut bytes: Bytes, context: &TurnContext<'_>) -> io::Result<()> {
+        if let Layers::Stacked(_) = self.layers {
+            return self.send_reply_layered(&bytes, context);
+        }
+        let (sent, result) = write_until_full(&mut self.stream, &bytes);
+        self.count_sent(sent, context);
+        if sent < bytes.len() {
+            bytes.advance(sent);
+            // The peer has taken nothing since now, not since its last message.
+            self.last_activity = context.now;
+            self.send_buffer.get_or_insert_default().push(bytes, None)?;
+        }
+        result
+    }
+
+    /// Sends what waits in the backlog of the member, as much as the socket takes.
+    #[cold]
+    pub(in crate::connection) fn send_waiting(
+        &mut self,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        while self.send_buffer.is_none() {
+            let Some(member) = self.member() else { return Ok(()) };
+            let (chunks, told) = member.take_waiting();
+            if chunks.is_empty() {
+                return Ok(());
+            }
+            if told > 0 {
+                self.record_place(
+                    |room, name| ConnectionEvent::MessagesDropped { room, name, count: told },
+                    context,
+                );
+            }
+            self.last_activity = context.now;
+            if let Layers::Stacked(_) = self.layers {
+                for chunk in chunks {
+                    self.send_reply_layered(&chunk, context)?;
+                }
+                continue;
+            }
+            let buffer = self.send_buffer.get_or_insert_default();
+            for chunk in chunks {
+                buffer.push(chunk, None)?;
+            }
+            self.flush_buffer(context)?;
+        }
+        Ok(())
+    }
+
+    /// Records an event of the member in its room.
+    fn record_place(
+        &mut self,
+        event: impl for<'a> FnOnce(&'a str, &'a str) -> ConnectionEvent<'a>,
+        context: &TurnContext<'_>,
+    ) {
+        let Some((room, name)) = self.member().map(|member| member.place()) else { return };
+        context.telemetry.record(self.subject(), event(&room, &name));
+    }
+
+    /// Records what the member has not been told. Returns the number of events that it was sent, if the session is a member.
+    pub(in crate::connection) fn end_membership(
+        &mut self,
+        telemetry: &Recorder<'_>,
+    ) -> Option<u64> {
+        let member = self.member()?;
+        let (count, delivered, (room, name)) =
+            (member.untold(), member.delivered(), member.place());
+        if count > 0 {
+            let event = ConnectionEvent::MessagesDropped { room: &room, name: &name, count };
+            telemetry.record(self.subject(), event);
+        }
+        Some(delivered)
+    }
+
+    /// Ends the session of a member that reads too slowly.
+    #[cold]
+    fn end_slow(&mut self, context: &TurnContext<'_>) -> io::Result<Turn> {
+        let waiting = self.member().map_or(0, |member| member.waiting_bytes());
+        let reply = Reply { bytes: Vec::new().into(), next: Next::Close(Reason::TooSlow(waiting)) };
+        self.answer(self.no_echo(), reply, context)?;
+        // What waits is more than the member will read in time.
+        self.stage = Stage::Closing;
+        Ok(Turn::Over)
+    }
+
+    /// Gives the session an answer of a room.
+    pub(crate) fn receive_notice(&mut self, notice: Notice, context: &mut TurnContext<'_>) -> Turn {
+        if let Notice::Resumed { missed, .. } = &notice {
+            let missed = missed.clone();
+            let turn = self.deliver(&missed, context);
+            if turn != Turn::Wait {
+                return turn;
+            }
+        }
+        if !self.stage.is_in_session() {
+            return Turn::Wait;
+        }
+        let was_waiting = self.stage == Stage::Waiting;
+        if was_waiting {
+            self.stage = Stage::Serving;
+        }
+        let (has_joined, has_left) =
+            (matches!(notice, Notice::Joined { .. }), matches!(notice, Notice::Left));
+        if has_left {
+            self.record_place(|room, name| ConnectionEvent::RoomLeft { room, name }, context);
+        }
+        let Some(handler) = self.session.handler() else { return Turn::Wait };
+        let reply = handler.receive_notice(notice, context.now);
+        if has_joined {
+            self.record_place(|room, name| ConnectionEvent::RoomJoined { room, name }, context);
+        }
+        self.continue_with(reply, was_waiting, context)
+    }
+}

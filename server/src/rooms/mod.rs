@@ -1,0 +1,33 @@
+//! Rooms: messages from each member to all members, in one order.
+//!
+//! Owns the rooms of a server. Each belongs to one worker, which numbers its events; members are on any worker.
+//!
+//! ```text
+//! member ──command──> mailbox of the owner ──> Room: number ──delivery──> mailbox of each worker with members ──> members
+//! ```
+//!
+//! Only bytes that nobody changes any more cross from worker to worker: an event is encoded once for each form in
+//! which a member receives it, however many members there are. Must not know sockets, nor how a session reads its input.
+//!
+//! Read [`mailbox`] first, which loses no wakeup, then `room.rs`: it decides what a room does.
+
+mod directory;
+mod event;
+mod local;
+mod mailbox;
+mod member;
+mod message;
+mod room;
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
+mod rooms;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    event::{Form, RoomEvent},
+    local::LocalRooms,
+    member::{Answer, Identity, Member, Overflow, Send},
+    message::{Delivery, Notice},
+    rooms::Rooms,
+};

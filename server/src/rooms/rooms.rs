@@ -1,0 +1,149 @@
+//! The rooms of a server, as all of its threads share them: the mailboxes of the workers.
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use mio::Waker;
+
+use super::{
+    mailbox::{Mailbox, Wake},
+    message::{Command, Delivery},
+};
+use crate::config::limits;
+
+impl Wake for Arc<Waker> {
+    fn wake(&self) {
+        // An eventfd write fails only for a full counter, which wakes as well, or a closed descriptor, which the waker owns.
+        let _ = Waker::wake(self);
+    }
+}
+
+/// The mailboxes of the workers.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    workers: Box<[Mailboxes]>,
+    /// Number of connections in a room, or on their way into one.
+    members: AtomicUsize,
+    /// The server keeps a history.
+    is_recorded: AtomicBool,
+}
+
+/// The mailboxes of one worker.
+#[derive(Debug)]
+struct Mailboxes {
+    /// To the rooms that it owns.
+    commands: Mailbox<Command, Arc<Waker>>,
+    /// To the members that it serves.
+    deliveries: Mailbox<Delivery, Arc<Waker>>,
+}
+
+impl Rooms {
+    /// Creates the mailboxes of the workers that these wake.
+    pub(crate) fn new(wakers: &[Arc<Waker>]) -> Self {
+        let mailboxes = |waker: &Arc<Waker>| Mailboxes {
+            commands: Mailbox::new(limits::MAILBOX, Arc::clone(waker)),
+            deliveries: Mailbox::new(limits::MAILBOX, Arc::clone(waker)),
+        };
+        Self {
+            workers: wakers.iter().map(mailboxes).collect(),
+            members: AtomicUsize::new(0),
+            is_recorded: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the number of workers.
+    pub(super) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Returns the worker that owns the room.
+    pub(super) fn owner(&self, room: &str) -> usize {
+        let mut hasher = DefaultHasher::new();
+        room.hash(&mut hasher);
+        usize::try_from(hasher.finish() % self.workers.len() as u64).unwrap_or_default()
+    }
+
+    /// Sends a command to a worker.
+    ///
+    /// # Errors
+    ///
+    /// The command, if there is no room for it now.
+    pub(super) fn command(&self, owner: usize, command: Command) -> Result<(), Command> {
+        self.workers[owner].commands.send(command.weight(), command)
+    }
+
+    /// Sends a command that must not wait. A member sends few of them.
+    pub(super) fn force_command(&self, owner: usize, command: Command) {
+        self.workers[owner].commands.force(command.weight(), command);
+    }
+
+    /// Sends a delivery to a worker. The owner looks for room before each command, and sends a few deliveries for it.
+    pub(super) fn deliver(&self, worker: usize, delivery: Delivery) {
+        self.workers[worker].deliveries.force(delivery.weight(), delivery);
+    }
+
+    /// Returns whether a worker has messages.
+    pub(crate) fn has_mail(&self, worker: usize) -> bool {
+        let Mailboxes { commands, deliveries } = &self.workers[worker];
+        commands.is_signalled() || deliveries.is_signalled()
+    }
+
+    /// Begins to take the messages of a worker.
+    pub(crate) fn begin(&self, worker: usize) {
+        let Mailboxes { commands, deliveries } = &self.workers[worker];
+        commands.begin();
+        deliveries.begin();
+    }
+
+    /// Takes the next delivery of a worker. If other workers wait for room, it wakes them.
+    pub(crate) fn take_delivery(&self, worker: usize) -> Option<Delivery> {
+        let deliveries = &self.workers[worker].deliveries;
+        let delivery = deliveries.take();
+        if deliveries.end_wait() {
+            self.workers.iter().for_each(|worker| worker.commands.signal());
+        }
+        delivery
+    }
+
+    /// Takes the next command of a worker. `None`: there is none, or a worker has no room for its deliveries, and wakes this
+    /// one later.
+    pub(super) fn take_command(&self, worker: usize) -> Option<Command> {
+        let has_room = |worker: &Mailboxes| worker.deliveries.has_room_or_wait();
+        if !self.workers.iter().all(has_room) {
+            return None;
+        }
+        self.workers[worker].commands.take()
+    }
+
+    /// Sets whether the server keeps a history, which members are told.
+    pub(crate) fn set_recorded(&self) {
+        self.is_recorded.store(true, SeqCst);
+    }
+
+    /// Returns whether the server keeps a history.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.is_recorded.load(SeqCst)
+    }
+
+    /// Counts a member.
+    pub(super) fn add_member(&self) {
+        self.members.fetch_add(1, SeqCst);
+    }
+
+    /// Counts a member less. The workers that drain look whether it was the last one.
+    pub(super) fn remove_member(&self) {
+        if self.members.fetch_sub(1, SeqCst) == 1 {
+            self.workers.iter().for_each(|worker| worker.commands.signal());
+        }
+    }
+
+    /// Returns whether no connection is in a room.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.load(SeqCst) == 0
+    }
+}
