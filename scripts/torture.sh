@@ -44,6 +44,8 @@ elif [[ $TLS_SEEDS != *..* ]]; then
     simulation every_peer_receives_its_bytes_over_tls_under_every_schedule
 else
     simulation simulation
+    part mailbox env DISPATCH_SCHEDULES=200000 \
+        "$cargo" test --release --package server --test mailbox_model
     part dispatch-queue env DISPATCH_SCHEDULES=200000 \
         "$cargo" test --release --package server --test dispatch_queue_model
     part fuzzing scripts/fuzz.sh "$FUZZ_SECONDS"
