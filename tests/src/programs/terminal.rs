@@ -1,6 +1,7 @@
 //! A program in a pseudo-terminal, and its screen as a user sees it.
 
 use std::{
+    cell::Cell,
     fmt,
     io::Write,
     net::SocketAddr,
@@ -16,7 +17,7 @@ use crate::{
     system::process,
 };
 
-/// Size of the terminal: wide enough for the lines of a session.
+/// Size of the terminal at its start: wide enough for the lines of a session.
 const ROWS: NonZero<u16> = NonZero::new(40).expect("not zero");
 const COLUMNS: NonZero<u16> = NonZero::new(100).expect("not zero");
 
@@ -32,6 +33,12 @@ pub mod keys {
     pub const UP: &str = "\x1b[A";
     /// The arrow left.
     pub const LEFT: &str = "\x1b[D";
+    /// The key Page Up.
+    pub const PAGE_UP: &str = "\x1b[5~";
+    /// The Escape key.
+    pub const ESCAPE: &str = "\x1b";
+    /// The Tab key.
+    pub const TAB: &str = "\t";
 }
 
 /// Running program in its own terminal. Dropping this kills it.
@@ -39,8 +46,9 @@ pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     keyboard: Box<dyn Write + Send>,
     written: Output,
-    /// Keeps the terminal open.
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
+    /// Rows and columns.
+    size: Cell<(NonZero<u16>, NonZero<u16>)>,
 }
 
 impl fmt::Debug for Terminal {
@@ -53,9 +61,9 @@ impl Terminal {
     /// Starts `program` with `home` as the home directory, where it saves its files.
     #[must_use]
     pub fn start(program: PathBuf, args: &[&str], home: &Path) -> Self {
-        let size =
-            PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
-        let pty = native_pty_system().openpty(size).expect("a pseudo-terminal is free");
+        let pty = native_pty_system()
+            .openpty(pty_size(ROWS, COLUMNS))
+            .expect("a pseudo-terminal is free");
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env("TERM", "xterm-256color");
@@ -68,7 +76,7 @@ impl Terminal {
         drop(pty.slave);
         let written = Output::collect(pty.master.try_clone_reader().expect("descriptors are left"));
         let keyboard = pty.master.take_writer().expect("the writer is taken once");
-        Self { child, keyboard, written, _master: pty.master }
+        Self { child, keyboard, written, master: pty.master, size: Cell::new((ROWS, COLUMNS)) }
     }
 
     /// Starts `echo-client` for `server`.
@@ -77,6 +85,20 @@ impl Terminal {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         let args = [&["--host", &host, "--port", &port], args].concat();
         Self::start(binaries::echo_client(), &args, home)
+    }
+
+    /// Returns its process id.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        pid(&*self.child)
+    }
+
+    /// Changes the size of the terminal. A program that draws the whole screen draws it again.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let not_zero = |size| NonZero::new(size).expect("a terminal has rows and columns");
+        let (rows, columns) = (not_zero(rows), not_zero(columns));
+        self.size.set((rows, columns));
+        self.master.resize(pty_size(rows, columns)).expect("the terminal is open");
     }
 
     /// Types these characters, or the bytes of keys that are not UTF-8.
@@ -103,14 +125,14 @@ impl Terminal {
     /// Waits until `condition` is true for the screen; `what` describes it.
     pub fn wait_for_screen(&self, what: &str, condition: impl Fn(&str) -> bool) {
         self.written.wait_for(&format!("a screen with {what}"), |bytes, _| {
-            condition(&screen(bytes)).then_some(())
+            condition(&screen(bytes, self.size.get())).then_some(())
         });
     }
 
     /// Returns the screen without trailing blanks.
     #[must_use]
     pub fn screen(&self) -> String {
-        self.written.wait_for("anything", |bytes, _| Some(screen(bytes)))
+        self.written.wait_for("anything", |bytes, _| Some(screen(bytes, self.size.get())))
     }
 
     /// Returns everything that it has written to the terminal, with control sequences.
@@ -129,7 +151,7 @@ impl Terminal {
         assert!(has_ended(&*self.child), "it still runs; its screen:\n{}", self.screen());
         let status = self.child.wait().expect("a child can be waited for");
         assert_eq!(status.signal(), None, "a signal ended it; its screen:\n{}", self.screen());
-        (status.exit_code(), screen(&self.written.read_to_end()))
+        (status.exit_code(), screen(&self.written.read_to_end(), self.size.get()))
     }
 }
 
@@ -141,13 +163,21 @@ impl Drop for Terminal {
 }
 
 fn has_ended(child: &dyn Child) -> bool {
+    process::has_ended(pid(child))
+}
+
+fn pid(child: &dyn Child) -> Pid {
     let pid = child.process_id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
-    process::has_ended(pid.expect("a child on Unix has a process id"))
+    pid.expect("a child on Unix has a process id")
+}
+
+fn pty_size(rows: NonZero<u16>, columns: NonZero<u16>) -> PtySize {
+    PtySize { rows: rows.get(), cols: columns.get(), pixel_width: 0, pixel_height: 0 }
 }
 
 /// Returns the screen after these bytes, without trailing blanks in each line and at the end.
-fn screen(bytes: &[u8]) -> String {
-    let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
+fn screen(bytes: &[u8], (rows, columns): (NonZero<u16>, NonZero<u16>)) -> String {
+    let mut parser = vt100::Parser::new(rows, columns, 0);
     parser.process(bytes);
     let contents = parser.screen().contents();
     let lines: Vec<&str> = contents.lines().map(str::trim_end).collect();
