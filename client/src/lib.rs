@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cli` | arguments, configuration, dispatch to the subcommands |
 //! | `interactive` | session of a user in a terminal |
+//! | `chat` | a room, full-screen in a terminal or in a pipe |
 //! | `pipe` | filter between standard input and output; messages from the command line |
 //! | `ping` | round trips one by one |
 //! | `load` | load generator: worker processes, report, verdict |
@@ -16,9 +17,10 @@
 //! | `endpoint` | arguments that name the server |
 //! | `stdio` | errors of standard input and output |
 //!
-//! Imports point down: `cli` -> {`interactive`, `pipe`, `ping`, `load`, `mirror`} -> `echo` -> `net` -> {`tls`, `websocket`} ->
+//! Imports point down: `cli` -> {`interactive`, `chat`, `pipe`, `ping`, `load`, `mirror`} -> `echo` -> `net` -> {`tls`, `websocket`} ->
 //! `login`. `endpoint` imports of them only what an option means, and `stdio` nothing of this crate.
 
+mod chat;
 mod cli;
 mod echo;
 mod endpoint;

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use common::cli::completions::Shell;
 
 use crate::{
+    chat::args::{self as chat_args, ChatArgs},
     endpoint::args::ServerArgs,
     load::plan::args::{self as load_args, LoadArgs},
     ping::{self, args::PingArgs},
@@ -68,6 +69,14 @@ pub(crate) enum Command {
     #[command(args_conflicts_with_subcommands = true, after_long_help = load_args::EXAMPLES)]
     Load(Box<LoadArgs>),
 
+    /// Chat in a room of the server
+    ///
+    /// In a terminal it is full-screen: the conversation, a status bar, and the line that you type. Otherwise it sends the
+    /// lines of standard input, prints each event of the room as a line, and ends when the room has returned its messages.
+    /// The server needs a listener with protocol=room in its URL.
+    #[command(after_long_help = chat_args::EXAMPLES)]
+    Chat(Box<ChatArgs>),
+
     /// Send every message of a WebSocket server back to it, until it closes
     ///
     /// The client takes the part of the echo server, for servers that send first, such as the fuzzing server of
@@ -110,6 +119,7 @@ impl Command {
             Self::Ping(_) => "ping",
             Self::Load(load) if load.command.is_some() => "load merge",
             Self::Load(_) | Self::LoadWorker => "load",
+            Self::Chat(_) => "chat",
             Self::Mirror(_) => "mirror",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",

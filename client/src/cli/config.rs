@@ -8,6 +8,7 @@ use common::{cli::completions::Shell, endpoint::Endpoint};
 
 use super::args::{Args, Command};
 use crate::{
+    chat::config::{ChatConfig, InvalidChat, prepare},
     endpoint::{
         args::ServerArgs,
         select::{self, Server},
@@ -46,6 +47,8 @@ pub(super) enum Mode {
     Ping(PingConfig),
     /// Load by many connections of many processes.
     Load(Job),
+    /// Chat in a room.
+    Chat(ChatConfig),
     /// Messages of a WebSocket server, back to it.
     Mirror,
     /// Worker process of a load.
@@ -95,6 +98,9 @@ enum Contradiction {
     /// The arguments of a ping contradict each other.
     #[error(transparent)]
     Ping(#[from] InvalidPing),
+    /// The arguments of a chat contradict each other.
+    #[error(transparent)]
+    Chat(#[from] InvalidChat),
     /// The arguments of a load contradict each other.
     #[error(transparent)]
     Load(#[from] job::Contradiction),
@@ -115,6 +121,7 @@ impl Config {
             Some(Command::Load(load)) if load.command.is_none() => {
                 (std::mem::take(&mut load.load.server), load.load.udp)
             }
+            Some(Command::Chat(chat)) => (std::mem::take(&mut chat.server), false),
             Some(Command::Mirror(mirror)) => (std::mem::take(&mut mirror.server), false),
             Some(command) => match args.server.first() {
                 Some(argument) => return Err(Contradiction::ServerWith(argument, command.name())),
@@ -140,6 +147,9 @@ fn apply_flags(args: &Args, server: &mut Server) -> Result<(), Contradiction> {
         Some(Command::Load(load)) => Some(&load.load),
         _ => None,
     };
+    if let Some(Command::Chat(chat)) = &args.command {
+        prepare(chat, server.websocket.as_mut(), server.login.is_some())?;
+    }
     match (&mut server.tls, load.and_then(|load| load.tls_resume)) {
         (Some(tls), Some(is_resuming)) => tls.is_resuming = is_resuming,
         (None, Some(_)) => return Err(Contradiction::ResumeWithoutTls),
@@ -171,6 +181,7 @@ impl Mode {
             }
             Some(Command::Ping(ping)) => Self::Ping((*ping).into()),
             Some(Command::Load(load)) => Self::Load((*load).try_into()?),
+            Some(Command::Chat(chat)) => Self::Chat((*chat).into()),
             Some(Command::Mirror(_)) => Self::Mirror,
             Some(Command::LoadWorker) => Self::LoadWorker,
             Some(Command::Completions { shell }) => Self::Completions(shell),
@@ -185,7 +196,7 @@ impl Mode {
     fn check(&self, endpoint: &Endpoint, has_websocket: bool) -> Result<(), Contradiction> {
         let is_udp = matches!(endpoint, Endpoint::Udp(_));
         match self {
-            Self::Interactive | Self::Chunks | Self::Messages(_) if is_udp => {
+            Self::Interactive | Self::Chunks | Self::Messages(_) | Self::Chat(_) if is_udp => {
                 Err(Contradiction::SessionOverUdp(endpoint.clone()))
             }
             Self::Ping(ping) => {

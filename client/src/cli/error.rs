@@ -5,7 +5,7 @@ use std::io;
 use common::reason::reason;
 
 use super::config::Config;
-use crate::{interactive, load, login, net, ping, pipe, stdio, tls};
+use crate::{chat, interactive, load, login, net, ping, pipe, stdio, tls};
 
 /// Failure of a run. Its text is for the user, and complete: it does not need its source.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub(super) enum Kind {
     /// The filter, or a message from the command line, failed.
     #[error(transparent)]
     Pipe(#[from] pipe::Error),
+    /// The chat failed.
+    #[error(transparent)]
+    Chat(#[from] chat::Error),
     /// The ping failed.
     #[error(transparent)]
     Ping(#[from] ping::Error),
@@ -53,6 +56,7 @@ impl Error {
     pub fn is_unknown_host(&self) -> bool {
         let (Kind::Net(error)
         | Kind::Interactive(interactive::Error::Net(error))
+        | Kind::Chat(chat::Error::Net(error))
         | Kind::Ping(ping::Error::Net(error))
         | Kind::Load(load::Error::Net(error))) = &self.0
         else {
@@ -72,6 +76,7 @@ impl Error {
             | Kind::Pipe(pipe::Error::Echo(error)) => error.sign(),
             Kind::Interactive(interactive::Error::Net(error))
             | Kind::Pipe(pipe::Error::Net(error)) => error.sign(),
+            Kind::Chat(error) => error.sign(),
             _ => None,
         };
         config.target.tip(sign?, config.tls.is_some())
@@ -85,6 +90,7 @@ impl Error {
             Kind::Stdio(error)
             | Kind::Interactive(interactive::Error::Stdio(error))
             | Kind::Pipe(pipe::Error::Stdio(error))
+            | Kind::Chat(chat::Error::Stdio(error))
             | Kind::Ping(ping::Error::Stdio(error)) => Some(error),
             _ => None,
         };

@@ -21,6 +21,7 @@ use super::{
     error::{Error, Kind},
 };
 use crate::{
+    chat,
     echo::window::Window,
     interactive, load,
     login::{self, Credentials},
@@ -71,6 +72,7 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
             let is_perfect = ping::run(target, ping, &mut stdout)?;
             return Ok(if is_perfect { SUCCESS } else { FAILED });
         }
+        Mode::Chat(config) => chat::start(target, config)?,
         Mode::Load(job) => return Ok(load::run(target, job, &mut stdout)?),
         Mode::Mirror => mirror::run(&target.connect()?)?,
         Mode::LoadWorker => load::run_worker().map_err(Kind::LoadWorker)?,

@@ -69,6 +69,7 @@ impl WebSocketUrl {
             origin: args.ws_origin,
             authorization: None,
             protocols: args.ws_protocol,
+            is_protocol_required: false,
             format: Format::Lines,
         }
     }

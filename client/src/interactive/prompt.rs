@@ -3,7 +3,6 @@
 //! Owns the mode of the terminal while it reads a line. Must not know what a line is used for.
 
 use std::{
-    env,
     io::{self, Write},
     os::fd::AsFd,
     path::{Path, PathBuf},
@@ -15,7 +14,7 @@ use rustyline::{Config, Editor, ExternalPrinter, error::ReadlineError, history::
 
 use crate::{
     net::poll::{Deadline, Interrupt, poll},
-    stdio::{Error, print},
+    stdio::{Error, is_plain_terminal, print},
 };
 
 use super::typed_line::TypedLine;
@@ -24,9 +23,6 @@ const PROMPT: &str = "Enter message: ";
 
 /// Notice of input that the editor cannot represent. The editor drops the rest of what it has read, such as a paste.
 const NOT_UTF_8: &str = "Input that is not UTF-8 is left out: check the line, and set the terminal to UTF-8, or send such bytes in a pipe\n";
-
-/// Values of `TERM` for terminals that cannot move the cursor, as the editor lists them.
-const PLAIN_TERMINALS: [&str; 3] = ["dumb", "cons25", "emacs"];
 
 /// Maximum number of lines in the history.
 const HISTORY_LINES: usize = 1000;
@@ -58,7 +54,7 @@ impl Prompt {
     ///
     /// [`Error::Input`]: the terminal cannot be used.
     pub(super) fn new(history: Option<PathBuf>) -> Result<Self, Error> {
-        if env::var("TERM").is_ok_and(|term| PLAIN_TERMINALS.contains(&term.as_str())) {
+        if is_plain_terminal() {
             return Ok(Self { editor: None, history: None, _printer: None });
         }
         let config = Config::builder()

@@ -36,6 +36,9 @@ pub(crate) enum Error {
     /// The answer is 101, and not one to this handshake.
     #[error("the server's answer to the WebSocket handshake is invalid: {0}")]
     Invalid(String),
+    /// The server has selected no subprotocol, and the client cannot do without.
+    #[error("the server does not speak the subprotocol {0} at this path")]
+    NoSubprotocol(String),
     /// The server broke the protocol after the handshake.
     #[error("the server broke the WebSocket protocol: {0}")]
     Protocol(Violation),
@@ -147,6 +150,10 @@ impl Error {
             Self::NoAnswer { with_tls: Some(url) } => {
                 Some(format!("If the server speaks TLS, use {url}"))
             }
+            Self::NoSubprotocol(_) => Some(
+                "An echo server speaks it on a listener with protocol=room; check the port and the path of the URL."
+                    .to_owned(),
+            ),
             Self::Status(refusal) => refusal.advice().map(ToOwned::to_owned),
             _ => None,
         }

@@ -138,6 +138,9 @@ impl Handshake {
         }
         let offered = &self.options.protocols;
         match &all("Sec-WebSocket-Protocol")[..] {
+            [] if self.options.is_protocol_required => {
+                Err(Error::NoSubprotocol(offered.join(", ")))
+            }
             [] => Ok(None),
             [one] => match offered.iter().find(|name| name.as_bytes() == one) {
                 Some(name) => Ok(Some(name.clone())),

@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) authorization: Option<SecretText>,
     /// Subprotocols to offer, the preferred one first.
     pub(crate) protocols: Vec<String>,
+    /// The handshake fails if the server selects none of them.
+    pub(crate) is_protocol_required: bool,
     /// What a message is.
     pub(crate) format: Format,
 }
@@ -34,6 +36,9 @@ pub(crate) enum Format {
     Texts,
     /// The bytes of one send are a binary message.
     Chunks,
+    /// A line without its newline is a text. The messages of the server are no echoes: each is a line, in which a space takes the
+    /// place of a newline. So objects of JSON keep their meaning.
+    Objects,
     /// The messages of the server are sent back to it, and there are no bytes of a user.
     Mirror,
 }

@@ -1,5 +1,6 @@
-//! The client as a process: at the prompt, as a filter, and its pings.
+//! The client as a process: at the prompt, as a filter, in a room, and its pings.
 
+mod chat;
 mod filter;
 mod interactive;
 mod login;

@@ -52,7 +52,7 @@ const SERVER_ORDER: &[&[&str]] = &[
 /// Top-level folders of the client, top to bottom. A folder imports only from the rows after its own.
 const CLIENT_ORDER: &[&[&str]] = &[
     &["cli"],
-    &["load", "ping", "interactive", "pipe", "mirror"],
+    &["load", "ping", "interactive", "chat", "pipe", "mirror"],
     &["echo"],
     &["net"],
     &["endpoint"],

@@ -9,6 +9,7 @@ fn options() -> Options {
         origin: None,
         authorization: None,
         protocols: vec!["chat".to_owned(), "echo".to_owned()],
+        is_protocol_required: false,
         format: Format::Lines,
     }
 }
@@ -117,4 +118,16 @@ fn an_endless_head_is_refused() {
     handshake.receive(b"HTTP/1.1 101 OK\r\nA: ").unwrap();
     let error = (0..20).find_map(|_| handshake.receive(&[b'a'; 1000]).err()).unwrap();
     assert!(error.to_string().contains("longer than 16384 bytes"), "{error}");
+}
+
+#[test]
+fn a_subprotocol_that_is_required_and_not_selected_is_a_failure() {
+    let mut handshake = handshake();
+    handshake.options.is_protocol_required = true;
+    let answer = ACCEPTED.replace("Sec-WebSocket-Protocol: echo\r\n", "");
+    assert_eq!(
+        handshake.receive(answer.as_bytes()).unwrap_err().with_advice(),
+        "the server does not speak the subprotocol chat, echo at this path\n\
+         An echo server speaks it on a listener with protocol=room; check the port and the path of the URL."
+    );
 }

@@ -28,6 +28,14 @@ impl Inbox {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Adds a part of a message that is a line.
+    pub(super) fn push_line(&mut self, part: &[u8], is_end: bool) {
+        self.bytes.extend(part.iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }));
+        if is_end {
+            self.bytes.push(b'\n');
+        }
+    }
+
     /// Adds the end, unless there is one.
     pub(super) fn push_end(&mut self, end: Result<(), Error>) {
         self.end.get_or_insert(end);

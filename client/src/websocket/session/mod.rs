@@ -74,8 +74,13 @@ impl Session {
         let bytes = &bytes[..bytes.len().min(MAX_TAKEN)];
         // After a close frame nothing may be sent, and the end is to be received.
         if !self.output.is_closed() {
-            let Self { outgoing, output, in_flight, .. } = self;
-            outgoing.push(bytes, |opcode, kind, part| send(output, in_flight, opcode, kind, part));
+            let Self { format, outgoing, output, in_flight, .. } = self;
+            outgoing.push(bytes, |opcode, kind, part| {
+                output.push(opcode, kind != Kind::Partial, part);
+                if *format != Format::Objects {
+                    in_flight.add(opcode, kind, part.len());
+                }
+            });
         }
         bytes.len()
     }
@@ -84,7 +89,10 @@ impl Session {
     pub(crate) fn end_input(&mut self) {
         if !self.output.is_closed() {
             let Self { outgoing, output, in_flight, .. } = self;
-            outgoing.end(|opcode, kind, part| send(output, in_flight, opcode, kind, part));
+            outgoing.end(|opcode, kind, part| {
+                output.push(opcode, kind != Kind::Partial, part);
+                in_flight.add(opcode, kind, part.len());
+            });
         }
     }
 
@@ -161,6 +169,9 @@ impl Session {
             Event::Payload { range, is_text, is_end } if self.format == Format::Mirror => {
                 self.mirror(&input[range], is_text, is_end);
             }
+            Event::Payload { range, is_end, .. } if self.format == Format::Objects => {
+                self.inbox.push_line(&input[range], is_end);
+            }
             Event::Payload { range, is_text, is_end } => {
                 if let Err(fault) = self.deliver(&input[range], is_text, is_end) {
                     self.inbox.push_end(Err(fault.into()));
@@ -223,12 +234,6 @@ impl Session {
     pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> Result<Received, Error> {
         self.inbox.peek(buffer)
     }
-}
-
-/// Sends a message, or a fragment of one.
-fn send(output: &mut Output, in_flight: &mut InFlight, opcode: Opcode, kind: Kind, part: &[u8]) {
-    output.push(opcode, kind != Kind::Partial, part);
-    in_flight.add(opcode, kind, part.len());
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl Outgoing {
     /// Takes bytes. Calls `send` for each message, and for each fragment of a long one.
     pub(super) fn push(&mut self, bytes: &[u8], mut send: impl FnMut(Opcode, Kind, &[u8])) {
         match self.format {
-            Format::Lines | Format::Texts => self.push_lines(bytes, &mut send),
+            Format::Lines | Format::Texts | Format::Objects => self.push_lines(bytes, &mut send),
             Format::Chunks => push_chunk(bytes, send),
             Format::Mirror => {}
         }

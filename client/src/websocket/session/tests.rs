@@ -275,3 +275,18 @@ fn a_text_that_is_not_utf_8_is_answered_with_1007() {
     );
     assert!(received(&mut session).1.contains("a text message is not UTF-8"));
 }
+
+#[test]
+fn an_object_is_a_text_and_messages_of_the_server_are_lines_that_answer_none() {
+    let mut session = session(Format::Objects, b"{\"a\":1}\n{\"b\"");
+    assert_eq!(sent(&mut session), [(0x81, b"{\"a\":1}".to_vec())]);
+    // A pretty object in two fragments, with a ping between them, and a binary message.
+    session.feed(
+        &[frame(0x01, b"{\n\"c\": "), frame(0x89, b"!"), frame(0x80, b"2\n}"), frame(0x82, b"{}")]
+            .concat(),
+    );
+    assert_eq!(received(&mut session), (b"{ \"c\": 2 }\n{}\n".to_vec(), "Nothing".to_owned()));
+    assert_eq!(sent(&mut session), [(0x8a, b"!".to_vec())]);
+    session.feed(&frame(0x88, &1000_u16.to_be_bytes()));
+    assert_eq!(received(&mut session), (Vec::new(), "End".to_owned()));
+}

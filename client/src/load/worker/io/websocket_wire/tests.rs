@@ -213,6 +213,7 @@ fn frames_with_the_answer_of_the_handshake_are_received_first() {
         origin: None,
         authorization: None,
         protocols: Vec::new(),
+        is_protocol_required: false,
         format: Format::Lines,
     };
     let mut wire = wire(&[b"two\n"]);
