@@ -72,7 +72,7 @@ pub enum Event<'a> {
         room: &'a str,
         /// The name of the member.
         name: &'a str,
-        /// Number of members, with this one.
+        /// Number of names in the room, with that of this member. A user may be there several times.
         members: usize,
         /// The server keeps a history of the room.
         is_recorded: bool,

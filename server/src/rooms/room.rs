@@ -101,7 +101,7 @@ impl Room {
             number: self.last,
             room: &self.name,
             name: &name,
-            members: self.members.len(),
+            members: self.names.len(),
             is_recorded: rooms.is_recorded(),
         };
         form.encode(&welcome, &mut bytes);

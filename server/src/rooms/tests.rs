@@ -208,6 +208,25 @@ fn a_name_belongs_to_one_guest_without_regard_to_case() {
 }
 
 #[test]
+fn a_guest_keeps_the_name_that_it_has_chosen_and_gets_another_one_otherwise() {
+    let mut server = Server::new(1, Room::default());
+    let (first, second) = (server.join(0, None), server.join(0, None));
+    server.settle();
+    server.member(second).join("team".into());
+    server.settle();
+    assert_eq!(server.texts(second, Kind::Welcome), ["guest-2 lobby", "guest-1 team"]);
+    server.member(first).join("team".into());
+    server.settle();
+    assert_eq!(server.texts(first, Kind::Welcome)[1], "guest-2 team", "no name was refused");
+    assert_eq!(server.texts(first, Kind::Error), [""; 0]);
+    assert!(server.member(first).rename("bob"));
+    server.settle();
+    server.member(first).join("lobby".into());
+    server.settle();
+    assert_eq!(server.texts(first, Kind::Welcome)[2], "bob lobby");
+}
+
+#[test]
 fn a_user_has_the_same_name_by_every_connection_and_no_guest_can_take_it() {
     let mut server = Server::new(1, Room::default());
     let (first, second) = (server.join(0, Some("ann")), server.join(0, Some("ann")));

@@ -21,6 +21,8 @@ pub mod escape;
 mod config {
     pub(crate) use server::{Http, limits};
 }
+#[path = "../../../server/src/telemetry/connection_id.rs"]
+mod connection_id;
 mod exchange;
 pub mod exit;
 // Included as a source for the same reason as the session below.
@@ -45,6 +47,9 @@ mod server_tls;
 #[expect(dead_code, reason = "only the server changes protocols and counts messages")]
 #[path = "../../../server/src/session/mod.rs"]
 mod session;
+mod telemetry {
+    pub(crate) use super::connection_id::ConnectionId;
+}
 pub mod text;
 pub mod tls;
 // Included as a source for the same reason as the session.

@@ -12,6 +12,7 @@ use crate::{
     http::HttpHandler,
     reads::Reads,
     session::{Attributes, Next, ProtocolHandler, Reason},
+    telemetry::ConnectionId,
     websocket::{WebSocket, negotiate},
 };
 
@@ -57,6 +58,9 @@ fn run<'a>(
     let now = Instant::now();
     let (mut held, mut received) = (Vec::new(), Vec::new());
     let attributes = Attributes {
+        id: ConnectionId::default(),
+        worker: 0,
+        user: None,
         peer: "",
         proxy: None,
         local: "",

@@ -22,7 +22,10 @@ pub(crate) struct Member {
     options: Arc<Room>,
     form: Form,
     identity: Identity,
+    /// The name that the member wants.
     name: Name,
+    /// The name that it has.
+    shown: Arc<str>,
     state: State,
     /// Answers of the owner that have not arrived.
     awaited: u32,
@@ -88,6 +91,7 @@ impl Member {
             form,
             identity,
             name: Name::Any,
+            shown: Arc::from(""),
             state: State::Outside,
             awaited: 0,
             next: 0,
@@ -120,11 +124,7 @@ impl Member {
             State::Inside(place) | State::Leaving(place, _) => Arc::clone(place.room()),
             State::Outside => none(),
         };
-        let name = match &self.name {
-            Name::Any => none(),
-            Name::Guest(name) | Name::User(name) => Arc::clone(name),
-        };
-        (room, name)
+        (room, Arc::clone(&self.shown))
     }
 
     /// Returns whether the member has a name that it cannot change.
@@ -136,6 +136,11 @@ impl Member {
     /// stays on its worker.
     pub(crate) fn is_waiting(&self) -> bool {
         self.awaited > 0
+    }
+
+    /// Returns whether the member is in this room.
+    pub(crate) fn is_in(&self, room: &str) -> bool {
+        matches!(&self.state, State::Inside(place) if **place.room() == *room)
     }
 
     /// Returns whether the member may be in this room.
@@ -248,9 +253,7 @@ impl Member {
         match notice {
             Notice::Joined { name, next, bytes, .. } => {
                 self.next = next;
-                if !self.is_user() {
-                    self.name = Name::Guest(name);
-                }
+                self.shown = name;
                 Answer::Bytes(bytes)
             }
             Notice::Refused { bytes } => {
@@ -259,8 +262,10 @@ impl Member {
             }
             Notice::Answered { form, name, bytes } => {
                 self.form = form;
-                if !self.is_user() {
-                    self.name = Name::Guest(name);
+                // A guest that has chosen its name keeps it in the next room.
+                if *name != *self.shown {
+                    self.name = Name::Guest(Arc::clone(&name));
+                    self.shown = name;
                 }
                 Answer::Bytes(bytes)
             }

@@ -141,6 +141,10 @@ impl Conversation {
             self.refuse(&text, answer);
             return Flow::Next;
         }
+        if self.member.is_in(&room) {
+            self.refuse(&format!("You are in {room} already"), answer);
+            return Flow::Next;
+        }
         self.member.join(room);
         Flow::Wait
     }
