@@ -368,14 +368,21 @@ pub const MEMBER_BUFFER_MIN: usize = 64 * 1024;
 /// Maximum number of messages before its join that a member receives.
 pub const ROOM_HISTORY: usize = 1000;
 
-/// Maximum bytes of the recent messages that a room keeps, for members that join or move to another worker.
-pub const ROOM_RECENT_BYTES: usize = 1024 * 1024;
+/// Maximum bytes of the messages that a room keeps for new members.
+pub const ROOM_HISTORY_BYTES: usize = 1024 * 1024;
+
+/// Maximum bytes of the recent messages that a room keeps for members that move to another worker.
+pub const ROOM_RECENT_BYTES: usize = 256 * 1024;
 
 /// Number of the recent messages of a room for a member that moves to another worker. It takes microseconds.
 pub const ROOM_RECENT: usize = 256;
 
-/// Maximum rooms of a worker, with those that have no members and keep their history.
+/// Maximum rooms of a worker that have members.
 pub const ROOMS: usize = 10_000;
+
+/// Maximum rooms of a worker that have no members and are kept for their history, the last ones that had members. A client can
+/// make as many rooms as it likes, one after the other.
+pub const KEPT_ROOMS: usize = 64;
 
 /// Maximum bytes that wait in the queue from the members to the owner of their rooms, and in that of messages to the members
 /// on one worker.

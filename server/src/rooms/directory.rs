@@ -90,12 +90,8 @@ impl Directory {
 
     /// Creates a room. Returns false if there are too many.
     fn create(&mut self, name: &Arc<str>, rooms: &Rooms) -> bool {
-        while self.rooms.len() >= limits::ROOMS {
-            let Some(oldest) = self.kept.pop_front() else { return false };
-            match self.rooms.get_mut(&oldest) {
-                Some(room) if !room.is_empty() => room.is_kept = false,
-                _ => drop(self.rooms.remove(&oldest)),
-            }
+        if self.rooms.len() >= limits::ROOMS + limits::KEPT_ROOMS {
+            return false;
         }
         self.created += 1;
         let id = RoomId { owner: self.owner, number: self.created };
@@ -104,13 +100,19 @@ impl Directory {
     }
 
     fn close_if_empty(&mut self, name: &Arc<str>) {
-        let Some(room) = self.rooms.get_mut(name).filter(|room| room.is_empty()) else { return };
+        let Some(room) = self.rooms.get(name).filter(|room| room.is_empty()) else { return };
         if !room.has_history() {
-            if !room.is_kept {
-                self.rooms.remove(name);
-            }
-        } else if !std::mem::replace(&mut room.is_kept, true) {
-            self.kept.push_back(Arc::clone(name));
+            self.rooms.remove(name);
+            return;
+        }
+        // A room that has been empty before is the last one now.
+        self.kept.retain(|kept| kept != name);
+        self.kept.push_back(Arc::clone(name));
+        if self.kept.len() > limits::KEPT_ROOMS
+            && let Some(oldest) = self.kept.pop_front()
+            && self.rooms.get(&oldest).is_some_and(Room::is_empty)
+        {
+            self.rooms.remove(&oldest);
         }
     }
 }

@@ -35,8 +35,6 @@ pub(super) struct Room {
     history: usize,
     /// Number of the last guest without a name of its own.
     last_guest: u64,
-    /// The directory keeps the room without members, and knows when it may be removed.
-    pub(super) is_kept: bool,
 }
 
 #[derive(Debug)]
@@ -72,7 +70,6 @@ impl Room {
             recent_weight: 0,
             history: 0,
             last_guest: 0,
-            is_kept: false,
         }
     }
 
@@ -208,8 +205,12 @@ impl Room {
     fn keep(&mut self, event: Arc<RoomEvent>) {
         self.recent_weight += event.weight();
         self.recent.push_back(event);
-        let max = limits::ROOM_RECENT.max(self.history);
-        while self.recent.len() > max || self.recent_weight > limits::ROOM_RECENT_BYTES {
+        let (max, max_weight) = if self.history > 0 {
+            (limits::ROOM_RECENT.max(self.history), limits::ROOM_HISTORY_BYTES)
+        } else {
+            (limits::ROOM_RECENT, limits::ROOM_RECENT_BYTES)
+        };
+        while self.recent.len() > max || self.recent_weight > max_weight {
             let Some(oldest) = self.recent.pop_front() else { break };
             self.recent_weight -= oldest.weight();
         }

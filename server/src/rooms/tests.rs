@@ -287,6 +287,22 @@ fn a_room_without_members_and_history_is_gone() {
 }
 
 #[test]
+fn of_the_rooms_without_members_only_the_last_ones_keep_their_history() {
+    let mut server = Server::new(1, Room { history: 1, ..Room::default() });
+    let member = server.join(0, None);
+    for number in 0..2 * limits::KEPT_ROOMS {
+        server.member(member).join(format!("room-{number}").into());
+        server.settle();
+        server.say(member, "hello");
+    }
+    for number in [0, 2 * limits::KEPT_ROOMS - 2] {
+        server.member(member).join(format!("room-{number}").into());
+        server.settle();
+    }
+    assert_eq!(server.texts(member, Kind::Replayed), ["guest-1 hello"], "of the last but one");
+}
+
+#[test]
 fn a_sender_waits_while_a_worker_has_no_room() {
     let mut server = Server::new(2, Room::default());
     let members = [server.join(0, None), server.join(1, None)];
