@@ -11,6 +11,9 @@ use crate::{
     telemetry::{CloseReason, ConnectionEvent, ConnectionId},
 };
 
+/// Entry of the ready list whose connection has ended. No connection and no UDP socket has this key.
+const NOBODY: usize = usize::MAX / 2;
+
 /// The permanent interest in a connection: bytes, including urgent ones.
 pub(super) const READ: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
@@ -117,7 +120,8 @@ impl<S: Stream + Source> Worker<'_, S> {
             rooms.forget(slot.connection.id());
         }
         if slot.queued {
-            self.ready.retain(|&ready| ready != key);
+            // The list keeps its length: a connection can end in the turn of another one, or of its room.
+            self.ready.iter_mut().filter(|ready| **ready == key).for_each(|ready| *ready = NOBODY);
             self.ready_handshakes.retain(|&ready| ready != key);
         }
         slot

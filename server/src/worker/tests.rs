@@ -156,3 +156,23 @@ fn an_iteration_has_few_turns_for_handshakes_and_one_for_each_other_connection()
         assert_eq!((worker.ready.len(), worker.ready_handshakes.len()), (0, waiting));
     }
 }
+
+/// A member of a room whose connection fails in the turn of the room ends while others are ready.
+#[test]
+fn a_connection_that_ends_while_it_is_ready_does_not_take_the_turn_of_another() {
+    let (shared, _acceptor, mut workers) = shared_state(1);
+    let (poll, messages) = workers.remove(0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let policy = Arc::new(ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0)));
+    let _clients: Vec<_> = (0..4).map(|_| connect_with(&policy, &listener, &shared)).collect();
+    let mut worker = Worker::new(0, Spin::default(), &shared, poll, messages);
+    worker.take_connections();
+    (0..4).for_each(|key| worker.queue(key));
+    worker.take_out(1);
+    assert_eq!(worker.ready.len(), 4, "a shorter list would take turns from those behind");
+    worker.give_turns();
+    assert!(worker.ready.is_empty());
+    for key in [0, 2, 3] {
+        assert!(!worker.connections[key].queued, "connection {key} had no turn");
+    }
+}
