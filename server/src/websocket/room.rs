@@ -40,6 +40,8 @@ pub(crate) struct RoomSocket {
     is_pending: bool,
     /// Finds the payload in the echo of frames.
     splitter: Splitter,
+    /// Bytes of the last step for the log.
+    logged: usize,
 }
 
 impl RoomSocket {
@@ -60,6 +62,7 @@ impl RoomSocket {
             text: Vec::new(),
             is_pending: false,
             splitter: Splitter::websocket(),
+            logged: 0,
         }
     }
 
@@ -146,16 +149,19 @@ impl ProtocolHandler for RoomSocket {
     }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
-        if self.socket.is_closing() {
-            return self.socket.receive(input, now);
-        }
-        if self.conversation.is_waiting() {
+        if self.conversation.is_waiting() && !self.socket.is_closing() {
+            self.logged = 0;
             let reply = Some(Reply { bytes: Cow::Borrowed(b""), next: Next::Wait });
             return Step { consumed: 0, echo: 0, messages: 0, reply };
         }
-        let len = self.socket.frame_len(input);
+        let is_closing = self.socket.is_closing();
+        let len = if is_closing { input.len() } else { self.socket.frame_len(input) };
         let is_all = len == input.len();
         let step = self.socket.receive(&mut input[..len], now);
+        self.logged = self.socket.logged();
+        if is_closing {
+            return step;
+        }
         self.add(&input[..step.echo]);
         let mut reply = step.reply;
         let is_complete = step.echo > 0 && !self.socket.is_in_message();
@@ -172,7 +178,7 @@ impl ProtocolHandler for RoomSocket {
     }
 
     fn logged(&self) -> usize {
-        self.socket.logged()
+        self.logged
     }
 
     fn unfinished_messages(&self) -> isize {
@@ -230,5 +236,26 @@ impl ProtocolHandler for RoomSocket {
         let reply = self.take_message(now);
         bytes.extend_from_slice(&reply.bytes);
         Reply { bytes: bytes.into(), next: reply.next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::{Poll, Token, Waker};
+
+    use super::*;
+
+    /// The log took the bytes of an earlier step from an empty input, and the connection ended.
+    #[test]
+    fn a_step_that_waits_has_nothing_for_the_log() {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let rooms = Arc::new(Rooms::new(&[waker]));
+        let (options, now) = (Arc::new(Room::default()), Instant::now());
+        let mut socket = RoomSocket::new((rooms, options), Arc::default(), None, true, now);
+        socket.logged = 7;
+        socket.begin(&Attributes::for_tests(), now);
+        let step = socket.receive(&mut [], now);
+        assert_eq!((step.consumed, socket.logged()), (0, 0));
     }
 }
