@@ -4,7 +4,7 @@
 
 use std::{os::unix::ffi::OsStringExt, path::PathBuf};
 
-use common::{cli::completions::Shell, endpoint::Endpoint};
+use common::{cli::completions::Shell, endpoint::Endpoint, room::JSON_SUBPROTOCOL};
 
 use super::args::{Args, Command};
 use crate::{
@@ -154,6 +154,13 @@ fn apply_flags(args: &Args, server: &mut Server) -> Result<(), Contradiction> {
         (Some(tls), Some(is_resuming)) => tls.is_resuming = is_resuming,
         (None, Some(_)) => return Err(Contradiction::ResumeWithoutTls),
         (_, None) => {}
+    }
+    if let (Some(load), Some(websocket)) = (load, &mut server.websocket)
+        && load.room.check_websocket().map_err(job::Contradiction::from)?
+    {
+        websocket.protocols = vec![JSON_SUBPROTOCOL.to_owned()];
+        websocket.is_protocol_required = true;
+        websocket.format = Format::Objects;
     }
     let format = match &args.command {
         Some(Command::Mirror(_)) => Some(("'mirror'", Format::Mirror)),

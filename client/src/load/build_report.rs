@@ -4,18 +4,20 @@ use super::{
     coordinator::process_pool::Outcome,
     evaluate::verdict,
     host::cpu::cores,
-    ipc::worker_config::{Pace, Stop},
+    ipc::worker_config::{Framing, Pace, RoomConfig, Stop},
     plan::job::Plan,
     report::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
         document::{ClientCpu, Pacing, Report, TlsFigures, VERSION, WebSocketFigures},
-        load_spec::LoadSpec,
+        load_spec::{LoadSpec, RoomSpec},
+        room_figures::RoomFigures,
         verdict::Verdict,
     },
     stats::{
         counters::{DatagramStats, Stats},
         error_kind::ErrorKind,
+        room_stats::RoomStats,
     },
     worker::io::socket::RECEIVE_BUFFER,
 };
@@ -69,6 +71,7 @@ pub(super) fn build_report(
         websocket,
         lag: is_open.then(|| Distribution::from(stats.lag)),
         datagrams,
+        room: plan.room.as_ref().map(|room| room_figures(plan, room, &stats.room, seconds)),
         errors: Some(stats.errors),
         faults: stats.faults,
         failed_processes,
@@ -78,6 +81,22 @@ pub(super) fn build_report(
         parts: Vec::new(),
     };
     with_verdict(report, remark)
+}
+
+fn room_figures(plan: &Plan, room: &RoomConfig, stats: &RoomStats, seconds: f64) -> RoomFigures {
+    RoomFigures {
+        members: plan.total_connections(),
+        senders: room.senders.into(),
+        deliveries: stats.deliveries,
+        deliveries_per_second: per_second(stats.deliveries, seconds),
+        gaps: stats.told,
+        relay_gaps: stats.relay_told,
+        missing: stats.missing,
+        duplicates: stats.duplicates,
+        order_violations: stats.order,
+        wrong_texts: stats.wrong_texts,
+        foreign: stats.foreign,
+    }
 }
 
 /// Returns the figures of TLS and of WebSocket.
@@ -109,6 +128,9 @@ fn remark(stats: &Stats, target: &Target) -> Option<String> {
         return None;
     }
     let text = |layer: &str, failure: &str| format!("{layer}: {}", failure.replace('\n', ". "));
+    if let Some(failure) = &stats.room_failure {
+        return Some(text("room", failure));
+    }
     match (&stats.tls_failure, &stats.login_failure, &stats.websocket_failure) {
         (Some(failure), ..) => Some(text("TLS", failure)),
         (None, Some(failure), _) => Some(text("login", failure)),
@@ -159,6 +181,11 @@ fn load_spec(target: &Target, plan: &Plan) -> LoadSpec {
         warmup_seconds: plan.warmup.as_secs_f64(),
         timeout_seconds: target.timeout.as_secs_f64(),
         seed: plan.seed,
+        room: plan.room.as_ref().map(|room| RoomSpec {
+            senders: room.senders,
+            name: room.name.clone(),
+            is_text: room.framing == Framing::Text,
+        }),
     }
 }
 

@@ -22,11 +22,10 @@ use super::{
         document::{ClientCpu, Part, Report, TlsFigures, VERSION, WebSocketFigures},
         files::STANDARD,
         hlog::{self, Log},
+        room_figures::RoomFigures,
         verdict::Verdict,
     },
-    stats::{
-        counters::Stats, error_kind::ErrorKind, fault::Fault, format::plural, histogram::Histogram,
-    },
+    stats::{counters::Stats, error_kind::ErrorKind, fault::Fault, histogram::Histogram},
 };
 
 /// Failure to read a file.
@@ -122,6 +121,7 @@ fn report_of_log(log: Log) -> Report {
         websocket: None,
         lag: log.lag.map(Distribution::from),
         datagrams: None,
+        room: None,
         errors: None,
         faults: Vec::new(),
         failed_processes: Vec::new(),
@@ -171,6 +171,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         websocket: sum_websockets(all().map(|report| report.websocket.as_ref())),
         lag: merge_distributions(all().map(|report| report.lag.as_ref())),
         datagrams: sum_datagrams(all().map(|report| report.datagrams)),
+        room: sum_rooms(all().map(|report| report.room), seconds),
         errors: sum_errors(all().map(|report| report.errors.as_ref())),
         faults: collect(&reports, |file, report| {
             let text = |fault: &Fault| format!("{file}: {}", fault.text);
@@ -190,12 +191,13 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
 fn worst_verdict(reports: &[(String, Report)]) -> (Verdict, String) {
     let worst = reports.iter().map(|(_, report)| report.verdict).max().unwrap_or(Verdict::Unknown);
     if worst == Verdict::Valid {
-        let messages = plural(reports.iter().map(|(_, report)| report.messages).sum(), "message");
+        let messages = reports.iter().map(|(_, report)| report.messages).sum();
+        let room = sum_rooms(reports.iter().map(|(_, report)| report.room), 0.0);
         let lost = sum(reports.iter().map(|(_, report)| report.lost));
         let datagrams = sum_datagrams(reports.iter().map(|(_, report)| report.datagrams));
-        let remark = verdict::loss(datagrams, lost);
-        let reason =
-            format!("every byte of {messages} returned, and no client was the limit{remark}");
+        let remark = verdict::loss(datagrams, lost) + &verdict::told(room);
+        let returned = verdict::returned(messages, room);
+        let reason = format!("{returned}, and no client was the limit{remark}");
         return (worst, reason);
     }
     let those = reports.iter().filter(|(_, report)| report.verdict == worst);
@@ -251,6 +253,31 @@ fn sum_datagrams(mut all: impl Iterator<Item = Option<DatagramCounts>>) -> Optio
             ..sum
         })
     })
+}
+
+/// Returns the sum of the figures of several loads of a room, each with its own members.
+fn sum_rooms(
+    mut all: impl Iterator<Item = Option<RoomFigures>>,
+    seconds: f64,
+) -> Option<RoomFigures> {
+    let first = all.next()??;
+    let sum = all.try_fold(first, |sum, room| {
+        let room = room?;
+        Some(RoomFigures {
+            members: sum.members + room.members,
+            senders: sum.senders + room.senders,
+            deliveries: sum.deliveries + room.deliveries,
+            deliveries_per_second: 0.0,
+            gaps: sum.gaps.saturating_add(room.gaps),
+            relay_gaps: sum.relay_gaps.saturating_add(room.relay_gaps),
+            missing: sum.missing.saturating_add(room.missing),
+            duplicates: sum.duplicates + room.duplicates,
+            order_violations: sum.order_violations + room.order_violations,
+            wrong_texts: sum.wrong_texts + room.wrong_texts,
+            foreign: sum.foreign + room.foreign,
+        })
+    })?;
+    Some(RoomFigures { deliveries_per_second: per_second(sum.deliveries, seconds), ..sum })
 }
 
 fn sum_websockets<'w>(

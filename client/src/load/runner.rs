@@ -132,10 +132,13 @@ impl<'s> Runner<'s> {
     }
 
     /// Returns the time limits of the processes. An open loop may send for one time limit after its end, and then
-    /// waits for one more.
+    /// waits for one more. A member of a room waits for the senders, which do so, and then for itself.
     fn timeouts(&self, plan: &Plan) -> PoolTimeouts {
         let mut timeouts = PoolTimeouts::default();
         if plan.rate().is_some() {
+            timeouts.finishing = timeouts.finishing.saturating_add(self.target.timeout);
+        }
+        if plan.room.is_some() {
             timeouts.finishing = timeouts.finishing.saturating_add(self.target.timeout);
         }
         timeouts
@@ -164,7 +167,7 @@ impl<'s> Runner<'s> {
         if kind == ErrorKind::Login {
             return self.target.login_failed(text).into();
         }
-        if matches!(kind, ErrorKind::Tls | ErrorKind::Websocket) {
+        if matches!(kind, ErrorKind::Tls | ErrorKind::Websocket | ErrorKind::Room) {
             return self.target.unreachable(Unreachable::Reported(text)).into();
         }
         match errno.map(Errno::from_raw_os_error) {

@@ -41,8 +41,31 @@ pub(crate) enum Metric {
     BytesPerSecond,
     /// Count of a load over UDP.
     Datagrams(DatagramMetric),
+    /// Count of a load of a room.
+    Room(RoomMetric),
     /// Share of one of these in all messages that were sent, in percent.
     Share(Box<Self>),
+}
+
+/// Figure of a load of a room. Duplicates are those of [`DatagramMetric::Duplicates`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomMetric {
+    /// Messages that arrived at members.
+    Deliveries,
+    /// Deliveries per second.
+    DeliveryRate,
+    /// Events of which the server told that they are lost.
+    Gaps,
+    /// Messages between servers of which the server told that they are lost.
+    RelayGaps,
+    /// Events that are lost without being told.
+    Missing,
+    /// Violations of the order.
+    Order,
+    /// Messages with a wrong text.
+    WrongTexts,
+    /// Messages of others.
+    Foreign,
 }
 
 /// Count of a load over UDP.
@@ -54,7 +77,7 @@ pub(crate) enum DatagramMetric {
     Late,
     /// Datagrams that returned after a later one.
     Reordered,
-    /// Copies.
+    /// Copies; of a room, events and messages that arrived again.
     Duplicates,
     /// Datagrams with wrong bytes.
     Corrupt,
@@ -117,7 +140,7 @@ impl Metric {
 }
 
 /// Names of the metrics that are not times.
-const NUMBERS: [(&str, Metric); 21] = [
+const NUMBERS: [(&str, Metric); 29] = [
     ("messages", Metric::Messages),
     ("lost", Metric::Lost),
     ("bytes-lost", Metric::BytesLost),
@@ -139,6 +162,14 @@ const NUMBERS: [(&str, Metric); 21] = [
     ("corrupt", Metric::Datagrams(DatagramMetric::Corrupt)),
     ("unrecognized", Metric::Datagrams(DatagramMetric::Unrecognized)),
     ("dropped", Metric::Datagrams(DatagramMetric::Dropped)),
+    ("deliveries", Metric::Room(RoomMetric::Deliveries)),
+    ("deliveries/s", Metric::Room(RoomMetric::DeliveryRate)),
+    ("gaps", Metric::Room(RoomMetric::Gaps)),
+    ("relay-gaps", Metric::Room(RoomMetric::RelayGaps)),
+    ("missing", Metric::Room(RoomMetric::Missing)),
+    ("order", Metric::Room(RoomMetric::Order)),
+    ("wrong-texts", Metric::Room(RoomMetric::WrongTexts)),
+    ("foreign", Metric::Room(RoomMetric::Foreign)),
 ];
 
 impl fmt::Display for Metric {
@@ -209,7 +240,7 @@ impl FromStr for Metric {
             format!(
                 "unknown metric '{typed}'; known are p50 p90 p99 p99.9 (any percentile) min mean max, each also \
                  after connect. handshake. login. or lag., messages lost bytes-lost drains resent errors errors.KIND connects \
-                 seconds rate bytes/s; over TLS also resumed truncated; over WebSocket also closes unclosed, and times after ws-handshake.; over UDP also sent late reordered duplicates corrupt unrecognized dropped"
+                 seconds rate bytes/s; over TLS also resumed truncated; over WebSocket also closes unclosed, and times after ws-handshake.; over UDP also sent late reordered duplicates corrupt unrecognized dropped; of a room also deliveries deliveries/s gaps relay-gaps missing duplicates order wrong-texts foreign"
             )
         })
     }

@@ -1,8 +1,8 @@
 //! Values of metrics in a report, and their text.
 
-use super::metric::{DatagramMetric, Metric, Statistic, Subject};
+use super::metric::{DatagramMetric, Metric, RoomMetric, Statistic, Subject};
 use crate::load::{
-    report::{datagram_counts::DatagramCounts, document::Report},
+    report::{datagram_counts::DatagramCounts, document::Report, room_figures::RoomFigures},
     stats::{format, histogram::Histogram},
 };
 
@@ -40,6 +40,10 @@ impl Metric {
             Self::Seconds => Some(report.seconds),
             Self::Rate => Some(report.rate),
             Self::BytesPerSecond => report.bytes_per_second,
+            Self::Datagrams(DatagramMetric::Duplicates) if report.room.is_some() => {
+                report.room.map(|room| count(room.duplicates))
+            }
+            Self::Room(metric) => report.room.map(|room| metric.value(&room)),
             Self::Datagrams(metric) => {
                 report.datagrams.as_ref().map(|counts| count(metric.value(counts)))
             }
@@ -58,7 +62,7 @@ impl Metric {
     pub(super) fn format(&self, value: f64) -> String {
         match self {
             Self::Time(..) => format::time(whole(value)),
-            Self::Rate => format::rate(value),
+            Self::Rate | Self::Room(RoomMetric::DeliveryRate) => format::rate(value),
             Self::BytesPerSecond => format::bytes_per_second(value),
             Self::Seconds => format!("{value:.2}"),
             Self::Share(_) => format::percents(value),
@@ -77,6 +81,21 @@ impl DatagramMetric {
             Self::Corrupt => counts.corrupt,
             Self::Unrecognized => counts.unrecognized,
             Self::Dropped => counts.dropped_by_client,
+        }
+    }
+}
+
+impl RoomMetric {
+    fn value(self, room: &RoomFigures) -> f64 {
+        match self {
+            Self::Deliveries => count(room.deliveries),
+            Self::DeliveryRate => room.deliveries_per_second,
+            Self::Gaps => count(room.gaps),
+            Self::RelayGaps => count(room.relay_gaps),
+            Self::Missing => count(room.missing),
+            Self::Order => count(room.order_violations),
+            Self::WrongTexts => count(room.wrong_texts),
+            Self::Foreign => count(room.foreign),
         }
     }
 }

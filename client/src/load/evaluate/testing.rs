@@ -7,6 +7,7 @@ use crate::load::{
     report::{
         datagram_counts::DatagramCounts,
         document::{ClientCpu, Pacing, Report, VERSION},
+        room_figures::RoomFigures,
         verdict::Verdict,
     },
     stats::histogram::Histogram,
@@ -20,6 +21,15 @@ pub(crate) fn datagrams(messages: u32, latency_us: u64) -> Report {
         datagrams: Some(DatagramCounts { sent, ..DatagramCounts::default() }),
         ..report(messages, latency_us)
     };
+    verdict::set(&mut report);
+    report
+}
+
+/// Returns the report of a load of a room with a hundred members.
+pub(crate) fn room(messages: u32, figures: RoomFigures) -> Report {
+    let deliveries = 100 * u64::from(messages);
+    let room = RoomFigures { members: 100, senders: 2, deliveries, ..figures };
+    let mut report = Report { room: Some(room), ..report(messages, 300) };
     verdict::set(&mut report);
     report
 }
@@ -56,6 +66,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         websocket: None,
         lag: Some(Histogram::default().into()),
         datagrams: None,
+        room: None,
         errors: Some(BTreeMap::new()),
         faults: Vec::new(),
         failed_processes: Vec::new(),

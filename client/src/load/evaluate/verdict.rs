@@ -9,6 +9,7 @@ use crate::load::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
         document::{ClientCpu, Report},
+        room_figures::RoomFigures,
         verdict::Verdict,
     },
     stats::format::{count, nanos as duration_nanos, percent, plural, share, time},
@@ -47,8 +48,8 @@ fn evaluate(report: &Report) -> (Verdict, String) {
     if let Some(reason) = failure(report) {
         return (Verdict::Failed, reason);
     }
-    let messages = plural(report.messages, "message");
-    let loss = loss(report.datagrams, report.lost);
+    let messages = returned(report.messages, report.room);
+    let loss = loss(report.datagrams, report.lost) + &told(report.room);
     if let Some(reason) = report.datagrams.and_then(buffer_limit) {
         return (Verdict::ClientLimited, reason + &loss);
     }
@@ -62,14 +63,16 @@ fn evaluate(report: &Report) -> (Verdict, String) {
         let seconds = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
         let reason = format!(
             "the run of {} is too short to tell whether the client was the limit: use a longer --duration, or more \
-             --messages; every byte of {messages} returned{loss}",
+             --messages; {messages}{loss}",
             time(duration_nanos(seconds))
         );
         return (Verdict::Unknown, reason);
     }
     if report.lost.is_none() || report.errors.is_none() {
-        let reason =
-            format!("{messages} returned; a histogram log does not tell how many were lost");
+        let reason = format!(
+            "{} returned; a histogram log does not tell how many were lost",
+            plural(report.messages, "message")
+        );
         return (Verdict::Unknown, reason);
     }
     if let Some(unsent @ 1..) = report.unsent {
@@ -83,10 +86,32 @@ fn evaluate(report: &Report) -> (Verdict, String) {
         return (Verdict::Failed, reason);
     }
     let stopped = if report.stopped_early { ", until it was stopped" } else { "" };
-    let reason = format!(
-        "every byte of {messages} returned, and the client was not the limit{stopped}{loss}"
-    );
+    let reason = format!("{messages}, and the client was not the limit{stopped}{loss}");
     (Verdict::Valid, reason)
+}
+
+/// Returns what came back.
+pub(crate) fn returned(messages: u64, room: Option<RoomFigures>) -> String {
+    match room {
+        Some(RoomFigures { deliveries, members, .. }) => format!(
+            "{} of {} arrived at {}, each once, in order and with the right text",
+            count(deliveries),
+            plural(messages, "message"),
+            plural(members, "member")
+        ),
+        None => format!("every byte of {} returned", plural(messages, "message")),
+    }
+}
+
+/// Returns a remark on losses of which the server of a room told, or nothing. They are not a failure, because a slow member
+/// may lose events.
+pub(crate) fn told(room: Option<RoomFigures>) -> String {
+    let Some(RoomFigures { gaps, relay_gaps, .. }) = room else { return String::new() };
+    let told = |count, cause| match count {
+        0 => String::new(),
+        _ => format!("; the server told of {} that it lost {cause}", plural(count, "event")),
+    };
+    told(gaps, "because a member was too slow") + &told(relay_gaps, "between servers")
 }
 
 /// Returns a remark on lost datagrams, or nothing. Their loss is not a failure, because the network may
@@ -116,12 +141,17 @@ fn failure(report: &Report) -> Option<String> {
             reasons.push(format!("{all} ({})", kinds.join(", ")));
         }
     }
+    if let Some(room) = &report.room {
+        let violations = room.violations().into_iter();
+        reasons.extend(violations.map(|(number, what)| format!("{} {what}", count(number))));
+    }
     if report.datagrams.is_none()
         && let Some(lost @ 1..) = report.lost
     {
         reasons.push(format!("{} lost", plural(lost, "message")));
     }
-    if reasons.is_empty() && !report.faults.is_empty() {
+    // An event of a room that was skipped may have been told to be lost later.
+    if reasons.is_empty() && !report.faults.is_empty() && report.room.is_none() {
         reasons.push("wrong bytes".to_owned());
     }
     // A load that is stopped in the warm-up has measured nothing, which is not a failure.

@@ -48,6 +48,55 @@ pub(crate) struct WorkerConfig {
     pub(crate) expect_restart: bool,
     /// Limit for a connection to be made, and for missing bytes to arrive.
     pub(crate) timeout: Duration,
+    /// The connections are members of a room, over a stream.
+    pub(crate) room: Option<RoomConfig>,
+}
+
+/// Load of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RoomConfig {
+    /// Members that send, of all processes together. Sender `s` is in process `s` modulo the number of processes, among its
+    /// first members.
+    pub(crate) senders: u32,
+    /// Framing of a stream. Over WebSocket, the messages are JSON objects.
+    pub(crate) framing: Framing,
+    /// Room to join; `None` stays in the one that the server chooses.
+    pub(crate) name: Option<String>,
+}
+
+/// Framing of the events and messages of a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Framing {
+    /// A frame of the `length` protocol each.
+    #[default]
+    Length,
+    /// A line each.
+    Text,
+}
+
+/// Part of one process in the sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SendingShare {
+    /// Index of this process among those that send.
+    pub(crate) process: u32,
+    /// Number of processes that send.
+    pub(crate) processes: u32,
+    /// Number of channels of this process that send: its first ones.
+    pub(crate) channels: u32,
+}
+
+impl WorkerConfig {
+    /// Returns the part of this process in the sending; `None` if it only receives.
+    pub(crate) fn sending_share(&self) -> Option<SendingShare> {
+        let Self { process, processes, connections: channels, .. } = *self;
+        let Some(room) = &self.room else {
+            return Some(SendingShare { process, processes, channels });
+        };
+        let others = room.senders.checked_sub(process + 1)?;
+        let processes = processes.min(room.senders);
+        Some(SendingShare { process, processes, channels: 1 + others / self.processes })
+    }
 }
 
 /// Address of a server, and its transport.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, Subcommand};
 use common::cli::{duration, positive_duration};
 
-use super::size_range::SizeRange;
+use super::{room::RoomArgs, size_range::SizeRange};
 use crate::{endpoint::args::ServerArgs, load::evaluate::assertion::Assertion};
 
 /// Load, or merging of reports.
@@ -135,6 +135,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 
+    /// Room.
+    #[command(flatten)]
+    pub(crate) room: RoomArgs,
+
     /// Find the highest rate at which EXPR holds, such as 'p99<5ms'
     ///
     /// The search starts at --rate, or at 1000 per second. It doubles the rate until EXPR does not hold,
@@ -194,6 +198,7 @@ Examples:
   echo-client load wss://echo.example.com --churn 1     WebSocket, with a handshake for each message
   echo-client load unix:///run/echo.sock                over a Unix socket
   echo-client load --udp --rate 1000 --assert 'lost<1%' datagrams, of which some may be lost
+  echo-client load --room --connections 1000 --size 100 a room of 1,000 members, of which one sends
   echo-client load merge a.json b.json                  one report of two machines
 
 Metrics of EXPR:
@@ -203,14 +208,17 @@ Metrics of EXPR:
   ws-handshake.p99 closes unclosed                     over WebSocket: handshakes, ends with close frames or not
   messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
   bytes-lost drains resent                             wrong-bytes tls truncated websocket
-                                                       login message-boundary message-type
+                                                       login room message-boundary message-type
                                                        unreachable
   sent late reordered duplicates corrupt unrecognized  over UDP; dropped: by the client's system
+  deliveries deliveries/s gaps relay-gaps missing      with --room; also duplicates: what a member
+  order wrong-texts foreign                            received, was told to be lost, or did not receive
   lost<1%, late<1% and so on are shares of the messages that were sent
   Operators are < <= > >= = !=. Times need a unit: ns us ms s m.
 
 Exit status (the first that applies):
-  1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process
+  1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process;
+     with --room also events that are missing, duplicate or out of order
   3  an assertion does not hold, or no rate was found
   4  CLIENT-LIMITED: the client, not the server, was the limit
   0  VALID; UNKNOWN: too short to judge the client, or merged histogram logs

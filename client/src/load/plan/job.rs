@@ -12,12 +12,13 @@ use common::protocol::MAX_DATAGRAM;
 use super::{
     args::{LoadArgs, LoadCommand, RunArgs},
     report_config::{self, ReportConfig},
+    room::{self, Others},
     size_range::SizeRange,
 };
 use crate::{
     load::{
         evaluate::assertion::Assertion,
-        ipc::worker_config::{Pace, Server, Stop, WorkerConfig},
+        ipc::worker_config::{Pace, RoomConfig, Server, Stop, WorkerConfig},
         worker::{
             io::context::CHUNK,
             payload::block::{MAX_CONNECTIONS, NAME_LEN},
@@ -69,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) expect_restart: bool,
     /// Seed of the payload.
     pub(crate) seed: u64,
+    /// The connections are members of a room.
+    pub(crate) room: Option<RoomConfig>,
 }
 
 /// Contradiction between the arguments of a load.
@@ -77,6 +80,9 @@ pub(crate) enum Contradiction {
     /// Files contradict each other.
     #[error(transparent)]
     Files(#[from] report_config::Contradiction),
+    /// The arguments of a room contradict each other, or another one.
+    #[error(transparent)]
+    Room(#[from] room::Contradiction),
     /// Steps of a search are compared by rate, so each has a duration.
     #[error(
         "the argument '--messages <N>' cannot be used with '--find-rate <EXPR>': use '--duration <DURATION>' for each step"
@@ -111,6 +117,9 @@ impl Job {
     /// Checks that the job suits UDP.
     pub(crate) fn check_udp(&self) -> Result<(), Contradiction> {
         let (Self::Run(plan, _) | Self::FindRate(plan, ..)) = self else { return Ok(()) };
+        if plan.room.is_some() {
+            return Err(Contradiction::OverUdp("--room", "a member of a room is a connection"));
+        }
         if plan.churn.is_some() {
             let reason = "it has no connections to replace";
             return Err(Contradiction::OverUdp("--churn <MESSAGES>", reason));
@@ -174,6 +183,14 @@ impl TryFrom<&RunArgs> for Plan {
             churn: args.churn,
             expect_restart: args.expect_restart,
             seed: args.seed.unwrap_or_else(random_seed),
+            room: args.room.resolve(&Others {
+                processes: args.processes,
+                connections: args.connections,
+                sizes: args.size,
+                has_churn: args.churn.is_some(),
+                expects_restart: args.expect_restart,
+                sends_texts: args.ws_text,
+            })?,
         };
         match plan.total_connections() {
             too_many if too_many > MAX_CONNECTIONS => {
@@ -242,6 +259,7 @@ impl Plan {
             churn: self.churn,
             expect_restart: self.expect_restart,
             timeout: target.timeout,
+            room: self.room.clone(),
         }
     }
 }

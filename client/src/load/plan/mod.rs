@@ -8,4 +8,5 @@ pub(crate) mod args;
 mod file_identity;
 pub(crate) mod job;
 pub(crate) mod report_config;
+pub(crate) mod room;
 pub(crate) mod size_range;

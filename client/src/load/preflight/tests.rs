@@ -21,6 +21,7 @@ fn plan(processes: u32, connections: u32) -> Plan {
         churn: None,
         expect_restart: false,
         seed: 1,
+        room: None,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     datagram_counts::DatagramCounts, distribution::Distribution, load_spec::LoadSpec,
-    rate_curve::RateCurve, verdict::Verdict,
+    rate_curve::RateCurve, room_figures::RoomFigures, verdict::Verdict,
 };
 use crate::load::stats::{error_kind::ErrorKind, fault::Fault};
 
@@ -81,6 +81,9 @@ pub(crate) struct Report {
     /// Counts of a load over UDP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) datagrams: Option<DatagramCounts>,
+    /// Figures of a load of a room; absent for other loads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) room: Option<RoomFigures>,
     /// Number of errors of each kind.
     pub(crate) errors: Option<BTreeMap<ErrorKind, u64>>,
     /// First differences between what was sent and what returned.

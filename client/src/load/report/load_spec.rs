@@ -34,4 +34,18 @@ pub(crate) struct LoadSpec {
     pub(crate) timeout_seconds: f64,
     /// Seed of the payload.
     pub(crate) seed: u64,
+    /// Load of a room; absent for other loads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) room: Option<RoomSpec>,
+}
+
+/// Specification of a load of a room, whose members are the connections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct RoomSpec {
+    /// Members that send, of all processes together.
+    pub(crate) senders: u32,
+    /// The room that the members joined; null if they stayed in the one that the server chose.
+    pub(crate) name: Option<String>,
+    /// The events were lines instead of frames.
+    pub(crate) is_text: bool,
 }

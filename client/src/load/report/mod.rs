@@ -13,5 +13,6 @@ pub(crate) mod hlog;
 mod latency_bars;
 pub(crate) mod load_spec;
 pub(crate) mod rate_curve;
+pub(crate) mod room_figures;
 pub(crate) mod table;
 pub(crate) mod verdict;

@@ -12,6 +12,7 @@ use super::{
     latency_bars::latency_bars,
     load_spec::LoadSpec,
     rate_curve::RateCurve,
+    room_figures::RoomFigures,
 };
 use crate::load::stats::{
     fault::FaultKind,
@@ -49,6 +50,7 @@ pub(crate) fn render(report: &Report) -> String {
         let what = match fault.kind {
             FaultKind::Boundary => "Wrong boundary",
             FaultKind::Type => "Wrong type",
+            _ if report.room.is_some() => "Wrong delivery",
             _ => "Wrong bytes",
         };
         let _ = writeln!(text, "{what}: {}", safe(&fault.text));
@@ -87,7 +89,12 @@ fn headline(spec: &LoadSpec) -> String {
     let LoadSpec { server, min_size, max_size, seed, .. } = spec;
     let processes = plural(spec.processes.into(), "process");
     let is_udp = server.starts_with("udp:");
-    let connections = plural(spec.connections.into(), if is_udp { "socket" } else { "connection" });
+    let noun = match &spec.room {
+        Some(_) => "member",
+        None if is_udp => "socket",
+        None => "connection",
+    };
+    let connections = plural(spec.connections.into(), noun);
     let messages = if is_udp { "datagrams" } else { "messages" };
     let size = match (min_size, max_size) {
         (1, 1) => "1 byte".to_owned(),
@@ -118,13 +125,22 @@ fn figures(report: &Report) -> Table {
     if let Some(unsent @ 1..) = report.unsent {
         rows.push(("not sent", count(unsent)));
     }
+    if let Some(room) = &report.room {
+        rows.extend(deliveries(room));
+    }
     let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
     rows.extend([
         ("errors", errors(report)),
         ("rate", rate(report.rate)),
         (
             "bytes/s",
-            or_unknown(report.bytes_per_second, |it| format!("{} each way", bytes_per_second(it))),
+            or_unknown(report.bytes_per_second, |it| {
+                format!(
+                    "{}{}",
+                    bytes_per_second(it),
+                    if report.room.is_some() { " delivered" } else { " each way" }
+                )
+            }),
         ),
         ("measured", format!("{:.2} s", report.seconds)),
         (connects, or_unknown(report.connects, count)),
@@ -172,6 +188,28 @@ fn datagrams(counts: &DatagramCounts, lost: u64) -> Vec<Row> {
     ];
     if counts.dropped_by_client > 0 {
         rows.push(("dropped here", count(counts.dropped_by_client)));
+    }
+    rows
+}
+
+/// Returns the rows about a room.
+fn deliveries(room: &RoomFigures) -> Vec<Row> {
+    let members = format!("{}, {} of them send", count(room.members), count(room.senders));
+    let per_second = rate(room.deliveries_per_second);
+    let mut rows = vec![
+        ("members", members),
+        ("deliveries", format!("{}, {per_second}", count(room.deliveries))),
+        ("told gaps", plural(room.gaps, "event")),
+        ("missing", count(room.missing)),
+        ("duplicates", count(room.duplicates)),
+        ("out of order", count(room.order_violations)),
+        ("wrong texts", count(room.wrong_texts)),
+    ];
+    if room.relay_gaps > 0 {
+        rows.push(("gaps of servers", plural(room.relay_gaps, "message")));
+    }
+    if room.foreign > 0 {
+        rows.push(("of others", plural(room.foreign, "message")));
     }
     rows
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{error_kind::ErrorKind, fault::Fault, histogram::Histogram};
+use super::{error_kind::ErrorKind, fault::Fault, histogram::Histogram, room_stats::RoomStats};
 
 /// Everything that is counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,11 @@ pub(crate) struct Stats {
     /// Counters of a load over UDP.
     #[serde(skip_serializing_if = "DatagramStats::is_empty")]
     pub(crate) datagrams: DatagramStats,
+    /// Last refusal of a room, or a failure of its protocol, in words; the lines after the first are advice.
+    pub(crate) room_failure: Option<String>,
+    /// Counters of a load of a room.
+    #[serde(skip_serializing_if = "RoomStats::is_empty")]
+    pub(crate) room: RoomStats,
     /// Number of errors of each kind.
     pub(crate) errors: BTreeMap<ErrorKind, u64>,
     /// First faults, at most [`Stats::MAX_FAULTS`].
@@ -165,6 +170,10 @@ impl Stats {
             self.tls_failure.clone_from(&other.tls_failure);
         }
         self.datagrams.merge(&other.datagrams);
+        if other.room_failure.is_some() {
+            self.room_failure.clone_from(&other.room_failure);
+        }
+        self.room.merge(&other.room);
         for (kind, count) in &other.errors {
             *self.errors.entry(*kind).or_default() += count;
         }

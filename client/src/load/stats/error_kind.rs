@@ -29,6 +29,8 @@ pub(crate) enum ErrorKind {
     Websocket,
     /// The login failed.
     Login,
+    /// The server is not a room, or refused what a member sent.
+    Room,
     /// The bytes that returned are right, and the peer split or joined messages.
     MessageBoundary,
     /// The bytes that returned are right, and the peer changed the type of a WebSocket message.
@@ -39,7 +41,7 @@ pub(crate) enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Connect,
         Self::Reset,
         Self::Closed,
@@ -49,6 +51,7 @@ impl ErrorKind {
         Self::Truncated,
         Self::Websocket,
         Self::Login,
+        Self::Room,
         Self::MessageBoundary,
         Self::MessageType,
         Self::Unreachable,
@@ -68,6 +71,7 @@ impl fmt::Display for ErrorKind {
             Self::Truncated => "truncated",
             Self::Websocket => "websocket",
             Self::Login => "login",
+            Self::Room => "room",
             Self::MessageBoundary => "message-boundary",
             Self::MessageType => "message-type",
             Self::Unreachable => "unreachable",

@@ -10,3 +10,4 @@ pub(crate) mod error_kind;
 pub(crate) mod fault;
 pub(crate) mod format;
 pub(crate) mod histogram;
+pub(crate) mod room_stats;

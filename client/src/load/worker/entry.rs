@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read, StdoutLock},
     os::fd::AsFd,
 };
 
@@ -21,6 +21,7 @@ use super::{
         websocket_wire::WebSocketWire,
         wire::{PlainWire, TlsWire, Wire},
     },
+    room::Member,
     udp::UdpSocket,
 };
 use crate::load::ipc::worker_config::{Server, WorkerConfig};
@@ -42,22 +43,26 @@ pub(crate) fn run() -> io::Result<()> {
     let messages = io::stdout().lock();
     match config.server {
         Server::Udp(_) => EventLoop::<UdpSocket, _>::new(&config, commands, messages)?.run(),
-        Server::Tcp(_) | Server::Unix(_) => match (&config.tls, &config.websocket) {
-            (None, None) => run_streams::<PlainWire>(&config, commands, messages),
-            (Some(_), None) => run_streams::<TlsWire>(&config, commands, messages),
-            (None, Some(_)) => run_streams::<WebSocketWire<PlainWire>>(&config, commands, messages),
-            (Some(_), Some(_)) => {
-                run_streams::<WebSocketWire<TlsWire>>(&config, commands, messages)
-            }
-        },
+        Server::Tcp(_) | Server::Unix(_) => {
+            let run = match (&config.tls, &config.websocket) {
+                (None, None) => run_streams::<PlainWire>,
+                (Some(_), None) => run_streams::<TlsWire>,
+                (None, Some(_)) => run_streams::<WebSocketWire<PlainWire>>,
+                (Some(_), Some(_)) => run_streams::<WebSocketWire<TlsWire>>,
+            };
+            run(&config, commands, messages)
+        }
     }
 }
 
 fn run_streams<W: Wire>(
     config: &WorkerConfig,
     commands: File,
-    messages: impl Write,
+    messages: StdoutLock<'_>,
 ) -> io::Result<()> {
+    if config.room.is_some() {
+        return EventLoop::<Member<W>, _>::new(config, commands, messages)?.run();
+    }
     EventLoop::<Connection<W>, _>::new(config, commands, messages)?.run()
 }
 

@@ -14,6 +14,7 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 use super::{
     commands::Commands,
     io::{channel::Channel, context::Context},
+    room,
     timer::Timer,
     timing::{CHECK_INTERVAL, Timing},
 };
@@ -40,8 +41,8 @@ const MAX_CONNECTING: usize = 128;
 const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
 
 /// Event loop and its channels.
-pub(super) struct EventLoop<'a, C, W> {
-    context: Context<'a>,
+pub(super) struct EventLoop<'a, C: Channel, W> {
+    context: Context<'a, C::Shared>,
     poll: Poll,
     channels: Vec<C>,
     /// Number of channels that are not finished.
@@ -69,7 +70,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         let commands = Commands::new(commands);
         registry.register(&mut SourceFd(&commands.as_raw_fd()), COMMANDS, Interest::READABLE)?;
         let timer = Timer::register(registry, TIMER)?;
-        let context = Context::new(config, registry.try_clone()?)?;
+        let context = Context::new(config, registry.try_clone()?, C::shared(config))?;
         let channels: Vec<_> =
             (0..config.connections).map(|index| C::new(&context, index)).collect();
         Ok(Self {
@@ -98,6 +99,9 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             let (websocket, login) =
                 (websocket::Error::inside(&error), login::Error::inside(&error));
             let (kind, text) = match (websocket, login) {
+                _ if let Some(room) = room::Error::inside(&error) => {
+                    (ErrorKind::Room, room.with_advice())
+                }
                 (Some(websocket), _) => (ErrorKind::Websocket, websocket.with_advice()),
                 (_, Some(login)) => (ErrorKind::Login, login.with_advice()),
                 _ if error.kind() == Io::InvalidData => (ErrorKind::Tls, error.to_string()),
@@ -252,7 +256,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
     fn send_due(&mut self) {
         let Some(schedule) = &self.context.schedule else { return };
         let due = schedule.due_count(self.context.now());
-        let count = self.channels.len() as u64;
+        let count = schedule.channels();
         let mut woken = std::mem::take(&mut self.woken);
         // Each channel once, however many messages are due.
         for number in self.due..due.min(self.due + count) {
@@ -284,7 +288,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         Ok(true)
     }
 
-    fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Context<'a>)) {
+    fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Context<'a, C::Shared>)) {
         for index in 0..self.channels.len() {
             self.with_channel(index, &mut action);
         }
@@ -293,7 +297,11 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
     /// Calls `action` with the channel of this index, unless there is none, or it is finished.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn with_channel(&mut self, index: usize, action: impl FnOnce(&mut C, &mut Context<'a>)) {
+    fn with_channel(
+        &mut self,
+        index: usize,
+        action: impl FnOnce(&mut C, &mut Context<'a, C::Shared>),
+    ) {
         if let Some(channel) = self.channels.get_mut(index)
             && !channel.is_finished()
         {

@@ -4,7 +4,7 @@
 //! what the statistics add up to: it receives its work and reports over [`ipc`](crate::load::ipc).
 //!
 //! Read [`entry`] first, then [`event_loop`], and [`connection`] for what a connection does. Imports point
-//! from the event loop over `connection` and `udp` to `io`, `diagnose` and `payload`.
+//! from the event loop over `connection`, `room` and `udp` to `io`, `diagnose` and `payload`.
 
 mod commands;
 pub(crate) mod connection;
@@ -13,6 +13,7 @@ pub(crate) mod entry;
 pub(crate) mod event_loop;
 pub(crate) mod io;
 pub(crate) mod payload;
+pub(crate) mod room;
 mod timer;
 mod timing;
 pub(crate) mod udp;

@@ -30,6 +30,7 @@ fn config(process: u32) -> WorkerConfig {
         churn: None,
         expect_restart: false,
         timeout: Duration::from_millis(10),
+        room: None,
     }
 }
 

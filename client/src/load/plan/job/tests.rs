@@ -27,6 +27,7 @@ fn without_arguments_it_is_a_closed_loop_of_ten_seconds() {
         churn: None,
         expect_restart: false,
         seed: plan.seed,
+        room: None,
     };
     assert_eq!(plan, expected);
 }

@@ -5,12 +5,10 @@ use std::{io, time::Duration};
 use mio::event::Event;
 
 use super::state::{Connection, State};
-use crate::{
-    load::{
-        stats::error_kind::ErrorKind,
-        worker::io::{channel::Channel, context::Context, wire::Wire},
-    },
-    login,
+use crate::load::{
+    ipc::worker_config::WorkerConfig,
+    stats::error_kind::ErrorKind,
+    worker::io::{channel::Channel, context::Context, wire::Wire},
 };
 
 /// Limit for more bytes to arrive after a wrong one.
@@ -20,6 +18,10 @@ const EVIDENCE_TIMEOUT: Duration = Duration::from_millis(200);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl<W: Wire> Channel for Connection<W> {
+    type Shared = ();
+
+    fn shared(_: &WorkerConfig) {}
+
     fn new(context: &Context<'_>, index: u32) -> Self {
         Self::create(context, index)
     }
@@ -33,12 +35,8 @@ impl<W: Wire> Channel for Connection<W> {
     }
 
     fn late_handshake(&self, limit: Duration) -> Option<io::Error> {
-        let State::Connecting(wire) = &self.state else { return None };
-        self.connected_at?;
-        if self.login.is_some() {
-            return Some(login::Error::Late(limit).into());
-        }
-        Some(wire.late(self.secured_at.is_some(), limit))
+        let State::Connecting(opening) = &self.state else { return None };
+        opening.late_handshake(limit)
     }
 
     fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::expectation::Expectation;
-use crate::{load::worker::io::context::Context, login::Dialogue};
+use crate::load::worker::io::{context::Context, opening::Opening};
 use mio::Token;
 
 /// Maximum number of reads, and of writes, in one turn of a connection.
@@ -26,14 +26,6 @@ pub(in crate::load::worker) struct Connection<W> {
     /// Time at which the present socket was connected, unless it is the first: messages that were due
     /// before could not be sent, which is no lag of the client.
     pub(super) reconnected_at: Duration,
-    /// Time at which the present socket was connected, before its handshakes.
-    pub(super) connected_at: Option<Duration>,
-    /// Time at which its TLS handshake was complete, before that of WebSocket.
-    pub(super) secured_at: Option<Duration>,
-    /// Time at which the handshakes were complete, before the login.
-    pub(super) upgraded_at: Option<Duration>,
-    /// Login that is not complete.
-    pub(super) login: Option<Box<Dialogue>>,
     /// Time at which the server ended the previous connection, until bytes return.
     pub(super) drained_at: Option<Duration>,
     /// Time at which bytes last moved, or at which the present wait started.
@@ -48,7 +40,7 @@ pub(in crate::load::worker) struct Connection<W> {
 #[derive(Debug)]
 pub(super) enum State<W> {
     /// The socket is connecting, or makes its handshakes.
-    Connecting(W),
+    Connecting(Opening<W>),
     /// The server is not reachable at the moment; the connection retries regularly.
     Disconnected,
     /// Messages are exchanged.
@@ -73,10 +65,6 @@ impl<W> Connection<W> {
             measured: 0,
             lines_at_connect: 0,
             reconnected_at: Duration::ZERO,
-            connected_at: None,
-            secured_at: None,
-            upgraded_at: None,
-            login: None,
             drained_at: None,
             last_activity: Duration::ZERO,
             has_pending_end: false,

@@ -56,6 +56,7 @@ fn config(server: Server) -> WorkerConfig {
         churn: None,
         expect_restart: false,
         timeout: Duration::from_secs(20),
+        room: None,
     }
 }
 

@@ -7,11 +7,18 @@ use std::{io, time::Duration};
 use mio::event::Event;
 
 use super::context::Context;
+use crate::load::ipc::worker_config::WorkerConfig;
 
 /// Connection or socket on which messages are sent and returned.
 pub(crate) trait Channel: Sized {
+    /// State that the channels of a process share.
+    type Shared;
+
+    /// Creates the state that the channels share.
+    fn shared(config: &WorkerConfig) -> Self::Shared;
+
     /// Creates the channel with this index in its process, without connecting it.
-    fn new(context: &Context<'_>, index: u32) -> Self;
+    fn new(context: &Context<'_, Self::Shared>, index: u32) -> Self;
 
     /// Starts to connect.
     ///
@@ -19,7 +26,7 @@ pub(crate) trait Channel: Sized {
     ///
     /// The system has no descriptor or port left, or no route to the server.
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) is temporary.
-    fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()>;
+    fn connect(&mut self, context: &mut Context<'_, Self::Shared>) -> io::Result<()>;
 
     /// Returns `true` while it is connecting.
     fn is_connecting(&self) -> bool;
@@ -35,37 +42,37 @@ pub(crate) trait Channel: Sized {
     /// # Errors
     ///
     /// The connection cannot be made.
-    fn finish_connect(&mut self, context: &mut Context<'_>) -> io::Result<()>;
+    fn finish_connect(&mut self, context: &mut Context<'_, Self::Shared>) -> io::Result<()>;
 
     /// Tells how many messages of the channel have become due since the start (open loop). Returns `true` if the
     /// channel had no backlog and has one now, so that it has to be [driven](Self::drive).
     fn extend_backlog(&mut self, due: u64) -> bool;
 
     /// Handles an event of the socket.
-    fn handle_event(&mut self, context: &mut Context<'_>, event: &Event);
+    fn handle_event(&mut self, context: &mut Context<'_, Self::Shared>, event: &Event);
 
     /// Receives and sends as far as possible, within the limit of a turn.
-    fn drive(&mut self, context: &mut Context<'_>);
+    fn drive(&mut self, context: &mut Context<'_, Self::Shared>);
 
     /// Returns `true` if it reached the limit of a turn, and has to be driven without an event. Clears the
     /// flag.
     fn take_yielded(&mut self) -> bool;
 
     /// Stops sending, and finishes if nothing is in flight.
-    fn stop(&mut self, context: &mut Context<'_>);
+    fn stop(&mut self, context: &mut Context<'_, Self::Shared>);
 
     /// Drops the messages of the warm-up that have not been sent (open loop), at its end.
-    fn drop_warmup(&mut self, context: &mut Context<'_>);
+    fn drop_warmup(&mut self, context: &mut Context<'_, Self::Shared>);
 
     /// Gives up the messages that are due and have not been sent (open loop), after a stop.
-    fn drop_unsent(&mut self, context: &mut Context<'_>);
+    fn drop_unsent(&mut self, context: &mut Context<'_, Self::Shared>);
 
     /// Applies the time limits; to be called regularly.
-    fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration);
+    fn check_timeouts(&mut self, context: &mut Context<'_, Self::Shared>, now: Duration);
 
     /// Returns `true` if it has nothing more to do.
     fn is_finished(&self) -> bool;
 
     /// Counts what is known only when all channels are finished.
-    fn finalize(all: &[Self], context: &mut Context<'_>);
+    fn finalize(all: &[Self], context: &mut Context<'_, Self::Shared>);
 }

@@ -29,7 +29,7 @@ const MAX_SAMPLES: u64 = 1000;
 
 /// State that all channels of a process share.
 #[derive(Debug)]
-pub(crate) struct Context<'a> {
+pub(crate) struct Context<'a, S = ()> {
     /// Work of this process.
     pub(crate) config: &'a WorkerConfig,
     /// TLS of the connections.
@@ -50,17 +50,19 @@ pub(crate) struct Context<'a> {
     pub(crate) received: Box<[u8]>,
     /// Buffer of [`CHUNK`] bytes for bytes to send, or to compare.
     pub(crate) scratch: Box<[u8]>,
+    /// State that the channels of one kind share.
+    pub(crate) shared: S,
     registry: Registry,
     start: Instant,
 }
 
-impl<'a> Context<'a> {
+impl<'a, S> Context<'a, S> {
     /// Creates the context of one process.
     ///
     /// # Errors
     ///
     /// TLS or the login cannot be used.
-    pub(crate) fn new(config: &'a WorkerConfig, registry: Registry) -> io::Result<Self> {
+    pub(crate) fn new(config: &'a WorkerConfig, registry: Registry, shared: S) -> io::Result<Self> {
         let tls = config.tls.as_ref().map(tls::Client::new).transpose();
         let login = config.login.clone().map(login::Client::new).transpose();
         Ok(Self {
@@ -74,6 +76,7 @@ impl<'a> Context<'a> {
             last_progress: Duration::ZERO,
             received: vec![0; CHUNK].into(),
             scratch: vec![0; CHUNK].into(),
+            shared,
             registry,
             start: Instant::now(),
         })

@@ -8,6 +8,7 @@
 pub(crate) mod channel;
 pub(crate) mod context;
 mod message_check;
+pub(crate) mod opening;
 pub(crate) mod schedule;
 pub(crate) mod socket;
 pub(crate) mod websocket_wire;

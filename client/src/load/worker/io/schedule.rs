@@ -7,7 +7,7 @@
 
 use std::{ops::Range, time::Duration};
 
-use crate::load::ipc::worker_config::{Pace, Stop, WorkerConfig};
+use crate::load::ipc::worker_config::{Pace, SendingShare, Stop, WorkerConfig};
 
 /// Numbers above this are not exact in `f64`: a hundred years at a million per second.
 const MAX_EXACT: f64 = 4e15;
@@ -19,7 +19,7 @@ pub(crate) struct Schedule {
     rate: f64,
     process: u32,
     processes: u32,
-    /// Channels of this process.
+    /// Channels of this process that send.
     channels: u64,
     /// Number of all messages of this process.
     total: u64,
@@ -39,14 +39,14 @@ struct Dropped {
 }
 
 impl Schedule {
-    /// Creates the schedule of a process; `None` for a closed loop.
+    /// Creates the schedule of a process; `None` for a closed loop, and for a process that sends nothing.
     ///
     /// A number of messages applies to those after the warm-up. None of these is due before
     /// [`end_warmup`](Self::end_warmup).
     pub(crate) fn new(config: &WorkerConfig) -> Option<Self> {
         let Pace::Rate(rate) = config.pace else { return None };
-        let WorkerConfig { process, processes, .. } = *config;
-        let channels = config.connections.into();
+        let SendingShare { process, processes, channels } = config.sending_share()?;
+        let channels = channels.into();
         let mut schedule = Self {
             rate,
             process,
@@ -63,6 +63,11 @@ impl Schedule {
             Stop::Messages(each) => schedule.warmup.saturating_add(each.saturating_mul(channels)),
         };
         Some(schedule)
+    }
+
+    /// Returns the number of channels that send.
+    pub(crate) fn channels(&self) -> u64 {
+        self.channels
     }
 
     /// Returns how many messages of this process are due at `now`.

@@ -1,10 +1,12 @@
 //! WebSocket on the wire of a load: lines become masked messages, and frames become lines again.
 //!
 //! A line with its newline is a message. So a message that returns must end after its only newline, and no state is
-//! kept for each message. Frames are decoded in the buffer of the receive, and an idle connection has no buffer.
+//! kept for each message. In a load of a room, where the server sends what it likes, the newline is no part of the
+//! messages. Frames are decoded in the buffer of the receive, and an idle connection has no buffer.
 
 use std::{
     io::{self, ErrorKind as Io},
+    ops::Range,
     time::Duration,
 };
 
@@ -28,6 +30,8 @@ pub(crate) struct WebSocketWire<W> {
     decoder: Decoder,
     output: Output,
     messages: MessageCheck,
+    /// A line without its newline is a message, and messages become lines without a check.
+    are_events: bool,
     /// The last read filled its buffer, so that no event reports what is left.
     was_full: bool,
     close: CloseFrames,
@@ -59,10 +63,14 @@ impl<W: Wire> WebSocketWire<W> {
         self.output.reserve(bytes.len() + bytes.len() / 8 + 16);
         while !bytes.is_empty() {
             if self.output.missing() == 0 {
-                let len = match memchr(b'\n', bytes) {
-                    Some(newline) => newline as u64 + 1,
-                    None => bytes.len() as u64 + rest,
-                };
+                let newline = memchr(b'\n', bytes);
+                if let (Some(newline), true) = (newline, self.are_events) {
+                    self.output.begin(self.messages.opcode(), newline as u64);
+                    self.output.extend(&bytes[..newline]);
+                    bytes = &bytes[newline + 1..];
+                    continue;
+                }
+                let len = newline.map_or(bytes.len() as u64 + rest, |newline| newline as u64 + 1);
                 self.output.begin(self.messages.opcode(), len);
                 self.messages.add();
             }
@@ -78,22 +86,29 @@ impl<W: Wire> WebSocketWire<W> {
         let _ = self.flush();
     }
 
-    /// Decodes the first `read` bytes of a buffer in place; returns the length of the payload, which then is at its start.
+    /// Decodes these bytes of a buffer in place; returns the length of the payload, which then is at the start of the buffer.
     #[inline]
-    fn decode(&mut self, buffer: &mut [u8], read: usize) -> usize {
-        let (mut from, mut to) = (0, 0);
+    fn decode(&mut self, buffer: &mut [u8], received: Range<usize>) -> usize {
+        let (mut from, read, mut to) = (received.start, received.end, 0);
         while from < read && self.failure.is_none() && !self.close.is_received {
             match self.decoder.decode(&buffer[from..read]) {
                 Ok((consumed, event)) => {
                     if let Some(Event::Payload { range, is_text, is_end }) = event {
                         let start = from + range.start;
                         let part = &buffer[start..from + range.end];
-                        let (valid, fault) = self.messages.check(part, is_text, is_end);
-                        if let Some(fault) = fault {
-                            self.failure = Some(fault.into());
-                        }
+                        let valid = if self.are_events {
+                            part.len()
+                        } else {
+                            let (valid, fault) = self.messages.check(part, is_text, is_end);
+                            self.failure = fault.map(Error::from);
+                            valid
+                        };
                         buffer.copy_within(start..start + valid, to);
                         to += valid;
+                        if self.are_events && is_end {
+                            buffer[to] = b'\n';
+                            to += 1;
+                        }
                     } else if let Some(event) = event {
                         self.handle_control(event);
                     }
@@ -142,7 +157,7 @@ impl<W: Wire> WebSocketWire<W> {
 impl<W: Wire> Wire for WebSocketWire<W> {
     const IS_WEBSOCKET: bool = true;
 
-    fn new(context: &Context<'_>, socket: Socket) -> io::Result<Self> {
+    fn new<S>(context: &Context<'_, S>, socket: Socket) -> io::Result<Self> {
         let options = context.config.websocket.as_ref().ok_or(Io::Unsupported)?;
         Ok(Self {
             wire: W::new(context, socket)?,
@@ -150,7 +165,8 @@ impl<W: Wire> Wire for WebSocketWire<W> {
             early: Vec::new(),
             decoder: Decoder::default(),
             output: Output::default(),
-            messages: MessageCheck::new(options.format == Format::Texts),
+            messages: MessageCheck::new(matches!(options.format, Format::Texts | Format::Objects)),
+            are_events: options.format == Format::Objects,
             was_full: false,
             close: CloseFrames::default(),
             failure: None,
@@ -222,11 +238,13 @@ impl<W: Wire> Wire for WebSocketWire<W> {
         if self.close.is_received && !self.close.is_ours {
             return Ok(0);
         }
-        let read = self.read(buffer)?;
+        // A newline takes the place of a header, which may have arrived before.
+        let start = usize::from(self.are_events);
+        let read = self.read(&mut buffer[start..])?;
         if read == 0 {
             return if self.close.is_received { Ok(0) } else { Err(Error::NoClose.into()) };
         }
-        let len = if self.close.is_received { 0 } else { self.decode(buffer, read) };
+        let len = if self.close.is_received { 0 } else { self.decode(buffer, start..start + read) };
         let _ = self.flush();
         // A server that sends only control frames must not hold the caller.
         if len > 0 { Ok(len) } else { Err(Io::Interrupted.into()) }

@@ -33,7 +33,7 @@ pub(crate) trait Wire: fmt::Debug + Sized {
     /// # Errors
     ///
     /// TLS cannot be used.
-    fn new(context: &Context<'_>, socket: Socket) -> io::Result<Self>;
+    fn new<S>(context: &Context<'_, S>, socket: Socket) -> io::Result<Self>;
 
     /// Returns the socket.
     fn socket(&self) -> &Socket;
@@ -97,7 +97,7 @@ pub(crate) trait Wire: fmt::Debug + Sized {
 pub(crate) struct PlainWire(Socket);
 
 impl Wire for PlainWire {
-    fn new(_: &Context<'_>, socket: Socket) -> io::Result<Self> {
+    fn new<S>(_: &Context<'_, S>, socket: Socket) -> io::Result<Self> {
         Ok(Self(socket))
     }
 
@@ -164,7 +164,7 @@ impl TlsWire {
 }
 
 impl Wire for TlsWire {
-    fn new(context: &Context<'_>, socket: Socket) -> io::Result<Self> {
+    fn new<S>(context: &Context<'_, S>, socket: Socket) -> io::Result<Self> {
         let client = context.tls.as_ref().ok_or(Io::Unsupported)?;
         let session = Box::new(Session::new(client).map_err(from_tls)?);
         Ok(Self { socket, session, was_full: false, is_shut_down: false })

@@ -125,7 +125,7 @@ fn unscatter(scattered: u64) -> u64 {
 
 /// Finalizer of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every bit of the
 /// argument.
-pub(super) fn mix(mut bits: u64) -> u64 {
+pub(crate) fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ bits >> 31

@@ -36,7 +36,7 @@ impl Streams {
     }
 
     /// Returns the length of a line with its newline, or of a datagram.
-    pub(super) fn line_len(&self, connection: u64, line: u64) -> u64 {
+    pub(crate) fn line_len(&self, connection: u64, line: u64) -> u64 {
         if let Some(len) = self.uniform_len() {
             return len;
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::load::{
     host::sockets::datagrams_dropped,
-    ipc::worker_config::{Pace, Server},
+    ipc::worker_config::{Pace, Server, WorkerConfig},
     stats::error_kind::ErrorKind,
     worker::io::{
         channel::Channel,
@@ -60,6 +60,10 @@ enum State {
 }
 
 impl Channel for UdpSocket {
+    type Shared = ();
+
+    fn shared(_: &WorkerConfig) {}
+
     fn new(context: &Context<'_>, index: u32) -> Self {
         let number = context.channel_number(index);
         Self {

@@ -24,6 +24,7 @@ fn schedule(rate: f64, process: u32, processes: u32, stop: Stop, warmup: Duratio
         churn: None,
         expect_restart: false,
         timeout: Duration::from_secs(1),
+        room: None,
     };
     Schedule::new(&config).unwrap()
 }

@@ -13,7 +13,7 @@ struct Script {
 }
 
 impl Wire for Script {
-    fn new(_: &Context<'_>, _: Socket) -> io::Result<Self> {
+    fn new<S>(_: &Context<'_, S>, _: Socket) -> io::Result<Self> {
         Err(Io::Unsupported.into())
     }
     fn socket(&self) -> &Socket {
@@ -57,6 +57,7 @@ fn wire(received: &[&[u8]]) -> WebSocketWire<Script> {
         decoder: Decoder::default(),
         output: Output::default(),
         messages: MessageCheck::new(false),
+        are_events: false,
         was_full: false,
         close: CloseFrames::default(),
         failure: None,
