@@ -8,6 +8,7 @@
 //! | [`mock_server`] | servers whose replies a test defines |
 //! | `byte_changer` | a relay that changes bytes of the replies |
 //! | `fault_server` | a TCP echo server with one fault |
+//! | `room_fault_server` | a room server with one fault |
 //! | `test_ca` | a CA, and the certificates that it issues |
 //! | `tls_front` | TLS in front of another server, with one fault if the test needs it |
 //! | `tls_server` | a TLS echo server, with one fault if the test needs it |
@@ -18,6 +19,7 @@ mod byte_changer;
 mod fault_server;
 pub mod mock_server;
 mod peer;
+mod room_fault_server;
 mod test_ca;
 mod tls_front;
 mod tls_server;
@@ -28,6 +30,7 @@ pub use self::{
     byte_changer::change_replies,
     fault_server::{Fault, FaultServer},
     peer::{Peer, assert_same_bytes},
+    room_fault_server::{FAULTY, RoomFault, RoomFaultServer},
     test_ca::{Certificate, TestCa},
     tls_front::{TlsFront, TlsFrontFault},
     tls_server::{TlsFault, TlsServer, TlsServerConfig},

@@ -5,6 +5,7 @@ mod load;
 mod processes;
 mod report;
 mod restart;
+mod room;
 mod tls;
 mod udp;
 mod websocket;

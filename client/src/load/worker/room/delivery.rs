@@ -185,7 +185,7 @@ fn explain(violation: Violation) -> (u64, FaultKind, String) {
         Violation::Unnumbered { sender, first, count } => {
             let messages = plural(count, "message");
             let text = format!(
-                "{messages} of sender {sender}, from its message {first} on, have no number"
+                "the room gave no number to {messages} of sender {sender}, from its message {first} on"
             );
             (first, FaultKind::Skipped, text)
         }

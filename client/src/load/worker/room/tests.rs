@@ -45,6 +45,7 @@ impl Room {
         thread::spawn(move || {
             for (index, stream) in listener.incoming().enumerate() {
                 let (room, stream) = (Arc::clone(&room), stream.unwrap());
+                stream.set_nodelay(true).unwrap();
                 room.lock().unwrap().join(stream.try_clone().unwrap(), index);
                 thread::spawn(move || serve(&room, framing, stream, index));
             }
