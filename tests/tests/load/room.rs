@@ -62,7 +62,7 @@ fn a_room_that_delivers_everything_once_and_in_order_passes() {
             (&json!(6), &json!(3))
         );
         assert!(report.prints("members +6, 3 of them send"), "{report:?}");
-        assert!(report.prints("each once, in order and with the right text"), "{report:?}");
+        assert!(report.prints("each one once, in order and with the right text"), "{report:?}");
     }
 }
 

@@ -94,10 +94,14 @@ fn evaluate(report: &Report) -> (Verdict, String) {
 pub(crate) fn returned(messages: u64, room: Option<RoomFigures>) -> String {
     match room {
         Some(RoomFigures { deliveries, members, .. }) => format!(
-            "{} of {} arrived at {}, each once, in order and with the right text",
-            count(deliveries),
+            "{} to {} made {}, each one once, in order and with the right text",
             plural(messages, "message"),
-            plural(members, "member")
+            plural(members, "member"),
+            if deliveries == 1 {
+                "1 delivery".to_owned()
+            } else {
+                format!("{} deliveries", count(deliveries))
+            },
         ),
         None => format!("every byte of {} returned", plural(messages, "message")),
     }

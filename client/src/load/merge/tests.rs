@@ -1,6 +1,6 @@
 use super::*;
 use crate::load::{
-    evaluate::testing::{datagrams, report},
+    evaluate::testing::{datagrams, report, room},
     report::files::{Destination, ReportFiles},
 };
 
@@ -84,4 +84,24 @@ fn reads_its_own_files_and_refuses_others() {
         let error = read(&path("wrong")).unwrap_err();
         assert!(error.contains(reason) && !error.contains('\n'), "{content}: {error}");
     }
+}
+
+#[test]
+fn adds_up_rooms_and_keeps_what_is_wrong() {
+    let figures = RoomFigures { gaps: 2, foreign: 7, ..RoomFigures::default() };
+    let sum = merge_all(&[room(10, figures), Report { seconds: 2.0, ..room(30, figures) }]);
+    assert_eq!(sum.verdict, Verdict::Valid, "{}", sum.reason);
+    let merged = sum.room.unwrap();
+    assert_eq!((merged.members, merged.senders, merged.deliveries), (200, 4, 4000));
+    assert_eq!((merged.gaps, merged.foreign), (4, 14));
+    assert!((merged.deliveries_per_second - 2000.0).abs() < 1e-9);
+    let wrong =
+        RoomFigures { missing: 1, duplicates: 2, order_violations: 3, wrong_texts: 4, ..figures };
+    let sum = merge_all(&[room(10, figures), room(10, wrong)]);
+    assert_eq!(sum.verdict, Verdict::Failed);
+    let expected =
+        [(1, "missing"), (2, "duplicate"), (3, "out of order"), (4, "with a wrong text")];
+    assert_eq!(sum.room.unwrap().violations(), expected);
+    // Without the figures of one report, those of the sum are unknown.
+    assert_eq!(merge_all(&[room(10, figures), report(10, 300)]).room, None);
 }

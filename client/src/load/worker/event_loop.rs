@@ -241,10 +241,13 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
     #[inline(always)]
     fn handle_events(&mut self, events: &Events) {
         let mut yielded = std::mem::take(&mut self.yielded);
-        for event in events {
+        for (turns, event) in events.iter().enumerate() {
             self.with_channel(event.token().0, |channel, context| {
                 channel.handle_event(context, event);
             });
+            if turns % C::TURNS_BETWEEN_SENDS == C::TURNS_BETWEEN_SENDS - 1 {
+                self.send_due();
+            }
         }
         for index in yielded.drain(..) {
             self.with_channel(index, C::drive);

@@ -1,5 +1,8 @@
 use super::*;
-use crate::load::evaluate::testing::{self, datagrams};
+use crate::load::{
+    evaluate::testing::{self, datagrams},
+    report::room_figures::RoomFigures,
+};
 
 fn assertion(typed: &str) -> Assertion {
     typed.parse().unwrap_or_else(|error| panic!("{typed}: {error}"))
@@ -80,5 +83,20 @@ fn an_error_says_what_was_expected() {
         let error = typed.parse::<Assertion>().unwrap_err();
         assert!(error.contains(hint), "{typed}: {error}");
         assert!(!error.contains('\n'));
+    }
+}
+
+#[test]
+fn figures_of_a_room_are_known_in_a_room_only() {
+    let room = testing::room(10, RoomFigures { duplicates: 2, ..RoomFigures::default() });
+    for (typed, holds) in [
+        ("deliveries=1000", true),
+        ("duplicates=2", true),
+        ("duplicates=0", false),
+        ("missing=0", true),
+        ("order<1", true),
+    ] {
+        assert_eq!(assertion(typed).evaluate(&room).holds, holds, "{typed}");
+        assert!(!assertion(typed).evaluate(&testing::report(10, 300)).holds, "{typed}");
     }
 }

@@ -23,6 +23,14 @@ fn every_name_is_parsed_and_printed() {
         "bytes/s",
         "sent",
         "reordered",
+        "deliveries",
+        "deliveries/s",
+        "gaps",
+        "relay-gaps",
+        "missing",
+        "order",
+        "wrong-texts",
+        "foreign",
     ] {
         let metric: Metric = name.parse().unwrap();
         assert_eq!(metric.to_string(), name);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::load::{
-    evaluate::testing::{datagrams, report},
+    evaluate::testing::{datagrams, report, room},
     stats::{
         error_kind::ErrorKind,
         fault::{Fault, FaultKind},
@@ -161,4 +161,22 @@ fn a_failure_takes_precedence_over_a_limit() {
 #[test]
 fn a_report_with_unknown_losses_is_not_valid() {
     assert_eq!(evaluate(&Report { lost: None, ..report(1000, 300) }).0, Verdict::Unknown);
+}
+
+#[test]
+fn a_room_fails_for_what_is_wrong_and_not_for_what_its_server_tells() {
+    let figures = RoomFigures { gaps: 3, relay_gaps: 1, foreign: 5, ..RoomFigures::default() };
+    let (verdict, reason) = evaluate(&room(10, figures));
+    assert_eq!(verdict, Verdict::Valid, "{reason}");
+    assert!(reason.contains("10 messages to 100 members made 1,000 deliveries"), "{reason}");
+    assert!(reason.contains("told of 3 events") && reason.contains("1 event"), "{reason}");
+    for (wrong, named) in [
+        (RoomFigures { missing: 2, ..figures }, "2 missing"),
+        (RoomFigures { duplicates: 1, ..figures }, "1 duplicate"),
+        (RoomFigures { order_violations: 4, ..figures }, "4 out of order"),
+        (RoomFigures { wrong_texts: 1_000, ..figures }, "1,000 with a wrong text"),
+    ] {
+        let (verdict, reason) = evaluate(&room(10, wrong));
+        assert_eq!((verdict, &reason[..]), (Verdict::Failed, named));
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::load::ipc::worker_config::Framing;
 use clap::{Args as _, FromArgMatches as _};
 
 fn job(args: &[&str]) -> Result<Job, Contradiction> {
@@ -79,4 +80,35 @@ fn refuses_contradictions_by_name() {
     assert!(job(&["--rate", "2", "--warmup", "500ms", "--duration", "1ms"]).is_ok());
     let text = error(&["--processes", "1000", "--connections", "100000"]);
     assert!(text.contains("100000000") && text.contains("--connections"), "{text}");
+}
+
+#[test]
+fn a_room_has_one_sender_unless_it_is_told() {
+    let room = |args: &[&str]| plan(&[&["--room"], args].concat()).room.unwrap();
+    let expected = RoomConfig { senders: 1, framing: Framing::Length, name: None };
+    assert_eq!(room(&[]), expected);
+    assert_eq!(room(&["--senders", "10", "--framing", "text"]).framing, Framing::Text);
+    assert_eq!(plan(&["--room=team-1"]).room.unwrap().name, Some("team-1".to_owned()));
+    assert_eq!(plan(&[]).room, None);
+}
+
+#[test]
+fn refuses_by_name_what_a_room_does_not_support() {
+    for (args, named) in [
+        (&["--churn", "5"][..], "'--churn <MESSAGES>' cannot be used with '--room'"),
+        (&["--expect-restart"], "'--expect-restart' cannot be used with '--room'"),
+        (&["--ws-text"], "'--ws-text' cannot be used with '--room'"),
+        (&["--size", "47"], "is 47 to 47, and a text of '--room' has 48 to 8192 bytes"),
+        (&["--size", "48-8193"], "48 to 8193"),
+        (&["--senders", "11"], "'--senders <N>' is 11, and the room has 10 members"),
+        (
+            &["--connections", "10000", "--senders", "10000"],
+            "'--senders <N>' times '--connections <N>' is 100000000",
+        ),
+    ] {
+        let error = job(&[&["--room"], args].concat()).unwrap_err().to_string();
+        assert!(error.contains(named) && !error.contains('\n'), "{error}");
+    }
+    let error = job(&["--room"]).unwrap().check_udp().unwrap_err().to_string();
+    assert!(error.contains("'--room' cannot be used over UDP"), "{error}");
 }

@@ -11,6 +11,10 @@ use crate::load::ipc::worker_config::WorkerConfig;
 
 /// Connection or socket on which messages are sent and returned.
 pub(crate) trait Channel: Sized {
+    /// Number of channels that have a turn before those that have to send are looked for again (open loop): many channels
+    /// that only receive must not delay a message that is due.
+    const TURNS_BETWEEN_SENDS: usize = usize::MAX;
+
     /// State that the channels of a process share.
     type Shared;
 

@@ -58,6 +58,9 @@ pub(super) enum State<W> {
 }
 
 impl<W: Wire> Channel for Member<W> {
+    /// They take about a tenth of a millisecond.
+    const TURNS_BETWEEN_SENDS: usize = 32;
+
     type Shared = Shared;
 
     fn shared(config: &WorkerConfig) -> Shared {
@@ -273,6 +276,7 @@ impl<W: Wire> Member<W> {
         }
         if let Some(sender) = &mut self.sender {
             context.stats.lost += sender.give_up();
+            context.shared.abandon(sender.index());
         }
         self.state = State::Finished;
     }

@@ -52,6 +52,11 @@ impl Sender {
         }
     }
 
+    /// Returns its index in the run.
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
     /// Returns the number of messages that were queued.
     pub(super) fn queued(&self) -> u64 {
         self.queued

@@ -132,6 +132,15 @@ impl Shared {
         }
     }
 
+    /// Does not expect the end of a sender whose connection has failed. Members of other processes wait for it in vain.
+    pub(super) fn abandon(&mut self, sender: u32) {
+        let end = &mut self.ends[sender as usize];
+        if end.is_none() {
+            *end = Some((0, 0));
+            self.running -= 1;
+        }
+    }
+
     /// Returns the number of the last event that members have to receive, if every sender has ended.
     pub(super) fn last_number(&self) -> Option<u64> {
         if self.running > 0 {
@@ -219,5 +228,16 @@ mod tests {
         shared.check(17, b"bob", &other.1);
         assert_eq!(shared.last_number(), Some(20));
         assert_eq!(shared.counts().collect::<Vec<_>>(), [5, 9]);
+    }
+
+    #[test]
+    fn a_sender_that_fails_has_no_end() {
+        let mut shared = Shared::new(1, 2);
+        let (_, end) = text(&shared, 0, 4, Kind::End);
+        shared.check(20, b"ann", &end);
+        (0..2).for_each(|_| shared.abandon(1));
+        shared.abandon(0);
+        assert_eq!(shared.last_number(), Some(20));
+        assert_eq!(shared.counts().collect::<Vec<_>>(), [5, 0]);
     }
 }

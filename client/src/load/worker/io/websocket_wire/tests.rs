@@ -251,3 +251,30 @@ fn a_server_that_pings_and_never_reads_holds_no_turn_and_costs_little_memory() {
     assert!(wire.output.is_empty());
     assert!(frames(&wire.wire.sent).iter().all(|frame| *frame == (0x8a, b"?".to_vec())));
 }
+
+/// Events of a room have no newline on the wire, and any size, type of frame and number of fragments.
+#[test]
+fn events_become_lines_at_every_split() {
+    let stream =
+        b"\x81\x03one\x89\x02hi\x01\x02tw\x00\x00\x80\x01o\x81\x00\x81\x03six\x01\x01x\x80\x00";
+    for at in 0..=stream.len() {
+        for next in at..=stream.len() {
+            let parts = [&stream[..at], &stream[at..next], &stream[next..]];
+            let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            let mut wire = wire(&parts);
+            wire.are_events = true;
+            let (bytes, end) = receive_all(&mut wire);
+            assert_eq!(bytes, b"one\ntwo\n\nsix\nx\n", "split at {at} and {next}");
+            assert!(end.contains("block"), "{end}");
+        }
+    }
+}
+
+#[test]
+fn a_line_to_a_room_is_a_text_without_its_newline() {
+    let mut wire = wire(&[]);
+    wire.are_events = true;
+    wire.messages = MessageCheck::new(true);
+    wire.transmit(b"{}\n[1]\n", || 0).unwrap();
+    assert_eq!(frames(&wire.wire.sent), [(0x81, b"{}".to_vec()), (0x81, b"[1]".to_vec())]);
+}
