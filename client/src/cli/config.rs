@@ -46,7 +46,7 @@ pub(super) enum Mode {
     /// Round trips.
     Ping(PingConfig),
     /// Load by many connections of many processes.
-    Load(Job),
+    Load(Box<Job>),
     /// Chat in a room.
     Chat(ChatConfig),
     /// Messages of a WebSocket server, back to it.
@@ -187,7 +187,7 @@ impl Mode {
                 return Err(Contradiction::MessageWith(command.name()));
             }
             Some(Command::Ping(ping)) => Self::Ping((*ping).into()),
-            Some(Command::Load(load)) => Self::Load((*load).try_into()?),
+            Some(Command::Load(load)) => Self::Load(Box::new((*load).try_into()?)),
             Some(Command::Chat(chat)) => Self::Chat((*chat).into()),
             Some(Command::Mirror(_)) => Self::Mirror,
             Some(Command::LoadWorker) => Self::LoadWorker,

@@ -13,7 +13,9 @@ use crate::load::{
 const MAX_COUNTERS: u64 = 1 << 24;
 
 /// Sizes that texts of messages may have.
-const TEXT_SIZES: SizeRange = SizeRange { min: MIN_TEXT, max: MAX_TEXT as u32 };
+const TEXT_SIZES: SizeRange = SizeRange { min: MIN_TEXT, max: 8192 };
+
+const _: () = assert!(TEXT_SIZES.max as usize == MAX_TEXT);
 
 /// Load of a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]

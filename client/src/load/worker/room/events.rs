@@ -130,7 +130,7 @@ impl Form {
         }
         let command = format!("/join {room}");
         self.write_message(command.len(), output, |output| {
-            output.extend_from_slice(command.as_bytes())
+            output.extend_from_slice(command.as_bytes());
         });
     }
 }
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn refuses_what_no_room_sends() {
         assert_eq!(Form::Frames.split(b"* You are"), Err(Malformed));
-        assert_eq!(Form::Lines.split(&[0; MAX_EVENT]), Err(Malformed));
+        assert_eq!(Form::Lines.split(&vec![0; MAX_EVENT]), Err(Malformed));
         for (form, event) in [
             (Form::Frames, &b"hello"[..]),
             (Form::Lines, b"hello"),

@@ -189,7 +189,7 @@ fn every_message_arrives_at_every_member_once() {
     for framing in [Framing::Length, Framing::Text] {
         for pace in [Pace::Depth(4), Pace::Rate(5000.0)] {
             let room = Some(RoomConfig { senders: 2, framing, name: None });
-            let config = WorkerConfig { room, pace, ..config(Room::start(framing, deliver)) };
+            let config = WorkerConfig { pace, room, ..config(Room::start(framing, deliver)) };
             let stats = stats(&run(&config));
             let expected = RoomCounts { deliveries: 5 * 200, ..RoomCounts::default() };
             assert_eq!(RoomCounts::of(&stats), expected, "{framing:?} {pace:?} {stats:?}");

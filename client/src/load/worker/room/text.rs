@@ -7,7 +7,9 @@ use super::check::MessageId;
 use crate::load::worker::payload::block::mix;
 
 /// Length of the shortest text: its fields, and enough characters to detect damage.
-pub(crate) const MIN_TEXT: u32 = FIELDS as u32 + 7;
+pub(crate) const MIN_TEXT: u32 = 48;
+
+const _: () = assert!(MIN_TEXT as usize == FIELDS + 7);
 
 /// Length of the fields: the kind, the run, the sender, the counter and the time, in hexadecimal digits.
 const FIELDS: usize = 1 + RUN + SENDER + COUNTER + TIME;
@@ -68,7 +70,7 @@ impl Texts {
     }
 
     /// Appends a text of `len` bytes, at least [`MIN_TEXT`].
-    pub(super) fn write(&self, fields: &Fields, len: usize, output: &mut Vec<u8>) {
+    pub(super) fn write(self, fields: &Fields, len: usize, output: &mut Vec<u8>) {
         let start = output.len();
         output.resize(start + len, 0);
         let (head, tail) = output[start..].split_at_mut(FIELDS);
@@ -92,7 +94,7 @@ impl Texts {
     }
 
     /// Parses a text.
-    pub(super) fn parse(&self, text: &[u8]) -> Parsed {
+    pub(super) fn parse(self, text: &[u8]) -> Parsed {
         if text.len() < MIN_TEXT as usize {
             return Parsed::Unknown;
         }
@@ -119,7 +121,7 @@ impl Texts {
     /// Calls `use_word` with the characters after the fields, eight at a time, until it returns `false`; returns its last
     /// result.
     fn fill(
-        &self,
+        self,
         fields: &Fields,
         len: usize,
         mut use_word: impl FnMut(usize, [u8; 8]) -> bool,
