@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::{
     net::{FAULTY, RoomFault, RoomFaultServer, mock_server},
-    programs::{Program, Report, binaries::echo_client},
+    programs::{EchoServer, Program, Report, binaries::echo_client},
 };
 
 /// Options of a load with 6 members in 2 processes, of which 3 send.
@@ -184,4 +184,46 @@ fn a_server_without_rooms_is_named_with_what_its_listener_needs() {
         "{report:?}"
     );
     assert!(report.ended.stderr.contains("protocol=room&framing=length"), "{report:?}");
+}
+
+/// Two processes with ten members each, of which three send, in the form of the listener.
+fn run_at_server(listen: &str, args: &str, replace: (&str, &str)) -> Report {
+    let server = EchoServer::start_with(&["--listen", listen, "--workers", "2"]);
+    let url = server.addresses()[0].replacen(replace.0, replace.1, 1);
+    let run =
+        "--processes 2 --connections 10 --senders 3 --messages 300 --pipeline 16 --size 48-300";
+    let report = Report::at_url(&url, &format!("{run} {args}"));
+    report.expect_success();
+    assert_eq!((report.messages(), wrong(&report)), (900, counts(0, 0, 0, 0, 0)), "{report:?}");
+    assert_eq!(report.json("/room/deliveries"), 20 * 900, "{report:?}");
+    report
+}
+
+#[test]
+fn a_room_of_the_server_passes_in_frames() {
+    let listen = "tcp://127.0.0.1:0?protocol=room&framing=length";
+    run_at_server(listen, "--room", ("tcp", "tcp"));
+    run_at_server(listen, "--room=team-1 --rate 5000", ("tcp", "tcp"));
+}
+
+#[test]
+fn a_room_of_the_server_passes_in_lines() {
+    let listen = "tcp://127.0.0.1:0?protocol=room";
+    run_at_server(listen, "--room --framing text", ("tcp", "tcp"));
+    run_at_server(listen, "--room=team-1 --framing text", ("tcp", "tcp"));
+}
+
+#[test]
+fn a_room_of_the_server_passes_in_messages_of_a_websocket() {
+    let report = run_at_server("http://127.0.0.1:0?protocol=room", "--room=team-1", ("http", "ws"));
+    assert_eq!(report.json("/websocket/closes"), 20, "{report:?}");
+}
+
+#[test]
+fn a_room_that_may_not_be_chosen_is_a_refusal_in_words() {
+    let listen = "tcp://127.0.0.1:0?protocol=room&framing=length&room=lobby";
+    let server = EchoServer::start_with(&["--listen", listen]);
+    let report = Report::run(server.address(), "--room=team-1");
+    assert_eq!(report.code(), 1, "{report:?}");
+    assert!(report.ended.stderr.contains("the server refused a member: "), "{report:?}");
 }
