@@ -107,6 +107,12 @@ impl Dialogue {
         if self.answer.is_empty() { Ok(mechanism) } else { Err(self.unexpected()) }
     }
 
+    /// Returns the maximum number of bytes of the next read. Behind the last answer, the session of a room begins without a
+    /// message of the client, so that answer is read byte by byte.
+    pub(crate) fn max_read(&self) -> usize {
+        if matches!(self.state, State::Outcome(_)) { 1 } else { MAX_ANSWER }
+    }
+
     /// Returns the error for a connection that ends before the login is complete.
     pub(crate) fn end(&self) -> Error {
         if self.answer.is_empty() { Error::Ended } else { self.unexpected() }

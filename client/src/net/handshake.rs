@@ -80,7 +80,8 @@ pub(super) fn log_in(
                 Err(_) => dialogue.mark_sent(dialogue.unsent().len()),
             }
         }
-        match bytes.receive(&mut buffer) {
+        let max = dialogue.max_read().min(buffer.len());
+        match bytes.receive(&mut buffer[..max]) {
             Ok(Received::Bytes(count)) => {
                 if let Some(mechanism) = dialogue.receive(&buffer[..count])? {
                     return Ok(mechanism);

@@ -384,12 +384,10 @@ pub const ROOMS: usize = 10_000;
 /// make as many rooms as it likes, one after the other.
 pub const KEPT_ROOMS: usize = 64;
 
-/// Maximum bytes that wait in the queue from the members to the owner of their rooms, and in that of messages to the members
-/// on one worker.
+/// Maximum bytes in the queue of commands to the rooms of a worker, and in that of events to its members.
 pub const MAILBOX: usize = 1024 * 1024;
 
-/// Deliveries to members in one iteration of a worker's loop, after which its other connections have their turn. A delivery
-/// takes a few microseconds.
+/// Deliveries to members in one iteration of a worker's loop, after which its other connections have their turn.
 pub const TURN_DELIVERIES: usize = 128;
 
 /// Commands of members in one iteration of a worker's loop.

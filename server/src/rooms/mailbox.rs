@@ -88,6 +88,11 @@ impl<M, W: Wake> Mailbox<M, W> {
         Some(message)
     }
 
+    /// Returns whether few messages wait.
+    pub(crate) fn is_low(&self) -> bool {
+        self.weight.load(SeqCst) < self.max / 8
+    }
+
     fn is_full(&self) -> bool {
         self.weight.load(SeqCst) >= self.max
     }

@@ -120,6 +120,13 @@ impl Rooms {
         self.workers[worker].commands.take()
     }
 
+    /// Returns whether a member may move away from a worker. If many events wait there or many commands before that of the move,
+    /// the room no longer has all that the member misses.
+    pub(super) fn allows_move(&self, worker: usize) -> bool {
+        let has_few = |worker: &Mailboxes| worker.commands.is_low();
+        self.workers[worker].deliveries.is_low() && self.workers.iter().all(has_few)
+    }
+
     /// Sets whether the server keeps a history, which members are told.
     pub(crate) fn set_recorded(&self) {
         self.is_recorded.store(true, SeqCst);

@@ -367,3 +367,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_follows_the_last_answer_is_left_for_the_session() {
+    let client = client("pencil", None);
+    let mut server = Server::new(&Mechanism::ALL, None);
+    let mut dialogue = Dialogue::new(&client, PLAIN);
+    loop {
+        let line = String::from_utf8(dialogue.unsent().to_vec()).unwrap();
+        dialogue.mark_sent(line.len());
+        let answer = server.answer(line.trim_end());
+        let is_last = answer == "+OK Logged in\r\n";
+        let stream = if is_last { format!("{answer}* You are @alice") } else { answer };
+        let (mut rest, mut mechanism) = (stream.as_bytes(), None);
+        while mechanism.is_none() && !rest.is_empty() {
+            let (part, after) = rest.split_at(dialogue.max_read().min(rest.len()));
+            (mechanism, rest) = (dialogue.receive(part).unwrap(), after);
+        }
+        if mechanism.is_some() {
+            return assert_eq!(rest, b"* You are @alice");
+        }
+    }
+}

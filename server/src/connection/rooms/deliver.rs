@@ -22,9 +22,9 @@ use crate::{
 };
 
 impl<S: Stream> Connection<S> {
-    /// Returns whether the connection may move to another worker: nobody has an answer for it.
+    /// Returns whether the connection may move to another worker.
     pub(crate) fn may_move(&mut self) -> bool {
-        !self.member().is_some_and(|member| member.is_waiting())
+        self.member().is_none_or(|member| member.may_move())
     }
 
     /// Returns whether the session is a member of rooms, or may become one.

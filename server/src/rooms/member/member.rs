@@ -138,6 +138,11 @@ impl Member {
         self.awaited > 0
     }
 
+    /// Returns whether the connection may move to another worker.
+    pub(crate) fn may_move(&self) -> bool {
+        !self.is_waiting() && self.rooms.allows_move(self.identity.worker)
+    }
+
     /// Returns whether the member is in this room.
     pub(crate) fn is_in(&self, room: &str) -> bool {
         matches!(&self.state, State::Inside(place) if **place.room() == *room)

@@ -15,8 +15,9 @@ use crate::{
     login::{self, Dialogue},
 };
 
-/// Maximum number of reads of the answers to a login in one call. It has room for the longest ones.
-const MAX_READS: usize = 64;
+/// Maximum number of reads of the answers to a login in one call. It has room for the longest last answer, which is read byte
+/// by byte.
+const MAX_READS: usize = 16 * 1024;
 
 /// Connection that is being made.
 #[derive(Debug)]
@@ -144,7 +145,8 @@ impl<W: Wire> Opening<W> {
                     Err(_) => login.mark_sent(login.unsent().len()),
                 }
             }
-            match wire.receive(&mut context.received) {
+            let max = login.max_read().min(context.received.len());
+            match wire.receive(&mut context.received[..max]) {
                 Ok(0) => return Err(login.end().into()),
                 Ok(count) => {
                     let received = login.receive(&context.received[..count]);
