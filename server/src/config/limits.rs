@@ -3,7 +3,13 @@
 //! A setting that a user can change is in [`Config`](crate::Config), with its default here. The other limits
 //! are fixed by the design.
 
+#[cfg(feature = "rooms")]
+mod rooms;
+
 use std::{num::NonZeroU32, time::Duration};
+
+#[cfg(feature = "rooms")]
+pub use self::rooms::*;
 
 /// Size of a worker's only read buffer, in bytes.
 ///
@@ -358,43 +364,3 @@ pub const LOGIN_MEMORY: Duration = Duration::from_mins(10);
 /// Maximum sources, and maximum names, whose failed logins are counted. The one that failed the longest time ago makes room.
 #[cfg(feature = "login")]
 pub const LOGIN_TABLE: usize = 4096;
-
-/// Default limit on the bytes of messages that wait for a member of a room.
-pub const MEMBER_BUFFER: usize = 256 * 1024;
-
-/// Smallest limit on the bytes that wait for a member: a message of the maximum length in every form.
-pub const MEMBER_BUFFER_MIN: usize = 64 * 1024;
-
-/// Maximum number of messages before its join that a member receives.
-pub const ROOM_HISTORY: usize = 1000;
-
-/// Maximum bytes of the messages that a room keeps for new members.
-pub const ROOM_HISTORY_BYTES: usize = 1024 * 1024;
-
-/// Maximum bytes of the recent messages that a room keeps for members that move to another worker.
-pub const ROOM_RECENT_BYTES: usize = 256 * 1024;
-
-/// Number of the recent messages of a room for a member that moves to another worker. It takes microseconds.
-pub const ROOM_RECENT: usize = 256;
-
-/// Maximum rooms of a worker that have members.
-pub const ROOMS: usize = 10_000;
-
-/// Maximum rooms of a worker that have no members and are kept for their history, the last ones that had members. A client can
-/// make as many rooms as it likes, one after the other.
-pub const KEPT_ROOMS: usize = 64;
-
-/// Maximum bytes in the queue of commands to the rooms of a worker, and in that of events to its members.
-pub const MAILBOX: usize = 1024 * 1024;
-
-/// Deliveries to members in one iteration of a worker's loop, after which its other connections have their turn.
-pub const TURN_DELIVERIES: usize = 128;
-
-/// Commands of members in one iteration of a worker's loop.
-pub const TURN_COMMANDS: usize = 64;
-
-/// Messages of a room that are written to a member together.
-pub const ROOM_BATCH: usize = WRITE_CHUNKS;
-
-/// Time after which a member tries again to send a message for which the queue had no room.
-pub const ROOM_RETRY: Duration = Duration::from_millis(1);

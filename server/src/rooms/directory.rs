@@ -57,8 +57,11 @@ impl Directory {
             Command::SetForm { room, member, form } => {
                 self.with(&room, |room| room.set_form(member, form, rooms));
             }
-            Command::Move { room, member, worker, next } => {
-                self.with(&room, |room| room.resume(member, worker, next, rooms));
+            Command::MoveAway { room, member, next } => {
+                self.with(&room, |room| room.move_away(member, next));
+            }
+            Command::Arrive { room, member, worker } => {
+                self.with(&room, |room| room.arrive(member, worker, rooms));
             }
             Command::Leave { room, member, is_awaited } => {
                 self.with(&room, |room| room.leave(member, is_awaited, rooms));

@@ -28,8 +28,10 @@ pub(super) enum Command {
     Who { room: Arc<str>, member: ConnectionId },
     /// Receive later events in this form. The answer is [`Notice::Answered`].
     SetForm { room: Arc<str>, member: ConnectionId, form: Form },
-    /// The member is on another worker, and has received all events before `next`. The answer is [`Notice::Resumed`].
-    Move { room: Arc<str>, member: ConnectionId, worker: usize, next: u64 },
+    /// The member leaves its worker for another one, and has received all events before `next`.
+    MoveAway { room: Arc<str>, member: ConnectionId, next: u64 },
+    /// It is on this worker now. The answer is [`Notice::Resumed`].
+    Arrive { room: Arc<str>, member: ConnectionId, worker: usize },
     /// Leave the room. With `is_awaited`, the answer is [`Notice::Left`], behind all events before it.
     Leave { room: Arc<str>, member: ConnectionId, is_awaited: bool },
     /// An event of another server.

@@ -31,6 +31,8 @@ pub(super) struct Room {
     /// The last events, for members that join or move.
     recent: VecDeque<Arc<RoomEvent>>,
     recent_weight: usize,
+    /// The events that members miss on their way to another worker.
+    moving: HashMap<ConnectionId, VecDeque<Arc<RoomEvent>>>,
     /// Number of messages that new members receive: the highest of its listeners.
     history: usize,
     /// Number of the last guest without a name of its own.
@@ -68,6 +70,7 @@ impl Room {
             in_form: [0; Form::COUNT],
             recent: VecDeque::new(),
             recent_weight: 0,
+            moving: HashMap::new(),
             history: 0,
             last_guest: 0,
         }
@@ -160,20 +163,29 @@ impl Room {
         self.answer(member, &Event::Info { text: &text }, rooms);
     }
 
-    /// Sends the events from `next` on to a member that is on another worker now. Later events follow them.
-    pub(super) fn resume(&mut self, member: ConnectionId, worker: usize, next: u64, rooms: &Rooms) {
-        let Some(entry) = self.members.get_mut(&member) else { return };
+    /// Keeps the events from `next` on for a member that is on its way to another worker.
+    pub(super) fn move_away(&mut self, member: ConnectionId, next: u64) {
+        let Some(entry) = self.members.get(&member) else { return };
         self.on_worker[entry.worker] -= 1;
+        let missed = self.recent.iter().filter(|event| event.number >= next).cloned();
+        self.moving.insert(member, missed.collect());
+    }
+
+    /// Sends the events that a member has missed on its way. Later events follow them.
+    pub(super) fn arrive(&mut self, member: ConnectionId, worker: usize, rooms: &Rooms) {
+        let Some(entry) = self.members.get_mut(&member) else { return };
         self.on_worker[worker] += 1;
         entry.worker = worker;
-        let missed = self.recent.iter().filter(|event| event.number >= next).cloned().collect();
+        let missed = self.moving.remove(&member).unwrap_or_default().into();
         let notice = Notice::Resumed { room: self.id, missed, next: self.last + 1 };
         rooms.deliver(worker, Delivery::Notice(member, notice));
     }
 
     pub(super) fn leave(&mut self, member: ConnectionId, is_awaited: bool, rooms: &Rooms) {
         let Some(entry) = self.members.remove(&member) else { return };
-        self.on_worker[entry.worker] -= 1;
+        if self.moving.remove(&member).is_none() {
+            self.on_worker[entry.worker] -= 1;
+        }
         self.in_form[entry.form as usize] -= 1;
         self.release_name(&entry.name);
         if is_awaited {
@@ -190,6 +202,12 @@ impl Room {
             if *members > 0 {
                 rooms.deliver(worker, Delivery::Event(self.id, Arc::clone(&event)));
             }
+        }
+        for missed in self.moving.values_mut() {
+            if missed.len() == limits::ROOM_MISSED {
+                missed.pop_front();
+            }
+            missed.push_back(Arc::clone(&event));
         }
         self.keep(event);
     }

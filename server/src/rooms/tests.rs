@@ -26,6 +26,8 @@ struct TestMember {
     /// What the member has received: frames.
     received: Vec<u8>,
     has_left: bool,
+    /// It is on its way to its worker.
+    is_moving: bool,
 }
 
 /// What a member has received.
@@ -35,6 +37,11 @@ struct Event {
     number: u64,
     name: String,
     text: String,
+}
+
+/// Returns the identity of the connection of a member.
+fn id(index: usize) -> ConnectionId {
+    ConnectionId { worker: 0, slot: 0, generation: u32::try_from(index).unwrap() }
 }
 
 impl Server {
@@ -54,13 +61,18 @@ impl Server {
             Member::new(Arc::clone(&self.rooms), Arc::clone(&self.options), Form::Frames);
         member.begin(self.identity(index, worker), user, None);
         let received = Vec::new();
-        self.members.push(TestMember { member, worker, received, has_left: false });
+        self.members.push(TestMember {
+            member,
+            worker,
+            received,
+            has_left: false,
+            is_moving: false,
+        });
         index
     }
 
     fn identity(&self, index: usize, worker: usize) -> Identity {
-        let connection =
-            ConnectionId { worker: 0, slot: 0, generation: u32::try_from(index).unwrap() };
+        let connection = id(index);
         Identity { connection, worker, peer: "peer".into(), listener: "listener".into() }
     }
 
@@ -128,17 +140,24 @@ impl Server {
         while (0..self.workers.len()).any(|worker| self.step(worker, false)) {}
     }
 
-    /// Moves a member to another worker, if it may move. It arrives there at once.
-    fn migrate(&mut self, index: usize, worker: usize) {
-        let id = ConnectionId { worker: 0, slot: 0, generation: u32::try_from(index).unwrap() };
-        let member = &mut self.members[index];
-        if member.worker == worker || member.member.is_waiting() {
+    /// Takes a member from its worker, if it may move to this one.
+    fn move_away(&mut self, index: usize, worker: usize) {
+        let TestMember { member, worker: old, is_moving, .. } = &mut self.members[index];
+        if *old == worker || member.is_waiting() {
             return;
         }
-        self.workers[member.worker].1.forget(id);
-        member.worker = worker;
-        self.workers[worker].1.introduce(id, index);
-        self.members[index].member.move_to(worker);
+        member.move_away();
+        self.workers[std::mem::replace(old, worker)].1.forget(id(index));
+        *is_moving = true;
+    }
+
+    /// Brings a member that is on its way to its worker.
+    fn arrive(&mut self, index: usize) {
+        let TestMember { member, worker, is_moving, .. } = &mut self.members[index];
+        if std::mem::take(is_moving) {
+            self.workers[*worker].1.introduce(id(index), index);
+            member.arrive(*worker);
+        }
     }
 
     /// Returns what a member has received.
@@ -329,7 +348,8 @@ fn a_sender_waits_while_a_worker_has_no_room() {
 enum Act {
     Say(usize),
     Step(usize, bool),
-    Migrate(usize, usize),
+    /// Begins or ends the way to a worker.
+    Move(usize, usize),
     Leave(usize),
 }
 
@@ -337,7 +357,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => (0..MEMBERS).prop_map(Act::Say),
         8 => (0..WORKERS, any::<bool>()).prop_map(|(worker, first)| Act::Step(worker, first)),
-        2 => (0..MEMBERS, 0..WORKERS).prop_map(|(member, worker)| Act::Migrate(member, worker)),
+        2 => (0..MEMBERS, 0..WORKERS).prop_map(|(member, worker)| Act::Move(member, worker)),
         1 => (0..MEMBERS).prop_map(Act::Leave),
     ]
 }
@@ -356,21 +376,23 @@ proptest! {
         let mut left = vec![false; MEMBERS];
         for (number, act) in acts.into_iter().enumerate() {
             match act {
-                Act::Say(member) if !left[member] => {
+                Act::Say(member) if !left[member] && !server.members[member].is_moving => {
                     server.say(members[member], &number.to_string());
                     sent[member].push_back(number.to_string());
                 }
-                Act::Leave(member) if !left[member] => {
+                Act::Leave(member) if !left[member] && !server.members[member].is_moving => {
                     left[member] = true;
                     server.member(members[member]).leave();
                 }
                 Act::Step(worker, prefers_commands) => {
                     server.step(worker, prefers_commands);
                 }
-                Act::Migrate(member, worker) => server.migrate(members[member], worker),
+                Act::Move(member, _) if server.members[member].is_moving => server.arrive(member),
+                Act::Move(member, worker) => server.move_away(member, worker),
                 Act::Say(_) | Act::Leave(_) => {}
             }
         }
+        (0..MEMBERS).for_each(|member| server.arrive(member));
         server.settle();
         let all = server.room_events(members[0]);
         for (member, sent) in members.iter().zip(&mut sent) {

@@ -47,7 +47,10 @@ impl<S: Stream + Source> Worker<'_, S> {
             self.fail_registration(key, &error);
             return false;
         }
-        let connection = Box::new(self.take_out(key).connection);
+        #[cfg_attr(not(feature = "rooms"), expect(unused_mut, reason = "there are no rooms"))]
+        let mut connection = Box::new(self.take_out(key).connection);
+        #[cfg(feature = "rooms")]
+        connection.move_away();
         match self.shared.dispatch.requeue(self.index, Incoming::Migrated(connection)) {
             Ok(()) => true,
             Err(Incoming::Migrated(connection)) => {

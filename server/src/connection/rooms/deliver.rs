@@ -32,10 +32,17 @@ impl<S: Stream> Connection<S> {
         self.member().is_some()
     }
 
-    /// Tells the room of the connection that another worker serves it.
-    pub(crate) fn move_to(&mut self, worker: usize) {
+    /// Tells the room of the connection that it leaves its worker.
+    pub(crate) fn move_away(&mut self) {
         if let Some(member) = self.member() {
-            member.move_to(worker);
+            member.move_away();
+        }
+    }
+
+    /// Tells the room of the connection that this worker serves it now.
+    pub(crate) fn arrive(&mut self, worker: usize) {
+        if let Some(member) = self.member() {
+            member.arrive(worker);
         }
     }
 

@@ -242,13 +242,20 @@ impl Member {
         true
     }
 
-    /// The connection is on another worker now.
-    pub(crate) fn move_to(&mut self, worker: usize) {
-        self.identity.worker = worker;
+    /// The connection leaves its worker for another one.
+    pub(crate) fn move_away(&self) {
         let next = self.next;
         if let State::Inside(place) = &self.state {
+            place.force(|room, member| Command::MoveAway { room, member, next });
+        }
+    }
+
+    /// The connection is on this worker now.
+    pub(crate) fn arrive(&mut self, worker: usize) {
+        self.identity.worker = worker;
+        if let State::Inside(place) = &self.state {
             self.awaited += 1;
-            place.force(|room, member| Command::Move { room, member, worker, next });
+            place.force(|room, member| Command::Arrive { room, member, worker });
         }
     }
 

@@ -39,7 +39,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
         let new = || Box::new(LocalRooms::new(self.index));
         self.rooms.get_or_insert_with(new).introduce(connection.id(), key);
-        connection.move_to(self.index);
+        connection.arrive(self.index);
     }
 
     /// Gives the rooms one turn.
