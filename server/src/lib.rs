@@ -39,12 +39,14 @@
 //! | `tls` | TLS, over rustls |
 //! | `layer` | the trait of a layer between wire bytes and plaintext |
 //! | `proxy_protocol` | the PROXY header |
+//! | `history` | the record of all messages in a database, and its search |
 //! | [`logging`] | the program's log: format, queue, writer |
 //! | `config` | the configuration of a server, and every [limit](limits) |
 
 mod admission;
 mod config;
 mod connection;
+pub mod history;
 #[cfg(feature = "http")]
 mod http;
 mod layer;
@@ -82,7 +84,10 @@ pub use self::config::{Credential, Login, User, Users};
 #[cfg(feature = "rooms")]
 pub use self::config::{Room, Slow};
 pub use self::{
-    config::{Config, FixedSetting, Listener, ListenerOptions, Proxy, Spin, limits, rlimit},
+    config::{
+        Config, FixedSetting, HistoryOptions, HistoryOverflow, Keep, Listener, ListenerOptions, Proxy, Spin,
+        history_limits, limits, rlimit,
+    },
     listener::{BindError, InheritedSocket},
     server::{Handle, ListenerError, Liveness, ReloadError, Reloaded, RunError, Server},
     shared::Phase,

@@ -9,6 +9,8 @@ use clap::{
 use common::cli::{self, completions::Shell};
 use server::settings::{Flags, Sources};
 
+#[cfg(feature = "history")]
+use super::history::HistoryArgs;
 #[cfg(feature = "login")]
 use super::user::UserCommand;
 
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     #[cfg(feature = "login")]
     #[command(subcommand)]
     User(UserCommand),
+    /// Search the history: the messages that a server with --history has recorded
+    #[cfg(feature = "history")]
+    History(HistoryArgs),
     /// Print a script that makes your shell complete the arguments of echo-server
     #[command(after_long_help = COMPLETIONS)]
     Completions {

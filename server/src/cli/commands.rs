@@ -12,6 +12,8 @@ use server::Server;
 use server::settings::{self, Diagnostics, Settings, Sources};
 
 use super::args::{self, Command, ConfigCommand};
+#[cfg(feature = "history")]
+use super::history;
 #[cfg(feature = "login")]
 use super::user;
 
@@ -30,6 +32,8 @@ pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8>
             let (status, text) = user::run(command)?;
             print(text.as_bytes()).map(|printed| printed.max(status))
         }
+        #[cfg(feature = "history")]
+        Command::History(args) => history::run(args),
         Command::Completions { shell } => print(&completions::script(*shell, args::definition())),
         Command::Man { directory } => {
             let written = manual::write(args::definition(), directory);

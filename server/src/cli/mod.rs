@@ -7,6 +7,8 @@
 pub(crate) mod advice;
 pub(crate) mod args;
 pub(crate) mod commands;
+#[cfg(feature = "history")]
+pub(crate) mod history;
 mod notify_socket;
 pub(crate) mod reload_signal;
 pub(crate) mod signals;

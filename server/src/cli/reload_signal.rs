@@ -124,6 +124,12 @@ fn name(setting: FixedSetting) -> &'static str {
         FixedSetting::Workers => "workers",
         FixedSetting::Spin => "spin",
         FixedSetting::ReusePort => "reuse-port",
+        #[cfg(feature = "history")]
+        FixedSetting::History => "history",
+        #[cfg(feature = "history")]
+        FixedSetting::HistoryKeep => "history-keep",
+        #[cfg(feature = "history")]
+        FixedSetting::HistoryOverflow => "history-overflow",
     }
 }
 

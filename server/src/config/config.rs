@@ -6,6 +6,8 @@ use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
 use common::protocol::{DEFAULT_HOST, DEFAULT_PORT};
 
+#[cfg(feature = "history")]
+use super::history::HistoryOptions;
 #[cfg(feature = "login")]
 use super::users::Users;
 use super::{limits, listener::Listener, spin::Spin};
@@ -53,6 +55,9 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Log of every message, when received and when echoed. Default: yes.
     pub log_messages: bool,
+    /// Record of every message in a database. Default: none.
+    #[cfg(feature = "history")]
+    pub history: Option<HistoryOptions>,
     /// Busy-polling of workers before they sleep. Default: [`Spin::Auto`].
     pub spin: Spin,
 }
@@ -66,6 +71,15 @@ pub enum FixedSetting {
     Spin,
     /// See [`Config::reuse_port`].
     ReusePort,
+    /// See [`HistoryOptions::path`].
+    #[cfg(feature = "history")]
+    History,
+    /// See [`HistoryOptions::keep`].
+    #[cfg(feature = "history")]
+    HistoryKeep,
+    /// See [`HistoryOptions::overflow`].
+    #[cfg(feature = "history")]
+    HistoryOverflow,
 }
 
 impl Default for Config {
@@ -87,6 +101,8 @@ impl Default for Config {
             reuse_port: false,
             drain_timeout: limits::DRAIN_TIMEOUT,
             log_messages: true,
+            #[cfg(feature = "history")]
+            history: None,
             spin: Spin::default(),
         }
     }
@@ -100,6 +116,25 @@ impl Config {
             (FixedSetting::Spin, self.spin != other.spin),
             (FixedSetting::ReusePort, self.reuse_port != other.reuse_port),
         ];
-        differ.into_iter().filter_map(|(setting, differs)| differs.then_some(setting))
+        let differ = differ.into_iter();
+        #[cfg(feature = "history")]
+        let differ = differ.chain(self.history_differences(other));
+        differ.filter_map(|(setting, differs)| differs.then_some(setting))
+    }
+
+    /// Options of a history that a reload adds or removes differ with it, so its path alone is reported.
+    #[cfg(feature = "history")]
+    fn history_differences(&self, other: &Self) -> impl Iterator<Item = (FixedSetting, bool)> {
+        let (one, other) = (self.history.as_ref(), other.history.as_ref());
+        let both = one.zip(other);
+        [
+            (FixedSetting::History, one.map(|one| &one.path) != other.map(|other| &other.path)),
+            (FixedSetting::HistoryKeep, both.is_some_and(|(one, other)| one.keep != other.keep)),
+            (
+                FixedSetting::HistoryOverflow,
+                both.is_some_and(|(one, other)| one.overflow != other.overflow),
+            ),
+        ]
+        .into_iter()
     }
 }

@@ -8,6 +8,8 @@
 
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod config;
+mod history;
+pub mod history_limits;
 #[cfg(feature = "http")]
 mod http;
 pub mod limits;
@@ -33,6 +35,7 @@ pub use self::tls::Tls;
 pub(crate) use self::users::CookieError;
 pub use self::{
     config::{Config, FixedSetting},
+    history::{HistoryOptions, HistoryOverflow, Keep},
     listener::{Listener, ListenerOptions, Proxy},
     spin::Spin,
 };

@@ -14,6 +14,7 @@ use super::{
     turn::{Readiness, TurnContext},
 };
 use crate::{
+    history::Origin,
     layer::Layers,
     session::{Next, Reply, Session, Step},
     telemetry::{CloseReason, ConnectionEvent, Subject},
@@ -208,19 +209,28 @@ impl<S: Stream> Connection<S> {
         let messages = step.messages;
         let echo = Echo { bytes: &consumed[..step.echo], messages, splitter: self.splitter };
         context.telemetry.received(consumed.len());
-        let is_logged = context.telemetry.logs_messages();
-        let logged = if is_logged { self.log_received(consumed, context) } else { 0 };
+        let is_split = context.telemetry.splits_messages();
+        let logged = if is_split { self.log_received(consumed, context) } else { 0 };
         self.receipt.messages_received =
             self.receipt.messages_received.wrapping_add_signed(messages as i64);
         (logged, echo)
     }
 
-    /// Logs the messages in received bytes, and returns their number.
+    /// Logs and records the messages in received bytes, and returns their number.
     #[inline(never)]
     fn log_received(&mut self, consumed: &[u8], context: &TurnContext<'_>) -> usize {
         let logged = self.session.handler().map_or(consumed.len(), |handler| handler.logged());
         let subject = Subject { id: self.id, peer: &self.peer };
-        context.telemetry.log_received(subject, &mut self.splitter, &consumed[..logged])
+        #[cfg(feature = "login")]
+        let user = self.permit.account().map(Account::name);
+        #[cfg(not(feature = "login"))]
+        let user = None;
+        let recorded_as = self.session.recorded_as().filter(|_| context.telemetry.has_history());
+        let listener = &self.permit.policy().name;
+        let origin = recorded_as
+            .map(|protocol| Origin { listener, protocol, peer: &self.peer, user, room: None });
+        let bytes = &consumed[..logged];
+        context.telemetry.log_received(subject, origin.as_ref(), &mut self.splitter, bytes)
     }
 
     /// Holds bytes that the session has not consumed. Outside of an incomplete frame a connection owns no buffer.

@@ -330,6 +330,10 @@ impl ProtocolHandler for HttpHandler {
         if self.is_unknown() { 0 } else { self.logged }
     }
 
+    fn recorded_as(&self) -> Option<&'static str> {
+        Some("http")
+    }
+
     fn unfinished_messages(&self) -> isize {
         isize::from(matches!(self.state, State::Body { .. }))
     }

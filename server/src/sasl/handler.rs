@@ -286,6 +286,10 @@ impl ProtocolHandler for SaslHandler {
         0
     }
 
+    fn recorded_as(&self) -> Option<&'static str> {
+        None
+    }
+
     fn unfinished_messages(&self) -> isize {
         0
     }

@@ -2,7 +2,7 @@
 //!
 //! Limits are values that all threads read. Listeners belong to the acceptor, which receives commands.
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::{endpoint::Endpoint, reason::reason};
 use log::{error, info};
@@ -91,7 +91,8 @@ impl Reloader {
         let binder = Binder::new(&self.first);
         // The steps that can fail come first, so that either everything changes or nothing.
         let plan = Plan::new(&mut open, &config.listeners, binder).map_err(ReloadError::Bind)?;
-        shared.log_messages.store(config.log_messages, Relaxed);
+        let recording = shared.recording.load().with_log(config.log_messages);
+        shared.recording.store(recording);
         shared.drain_timeout.store(config.drain_timeout);
         shared.limits.set(config);
         // The workers look for connections of removed users.

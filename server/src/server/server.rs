@@ -16,6 +16,8 @@ use super::{
 };
 #[cfg(feature = "tls")]
 use crate::config::Tls;
+#[cfg(feature = "history")]
+use crate::history::{self, History, HistoryError};
 use crate::{
     config::Config,
     connection::{Connection, Incoming, Socket},
@@ -74,6 +76,10 @@ pub enum RunError {
     /// The system refuses that many threads.
     #[error("cannot start the workers: {}; choose fewer workers", reason(.0))]
     Threads(io::Error),
+    /// The history cannot be recorded.
+    #[cfg(feature = "history")]
+    #[error(transparent)]
+    History(#[from] HistoryError),
 }
 
 impl Server {
@@ -149,13 +155,19 @@ impl Server {
             control.close();
             RunError::Threads(error)
         })?;
+        #[cfg(feature = "history")]
+        let history = start_history(&config).inspect_err(|_| control.close())?;
         let streams = open_all(listeners, &shared);
         let pool = ThreadPool::with_name("worker".into(), workers.len());
         for (index, (poll, messages)) in workers.into_iter().enumerate() {
             let (spin, shared) = (config.spin, Arc::clone(&shared));
+            #[cfg(feature = "history")]
+            let recorder = history.as_ref().map(History::recorder);
             pool.execute(move || {
                 name_worker(index);
                 logging::defer();
+                #[cfg(feature = "history")]
+                recorder.map(history::attach);
                 shared.run_supervised(|| Worker::new(index, spin, &shared, poll, messages).run());
             });
         }
@@ -167,11 +179,20 @@ impl Server {
         pool.join();
         control.close();
         close_undispatched(&shared);
+        #[cfg(feature = "history")]
+        history.map(History::close);
         let stats = shared.counters.stats();
         log_totals(&stats);
         info!(event = "stopped"; "Server shutdown complete");
         if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(stats) }
     }
+}
+
+/// Starts the history, if the configuration has one.
+#[cfg(feature = "history")]
+fn start_history(config: &Config) -> Result<Option<History>, HistoryError> {
+    let Some(options) = &config.history else { return Ok(None) };
+    History::start(options.clone(), config.workers.get()).map(Some)
 }
 
 /// Binds the listeners of a configuration, with the inherited sockets where the endpoints are the same.

@@ -57,6 +57,16 @@ impl Session {
         }
     }
 
+    /// Returns the protocol under which the history has its messages. `None`: it does not have them from here.
+    pub(crate) fn recorded_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Text(_) => Some("text"),
+            Self::Raw => Some("raw"),
+            Self::Length(_) => Some("length"),
+            Self::Other(handler) => handler.recorded_as(),
+        }
+    }
+
     /// Returns the splitter of its messages, for the log.
     pub(crate) fn splitter(&self) -> Splitter {
         match self {

@@ -29,6 +29,9 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// what surrounds them.
     fn logged(&self) -> usize;
 
+    /// Returns the protocol under which the history records these messages. `None`: it does not, or the handler does.
+    fn recorded_as(&self) -> Option<&'static str>;
+
     /// Returns the number of messages of which only a part was received.
     fn unfinished_messages(&self) -> isize;
 

@@ -11,20 +11,24 @@ use common::{
 use super::{
     setting::{DefaultValue, Form, Setting},
     values::{
-        LogLevel, RemovedUsers, choice, log_file, non_empty, parse, path, port, possible_values,
+        LogLevel, RemovedUsers, choice, history, keep, log_file, non_empty, parse, path, port, possible_values,
         spin, time_limit, workers,
     },
 };
-use crate::logging::{Format, Overflow};
+use crate::{
+    config::HistoryOverflow,
+    logging::{Format, Overflow},
+};
 
 const LISTENING: &str = "Listening";
 const CONNECTIONS: &str = "Connections and workers";
 const TLS: &str = "TLS";
 const LOGIN: &str = "Login";
 const LOG: &str = "Log";
+const HISTORY: &str = "History";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 28] = [
+pub(super) static SETTINGS: [Setting; 31] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -299,6 +303,37 @@ pub(super) static SETTINGS: [Setting; 28] = [
     .form(Form::Choice(possible_values::<Overflow>))
     .default(DefaultValue::Text("block"))
     .set(|values, text| parse(text, choice).map(|value| values.log_overflow = value)),
+    Setting::new("history", HISTORY, "FILE", "Record every message in this SQLite database")
+        .details(
+            "'echo-server history' searches it while the server records. The file is created if it is missing. \
+            Messages are committed within 100 ms, and what is committed survives the end of the process.",
+        )
+        .needs_restart()
+        .default(DefaultValue::Unset("none"))
+        .hint(ValueHint::FilePath)
+        .set(|values, text| history(text).map(|path| values.history = Some(path))),
+    Setting::new(
+        "history-keep",
+        HISTORY,
+        "AGE|SIZE",
+        "Delete older messages, such as those after 30d, or the oldest beyond 10GB; or both: 30d,10GB",
+    )
+    .rare()
+    .needs_restart()
+    .form(Form::Word)
+    .default(DefaultValue::Text("all"))
+    .set(|values, text| parse(text, keep).map(|value| values.history_keep = value)),
+    Setting::new(
+        "history-overflow",
+        HISTORY,
+        "NAME",
+        "Behaviour when messages arrive faster than they can be recorded",
+    )
+    .rare()
+    .needs_restart()
+    .form(Form::Choice(possible_values::<HistoryOverflow>))
+    .default(DefaultValue::Text("block"))
+    .set(|values, text| parse(text, choice).map(|value| values.history_overflow = value)),
 ];
 
 const LISTEN_DETAILS: &str = "\

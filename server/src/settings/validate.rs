@@ -42,12 +42,16 @@ pub(super) fn without_effect(settings: &Settings) -> Vec<Diagnostic> {
     let login = login.map(|name| (name, has_login, "no listener has login=required"));
     let handshake =
         [("handshake-timeout", has_tls || has_login, "no listener has TLS or login=required")];
+    let has_history = settings.values.history.is_some();
+    let history = ["history-keep", "history-overflow"];
+    let history = history.map(|name| (name, has_history, "there is no history (--history FILE)"));
     let tls = ["max-handshakes", "max-handshakes-per-ip", "tls-key-log"];
     let tls = tls.map(|name| (name, has_tls, "no listener has TLS"));
     let unused = proxy
         .into_iter()
         .chain(tls)
         .chain(login)
+        .chain(history)
         .chain(handshake)
         .filter(|(_, is_used, _)| !is_used);
     let unused = unused.map(|(name, _, reason)| Diagnostic {

@@ -13,8 +13,10 @@ use common::{
 use log::LevelFilter;
 
 use super::listener::ListenerUrl;
+#[cfg(feature = "history")]
+use crate::config::HistoryOptions;
 use crate::{
-    config::{Config, Listener, Spin, limits},
+    config::{Config, HistoryOverflow, Keep, Listener, Spin, history_limits, limits},
     logging::{Destination, Format, Options, Overflow},
 };
 
@@ -49,6 +51,9 @@ pub(super) struct Values {
     pub(super) log_file: Destination,
     pub(super) log_format: Format,
     pub(super) log_overflow: Overflow,
+    pub(super) history: Option<PathBuf>,
+    pub(super) history_keep: Keep,
+    pub(super) history_overflow: HistoryOverflow,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -100,6 +105,10 @@ impl Values {
         config.drain_timeout = self.drain_timeout;
         config.spin = self.spin;
         config.log_messages = self.log_messages == Switch::On;
+        #[cfg(feature = "history")]
+        {
+            config.history = self.history();
+        }
         let options = Options {
             level: match self.log_level {
                 LogLevel::Debug => LevelFilter::Debug,
@@ -112,6 +121,13 @@ impl Values {
             destination: self.log_file.clone(),
         };
         (config, options)
+    }
+
+    /// Returns the options of the history, if there is one.
+    #[cfg(feature = "history")]
+    fn history(&self) -> Option<HistoryOptions> {
+        let path = self.history.clone()?;
+        Some(HistoryOptions { path, keep: self.history_keep, overflow: self.history_overflow })
     }
 
     fn listeners(&self, inherited: &[Endpoint], has_address: bool) -> Vec<Listener> {
@@ -155,6 +171,49 @@ pub(super) fn path(text: &OsStr) -> Result<PathBuf, String> {
     } else {
         Ok(path.into())
     }
+}
+
+/// Parses the path of the history.
+pub(super) fn history(text: &OsStr) -> Result<PathBuf, String> {
+    if cfg!(feature = "history") {
+        path(text)
+    } else {
+        Err("this echo-server is built without the feature 'history'".to_owned())
+    }
+}
+
+/// Parses how much of the history stays: an age, a size, or both, joined by a comma.
+pub(super) fn keep(text: &str) -> Result<Keep, String> {
+    let mut keep = Keep::default();
+    if text == "all" {
+        return Ok(keep);
+    }
+    for part in text.split(',') {
+        if let Some(bytes) = size(part) {
+            if bytes < history_limits::KEEP_BYTES {
+                return Err("the smallest size is 256kB".to_owned());
+            }
+            if keep.bytes.replace(bytes).is_some() {
+                return Err("it has two sizes".to_owned());
+            }
+        } else {
+            let age = positive_duration(part).map_err(|_| {
+                "expected all, an age like 30d, a size like 10GB, or both, joined by a comma".to_owned()
+            })?;
+            if keep.age.replace(age).is_some() {
+                return Err("it has two ages".to_owned());
+            }
+        }
+    }
+    Ok(keep)
+}
+
+/// Parses a size with a unit of powers of 1,024.
+fn size(text: &str) -> Option<u64> {
+    let (number, unit) = [("kB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("TB", 1_u64 << 40)]
+        .into_iter()
+        .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {

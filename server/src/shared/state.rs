@@ -28,7 +28,7 @@ use crate::{
     admission::ConnectionLimits,
     config::{Config, limits},
     logging,
-    telemetry::Counters,
+    telemetry::{Counters, Recording},
     udp::{UdpEchoSocket, UdpListener, UdpPolicy},
 };
 
@@ -49,8 +49,8 @@ pub(crate) struct SharedState<T> {
     udp_ports: Mutex<Arc<[u16]>>,
     /// Number of changes of the UDP listeners.
     udp_changes: AtomicUsize,
-    /// Switch for the log of messages. Workers read it once per loop iteration.
-    pub(crate) log_messages: AtomicBool,
+    /// What becomes of messages. Workers read it once per loop iteration.
+    pub(crate) recording: AtomicCell<Recording>,
     pub(crate) drain_timeout: AtomicCell<Duration>,
     drain_deadline: OnceLock<Option<Instant>>,
     failed: AtomicBool,
@@ -75,7 +75,7 @@ impl<T> SharedState<T> {
             #[cfg(feature = "rooms")]
             rooms: Arc::new(Rooms::new(&workers)),
             dispatch: DispatchQueue::new(limits::QUEUE, Arc::new(acceptor), workers),
-            log_messages: AtomicBool::new(config.log_messages),
+            recording: AtomicCell::new(recording(config)),
             drain_timeout: AtomicCell::new(config.drain_timeout),
             drain_deadline: OnceLock::new(),
             failed: AtomicBool::new(false),
@@ -168,6 +168,15 @@ impl<T> SharedState<T> {
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(SeqCst)
     }
+}
+
+/// Returns what becomes of messages. A server has its history from the start or never.
+fn recording(config: &Config) -> Recording {
+    #[cfg(feature = "history")]
+    let has_history = config.history.is_some();
+    #[cfg(not(feature = "history"))]
+    let has_history = false;
+    Recording::new(config.log_messages, has_history)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod log_throttle;
 mod metrics;
 mod receipt;
 mod recorder;
+mod recording;
 
 pub use self::metrics::Stats;
 #[cfg(test)]
@@ -29,4 +30,5 @@ pub(crate) use self::{
     metrics::Counters,
     receipt::Receipt,
     recorder::Recorder,
+    recording::Recording,
 };

@@ -10,7 +10,7 @@ use common::{
     message::{Splitter, without_newline},
     reason::reason,
 };
-use log::{Level, debug, error, info};
+use log::{Level, LevelFilter, debug, error, info};
 
 use super::{
     connection_event::{ConnectionEvent, OfConnection, Subject},
@@ -18,8 +18,13 @@ use super::{
     event::record,
     log_throttle::{LogThrottle, Suppressed},
     metrics::WorkerCounters,
+    recording::Recording,
 };
-use crate::{admission::Peer, config::limits};
+use crate::{
+    admission::Peer,
+    config::limits,
+    history::{self, Direction, Origin},
+};
 
 /// Logs and counts the events of one worker's connections and datagrams.
 #[derive(Debug)]
@@ -27,16 +32,25 @@ pub(crate) struct Recorder<'a> {
     /// The index of the worker.
     worker: usize,
     pub(super) counters: &'a WorkerCounters,
-    /// Switch for the log of each message, when received and when echoed.
-    log_messages: bool,
+    /// What becomes of each message, when received and when echoed.
+    recording: Recording,
+    /// The level of the log from which messages are split: that of their log, or any level if the history records them.
+    split_from: LevelFilter,
     /// Limit on the log of failures of TLS, before the end of the handshake or after it.
     failures: RefCell<LogThrottle>,
 }
 
 impl<'a> Recorder<'a> {
-    pub(crate) fn new(worker: usize, counters: &'a WorkerCounters, log_messages: bool) -> Self {
+    pub(crate) fn new(
+        worker: usize,
+        counters: &'a WorkerCounters,
+        recording: impl Into<Recording>,
+    ) -> Self {
+        let recording = recording.into();
+        let split_from =
+            if recording.is_history() { LevelFilter::Off } else { LevelFilter::Info };
         let failures = RefCell::new(LogThrottle::new(limits::LOG_THROTTLE));
-        Self { worker, counters, log_messages, failures }
+        Self { worker, counters, recording, split_from, failures }
     }
 
     /// Returns the index of the worker.
@@ -44,14 +58,24 @@ impl<'a> Recorder<'a> {
         self.worker
     }
 
-    /// Switches the log of messages on or off.
-    pub(crate) fn set_log_messages(&mut self, on: bool) {
-        self.log_messages = on;
+    /// Changes what becomes of messages. A history is there from the beginning, or never.
+    pub(crate) fn set_recording(&mut self, recording: Recording) {
+        self.recording = recording;
     }
 
-    /// Returns whether messages are logged; if not, they need not be split.
+    /// Returns whether messages are logged or recorded; if not, they need not be split.
+    pub(crate) fn splits_messages(&self) -> bool {
+        self.recording.is_any() && log::max_level() >= self.split_from
+    }
+
+    /// Returns whether messages are logged.
     pub(crate) fn logs_messages(&self) -> bool {
-        self.log_messages && log::max_level() >= Level::Info
+        self.recording.is_log() && log::max_level() >= Level::Info
+    }
+
+    /// Returns whether the history records messages.
+    pub(crate) fn has_history(&self) -> bool {
+        self.recording.is_history()
     }
 
     /// Logs and counts an event of a connection.
@@ -101,21 +125,27 @@ impl<'a> Recorder<'a> {
         self.counters.bytes_received.add(bytes as u64);
     }
 
-    /// Logs the messages in bytes that the session has consumed. Advances `splitter` past them and returns the number of
-    /// messages.
-    #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
+    /// Logs the messages in bytes that the session has consumed, and records them in the history if they have an origin for
+    /// it. Advances `splitter` past them and returns the number of messages.
     pub(crate) fn log_received(
         &self,
         subject: Subject<'_>,
+        origin: Option<&Origin<'_>>,
         splitter: &mut Splitter,
         mut bytes: &[u8],
     ) -> usize {
         let Subject { id, peer } = subject;
+        let is_logged = self.logs_messages();
         let mut messages = 0;
         while let Some(message) = splitter.next(bytes) {
-            let text = Quoted(message.text);
-            info!(event = "received", peer, connection:% = id, bytes = message.len;
-                "Received from {peer}: {text}");
+            if is_logged {
+                let text = Quoted(message.text);
+                info!(event = "received", peer, connection:% = id, bytes = message.len;
+                    "Received from {peer}: {text}");
+            }
+            if let Some(origin) = origin {
+                record_received(origin, message.text);
+            }
             bytes = &bytes[message.len..];
             messages += 1;
         }
@@ -156,10 +186,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Counts and logs a datagram that may be answered.
-    pub(crate) fn datagram_received(&self, from: SocketAddr, bytes: &[u8]) {
+    /// Counts, logs and records a datagram that may be answered.
+    pub(crate) fn datagram_received(&self, listener: &str, from: SocketAddr, bytes: &[u8]) {
         self.counters.datagrams.add(1);
         self.counters.bytes_received.add(bytes.len() as u64);
+        if self.has_history() {
+            let peer = &Peer::remote(from).to_string();
+            let origin = Origin { listener, protocol: "raw", peer, user: None, room: None };
+            record_received(&origin, without_newline(bytes));
+        }
         if self.logs_messages() {
             let (peer, text) = (Peer::remote(from), Quoted(without_newline(bytes)));
             info!(event = "received", peer:% = peer, bytes = bytes.len();
@@ -189,4 +224,10 @@ impl<'a> Recorder<'a> {
     pub(crate) fn registration_failed(&self, address: &str, error: &io::Error) {
         error!(event = "not-registered", address; "Cannot serve {address}: {}", reason(error));
     }
+}
+
+/// Records a message of a peer in the history.
+fn record_received(origin: &Origin<'_>, bytes: &[u8]) {
+    let direction = Direction::Received;
+    history::record(origin, &history::Message { direction, sequence: None, bytes });
 }

@@ -109,7 +109,7 @@ impl UdpEchoSocket {
                 return true;
             }
         };
-        context.telemetry.datagram_received(arrival.from, bytes);
+        context.telemetry.datagram_received(&self.policy.address, arrival.from, bytes);
         let sent = self.send(bytes, &route, context);
         if !sent {
             self.unsent = Some(Unsent { bytes: bytes.into(), route });

@@ -244,6 +244,10 @@ impl ProtocolHandler for WebSocket {
         self.logged as usize
     }
 
+    fn recorded_as(&self) -> Option<&'static str> {
+        Some("websocket")
+    }
+
     fn unfinished_messages(&self) -> isize {
         isize::from(self.data.is_in_frame())
     }

@@ -12,7 +12,7 @@
 //! | `expiry.rs` | deadlines |
 //! | `migration.rs` | moving connections to less busy workers |
 
-use std::{collections::VecDeque, io, sync::atomic::Ordering::Relaxed, time::Instant};
+use std::{collections::VecDeque, io, time::Instant};
 
 use crossbeam::utils::CachePadded;
 use mio::{Events, Poll, event::Source};
@@ -27,7 +27,7 @@ use crate::rooms::LocalRooms;
 use crate::{
     config::{Spin, limits},
     connection::{Incoming, Stream},
-    logging,
+    history, logging,
     shared::{MessageReceiver, Phase, SharedState, WAKE},
     telemetry::Recorder,
     udp::{self, UdpSocketSet},
@@ -95,7 +95,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         Self {
             index,
             shared,
-            telemetry: Recorder::new(index, &counters[index], shared.log_messages.load(Relaxed)),
+            telemetry: Recorder::new(index, &counters[index], shared.recording.load()),
             poll,
             messages,
             connections: Slab::new(),
@@ -140,10 +140,13 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
                 Phase::Stopped => break,
             }
             self.shared.counters.workers[self.index].iterations.add(1);
-            self.telemetry.set_log_messages(self.shared.log_messages.load(Relaxed));
+            self.telemetry.set_recording(self.shared.recording.load());
             self.take_connections();
             // Log records are handed over after their echo has been sent.
             logging::flush();
+            if self.telemetry.has_history() {
+                history::flush();
+            }
             let covered_until = self.wait(&mut events)?;
             self.record_readiness(&events);
             self.give_turns();
@@ -157,6 +160,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         }
         self.drop_connections();
         logging::flush();
+        history::detach();
         Ok(())
     }
 

@@ -35,6 +35,10 @@ impl ProtocolHandler for Scripted {
         0
     }
 
+    fn recorded_as(&self) -> Option<&'static str> {
+        None
+    }
+
     fn may_end(&self) -> bool {
         false
     }

@@ -56,12 +56,54 @@ impl Sources {
         let environment = Environment::new(environment);
         let flag = matches.get_one::<PathBuf>(CONFIG).cloned();
         let flag = flag.map(|path| (path, Origin::Flag(CONFIG.to_owned())));
+        Self::with_flags(flag, flags::assignments(matches), environment)
+    }
+
+    /// Takes a configuration file, or else that of the environment, and the environment.
+    #[must_use]
+    pub fn without_flags(
+        file: Option<PathBuf>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        let flag = file.map(|path| (path, Origin::Flag(CONFIG.to_owned())));
+        Self::with_flags(flag, Vec::new(), Environment::new(environment))
+    }
+
+    fn with_flags(
+        flag: Option<(PathBuf, Origin)>,
+        flags: Vec<Assignment>,
+        environment: Environment,
+    ) -> Self {
         let file = flag.or_else(|| {
             let variable = variable(CONFIG);
             let path = environment.get(&variable)?.into();
             Some((path, Origin::Variable(variable)))
         });
-        Self { flags: flags::assignments(matches), environment, file }
+        Self { flags, environment, file }
+    }
+
+    /// Returns the value of the setting `history`. The other settings are not checked: they may name files that only the
+    /// server can read.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration file cannot be read, or is no TOML.
+    #[cfg(feature = "history")]
+    pub fn history(&self) -> Result<Option<PathBuf>, Diagnostics> {
+        let (file, errors) = match &self.file {
+            Some((path, origin)) => {
+                let bytes = read(path).map_err(|error| unreadable(path, origin, &error))?;
+                file::read(&path.to_string_lossy(), &bytes)
+            }
+            None => Default::default(),
+        };
+        let environment = self.environment.read().assignments;
+        let mut strongest_first = self.flags.iter().chain(&environment).chain(&file);
+        let history = strongest_first.find(|assignment| assignment.name == "history");
+        match history.and_then(|history| history.values.first()) {
+            Some(value) => Ok(Some((&value.text).into())),
+            None => reject(errors).map(|()| None),
+        }
     }
 
     /// Returns the path of the configuration file, as given, if there is one.
@@ -79,12 +121,7 @@ impl Sources {
         let Some((path, origin)) = &self.file else { return self.merge(None) };
         match read(path) {
             Ok(bytes) => self.load_from(&path.to_string_lossy(), &bytes),
-            Err(error) => {
-                let path = Quoted(path.as_os_str().as_encoded_bytes()).to_string();
-                let message =
-                    format!("cannot read the configuration file {path}: {}", reason(&error));
-                Err(Diagnostics(vec![Diagnostic { origin: origin.clone(), message }]))
-            }
+            Err(error) => Err(unreadable(path, origin, &error)),
         }
     }
 
@@ -155,6 +192,12 @@ fn conflicts(source: &[Assignment]) -> impl Iterator<Item = Diagnostic> {
 
 fn reject(errors: Vec<Diagnostic>) -> Result<(), Diagnostics> {
     if errors.is_empty() { Ok(()) } else { Err(Diagnostics(errors)) }
+}
+
+fn unreadable(path: &Path, origin: &Origin, error: &io::Error) -> Diagnostics {
+    let path = Quoted(path.as_os_str().as_encoded_bytes()).to_string();
+    let message = format!("cannot read the configuration file {path}: {}", reason(error));
+    Diagnostics(vec![Diagnostic { origin: origin.clone(), message }])
 }
 
 /// Reads a regular file: the content of a pipe could not be read again at a reload.

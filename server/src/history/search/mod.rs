@@ -1,0 +1,18 @@
+//! The search of a history, while a server records in it.
+//!
+//! A search reads in short transactions, so that it never keeps the journal from being emptied. Must not know the command
+//! line, or how a message is shown.
+//!
+//! Read [`search`] first.
+
+mod candidates;
+mod found;
+mod query;
+mod rooms;
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
+mod search;
+#[cfg(test)]
+mod tests;
+
+pub use self::{found::Found, query::Query, search::Search};
+pub(crate) use self::rooms::{RoomMessage, room_messages};

@@ -1,0 +1,93 @@
+//! Checkpoints: the move of committed pages from the journal into the database.
+//!
+//! SQLite starts its journal again only in a moment without a reader of it. A checkpoint that waits makes such a moment:
+//! readers that begin meanwhile read the database alone. Only a reader that never ends makes the journal grow.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use log::warn;
+use rusqlite::Connection;
+
+use crate::{
+    config::{
+        Keep,
+        history_limits::{
+            BUSY_TIMEOUT, CHECKPOINT, CHECKPOINT_INTERVAL, CHECKPOINT_WAIT, JOURNAL,
+            JOURNAL_WARNING,
+        },
+    },
+    history::{history::shown, store::journal_path},
+};
+
+/// Decides when there is a checkpoint.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    journal: PathBuf,
+    threshold: u64,
+    /// Estimate of what the journal has received since the last checkpoint, in bytes.
+    written: u64,
+    last_wait: Option<Instant>,
+    has_warned: bool,
+}
+
+impl Checkpoints {
+    pub(super) fn new(database: &Path, keep: Keep) -> Self {
+        let threshold = keep.bytes.map_or(CHECKPOINT, |bytes| CHECKPOINT.min(bytes / 8));
+        Self {
+            journal: journal_path(database),
+            threshold,
+            written: 0,
+            last_wait: None,
+            has_warned: false,
+        }
+    }
+
+    /// Counts a transaction with this many bytes of messages.
+    pub(super) fn count(&mut self, bytes: usize) {
+        // A transaction writes some pages whole.
+        self.written += 16 * 1024 + 2 * bytes as u64;
+    }
+
+    /// Makes a checkpoint if it is due. An error shows again at the next transaction.
+    pub(super) fn run(&mut self, connection: &Connection) {
+        if self.written < self.threshold {
+            return;
+        }
+        self.written = 0;
+        if checkpoint(connection, "PASSIVE").is_err() {
+            return;
+        }
+        let size = fs::metadata(&self.journal).map_or(0, |metadata| metadata.len());
+        if size <= JOURNAL.max(self.threshold) {
+            self.has_warned = false;
+            return;
+        }
+        if self.last_wait.is_none_or(|last| last.elapsed() >= CHECKPOINT_INTERVAL) {
+            self.last_wait = Some(Instant::now());
+            // The timeouts of a connection that is open can be set.
+            let _ = connection.busy_timeout(CHECKPOINT_WAIT);
+            let _ = checkpoint(connection, "TRUNCATE");
+            let _ = connection.busy_timeout(BUSY_TIMEOUT);
+        }
+        if size > JOURNAL_WARNING && !std::mem::replace(&mut self.has_warned, true) {
+            let mebibytes = size >> 20;
+            warn!(event = "history-journal", mebibytes;
+                "{} has {mebibytes} MiB and grows: a program keeps a transaction on the history open; end it",
+                shown(&self.journal));
+        }
+    }
+}
+
+/// Moves all pages into the database and gives the space of the journal back, if the system and other programs allow it.
+pub(super) fn make_room(connection: &Connection) {
+    // If it fails, the next transaction fails too, and is tried again.
+    let _ = checkpoint(connection, "TRUNCATE");
+}
+
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
+}
