@@ -27,6 +27,9 @@ pub const RETRY: Duration = Duration::from_millis(200);
 /// Minimum of a limit on the size: the empty database and its index take half of it.
 pub const KEEP_BYTES: u64 = 256 * 1024;
 
+/// Interval of the attempts to index or delete messages after one has failed.
+pub const MAINTENANCE_REST: Duration = Duration::from_secs(10);
+
 /// Time for which the server waits at its start for a lock of another program on the database.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -75,6 +75,12 @@ impl History {
         room_messages(&self.options.path, per_room)
     }
 
+    /// Returns whether the database refuses to be written.
+    #[cfg(test)]
+    pub(crate) fn is_failing(&self) -> bool {
+        self.queue.is_failing()
+    }
+
     /// Commits everything that was handed over, and ends the writer.
     pub(crate) fn close(self) {
         self.queue.close();

@@ -42,5 +42,7 @@ pub use self::store::HistoryError;
 pub(crate) use self::{
     batch::{attach, detach, flush, record},
     history::History,
-    search::RoomMessage,
 };
+#[cfg(feature = "history")]
+#[expect(unused_imports, reason = "rooms use it")]
+pub(crate) use self::search::RoomMessage;

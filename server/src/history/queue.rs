@@ -169,6 +169,12 @@ impl Queue {
         waited.unwrap_or_else(PoisonError::into_inner).0.is_closing
     }
 
+    /// Returns whether the database takes nothing.
+    #[cfg(test)]
+    pub(super) fn is_failing(&self) -> bool {
+        self.lock().writer == Activity::Failing
+    }
+
     /// Lets the writer finish: what is queued is its last job.
     pub(super) fn close(&self) {
         self.lock().is_closing = true;

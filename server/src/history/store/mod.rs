@@ -11,6 +11,6 @@ mod schema;
 pub use self::error::HistoryError;
 pub(super) use self::{
     error::{Cause, words},
-    open::{is_busy, journal_path, open_reader, open_writer},
+    open::{journal_path, open_reader, open_writer},
     schema::INDEX_VERSION,
 };

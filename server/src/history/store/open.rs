@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi::ErrorCode};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     error::{Cause, HistoryError},
@@ -84,14 +84,6 @@ fn check(connection: &Connection) -> Result<i64, Cause> {
         version if version < 1 => Err(Cause::Foreign),
         version => Ok(version),
     }
-}
-
-/// Returns whether another program has locked the database.
-pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
 }
 
 /// Returns the path of the journal (the write-ahead log).

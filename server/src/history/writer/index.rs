@@ -78,13 +78,14 @@ impl Index {
             return Ok(());
         }
         let begin = Instant::now();
-        let stepped = self.step(connection, last);
+        let stepped = self.add(connection, last, INDEX_ROWS);
         let now = Instant::now();
         self.due = now + (now - begin) * INDEX_REST;
         stepped
     }
 
-    fn step(&mut self, connection: &mut Connection, last: i64) -> rusqlite::Result<()> {
+    /// Adds the next rows to the index, at most `max`.
+    fn add(&mut self, connection: &mut Connection, last: i64, max: i64) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Part { id, mut bytes } = self.part(&transaction)?;
         let mut indexed = self.indexed;
@@ -94,7 +95,7 @@ impl Index {
             )?;
             let insert = format!("INSERT INTO {} (rowid, body) VALUES (?1, ?2)", table_name(id));
             let mut insert = transaction.prepare_cached(&insert)?;
-            let mut rows = select.query([self.indexed, INDEX_ROWS])?;
+            let mut rows = select.query([self.indexed, max])?;
             let (mut count, mut step_bytes) = (0, 0);
             while step_bytes < INDEX_BYTES
                 && let Some(row) = rows.next()?
@@ -142,5 +143,16 @@ impl Index {
             table_name(id)
         ))?;
         Ok(Part { id, bytes: 0 })
+    }
+}
+
+/// Adds the first `rows` of a database without an index to the index, in parts of three rows.
+#[cfg(test)]
+pub(crate) fn index_first(connection: &mut Connection, rows: usize) {
+    let rows = i64::try_from(rows).unwrap();
+    let mut index = Index::new(connection, Keep::default()).unwrap();
+    while index.indexed < rows {
+        index.part_bytes = 0;
+        index.add(connection, rows, (rows - index.indexed).min(3)).unwrap();
     }
 }

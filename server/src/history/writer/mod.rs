@@ -15,4 +15,6 @@ mod tests;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod writer;
 
+#[cfg(test)]
+pub(super) use self::index::index_first;
 pub(super) use self::{index::table_name, runs::Runs, writer::Writer};

@@ -17,12 +17,12 @@ use super::{
     runs::Runs,
 };
 use crate::{
-    config::{HistoryOptions, Keep, history_limits::RETRY, limits::LOG_THROTTLE},
+    config::{HistoryOptions, Keep, history_limits::{MAINTENANCE_REST, RETRY}, limits::LOG_THROTTLE},
     history::{
         history::shown,
         queue::{Job, Queue},
         run_file::RunFile,
-        store::{is_busy, words},
+        store::words,
     },
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Writer {
     checkpoints: Checkpoints,
     /// The database refuses to be written.
     is_failing: bool,
+    /// Maintenance has failed, and is tried again at this time.
+    resting_until: Option<Instant>,
     /// Number of dropped messages at the last line in the log about them, and its time.
     logged_dropped: (u64, Option<Instant>),
 }
@@ -74,6 +76,7 @@ impl Writer {
             runs,
             tables: None,
             is_failing: false,
+            resting_until: None,
             logged_dropped: (0, None),
         }
     }
@@ -92,17 +95,15 @@ impl Writer {
                 self.finish();
                 return;
             }
-            if let Err(error) = self.maintain() {
-                self.fail(&error);
-            }
+            self.maintain_if_due();
         }
     }
 
     /// Returns how long the writer may sleep if no messages come. `None`: until some come.
     fn wait(&self) -> Option<Duration> {
         let Some(tables) = &self.tables else { return Some(RETRY) };
-        if self.is_failing {
-            return Some(RETRY);
+        if let Some(until) = self.resting_until {
+            return Some(until.saturating_duration_since(Instant::now()));
         }
         let waits = [tables.index.wait(tables.records.last()), tables.deletion.wait()];
         waits.into_iter().flatten().min()
@@ -160,6 +161,22 @@ impl Writer {
         Ok(())
     }
 
+    /// Does what need not be done with every commit, unless it has failed a moment ago. Messages are recorded without it.
+    fn maintain_if_due(&mut self) {
+        if self.resting_until.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        let maintained = self.maintain();
+        let was_resting = self.resting_until.take().is_some();
+        if let Err(error) = maintained {
+            self.resting_until = Some(Instant::now() + MAINTENANCE_REST);
+            if !was_resting {
+                warn!(event = "history-failed"; "Cannot index or delete messages in {}: {}; it is tried again",
+                    shown(&self.path), words(&error));
+            }
+        }
+    }
+
     /// Does what need not be done with every commit.
     fn maintain(&mut self) -> rusqlite::Result<()> {
         self.load()?;
@@ -180,9 +197,9 @@ impl Writer {
         if !std::mem::replace(&mut self.is_failing, true) {
             let path = shown(&self.path);
             let reason = words(error);
-            let fate = if is_busy(error) { "wait" } else { "wait for a moment" };
             warn!(event = "history-failed";
-                "Cannot record messages in {path}: {reason}. Messages {fate}, then they are dropped and counted");
+                "Cannot record messages in {path}: {reason}. Messages wait in the queue; what finds no room is dropped \
+                 and counted");
         }
     }
 
