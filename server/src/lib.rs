@@ -85,8 +85,8 @@ pub use self::config::{Credential, Login, User, Users};
 pub use self::config::{Room, Slow};
 pub use self::{
     config::{
-        Config, FixedSetting, HistoryOptions, HistoryOverflow, Keep, Listener, ListenerOptions, Proxy, Spin,
-        history_limits, limits, rlimit,
+        Config, FixedSetting, HistoryOptions, HistoryOverflow, Keep, Listener, ListenerOptions,
+        Proxy, Spin, history_limits, limits, rlimit,
     },
     listener::{BindError, InheritedSocket},
     server::{Handle, ListenerError, Liveness, ReloadError, Reloaded, RunError, Server},

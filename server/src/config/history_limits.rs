@@ -39,6 +39,9 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 /// Maximum rows of one transaction, which take about 30 ms.
 pub const COMMIT_ROWS: u64 = 32 * 1024;
 
+/// Rows of one transaction that always may be tried, also if larger ones found no room on the disk.
+pub const MIN_COMMIT_ROWS: u64 = 16;
+
 /// Rows of a segment. Origins are deleted with the last segment that uses them, and a search by time skips segments.
 pub const SEGMENT_ROWS: i64 = 64 * 1024;
 

@@ -227,8 +227,13 @@ impl<S: Stream> Connection<S> {
         let user = None;
         let recorded_as = self.session.recorded_as().filter(|_| context.telemetry.has_history());
         let listener = &self.permit.policy().name;
-        let origin = recorded_as
-            .map(|protocol| Origin { listener, protocol, peer: &self.peer, user, room: None });
+        let origin = recorded_as.map(|protocol| Origin {
+            listener,
+            protocol,
+            peer: &self.peer,
+            user,
+            room: None,
+        });
         let bytes = &consumed[..logged];
         context.telemetry.log_received(subject, origin.as_ref(), &mut self.splitter, bytes)
     }

@@ -32,12 +32,10 @@ impl History {
     /// If the database is not ours, another server records in it, or it cannot be written.
     pub(crate) fn start(options: HistoryOptions, threads: usize) -> Result<Self, HistoryError> {
         let failed = |cause: Cause| cause.at(&options.path);
-        let file_failed = |file: &RunFile, error| {
-            Cause::RunFile(file.path().to_owned(), error).at(&options.path)
-        };
-        let run_file = RunFile::lock(&options.path).map_err(|(path, error)| {
-            failed(Cause::RunFile(path, error))
-        })?;
+        let file_failed =
+            |file: &RunFile, error| Cause::RunFile(file.path().to_owned(), error).at(&options.path);
+        let run_file = RunFile::lock(&options.path)
+            .map_err(|(path, error)| failed(Cause::RunFile(path, error)))?;
         let mut run_file = run_file.ok_or_else(|| failed(Cause::InUse))?;
         let mut connection = open_writer(&options.path)?;
         let last = run_file.last_run().map_err(|error| file_failed(&run_file, error))?;
@@ -98,9 +96,9 @@ fn log_lost(path: &Path, lost: Option<u64>) {
     match lost {
         Some(0) => {}
         Some(messages) => warn!(event = "history-lost", messages;
-            "The last run of the server was killed: {messages} messages that it had received are not in {path}"),
+            "The last run of the server did not end by itself: {messages} messages that it had received are not in {path}"),
         None => warn!(event = "history-lost";
-            "The last run of the server was killed, and its counters are gone: the messages of its last 100 ms may be \
+            "The last run of the server did not end by itself, and its counters are gone: the messages of its last 100 ms may be \
              missing in {path}"),
     }
 }
@@ -109,4 +107,3 @@ fn log_lost(path: &Path, lost: Option<u64>) {
 pub(super) fn shown(path: &Path) -> Escaped<'_> {
     Escaped(path.as_os_str().as_encoded_bytes())
 }
-

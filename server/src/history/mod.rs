@@ -37,12 +37,12 @@ pub(crate) use self::message::{Direction, Message, Origin};
 #[cfg(not(feature = "history"))]
 pub(crate) use self::no_history::{detach, flush, record};
 #[cfg(feature = "history")]
+#[expect(unused_imports, reason = "rooms use it")]
+pub(crate) use self::search::RoomMessage;
+#[cfg(feature = "history")]
 pub use self::store::HistoryError;
 #[cfg(feature = "history")]
 pub(crate) use self::{
     batch::{attach, detach, flush, record},
     history::History,
 };
-#[cfg(feature = "history")]
-#[expect(unused_imports, reason = "rooms use it")]
-pub(crate) use self::search::RoomMessage;

@@ -11,8 +11,8 @@ use common::{
 use super::{
     setting::{DefaultValue, Form, Setting},
     values::{
-        LogLevel, RemovedUsers, choice, history, keep, log_file, non_empty, parse, path, port, possible_values,
-        spin, time_limit, workers,
+        LogLevel, RemovedUsers, choice, history, keep, log_file, non_empty, parse, path, port,
+        possible_values, spin, time_limit, workers,
     },
 };
 use crate::{

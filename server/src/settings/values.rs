@@ -198,7 +198,8 @@ pub(super) fn keep(text: &str) -> Result<Keep, String> {
             }
         } else {
             let age = positive_duration(part).map_err(|_| {
-                "expected all, an age like 30d, a size like 10GB, or both, joined by a comma".to_owned()
+                "expected all, an age like 30d, a size like 10GB, or both, joined by a comma"
+                    .to_owned()
             })?;
             if keep.age.replace(age).is_some() {
                 return Err("it has two ages".to_owned());

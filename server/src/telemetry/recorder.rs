@@ -47,8 +47,7 @@ impl<'a> Recorder<'a> {
         recording: impl Into<Recording>,
     ) -> Self {
         let recording = recording.into();
-        let split_from =
-            if recording.is_history() { LevelFilter::Off } else { LevelFilter::Info };
+        let split_from = if recording.is_history() { LevelFilter::Off } else { LevelFilter::Info };
         let failures = RefCell::new(LogThrottle::new(limits::LOG_THROTTLE));
         Self { worker, counters, recording, split_from, failures }
     }

@@ -173,7 +173,8 @@ mod tests {
         let mut cut = found(b"a\x1b[2J\nb\xff\0");
         (cut.length, cut.direction) = (99, "relayed");
         let line = written(Format::Plain, &cut);
-        let end = r" [::1]:5 (alice) lobby #42 [relayed]: a\x1b[2J\nb\xff\x00 [the first 9 of 99 bytes]";
+        let end =
+            r" [::1]:5 (alice) lobby #42 [relayed]: a\x1b[2J\nb\xff\x00 [the first 9 of 99 bytes]";
         assert!(line.trim_end().ends_with(end), "{line}");
     }
 

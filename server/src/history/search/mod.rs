@@ -14,5 +14,5 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use self::{found::Found, query::Query, search::Search};
 pub(crate) use self::rooms::{RoomMessage, room_messages};
+pub use self::{found::Found, query::Query, search::Search};

@@ -39,9 +39,7 @@ impl Conditions {
         let sql = [
             peer.map(|peer| (peer_is, peer.into())),
             user.map(|user| ("origins.user = ?", user.into())),
-            room.map(|room| {
-                ("records.room = (SELECT id FROM rooms WHERE name = ?)", room.into())
-            }),
+            room.map(|room| ("records.room = (SELECT id FROM rooms WHERE name = ?)", room.into())),
             since.map(|since| ("records.time >= ?", since.into())),
             until.map(|until| ("records.time <= ?", until.into())),
         ];

@@ -216,13 +216,7 @@ impl Search {
     }
 
     /// Compares the messages that a part of the index finds.
-    fn ask(
-        &self,
-        part: i64,
-        query: &str,
-        range: Range,
-        order: Order,
-    ) -> rusqlite::Result<Page> {
+    fn ask(&self, part: i64, query: &str, range: Range, order: Order) -> rusqlite::Result<Page> {
         let table = table_name(part);
         let sql = format!(
             "SELECT rowid FROM {table} WHERE {table} MATCH ?1 AND rowid > ?2 AND rowid <= ?3

@@ -17,8 +17,14 @@ fn create(path: &Path, messages: &[&[u8]], indexed: usize) {
     let transaction = database.transaction().unwrap();
     for (index, &body) in (1_i64..).zip(messages) {
         let peer = format!("192.0.2.{}:1", index - 1);
-        transaction.execute("INSERT INTO origins VALUES (?1, '[::]:7', 'text', ?2, NULL)", params![index, peer]).unwrap();
-        let record = params![index, (index - 1) * 1_000_000, i64::try_from(body.len()).unwrap(), body];
+        transaction
+            .execute(
+                "INSERT INTO origins VALUES (?1, '[::]:7', 'text', ?2, NULL)",
+                params![index, peer],
+            )
+            .unwrap();
+        let record =
+            params![index, (index - 1) * 1_000_000, i64::try_from(body.len()).unwrap(), body];
         let insert = "INSERT INTO records VALUES (?1, ?2, ?1, NULL, NULL, 0, ?3, ?4)";
         transaction.execute(insert, record).unwrap();
     }
@@ -81,7 +87,12 @@ fn a_text_is_found_as_it_is_typed_whether_it_is_indexed_or_not() {
             (b"'x'", &[8]),
             (b"", &[1, 2, 3, 4, 5, 6, 7, 8]),
         ] {
-            assert_eq!(find(&path, text(typed)), ids, "{indexed} {:?}", String::from_utf8_lossy(typed));
+            assert_eq!(
+                find(&path, text(typed)),
+                ids,
+                "{indexed} {:?}",
+                String::from_utf8_lossy(typed)
+            );
         }
         let folded = Query { ignores_case: true, ..text(b"SAY \"HELLO") };
         assert_eq!(find(&path, folded), [1]);
@@ -136,8 +147,10 @@ fn the_last_messages_of_each_room_come_back_in_their_order() {
         .unwrap();
     drop(database);
     let messages = room_messages(&path, 2).unwrap();
-    let shown: Vec<_> =
-        messages.iter().map(|m| (&m.room[..], m.sequence, &m.name[..], m.time, &m.bytes[..])).collect();
+    let shown: Vec<_> = messages
+        .iter()
+        .map(|m| (&m.room[..], m.sequence, &m.name[..], m.time, &m.bytes[..]))
+        .collect();
     assert_eq!(
         shown,
         [

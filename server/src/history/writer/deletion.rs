@@ -90,7 +90,8 @@ impl Deletion {
         if used <= limit {
             return Ok(None);
         }
-        let last: i64 = connection.query_row("SELECT max(id) FROM records", [], |row| row.get(0))?;
+        let last: i64 =
+            connection.query_row("SELECT max(id) FROM records", [], |row| row.get(0))?;
         // The share of the rows that is as large as the share of the bytes.
         let excess = used - limit / 16 * 15;
         let rows = i128::from(last - first + 1) * i128::from(excess) / i128::from(used);

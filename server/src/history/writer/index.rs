@@ -50,9 +50,8 @@ fn index_text(body: &[u8]) -> Cow<'_, str> {
 impl Index {
     pub(super) fn new(connection: &Connection, keep: Keep) -> rusqlite::Result<Self> {
         let now = Instant::now();
-        let part_bytes = keep.bytes.map_or(INDEX_PART_BYTES, |bytes| {
-            INDEX_PART_BYTES.min(bytes / 32)
-        });
+        let part_bytes =
+            keep.bytes.map_or(INDEX_PART_BYTES, |bytes| INDEX_PART_BYTES.min(bytes / 32));
         let last = "SELECT coalesce(max(last_record), 0) FROM indexes";
         let indexed = connection.query_row(last, [], |row| row.get(0))?;
         Ok(Self { part_bytes, indexed, due: now, last_message: now })
@@ -133,10 +132,8 @@ impl Index {
             return Ok(Part { id, bytes });
         }
         let id = last.map_or(1, |(id, ..)| id + 1);
-        connection.execute(
-            "INSERT INTO indexes VALUES (?1, ?2, ?2 - 1, 0)",
-            [id, self.indexed + 1],
-        )?;
+        connection
+            .execute("INSERT INTO indexes VALUES (?1, ?2, ?2 - 1, 0)", [id, self.indexed + 1])?;
         connection.execute_batch(&format!(
             "CREATE VIRTUAL TABLE {} USING fts5 \
              (body, content = '', columnsize = 0, detail = none, tokenize = 'trigram')",

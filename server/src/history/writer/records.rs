@@ -94,13 +94,14 @@ impl Records {
         self.origins.clear();
     }
 
-    /// Commits the first messages, and advances `pending` past them. Returns their number. After an error the state must be
+    /// Commits the first messages, at most `max_rows`, and advances `pending` past them. Returns their number. After an error the state must be
     /// loaded again.
     pub(super) fn commit(
         &mut self,
         connection: &mut Connection,
         pending: &mut Pending<'_>,
         runs: &mut Runs,
+        max_rows: u64,
     ) -> rusqlite::Result<u64> {
         let transaction = connection.transaction()?;
         let mut next = *pending;
@@ -110,7 +111,7 @@ impl Records {
                 "INSERT INTO records (id, time, origin, room, sequence, direction, length, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
-            while rows < history_limits::COMMIT_ROWS
+            while rows < max_rows
                 && let Some(record) = decode(&mut next.bytes)
             {
                 if let Some(origin) = record.origin {
@@ -123,7 +124,14 @@ impl Records {
                 let sequence = sequence.map(u64::cast_signed);
                 let length = length.cast_signed();
                 insert.execute(params![
-                    self.last_record, time, origin.id, origin.room, sequence, direction, length, body
+                    self.last_record,
+                    time,
+                    origin.id,
+                    origin.room,
+                    sequence,
+                    direction,
+                    length,
+                    body
                 ])?;
                 rows += 1;
             }
@@ -191,7 +199,10 @@ impl SegmentLimits {
         let age = keep.age.map_or(Duration::MAX, |age| age / 10).min(history_limits::SEGMENT_AGE);
         let max = history_limits::SEGMENT_ORIGINS;
         let origins = keep.bytes.map_or(max, |bytes| usize::try_from(bytes / 2048).unwrap_or(max));
-        Self { origins: origins.clamp(64, max), age: age.as_micros().try_into().unwrap_or(i64::MAX) }
+        Self {
+            origins: origins.clamp(64, max),
+            age: age.as_micros().try_into().unwrap_or(i64::MAX),
+        }
     }
 }
 

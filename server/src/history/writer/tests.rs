@@ -137,7 +137,10 @@ fn what_a_killed_server_has_lost_is_known_at_the_next_start() {
     database.execute_batch("UPDATE runs SET end = NULL, lost = NULL WHERE id = 2").unwrap();
     std::fs::remove_file(&run_file).unwrap();
     end(start(&path, Keep::default()));
-    assert_eq!(count(&path, "SELECT count(*) FROM runs WHERE id = 2 AND end IS NOT NULL AND lost IS NULL"), 1);
+    assert_eq!(
+        count(&path, "SELECT count(*) FROM runs WHERE id = 2 AND end IS NOT NULL AND lost IS NULL"),
+        1
+    );
 }
 
 #[test]
@@ -149,7 +152,10 @@ fn the_oldest_messages_are_deleted_when_the_database_is_too_large() {
         let history = start(&path, keep);
         for row in 0..5_000 {
             let peer = format!("127.0.0.1:{}", row % 100);
-            receive(&Origin { peer: &peer, ..ORIGIN }, format!("{:>100}", part * 5_000 + row).as_bytes());
+            receive(
+                &Origin { peer: &peer, ..ORIGIN },
+                format!("{:>100}", part * 5_000 + row).as_bytes(),
+            );
         }
         flush();
         // Messages become too many when they are committed; the index makes them more. Deletion follows in steps.
@@ -159,10 +165,8 @@ fn the_oldest_messages_are_deleted_when_the_database_is_too_large() {
         });
         end(history);
     }
-    let (first, last) = (
-        count(&path, "SELECT min(id) FROM records"),
-        count(&path, "SELECT max(id) FROM records"),
-    );
+    let (first, last) =
+        (count(&path, "SELECT min(id) FROM records"), count(&path, "SELECT max(id) FROM records"));
     assert!(first > 6_000 && last == 15_000, "{first}..{last}");
     assert_eq!(count(&path, "SELECT count(*) FROM records"), last - first + 1, "there is no gap");
     let unused = "SELECT count(*) FROM origins WHERE id NOT IN (SELECT origin FROM records)";
@@ -182,14 +186,18 @@ fn messages_older_than_the_limit_are_deleted_and_the_ids_go_on() {
     receive(&ORIGIN, b"old");
     end(history);
     let hour = 3_600_000_000_i64;
-    let age = format!("UPDATE records SET time = time - {hour}; UPDATE segments SET first_time = first_time - {hour}, last_time = last_time - {hour}");
+    let age = format!(
+        "UPDATE records SET time = time - {hour}; UPDATE segments SET first_time = first_time - {hour}, last_time = last_time - {hour}"
+    );
     Connection::open(&path).unwrap().execute_batch(&age).unwrap();
     let keep = Keep { age: Some(std::time::Duration::from_secs(1800)), ..Keep::default() };
     let history = start(&path, keep);
     receive(&ORIGIN, b"new");
     flush();
-    wait_until(|| count(&path, "SELECT count(*) FROM records WHERE id = 1") == 0
-        && count(&path, "SELECT count(*) FROM records") == 1);
+    wait_until(|| {
+        count(&path, "SELECT count(*) FROM records WHERE id = 1") == 0
+            && count(&path, "SELECT count(*) FROM records") == 1
+    });
     end(history);
     assert_eq!(count(&path, "SELECT id = 2 AND origin = 2 FROM records"), 1);
     assert_eq!(count(&path, "SELECT count(*) FROM origins"), 1);

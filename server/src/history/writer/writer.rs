@@ -17,7 +17,11 @@ use super::{
     runs::Runs,
 };
 use crate::{
-    config::{HistoryOptions, Keep, history_limits::{MAINTENANCE_REST, RETRY}, limits::LOG_THROTTLE},
+    config::{
+        HistoryOptions, Keep,
+        history_limits::{COMMIT_ROWS, MAINTENANCE_REST, MIN_COMMIT_ROWS, RETRY},
+        limits::LOG_THROTTLE,
+    },
     history::{
         history::shown,
         queue::{Job, Queue},
@@ -41,6 +45,8 @@ pub(crate) struct Writer {
     /// `None`: a transaction has failed, so they must be loaded again.
     tables: Option<Tables>,
     checkpoints: Checkpoints,
+    /// Rows of one transaction: fewer while the disk is nearly full.
+    max_rows: u64,
     /// The database refuses to be written.
     is_failing: bool,
     /// Maintenance has failed, and is tried again at this time.
@@ -75,6 +81,7 @@ impl Writer {
             connection,
             runs,
             tables: None,
+            max_rows: COMMIT_ROWS,
             is_failing: false,
             resting_until: None,
             logged_dropped: (0, None),
@@ -121,6 +128,7 @@ impl Writer {
                 Ok(rows) => {
                     left -= rows;
                     self.checkpoints.count(before - pending.bytes.len());
+                    self.max_rows = (2 * self.max_rows).min(COMMIT_ROWS);
                     self.resume();
                 }
                 Err(error) => {
@@ -143,7 +151,8 @@ impl Writer {
         self.load()?;
         let Some(tables) = &mut self.tables else { return Ok(0) };
         tables.index.record_messages();
-        let committed = tables.records.commit(&mut self.connection, pending, &mut self.runs);
+        let committed =
+            tables.records.commit(&mut self.connection, pending, &mut self.runs, self.max_rows);
         if committed.is_err() {
             self.tables = None;
         }
@@ -193,6 +202,7 @@ impl Writer {
     fn fail(&mut self, error: &rusqlite::Error) {
         if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
             make_room(&self.connection);
+            self.max_rows = (self.max_rows / 8).max(MIN_COMMIT_ROWS);
         }
         if !std::mem::replace(&mut self.is_failing, true) {
             let path = shown(&self.path);
