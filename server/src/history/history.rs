@@ -11,7 +11,7 @@ use super::{
     run_file::RunFile,
     search::{RoomMessage, room_messages},
     store::{Cause, HistoryError, open_writer},
-    writer::{Runs, Writer},
+    writer::{LastEnd, Runs, Writer},
 };
 use crate::config::HistoryOptions;
 
@@ -40,9 +40,7 @@ impl History {
         let mut connection = open_writer(&options.path)?;
         let last = run_file.last_run().map_err(|error| file_failed(&run_file, error))?;
         let ended = Runs::end_last(&mut connection, last).map_err(|error| failed(error.into()))?;
-        if let Some(lost) = ended {
-            log_lost(&options.path, lost);
-        }
+        log_last(&options.path, ended);
         let id = Runs::next_id(&connection).map_err(|error| failed(error.into()))?;
         let begun = run_file.begin(id.cast_unsigned(), threads);
         begun.map_err(|error| file_failed(&run_file, error))?;
@@ -90,16 +88,16 @@ impl History {
     }
 }
 
-/// Logs what a run has lost that did not end by itself.
-fn log_lost(path: &Path, lost: Option<u64>) {
+/// Logs what the last run has lost, if it did not end by itself.
+fn log_last(path: &Path, end: LastEnd) {
     let path = shown(path);
-    match lost {
-        Some(0) => {}
-        Some(messages) => warn!(event = "history-lost", messages;
-            "The last run of the server did not end by itself: {messages} messages that it had received are not in {path}"),
-        None => warn!(event = "history-lost";
-            "The last run of the server did not end by itself, and its counters are gone: the messages of its last 100 ms may be \
-             missing in {path}"),
+    match end {
+        LastEnd::Regular | LastEnd::Killed { lost: 0 } => {}
+        LastEnd::Killed { lost } => warn!(event = "history-lost", messages = lost;
+            "The last run of the server did not end by itself: {lost} messages that it had received are not in {path}"),
+        LastEnd::Unknown => warn!(event = "history-lost";
+            "The last run of the server did not end by itself, and its counters are gone: the messages of its last 100 ms \
+             may be missing in {path}"),
     }
 }
 

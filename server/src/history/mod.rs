@@ -18,6 +18,7 @@ mod batch;
 #[cfg(feature = "history")]
 mod encoding;
 #[cfg(feature = "history")]
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod history;
 mod message;
 #[cfg(not(feature = "history"))]

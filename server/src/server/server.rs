@@ -167,7 +167,7 @@ impl Server {
                 name_worker(index);
                 logging::defer();
                 #[cfg(feature = "history")]
-                recorder.map(history::attach);
+                recorder.into_iter().for_each(history::attach);
                 shared.run_supervised(|| Worker::new(index, spin, &shared, poll, messages).run());
             });
         }
@@ -180,7 +180,7 @@ impl Server {
         control.close();
         close_undispatched(&shared);
         #[cfg(feature = "history")]
-        history.map(History::close);
+        history.into_iter().for_each(History::close);
         let stats = shared.counters.stats();
         log_totals(&stats);
         info!(event = "stopped"; "Server shutdown complete");

@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
     thread,
 };
 
@@ -18,7 +19,7 @@ const ROUNDS: usize = 5;
 const ECHOES: usize = 20_000;
 
 /// Sends lines until the connection breaks, and returns how many came back.
-fn stream(stream: TcpStream, received: &std::sync::atomic::AtomicUsize) {
+fn stream(stream: TcpStream, received: &AtomicUsize) {
     let mut sender = stream.try_clone().expect("a socket can be cloned");
     let sending = thread::spawn(move || {
         let lines = b"a line of a peer that does not stop\n".repeat(100);
@@ -26,8 +27,8 @@ fn stream(stream: TcpStream, received: &std::sync::atomic::AtomicUsize) {
     });
     let (mut stream, mut buffer) = (stream, vec![0; 64 * 1024]);
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
-        let lines = buffer[..read].iter().filter(|&&byte| byte == b'\n').count();
-        received.fetch_add(lines, std::sync::atomic::Ordering::SeqCst);
+        let lines = buffer[..read].split(|&byte| byte == b'\n').count() - 1;
+        received.fetch_add(lines, SeqCst);
     }
     sending.join().expect("the sender ends");
 }
@@ -37,13 +38,13 @@ fn a_killed_server_keeps_what_it_has_committed_and_counts_the_rest() {
     let database = Database::new();
     for _ in 0..ROUNDS {
         let mut server = database.serve(&["--log-messages", "off", "--workers", "2"]);
-        let received = std::sync::atomic::AtomicUsize::new(0);
+        let received = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..2 {
                 let peer = TcpStream::connect(server.address()).expect("the server listens");
                 scope.spawn(|| stream(peer, &received));
             }
-            let count = || received.load(std::sync::atomic::Ordering::SeqCst);
+            let count = || received.load(SeqCst);
             wait_until("the clients receive echoes", || count() >= ECHOES);
             server.signal(Signal::KILL);
         });

@@ -53,9 +53,10 @@ impl Database {
     /// Returns the texts of all messages, in their order.
     fn texts(&self) -> Vec<String> {
         let database = self.connect();
-        let mut select =
-            database.prepare("SELECT CAST(bytes AS TEXT) FROM messages ORDER BY id").unwrap();
-        let texts = select.query_map([], |row| row.get(0)).unwrap();
+        let mut select = database
+            .prepare("SELECT CAST(bytes AS TEXT) FROM messages ORDER BY id")
+            .expect("there is a view");
+        let texts = select.query_map([], |row| row.get(0)).expect("the query runs");
         texts.map(|text| text.expect("a message is text")).collect()
     }
 }

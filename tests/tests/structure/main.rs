@@ -45,6 +45,7 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["login"],
     &["tls", "proxy_protocol"],
     &["layer"],
+    &["history"],
     &["logging"],
     &["config"],
 ];

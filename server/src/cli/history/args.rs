@@ -42,15 +42,22 @@ pub(crate) struct HistoryArgs {
     /// Only the last messages, this many
     #[arg(long, short = 'n', value_name = "N", value_parser = at_least_one)]
     pub(super) limit: Option<NonZeroUsize>,
+    #[command(flatten)]
+    format: FormatArgs,
+    /// Print new messages as they are recorded, after the last ten
+    #[arg(long, short, conflicts_with = "until")]
+    pub(super) follow: bool,
+}
+
+/// The form of the output.
+#[derive(Debug, Args)]
+struct FormatArgs {
     /// Print an object of JSON for each message
     #[arg(long, conflicts_with = "csv")]
     json: bool,
     /// Print comma-separated values, with a line of names
     #[arg(long)]
     csv: bool,
-    /// Print new messages as they are recorded, after the last ten
-    #[arg(long, short, conflicts_with = "until")]
-    pub(super) follow: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -82,10 +89,10 @@ impl HistoryArgs {
     }
 
     pub(super) fn format(&self) -> Format {
-        match self {
-            Self { json: true, .. } => Format::Json,
-            Self { csv: true, .. } => Format::Csv,
-            _ => Format::Plain,
+        match self.format {
+            FormatArgs { json: true, .. } => Format::Json,
+            FormatArgs { csv: true, .. } => Format::Csv,
+            FormatArgs { .. } => Format::Plain,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write as _},
-    path::PathBuf,
+    path::Path,
 };
 
 use anyhow::{Context as _, bail};
@@ -38,15 +38,15 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<u8> {
             Err(diagnostics) => return Ok(reject("", &diagnostics)),
         },
     };
-    match search(args, path) {
+    match search(args, &path) {
         // The reader has closed the pipe after it read enough.
         Err(error) if is_broken_pipe(&error) => Ok(status::SUCCESS),
         result => result.map(|()| status::SUCCESS),
     }
 }
 
-fn search(args: &HistoryArgs, path: PathBuf) -> anyhow::Result<()> {
-    let mut search = Search::open(&path, args.query())?;
+fn search(args: &HistoryArgs, path: &Path) -> anyhow::Result<()> {
+    let mut search = Search::open(path, args.query())?;
     let mut output = Output { format: args.format(), bytes: Vec::new(), to: stdout() };
     output.bytes.extend_from_slice(args.format().head().as_bytes());
     let last = args.limit.map(std::num::NonZeroUsize::get);
@@ -55,12 +55,12 @@ fn search(args: &HistoryArgs, path: PathBuf) -> anyhow::Result<()> {
     }
     // With a limit, these are the messages that have come since.
     if args.limit.is_none() || args.follow {
-        while let Some(found) = search.next()? {
+        while let Some(found) = search.next_page()? {
             output.print(&found)?;
         }
     }
     while args.follow && output.wait()? {
-        while let Some(found) = search.next()? {
+        while let Some(found) = search.next_page()? {
             output.print(&found)?;
         }
     }

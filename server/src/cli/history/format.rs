@@ -1,6 +1,9 @@
 //! The forms of a message: a line for people, an object of JSON, or comma-separated values.
 
-use std::{fmt::Display, io::Write as _};
+use std::{
+    fmt::{self, Display},
+    io::Write as _,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::escape::Escaped;
@@ -53,7 +56,7 @@ impl Format {
     /// Adds a message to `out`.
     pub(super) fn write(self, out: &mut Vec<u8>, found: &Found) {
         match self {
-            Self::Plain => push(out, &plain(found)),
+            Self::Plain => push(out, &Plain(found)),
             Self::Json => push(out, &json(found)),
             Self::Csv => push(out, &csv(found)),
         }
@@ -65,27 +68,33 @@ fn push(out: &mut Vec<u8>, text: &impl Display) {
     write!(out, "{text}").expect("a vector takes every byte");
 }
 
-fn plain(found: &Found) -> String {
-    let escaped = |text: &str| Escaped(text.as_bytes()).to_string();
-    let time = timestamp(found).to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%.3f");
-    let mut line = format!("{time} {}", escaped(&found.peer));
-    if let Some(user) = &found.user {
-        line += &format!(" ({})", escaped(user));
+/// A message as a line for people.
+struct Plain<'a>(&'a Found);
+
+impl Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = self.0;
+        let time = timestamp(found).to_zoned(TimeZone::system());
+        let time = time.strftime("%Y-%m-%d %H:%M:%S%.3f");
+        write!(f, "{time} {}", Escaped(found.peer.as_bytes()))?;
+        if let Some(user) = &found.user {
+            write!(f, " ({})", Escaped(user.as_bytes()))?;
+        }
+        if let Some(room) = &found.room {
+            write!(f, " {}", Escaped(room.as_bytes()))?;
+        }
+        if let Some(sequence) = found.sequence {
+            write!(f, " #{sequence}")?;
+        }
+        if found.direction != "received" {
+            write!(f, " [{}]", found.direction)?;
+        }
+        write!(f, ": {}", Escaped(&found.bytes))?;
+        if found.is_cut() {
+            write!(f, " [the first {} of {} bytes]", found.bytes.len(), found.length)?;
+        }
+        Ok(())
     }
-    if let Some(room) = &found.room {
-        line += &format!(" {}", escaped(room));
-    }
-    if let Some(sequence) = found.sequence {
-        line += &format!(" #{sequence}");
-    }
-    if found.direction != "received" {
-        line += &format!(" [{}]", found.direction);
-    }
-    line += &format!(": {}", Escaped(&found.bytes));
-    if found.is_cut() {
-        line += &format!(" [the first {} of {} bytes]", found.bytes.len(), found.length);
-    }
-    line
 }
 
 fn json(found: &Found) -> String {

@@ -53,7 +53,7 @@ impl Conditions {
 
     /// Returns the conditions of SQL, behind others.
     pub(super) fn sql(&self) -> String {
-        self.sql.iter().map(|(sql, _)| format!(" AND {sql}")).collect()
+        self.sql.iter().flat_map(|(sql, _)| [" AND ", sql]).collect()
     }
 
     /// Returns the values of these conditions, in their order.

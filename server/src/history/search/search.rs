@@ -27,7 +27,7 @@ pub struct Search {
     conditions: Conditions,
     /// The query of the search index, if it can find candidates.
     match_query: Option<String>,
-    /// The last id that [`next`](Self::next) has seen.
+    /// The last id that [`next_page`](Self::next_page) has seen.
     seen: i64,
 }
 
@@ -78,12 +78,12 @@ impl Search {
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn next(&mut self) -> Result<Option<Vec<Found>>, HistoryError> {
+    pub fn next_page(&mut self) -> Result<Option<Vec<Found>>, HistoryError> {
         let path = self.path.clone();
         self.try_next().map_err(|error| Cause::from(error).at(path))
     }
 
-    /// Returns the last messages, at most `limit`, the oldest first. [`next`](Self::next) continues after them.
+    /// Returns the last messages, at most `limit`, the oldest first. [`next_page`](Self::next_page) continues after them.
     ///
     /// # Errors
     ///

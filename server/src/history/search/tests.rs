@@ -38,14 +38,14 @@ fn create(path: &Path, messages: &[&[u8]], indexed: usize) {
 fn find(path: &Path, query: Query) -> Vec<i64> {
     let mut search = Search::open(path, query.clone()).unwrap();
     let mut ids = Vec::new();
-    while let Some(page) = search.next().unwrap() {
+    while let Some(page) = search.next_page().unwrap() {
         ids.extend(page.into_iter().map(|found| found.id));
     }
     // The other direction finds the same.
     let mut search = Search::open(path, query).unwrap();
     let last: Vec<_> = search.last(usize::MAX).unwrap().into_iter().map(|found| found.id).collect();
     assert_eq!(last, ids);
-    assert_eq!(search.next().unwrap(), None, "nothing comes after the last");
+    assert_eq!(search.next_page().unwrap(), None, "nothing comes after the last");
     ids
 }
 
@@ -123,11 +123,11 @@ fn the_last_messages_are_in_order_and_new_ones_follow() {
     let mut search = Search::open(&path, text(b"o")).unwrap();
     let last: Vec<_> = search.last(2).unwrap().into_iter().map(|found| found.id).collect();
     assert_eq!(last, [2, 4]);
-    assert_eq!(search.next().unwrap(), None);
+    assert_eq!(search.next_page().unwrap(), None);
     let new = "INSERT INTO records VALUES (5, 9, 1, NULL, NULL, 0, 3, CAST('out' AS BLOB));
                UPDATE segments SET last_record = 5";
     Connection::open(&path).unwrap().execute_batch(new).unwrap();
-    let new = search.next().unwrap().unwrap();
+    let new = search.next_page().unwrap().unwrap();
     assert_eq!((new.len(), new[0].id), (1, 5));
 }
 

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i64 = 0x4563_6848;
 
 /// The version of the schema that this program writes.
-pub(super) const VERSION: i64 = STEPS.len() as i64;
+pub(super) const VERSION: i64 = STEPS.len().cast_signed() as i64;
 
 /// The first version that has the search index.
 pub(crate) const INDEX_VERSION: i64 = 2;
@@ -92,8 +92,7 @@ fn migrate_to(connection: &mut Connection, from: i64, to: i64) -> rusqlite::Resu
         return Ok(());
     }
     let transaction = connection.transaction()?;
-    let steps = STEPS.iter().enumerate().map(|(version, step)| (version as i64, step));
-    for (_, step) in steps.filter(|(version, _)| (from..to).contains(version)) {
+    for (_, step) in (0..to).zip(STEPS).filter(|(version, _)| *version >= from) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -1,7 +1,7 @@
 //! The search index: trigrams of every message, in full-text tables of SQLite (FTS5).
 //!
 //! To add a message takes several times as long as to record it, so the index follows: fast while no messages arrive, in a
-//! tenth of the time otherwise. A search scans what is not indexed yet. The index only finds candidates, which the search
+//! tenth of the time while few do, and not at all while many do. A search scans what is not indexed yet. The index only finds candidates, which the search
 //! compares byte by byte; so it has no positions, and no copy of the messages.
 
 use std::{
@@ -14,7 +14,8 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use crate::config::{
     Keep,
     history_limits::{
-        INDEX_BYTES, INDEX_IDLE, INDEX_PART_BYTES, INDEX_PART_ROWS, INDEX_REST, INDEX_ROWS,
+        INDEX_BUSY_ROWS, INDEX_BYTES, INDEX_IDLE, INDEX_PART_BYTES, INDEX_PART_ROWS, INDEX_REST,
+        INDEX_ROWS,
     },
 };
 
@@ -57,9 +58,14 @@ impl Index {
         Ok(Self { part_bytes, indexed, due: now, last_message: now })
     }
 
-    /// Records that messages have arrived.
-    pub(super) fn record_messages(&mut self) {
-        self.last_message = Instant::now();
+    /// Records that a job with this many messages has arrived.
+    pub(super) fn record_messages(&mut self, rows: u64) {
+        let now = Instant::now();
+        self.last_message = now;
+        if rows >= INDEX_BUSY_ROWS {
+            // The index would not keep up, and take time from those who serve.
+            self.due = self.due.max(now + INDEX_IDLE);
+        }
     }
 
     /// Returns how long the next step is to wait, if there is one: `last` is the last row.

@@ -17,4 +17,8 @@ mod writer;
 
 #[cfg(test)]
 pub(super) use self::index::index_first;
-pub(super) use self::{index::table_name, runs::Runs, writer::Writer};
+pub(super) use self::{
+    index::table_name,
+    runs::{LastEnd, Runs},
+    writer::Writer,
+};

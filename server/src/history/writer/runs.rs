@@ -4,6 +4,17 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::history::{batch::unix_micros, run_file::LastRun};
 
+/// How the last run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastEnd {
+    /// By itself, or there was none.
+    Regular,
+    /// The server was killed, and has lost this many messages.
+    Killed { lost: u64 },
+    /// The server was killed, and its counters are gone.
+    Unknown,
+}
+
 /// The run of this server, and its counts.
 #[derive(Debug)]
 pub(crate) struct Runs {
@@ -15,20 +26,20 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    /// Ends the last run, if the server was killed. Returns how many messages it has lost, of which nothing may be known.
+    /// Ends the last run, if the server was killed. Returns how it has ended.
     pub(crate) fn end_last(
         connection: &mut Connection,
         file: Option<LastRun>,
-    ) -> rusqlite::Result<Option<Option<u64>>> {
+    ) -> rusqlite::Result<LastEnd> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let last = transaction
+        let open = transaction
             .query_row(
                 "SELECT id, committed, dropped FROM runs WHERE end IS NULL ORDER BY id DESC",
                 [],
                 |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
             )
             .optional()?;
-        let Some((id, committed, dropped)) = last else { return Ok(None) };
+        let Some((id, committed, dropped)) = open else { return Ok(LastEnd::Regular) };
         let file = file.filter(|file| file.id == id.cast_unsigned());
         let received = file.map(|file| file.received.cast_signed());
         let lost = received.map(|received| (received - committed - dropped).max(0));
@@ -44,7 +55,7 @@ impl Runs {
         )?;
         transaction.execute("UPDATE runs SET end = start WHERE end IS NULL", [])?;
         transaction.commit()?;
-        Ok(Some(lost.map(i64::cast_unsigned)))
+        Ok(lost.map_or(LastEnd::Unknown, |lost| LastEnd::Killed { lost: lost.cast_unsigned() }))
     }
 
     pub(crate) fn next_id(connection: &Connection) -> rusqlite::Result<i64> {

@@ -1,6 +1,10 @@
 //! Tests of the writer through the history: messages go in, rows come out.
 
-use std::{path::Path, thread, time::Instant};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
 
@@ -46,7 +50,7 @@ fn find(path: &Path, text: &[u8]) -> Vec<Vec<u8>> {
     let query = Query { text: Some(text.to_vec()), ..Query::default() };
     let mut search = Search::open(path, query).unwrap();
     let mut found = Vec::new();
-    while let Some(page) = search.next().unwrap() {
+    while let Some(page) = search.next_page().unwrap() {
         found.extend(page.into_iter().map(|found| found.bytes));
     }
     found
@@ -112,7 +116,10 @@ fn rows_per_second() {
         history.close();
         let seconds = begin.elapsed().as_secs_f64();
         let written = count(&path, "SELECT count(*) FROM records");
-        println!("{threads} threads: {:.0} rows a second", written as f64 / seconds);
+        println!(
+            "{threads} threads: {:.0} rows a second",
+            f64::from(u32::try_from(written).unwrap()) / seconds
+        );
     }
 }
 
@@ -190,7 +197,7 @@ fn messages_older_than_the_limit_are_deleted_and_the_ids_go_on() {
         "UPDATE records SET time = time - {hour}; UPDATE segments SET first_time = first_time - {hour}, last_time = last_time - {hour}"
     );
     Connection::open(&path).unwrap().execute_batch(&age).unwrap();
-    let keep = Keep { age: Some(std::time::Duration::from_secs(1800)), ..Keep::default() };
+    let keep = Keep { age: Some(Duration::from_mins(30)), ..Keep::default() };
     let history = start(&path, keep);
     receive(&ORIGIN, b"new");
     flush();
@@ -247,7 +254,7 @@ fn used_bytes(path: &Path) -> i64 {
 
 /// Waits for what the writer does by itself.
 fn wait_until(mut is_done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !is_done() {
         assert!(Instant::now() < deadline, "the writer does not do it");
         thread::yield_now();

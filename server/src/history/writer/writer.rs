@@ -150,11 +150,11 @@ impl Writer {
     fn commit(&mut self, pending: &mut Pending<'_>) -> rusqlite::Result<u64> {
         self.load()?;
         let Some(tables) = &mut self.tables else { return Ok(0) };
-        tables.index.record_messages();
         let committed =
             tables.records.commit(&mut self.connection, pending, &mut self.runs, self.max_rows);
-        if committed.is_err() {
-            self.tables = None;
+        match committed {
+            Ok(rows) => tables.index.record_messages(rows),
+            Err(_) => self.tables = None,
         }
         committed
     }
