@@ -33,7 +33,10 @@ pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8>
             print(text.as_bytes()).map(|printed| printed.max(status))
         }
         #[cfg(feature = "history")]
-        Command::History(args) => history::run(args),
+        Command::History(args) => match args.path() {
+            Ok(path) => history::run(args, path),
+            Err(diagnostics) => Ok(reject("", &diagnostics)),
+        },
         Command::Completions { shell } => print(&completions::script(*shell, args::definition())),
         Command::Man { directory } => {
             let written = manual::write(args::definition(), directory);

@@ -9,7 +9,6 @@
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod config;
 mod history;
-pub mod history_limits;
 #[cfg(feature = "http")]
 mod http;
 pub mod limits;
@@ -35,7 +34,7 @@ pub use self::tls::Tls;
 pub(crate) use self::users::CookieError;
 pub use self::{
     config::{Config, FixedSetting},
-    history::{HistoryOptions, HistoryOverflow, Keep},
+    history::{HistoryOptions, HistoryOverflow, Keep, limits as history_limits},
     listener::{Listener, ListenerOptions, Proxy},
     spin::Spin,
 };

@@ -1,7 +1,7 @@
 //! The batch of a thread: messages that are handed to the queue together.
 //!
 //! A thread that serves peers is attached to the history of its server ([`attach`]). It then records messages
-//! ([`record`]) and hands them over once per iteration of its loop ([`flush`]). On any other thread these do nothing.
+//! ([`record`]) and hands them over with the records of its log, once per iteration of its loop. On any other thread these do nothing.
 
 use std::{
     cell::RefCell,
@@ -16,7 +16,7 @@ use super::{
     queue::Queue,
     run_file::Counter,
 };
-use crate::config::history_limits;
+use crate::{config::history_limits, logging};
 
 /// What a thread needs to record.
 #[derive(Debug)]
@@ -91,6 +91,9 @@ impl Batch {
         let origin = changes.then_some(&self.origin[..]);
         encode(&mut self.messages, self.time, origin, message);
         self.rows += 1;
+        if self.rows == 1 {
+            logging::flush_also(flush);
+        }
         if self.messages.len() >= history_limits::BATCH {
             self.flush();
         }

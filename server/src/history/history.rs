@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc, thread};
 
-use common::escape::Escaped;
 use log::{info, warn};
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     queue::Queue,
     run_file::RunFile,
     search::{RoomMessage, room_messages},
-    store::{Cause, HistoryError, open_writer},
+    store::{Cause, HistoryError, open_writer, shown},
     writer::{LastEnd, Runs, Writer},
 };
 use crate::config::HistoryOptions;
@@ -99,9 +98,4 @@ fn log_last(path: &Path, end: LastEnd) {
             "The last run of the server did not end by itself, and its counters are gone: the messages of its last 100 ms \
              may be missing in {path}"),
     }
-}
-
-/// A path for the log.
-pub(super) fn shown(path: &Path) -> Escaped<'_> {
-    Escaped(path.as_os_str().as_encoded_bytes())
 }

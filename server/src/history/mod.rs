@@ -34,9 +34,13 @@ mod store;
 #[cfg(feature = "history")]
 mod writer;
 
+#[cfg(all(feature = "history", not(feature = "cli")))]
+pub(crate) use self::batch::flush;
 pub(crate) use self::message::{Direction, Message, Origin};
+#[cfg(not(any(feature = "history", feature = "cli")))]
+pub(crate) use self::no_history::flush;
 #[cfg(not(feature = "history"))]
-pub(crate) use self::no_history::{detach, flush, record};
+pub(crate) use self::no_history::{detach, record};
 #[cfg(feature = "history")]
 #[expect(unused_imports, reason = "rooms use it")]
 pub(crate) use self::search::RoomMessage;
@@ -44,6 +48,6 @@ pub(crate) use self::search::RoomMessage;
 pub use self::store::HistoryError;
 #[cfg(feature = "history")]
 pub(crate) use self::{
-    batch::{attach, detach, flush, record},
+    batch::{attach, detach, record},
     history::History,
 };

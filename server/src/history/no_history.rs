@@ -6,6 +6,7 @@ use super::message::{Message, Origin};
 pub(crate) fn record(_: &Origin<'_>, _: &Message<'_>) {}
 
 /// Does nothing.
+#[cfg(not(feature = "cli"))]
 pub(crate) fn flush() {}
 
 /// Does nothing.

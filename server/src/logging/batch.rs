@@ -16,6 +16,10 @@ struct Batch {
     records: u64,
     is_deferred: bool,
     queue: Option<Arc<LogQueue>>,
+    /// What else is to be handed over with the next flush.
+    also: Option<fn()>,
+    /// There are records, or something else.
+    has_work: bool,
 }
 
 thread_local! {
@@ -29,7 +33,25 @@ pub fn defer() {
 
 /// Hands this thread's records to the writer. Costs nothing if there are none.
 pub fn flush() {
-    BATCH.with_borrow_mut(Batch::flush);
+    let also = BATCH.with_borrow_mut(|batch| {
+        if !batch.has_work {
+            return None;
+        }
+        batch.flush();
+        batch.also.take()
+    });
+    if let Some(flush) = also {
+        flush();
+    }
+}
+
+/// Makes the next [`flush`] of this thread call `also`. So a thread asks once for everything that is to be handed over.
+#[cfg(feature = "history")]
+pub(crate) fn flush_also(also: fn()) {
+    BATCH.with_borrow_mut(|batch| {
+        batch.also = Some(also);
+        batch.has_work = true;
+    });
 }
 
 /// Takes this thread's records, for the writer's own thread, which must not wait for itself.
@@ -54,8 +76,9 @@ pub(super) fn add(queue: &Arc<LogQueue>, record: &fmt::Arguments<'_>) {
             return queue.count_dropped(1);
         }
         batch.records += 1;
-        if batch.queue.is_none() {
-            batch.queue = Some(Arc::clone(queue));
+        if batch.records == 1 {
+            batch.has_work = true;
+            batch.queue.get_or_insert_with(|| Arc::clone(queue));
         }
         if !batch.is_deferred || batch.text.len() >= limits::LOG_BATCH {
             batch.flush();
@@ -65,6 +88,7 @@ pub(super) fn add(queue: &Arc<LogQueue>, record: &fmt::Arguments<'_>) {
 
 impl Batch {
     fn flush(&mut self) {
+        self.has_work = false;
         if self.records > 0
             && let Some(queue) = &self.queue
         {
@@ -79,5 +103,32 @@ impl Drop for Batch {
     /// Hands over the records of a thread that ends.
     fn drop(&mut self) {
         self.flush();
+    }
+}
+
+#[cfg(all(test, feature = "history"))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        static CALLS: Cell<u32> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn a_flush_calls_what_was_asked_for_once_and_hands_over_the_records() {
+        let queue = Arc::new(LogQueue::new(super::super::Overflow::Block));
+        defer();
+        flush();
+        flush_also(|| CALLS.set(CALLS.get() + 1));
+        add(&queue, &format_args!("record"));
+        assert_eq!(CALLS.get(), 0);
+        flush();
+        flush();
+        assert_eq!(CALLS.get(), 1);
+        let mut lines = String::new();
+        queue.next(&mut lines);
+        assert_eq!(lines, "record\n");
     }
 }

@@ -31,6 +31,10 @@ mod start;
 #[cfg(feature = "cli")]
 mod writer;
 
+#[cfg(all(feature = "history", feature = "cli"))]
+pub(crate) use self::batch::flush_also;
+#[cfg(all(feature = "history", not(feature = "cli")))]
+pub(crate) use self::no_batch::flush_also;
 #[cfg(not(feature = "cli"))]
 pub use self::no_batch::{defer, flush};
 #[cfg(feature = "cli")]

@@ -68,7 +68,7 @@ impl Directory {
                 self.close_if_empty(&room);
             }
             Command::Relayed { room, content } => {
-                self.with(&room, |room| room.send(content, rooms));
+                self.with(&room, |room| room.relay(content, rooms));
             }
         }
     }

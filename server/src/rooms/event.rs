@@ -108,8 +108,19 @@ pub(crate) enum Content {
 }
 
 impl Content {
+    /// Returns the name of the member, or of the server, that the event is about.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Message { name, .. }
+            | Self::Joined { name }
+            | Self::Left { name }
+            | Self::Renamed { name, .. }
+            | Self::RelayGap { server: name, .. } => name,
+        }
+    }
+
     /// Returns the event with this number.
-    fn event(&self, number: u64, is_replayed: bool) -> Event<'_> {
+    pub(super) fn event(&self, number: u64, is_replayed: bool) -> Event<'_> {
         match self {
             Self::Message { name, text, time } => {
                 Event::Message { number, name, text, time: *time, is_replayed }

@@ -17,6 +17,7 @@ mod local;
 mod mailbox;
 mod member;
 mod message;
+mod record;
 mod room;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod rooms;

@@ -10,6 +10,7 @@ use common::room::{ANNOUNCED_MEMBERS, Event, LISTED_MEMBERS, is_guest_name};
 use super::{
     event::{Content, Form, RoomEvent},
     message::{Delivery, Join, Name, Notice, Origin, RoomId},
+    record::{Source, record},
     rooms::Rooms,
 };
 use crate::{config::limits, telemetry::ConnectionId};
@@ -117,6 +118,19 @@ impl Room {
     /// Sends a message of a member to all members.
     pub(super) fn publish(&mut self, member: ConnectionId, content: Content, rooms: &Rooms) {
         debug_assert!(self.members.contains_key(&member), "a member leaves by its last command");
+        if rooms.is_recorded()
+            && let Some(entry) = self.members.get(&member)
+        {
+            record(&self.name, self.last + 1, &content, Source::Member(&entry.origin));
+        }
+        self.send(content, rooms);
+    }
+
+    /// Sends an event of another server to all members.
+    pub(super) fn relay(&mut self, content: Content, rooms: &Rooms) {
+        if rooms.is_recorded() {
+            record(&self.name, self.last + 1, &content, Source::Relay);
+        }
         self.send(content, rooms);
     }
 
@@ -195,7 +209,7 @@ impl Room {
     }
 
     /// Sends an event to all members, with the next number.
-    pub(super) fn send(&mut self, content: Content, rooms: &Rooms) {
+    fn send(&mut self, content: Content, rooms: &Rooms) {
         self.last += 1;
         let event = Arc::new(RoomEvent::new(self.last, content, &self.in_form));
         for (worker, members) in self.on_worker.iter().enumerate() {
@@ -215,6 +229,9 @@ impl Room {
     /// Sends who comes and goes, unless the room is so large that this would be most of its traffic.
     fn announce(&mut self, content: Content, rooms: &Rooms) {
         if self.members.len() <= ANNOUNCED_MEMBERS {
+            if rooms.is_recorded() {
+                record(&self.name, self.last + 1, &content, Source::Server);
+            }
             self.send(content, rooms);
         }
     }

@@ -127,7 +127,8 @@ impl Rooms {
         self.workers[worker].deliveries.is_low() && self.workers.iter().all(has_few)
     }
 
-    /// Sets whether the server keeps a history, which members are told.
+    /// Records that the server keeps a history, which members are told.
+    #[cfg(feature = "history")]
     pub(crate) fn set_recorded(&self) {
         self.is_recorded.store(true, SeqCst);
     }

@@ -157,6 +157,10 @@ impl Server {
         })?;
         #[cfg(feature = "history")]
         let history = start_history(&config).inspect_err(|_| control.close())?;
+        #[cfg(all(feature = "history", feature = "rooms"))]
+        if history.is_some() {
+            shared.rooms.set_recorded();
+        }
         let streams = open_all(listeners, &shared);
         let pool = ThreadPool::with_name("worker".into(), workers.len());
         for (index, (poll, messages)) in workers.into_iter().enumerate() {

@@ -426,6 +426,8 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         ("log-file", "/f", "/e", "'/t'"),
         ("log-format", "json", "text", "'json'"),
         ("log-overflow", "drop", "block", "'drop'"),
+        #[cfg(feature = "history")]
+        ("history", "/f", "/e", "'/t'"),
     ] {
         assert!(find(name).is_some(), "{name}");
         let flag = format!("--{name}={flag}");
@@ -448,10 +450,11 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
     }
     // `tls/tests.rs` tests the settings that need files.
     // `users/tests.rs` tests the file of users.
-    let tested = 23;
-    let settings = SETTINGS
-        .iter()
-        .filter(|setting| !setting.name.starts_with("tls-") && setting.name != "users");
+    // The settings of a history have no effect without one; they have a test of their own.
+    let tested = 24;
+    let is_here =
+        |name: &str| !name.starts_with("tls-") && !name.starts_with("history-") && name != "users";
+    let settings = SETTINGS.iter().filter(|setting| is_here(setting.name));
     assert_eq!(settings.count(), tested, "add the new setting above");
 }
 
@@ -553,6 +556,45 @@ fn the_output_of_show_is_an_equal_file() {
     }
 }
 
+#[cfg(feature = "history")]
+#[test]
+fn a_history_is_kept_for_an_age_or_up_to_a_size_or_both() {
+    use crate::config::{HistoryOverflow, Keep};
+
+    let day = Duration::from_hours(24);
+    for (typed, age, bytes) in [
+        ("all", None, None),
+        ("30d", Some(30 * day), None),
+        ("10GB", None, Some(10 << 30)),
+        ("1d,256kB", Some(day), Some(256 << 10)),
+        ("2TB,12h", Some(day / 2), Some(2 << 40)),
+    ] {
+        let file =
+            format!("history = '/h.db'\nhistory-keep = '{typed}'\nhistory-overflow = 'drop'");
+        let options = loaded(&[], &[], &file).resolve().0.history.expect("there is a history");
+        assert_eq!(options.keep, Keep { age, bytes });
+        assert_eq!(options.overflow, HistoryOverflow::Drop);
+    }
+    for (typed, reason) in [
+        ("1kB", "the smallest size is 256kB"),
+        ("1d,2d", "it has two ages"),
+        ("1MB,2MB", "it has two sizes"),
+        ("0s", "expected all, an age like 30d"),
+        ("10M", "expected all, an age like 30d"),
+        ("99999999999TB", "expected all, an age like 30d"),
+        ("", "expected all, an age like 30d"),
+    ] {
+        let errors = errors(&[], &[], &format!("history-keep = '{typed}'"));
+        assert!(errors.contains(reason), "{typed}: {errors}");
+    }
+    let settings = loaded(&["--history-keep", "1d"], &[], "");
+    let warnings: Vec<_> = settings.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["--history-keep: 'history-keep' has no effect: there is no history (--history FILE)"]
+    );
+}
+
 #[test]
 fn show_prints_the_source_of_each_value() {
     let shown = loaded(
@@ -594,6 +636,9 @@ log-messages = false # echo.toml:1
 # log-file: standard error
 log-format = \"text\" # default
 log-overflow = \"block\" # default
+# history: none
+history-keep = \"all\" # default
+history-overflow = \"block\" # default
 "
     );
 }

@@ -16,7 +16,6 @@ mod log_throttle;
 mod metrics;
 mod receipt;
 mod recorder;
-mod recording;
 
 pub use self::metrics::Stats;
 #[cfg(test)]
@@ -29,6 +28,5 @@ pub(crate) use self::{
     log_throttle::{LogThrottle, Suppressed},
     metrics::Counters,
     receipt::Receipt,
-    recorder::Recorder,
-    recording::Recording,
+    recorder::{Recorder, Recording},
 };

@@ -181,6 +181,11 @@ impl ProtocolHandler for RoomSocket {
         self.logged
     }
 
+    /// The room records what it takes, with its number.
+    fn recorded_as(&self) -> Option<&'static str> {
+        None
+    }
+
     fn unfinished_messages(&self) -> isize {
         self.socket.unfinished_messages()
     }

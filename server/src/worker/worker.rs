@@ -144,9 +144,8 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.take_connections();
             // Log records are handed over after their echo has been sent.
             logging::flush();
-            if self.telemetry.has_history() {
-                history::flush();
-            }
+            #[cfg(not(feature = "cli"))]
+            history::flush();
             let covered_until = self.wait(&mut events)?;
             self.record_readiness(&events);
             self.give_turns();

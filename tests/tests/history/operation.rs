@@ -121,3 +121,26 @@ fn without_the_setting_there_is_no_thread_and_no_file() {
     drop(server);
     assert!(!database.path().exists());
 }
+
+#[test]
+fn the_events_of_a_room_are_rows_with_their_numbers() {
+    let database = Database::new();
+    let name = database.name();
+    let args = ["--history", &name, "--listen", "tcp://127.0.0.1:0?protocol=room"];
+    let server = Launch::new(&args).without_port().start();
+    let mut alice = server.connect();
+    let _ = alice.read_until("Messages in this room are recorded\n");
+    alice.send(b"/name alice\nhello\n");
+    let _ = alice.read_until("alice: hello\n");
+    drop(alice);
+    assert!(server.terminate().0.success());
+    let rows = "SELECT count(*) FROM messages WHERE protocol = 'room' AND room = 'lobby' AND
+                (sequence, user, direction, CAST(bytes AS TEXT)) IN
+                (VALUES (1, 'guest-1', 'sent', '* guest-1 joined'), (3, 'alice', 'received', 'hello'))";
+    assert_eq!(database.number(rows), 2);
+    let address =
+        "SELECT count(*) FROM messages WHERE direction = 'received' AND peer LIKE '127.0.0.1:%'";
+    assert_eq!(database.number(address), 1);
+    let shown = database.search(&["--room", "lobby", "--user", "alice", "--grep", "hello"]);
+    assert!(shown.stdout_text().ends_with(" (alice) lobby #3: hello\n"), "{}", shown.stdout_text());
+}

@@ -4,7 +4,10 @@ use std::{ffi::OsString, num::NonZeroUsize, os::unix::ffi::OsStringExt as _, pat
 
 use clap::{Args, ValueHint, builder::OsStringValueParser};
 use common::cli::at_least_one;
-use server::history::search::Query;
+use server::{
+    history::search::Query,
+    settings::{Diagnostics, Sources},
+};
 
 use super::{format::Format, time::moment};
 
@@ -14,10 +17,10 @@ use super::{format::Format, time::moment};
 pub(crate) struct HistoryArgs {
     /// The database [default: the setting 'history' of the environment or of --config]
     #[arg(value_hint = ValueHint::FilePath)]
-    pub(super) file: Option<PathBuf>,
+    file: Option<PathBuf>,
     /// Configuration file of the server that records
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "file")]
-    pub(super) config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Messages of this peer: its address, with or without the port
     #[arg(long, value_name = "ADDRESS")]
     peer: Option<String>,
@@ -76,6 +79,14 @@ Exit status:
   2  an argument is invalid";
 
 impl HistoryArgs {
+    /// Returns the path of the history: the one that is named, or that of the settings, if they have one.
+    pub(crate) fn path(&self) -> Result<Option<PathBuf>, Diagnostics> {
+        match &self.file {
+            Some(path) => Ok(Some(path.clone())),
+            None => Sources::without_flags(self.config.clone(), std::env::vars_os()).history(),
+        }
+    }
+
     pub(super) fn query(&self) -> Query {
         Query {
             peer: self.peer.clone(),

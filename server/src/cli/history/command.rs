@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
@@ -17,26 +17,19 @@ use rustix::{
 use server::{
     history::search::{Found, Search},
     history_limits::FOLLOW,
-    settings::Sources,
 };
 
 use super::{args::HistoryArgs, format::Format};
-use crate::cli::commands::reject;
 
 /// Number of messages that `--follow` shows first.
 const BEFORE_FOLLOW: usize = 10;
 
-/// Runs the command and returns the exit status.
-pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<u8> {
-    let path = match &args.file {
-        Some(path) => path.clone(),
-        None => match Sources::without_flags(args.config.clone(), std::env::vars_os()).history() {
-            Ok(Some(path)) => path,
-            Ok(None) => bail!(
-                "no history is named; add the file: echo-server history FILE, or --config FILE with the key 'history'"
-            ),
-            Err(diagnostics) => return Ok(reject("", &diagnostics)),
-        },
+/// Searches the history at `path`, and returns the exit status.
+pub(crate) fn run(args: &HistoryArgs, path: Option<PathBuf>) -> anyhow::Result<u8> {
+    let Some(path) = path else {
+        bail!(
+            "no history is named; add the file: echo-server history FILE, or --config FILE with the key 'history'"
+        );
     };
     match search(args, &path) {
         // The reader has closed the pipe after it read enough.

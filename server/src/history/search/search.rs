@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     config::history_limits::{SCAN_IDS, SCAN_MATCHES},
-    history::{
-        store::{Cause, HistoryError, INDEX_VERSION, open_reader},
-        writer::table_name,
-    },
+    history::store::{Cause, HistoryError, INDEX_VERSION, index_table, open_reader},
 };
 
 /// A search of a history.
@@ -217,7 +214,7 @@ impl Search {
 
     /// Compares the messages that a part of the index finds.
     fn ask(&self, part: i64, query: &str, range: Range, order: Order) -> rusqlite::Result<Page> {
-        let table = table_name(part);
+        let table = index_table(part);
         let sql = format!(
             "SELECT rowid FROM {table} WHERE {table} MATCH ?1 AND rowid > ?2 AND rowid <= ?3
              ORDER BY rowid {} LIMIT ?4",

@@ -1,6 +1,9 @@
 //! Reasons why a history cannot be used.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use common::{escape::Escaped, reason::reason};
 use rusqlite::ffi::ErrorCode;
@@ -10,7 +13,7 @@ use super::schema::VERSION;
 
 /// Reason why the history cannot be used.
 #[derive(Debug, Error)]
-#[error("cannot use the history {}: {cause}", Escaped(path.as_os_str().as_encoded_bytes()))]
+#[error("cannot use the history {}: {cause}", shown(path))]
 pub struct HistoryError {
     pub(crate) path: PathBuf,
     pub(crate) cause: Cause,
@@ -34,7 +37,7 @@ pub(crate) enum Cause {
     Locked,
     #[error("there is no such file; a server with --history creates it")]
     Missing,
-    #[error("{}: {}", Escaped(.0.as_os_str().as_encoded_bytes()), reason(.1))]
+    #[error("{}: {}", shown(.0), reason(.1))]
     RunFile(PathBuf, io::Error),
     #[error("cannot start its writer: {}", reason(.0))]
     Thread(io::Error),
@@ -74,4 +77,9 @@ pub(crate) fn words(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{error}; {advice}")
+}
+
+/// Returns a path for a message.
+pub(crate) fn shown(path: &Path) -> Escaped<'_> {
+    Escaped(path.as_os_str().as_encoded_bytes())
 }

@@ -10,7 +10,7 @@ mod schema;
 
 pub use self::error::HistoryError;
 pub(super) use self::{
-    error::{Cause, words},
+    error::{Cause, shown, words},
     open::{journal_path, open_reader, open_writer},
-    schema::INDEX_VERSION,
+    schema::{INDEX_VERSION, index_table},
 };

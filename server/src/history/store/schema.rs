@@ -82,6 +82,11 @@ CREATE TABLE indexes (
 );
 ";
 
+/// Returns the name of the table of a part of the search index.
+pub(crate) fn index_table(part: i64) -> String {
+    format!("search_{part}")
+}
+
 /// Brings a database of ours, or an empty one, from `version` to the present one.
 pub(super) fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
     migrate_to(connection, version, VERSION)

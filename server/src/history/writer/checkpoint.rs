@@ -20,7 +20,7 @@ use crate::{
             JOURNAL_WARNING,
         },
     },
-    history::{history::shown, store::journal_path},
+    history::store::{journal_path, shown},
 };
 
 /// Decides when there is a checkpoint.

@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
-use super::index::table_name;
 use crate::{
     config::{
         Keep,
         history_limits::{RETENTION_INTERVAL, RETENTION_ROWS},
     },
-    history::batch::unix_micros,
+    history::{batch::unix_micros, store::index_table},
 };
 
 /// Deletes what exceeds the limits.
@@ -121,7 +120,7 @@ fn delete_unused(connection: &Connection, last: i64) -> rusqlite::Result<()> {
     let select = "SELECT id FROM indexes WHERE last_record <= ?1 ORDER BY id LIMIT 1";
     let part = connection.query_row(select, [last], |row| row.get::<_, i64>(0)).optional()?;
     if let Some(part) = part {
-        connection.execute_batch(&format!("DROP TABLE {}", table_name(part)))?;
+        connection.execute_batch(&format!("DROP TABLE {}", index_table(part)))?;
         connection.execute("DELETE FROM indexes WHERE id = ?1", [part])?;
     }
     Ok(())

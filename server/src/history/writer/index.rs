@@ -11,12 +11,15 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use crate::config::{
-    Keep,
-    history_limits::{
-        INDEX_BUSY_ROWS, INDEX_BYTES, INDEX_IDLE, INDEX_PART_BYTES, INDEX_PART_ROWS, INDEX_REST,
-        INDEX_ROWS,
+use crate::{
+    config::{
+        Keep,
+        history_limits::{
+            INDEX_BUSY_ROWS, INDEX_BYTES, INDEX_IDLE, INDEX_PART_BYTES, INDEX_PART_ROWS,
+            INDEX_REST, INDEX_ROWS,
+        },
     },
+    history::store::index_table,
 };
 
 /// Builds the index.
@@ -34,11 +37,6 @@ pub(super) struct Index {
 struct Part {
     id: i64,
     bytes: i64,
-}
-
-/// Returns the name of the table of a part.
-pub(crate) fn table_name(part: i64) -> String {
-    format!("search_{part}")
 }
 
 /// Returns the text by which a message is indexed. What is not text has no trigrams.
@@ -98,7 +96,7 @@ impl Index {
             let mut select = transaction.prepare_cached(
                 "SELECT id, body FROM records WHERE id > ?1 ORDER BY id LIMIT ?2",
             )?;
-            let insert = format!("INSERT INTO {} (rowid, body) VALUES (?1, ?2)", table_name(id));
+            let insert = format!("INSERT INTO {} (rowid, body) VALUES (?1, ?2)", index_table(id));
             let mut insert = transaction.prepare_cached(&insert)?;
             let mut rows = select.query([self.indexed, max])?;
             let (mut count, mut step_bytes) = (0, 0);
@@ -143,7 +141,7 @@ impl Index {
         connection.execute_batch(&format!(
             "CREATE VIRTUAL TABLE {} USING fts5 \
              (body, content = '', columnsize = 0, detail = none, tokenize = 'trigram')",
-            table_name(id)
+            index_table(id)
         ))?;
         Ok(Part { id, bytes: 0 })
     }

@@ -18,7 +18,6 @@ mod writer;
 #[cfg(test)]
 pub(super) use self::index::index_first;
 pub(super) use self::{
-    index::table_name,
     runs::{LastEnd, Runs},
     writer::Writer,
 };

@@ -11,7 +11,9 @@ use rusqlite::Connection;
 use crate::{
     config::{HistoryOptions, HistoryOverflow, Keep, history_limits},
     history::{
-        Direction, History, Message, Origin, attach, detach, flush, record,
+        Direction, History, Message, Origin, attach,
+        batch::flush,
+        detach, record,
         search::{Query, Search},
     },
 };
@@ -161,7 +163,7 @@ fn the_oldest_messages_are_deleted_when_the_database_is_too_large() {
             let peer = format!("127.0.0.1:{}", row % 100);
             receive(
                 &Origin { peer: &peer, ..ORIGIN },
-                format!("{:>100}", part * 5_000 + row).as_bytes(),
+                format!("{:>100}.", part * 5_000 + row).as_bytes(),
             );
         }
         flush();
@@ -179,7 +181,7 @@ fn the_oldest_messages_are_deleted_when_the_database_is_too_large() {
     let unused = "SELECT count(*) FROM origins WHERE id NOT IN (SELECT origin FROM records)";
     assert!(count(&path, unused) <= 200, "{} origins are not used", count(&path, unused));
     assert_eq!(count(&path, "SELECT count(*) FROM messages"), last - first + 1);
-    assert!(find(&path, b" 14999").len() == 1 && find(&path, b"  99").is_empty());
+    assert!(find(&path, b" 14999.").len() == 1 && find(&path, b" 99.").is_empty());
     let parts = count(&path, "SELECT count(*) FROM indexes");
     let tables = "SELECT count(*) FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'";
     assert_eq!(count(&path, tables), parts, "the index of deleted messages is deleted");

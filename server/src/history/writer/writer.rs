@@ -23,10 +23,9 @@ use crate::{
         limits::LOG_THROTTLE,
     },
     history::{
-        history::shown,
         queue::{Job, Queue},
         run_file::RunFile,
-        store::words,
+        store::{shown, words},
     },
 };
 

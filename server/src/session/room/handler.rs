@@ -125,6 +125,11 @@ impl ProtocolHandler for RoomSession {
         self.logged
     }
 
+    /// The room records what it takes, with its number.
+    fn recorded_as(&self) -> Option<&'static str> {
+        None
+    }
+
     fn unfinished_messages(&self) -> isize {
         0
     }
