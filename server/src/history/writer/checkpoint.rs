@@ -23,13 +23,15 @@ use crate::{
     history::store::{journal_path, shown},
 };
 
+/// Size of a page, in bytes: that of every database that SQLite creates.
+const PAGE: u64 = 4096;
+
 /// Decides when there is a checkpoint.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     journal: PathBuf,
+    /// Bytes in the journal that are not in the database yet, from which there is a checkpoint.
     threshold: u64,
-    /// Estimate of what the journal has received since the last checkpoint, in bytes.
-    written: u64,
     last_wait: Option<Instant>,
     has_warned: bool,
 }
@@ -37,28 +39,13 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     pub(super) fn new(database: &Path, keep: Keep) -> Self {
         let threshold = keep.bytes.map_or(CHECKPOINT, |bytes| CHECKPOINT.min(bytes / 8));
-        Self {
-            journal: journal_path(database),
-            threshold,
-            written: 0,
-            last_wait: None,
-            has_warned: false,
-        }
-    }
-
-    /// Counts a transaction with this many bytes of messages.
-    pub(super) fn count(&mut self, bytes: usize) {
-        // A transaction writes some pages whole.
-        self.written += 16 * 1024 + 2 * bytes as u64;
+        Self { journal: journal_path(database), threshold, last_wait: None, has_warned: false }
     }
 
     /// Makes a checkpoint if it is due. An error shows again at the next transaction.
     pub(super) fn run(&mut self, connection: &Connection) {
-        if self.written < self.threshold {
-            return;
-        }
-        self.written = 0;
-        if checkpoint(connection, "PASSIVE").is_err() {
+        let is_due = unmoved_bytes(connection).is_ok_and(|bytes| bytes >= self.threshold);
+        if !is_due || checkpoint(connection, "PASSIVE").is_err() {
             return;
         }
         let size = fs::metadata(&self.journal).map_or(0, |metadata| metadata.len());
@@ -86,6 +73,13 @@ impl Checkpoints {
 pub(super) fn make_room(connection: &Connection) {
     // If it fails, the next transaction fails too, and is tried again.
     let _ = checkpoint(connection, "TRUNCATE");
+}
+
+/// Returns the bytes in the journal that are not in the database yet.
+fn unmoved_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut state = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+    let pages = state.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))?;
+    Ok(pages.max(0).cast_unsigned() * PAGE)
 }
 
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {

@@ -122,11 +122,9 @@ impl Writer {
         let mut last_attempts = 0;
         while left > 0 {
             self.queue.record_progress();
-            let before = pending.bytes.len();
             match self.commit(&mut pending) {
                 Ok(rows) => {
                     left -= rows;
-                    self.checkpoints.count(before - pending.bytes.len());
                     self.max_rows = (2 * self.max_rows).min(COMMIT_ROWS);
                     self.resume();
                 }
@@ -190,7 +188,7 @@ impl Writer {
         self.load()?;
         self.checkpoints.run(&self.connection);
         let Some(tables) = &mut self.tables else { return Ok(()) };
-        let maintained = tables.maintain(&mut self.connection, &mut self.checkpoints);
+        let maintained = tables.maintain(&mut self.connection);
         if maintained.is_err() {
             self.tables = None;
         }
@@ -259,15 +257,10 @@ impl Writer {
 }
 
 impl Tables {
-    fn maintain(
-        &mut self,
-        connection: &mut Connection,
-        checkpoints: &mut Checkpoints,
-    ) -> rusqlite::Result<()> {
+    fn maintain(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
         if self.deletion.run(connection)? == Step::Deleted {
             // Its rows of the dimension tables may be among those that were deleted.
             self.records.end_segment();
-            checkpoints.count(0);
         }
         self.index.run(connection, self.records.last())
     }
