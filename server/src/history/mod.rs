@@ -10,7 +10,7 @@
 //! Owns the way of a message to the database, the schema, and what is deleted when. Must not know connections, rooms or
 //! the command line.
 //!
-//! Read [`batch`] first, which has the functions that other parts call, then `writer/`. docs/HISTORY.md has the schema and
+//! Read `batch.rs` first, which has the functions that other parts call, then `writer/`. docs/HISTORY.md has the schema and
 //! the guarantees.
 
 #[cfg(feature = "history")]

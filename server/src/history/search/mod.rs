@@ -3,7 +3,7 @@
 //! A search reads in short transactions, so that it never keeps the journal from being emptied. Must not know the command
 //! line, or how a message is shown.
 //!
-//! Read [`search`] first.
+//! Read `search.rs` first.
 
 mod candidates;
 mod found;
