@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use rustix::process::Signal;
 use tests::{
     programs::{Launch, Program, binaries},
     requirements::{self, Requirement, skip_without},
@@ -57,12 +58,14 @@ fn a_server_with_a_full_disk_serves_on_counts_and_records_again() {
     exchange();
     fs::remove_file(&filler).expect("the file is removed");
     server.wait_for_log("INFO - Recording messages in .* again; 0 were dropped meanwhile");
-    wait_until("all messages are recorded", || {
-        let mut search = Command::new("nsenter");
-        search.args(["--mount", "--target", &server.pid().to_string()]);
-        search.arg(binaries::echo_server()).args(["history", &name]);
-        Program::spawn(search).finish().stdout_text().lines().count() == 1_500
-    });
+    let mut follow = Command::new("nsenter");
+    follow.args(["--mount", "--target", &server.pid().to_string()]);
+    follow.arg(binaries::echo_server()).args(["history", &name, "--follow", "-n", "2000"]);
+    let follow = Program::spawn(follow);
+    let _ = follow.stdout.wait_for_lines("text", 1_500);
+    follow.signal(Signal::TERM);
+    let _ = follow.finish();
+
     fill();
     exchange();
     let _ = server.log().wait_for_lines(failed, 2);

@@ -46,6 +46,7 @@ fn a_search_takes_its_text_as_it_is_and_shows_no_control_characters() {
     let object: serde_json::Value = serde_json::from_str(json.stdout_text()).unwrap();
     assert_eq!((&object["text"], &object["peer"]), (&"plain".into(), &address.into()));
     assert_eq!(database.search(&["--csv"]).stdout_text().lines().count(), 5);
+    drop(peer);
     assert!(server.terminate().0.success());
     assert_eq!(database.search(&["--grep", "plain"]).stdout_text().lines().count(), 1);
 }
@@ -72,6 +73,7 @@ fn a_search_that_follows_shows_new_messages_and_holds_no_transaction() {
     });
     follow.signal(Signal::TERM);
     let _ = follow.finish();
+    drop(peer);
     assert!(server.terminate().0.success());
 }
 
