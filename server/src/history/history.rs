@@ -60,7 +60,7 @@ impl History {
         ThreadRecorder { queue: Arc::clone(&self.queue), counter: self.run_file.counter() }
     }
 
-    /// Returns the last messages of each room, at most `per_room` of each, in the order of their numbers.
+    /// Returns the last messages of each room, at most `per_room` of each, for rooms that continue after a restart.
     ///
     /// # Errors
     ///

@@ -98,6 +98,9 @@ pub const SCAN_IDS: i64 = 20_000;
 /// See [`SCAN_IDS`].
 pub const SCAN_MATCHES: usize = 500;
 
+/// Maximum size of the messages with which rooms continue after a restart, in bytes of memory.
+pub const RESTORED_BYTES: usize = 64 * 1024 * 1024;
+
 /// Interval in which a search that follows looks for new messages.
 pub const FOLLOW: Duration = Duration::from_millis(100);
 

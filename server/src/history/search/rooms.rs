@@ -4,7 +4,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::history::store::{Cause, HistoryError, open_reader};
+use crate::{
+    config::history_limits::RESTORED_BYTES,
+    history::store::{Cause, HistoryError, open_reader},
+};
 
 /// A message of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +21,15 @@ pub(crate) struct RoomMessage {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Returns the last messages of each room, at most `per_room` of each: room by room, in the order of the history. Messages
-/// that are cut, notices of the server, and those without a number or a name are not among them.
+impl RoomMessage {
+    /// Returns its size in memory, in bytes.
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.room.len() + self.name.len() + self.bytes.len()
+    }
+}
+
+/// Returns the last messages of each room, at most `per_room` of each: room by room, each in the order of the history, first
+/// the room with the last message. Rooms that would exceed [`RESTORED_BYTES`] are left out. Messages that are cut, notices of the server, and those without a number or a name are not among them.
 pub(crate) fn room_messages(
     path: &Path,
     per_room: usize,
@@ -29,7 +39,10 @@ pub(crate) fn room_messages(
 }
 
 fn read(connection: &Connection, per_room: usize) -> rusqlite::Result<Vec<RoomMessage>> {
-    let mut rooms = connection.prepare("SELECT id, name FROM rooms ORDER BY name")?;
+    let mut rooms = connection.prepare(
+        "SELECT id, name FROM rooms
+         ORDER BY (SELECT max(id) FROM records WHERE room = rooms.id) DESC",
+    )?;
     let mut select = connection.prepare(
         "SELECT records.sequence, origins.user, records.time, records.body FROM records
          JOIN origins ON origins.id = records.origin
@@ -38,7 +51,7 @@ fn read(connection: &Connection, per_room: usize) -> rusqlite::Result<Vec<RoomMe
          ORDER BY records.id DESC LIMIT ?2",
     )?;
     let per_room = i64::try_from(per_room).unwrap_or(i64::MAX);
-    let mut messages = Vec::new();
+    let (mut messages, mut bytes) = (Vec::new(), 0);
     let mut rooms = rooms.query([])?;
     while let Some(room) = rooms.next()? {
         let (id, name): (i64, String) = (room.get(0)?, room.get(1)?);
@@ -52,6 +65,10 @@ fn read(connection: &Connection, per_room: usize) -> rusqlite::Result<Vec<RoomMe
             })
         })?;
         let newest_first = newest_first.collect::<rusqlite::Result<Vec<_>>>()?;
+        bytes += newest_first.iter().map(RoomMessage::weight).sum::<usize>();
+        if bytes > RESTORED_BYTES {
+            break;
+        }
         messages.extend(newest_first.into_iter().rev());
     }
     Ok(messages)

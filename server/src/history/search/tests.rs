@@ -154,9 +154,9 @@ fn the_last_messages_of_each_room_come_back_in_their_order() {
     assert_eq!(
         shown,
         [
-            ("den", 1, "alice", 12, &b"c"[..]),
-            ("lobby", 2, "alice", 11, b"b"),
+            ("lobby", 2, "alice", 11, &b"b"[..]),
             ("lobby", 3, "alice", 13, b"d"),
+            ("den", 1, "alice", 12, b"c"),
         ]
     );
 }

@@ -85,3 +85,30 @@ fn unmoved_bytes(connection: &Connection) -> rusqlite::Result<u64> {
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::store::open_writer;
+
+    #[test]
+    fn a_checkpoint_follows_what_any_transaction_has_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("history.db");
+        let database = open_writer(&path).unwrap();
+        // From 256 KiB on.
+        let keep = Keep { bytes: Some(2 * 1024 * 1024), ..Keep::default() };
+        let mut checkpoints = Checkpoints::new(&path, keep);
+        make_room(&database);
+        let write = |bytes: u32| {
+            let insert = "INSERT INTO rooms (name) VALUES (zeroblob(?1))";
+            database.execute(insert, [bytes]).unwrap();
+        };
+        write(100_000);
+        checkpoints.run(&database);
+        assert!(unmoved_bytes(&database).unwrap() > 100_000);
+        write(300_000);
+        checkpoints.run(&database);
+        assert_eq!(unmoved_bytes(&database).unwrap(), 0);
+    }
+}

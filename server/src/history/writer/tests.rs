@@ -230,26 +230,6 @@ fn a_lock_of_another_program_delays_messages_and_loses_none() {
 }
 
 #[test]
-fn the_journal_stays_small_while_messages_and_their_index_are_written() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("history.db");
-    // Checkpoints from 256 KiB on.
-    let history = start(&path, Keep { bytes: Some(2 * 1024 * 1024), ..Keep::default() });
-    for row in 0..20_000 {
-        receive(&ORIGIN, format!("{row:>100}").as_bytes());
-        if row % 1_000 == 0 {
-            flush();
-        }
-    }
-    flush();
-    wait_until(|| count(&path, "SELECT coalesce(max(last_record), 0) FROM indexes") == 20_000);
-    let journal = std::fs::metadata(directory.path().join("history.db-wal")).unwrap().len();
-    end(history);
-    // Not all that was written, which is more than 4 MiB; a transaction is not split.
-    assert!(journal < 3 * 1024 * 1024 / 2, "{journal}");
-}
-
-#[test]
 fn a_reader_that_never_ends_does_not_delay_commits() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("history.db");
