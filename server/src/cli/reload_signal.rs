@@ -124,6 +124,8 @@ fn name(setting: FixedSetting) -> &'static str {
         FixedSetting::Workers => "workers",
         FixedSetting::Spin => "spin",
         FixedSetting::ReusePort => "reuse-port",
+        #[cfg(feature = "redis")]
+        FixedSetting::Relay => "rooms",
     }
 }
 

@@ -6,6 +6,8 @@ use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
 use common::protocol::{DEFAULT_HOST, DEFAULT_PORT};
 
+#[cfg(feature = "redis")]
+use super::relay::RedisUrl;
 #[cfg(feature = "login")]
 use super::users::Users;
 use super::{limits, listener::Listener, spin::Spin};
@@ -49,6 +51,9 @@ pub struct Config {
     /// Permission for another server with the same setting to listen on the same address at the same time
     /// (`SO_REUSEPORT`, `socket(7)`), so that it can take over while this one drains. Default: no.
     pub reuse_port: bool,
+    /// The Redis through which the server shares its rooms with others. Default: none, it has its rooms for itself.
+    #[cfg(feature = "redis")]
+    pub relay: Option<RedisUrl>,
     /// Limit on the time that a draining server waits for its peers to close. Default: 5 s.
     pub drain_timeout: Duration,
     /// Log of every message, when received and when echoed. Default: yes.
@@ -66,6 +71,9 @@ pub enum FixedSetting {
     Spin,
     /// See [`Config::reuse_port`].
     ReusePort,
+    /// See [`Config::relay`].
+    #[cfg(feature = "redis")]
+    Relay,
 }
 
 impl Default for Config {
@@ -85,6 +93,8 @@ impl Default for Config {
             #[cfg(feature = "login")]
             closes_removed_users: false,
             reuse_port: false,
+            #[cfg(feature = "redis")]
+            relay: None,
             drain_timeout: limits::DRAIN_TIMEOUT,
             log_messages: true,
             spin: Spin::default(),
@@ -99,6 +109,8 @@ impl Config {
             (FixedSetting::Workers, self.workers != other.workers),
             (FixedSetting::Spin, self.spin != other.spin),
             (FixedSetting::ReusePort, self.reuse_port != other.reuse_port),
+            #[cfg(feature = "redis")]
+            (FixedSetting::Relay, self.relay != other.relay),
         ];
         differ.into_iter().filter_map(|(setting, differs)| differs.then_some(setting))
     }

@@ -6,6 +6,8 @@ use super::{
     liveness::Liveness,
     reload::{ReloadError, Reloaded, Reloader},
 };
+#[cfg(feature = "redis")]
+use crate::relay::Relay;
 use crate::{
     config::Config,
     connection::{Incoming, Socket},
@@ -18,6 +20,8 @@ use crate::{
 pub struct Handle {
     pub(super) shared: Arc<SharedState<Incoming<Socket>>>,
     pub(super) reloader: Arc<Reloader>,
+    #[cfg(feature = "redis")]
+    pub(super) relay: Option<Arc<Relay>>,
 }
 
 impl Handle {
@@ -53,6 +57,17 @@ impl Handle {
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         Liveness::new(Arc::clone(&self.shared))
+    }
+
+    /// Returns whether the server does less than its configuration says: it serves its clients, and does not share its rooms
+    /// with other servers, because Redis does not answer.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        #[cfg(feature = "redis")]
+        let is_degraded = self.relay.as_ref().is_some_and(|relay| !relay.is_shared());
+        #[cfg(not(feature = "redis"))]
+        let is_degraded = false;
+        is_degraded
     }
 
     /// Returns the counters since the server was bound.

@@ -44,8 +44,11 @@ pub(super) fn without_effect(settings: &Settings) -> Vec<Diagnostic> {
         [("handshake-timeout", has_tls || has_login, "no listener has TLS or login=required")];
     let tls = ["max-handshakes", "max-handshakes-per-ip", "tls-key-log"];
     let tls = tls.map(|name| (name, has_tls, "no listener has TLS"));
+    let has_rooms = settings.values.listen.iter().any(|url| url.room.is_room());
+    let rooms = [("rooms", has_rooms, "no listener has protocol=room")];
     let unused = proxy
         .into_iter()
+        .chain(rooms)
         .chain(tls)
         .chain(login)
         .chain(handshake)
