@@ -710,8 +710,14 @@ fn the_password_of_redis_is_nowhere_shown() {
     assert_eq!((change.to_string(), change.needs_restart), (expected.to_owned(), true));
     assert!(!format!("{first:?} {:?}", first.resolve()).contains("secret"), "{first:?}");
     for url in ["redis://:secret@", "reddis://:secret@h", "redis://:secret@h?x=y"] {
-        let errors =
-            [errors(&["--rooms", url], &[], ""), errors(&[], &[("ECHO_SERVER_ROOMS", url)], "")];
+        let errors = [
+            errors(&["--rooms", url], &[], ""),
+            errors(&[], &[("ECHO_SERVER_ROOMS", url)], ""),
+            errors(&[], &[], &format!("rooms = '{url}'")),
+            errors(&[], &[], &format!("rooms = ['{url}']")),
+            errors(&[], &[], &format!("rooms = {url}")),
+            errors(&[], &[], &format!("rooms = '{url}")),
+        ];
         assert!(errors.iter().all(|error| !error.contains("secret")), "{errors:?}");
     }
 }
@@ -721,7 +727,7 @@ fn the_password_of_redis_is_nowhere_shown() {
 fn shared_rooms_without_a_listener_that_has_rooms_cause_a_warning() {
     let warnings = |file: &str| loaded(&["--rooms", "redis://h"], &[], file).warnings().len();
     assert_eq!(
-        (warnings("listen = 'tcp://t'"), warnings("listen = ['tcp://t?protocol=room']")),
+        (warnings("listen = ['tcp://t']"), warnings("listen = ['tcp://t?protocol=room']")),
         (1, 0)
     );
 }
