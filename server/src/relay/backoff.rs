@@ -15,9 +15,12 @@ impl Backoff {
         Self { first, max, next: first }
     }
 
-    /// An attempt has succeeded.
-    pub(super) fn reset(&mut self) {
-        self.next = self.first;
+    /// A connection has ended that has lasted so long. A short one does not count: a Redis that accepts connections and then
+    /// refuses what they ask for is tried less and less often.
+    pub(super) fn disconnected(&mut self, lasted: Duration) {
+        if lasted >= self.max {
+            self.next = self.first;
+        }
     }
 
     /// Returns the time until the next attempt. `random` takes up to half of it away, so that servers that have lost Redis
@@ -37,11 +40,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn each_attempt_comes_later_up_to_a_maximum_until_one_succeeds() {
+    fn each_attempt_comes_later_up_to_a_maximum_until_a_connection_lasts() {
         let mut backoff = Backoff::new(SECOND, 5 * SECOND);
         let times: Vec<_> = (0..5).map(|_| backoff.next(0).as_secs()).collect();
         assert_eq!(times, [1, 2, 4, 5, 5]);
-        backoff.reset();
+        backoff.disconnected(4 * SECOND);
+        assert_eq!(backoff.next(0), 5 * SECOND);
+        backoff.disconnected(5 * SECOND);
         assert_eq!(backoff.next(0), SECOND);
     }
 

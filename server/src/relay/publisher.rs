@@ -60,10 +60,18 @@ impl<'a> Publisher<'a> {
     /// Publishes until the relay ends and everything is published.
     pub(super) fn run(mut self) {
         loop {
-            match Connection::open(&self.relay.url) {
+            let start = Instant::now();
+            match self.connect() {
                 Ok(mut connection) => match self.serve(&mut connection) {
                     Ok(()) => break,
-                    Err(error) => self.fail(&error),
+                    Err(error) => {
+                        self.fail(&error);
+                        if !error.is_io_error() {
+                            // Redis has refused the events, and would do so again.
+                            self.drop_events();
+                        }
+                        self.backoff.disconnected(start.elapsed());
+                    }
                 },
                 Err(error) => {
                     self.fail(&error);
@@ -79,7 +87,7 @@ impl<'a> Publisher<'a> {
             }
         }
         self.drop_events();
-        let events = self.relay.status.take_not_sent();
+        let events = self.relay.status.take_not_sent() + self.overflowed;
         if events > 0 {
             warn!(event = "relay-not-sent", events;
                 "{events} messages were not sent to other servers before the end of this one");
@@ -90,7 +98,17 @@ impl<'a> Publisher<'a> {
         self.relay.status.fail(&reason(error), Instant::now());
     }
 
-    /// Drops what waits. Only an attempt to connect that has failed does this: a short interruption loses nothing here.
+    /// Connects, and publishes a heartbeat.
+    fn connect(&mut self) -> RedisResult<Connection> {
+        let mut connection = Connection::open(&self.relay.url)?;
+        // Other servers may have missed anything.
+        self.ledger.call();
+        self.beat(&mut connection)?;
+        Ok(connection)
+    }
+
+    /// Drops what waits. A connection that fails does not do this, only an attempt to connect: a short interruption loses
+    /// nothing here.
     fn drop_events(&mut self) {
         self.relay.outbox.begin();
         let dropped = self.relay.outbox.take_dropped();
@@ -112,10 +130,6 @@ impl<'a> Publisher<'a> {
 
     /// Publishes over one connection. Returns when the relay ends.
     fn serve(&mut self, connection: &mut Connection) -> RedisResult<()> {
-        // Other servers may have missed anything.
-        self.ledger.call();
-        self.beat(connection)?;
-        self.backoff.reset();
         loop {
             self.relay.outbox.begin();
             if self.relay.has_hello() || Instant::now() >= self.next_heartbeat {

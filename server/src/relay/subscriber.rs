@@ -47,8 +47,10 @@ impl<'a> Subscriber<'a> {
     /// Receives until the relay ends.
     pub(super) fn run(mut self) {
         while self.relay.ends_at().is_none() {
+            let start = Instant::now();
             if let Err(error) = self.serve() {
                 self.relay.status.fail(&reason(&error), Instant::now());
+                self.backoff.disconnected(start.elapsed());
                 let until = Instant::now() + self.backoff.next(random());
                 while self.relay.ends_at().is_none() && Instant::now() < until {
                     self.parker.park_deadline(until);
@@ -64,7 +66,6 @@ impl<'a> Subscriber<'a> {
         self.relay.say_hello();
         while self.relay.ends_at().is_none() {
             let message = connection.receive()?;
-            self.backoff.reset();
             if let Err(error) = self.handle(&message) {
                 self.refuse(&message, error);
             }

@@ -61,6 +61,16 @@ fn launch(url: &str) -> Launch {
     Launch::new(&[&args[..], &["--log-level", "debug"]].concat()).without_port()
 }
 
+/// Waits until a server has dropped so many messages for others.
+fn wait_for_dropped(server: &EchoServer, messages: u64) {
+    let dropped = pattern(r"Dropped (\d+) messages for other servers");
+    server.log().wait_for("dropped messages", |log, _| {
+        let log = String::from_utf8_lossy(log);
+        let dropped = dropped.captures_iter(&log).filter_map(|count| count[1].parse::<u64>().ok());
+        (dropped.sum::<u64>() == messages).then_some(())
+    });
+}
+
 /// A member of the lobby.
 struct Member(Peer);
 
@@ -191,12 +201,7 @@ fn rooms_go_on_within_each_server_while_redis_is_gone_and_the_loss_is_told() {
     for text in ["1", "2", "3"] {
         bob.say("bob", text);
     }
-    let dropped = pattern(r"Dropped (\d+) messages for other servers");
-    a.server.log().wait_for("three dropped messages", |log, _| {
-        let log = String::from_utf8_lossy(log);
-        let dropped = dropped.captures_iter(&log).filter_map(|count| count[1].parse::<u64>().ok());
-        (dropped.sum::<u64>() == 3).then_some(())
-    });
+    wait_for_dropped(&a.server, 3);
     // Another Redis takes its place: it has none of the data of the first one.
     redis.start_again();
     a.server.wait_for_log(r"INFO - Redis answers again after [\d.]+ s; 3 messages were not sent");
@@ -484,6 +489,29 @@ fn a_user_of_redis_needs_no_more_rights_than_the_documentation_says() {
     let mut carol = b.join("carol");
     bob.say("bob", "hello");
     carol.skip_to(&format!("{}: hello", a.guest("bob")));
+}
+
+#[test]
+fn what_redis_has_refused_is_not_sent_later() {
+    if skip_without(&[redis()]) {
+        return;
+    }
+    let redis = Redis::start();
+    let b = Server::start(&redis);
+    let mut carol = b.join("carol");
+    let user = "ACL SETUSER echo on >PASSWORD allchannels +@all -publish";
+    let user: Vec<_> = user.split_whitespace().map(str::as_bytes).collect();
+    assert_eq!(redis.command(&user), "+OK");
+    let server = launch(&format!("redis://echo:PASSWORD@{}", redis.host_port())).start();
+    server.wait_for_log("WARNING - Rooms are not shared with other servers: .*permissions");
+    let mut bob = Member::join(&server, "bob");
+    bob.say("bob", "refused");
+    // The join, the name and the message.
+    wait_for_dropped(&server, 3);
+    assert_eq!(redis.command(&[b"ACL", b"SETUSER", b"echo", b"+publish"]), "+OK");
+    let a = Server::connected(server);
+    bob.say("bob", "sent");
+    assert_eq!(carol.line(), format!("{}: sent", a.guest("bob")));
 }
 
 #[test]
