@@ -82,3 +82,26 @@ impl Handle {
         self.shared.limits.open()
     }
 }
+
+#[cfg(all(test, feature = "redis"))]
+mod tests {
+    use std::thread;
+
+    use crate::{Config, Listener, Server};
+
+    #[test]
+    fn a_server_whose_rooms_are_not_shared_as_they_should_be_is_degraded() {
+        let mut config = Config::default();
+        config.listeners = vec![Listener::tcp("127.0.0.1", 0)];
+        assert!(!Server::bind(config.clone()).unwrap().handle().is_degraded());
+        // Nothing answers at this port.
+        config.relay = Some("redis://127.0.0.1:1".parse().unwrap());
+        let server = Server::bind(config).unwrap();
+        let handle = server.handle();
+        assert!(handle.is_degraded());
+        let running = thread::spawn(|| server.run());
+        handle.shutdown();
+        assert!(running.join().unwrap().is_ok());
+        assert!(handle.is_degraded());
+    }
+}
