@@ -91,8 +91,8 @@ mod tests {
 
     #[test]
     fn a_server_whose_rooms_are_not_shared_as_they_should_be_is_degraded() {
-        let mut config = Config::default();
-        config.listeners = vec![Listener::tcp("127.0.0.1", 0)];
+        let listeners = vec![Listener::tcp("127.0.0.1", 0)];
+        let mut config = Config { listeners, ..Config::default() };
         assert!(!Server::bind(config.clone()).unwrap().handle().is_degraded());
         // Nothing answers at this port.
         config.relay = Some("redis://127.0.0.1:1".parse().unwrap());

@@ -134,9 +134,10 @@ fn invalid_values(source: &[Assignment]) -> impl Iterator<Item = Diagnostic> {
     values.filter_map(|(name, Value { text, origin })| {
         let setting = find(name)?;
         let reason = setting.check(text).err()?;
-        let text = match setting.is_secret {
-            true => String::new(),
-            false => format!(" {}", Quoted(text.as_encoded_bytes())),
+        let text = if setting.is_secret {
+            String::new()
+        } else {
+            format!(" {}", Quoted(text.as_encoded_bytes()))
         };
         let message = format!("invalid value{text} for '{name}': {reason}");
         Some(Diagnostic { origin: origin.clone(), message })
