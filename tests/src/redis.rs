@@ -16,6 +16,9 @@ use crate::{
     wait::DEADLINE,
 };
 
+/// Attempts to start at an address.
+const ATTEMPTS: usize = 100;
+
 /// Running `redis-server` that keeps nothing on disk. Dropping this kills it.
 #[derive(Debug)]
 pub struct Redis {
@@ -65,7 +68,17 @@ impl Redis {
     }
 
     /// Starts it at its address, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If the address stays in use.
     pub fn start_again(&mut self) {
+        let has_started = (0..ATTEMPTS).any(|_| self.try_start());
+        assert!(has_started, "{} is in use, or redis-server does not start", self.address);
+    }
+
+    /// Starts it, unless its address is in use: a test that starts a program at this moment passes its sockets on for an instant.
+    fn try_start(&mut self) -> bool {
         let (ip, port) = (self.address.ip().to_string(), self.address.port().to_string());
         let mut command = Command::new("redis-server");
         let ports = if self.has_tls { ["0", &port] } else { [&port[..], "0"] };
@@ -73,8 +86,12 @@ impl Redis {
         command.args(["--save", "", "--appendonly", "no", "--daemonize", "no"]);
         command.args(&self.args).current_dir(self.directory.path());
         let program = Program::spawn(command);
-        let _ = program.stdout.wait_for_line("Ready to accept connections");
-        self.program = Some(program);
+        let is_ready = program.stdout.wait_for("Redis is ready, or has ended", |bytes, ended| {
+            let is_ready = String::from_utf8_lossy(bytes).contains("Ready to accept connections");
+            (is_ready || ended).then_some(is_ready)
+        });
+        self.program = is_ready.then_some(program);
+        is_ready
     }
 
     /// Kills it.
