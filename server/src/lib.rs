@@ -32,6 +32,7 @@
 //! | `connection` | one peer's bytes, from the socket to the session and back |
 //! | `sasl` | login by SASL before a session |
 //! | `session` | the protocols, without I/O |
+//! | `relay` | rooms that several servers share through Redis |
 //! | `rooms` | rooms: messages from each member to all, in one order |
 //! | `telemetry` | log lines and counters |
 //! | `admission` | limits, and the refusal of what exceeds them |
@@ -55,6 +56,8 @@ pub mod logging;
 #[cfg(feature = "login")]
 mod login;
 mod proxy_protocol;
+#[cfg(feature = "redis")]
+mod relay;
 #[cfg(feature = "rooms")]
 mod rooms;
 #[cfg(feature = "login")]
@@ -77,6 +80,8 @@ pub use rustls;
 
 #[cfg(feature = "http")]
 pub use self::config::Http;
+#[cfg(feature = "redis")]
+pub use self::config::RedisUrl;
 #[cfg(feature = "tls")]
 pub use self::config::Tls;
 #[cfg(feature = "login")]

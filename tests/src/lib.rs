@@ -5,6 +5,7 @@
 //! | [`programs`] | the two programs: where they are, and how to start, feed, read and end them |
 //! | [`browser`] | a real browser, driven by its input events |
 //! | [`net`] | peers: a TCP client with exact expectations, mock servers, servers with one fault |
+//! | [`redis`] | a real `redis-server` |
 //! | [`system`] | what the kernel reports about processes and sockets |
 //! | [`requirements`] | tools and privileges that a test needs and a machine may lack |
 //! | [`deployment`] | the files that docs/DEPLOY.md shows |
@@ -30,6 +31,7 @@ pub mod log;
 pub mod net;
 pub mod payload;
 pub mod programs;
+pub mod redis;
 pub mod requirements;
 pub mod system;
 pub mod wait;

@@ -176,6 +176,15 @@ pub fn testssl() -> Requirement {
     tool("testssl", &["--version"], "install the package testssl.sh")
 }
 
+/// Requires `redis-server`.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn redis() -> Requirement {
+    tool("redis-server", &["--version"], "install the package redis-server")
+}
+
 /// Requires Chromium and its driver.
 ///
 /// # Errors

@@ -130,6 +130,8 @@ fn name(setting: FixedSetting) -> &'static str {
         FixedSetting::HistoryKeep => "history-keep",
         #[cfg(feature = "history")]
         FixedSetting::HistoryOverflow => "history-overflow",
+        #[cfg(feature = "redis")]
+        FixedSetting::Relay => "rooms",
     }
 }
 

@@ -8,6 +8,8 @@ use common::protocol::{DEFAULT_HOST, DEFAULT_PORT};
 
 #[cfg(feature = "history")]
 use super::history::HistoryOptions;
+#[cfg(feature = "redis")]
+use super::relay::RedisUrl;
 #[cfg(feature = "login")]
 use super::users::Users;
 use super::{limits, listener::Listener, spin::Spin};
@@ -51,6 +53,9 @@ pub struct Config {
     /// Permission for another server with the same setting to listen on the same address at the same time
     /// (`SO_REUSEPORT`, `socket(7)`), so that it can take over while this one drains. Default: no.
     pub reuse_port: bool,
+    /// The Redis through which the server shares its rooms with others. Default: none, it has its rooms for itself.
+    #[cfg(feature = "redis")]
+    pub relay: Option<RedisUrl>,
     /// Limit on the time that a draining server waits for its peers to close. Default: 5 s.
     pub drain_timeout: Duration,
     /// Log of every message, when received and when echoed. Default: yes.
@@ -80,6 +85,9 @@ pub enum FixedSetting {
     /// See [`HistoryOptions::overflow`].
     #[cfg(feature = "history")]
     HistoryOverflow,
+    /// See [`Config::relay`].
+    #[cfg(feature = "redis")]
+    Relay,
 }
 
 impl Default for Config {
@@ -99,6 +107,8 @@ impl Default for Config {
             #[cfg(feature = "login")]
             closes_removed_users: false,
             reuse_port: false,
+            #[cfg(feature = "redis")]
+            relay: None,
             drain_timeout: limits::DRAIN_TIMEOUT,
             log_messages: true,
             #[cfg(feature = "history")]
@@ -115,6 +125,8 @@ impl Config {
             (FixedSetting::Workers, self.workers != other.workers),
             (FixedSetting::Spin, self.spin != other.spin),
             (FixedSetting::ReusePort, self.reuse_port != other.reuse_port),
+            #[cfg(feature = "redis")]
+            (FixedSetting::Relay, self.relay != other.relay),
         ];
         let differ = differ.into_iter();
         #[cfg(feature = "history")]

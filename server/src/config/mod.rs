@@ -15,6 +15,8 @@ pub mod limits;
 mod listener;
 #[cfg(feature = "login")]
 mod login;
+#[cfg(feature = "redis")]
+mod relay;
 pub mod rlimit;
 #[cfg(feature = "rooms")]
 mod room;
@@ -26,6 +28,8 @@ mod users;
 
 #[cfg(feature = "http")]
 pub use self::http::Http;
+#[cfg(feature = "redis")]
+pub use self::relay::RedisUrl;
 #[cfg(feature = "rooms")]
 pub use self::room::{Room, Slow};
 #[cfg(feature = "tls")]

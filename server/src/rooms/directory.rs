@@ -67,8 +67,9 @@ impl Directory {
                 self.with(&room, |room| room.leave(member, is_awaited, rooms));
                 self.close_if_empty(&room);
             }
+            #[cfg(feature = "redis")]
             Command::Relayed { room, content } => {
-                self.with(&room, |room| room.relay(content, rooms));
+                self.with(&room, |room| room.receive(content, rooms));
             }
         }
     }

@@ -100,11 +100,26 @@ fn encode_messages(event: &Event<'_>, numbered: bool, bytes: &mut Vec<u8>) {
 /// What happens in a room.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    Message { name: Arc<str>, text: Bytes, time: u64 },
-    Joined { name: Arc<str> },
-    Left { name: Arc<str> },
-    Renamed { name: Arc<str>, to: Arc<str> },
-    RelayGap { server: Arc<str>, count: u64 },
+    Message {
+        name: Arc<str>,
+        text: Bytes,
+        time: u64,
+    },
+    Joined {
+        name: Arc<str>,
+    },
+    Left {
+        name: Arc<str>,
+    },
+    Renamed {
+        name: Arc<str>,
+        to: Arc<str>,
+    },
+    #[cfg(feature = "redis")]
+    RelayGap {
+        server: Arc<str>,
+        count: u64,
+    },
 }
 
 impl Content {
@@ -128,6 +143,7 @@ impl Content {
             Self::Joined { name } => Event::Joined { number, name },
             Self::Left { name } => Event::Left { number, name },
             Self::Renamed { name, to } => Event::Renamed { number, name, to },
+            #[cfg(feature = "redis")]
             Self::RelayGap { server, count } => Event::RelayGap { number, server, count: *count },
         }
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::event::{Content, Form, RoomEvent};
+#[cfg(feature = "redis")]
+use super::event::Content;
+use super::event::{Form, RoomEvent};
 use crate::{config::Room, telemetry::ConnectionId};
 
 /// A room while it exists: rooms of the same name at different times differ.
@@ -35,6 +37,7 @@ pub(super) enum Command {
     /// Leave the room. With `is_awaited`, the answer is [`Notice::Left`], behind all events before it.
     Leave { room: Arc<str>, member: ConnectionId, is_awaited: bool },
     /// An event of another server.
+    #[cfg(feature = "redis")]
     Relayed { room: Arc<str>, content: Content },
 }
 
@@ -96,8 +99,9 @@ impl Command {
     /// Returns its weight in the mailbox, in bytes.
     pub(super) fn weight(&self) -> usize {
         let text = match self {
-            Self::Publish { text, .. }
-            | Self::Relayed { content: Content::Message { text, .. }, .. } => text.len(),
+            Self::Publish { text, .. } => text.len(),
+            #[cfg(feature = "redis")]
+            Self::Relayed { content: Content::Message { text, .. }, .. } => text.len(),
             _ => 0,
         };
         size_of::<Self>() + text

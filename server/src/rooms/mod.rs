@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Only bytes that nobody changes any more cross from worker to worker: an event is encoded once for each form in
-//! which a member receives it, however many members there are. Must not know sockets, nor how a session reads its input.
+//! which a member receives it, however many members there are. Other servers may have the same rooms: they receive the events
+//! from the outbox, and theirs arrive as commands. Must not know sockets, nor how a session reads its input.
 //!
 //! Read [`mailbox`] first, which loses no wakeup, then `room.rs`: it decides what a room does.
 
@@ -17,6 +18,8 @@ mod local;
 mod mailbox;
 mod member;
 mod message;
+#[cfg(feature = "redis")]
+mod outbox;
 mod record;
 mod room;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
@@ -25,6 +28,11 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "redis")]
+pub(crate) use self::{
+    event::Content,
+    outbox::{Dropped, Outbox, Outgoing, Position},
+};
 pub(crate) use self::{
     event::{Form, RoomEvent},
     local::LocalRooms,

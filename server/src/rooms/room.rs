@@ -7,6 +7,8 @@ use std::{
 
 use common::room::{ANNOUNCED_MEMBERS, Event, LISTED_MEMBERS, is_guest_name};
 
+#[cfg(feature = "redis")]
+use super::outbox::Position;
 use super::{
     event::{Content, Form, RoomEvent},
     message::{Delivery, Join, Name, Notice, Origin, RoomId},
@@ -38,6 +40,9 @@ pub(super) struct Room {
     history: usize,
     /// Number of the last guest without a name of its own.
     last_guest: u64,
+    /// The last event that was for other servers.
+    #[cfg(feature = "redis")]
+    relayed: Position,
 }
 
 #[derive(Debug)]
@@ -74,6 +79,8 @@ impl Room {
             moving: HashMap::new(),
             history: 0,
             last_guest: 0,
+            #[cfg(feature = "redis")]
+            relayed: Position::default(),
         }
     }
 
@@ -123,15 +130,7 @@ impl Room {
         {
             record(&self.name, self.last + 1, &content, Source::Member(&entry.origin));
         }
-        self.send(content, rooms);
-    }
-
-    /// Sends an event of another server to all members.
-    pub(super) fn relay(&mut self, content: Content, rooms: &Rooms) {
-        if rooms.is_recorded() {
-            record(&self.name, self.last + 1, &content, Source::Relay);
-        }
-        self.send(content, rooms);
+        self.send_own(content, rooms);
     }
 
     /// Returns the name of a member and where its messages come from.
@@ -208,6 +207,24 @@ impl Room {
         self.announce(Content::Left { name: entry.name }, rooms);
     }
 
+    /// Sends an event of another server to all members.
+    #[cfg(feature = "redis")]
+    pub(super) fn receive(&mut self, content: Content, rooms: &Rooms) {
+        if self.is_announced(&content) {
+            if rooms.is_recorded() {
+                record(&self.name, self.last + 1, &content, Source::Relay);
+            }
+            self.send(content, rooms);
+        }
+    }
+
+    /// Sends an event of a member to all members, and to other servers.
+    fn send_own(&mut self, content: Content, rooms: &Rooms) {
+        #[cfg(feature = "redis")]
+        rooms.relay(&self.name, &mut self.relayed, &content);
+        self.send(content, rooms);
+    }
+
     /// Sends an event to all members, with the next number.
     fn send(&mut self, content: Content, rooms: &Rooms) {
         self.last += 1;
@@ -228,11 +245,22 @@ impl Room {
 
     /// Sends who comes and goes, unless the room is so large that this would be most of its traffic.
     fn announce(&mut self, content: Content, rooms: &Rooms) {
-        if self.members.len() <= ANNOUNCED_MEMBERS {
+        if self.is_announced(&content) {
             if rooms.is_recorded() {
                 record(&self.name, self.last + 1, &content, Source::Server);
             }
-            self.send(content, rooms);
+            self.send_own(content, rooms);
+        }
+    }
+
+    fn is_announced(&self, content: &Content) -> bool {
+        match content {
+            Content::Message { .. } => true,
+            #[cfg(feature = "redis")]
+            Content::RelayGap { .. } => true,
+            Content::Joined { .. } | Content::Left { .. } | Content::Renamed { .. } => {
+                self.members.len() <= ANNOUNCED_MEMBERS
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The rooms of a server, as all of its threads share them: the mailboxes of the workers.
 
+#[cfg(feature = "redis")]
+use std::sync::OnceLock;
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
@@ -10,6 +12,11 @@ use std::{
 
 use mio::Waker;
 
+#[cfg(feature = "redis")]
+use super::{
+    event::Content,
+    outbox::{Outbox, Position},
+};
 use super::{
     mailbox::{Mailbox, Wake},
     message::{Command, Delivery},
@@ -31,6 +38,9 @@ pub(crate) struct Rooms {
     members: AtomicUsize,
     /// The server keeps a history.
     is_recorded: AtomicBool,
+    /// The way to other servers, if they share the rooms.
+    #[cfg(feature = "redis")]
+    outbox: OnceLock<Arc<Outbox>>,
 }
 
 /// The mailboxes of one worker.
@@ -53,6 +63,8 @@ impl Rooms {
             workers: wakers.iter().map(mailboxes).collect(),
             members: AtomicUsize::new(0),
             is_recorded: AtomicBool::new(false),
+            #[cfg(feature = "redis")]
+            outbox: OnceLock::new(),
         }
     }
 
@@ -136,6 +148,35 @@ impl Rooms {
     /// Returns whether the server keeps a history.
     pub(super) fn is_recorded(&self) -> bool {
         self.is_recorded.load(SeqCst)
+    }
+
+    /// Sets the way to the other servers that share the rooms.
+    #[cfg(feature = "redis")]
+    pub(crate) fn share(&self, outbox: Arc<Outbox>) {
+        // Only the start of the server shares its rooms.
+        let _ = self.outbox.set(outbox);
+    }
+
+    /// Sends an event of a member to the other servers, if there are any. `last` is the last one of the room.
+    #[cfg(feature = "redis")]
+    pub(super) fn relay(&self, room: &Arc<str>, last: &mut Position, content: &Content) {
+        if let Some(outbox) = self.outbox.get() {
+            outbox.push(room, last, content);
+        }
+    }
+
+    /// Sends an event of another server to a room.
+    ///
+    /// # Errors
+    ///
+    /// The event, if there is no room for it now.
+    #[cfg(feature = "redis")]
+    pub(crate) fn receive(&self, room: &Arc<str>, content: Content) -> Result<(), Content> {
+        let command = Command::Relayed { room: Arc::clone(room), content };
+        self.command(self.owner(room), command).map_err(|command| match command {
+            Command::Relayed { content, .. } => content,
+            other => unreachable!("{other:?} is not the command that was sent"),
+        })
     }
 
     /// Counts a member.

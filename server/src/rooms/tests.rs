@@ -410,3 +410,68 @@ proptest! {
         }
     }
 }
+
+/// Events of other servers.
+#[cfg(feature = "redis")]
+mod relayed {
+    use bytes::Bytes;
+    use crossbeam::sync::Parker;
+
+    use super::*;
+    use crate::rooms::{Content, Outbox};
+
+    /// Returns a server that shares its rooms, and what it sends to others.
+    fn shared() -> (Server, Arc<Outbox>) {
+        let server = Server::new(2, Room::default());
+        let outbox = Arc::new(Outbox::new(usize::MAX, Parker::new().unparker().clone()));
+        server.rooms.share(Arc::clone(&outbox));
+        (server, outbox)
+    }
+
+    fn receive(server: &mut Server, content: Content) {
+        server.rooms.receive(&"lobby".into(), content).unwrap();
+        server.settle();
+    }
+
+    fn message(name: &str) -> Content {
+        Content::Message { name: name.into(), text: Bytes::from_static(b"hello"), time: 0 }
+    }
+
+    #[test]
+    fn an_event_of_another_server_takes_the_next_number_and_is_not_sent_back() {
+        let (mut server, outbox) = shared();
+        receive(&mut server, message("nobody~a1b2c3"));
+        let (first, second) = (server.join(0, None), server.join(1, None));
+        server.settle();
+        receive(&mut server, message("bob~a1b2c3"));
+        receive(&mut server, Content::RelayGap { server: "a1b2c3".into(), count: 2 });
+        server.say(first, "own");
+        server.settle();
+        for member in [first, second] {
+            assert_eq!(server.texts(member, Kind::Message), ["bob~a1b2c3 hello", "guest-1 own"]);
+            assert_eq!(server.texts(member, Kind::RelayGap), ["a1b2c3 2"]);
+        }
+        let numbers: Vec<_> = server.events(first).iter().map(|event| event.number).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5], "the welcome, two joins, and three events");
+        let sent: Vec<_> = std::iter::from_fn(|| outbox.take()).collect();
+        let counts: Vec<_> = sent.iter().map(|event| event.position.count).collect();
+        assert_eq!(counts, [1, 2, 3]);
+        assert!(matches!(&sent[2].content, Content::Message { text, .. } if text == "own"));
+    }
+
+    #[test]
+    fn who_comes_and_goes_elsewhere_is_not_announced_in_a_large_room() {
+        let (mut server, outbox) = shared();
+        for _ in 0..=ANNOUNCED_MEMBERS {
+            server.join(0, None);
+        }
+        server.settle();
+        let joins = std::iter::from_fn(|| outbox.take()).count();
+        assert_eq!(joins, ANNOUNCED_MEMBERS, "the last one is not announced to others either");
+        let before = server.room_events(0).len();
+        receive(&mut server, Content::Joined { name: "bob~a1b2c3".into() });
+        assert_eq!(server.room_events(0).len(), before);
+        receive(&mut server, message("bob~a1b2c3"));
+        assert_eq!(server.room_events(0).len(), before + 1);
+    }
+}

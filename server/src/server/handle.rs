@@ -6,6 +6,8 @@ use super::{
     liveness::Liveness,
     reload::{ReloadError, Reloaded, Reloader},
 };
+#[cfg(feature = "redis")]
+use crate::relay::Relay;
 use crate::{
     config::Config,
     connection::{Incoming, Socket},
@@ -18,6 +20,8 @@ use crate::{
 pub struct Handle {
     pub(super) shared: Arc<SharedState<Incoming<Socket>>>,
     pub(super) reloader: Arc<Reloader>,
+    #[cfg(feature = "redis")]
+    pub(super) relay: Option<Arc<Relay>>,
 }
 
 impl Handle {
@@ -55,6 +59,17 @@ impl Handle {
         Liveness::new(Arc::clone(&self.shared))
     }
 
+    /// Returns whether the server does less than its configuration says: it serves its clients, and does not share its rooms
+    /// with other servers, because Redis does not answer.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        #[cfg(feature = "redis")]
+        let is_degraded = self.relay.as_ref().is_some_and(|relay| !relay.is_shared());
+        #[cfg(not(feature = "redis"))]
+        let is_degraded = false;
+        is_degraded
+    }
+
     /// Returns the counters since the server was bound.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -65,5 +80,28 @@ impl Handle {
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.shared.limits.open()
+    }
+}
+
+#[cfg(all(test, feature = "redis"))]
+mod tests {
+    use std::thread;
+
+    use crate::{Config, Listener, Server};
+
+    #[test]
+    fn a_server_whose_rooms_are_not_shared_as_they_should_be_is_degraded() {
+        let listeners = vec![Listener::tcp("127.0.0.1", 0)];
+        let mut config = Config { listeners, ..Config::default() };
+        assert!(!Server::bind(config.clone()).unwrap().handle().is_degraded());
+        // Nothing answers at this port.
+        config.relay = Some("redis://127.0.0.1:1".parse().unwrap());
+        let server = Server::bind(config).unwrap();
+        let handle = server.handle();
+        assert!(handle.is_degraded());
+        let running = thread::spawn(|| server.run());
+        handle.shutdown();
+        assert!(running.join().unwrap().is_ok());
+        assert!(handle.is_degraded());
     }
 }

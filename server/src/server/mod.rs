@@ -9,6 +9,8 @@ mod handle;
 mod liveness;
 mod open_listener;
 mod plan;
+#[cfg(feature = "redis")]
+mod relay;
 mod reload;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod server;

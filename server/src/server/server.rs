@@ -8,6 +8,8 @@ use mio::{Poll, Waker};
 use thiserror::Error;
 use threadpool::ThreadPool;
 
+#[cfg(feature = "redis")]
+use super::relay::RelayThreads;
 use super::{
     handle::Handle,
     open_listener::OpenListener,
@@ -18,6 +20,8 @@ use super::{
 use crate::config::Tls;
 #[cfg(feature = "history")]
 use crate::history::{self, History, HistoryError};
+#[cfg(feature = "redis")]
+use crate::relay::{Parkers, Relay};
 use crate::{
     config::Config,
     connection::{Connection, Incoming, Socket},
@@ -65,6 +69,8 @@ pub struct Server {
     workers: Vec<(Poll, MessageReceiver)>,
     control: Arc<AcceptorControl>,
     handle: Handle,
+    #[cfg(feature = "redis")]
+    relay_parkers: Option<Parkers>,
 }
 
 /// Reason for the failure of a running server.
@@ -110,9 +116,26 @@ impl Server {
         let (shared, messages) = SharedState::new(&config, waker(&acceptor_poll)?, worker_wakers);
         let control = Arc::new(AcceptorControl::default());
         let reloader = Reloader::new(&config, open, Arc::clone(&control));
-        let handle = Handle { shared: Arc::new(shared), reloader: Arc::new(reloader) };
+        #[cfg(feature = "redis")]
+        let (relay, relay_parkers) =
+            config.relay.as_ref().map(|url| Relay::new(url, &shared.rooms)).unzip();
+        let handle = Handle {
+            shared: Arc::new(shared),
+            reloader: Arc::new(reloader),
+            #[cfg(feature = "redis")]
+            relay,
+        };
         let workers = worker_polls.into_iter().zip(messages).collect();
-        Ok(Self { config, listeners, acceptor_poll, workers, control, handle })
+        Ok(Self {
+            config,
+            listeners,
+            acceptor_poll,
+            workers,
+            control,
+            handle,
+            #[cfg(feature = "redis")]
+            relay_parkers,
+        })
     }
 
     /// Returns the endpoints of the listeners, in the order of the configuration, with the actual port
@@ -149,18 +172,25 @@ impl Server {
     ///
     /// As [`run`](Self::run).
     pub fn run_with(self, ready: impl FnOnce()) -> Result<Stats, RunError> {
-        let Self { config, listeners, acceptor_poll, workers, control, handle } = self;
+        let Self { config, listeners, acceptor_poll, workers, control, handle, .. } = self;
         let shared = handle.shared;
-        check_thread_limit(workers.len()).map_err(|error| {
+        let fail = |error| {
             control.close();
             RunError::Threads(error)
-        })?;
+        };
+        check_thread_limit(workers.len()).map_err(fail)?;
         #[cfg(feature = "history")]
         let history = start_history(&config).inspect_err(|_| control.close())?;
         #[cfg(all(feature = "history", feature = "rooms"))]
         if history.is_some() {
             shared.rooms.set_recorded();
         }
+        #[cfg(feature = "redis")]
+        let relay = handle.relay.zip(self.relay_parkers);
+        #[cfg(feature = "redis")]
+        let relay = relay.map(|(relay, parkers)| RelayThreads::start(&relay, parkers, &shared));
+        #[cfg(feature = "redis")]
+        let relay = relay.transpose().map_err(fail)?;
         let streams = open_all(listeners, &shared);
         let pool = ThreadPool::with_name("worker".into(), workers.len());
         for (index, (poll, messages)) in workers.into_iter().enumerate() {
@@ -181,6 +211,10 @@ impl Server {
         // The acceptor has closed every listener: all accepted connections are in the queue.
         shared.dispatch.close();
         pool.join();
+        #[cfg(feature = "redis")]
+        if let Some(relay) = relay {
+            relay.end(shared.phase.get());
+        }
         control.close();
         close_undispatched(&shared);
         #[cfg(feature = "history")]

@@ -12,7 +12,7 @@ use super::{
     setting::{DefaultValue, Form, Setting},
     values::{
         LogLevel, RemovedUsers, choice, history, keep, log_file, non_empty, parse, path, port,
-        possible_values, spin, time_limit, workers,
+        possible_values, relay_url, spin, time_limit, workers,
     },
 };
 use crate::{
@@ -24,11 +24,12 @@ const LISTENING: &str = "Listening";
 const CONNECTIONS: &str = "Connections and workers";
 const TLS: &str = "TLS";
 const LOGIN: &str = "Login";
+const ROOMS: &str = "Rooms";
 const LOG: &str = "Log";
 const HISTORY: &str = "History";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 31] = [
+pub(super) static SETTINGS: [Setting; 32] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -266,6 +267,18 @@ pub(super) static SETTINGS: [Setting; 31] = [
     .form(Form::Choice(possible_values::<RemovedUsers>))
     .default(DefaultValue::Text("keep"))
     .set(|values, text| parse(text, choice).map(|value| values.removed_users = value)),
+    Setting::new("rooms", ROOMS, "URL", "Share the rooms with other servers through Redis: redis://HOST")
+        .details(
+            "All servers with the same URL have the same rooms. redis://USER:PASSWORD@HOST:PORT/DATABASE logs in; a \
+            password belongs into the environment or the file, since everyone can read a command line. rediss:// is TLS. \
+            ?prefix=NAME separates servers that share a Redis and not their rooms. The server starts without Redis as well, \
+            and tries again until it answers.",
+        )
+        .needs_restart()
+        .secret()
+        .default(DefaultValue::Unset("each server has its own"))
+        .hint(ValueHint::Url)
+        .set(|values, text| parse(text, relay_url).map(|url| values.rooms = Some(url))),
     Setting::new("log-level", LOG, "LEVEL", "Lowest level that is logged")
         .form(Form::Choice(possible_values::<LogLevel>))
         .default(DefaultValue::Text("info"))

@@ -25,6 +25,8 @@ pub(super) struct Setting {
     pub(super) hint: ValueHint,
     /// A running program cannot change it.
     pub(super) needs_restart: bool,
+    /// The value is a URL with a password.
+    pub(super) is_secret: bool,
     /// Settings that the same source must not set together with this one.
     pub(super) conflicts: &'static [&'static str],
     /// Parses a value and stores it.
@@ -76,6 +78,7 @@ impl Setting {
             implied: None,
             hint: ValueHint::Unknown,
             needs_restart: false,
+            is_secret: false,
             conflicts: &[],
             set: |_, _| Ok(()),
         }
@@ -91,6 +94,10 @@ impl Setting {
 
     pub(super) const fn needs_restart(self) -> Self {
         Self { needs_restart: true, ..self }
+    }
+
+    pub(super) const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
     }
 
     pub(super) const fn form(self, form: Form) -> Self {
@@ -115,6 +122,17 @@ impl Setting {
 
     pub(super) const fn set(self, set: fn(&mut Values, &OsStr) -> Result<(), String>) -> Self {
         Self { set, ..self }
+    }
+
+    /// Writes a value as TOML, without its password.
+    pub(super) fn show(&self, value: &OsStr) -> String {
+        match value.to_string_lossy().rsplit_once('@') {
+            Some((login, rest)) if self.is_secret => {
+                let scheme = login.split_once("://").map_or("", |(scheme, _)| scheme);
+                self.form.to_toml(format!("{scheme}://***@{rest}").as_ref())
+            }
+            _ => self.form.to_toml(value),
+        }
     }
 
     /// Checks a value without storing it.

@@ -273,7 +273,7 @@ impl Effective {
     }
 
     fn describe(&self) -> String {
-        let values = self.values.iter().map(|value| self.setting.form.to_toml(&value.text));
+        let values = self.values.iter().map(|value| self.setting.show(&value.text));
         let values: Vec<_> = values.collect();
         if values.is_empty() { self.unset.clone() } else { values.join(", ") }
     }

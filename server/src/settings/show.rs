@@ -31,7 +31,9 @@ impl fmt::Display for Effective {
                 let shown = Form::Text.to_toml(&value.text);
                 writeln!(f, "# {name} is not UTF-8: {shown} # {}", value.origin)
             }
-            Some(value) => writeln!(f, "{name} = {} # {}", form.to_toml(&value.text), value.origin),
+            Some(value) => {
+                writeln!(f, "{name} = {} # {}", self.setting.show(&value.text), value.origin)
+            }
         }
     }
 }

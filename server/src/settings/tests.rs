@@ -399,36 +399,41 @@ fn a_misspelled_variable_causes_a_warning() {
     );
 }
 
+/// Each setting with its values as a flag, a variable and in a file.
+const SOURCES: &[(&str, &str, &str, &str)] = &[
+    ("listen", "tcp://f:1", "tcp://e:1 unix:///e", "['tcp://t:1', 'unix:///t']"),
+    ("host", "f", "e", "'t'"),
+    ("port", "1", "2", "3"),
+    ("protocol", "raw", "length", "'text'"),
+    ("reuse-port", "off", "on", "false"),
+    ("max-connections", "1", "2", "3"),
+    ("max-connections-per-ip", "1", "2", "3"),
+    ("idle-timeout", "1s", "2s", "'off'"),
+    ("write-timeout", "1s", "off", "'3s'"),
+    ("proxy-timeout", "1s", "off", "'3s'"),
+    ("drain-timeout", "1s", "0s", "'3s'"),
+    ("handshake-timeout", "1s", "off", "'3s'"),
+    ("max-handshakes", "1", "2", "3"),
+    ("max-connections-per-user", "1", "2", "3"),
+    ("removed-users", "close", "keep", "'close'"),
+    ("max-handshakes-per-ip", "1", "2", "3"),
+    ("workers", "1", "2", "3"),
+    ("spin", "1us", "off", "'auto'"),
+    #[cfg(feature = "redis")]
+    ("rooms", "redis://f", "redis://e:1", "'redis://t/2'"),
+    ("log-level", "debug", "error", "'warning'"),
+    ("log-messages", "off", "on", "false"),
+    ("log-file", "/f", "/e", "'/t'"),
+    ("log-format", "json", "text", "'json'"),
+    ("log-overflow", "drop", "block", "'drop'"),
+    #[cfg(feature = "history")]
+    ("history", "/f", "/e", "'/t'"),
+];
+
 /// Each setting in each source, and the reported source of its value.
 #[test]
 fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the_default() {
-    for (name, flag, variable, file) in [
-        ("listen", "tcp://f:1", "tcp://e:1 unix:///e", "['tcp://t:1', 'unix:///t']"),
-        ("host", "f", "e", "'t'"),
-        ("port", "1", "2", "3"),
-        ("protocol", "raw", "length", "'text'"),
-        ("reuse-port", "off", "on", "false"),
-        ("max-connections", "1", "2", "3"),
-        ("max-connections-per-ip", "1", "2", "3"),
-        ("idle-timeout", "1s", "2s", "'off'"),
-        ("write-timeout", "1s", "off", "'3s'"),
-        ("proxy-timeout", "1s", "off", "'3s'"),
-        ("drain-timeout", "1s", "0s", "'3s'"),
-        ("handshake-timeout", "1s", "off", "'3s'"),
-        ("max-handshakes", "1", "2", "3"),
-        ("max-connections-per-user", "1", "2", "3"),
-        ("removed-users", "close", "keep", "'close'"),
-        ("max-handshakes-per-ip", "1", "2", "3"),
-        ("workers", "1", "2", "3"),
-        ("spin", "1us", "off", "'auto'"),
-        ("log-level", "debug", "error", "'warning'"),
-        ("log-messages", "off", "on", "false"),
-        ("log-file", "/f", "/e", "'/t'"),
-        ("log-format", "json", "text", "'json'"),
-        ("log-overflow", "drop", "block", "'drop'"),
-        #[cfg(feature = "history")]
-        ("history", "/f", "/e", "'/t'"),
-    ] {
+    for &(name, flag, variable, file) in SOURCES {
         assert!(find(name).is_some(), "{name}");
         let flag = format!("--{name}={flag}");
         let variable = (&*super::sources::variable(name), variable);
@@ -451,10 +456,14 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
     // `tls/tests.rs` tests the settings that need files.
     // `users/tests.rs` tests the file of users.
     // The settings of a history have no effect without one; they have a test of their own.
-    let tested = 24;
+    let tested = SOURCES.len();
     let is_here =
         |name: &str| !name.starts_with("tls-") && !name.starts_with("history-") && name != "users";
-    let settings = SETTINGS.iter().filter(|setting| is_here(setting.name));
+    let settings = SETTINGS
+        .iter()
+        .filter(|setting| is_here(setting.name))
+        .filter(|setting| cfg!(feature = "redis") || setting.name != "rooms")
+        .filter(|setting| cfg!(feature = "history") || setting.name != "history");
     assert_eq!(settings.count(), tested, "add the new setting above");
 }
 
@@ -631,6 +640,7 @@ handshake-timeout = \"10s\" # default
 # users: none
 # max-connections-per-user: unlimited
 removed-users = \"keep\" # default
+# rooms: each server has its own
 log-level = \"debug\" # ECHO_SERVER_LOG_LEVEL
 log-messages = false # echo.toml:1
 # log-file: standard error
@@ -735,4 +745,37 @@ fn a_file_that_cannot_be_read_is_reported_with_the_source_of_its_name() {
     assert_eq!(change.to_string(), format!("port: 7 -> 8 ({path}:2)"));
     std::fs::write(&missing, "#".repeat(1024 * 1024 + 1)).unwrap();
     assert!(sources.load().unwrap_err().to_string().ends_with("it is larger than 1 MiB"));
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_password_of_redis_is_nowhere_shown() {
+    let loaded = |url: &str| loaded(&["--rooms", url], &[], "listen = ['tcp://t?protocol=room']");
+    let (first, second) = (loaded("redis://:secret@h/2"), loaded("redis://bob:secret@i"));
+    assert!(first.to_string().contains("rooms = \"redis://***@h/2\" # --rooms"), "{first}");
+    let [change] = &first.changes(&second)[..] else { panic!("{second}") };
+    let expected = "rooms: \"redis://***@h/2\" -> \"redis://***@i\" (--rooms)";
+    assert_eq!((change.to_string(), change.needs_restart), (expected.to_owned(), true));
+    assert!(!format!("{first:?} {:?}", first.resolve()).contains("secret"), "{first:?}");
+    for url in ["redis://:secret@", "reddis://:secret@h", "redis://:secret@h?x=y"] {
+        let errors = [
+            errors(&["--rooms", url], &[], ""),
+            errors(&[], &[("ECHO_SERVER_ROOMS", url)], ""),
+            errors(&[], &[], &format!("rooms = '{url}'")),
+            errors(&[], &[], &format!("rooms = ['{url}']")),
+            errors(&[], &[], &format!("rooms = {url}")),
+            errors(&[], &[], &format!("rooms = '{url}")),
+        ];
+        assert!(errors.iter().all(|error| !error.contains("secret")), "{errors:?}");
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn shared_rooms_without_a_listener_that_has_rooms_cause_a_warning() {
+    let warnings = |file: &str| loaded(&["--rooms", "redis://h"], &[], file).warnings().len();
+    assert_eq!(
+        (warnings("listen = ['tcp://t']"), warnings("listen = ['tcp://t?protocol=room']")),
+        (1, 0)
+    );
 }

@@ -47,8 +47,11 @@ pub(super) fn without_effect(settings: &Settings) -> Vec<Diagnostic> {
     let history = history.map(|name| (name, has_history, "there is no history (--history FILE)"));
     let tls = ["max-handshakes", "max-handshakes-per-ip", "tls-key-log"];
     let tls = tls.map(|name| (name, has_tls, "no listener has TLS"));
+    let has_rooms = settings.values.listen.iter().any(|url| url.room.is_room());
+    let rooms = [("rooms", has_rooms, "no listener has protocol=room")];
     let unused = proxy
         .into_iter()
+        .chain(rooms)
         .chain(tls)
         .chain(login)
         .chain(history)

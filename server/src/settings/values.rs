@@ -15,6 +15,8 @@ use log::LevelFilter;
 use super::listener::ListenerUrl;
 #[cfg(feature = "history")]
 use crate::config::HistoryOptions;
+#[cfg(feature = "redis")]
+use crate::config::RedisUrl;
 use crate::{
     config::{Config, HistoryOverflow, Keep, Listener, Spin, history_limits, limits},
     logging::{Destination, Format, Options, Overflow},
@@ -46,6 +48,7 @@ pub(super) struct Values {
     pub(super) users: Option<PathBuf>,
     pub(super) max_connections_per_user: Option<NonZeroUsize>,
     pub(super) removed_users: RemovedUsers,
+    pub(super) rooms: Option<RelayUrl>,
     pub(super) log_level: LogLevel,
     pub(super) log_messages: Switch,
     pub(super) log_file: Destination,
@@ -55,6 +58,12 @@ pub(super) struct Values {
     pub(super) history_keep: Keep,
     pub(super) history_overflow: HistoryOverflow,
 }
+
+/// The Redis through which rooms are shared.
+#[cfg(feature = "redis")]
+pub(super) type RelayUrl = RedisUrl;
+#[cfg(not(feature = "redis"))]
+pub(super) type RelayUrl = std::convert::Infallible;
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(super) enum LogLevel {
@@ -101,6 +110,8 @@ impl Values {
             config.max_connections_per_user = self.max_connections_per_user.map(NonZeroUsize::get);
             config.closes_removed_users = self.removed_users == RemovedUsers::Close;
         }
+        #[cfg(feature = "redis")]
+        config.relay.clone_from(&self.rooms);
         config.reuse_port = self.reuse_port == Switch::On;
         config.drain_timeout = self.drain_timeout;
         config.spin = self.spin;
@@ -161,6 +172,16 @@ pub(super) fn parse<T>(
 
 pub(super) fn non_empty(value: &OsStr) -> Result<&OsStr, String> {
     if value.is_empty() { Err("it is empty".to_owned()) } else { Ok(value) }
+}
+
+#[cfg(feature = "redis")]
+pub(super) fn relay_url(text: &str) -> Result<RelayUrl, String> {
+    text.parse()
+}
+
+#[cfg(not(feature = "redis"))]
+pub(super) fn relay_url(_: &str) -> Result<RelayUrl, String> {
+    Err("this program is built without Redis (cargo feature 'redis')".to_owned())
 }
 
 /// Parses the path of a file to read.

@@ -1,6 +1,7 @@
 //! Rooms, over real sockets.
 
 mod members;
+mod relay;
 mod slow;
 mod transports;
 

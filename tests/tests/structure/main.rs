@@ -39,6 +39,7 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["http"],
     &["websocket", "sasl"],
     &["session"],
+    &["relay"],
     &["rooms"],
     &["telemetry"],
     &["admission"],

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::WRITE_CHUNKS;
-
 /// Default limit on the bytes of messages that wait for a member of a room.
 pub const MEMBER_BUFFER: usize = 256 * 1024;
 
@@ -41,8 +39,8 @@ pub const TURN_DELIVERIES: usize = 128;
 /// Commands of members in one iteration of a worker's loop.
 pub const TURN_COMMANDS: usize = 64;
 
-/// Messages of a room that are written to a member together.
-pub const ROOM_BATCH: usize = WRITE_CHUNKS;
+/// Messages of a room that are written to a member together: as many chunks as one write takes.
+pub const ROOM_BATCH: usize = 16;
 
 /// Time after which a member tries again to send a message for which the queue had no room.
 pub const ROOM_RETRY: Duration = Duration::from_millis(1);

@@ -32,6 +32,11 @@ impl RoomParameters {
         NAMES.contains(&name) || (name == "protocol" && value == "room")
     }
 
+    /// Returns whether the clients are members of rooms.
+    pub(in crate::settings) fn is_room(&self) -> bool {
+        self.is_room
+    }
+
     /// Sets a parameter.
     ///
     /// # Errors

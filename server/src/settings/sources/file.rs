@@ -81,8 +81,10 @@ impl File<'_> {
             return Some("this is not valid TOML: a string needs quotes: \"...\"".to_owned());
         };
         let value = value.split('#').next().unwrap_or_default().trim();
-        Some(match find(key).map(|setting| setting.form) {
-            Some(form @ (Form::Text | Form::Word | Form::Choice(_))) if is_plain(value) => {
+        let setting = find(key);
+        let is_shown = is_plain(value) && setting.is_none_or(|setting| !setting.is_secret);
+        Some(match setting.map(|setting| setting.form) {
+            Some(form @ (Form::Text | Form::Word | Form::Choice(_))) if is_shown => {
                 expected(key, form).replace("...", value)
             }
             Some(form) => expected(key, form),

@@ -87,6 +87,8 @@ fn argument(setting: &'static Setting) -> Arg {
 /// Checks a value as every source does, and keeps it as typed.
 fn value_parser_of(setting: &'static Setting) -> ValueParser {
     match setting.form {
+        // clap shows the value that it refuses.
+        _ if setting.is_secret => OsStringValueParser::new().into(),
         Form::Choice(values) => PossibleValuesParser::new(values()).into(),
         Form::Switch => PossibleValuesParser::new(possible_values::<Switch>()).into(),
         Form::Number | Form::Text | Form::List | Form::Word => {

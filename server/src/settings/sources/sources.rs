@@ -169,9 +169,14 @@ impl Sources {
 fn invalid_values(source: &[Assignment]) -> impl Iterator<Item = Diagnostic> {
     let values = source.iter().flat_map(|item| item.values.iter().map(|value| (item.name, value)));
     values.filter_map(|(name, Value { text, origin })| {
-        let reason = find(name)?.check(text).err()?;
-        let text = Quoted(text.as_encoded_bytes());
-        let message = format!("invalid value {text} for '{name}': {reason}");
+        let setting = find(name)?;
+        let reason = setting.check(text).err()?;
+        let text = if setting.is_secret {
+            String::new()
+        } else {
+            format!(" {}", Quoted(text.as_encoded_bytes()))
+        };
+        let message = format!("invalid value{text} for '{name}': {reason}");
         Some(Diagnostic { origin: origin.clone(), message })
     })
 }

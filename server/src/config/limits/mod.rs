@@ -24,6 +24,9 @@ pub const SEND_BUFFER: usize = 4 * READ_BUFFER;
 /// (`sendmsg(2)`, `EMSGSIZE`), and enough for chunks of the size of a message.
 pub const WRITE_CHUNKS: usize = 16;
 
+#[cfg(feature = "rooms")]
+const _: () = assert!(ROOM_BATCH == WRITE_CHUNKS, "a batch is one write");
+
 /// Maximum reads of one connection in one turn, after which the other connections of its worker have theirs.
 ///
 /// Measured: the p99 of 50 interactive clients while one client streams to each of two workers, and the
