@@ -126,7 +126,9 @@ fn scenario(senders: usize, max: usize) {
         })
         .collect();
     let taken = receive(&mailbox, &parker, &parkers, senders * EACH);
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     for sender in 0..senders {
         let own = taken.iter().filter(|message| **message / EACH == sender);
         assert_eq!(own.copied().collect::<Vec<_>>(), [sender * EACH, sender * EACH + 1]);

@@ -65,7 +65,7 @@ impl History {
     /// # Errors
     ///
     /// If the database cannot be read.
-    #[expect(dead_code, reason = "rooms call it")]
+    #[cfg(feature = "rooms")]
     pub(crate) fn room_messages(&self, per_room: usize) -> Result<Vec<RoomMessage>, HistoryError> {
         room_messages(&self.options.path, per_room)
     }

@@ -42,9 +42,6 @@ pub(crate) use self::no_history::flush;
 #[cfg(not(feature = "history"))]
 pub(crate) use self::no_history::{detach, record};
 #[cfg(feature = "history")]
-#[expect(unused_imports, reason = "rooms use it")]
-pub(crate) use self::search::RoomMessage;
-#[cfg(feature = "history")]
 pub use self::store::HistoryError;
 #[cfg(feature = "history")]
 pub(crate) use self::{

@@ -47,7 +47,7 @@ pub(crate) struct HttpHandler {
     /// `None`: everybody is served.
     #[cfg(feature = "login")]
     login: Option<Box<HttpLogin>>,
-    /// The rooms whose members its WebSockets are. `None`: they are echoed.
+    /// The rooms that each WebSocket is a member of. `None`: it is echoed.
     #[cfg(feature = "rooms")]
     rooms: Option<Box<(Arc<Rooms>, Arc<Room>)>>,
     state: State,

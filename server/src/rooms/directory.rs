@@ -99,7 +99,9 @@ impl Directory {
         }
         self.created += 1;
         let id = RoomId { owner: self.owner, number: self.created };
-        self.rooms.insert(Arc::clone(name), Room::new(id, Arc::clone(name), rooms.workers()));
+        let mut room = Room::new(id, Arc::clone(name), rooms.workers());
+        room.restore(rooms.take_past(name));
+        self.rooms.insert(Arc::clone(name), room);
         true
     }
 

@@ -38,5 +38,5 @@ pub(crate) use self::{
     local::LocalRooms,
     member::{Answer, Identity, Member, Overflow, Send},
     message::{Delivery, Notice},
-    rooms::Rooms,
+    rooms::{Past, PastMessage, Rooms},
 };

@@ -13,7 +13,7 @@ use super::{
     event::{Content, Form, RoomEvent},
     message::{Delivery, Join, Name, Notice, Origin, RoomId},
     record::{Source, record},
-    rooms::Rooms,
+    rooms::{Past, PastMessage, Rooms},
 };
 use crate::{config::limits, telemetry::ConnectionId};
 
@@ -81,6 +81,16 @@ impl Room {
             last_guest: 0,
             #[cfg(feature = "redis")]
             relayed: Position::default(),
+        }
+    }
+
+    /// Continues the room with its last messages from before the start of the server.
+    pub(super) fn restore(&mut self, past: Past) {
+        for PastMessage { number, name, time, text } in past {
+            let content = Content::Message { name: name.into(), text, time };
+            self.last = self.last.max(number);
+            self.history = self.history.max(limits::ROOM_HISTORY);
+            self.keep(Arc::new(RoomEvent::new(number, content, &self.in_form)));
         }
     }
 

@@ -3,13 +3,15 @@
 #[cfg(feature = "redis")]
 use std::sync::OnceLock;
 use std::{
+    collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
 };
 
+use bytes::Bytes;
 use mio::Waker;
 
 #[cfg(feature = "redis")]
@@ -30,6 +32,19 @@ impl Wake for Arc<Waker> {
     }
 }
 
+/// The last messages of a room, in their order.
+pub(crate) type Past = Vec<PastMessage>;
+
+/// A message from before the start of the server.
+#[derive(Debug)]
+pub(crate) struct PastMessage {
+    pub(crate) number: u64,
+    pub(crate) name: Box<str>,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) time: u64,
+    pub(crate) text: Bytes,
+}
+
 /// The mailboxes of the workers.
 #[derive(Debug)]
 pub(crate) struct Rooms {
@@ -38,6 +53,8 @@ pub(crate) struct Rooms {
     members: AtomicUsize,
     /// The server keeps a history.
     is_recorded: AtomicBool,
+    /// The last messages of rooms before the start, until the room begins. It is locked for each new room.
+    past: Mutex<HashMap<Box<str>, Past>>,
     /// The way to other servers, if they share the rooms.
     #[cfg(feature = "redis")]
     outbox: OnceLock<Arc<Outbox>>,
@@ -63,6 +80,7 @@ impl Rooms {
             workers: wakers.iter().map(mailboxes).collect(),
             members: AtomicUsize::new(0),
             is_recorded: AtomicBool::new(false),
+            past: Mutex::default(),
             #[cfg(feature = "redis")]
             outbox: OnceLock::new(),
         }
@@ -177,6 +195,18 @@ impl Rooms {
             Command::Relayed { content, .. } => content,
             other => unreachable!("{other:?} is not the command that was sent"),
         })
+    }
+
+    /// Sets the last messages of rooms before the start.
+    #[cfg(feature = "history")]
+    pub(crate) fn set_past(&self, past: HashMap<Box<str>, Past>) {
+        *self.past.lock().unwrap_or_else(PoisonError::into_inner) = past;
+    }
+
+    /// Takes the last messages of a room before the start.
+    pub(super) fn take_past(&self, room: &str) -> Past {
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.remove(room).unwrap_or_default()
     }
 
     /// Counts a member.

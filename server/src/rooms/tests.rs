@@ -59,7 +59,7 @@ impl Server {
         let index = self.members.len();
         let mut member =
             Member::new(Arc::clone(&self.rooms), Arc::clone(&self.options), Form::Frames);
-        member.begin(self.identity(index, worker), user, None);
+        member.begin(Self::identity(index, worker), user, None);
         let received = Vec::new();
         self.members.push(TestMember {
             member,
@@ -71,7 +71,7 @@ impl Server {
         index
     }
 
-    fn identity(&self, index: usize, worker: usize) -> Identity {
+    fn identity(index: usize, worker: usize) -> Identity {
         let connection = id(index);
         Identity { connection, worker, peer: "peer".into(), listener: "listener".into() }
     }
@@ -373,7 +373,7 @@ proptest! {
         let members: Vec<_> = (0..MEMBERS).map(|member| server.join(member % WORKERS, None)).collect();
         server.settle();
         let mut sent = vec![VecDeque::new(); MEMBERS];
-        let mut left = vec![false; MEMBERS];
+        let mut left = [false; MEMBERS];
         for (number, act) in acts.into_iter().enumerate() {
             match act {
                 Act::Say(member) if !left[member] && !server.members[member].is_moving => {

@@ -1,5 +1,7 @@
 //! The server: bind its listeners, run its threads, drain.
 
+#[cfg(all(feature = "history", feature = "rooms"))]
+use std::collections::HashMap;
 use std::{io, sync::Arc, time::Instant};
 
 use common::{endpoint::Endpoint, reason::reason};
@@ -22,6 +24,8 @@ use crate::config::Tls;
 use crate::history::{self, History, HistoryError};
 #[cfg(feature = "redis")]
 use crate::relay::{Parkers, Relay};
+#[cfg(all(feature = "history", feature = "rooms"))]
+use crate::rooms::{Past, PastMessage};
 use crate::{
     config::Config,
     connection::{Connection, Incoming, Socket},
@@ -182,9 +186,7 @@ impl Server {
         #[cfg(feature = "history")]
         let history = start_history(&config).inspect_err(|_| control.close())?;
         #[cfg(all(feature = "history", feature = "rooms"))]
-        if history.is_some() {
-            shared.rooms.set_recorded();
-        }
+        restore_rooms(history.as_ref(), &config, &shared).inspect_err(|_| control.close())?;
         #[cfg(feature = "redis")]
         let relay = handle.relay.zip(self.relay_parkers);
         #[cfg(feature = "redis")]
@@ -231,6 +233,33 @@ impl Server {
 fn start_history(config: &Config) -> Result<Option<History>, HistoryError> {
     let Some(options) = &config.history else { return Ok(None) };
     History::start(options.clone(), config.workers.get()).map(Some)
+}
+
+/// Tells the rooms that they are recorded, and gives them their last messages, as many as a listener shows to new members.
+#[cfg(all(feature = "history", feature = "rooms"))]
+fn restore_rooms(
+    history: Option<&History>,
+    config: &Config,
+    shared: &SharedState<Incoming<Socket>>,
+) -> Result<(), HistoryError> {
+    let Some(history) = history else { return Ok(()) };
+    shared.rooms.set_recorded();
+    let rooms = config.listeners.iter().filter_map(|listener| listener.options.room.as_ref());
+    let messages = rooms.map(|room| room.history).max().unwrap_or_default();
+    if messages == 0 {
+        return Ok(());
+    }
+    let mut past = HashMap::<Box<str>, Past>::new();
+    for message in history.room_messages(messages)? {
+        past.entry(message.room.into()).or_default().push(PastMessage {
+            number: message.sequence,
+            name: message.name.into(),
+            time: u64::try_from(message.time / 1000).unwrap_or_default(),
+            text: message.bytes.into(),
+        });
+    }
+    shared.rooms.set_past(past);
+    Ok(())
 }
 
 /// Binds the listeners of a configuration, with the inherited sockets where the endpoints are the same.

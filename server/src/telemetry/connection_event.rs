@@ -321,7 +321,7 @@ impl OfConnection<'_> {
         }
         match &self.event {
             ConnectionEvent::MessagesDropped { count, .. } => {
-                visit("messages", Value::from(*count))
+                visit("messages", Value::from(*count));
             }
             ConnectionEvent::TooSlow { waiting } => visit("unsent", Value::from(*waiting)),
             _ => {}

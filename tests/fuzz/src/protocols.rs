@@ -83,7 +83,7 @@ fn run<'a>(
             let Some(reply) = step.reply else { break };
             received.extend_from_slice(&reply.bytes);
             match reply.next {
-                Next::Continue | Next::Pause => {}
+                Next::Continue | Next::Pause | Next::Wait => {}
                 Next::Switch(next) => handler = next,
                 Next::Close(reason) => return (received, Some(reason)),
             }

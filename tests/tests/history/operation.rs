@@ -144,3 +144,24 @@ fn the_events_of_a_room_are_rows_with_their_numbers() {
     let shown = database.search(&["--room", "lobby", "--user", "alice", "--grep", "hello"]);
     assert!(shown.stdout_text().ends_with(" (alice) lobby #3: hello\n"), "{}", shown.stdout_text());
 }
+
+#[test]
+fn a_room_continues_after_a_restart_with_its_last_messages_and_its_numbers() {
+    let database = Database::new();
+    let name = database.name();
+    let args = ["--history", &name, "--listen", "tcp://127.0.0.1:0?protocol=room&history=2"];
+    let server = Launch::new(&args).without_port().start();
+    let mut peer = server.connect();
+    peer.send(b"one\ntwo\nthree\nexit\n");
+    peer.read_to_end();
+    drop(peer);
+    assert!(server.terminate().0.success());
+    let server = Launch::new(&args).without_port().start();
+    let mut peer = server.connect();
+    peer.expect(
+        b"* You are guest-1 in lobby, with nobody else\n* Messages in this room are recorded\n\
+        * The last 2 messages:\nguest-1: two\nguest-1: three\n* guest-1 joined\n",
+    );
+    peer.send(b"/seq on\nfour\n");
+    peer.expect(b"* Sequence numbers are on; the last one is 5\n6 guest-1: four\n");
+}

@@ -104,12 +104,14 @@ fn text_of_others_cannot_control_a_terminal_and_has_a_limit() {
 fn everything_before_the_end_of_a_stream_comes_back() {
     let server = start("");
     let mut peer = server.connect();
-    let lines: String = (0..1000).map(|number| format!("{number}\n")).collect();
-    peer.send(format!("{lines}no newline").as_bytes());
+    let lines = |prefix: &str| {
+        let lines = (0..1000).map(|number| format!("{prefix}{number}\n"));
+        lines.collect::<Vec<_>>().concat()
+    };
+    peer.send(format!("{}no newline", lines("")).as_bytes());
     peer.half_close();
     let received = String::from_utf8(peer.read_to_end()).unwrap();
-    let expected: String = (0..1000).map(|number| format!("guest-1: {number}\n")).collect();
-    let expected = format!("* guest-1 joined\n{expected}guest-1: no newline\n");
+    let expected = format!("* guest-1 joined\n{}guest-1: no newline\n", lines("guest-1: "));
     assert!(received.ends_with(&expected), "{received}");
 }
 

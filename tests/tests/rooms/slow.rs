@@ -52,23 +52,24 @@ fn read_to_last(peer: &mut Peer) -> Vec<String> {
 /// Checks that the numbers have no gap but those that are told. Returns the number of lost messages.
 #[track_caller]
 fn check(lines: &[String]) -> u64 {
-    let (mut next, mut lost) = (None, 0);
+    let (mut expected, mut lost) = (None, 0);
+    let number = |text: &str| text.parse::<u64>().expect("a number");
     for line in lines {
-        let (first, last) = if let Some(gap) = line.strip_prefix("* ") {
+        let (first, after) = if let Some(gap) = line.strip_prefix("* ") {
             let (count, rest) = gap.split_once(' ').expect("a count");
             let (_, range) = rest.split_once('(').expect("a range");
             let (range, _) = range.split_once(')').expect("its end");
             let (first, last) = range.split_once('-').expect("two numbers");
-            let (first, last): (u64, u64) = (first.parse().unwrap(), last.parse().unwrap());
-            assert_eq!(count.parse::<u64>().unwrap(), last - first + 1, "{line}");
-            lost += last - first + 1;
-            (first, last)
+            let (first, after) = (number(first), number(last) + 1);
+            assert_eq!(number(count), after - first, "{line}");
+            lost += after - first;
+            (first, after)
         } else {
-            let number = line.split_once(' ').expect("a number").0.parse().unwrap();
-            (number, number)
+            let first = number(line.split_once(' ').expect("a number").0);
+            (first, first + 1)
         };
-        assert!(next.is_none_or(|next| next == first), "{line} after {next:?}");
-        next = Some(last + 1);
+        assert!(expected.is_none_or(|number| number == first), "{line} after {expected:?}");
+        expected = Some(after);
     }
     lost
 }

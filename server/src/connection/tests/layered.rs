@@ -234,7 +234,7 @@ fn nothing_follows_a_failure_after_the_handshake() {
 
 /// Returns a recorder that has just logged the failure of another connection. Captures the log from here on.
 fn after_a_failure(counters: &WorkerCounters, now: Instant) -> Recorder<'_> {
-    let telemetry = Recorder::new(0, &counters, true);
+    let telemetry = Recorder::new(0, counters, true);
     let another = Subject { id: ConnectionId::default(), peer: "another" };
     telemetry.record_throttled(another, ConnectionEvent::UnexpectedTls, now);
     capture_log();
