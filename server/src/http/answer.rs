@@ -3,7 +3,7 @@
 use super::{
     connection_info::ConnectionInfo,
     head::Head,
-    page,
+    page::{self, Page},
     reflection::{to_json, to_text},
     response::{Refusal, Response, Status},
     upgrade::check_own_host,
@@ -22,6 +22,7 @@ const REFLECTION: &str =
 pub(super) fn answer(
     head: &Head<'_>,
     connection: Option<&'static str>,
+    page: Page,
     config: &Http,
     info: &ConnectionInfo,
 ) -> Result<Vec<u8>, Refusal> {
@@ -38,7 +39,7 @@ pub(super) fn answer(
         response.headers = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n";
         return Ok(response.to_bytes(info));
     }
-    if let Some(file) = page_file(head) {
+    if let Some(file) = page_file(head, page) {
         check_own_host(head, config, Status::Misdirected)?;
         let headers = [page::HEADERS, &info.cookie].concat();
         response.headers = &headers;
@@ -59,10 +60,10 @@ pub(super) fn answer(
 }
 
 /// Returns the file that the request asks for: the page itself only for a browser.
-fn page_file(head: &Head<'_>) -> Option<page::File> {
+fn page_file(head: &Head<'_>, page: Page) -> Option<page::File> {
     let is_reading = matches!(head.method, "GET" | "HEAD");
     let is_browser = || head.options("accept").any(|media| media.starts_with("text/html"));
-    page::find(head.path).filter(|_| is_reading && (head.path != "/" || is_browser()))
+    page.find(head.path).filter(|_| is_reading && (head.path != "/" || is_browser()))
 }
 
 /// Returns whether the client is a person at a terminal, or asks for text.

@@ -17,6 +17,7 @@ use super::{
     body::Body,
     connection_info::ConnectionInfo,
     head::{Framing, Head, check_start, find_end},
+    page::Page,
     response::{Refusal, Status, bad, begin, refuse, refused},
     upgrade::{Upgrade, accept, is_upgrade},
 };
@@ -185,7 +186,7 @@ impl HttpHandler {
             (true, true) => None,
         };
         let Some(body) = Body::new(head.framing) else {
-            let bytes = answer(head, connection, &self.config, &self.info)?.into();
+            let bytes = answer(head, connection, self.page(), &self.config, &self.info)?.into();
             self.state = State::Idle(Some(now));
             return Ok(Reply { bytes, next: end_of_request(keeps_alive, self.is_draining) });
         };
@@ -200,6 +201,16 @@ impl HttpHandler {
         };
         self.withheld = Some(Box::new(reply));
         Ok(Reply { bytes: Cow::Borrowed(first), next: Next::Continue })
+    }
+
+    /// Returns the page of the listener: what its WebSockets are for.
+    #[cfg_attr(not(feature = "rooms"), expect(clippy::unused_self, reason = "there are no rooms"))]
+    fn page(&self) -> Page {
+        #[cfg(feature = "rooms")]
+        if self.rooms.is_some() {
+            return Page::Rooms;
+        }
+        Page::Echo
     }
 
     /// Returns the head of an echo.

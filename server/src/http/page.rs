@@ -1,4 +1,4 @@
-//! The page for a browser: files that are part of the program.
+//! The pages for a browser: files that are part of the program.
 
 use crate::config::limits;
 
@@ -43,8 +43,25 @@ macro_rules! file {
     };
 }
 
-const FILES: [File; 12] = [
-    file!("/", "index.html", HTML),
+/// Files of the page at `/` that sends messages and compares their echoes.
+const ECHO: &[File] = &[file!("/", "index.html", HTML)];
+
+/// Files of the page at `/` that is a member of rooms.
+#[cfg(feature = "rooms")]
+const ROOMS: &[File] = &[
+    file!("/", "rooms/rooms.html", HTML),
+    file!("rooms/rooms.css", STYLE),
+    file!("rooms/rooms.js", SCRIPT),
+    file!("rooms/log.js", SCRIPT),
+    file!("rooms/members.js", SCRIPT),
+    file!("rooms/room.js", SCRIPT),
+    file!("rooms/sequence.js", SCRIPT),
+    file!("rooms/socket.js", SCRIPT),
+    file!("rooms/text.js", SCRIPT),
+];
+
+/// Files of both pages.
+const SHARED: &[File] = &[
     file!("page.css", STYLE),
     file!("page.svg", "image/svg+xml"),
     file!("page.js", SCRIPT),
@@ -58,19 +75,45 @@ const FILES: [File; 12] = [
     file!("repeat.js", SCRIPT),
 ];
 
+/// The page of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Page {
+    /// A WebSocket is echoed.
+    Echo,
+    /// A WebSocket is a member of rooms.
+    #[cfg(feature = "rooms")]
+    Rooms,
+}
+
+impl Page {
+    /// Returns its files, apart from those of every page.
+    const fn files(self) -> &'static [File] {
+        match self {
+            Self::Echo => ECHO,
+            #[cfg(feature = "rooms")]
+            Self::Rooms => ROOMS,
+        }
+    }
+
+    /// Returns the file at this path.
+    pub(super) fn find(self, path: &str) -> Option<File> {
+        self.files().iter().chain(SHARED).find(|file| file.path == path).copied()
+    }
+}
+
 /// A response is one reply, so it has to fit the send buffer with its head.
-const _: () = {
+const fn check_lengths(files: &[File]) {
     let mut index = 0;
-    while index < FILES.len() {
-        assert!(FILES[index].body.len() + limits::HTTP_HEAD <= limits::SEND_BUFFER);
+    while index < files.len() {
+        assert!(files[index].body.len() + limits::HTTP_HEAD <= limits::SEND_BUFFER);
         index += 1;
     }
-};
-
-/// Returns the file at this path.
-pub(super) fn find(path: &str) -> Option<File> {
-    FILES.into_iter().find(|file| file.path == path)
 }
+
+const _: () = check_lengths(ECHO);
+#[cfg(feature = "rooms")]
+const _: () = check_lengths(ROOMS);
+const _: () = check_lengths(SHARED);
 
 #[cfg(test)]
 mod tests {
@@ -78,22 +121,49 @@ mod tests {
 
     use super::*;
 
+    const PAGES: &[Page] = &[
+        Page::Echo,
+        #[cfg(feature = "rooms")]
+        Page::Rooms,
+    ];
+
+    fn files() -> impl Iterator<Item = &'static File> {
+        PAGES.iter().flat_map(|page| page.files()).chain(SHARED)
+    }
+
+    /// Returns the paths that a file loads.
+    fn loaded(file: &File) -> Vec<String> {
+        let text = str::from_utf8(file.body).unwrap();
+        let folder = file.path.rsplit_once('/').unwrap().0;
+        let outer = folder.rsplit_once('/').unwrap_or_default().0;
+        let bases = [("\"page/", "/page"), ("from \"./", folder), ("from \"../", outer)];
+        let names = bases.into_iter().flat_map(|(before, base)| {
+            let rests = text.split(before).skip(1);
+            rests.map(move |rest| format!("{base}/{}", rest.split('"').next().unwrap()))
+        });
+        names.collect()
+    }
+
     #[test]
-    fn every_file_that_the_page_loads_is_served_and_no_other() {
-        let mut loaded = BTreeSet::from(["/".to_owned()]);
-        for file in FILES {
-            let text = str::from_utf8(file.body).unwrap();
-            for before in ["\"page/", "from \"./"] {
-                let names = text.split(before).skip(1).filter_map(|rest| rest.split('"').next());
-                loaded.extend(names.map(|name| format!("/page/{name}")));
+    fn every_file_that_a_page_loads_is_served_and_no_other() {
+        let mut all = BTreeSet::new();
+        for page in PAGES {
+            let mut paths = vec!["/".to_owned()];
+            let mut seen = BTreeSet::new();
+            while let Some(path) = paths.pop() {
+                let file = page.find(&path).unwrap_or_else(|| panic!("{page:?} lacks {path}"));
+                if seen.insert(path) {
+                    paths.extend(loaded(&file));
+                }
             }
+            all.extend(seen);
         }
-        assert_eq!(loaded, FILES.iter().map(|file| file.path.to_owned()).collect());
+        assert_eq!(all, files().map(|file| file.path.to_owned()).collect());
     }
 
     #[test]
     fn the_page_has_no_inline_script_or_style_and_names_no_other_host() {
-        for file in FILES {
+        for file in files() {
             let text = str::from_utf8(file.body).unwrap();
             let text = text.replace("http://www.w3.org/2000/svg", "");
             for part in ["<style", " style=", "onclick=", "http://", "https://", "innerHTML"] {

@@ -157,7 +157,7 @@ export class Connection {
       return;
     }
     this.enter("failed", `Could not connect to ${url}`);
-    void explainFailure(url).then((why) => {
+    void explainFailure(url).then(({ why }) => {
       if (this.state === "failed") this.enter("failed", `Could not connect to ${url}: ${why}`);
     });
   }
@@ -168,12 +168,14 @@ export class Connection {
   }
 }
 
-function endState(code) {
+/** Returns the state after a close with this code. */
+export function endState(code) {
   if (code === 1000 || code === 1005) return "closed";
   return code === 1001 || code === 1012 ? "drained" : "failed";
 }
 
-function closeText({ code, reason }, wasAsked) {
+/** Describes a close. `wasAsked`: the reader has asked for it. */
+export function closeText({ code, reason }, wasAsked) {
   const words = CODES[code] ?? (code >= 4000 ? "a code of an application" : "a code without a registered meaning");
   const who = code === 1006 ? "Connection lost" : wasAsked ? "Disconnected" : "Closed by the server";
   return `${who} (${code}, ${words})${reason ? `. Reason: “${reason}”` : ""}`;
@@ -201,12 +203,14 @@ function refuseUrl(text) {
 }
 
 /** A browser hides why a WebSocket failed. A request tells whether the server answers at all. */
-async function explainFailure(url) {
+export async function explainFailure(url) {
   try {
     const target = url.replace(/^ws/, "http");
     const response = await fetch(target, { method: "HEAD", cache: "no-store" });
-    return `the server answers HTTP (status ${response.status}) and refused the WebSocket. Its log has the reason.`;
+    const why = `the server answers HTTP (status ${response.status}) and refused the WebSocket. Its log has the reason.`;
+    return { why, isAnswered: true };
   } catch {
-    return "the server does not answer. It is stopped, refuses connections, or the network does not reach it.";
+    const why = "the server does not answer. It is stopped, refuses connections, or the network does not reach it.";
+    return { why, isAnswered: false };
   }
 }
