@@ -26,6 +26,9 @@ use crate::{
 /// What a member must send with the subprotocol.
 const JSON_FORM: &str = r#"Expected an object such as {"type":"message","text":"hello"}"#;
 
+/// Maximum length of an object: each byte of its text may be an escape such as `\u0000`.
+const MAX_OBJECT: usize = 6 * MAX_TEXT + 64;
+
 /// A WebSocket whose client is a member of rooms.
 #[derive(Debug)]
 pub(crate) struct RoomSocket {
@@ -69,7 +72,8 @@ impl RoomSocket {
     /// Adds the payload in the echo of a frame to the message.
     fn add(&mut self, mut echo: &[u8]) {
         while let Some(piece) = self.splitter.next(echo) {
-            let room = (MAX_TEXT + 1).saturating_sub(self.text.len());
+            let max = if self.is_json { MAX_OBJECT } else { MAX_TEXT };
+            let room = (max + 1).saturating_sub(self.text.len());
             self.text.extend_from_slice(&piece.text[..piece.text.len().min(room)]);
             echo = &echo[piece.len..];
         }
@@ -97,6 +101,11 @@ impl RoomSocket {
     }
 
     fn take_object(&mut self, text: &[u8], now: Instant, answer: &mut Vec<u8>) -> Flow {
+        if text.len() > MAX_OBJECT {
+            let refusal = format!("An object has at most {MAX_OBJECT} bytes");
+            self.conversation.refuse(&refusal, answer);
+            return Flow::Next;
+        }
         let Ok(object) = serde_json::from_slice::<JsonInput<'_>>(text) else {
             self.conversation.refuse(JSON_FORM, answer);
             return Flow::Next;

@@ -1,7 +1,8 @@
 //! One room over every transport.
 
-use std::net::SocketAddr;
+use std::{io::Read as _, net::SocketAddr};
 
+use common::room::MAX_TEXT;
 use serde_json::{Value, json};
 use tests::{
     net::Peer,
@@ -12,10 +13,14 @@ const MASK: [u8; 4] = [1, 2, 3, 4];
 
 /// Sends a text message of a client.
 fn send_message(peer: &mut Peer, text: &str) {
-    let len = u8::try_from(text.len()).expect("a short message");
-    assert!(len < 126);
     let masked = text.bytes().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask);
-    peer.send(&[&[0x81, 0x80 | len][..], &MASK, &masked.collect::<Vec<_>>()].concat());
+    let mut frame = Vec::new();
+    common::websocket::text_frame(text.as_bytes(), &mut frame);
+    // A frame of a client has the header of a server's, with the bit and the key of a mask.
+    frame.truncate(frame.len() - text.len());
+    frame[1] |= 0x80;
+    frame.extend(MASK.into_iter().chain(masked));
+    peer.send(&frame);
 }
 
 /// Returns the address of a listener.
@@ -47,13 +52,22 @@ fn expect_message(peer: &mut Peer, text: &str) {
     peer.expect(&frame);
 }
 
+/// Receives the JSON object of a frame of less than 64 KB.
+fn receive_object(peer: &mut Peer) -> Value {
+    let mut header = [0; 2];
+    peer.stream().read_exact(&mut header).expect("a frame");
+    let mut len = [0, header[1]];
+    if header[1] == 126 {
+        peer.stream().read_exact(&mut len).expect("its length");
+    }
+    let mut payload = vec![0; u16::from_be_bytes(len).into()];
+    peer.stream().read_exact(&mut payload).expect("its payload");
+    serde_json::from_slice(&payload).expect("an object")
+}
+
 /// Expects a JSON object whose time is not known.
 fn expect_object(peer: &mut Peer, expected: &Value) {
-    let mut header = [0; 2];
-    std::io::Read::read_exact(peer.stream(), &mut header).expect("a frame");
-    let mut payload = vec![0; header[1].into()];
-    std::io::Read::read_exact(peer.stream(), &mut payload).expect("its payload");
-    let mut object: Value = serde_json::from_slice(&payload).expect("an object");
+    let mut object = receive_object(peer);
     if let Some(time) = object.as_object_mut().and_then(|object| object.remove("time")) {
         assert!(time.as_u64().expect("milliseconds") > 1_700_000_000_000);
     }
@@ -175,4 +189,22 @@ fn an_object_of_another_form_is_refused_and_the_session_goes_on() {
     send_message(&mut objects, r#"{"type":"join","room":"other"}"#);
     let rule = "This listener has one room: lobby";
     expect_object(&mut objects, &json!({"type":"error","text":rule}));
+}
+
+#[test]
+fn an_object_may_have_a_text_of_the_maximum_length_in_escapes() {
+    let server = start();
+    let mut objects = open(address(&server, 2), "/", Some("rooms.v1.json"));
+    for event in ["welcome", "joined"] {
+        assert_eq!(receive_object(&mut objects)["type"], event);
+    }
+    let mut send = |text: &str, expected: &str| {
+        send_message(&mut objects, &format!(r#"{{"type":"message","text":"{text}"}}"#));
+        assert_eq!(receive_object(&mut objects)["text"], expected);
+    };
+    let longest = "x".repeat(MAX_TEXT);
+    send(&longest, &longest);
+    send(&r"\u0078".repeat(MAX_TEXT), &longest);
+    send(&format!("{longest}x"), "A message has at most 8192 bytes, this one has 8193");
+    send(&"x".repeat(7 * MAX_TEXT), "An object has at most 49216 bytes");
 }
