@@ -6,5 +6,6 @@ mod deployed;
 mod page;
 mod peers;
 mod requests;
+mod rooms_page;
 mod smuggling;
 mod websocket;

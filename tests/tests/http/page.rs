@@ -234,7 +234,7 @@ fn every_function_works_with_the_keyboard_alone() {
 }
 
 /// Presses the tabulator until the element with this id has the focus, which has to be visible.
-fn tab_to(browser: &Browser, id: &str) {
+pub(crate) fn tab_to(browser: &Browser, id: &str) {
     for _ in 0..20 {
         browser.press(keys::TAB);
         if browser.run("return document.activeElement.id") == id {

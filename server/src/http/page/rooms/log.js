@@ -16,6 +16,8 @@ export class Log {
     this.waiting = [];
     this.unread = 0;
     this.marker = null;
+    /** The next unread entry is the first one. */
+    this.needsMarker = false;
     this.isFollowing = true;
     this.timer = null;
     list.addEventListener("scroll", () => this.scrolled());
@@ -28,15 +30,20 @@ export class Log {
 
   /** Adds an entry. `isOwn`: the reader knows it. */
   add(entry, isOwn) {
-    this.waiting.push({ entry, isOwn, arrivedAt: new Date() });
+    const isUnread = entry.kind === "message" && !entry.isReplayed && !isOwn && !this.isAttended;
+    if (isUnread) {
+      this.needsMarker ||= this.unread === 0;
+      this.unread += 1;
+    }
+    this.waiting.push({ entry, isUnread, arrivedAt: new Date() });
     if (this.waiting.length > MAX_ENTRIES) this.waiting.shift();
     this.timer ??= setTimeout(() => this.show(), SHOW_INTERVAL_MS);
   }
 
   show() {
     this.timer = null;
-    for (const { entry, isOwn, arrivedAt } of this.waiting.splice(0)) {
-      if (entry.kind === "message" && !entry.isReplayed && !isOwn && !this.isAttended) this.countUnread();
+    for (const { entry, isUnread, arrivedAt } of this.waiting.splice(0)) {
+      if (isUnread && this.needsMarker) this.mark();
       this.list.append(paragraph(entry, arrivedAt));
     }
     while (this.list.childElementCount > MAX_ENTRIES) this.list.firstElementChild.remove();
@@ -49,13 +56,9 @@ export class Log {
     return this.isFollowing && !document.hidden && document.hasFocus();
   }
 
-  countUnread() {
-    if (this.unread === 0) this.mark();
-    this.unread += 1;
-  }
-
   mark() {
     this.unmark();
+    this.needsMarker = false;
     this.marker = element("p", { class: "marker" }, "New messages");
     this.list.append(this.marker);
   }

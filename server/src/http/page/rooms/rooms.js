@@ -9,6 +9,8 @@ import { checkName, checkRoom, escapeText, parseLine } from "./text.js";
 const NAME_KEY = "echo-room-name";
 /** Names that the page lists; the server tells no more than a hundred at once. */
 const MAX_LISTED = 200;
+/** In a larger room, the server does not announce who joins and leaves. */
+const MAX_ANNOUNCED = 256;
 const DRAW_INTERVAL_MS = 100;
 
 const find = (id) => document.getElementById(id);
@@ -234,7 +236,9 @@ function drawMembers(members) {
   });
   find("members").replaceChildren(...items);
   const more = members.unnamed + entries.length - items.length;
-  find("members-more").textContent = `and ${formatCount(more)} more`;
+  const isLarge = members.count > MAX_ANNOUNCED;
+  const advice = isLarge ? ". A room of this size does not announce who joins and leaves." : "";
+  find("members-more").textContent = `and ${formatCount(more)} more${advice}`;
   find("members-more").hidden = more === 0 || items.length === 0;
 }
 

@@ -1,6 +1,6 @@
 // The check of the numbers of a room's events: every number arrives once, and in order.
 
-import { formatCount } from "../format.js";
+import { formatCount, plural } from "../format.js";
 
 /** Ranges of missing numbers that are kept, to tell a late event from a duplicate. */
 const MAX_MISSING = 64;
@@ -71,9 +71,9 @@ export class Sequence {
   }
 
   describe() {
-    if (this.isPerfect) return `${formatCount(this.events)} events, each once and in order.`;
+    if (this.isPerfect) return `${plural(this.events, "event")}, each once and in order.`;
     const counts = Object.entries(this.counts).filter(([, count]) => count > 0);
     const parts = counts.map(([what, count]) => `${formatCount(count)} ${what}`);
-    return `${formatCount(this.events)} events; ${parts.join(", ")}.`;
+    return `${plural(this.events, "event")}; ${parts.join(", ")}.`;
   }
 }
