@@ -1,6 +1,6 @@
 //! HTTP/1.1 (RFC 9112): requests are echoed, and may open a WebSocket, without I/O and without reading a clock.
 //!
-//! Owns the heads and bodies of requests, the rules that refuse ambiguous ones, the responses, and the page for a browser.
+//! Owns the heads and bodies of requests, the rules that refuse ambiguous ones, the responses, and the pages for a browser.
 //! Must not know sockets, nor the frames of a WebSocket.
 //!
 //! Read `handler.rs` first: the life of a connection. `head.rs` decides which requests are valid.

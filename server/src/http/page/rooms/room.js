@@ -41,7 +41,7 @@ export class Room {
       case "renamed":
         return this.rename(event);
       case "relay-gap":
-        return this.numbered(event, `${plural(event.count, "message")} of server ${event.server} were lost`, "fault");
+        return this.numbered(event, lost(event.count, ` of server ${event.server}`), "fault");
       case "gap":
         return this.gap(event);
       case "members":
@@ -92,7 +92,7 @@ export class Room {
   gap({ seq, count }) {
     const fault = this.sequence.drop(seq, count);
     const range = `${formatCount(seq)} to ${formatCount(seq + count - 1)}`;
-    const text = `${plural(count, "event")} were lost (${range}): this connection is too slow`;
+    const text = `${lost(count, "")} (${range}): this connection is too slow`;
     return [...(fault ? [{ kind: "fault", text: fault }] : []), { kind: "fault", text }];
   }
 
@@ -115,10 +115,10 @@ export class Room {
   end() {
     if (this.room !== null) this.previous = { room: this.room, last: this.sequence.last };
     this.leave();
-    const lost = this.pending.splice(0).length;
-    if (lost === 0) return [];
-    const text = lost === 1 ? "Your last message did not return" : `Your last ${formatCount(lost)} messages did not return`;
-    return [{ kind: "fault", text: `${text}: the room may not have received ${lost === 1 ? "it" : "them"}` }];
+    const count = this.pending.splice(0).length;
+    if (count === 0) return [];
+    const [which, them] = count === 1 ? ["message", "it"] : [`${formatCount(count)} messages`, "them"];
+    return [{ kind: "fault", text: `Your last ${which} did not return: the room may not have received ${them}` }];
   }
 
   numbered({ seq }, text, kind = "notice") {
@@ -129,4 +129,8 @@ export class Room {
     const fault = this.sequence.check(number);
     return fault ? [{ kind: "fault", text: fault }] : [];
   }
+}
+
+function lost(count, which) {
+  return `${plural(count, "message")}${which} ${count === 1 ? "was" : "were"} lost`;
 }
