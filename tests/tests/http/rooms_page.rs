@@ -214,9 +214,9 @@ fn messages_that_the_reader_has_not_seen_are_marked_and_counted() {
         return log.scrollHeight - log.scrollTop - log.clientHeight < 2";
     assert_eq!(browser.run(is_at_end), true);
     browser.run("document.querySelector('#log').scrollTop = 0; return null");
-    browser.wait_for_text("#newest", "^Newest");
+    browser.wait_for_text("#newest:not([hidden])", "^Newest");
     lines.send(b"unseen\nunseen too\n");
-    browser.wait_for_text("#newest", "^2 new messages");
+    browser.wait_for_text("#newest:not([hidden])", "^2 new messages");
     assert_eq!(browser.run("return document.title"), "(2) lobby – Rooms");
     assert_eq!(browser.run("return document.querySelector('#log').scrollTop"), 0);
     let follower = "return document.querySelector('.marker + .entry').innerText";

@@ -19,6 +19,8 @@ export class Log {
     /** The next unread entry is the first one. */
     this.needsMarker = false;
     this.isFollowing = true;
+    /** The position of the list at the last look. */
+    this.top = 0;
     this.timer = null;
     list.addEventListener("scroll", () => this.scrolled());
     newest.addEventListener("click", () => this.follow());
@@ -42,6 +44,8 @@ export class Log {
 
   show() {
     this.timer = null;
+    // The event of the last scroll may be still to come.
+    this.scrolled();
     for (const { entry, isUnread, arrivedAt } of this.waiting.splice(0)) {
       if (isUnread && this.needsMarker) this.mark();
       this.list.append(paragraph(entry, arrivedAt));
@@ -81,20 +85,19 @@ export class Log {
     this.tell();
   }
 
+  /** The reader stops to follow by scrolling up. Another size of the window moves the end, not the reader. */
   scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.list;
-    if (this.isFollowing && this.size !== sizeOf(this.list)) {
-      // Another width or height has moved the end, not the reader.
-      this.scrollToEnd();
-      return;
-    }
-    this.isFollowing = scrollHeight - scrollTop - clientHeight <= END_TOLERANCE;
+    const isAtEnd = scrollHeight - scrollTop - clientHeight <= END_TOLERANCE;
+    if (isAtEnd) this.isFollowing = true;
+    else if (scrollTop < this.top) this.isFollowing = false;
+    this.top = scrollTop;
     this.attend();
   }
 
   scrollToEnd() {
     this.list.scrollTop = this.list.scrollHeight;
-    this.size = sizeOf(this.list);
+    this.top = this.list.scrollTop;
   }
 
   tell() {
@@ -103,10 +106,6 @@ export class Log {
     this.newest.classList.toggle("has-unread", this.unread > 0);
     this.onUnread(this.unread);
   }
-}
-
-function sizeOf({ scrollHeight, clientHeight }) {
-  return `${scrollHeight} ${clientHeight}`;
 }
 
 /** Returns the coloured name of a member. */
