@@ -51,6 +51,7 @@ pub(crate) struct HttpHandler {
     /// The rooms that each WebSocket is a member of. `None`: it is echoed.
     #[cfg(feature = "rooms")]
     rooms: Option<Box<(Arc<Rooms>, Arc<Room>)>>,
+    page: Page,
     state: State,
     /// The head of the response, until the beginning of the body is valid. A client that waits for `100 Continue` receives it
     /// behind its first bytes: a proxy may take a response before the body for a refusal.
@@ -81,6 +82,7 @@ impl HttpHandler {
             login: None,
             #[cfg(feature = "rooms")]
             rooms: None,
+            page: Page::Echo,
             state,
             withheld: None,
             is_draining: false,
@@ -103,6 +105,7 @@ impl HttpHandler {
     #[cfg(feature = "rooms")]
     pub(crate) fn use_rooms(&mut self, rooms: Arc<Rooms>, options: Arc<Room>) {
         self.rooms = Some(Box::new((rooms, options)));
+        self.page = Page::Rooms;
     }
 
     fn receive_head(&mut self, input: &mut [u8], now: Instant) -> Step {
@@ -186,7 +189,7 @@ impl HttpHandler {
             (true, true) => None,
         };
         let Some(body) = Body::new(head.framing) else {
-            let bytes = answer(head, connection, self.page(), &self.config, &self.info)?.into();
+            let bytes = answer(head, connection, self.page, &self.config, &self.info)?.into();
             self.state = State::Idle(Some(now));
             return Ok(Reply { bytes, next: end_of_request(keeps_alive, self.is_draining) });
         };
@@ -201,16 +204,6 @@ impl HttpHandler {
         };
         self.withheld = Some(Box::new(reply));
         Ok(Reply { bytes: Cow::Borrowed(first), next: Next::Continue })
-    }
-
-    /// Returns the page of the listener: what its WebSockets are for.
-    #[cfg_attr(not(feature = "rooms"), expect(clippy::unused_self, reason = "there are no rooms"))]
-    fn page(&self) -> Page {
-        #[cfg(feature = "rooms")]
-        if self.rooms.is_some() {
-            return Page::Rooms;
-        }
-        Page::Echo
     }
 
     /// Returns the head of an echo.

@@ -81,9 +81,7 @@ fn a_browser_and_a_client_of_lines_talk_in_one_room_and_hostile_text_stays_text(
     browser.wait_for_text("#log", r"In lobby \(1\): web$");
     send(&browser, "/nick");
     browser.wait_for_text("#send-error", "^Commands: /join ROOM");
-    send(&browser, "");
-    browser.run("document.querySelector('#text').value = ''; return null");
-    send(&browser, "/join team");
+    browser.replace("#text", &format!("/join team{}", keys::ENTER));
     browser.wait_for_text("#conversation-title", "^team: you are web$");
     assert_eq!(browser.run("return location.hash"), "#team");
 
@@ -118,7 +116,7 @@ fn the_address_chooses_the_room_and_a_refusal_is_shown() {
     assert!(browser.text("#conversation-title").starts_with("team:"));
     assert!(browser.text("#state").ends_with("/team"));
     let _lines = join(&server, "lines");
-    browser.run("location.hash = '#lobby'; return null");
+    let _ = browser.run("location.hash = '#lobby'");
     browser.wait_for_text("#conversation-title", "^lobby: you are web$");
 
     browser.replace("#name", "Lines");
@@ -133,7 +131,7 @@ fn the_address_chooses_the_room_and_a_refusal_is_shown() {
     browser.go_to(&format!("{}#other", url(&server)));
     browser.click("#join");
     browser.wait_for_text("#state", "refused the WebSocket.*one room only");
-    browser.run("document.querySelector('#room').value = ''; return null");
+    let _ = browser.run("document.querySelector('#room').value = ''");
     enter(&browser, "web");
     assert!(browser.text("#conversation-title").starts_with("only:"));
 }
@@ -207,13 +205,13 @@ fn messages_that_the_reader_has_not_seen_are_marked_and_counted() {
     let mut lines = join(&server, "lines");
     let browser = Browser::open(&url(&server));
     enter(&browser, "web");
-    let many: String = (0..80).map(|number| format!("line {number}\n")).collect();
-    lines.send(many.as_bytes());
+    let many: Vec<_> = (0..80).map(|number| format!("line {number}\n")).collect();
+    lines.send(many.concat().as_bytes());
     browser.wait_for_text("#log", "line 79$");
     let is_at_end = "const log = document.querySelector('#log');
         return log.scrollHeight - log.scrollTop - log.clientHeight < 2";
     assert_eq!(browser.run(is_at_end), true);
-    browser.run("document.querySelector('#log').scrollTop = 0; return null");
+    let _ = browser.run("document.querySelector('#log').scrollTop = 0");
     browser.wait_for_text("#newest:not([hidden])", "^Newest");
     lines.send(b"unseen\nunseen too\n");
     browser.wait_for_text("#newest:not([hidden])", "^2 new messages");
@@ -229,7 +227,7 @@ fn messages_that_the_reader_has_not_seen_are_marked_and_counted() {
     assert_eq!(browser.run("return document.querySelectorAll('.marker').length"), 0);
 
     // In the background.
-    browser.run("document.hasFocus = () => false; return null");
+    let _ = browser.run("document.hasFocus = () => false");
     lines.send(b"later\n");
     browser.wait_for_text(".marker + .entry", "lines: later$");
     assert_eq!(browser.run("return document.title"), "(1) lobby – Rooms");
