@@ -106,7 +106,7 @@ fn show_hostile_text(browser: &Browser, lines: &mut Peer) {
 }
 
 #[test]
-fn the_address_chooses_the_room_and_a_refusal_is_shown() {
+fn the_address_chooses_the_room_and_a_refusal_and_the_last_messages_are_shown() {
     if skip_without(&[chromium()]) {
         return;
     }
@@ -127,13 +127,22 @@ fn the_address_chooses_the_room_and_a_refusal_is_shown() {
     browser.wait_for_text("#entry-error", "^A room has a name of 1 to 64 letters");
 
     // A listener with one room refuses another one.
-    let server = start_server("&room=only");
+    let server = start_server("&room=only&history=2");
     browser.go_to(&format!("{}#other", url(&server)));
     browser.click("#join");
     browser.wait_for_text("#state", "refused the WebSocket.*one room only");
     let _ = browser.run("document.querySelector('#room').value = ''");
     enter(&browser, "web");
     assert!(browser.text("#conversation-title").starts_with("only:"));
+
+    // It shows its last messages to who joins.
+    send(&browser, "earlier");
+    browser.wait_for_text("#log", "web: earlier$");
+    browser.click("#disconnect");
+    browser.wait_for_text("#state", "^Disconnected");
+    browser.click("#join");
+    browser.wait_for_text(".entry[data-is-replayed=true]", "web: earlier$");
+    browser.wait_for_text("#sequence", "^[0-9]+ events, each once and in order");
 }
 
 #[test]
