@@ -21,15 +21,15 @@ use super::{
     stream::Stream,
     turn::{Readiness, Turn, TurnContext},
 };
-#[cfg(feature = "login")]
-use crate::session::ProtocolHandler;
 use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
     layer::Layers,
     session::{EndCause, Next, Reason, Reply, Session},
-    telemetry::{CloseReason, ConnectionEvent, ConnectionId, Receipt, Subject},
+    telemetry::{CloseReason, ConnectionId, Receipt, Subject},
 };
+#[cfg(feature = "login")]
+use crate::{session::ProtocolHandler, telemetry::ConnectionEvent};
 
 /// The state of one connection.
 #[derive(Debug)]

@@ -44,7 +44,10 @@ impl<S: Stream> Connection<S> {
         let room = options.room.as_ref().zip(rooms);
         #[cfg(feature = "http")]
         if let Some(http) = &options.http {
-            #[cfg_attr(not(feature = "login"), expect(unused_mut, reason = "there is no login"))]
+            #[cfg_attr(
+                not(any(feature = "login", feature = "rooms")),
+                expect(unused_mut, reason = "there are no logins and rooms")
+            )]
             let mut handler = HttpHandler::new(Arc::clone(http));
             #[cfg(feature = "login")]
             if let Some(login) = &options.login {

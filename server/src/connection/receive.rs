@@ -17,10 +17,10 @@ use crate::{
     history::Origin,
     layer::Layers,
     session::{Next, Reply, Session, Step},
-    telemetry::{CloseReason, ConnectionEvent, Subject},
+    telemetry::{CloseReason, Subject},
 };
 #[cfg(feature = "login")]
-use crate::{login::Account, session::AfterLogin};
+use crate::{login::Account, session::AfterLogin, telemetry::ConnectionEvent};
 
 /// Result of one read of the wire.
 #[derive(Clone, Copy, Debug)]
@@ -304,6 +304,7 @@ impl<S: Stream> Connection<S> {
         context.telemetry.record(self.subject(), event);
         self.permit.set_account(account);
         match then {
+            #[cfg(feature = "http")]
             AfterLogin::Continue => return,
             AfterLogin::Protocol(protocol) => self.session = Session::new(protocol),
             AfterLogin::Handler(handler) => {

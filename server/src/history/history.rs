@@ -4,11 +4,12 @@ use std::{path::Path, sync::Arc, thread};
 
 use log::{info, warn};
 
+#[cfg(feature = "rooms")]
+use super::search::{RoomMessage, room_messages};
 use super::{
     batch::ThreadRecorder,
     queue::Queue,
     run_file::RunFile,
-    search::{RoomMessage, room_messages},
     store::{Cause, HistoryError, open_writer, shown},
     writer::{LastEnd, Runs, Writer},
 };

@@ -129,8 +129,9 @@ impl Content {
             Self::Message { name, .. }
             | Self::Joined { name }
             | Self::Left { name }
-            | Self::Renamed { name, .. }
-            | Self::RelayGap { server: name, .. } => name,
+            | Self::Renamed { name, .. } => name,
+            #[cfg(feature = "redis")]
+            Self::RelayGap { server: name, .. } => name,
         }
     }
 

@@ -28,6 +28,8 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "history")]
+pub(crate) use self::rooms::{Past, PastMessage};
 #[cfg(feature = "redis")]
 pub(crate) use self::{
     event::Content,
@@ -38,5 +40,5 @@ pub(crate) use self::{
     local::LocalRooms,
     member::{Answer, Identity, Member, Overflow, Send},
     message::{Delivery, Notice},
-    rooms::{Past, PastMessage, Rooms},
+    rooms::Rooms,
 };

@@ -9,6 +9,7 @@ pub(super) enum Source<'a> {
     /// A member has sent it.
     Member(&'a Origin),
     /// Another server has sent it.
+    #[cfg(feature = "redis")]
     Relay,
     /// The server tells who comes and goes.
     Server,
@@ -18,6 +19,7 @@ pub(super) enum Source<'a> {
 pub(super) fn record(room: &str, number: u64, content: &Content, source: Source<'_>) {
     let (direction, peer, listener) = match source {
         Source::Member(Origin { peer, listener }) => (Direction::Received, &**peer, &**listener),
+        #[cfg(feature = "redis")]
         Source::Relay => (Direction::Relayed, "", ""),
         Source::Server => (Direction::Sent, "", ""),
     };

@@ -20,7 +20,9 @@ mod tests;
 mod text;
 
 #[cfg(feature = "rooms")]
-pub(crate) use self::room::{Conversation, Ending, Flow, RoomSession};
+pub(crate) use self::room::RoomSession;
+#[cfg(all(feature = "http", feature = "rooms"))]
+pub(crate) use self::room::{Conversation, Ending, Flow};
 #[cfg(feature = "login")]
 pub(crate) use self::step::AfterLogin;
 #[cfg(any(test, feature = "http", feature = "login", feature = "rooms"))]

@@ -131,6 +131,7 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) enum AfterLogin {
     /// This one continues.
+    #[cfg(feature = "http")]
     Continue,
     Protocol(Protocol),
     Handler(Box<dyn ProtocolHandler>),

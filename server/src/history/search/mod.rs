@@ -8,11 +8,13 @@
 mod candidates;
 mod found;
 mod query;
+#[cfg(feature = "rooms")]
 mod rooms;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod search;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "rooms")]
 pub(crate) use self::rooms::{RoomMessage, room_messages};
 pub use self::{found::Found, query::Query, search::Search};

@@ -8,7 +8,6 @@ mod conversation;
 mod handler;
 mod units;
 
-pub(crate) use self::{
-    conversation::{Conversation, Ending, Flow},
-    handler::RoomSession,
-};
+#[cfg(feature = "http")]
+pub(crate) use self::conversation::{Conversation, Ending, Flow};
+pub(crate) use self::handler::RoomSession;
