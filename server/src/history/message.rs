@@ -14,7 +14,10 @@ pub(crate) struct Origin<'a> {
 }
 
 /// Direction of a message.
-#[cfg_attr(not(any(test, feature = "rooms")), expect(dead_code, reason = "rooms use the others"))]
+#[cfg_attr(
+    not(all(feature = "rooms", feature = "redis")),
+    allow(dead_code, reason = "rooms use the others")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Direction {

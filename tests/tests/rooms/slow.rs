@@ -59,8 +59,8 @@ fn check(lines: &[String]) -> u64 {
             let (count, rest) = gap.split_once(' ').expect("a count");
             let (_, range) = rest.split_once('(').expect("a range");
             let (range, _) = range.split_once(')').expect("its end");
-            let (first, last) = range.split_once('-').expect("two numbers");
-            let (first, after) = (number(first), number(last) + 1);
+            let (first, end) = range.split_once('-').expect("two numbers");
+            let (first, after) = (number(first), number(end) + 1);
             assert_eq!(number(count), after - first, "{line}");
             lost += after - first;
             (first, after)

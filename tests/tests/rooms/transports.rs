@@ -41,7 +41,7 @@ fn open(address: SocketAddr, path: &str, subprotocol: Option<&str>) -> Peer {
     peer.send(request.as_bytes());
     let head = peer.read_until("\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
-    assert_eq!(head.contains(offer.trim_end()), true, "{head}");
+    assert!(head.contains(offer.trim_end()), "{head}");
     peer
 }
 
