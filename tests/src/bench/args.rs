@@ -67,8 +67,8 @@ impl Args {
     /// Returns the selected servers: those that are installed, and those that are not.
     pub(crate) fn candidates(&self) -> (Vec<Candidate>, Vec<Candidate>) {
         use Candidate::{
-            FastWebSockets, Floor, Ncat, Nginx, Ours, OursLogged, Python, Socat, Stunnel, Thread,
-            Tokio,
+            FastWebSockets, Floor, Nats, Ncat, Nginx, Ours, OursLogged, Python, Redis, Socat,
+            Stunnel, Thread, Tokio,
         };
         let selected: &[Candidate] = match (&self.peers[..], self.quick) {
             ([], true) => &[Ours, OursLogged, Floor, Tokio],
@@ -84,6 +84,8 @@ impl Args {
                 Python,
                 Nginx,
                 Stunnel,
+                Redis,
+                Nats,
             ],
             (named, _) => named,
         };

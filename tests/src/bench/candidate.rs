@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use clap::ValueEnum;
 
-use crate::case::{Case, Kind};
+use crate::case::{Case, Kind, Room};
 
 /// Server of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -32,6 +32,10 @@ pub(crate) enum Candidate {
     Nginx,
     /// stunnel, which ends TLS in front of the plain floor
     Stunnel,
+    /// Redis pub/sub, without persistence
+    Redis,
+    /// nats-server
+    Nats,
 }
 
 /// Module of nginx for streams, where distributions put it if it is not built in.
@@ -57,12 +61,26 @@ impl Candidate {
             Self::Python => "Python",
             Self::Nginx => "nginx",
             Self::Stunnel => "stunnel",
+            Self::Redis => "Redis",
+            Self::Nats => "NATS",
         }
     }
 
-    /// Returns true for a third-party program, which may not be installed and runs in fewer rounds and cases.
+    /// Returns true for a third-party program, which may not be installed and runs in fewer cases.
     pub(crate) fn is_foreign(self) -> bool {
-        matches!(self, Self::Socat | Self::Ncat | Self::Python) || self.is_proxy()
+        matches!(self, Self::Socat | Self::Ncat | Self::Python)
+            || self.is_proxy()
+            || self.is_broker()
+    }
+
+    /// Returns true if it runs in few rounds, because it is slow or far from the floor.
+    pub(crate) fn runs_seldom(self) -> bool {
+        self.is_foreign() && !self.is_broker()
+    }
+
+    /// Returns true if it sends the messages of each client to many.
+    pub(crate) fn is_broker(self) -> bool {
+        matches!(self, Self::Redis | Self::Nats)
     }
 
     /// Returns true if it ends TLS in front of another server.
@@ -90,6 +108,17 @@ impl Candidate {
         }
     }
 
+    /// Returns what the members of a room speak with it.
+    pub(crate) fn wire(self, room: Room) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Nats => "nats",
+            Self::Floor => "raw",
+            _ if room.lines => "lines",
+            _ => "frames",
+        }
+    }
+
     /// Returns the name of its executable.
     pub(crate) fn program(self) -> &'static str {
         match self {
@@ -102,6 +131,8 @@ impl Candidate {
             Self::Python => "python3",
             Self::Nginx => "nginx",
             Self::Stunnel => "stunnel",
+            Self::Redis => "redis-server",
+            Self::Nats => "nats-server",
         }
     }
 
@@ -120,9 +151,10 @@ impl Candidate {
                 );
             }
             Kind::Http { .. } => return matches!(self, Self::Ours | Self::Floor),
+            Kind::Room(_) => return matches!(self, Self::Ours | Self::Floor) || self.is_broker(),
             _ => {}
         }
-        if self.is_proxy() || self == Self::FastWebSockets {
+        if self.is_proxy() || self.is_broker() || self == Self::FastWebSockets {
             return false;
         }
         if !self.is_foreign() {

@@ -27,11 +27,18 @@ pub(crate) enum Kind {
     TlsHandshakes { connections: usize, resume: bool },
     /// Idle connections over TLS.
     TlsIdle,
+    /// Members of a room, some of which send.
+    Room(Room),
     /// Connections over TLS with a fixed rate of messages, beside connections that each make a full handshake.
     TlsFlood,
 }
 
 impl Kind {
+    /// Returns true if a message of one connection goes to many.
+    pub(crate) fn is_room(self) -> bool {
+        matches!(self, Self::Room(_))
+    }
+
     /// Returns true if its load speaks TLS.
     pub(crate) fn is_tls(self) -> bool {
         match self {
@@ -42,6 +49,7 @@ impl Kind {
             | Self::Fairness
             | Self::WebSocket { .. }
             | Self::WebSocketIdle
+            | Self::Room(_)
             | Self::Http { .. } => false,
             Self::TlsEcho { .. } | Self::TlsHandshakes { .. } | Self::TlsIdle | Self::TlsFlood => {
                 true
@@ -49,6 +57,30 @@ impl Kind {
         }
     }
 }
+
+/// Load of a room: every message goes to all members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Members of our server speak lines, not frames.
+    pub lines: bool,
+    /// Messages per second of all senders together, on schedule. `None`: each sender has [`ROOM_DEPTH`] in flight.
+    pub rate: Option<usize>,
+}
+
+/// Number of members of a room.
+pub(crate) const MEMBERS: usize = 1000;
+
+/// Number of members that send.
+pub(crate) const SENDERS: usize = 8;
+
+/// Number of messages that a sender keeps in flight.
+pub(crate) const ROOM_DEPTH: usize = 8;
+
+/// Length of the text of a message in a room.
+pub(crate) const ROOM_SIZE: usize = 100;
+
+/// Messages per second of all senders together, at a fixed rate.
+pub(crate) const ROOM_RATE: usize = 100;
 
 /// One case.
 #[derive(Clone, Copy, Debug)]
@@ -109,9 +141,13 @@ const fn handshakes(resume: bool) -> Kind {
     Kind::TlsHandshakes { connections: 50, resume }
 }
 
+const fn room(name: &'static str, title: &'static str, rate: Option<usize>, lines: bool) -> Case {
+    Case { name, title, kind: Kind::Room(Room { lines, rate }), is_quick: false }
+}
+
 /// All cases in the order of their execution. Those that open many connections come last, because they leave many closed
 /// ones in the kernel. `--quick` runs none over TLS, since it has to end within three minutes.
-pub(crate) const CASES: [Case; 22] = [
+pub(crate) const CASES: [Case; 25] = [
     Case { name: "1", title: "1 connection", kind: echo(1, 64, 1), is_quick: true },
     Case { name: "50", title: "50 connections", kind: echo(50, 64, 1), is_quick: true },
     Case { name: "procs", title: "50 processes", kind: Kind::Processes(50), is_quick: true },
@@ -135,6 +171,9 @@ pub(crate) const CASES: [Case; 22] = [
     },
     Case { name: "fairness", title: "50 beside streams", kind: Kind::Fairness, is_quick: false },
     Case { name: "idle", title: "50 beside idle ones", kind: Kind::Idle, is_quick: false },
+    room("room", "Room, 1,000", None, false),
+    room("room-lines", "Room, 1,000, lines", None, true),
+    room("room-rate", "Room, 1,000, fixed rate", Some(ROOM_RATE), false),
     Case { name: "ws-idle", title: "WebSocket, idle", kind: Kind::WebSocketIdle, is_quick: false },
     Case { name: "tls-50", title: "TLS, 50", kind: tls_echo(64), is_quick: false },
     Case { name: "tls-16k", title: "TLS, 50, 16 KB", kind: tls_echo(16 * 1024), is_quick: false },

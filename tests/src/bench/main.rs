@@ -47,7 +47,7 @@ use self::{
     results::CaseResults,
 };
 
-/// Number of rounds of third-party programs, which are slow and far from the floor.
+/// Number of rounds of programs that are slow or far from the floor.
 const FOREIGN_ROUNDS: usize = 2;
 
 fn main() -> anyhow::Result<ExitCode> {

@@ -25,7 +25,7 @@ pub(crate) fn run_case(
     for round in 0..method.rounds {
         for place in 0..candidates.len() {
             let candidate = candidates[(place + round) % candidates.len()];
-            if candidate.is_foreign() && round >= method.foreign_rounds {
+            if candidate.runs_seldom() && round >= method.foreign_rounds {
                 continue;
             }
             idle.wait()?;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::server::sibling;
+use crate::case::{Room, SENDERS};
 
 /// Number of connections, and what each does.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Shape {
     pub depth: usize,
     /// What carries a message: nothing, `websocket` or `http`.
     pub layer: Option<&'static str>,
+    /// The connections are members of this room, and speak this.
+    pub room: Option<(Room, &'static str)>,
     /// Duration of the warm-up, which is not counted.
     pub warm_up: Duration,
 }
@@ -49,7 +52,11 @@ impl Load {
         if let Some(layer) = shape.layer {
             command.args(["--layer", layer]);
         }
-        if shape.depth == 1 {
+        if let Some((room, wire)) = shape.room {
+            command.args(["--wire", wire, "--senders", &SENDERS.to_string()]);
+            command.args(room.rate.map(|rate| format!("--rate={rate}")));
+        }
+        if shape.depth == 1 || shape.room.is_some() {
             command.arg("--latency");
         }
         let mut process = command

@@ -1,7 +1,7 @@
 //! Programs that end TLS in front of another server, and their configuration files.
 
 use std::{
-    fs,
+    fs, io,
     net::{Ipv4Addr, TcpListener},
     path::Path,
     process::Command,
@@ -20,12 +20,17 @@ pub(super) struct Proxy<'c> {
     pub backend: u16,
 }
 
+/// Returns a port that nobody uses now.
+pub(super) fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
 impl Proxy<'_> {
     /// Writes the configuration file, and returns the command that starts the proxy.
     pub(super) fn command(&self, program: Candidate, directory: &Path) -> anyhow::Result<Command> {
         let file = directory.join("proxy.conf");
         // Neither of them can report a port that the system has chosen.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = free_port()?;
         let mut command = Command::new(program.program());
         match program {
             Candidate::Nginx => {

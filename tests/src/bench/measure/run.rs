@@ -18,8 +18,8 @@ use super::{
 use crate::{
     candidate::Candidate,
     case::{
-        ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, STREAM_DEPTH, STREAM_SIZE, WARM_UP,
-        WEBSOCKET_IDLE,
+        ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, MEMBERS, ROOM_DEPTH, ROOM_SIZE, Room,
+        STREAM_DEPTH, STREAM_SIZE, WARM_UP, WEBSOCKET_IDLE,
     },
     metric::Metric,
     results::Run,
@@ -38,6 +38,7 @@ const BESIDE: Shape = Shape {
     size: ACTIVE_SIZE,
     depth: 1,
     layer: None,
+    room: None,
     warm_up: WARM_UP,
 };
 
@@ -57,6 +58,7 @@ impl Settings {
         let speech = match case.kind {
             Kind::WebSocket { .. } | Kind::WebSocketIdle => Speech::WebSocket,
             Kind::Http { .. } => Speech::Http,
+            Kind::Room(Room { lines, .. }) => Speech::Room { lines },
             _ => Speech::Plain,
         };
         let layer = speech.layer();
@@ -83,6 +85,19 @@ impl Settings {
             }
             Kind::Churn { connections, size } => {
                 let shape = Shape { mode: "churn", connections, size, ..BESIDE };
+                let load = Load::start(server.port, shape, self.duration)?;
+                measure(&server, &mut [load], &mut run)?
+            }
+            Kind::Room(room) => {
+                let room = Some((room, candidate.wire(room)));
+                let shape = Shape {
+                    mode: "fan-out",
+                    connections: MEMBERS,
+                    size: ROOM_SIZE,
+                    depth: ROOM_DEPTH,
+                    room,
+                    ..BESIDE
+                };
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tests::net::Certificate;
 
 use super::{
-    proxy::Proxy,
+    proxy::{Proxy, free_port},
     usage::{Usage, memory_kib},
 };
 use crate::candidate::Candidate;
@@ -43,13 +43,17 @@ pub(crate) enum Speech<'a> {
     Tls(&'a Certificate),
     WebSocket,
     Http,
+    /// Rooms, in lines or in frames.
+    Room {
+        lines: bool,
+    },
 }
 
 impl Speech<'_> {
     /// Returns what carries a message over TCP.
     pub(crate) fn layer(self) -> Option<&'static str> {
         match self {
-            Self::Plain | Self::Tls(_) => None,
+            Self::Plain | Self::Tls(_) | Self::Room { .. } => None,
             Self::WebSocket => Some("websocket"),
             Self::Http => Some("http"),
         }
@@ -79,14 +83,20 @@ fn command(
         Candidate::Ours | Candidate::OursLogged => {
             let messages = if candidate == Candidate::Ours { "off" } else { "on" };
             let scheme = match speech {
-                Speech::Plain => "tcp",
+                Speech::Plain | Speech::Room { .. } => "tcp",
                 Speech::Tls(_) => "tls",
                 Speech::WebSocket | Speech::Http => "http",
             };
-            command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0"));
+            let parameters = match speech {
+                Speech::Room { lines: true } => "?protocol=room&room=bench",
+                Speech::Room { lines: false } => "?protocol=room&room=bench&framing=length",
+                _ => "",
+            };
+            command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0{parameters}"));
             command.args(["--workers", &threads, "--log-messages", messages]);
             command.arg("--log-file").arg(log)
         }
+        Candidate::Floor if matches!(speech, Speech::Room { .. }) => command.arg("--fan-out"),
         Candidate::Floor | Candidate::Tokio | Candidate::FastWebSockets => {
             command.args(speech.layer().map(|layer| format!("--{layer}")));
             match (speech, candidate) {
@@ -107,6 +117,14 @@ fn command(
             let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/original.py");
             command.arg(script).arg(log)
         }
+        Candidate::Redis => {
+            // It cannot report a port that the system has chosen.
+            let port = free_port()?.to_string();
+            // Its protection refuses clients from other addresses of the loopback interface.
+            let open = ["--protected-mode", "no"];
+            command.args(["--bind", "127.0.0.1", "--port", &port, "--save", ""]).args(open)
+        }
+        Candidate::Nats => command.args(["--addr", "127.0.0.1", "--port", "-1"]),
         Candidate::Nginx | Candidate::Stunnel => bail!("{} is a proxy", candidate.title()),
     };
     Ok(command)

@@ -87,9 +87,12 @@ pub(crate) fn svg(results: &[CaseResults]) -> String {
 }
 
 impl Panel {
-    /// Returns true if it has bars of this case.
+    /// Returns true if it has bars of this case. Rooms have other servers.
     fn shows(&self, case: &CaseResults) -> bool {
-        case.case.kind.is_tls() == self.is_tls && case.ratio(Candidate::Ours, self.metric).is_some()
+        let kind = case.case.kind;
+        kind.is_tls() == self.is_tls
+            && !kind.is_room()
+            && case.ratio(Candidate::Ours, self.metric).is_some()
     }
 }
 

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use super::{table::table, targets};
 use crate::{
     candidate::Candidate,
-    case::{ACTIVE, ACTIVE_SIZE, BESIDE_FLOOD_RATE, Kind},
+    case::{
+        ACTIVE, ACTIVE_SIZE, BESIDE_FLOOD_RATE, Kind, MEMBERS, ROOM_DEPTH, ROOM_SIZE, Room, SENDERS,
+    },
     metric::Metric,
     results::{CaseResults, Summary},
 };
@@ -25,8 +27,14 @@ const WITH_RANGE: [Metric; 3] = [Metric::Rate, Metric::Cpu, Metric::P99];
 pub(crate) fn tables(results: &[CaseResults]) -> String {
     let mut text = String::from("## Targets\n\n");
     text.push_str(&target_table(results));
-    let (tls, plain): (Vec<_>, Vec<_>) = results.iter().partition(|case| case.case.kind.is_tls());
-    for (heading, results) in [("Ratios to the floor", plain), ("TLS: ratios to the floor", tls)] {
+    let (tls, others): (Vec<_>, Vec<_>) = results.iter().partition(|case| case.case.kind.is_tls());
+    let (rooms, plain): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|case| case.case.kind.is_room());
+    for (heading, results) in [
+        ("Ratios to the floor", plain),
+        ("Rooms: ratios to the floor", rooms),
+        ("TLS: ratios to the floor", tls),
+    ] {
         if !results.is_empty() {
             let _ = write!(text, "\n## {heading}\n\nMedian (minimum–maximum) of the rounds.\n");
         }
@@ -122,6 +130,16 @@ fn heading(case: &CaseResults) -> String {
         Kind::Http { connections, size } => {
             format!(
                 "HTTP: {connections} connections x requests with a body of {size} bytes, depth 1"
+            )
+        }
+        Kind::Room(Room { lines, rate }) => {
+            let form = if lines { ", in lines" } else { "" };
+            let load = match rate {
+                Some(rate) => format!("{rate} messages per second"),
+                None => format!("{ROOM_DEPTH} messages in flight of each sender"),
+            };
+            format!(
+                "Room: {SENDERS} of {MEMBERS} members send texts of {ROOM_SIZE} bytes, {load}{form}"
             )
         }
         Kind::TlsEcho { connections, size } => {

@@ -46,6 +46,7 @@ pub(super) fn of(results: &[CaseResults]) -> Vec<Target> {
         others(&results),
         tls(&results),
         websocket(&results),
+        rooms(&results),
     ]
     .into_iter()
     .flatten()
@@ -165,6 +166,35 @@ fn websocket(results: &Results<'_>) -> Vec<Option<Target>> {
         ),
         target("WebSocket: resident bytes per idle connection", AtMost(400.0), idle, ""),
     ]
+}
+
+/// Returns the targets of rooms.
+fn rooms(results: &Results<'_>) -> Vec<Option<Target>> {
+    let ratio = |case, to, metric| results.ratio(case, Candidate::Ours, to, metric);
+    let floor = Candidate::Floor;
+    let rate = ratio("room", floor, Metric::Rate);
+    let lines = ratio("room-lines", floor, Metric::Rate);
+    let brokers = [(Candidate::Redis, "Redis"), (Candidate::Nats, "NATS")];
+    let brokers = brokers.into_iter().flat_map(|(broker, name)| {
+        let rate = format!("room: deliveries per second relative to {name}");
+        let p99 = format!("room, fixed rate: p99 relative to {name}");
+        [
+            target(&rate, AtLeast(1.0), ratio("room", broker, Metric::Rate), ""),
+            target(&p99, AtMost(1.0), ratio("room-rate", broker, Metric::P99), ""),
+        ]
+    });
+    [
+        target("room: deliveries per second relative to the floor", AtLeast(0.95), rate, ""),
+        target(
+            "room, lines: deliveries per second relative to the floor",
+            AtLeast(0.95),
+            lines,
+            "",
+        ),
+    ]
+    .into_iter()
+    .chain(brokers)
+    .collect()
 }
 
 /// Returns the targets of TLS.

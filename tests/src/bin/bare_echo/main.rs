@@ -13,7 +13,9 @@
 //! | [`tls`] | a connection on rustls |
 //! | [`http`] | a connection that echoes the bodies of requests |
 //! | [`websocket`] | a connection that removes the masks of frames |
+//! | [`fan_out`] | a loop that sends what it reads to all connections |
 
+mod fan_out;
 mod http;
 mod plain;
 mod server;
@@ -66,6 +68,10 @@ struct Args {
     /// Speak HTTP
     #[arg(long, conflicts_with_all = ["cert", "websocket"])]
     http: bool,
+
+    /// Send what a client sends to all clients, on one thread
+    #[arg(long, conflicts_with_all = ["cert", "websocket", "http"])]
+    fan_out: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -82,6 +88,9 @@ fn main() -> anyhow::Result<()> {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(0);
     });
+    if args.fan_out {
+        return fan_out::serve(&listener);
+    }
     let server = Server::new(listener, args.threads.get())?;
     if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
         let config = tls::server_config(cert, key)?;

@@ -5,7 +5,7 @@ use std::{net::TcpStream, num::NonZero, time::Duration};
 use clap::{Parser, ValueEnum};
 use common::cli::{duration, positive_duration};
 
-use crate::{http, socket::connect, websocket};
+use crate::{http, socket::connect, websocket, wire::Wire};
 
 /// Maximum number of bytes in flight that a socket certainly holds: no send waits for a server that waits for the
 /// client, and one read returns all of them.
@@ -42,13 +42,25 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: Mode,
 
-    /// Measure round trips as well; only at a depth of 1
+    /// Measure round trips as well; only at a depth of 1, or in a room
     #[arg(long)]
     pub(crate) latency: bool,
 
     /// What carries each message over TCP
     #[arg(long, value_enum, default_value_t)]
     pub(crate) layer: Layer,
+
+    /// What the members of a room speak
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) wire: Wire,
+
+    /// Number of members that send, each with --depth messages in flight
+    #[arg(long, default_value = "1")]
+    pub(crate) senders: NonZero<usize>,
+
+    /// Messages per second of all senders together, on schedule; without it, each waits for its own messages
+    #[arg(long)]
+    pub(crate) rate: Option<NonZero<u32>>,
 
     /// Print `ready` after the warm-up, begin at a line on standard input, and keep the connections until standard
     /// input ends
@@ -65,6 +77,8 @@ pub(crate) enum Mode {
     Churn,
     /// Exchange one message on each connection, then stay idle
     Idle,
+    /// Members of a room, some of which send: every message returns on every connection
+    FanOut,
 }
 
 /// What carries a message.

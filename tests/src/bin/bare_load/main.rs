@@ -11,6 +11,8 @@
 //! | [`small`] | connections whose bytes in flight fit into a socket |
 //! | [`large`] | connections whose bytes in flight do not fit |
 //! | [`churn`] | connections with one message each |
+//! | [`fan_out`] | members of a room |
+//! | [`wire`] | what the members of a room speak |
 //! | [`socket`] | connecting, sending, the timer, and waiting |
 //! | [`http`] | a request, and the length of its response |
 //! | [`websocket`] | the handshake and the frame of a message |
@@ -18,6 +20,7 @@
 
 mod args;
 mod churn;
+mod fan_out;
 mod http;
 mod large;
 mod load;
@@ -25,6 +28,7 @@ mod measurement;
 mod small;
 mod socket;
 mod websocket;
+mod wire;
 
 use std::io::{self, Read as _, Write as _};
 
@@ -34,6 +38,7 @@ use tests::system::process::raise_descriptor_limit;
 use self::{
     args::{Args, Mode, SOCKET_CAPACITY},
     churn::Churn,
+    fan_out::FanOut,
     large::Large,
     load::Load,
     measurement::Measurement,
@@ -44,6 +49,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     raise_descriptor_limit();
     let mut load: Box<dyn Load> = match args.mode {
+        Mode::FanOut => Box::new(FanOut::connect(&args)?),
         Mode::Churn => Box::new(Churn::connect(&args)?),
         Mode::Idle => {
             let mut idle = Small::connect(&args)?;

@@ -46,9 +46,15 @@ impl Measurement {
         if let Some(laps) = &mut self.laps {
             let now = Instant::now();
             if let Some(sent) = since.replace(now) {
-                let nanos = u64::try_from((now - sent).as_nanos()).unwrap_or(u64::MAX);
-                laps.saturating_record(nanos);
+                laps.saturating_record(nanos(now - sent));
             }
+        }
+    }
+
+    /// Records the time of a delivery, if they are measured.
+    pub(crate) fn record(&mut self, time: Duration) {
+        if let Some(laps) = &mut self.laps {
+            laps.saturating_record(nanos(time));
         }
     }
 
@@ -72,6 +78,11 @@ impl Measurement {
         }
         Ok(report)
     }
+}
+
+/// Returns a time in nanoseconds.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Cpu {

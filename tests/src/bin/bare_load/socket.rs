@@ -21,6 +21,9 @@ use socket2::{Domain, Socket, Type};
 /// Event of the timer. The event of a connection is its index.
 pub(crate) const TIMER: u64 = u64::MAX;
 
+/// Event of the timer that fires for each message of a rate.
+pub(crate) const TICK: u64 = u64::MAX - 1;
+
 /// Maximum number of events per poll.
 pub(crate) const EVENTS: usize = 1024;
 
@@ -51,13 +54,27 @@ pub(crate) fn send_all(stream: &TcpStream, mut bytes: &[u8]) -> anyhow::Result<(
 
 /// Starts a timer that fires once, as an event of `epoll`. Dropping it stops it.
 pub(crate) fn start_timer(epoll: &OwnedFd, duration: Duration) -> anyhow::Result<OwnedFd> {
+    start(epoll, TIMER, duration, Duration::ZERO)
+}
+
+/// Starts a timer that fires at this interval, as the event [`TICK`]. Dropping it stops it.
+pub(crate) fn start_ticks(epoll: &OwnedFd, interval: Duration) -> anyhow::Result<OwnedFd> {
+    start(epoll, TICK, interval, interval)
+}
+
+fn start(
+    epoll: &OwnedFd,
+    event: u64,
+    first: Duration,
+    interval: Duration,
+) -> anyhow::Result<OwnedFd> {
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
-    let once = Itimerspec {
-        it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
-        it_value: Timespec::try_from(duration)?,
+    let times = Itimerspec {
+        it_interval: Timespec::try_from(interval)?,
+        it_value: Timespec::try_from(first)?,
     };
-    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
-    epoll::add(epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &times)?;
+    epoll::add(epoll, &timer, EventData::new_u64(event), EventFlags::IN)?;
     Ok(timer)
 }
 
