@@ -174,10 +174,14 @@ impl RoomEvent {
         Self { number, content, encoded }
     }
 
+    /// Returns the bytes that all members with this form share. `None`: no member had it when the event happened.
+    pub(super) fn encoded(&self, form: Form) -> Option<&Bytes> {
+        Some(&self.encoded[form as usize]).filter(|bytes| !bytes.is_empty())
+    }
+
     /// Returns the bytes for a member.
     pub(crate) fn bytes(&self, form: Form) -> Bytes {
-        let shared = &self.encoded[form as usize];
-        if !shared.is_empty() {
+        if let Some(shared) = self.encoded(form) {
             return shared.clone();
         }
         // The form of the member has changed since.

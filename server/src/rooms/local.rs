@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     directory::Directory,
-    event::RoomEvent,
+    event::{Form, RoomEvent},
     message::{Delivery, RoomId},
 };
-use crate::telemetry::ConnectionId;
+use crate::{config::limits, telemetry::ConnectionId};
 
 /// The rooms of a worker.
 #[derive(Debug)]
@@ -42,10 +42,14 @@ struct LocalRoom {
     vacant: usize,
 }
 
-/// Events of one room, on their way to its members on this worker.
+/// Consecutive events of one room. They are joined once for each form, however many members receive them.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(crate) events: Vec<Arc<RoomEvent>>,
+    events: Vec<Arc<RoomEvent>>,
+    /// Bytes of the events in all forms that have members.
+    weight: usize,
+    /// The joined bytes of several events. Empty for the forms that nobody has needed.
+    joined: [Vec<u8>; Form::COUNT],
     room: Option<RoomId>,
     /// The next place.
     next: usize,
@@ -82,9 +86,7 @@ impl LocalRooms {
 
     /// Ends the delivery of the batch.
     pub(crate) fn end_batch(&mut self) {
-        self.batch.events.clear();
-        self.batch.next = 0;
-        let Some(id) = self.batch.room.take() else { return };
+        let Some(id) = self.batch.clear() else { return };
         let Some(room) = self.rooms.get_mut(&id).filter(|room| room.vacant > 0) else { return };
         room.vacant = 0;
         room.places.retain(Option::is_some);
@@ -142,5 +144,45 @@ impl LocalRooms {
     pub(crate) fn forget(&mut self, member: ConnectionId) {
         self.leave(member);
         self.members.remove(&member);
+    }
+}
+
+impl Batch {
+    /// Adds an event.
+    pub(crate) fn push(&mut self, event: Arc<RoomEvent>) {
+        self.weight += event.weight();
+        self.events.push(event);
+    }
+
+    /// Returns whether it takes another event.
+    pub(crate) fn has_room(&self) -> bool {
+        self.events.len() < limits::ROOM_BATCH && self.weight < limits::ROOM_BATCH_BYTES
+    }
+
+    pub(crate) fn events(&self) -> &[Arc<RoomEvent>] {
+        &self.events
+    }
+
+    /// Returns the bytes of all events for the members with this form.
+    pub(crate) fn bytes(&mut self, form: Form) -> &[u8] {
+        if let [event] = &self.events[..]
+            && let Some(bytes) = event.encoded(form)
+        {
+            return bytes;
+        }
+        let joined = &mut self.joined[form as usize];
+        if joined.is_empty() {
+            self.events.iter().for_each(|event| joined.extend_from_slice(&event.bytes(form)));
+        }
+        joined
+    }
+
+    /// Removes all events, and returns their room.
+    fn clear(&mut self) -> Option<RoomId> {
+        self.events.clear();
+        self.joined.iter_mut().for_each(Vec::clear);
+        self.weight = 0;
+        self.next = 0;
+        self.room.take()
     }
 }

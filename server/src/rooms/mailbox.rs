@@ -88,9 +88,9 @@ impl<M, W: Wake> Mailbox<M, W> {
         Some(message)
     }
 
-    /// Returns whether few messages wait.
-    pub(crate) fn is_low(&self) -> bool {
-        self.weight.load(SeqCst) < self.max / 8
+    /// Returns the total weight of the messages in the queue.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight.load(SeqCst)
     }
 
     fn is_full(&self) -> bool {

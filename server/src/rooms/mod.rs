@@ -37,7 +37,7 @@ pub(crate) use self::{
 };
 pub(crate) use self::{
     event::{Form, RoomEvent},
-    local::LocalRooms,
+    local::{Batch, LocalRooms},
     member::{Answer, Identity, Member, Overflow, Send},
     message::{Delivery, Notice},
     rooms::Rooms,

@@ -20,6 +20,7 @@ use super::{
     outbox::{Outbox, Position},
 };
 use super::{
+    event::RoomEvent,
     mailbox::{Mailbox, Wake},
     message::{Command, Delivery},
 };
@@ -44,6 +45,11 @@ pub(crate) struct PastMessage {
     pub(crate) time: u64,
     pub(crate) text: Bytes,
 }
+
+/// Number of commands, and of events, that may wait when a member moves: together with a batch, a room still has them.
+const FEW: usize = limits::ROOM_RECENT / 4;
+
+const _: () = assert!(2 * FEW + limits::ROOM_BATCH < limits::ROOM_RECENT);
 
 /// The mailboxes of the workers.
 #[derive(Debug)]
@@ -153,8 +159,10 @@ impl Rooms {
     /// Returns whether a member may move away from a worker. If many events wait there or many commands before that of the move,
     /// the room no longer has all that the member misses.
     pub(super) fn allows_move(&self, worker: usize) -> bool {
-        let has_few = |worker: &Mailboxes| worker.commands.is_low();
-        self.workers[worker].deliveries.is_low() && self.workers.iter().all(has_few)
+        // No command or event weighs less.
+        let (commands, events) = (FEW * size_of::<Command>(), FEW * size_of::<RoomEvent>());
+        self.workers[worker].deliveries.weight() <= events
+            && self.workers.iter().all(|worker| worker.commands.weight() <= commands)
     }
 
     /// Records that the server keeps a history, which members are told.

@@ -104,11 +104,11 @@ impl Server {
         match delivery {
             Delivery::Event(room, event) => {
                 local.begin_batch(room);
-                local.batch.events.push(Arc::clone(&event));
+                local.batch.push(Arc::clone(&event));
                 while let Some(index) = local.next_member() {
                     let TestMember { member, received, .. } = &mut self.members[index];
-                    let bytes = member.take(&event).expect("nobody is slow");
-                    received.extend_from_slice(&bytes);
+                    let form = member.take(local.batch.events()).expect("nobody is slow");
+                    received.extend_from_slice(local.batch.bytes(form));
                 }
                 local.end_batch();
             }
@@ -124,7 +124,8 @@ impl Server {
                 let TestMember { member, received, has_left, .. } = &mut self.members[index];
                 if let Notice::Resumed { missed, .. } = &notice {
                     for event in missed {
-                        received.extend(member.take(event).into_iter().flatten());
+                        let form = member.take(std::slice::from_ref(event));
+                        received.extend(form.into_iter().flat_map(|form| event.bytes(form)));
                     }
                 }
                 match member.receive(notice) {
@@ -319,6 +320,34 @@ fn of_the_rooms_without_members_only_the_last_ones_keep_their_history() {
         server.settle();
     }
     assert_eq!(server.texts(member, Kind::Replayed), ["guest-1 hello"], "of the last but one");
+}
+
+#[test]
+fn a_member_that_moves_misses_nothing_however_much_may_wait_for_it() {
+    let mut server = Server::new(2, Room::default());
+    let owner = server.rooms.owner(&server.options.first);
+    let (sender, member) = (server.join(owner, None), server.join(1 - owner, None));
+    server.settle();
+    let mut sent = 0;
+    while server.member(member).may_move() {
+        server.say(sender, "an event that its worker has not taken");
+        assert!(server.workers[owner].1.directory.handle_next(&server.rooms));
+        sent += 1;
+    }
+    assert!(server.step(1 - owner, false));
+    while server.member(member).may_move() {
+        server.say(sender, "a command that the owner has not taken");
+        sent += 1;
+    }
+    assert!(sent > 10, "{sent}");
+    server.move_away(member, owner);
+    while server.step(1 - owner, false) {}
+    while server.step(owner, true) {}
+    server.arrive(member);
+    server.settle();
+    let messages = server.events(member).into_iter().filter(|event| event.kind == Kind::Message);
+    assert_eq!(messages.count(), sent);
+    assert_eq!(server.texts(member, Kind::Gap), [""; 0]);
 }
 
 #[test]

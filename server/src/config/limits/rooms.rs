@@ -39,8 +39,11 @@ pub const TURN_DELIVERIES: usize = 128;
 /// Commands of members in one iteration of a worker's loop.
 pub const TURN_COMMANDS: usize = 64;
 
-/// Messages of a room that are written to a member together: as many chunks as one write takes.
-pub const ROOM_BATCH: usize = 16;
+/// Messages of a room that are written to a member together.
+pub const ROOM_BATCH: usize = 64;
+
+/// Maximum bytes of these messages, before the last one: their bytes are joined for the write.
+pub const ROOM_BATCH_BYTES: usize = 64 * 1024;
 
 /// Time after which a member tries again to send a message for which the queue had no room.
 pub const ROOM_RETRY: Duration = Duration::from_millis(1);

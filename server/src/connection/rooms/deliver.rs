@@ -16,7 +16,7 @@ use crate::{
         turn::{Turn, TurnContext},
     },
     layer::Layers,
-    rooms::{Member, Notice, Overflow, RoomEvent, Rooms},
+    rooms::{Batch, Form, Member, Notice, Overflow, RoomEvent, Rooms},
     session::{Next, Reason, Reply},
     telemetry::{ConnectionEvent, Recorder},
 };
@@ -63,29 +63,91 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Sends events of its room to the member.
-    pub(crate) fn deliver(&mut self, events: &[Arc<RoomEvent>], context: &TurnContext<'_>) -> Turn {
-        let delivered = self.try_deliver(events, context);
+    pub(crate) fn deliver(&mut self, batch: &mut Batch, context: &TurnContext<'_>) -> Turn {
+        if !self.stage.is_in_session() {
+            return Turn::Wait;
+        }
+        let form = if self.send_buffer.is_none() {
+            self.member().and_then(|member| member.take(batch.events()))
+        } else {
+            None
+        };
+        let delivered = match form {
+            Some(form) => self.send_batch(batch, form, context),
+            None => self.queue_events(batch.events(), context),
+        };
         delivered.unwrap_or_else(|error| self.lose(&error, context))
     }
 
-    fn try_deliver(
+    /// Sends events that the member has missed on its way to this worker.
+    fn deliver_missed(&mut self, events: &[Arc<RoomEvent>], context: &TurnContext<'_>) -> Turn {
+        if !self.stage.is_in_session() {
+            return Turn::Wait;
+        }
+        let delivered = self.queue_events(events, context);
+        delivered.unwrap_or_else(|error| self.lose(&error, context))
+    }
+
+    /// Sends events before which nothing waits.
+    fn send_batch(
+        &mut self,
+        batch: &mut Batch,
+        form: Form,
+        context: &TurnContext<'_>,
+    ) -> io::Result<Turn> {
+        let bytes = batch.bytes(form);
+        if let Layers::Stacked(_) = self.layers {
+            self.send_reply_layered(bytes, context)?;
+            return Ok(Turn::Wait);
+        }
+        let len = bytes.len();
+        let (sent, result) = write_until_full(&mut self.stream, bytes);
+        self.count_sent(sent, context);
+        if sent < len {
+            return self.buffer_batch(batch.events(), form, sent, context);
+        }
+        result.map(|()| Turn::Wait)
+    }
+
+    /// Buffers events of which the socket has taken the first `sent` bytes.
+    #[cold]
+    fn buffer_batch(
+        &mut self,
+        events: &[Arc<RoomEvent>],
+        form: Form,
+        mut sent: usize,
+        context: &TurnContext<'_>,
+    ) -> io::Result<Turn> {
+        // The peer has taken nothing since now, not since its last message.
+        self.last_activity = context.now;
+        for (at, event) in events.iter().enumerate() {
+            let mut bytes = event.bytes(form);
+            if sent >= bytes.len() {
+                sent -= bytes.len();
+                continue;
+            }
+            bytes.advance(sent);
+            self.send_buffer.get_or_insert_default().push(bytes, None)?;
+            let Some(member) = self.member() else { return Ok(Turn::Wait) };
+            return match member.put_back(&events[at + 1..]) {
+                Ok(dropped) => {
+                    context.telemetry.dropped(dropped);
+                    Ok(Turn::Wait)
+                }
+                Err(Overflow) => self.end_slow(context),
+            };
+        }
+        Ok(Turn::Wait)
+    }
+
+    /// Adds events to what waits, and sends what the socket takes.
+    fn queue_events(
         &mut self,
         events: &[Arc<RoomEvent>],
         context: &TurnContext<'_>,
     ) -> io::Result<Turn> {
-        if !self.stage.is_in_session() {
-            return Ok(Turn::Wait);
-        }
         let is_free = self.send_buffer.is_none();
-        let Some(member) = self.session.handler().and_then(|handler| handler.member()) else {
-            return Ok(Turn::Wait);
-        };
-        if let ([event], true) = (events, is_free)
-            && let Some(bytes) = member.take(event)
-        {
-            self.send_event(bytes, context)?;
-            return Ok(Turn::Wait);
-        }
+        let Some(member) = self.member() else { return Ok(Turn::Wait) };
         let mut dropped = 0;
         for event in events {
             match member.wait_for_socket(event) {
@@ -98,22 +160,6 @@ impl<S: Stream> Connection<S> {
             self.send_waiting(context)?;
         }
         Ok(Turn::Wait)
-    }
-
-    /// Sends an event before which nothing waits.
-    fn send_event(&mut self, mut bytes: Bytes, context: &TurnContext<'_>) -> io::Result<()> {
-        if let Layers::Stacked(_) = self.layers {
-            return self.send_reply_layered(&bytes, context);
-        }
-        let (sent, result) = write_until_full(&mut self.stream, &bytes);
-        self.count_sent(sent, context);
-        if sent < bytes.len() {
-            bytes.advance(sent);
-            // The peer has taken nothing since now, not since its last message.
-            self.last_activity = context.now;
-            self.send_buffer.get_or_insert_default().push(bytes, None)?;
-        }
-        result
     }
 
     /// Sends what waits in the backlog of the member, as much as the socket takes.
@@ -190,7 +236,7 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn receive_notice(&mut self, notice: Notice, context: &mut TurnContext<'_>) -> Turn {
         if let Notice::Resumed { missed, .. } = &notice {
             let missed = missed.clone();
-            let turn = self.deliver(&missed, context);
+            let turn = self.deliver_missed(&missed, context);
             if turn != Turn::Wait {
                 return turn;
             }

@@ -301,14 +301,31 @@ impl Member {
         }
     }
 
-    /// Returns the bytes of an event that can be sent now. `None`: the member has seen it, or something waits before it.
-    pub(crate) fn take(&mut self, event: &RoomEvent) -> Option<Bytes> {
-        if event.number != self.next || !self.backlog.is_empty() {
+    /// Takes consecutive events that can be sent now. Returns their form. `None`: the member has seen some of them or misses
+    /// others, or something waits before them.
+    pub(crate) fn take(&mut self, events: &[Arc<RoomEvent>]) -> Option<Form> {
+        let first = events.first()?;
+        if first.number != self.next || !self.backlog.is_empty() {
             return None;
         }
-        self.next += 1;
-        self.delivered += 1;
-        Some(event.bytes(self.form))
+        self.next += events.len() as u64;
+        self.delivered += events.len() as u64;
+        Some(self.form)
+    }
+
+    /// Adds events that were taken, and that the socket has not taken, to those that wait. Returns the number of events that
+    /// were dropped for them.
+    ///
+    /// # Errors
+    ///
+    /// If the member is to be disconnected for it.
+    pub(crate) fn put_back(&mut self, events: &[Arc<RoomEvent>]) -> Result<u64, Overflow> {
+        let mut dropped = 0;
+        for event in events {
+            dropped += self.backlog.push(event.number, event.bytes(self.form), &self.options)?;
+        }
+        self.delivered = self.delivered.saturating_sub(dropped);
+        Ok(dropped)
     }
 
     /// Adds an event to those that wait. Returns the number of events that were dropped for it.

@@ -68,7 +68,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// Sends the batch to the next member, or takes the next delivery. Returns false if there is none.
     fn deliver_next(&mut self) -> bool {
         let Some(rooms) = &mut self.rooms else { return false };
-        if !rooms.batch.events.is_empty() {
+        if !rooms.batch.events().is_empty() {
             match rooms.next_member() {
                 Some(key) => self.deliver_batch(key),
                 None => rooms.end_batch(),
@@ -81,11 +81,11 @@ impl<S: Stream + Source> Worker<'_, S> {
             Some(Delivery::Notice(member, notice)) => self.pass_on(member, notice),
             Some(Delivery::Event(room, event)) => {
                 rooms.begin_batch(room);
-                rooms.batch.events.push(event);
-                while rooms.batch.events.len() < limits::ROOM_BATCH {
+                rooms.batch.push(event);
+                while rooms.batch.has_room() {
                     match self.shared.rooms.take_delivery(self.index) {
                         Some(Delivery::Event(other, event)) if other == room => {
-                            rooms.batch.events.push(event);
+                            rooms.batch.push(event);
                         }
                         other => {
                             rooms.postponed = other;
@@ -100,16 +100,15 @@ impl<S: Stream + Source> Worker<'_, S> {
 
     /// Sends the events of the batch to one member.
     fn deliver_batch(&mut self, key: usize) {
-        let Some(rooms) = &self.rooms else { return };
-        let events = &rooms.batch.events[..];
+        let Some(rooms) = &mut self.rooms else { return };
+        let batch = &mut rooms.batch;
         let slot = &mut self.connections[key];
         slot.load.add_turn(self.rebalancer.checks());
         let context =
             TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
         let had_waiting = slot.connection.wants_write();
-        let delivered =
-            catch_unwind(AssertUnwindSafe(|| slot.connection.deliver(events, &context)));
-        self.telemetry.delivered(events.len());
+        let delivered = catch_unwind(AssertUnwindSafe(|| slot.connection.deliver(batch, &context)));
+        self.telemetry.delivered(batch.events().len());
         match delivered {
             Ok(Turn::Wait) if had_waiting || !slot.connection.wants_write() => {}
             Ok(Turn::Wait) => self.finish_turn(key),
