@@ -2,12 +2,18 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use tests::net::Peer;
+use tests::{net::Peer, system::procfs};
 
 use crate::{join, start_with};
 
 /// Bytes of messages that no socket and no member buffer of 64 KiB holds.
 const FLOOD: usize = 16 * 1024 * 1024;
+
+/// Number of members of whom each has a full buffer of 1 MiB.
+const SILENT: usize = 100;
+
+/// Memory by which the server may grow for them, in bytes: far less than a copy for each.
+const GROWTH: u64 = 24 * 1024 * 1024;
 
 /// Starts a room with this rule for slow members, and sends a flood into it while one of two members does not read. Returns the
 /// slow member and the log.
@@ -19,6 +25,16 @@ fn flood(rule: &str, read_on: impl FnOnce(&mut Peer) -> Vec<String>) -> (Vec<Str
     slow.send(b"/seq on\n");
     slow.read_until("* Sequence numbers are on; the last one is ");
     fast.read_until("* guest-2 is now slow\n");
+    send_flood(&mut fast);
+    let lines = read_on(&mut slow);
+    // A draining server waits for its clients.
+    drop((fast, slow));
+    let (_, log) = server.terminate();
+    (lines, log)
+}
+
+/// Sends the flood as the member `fast`, which reads it.
+fn send_flood(fast: &mut Peer) {
     let line = format!("{}\n", "x".repeat(4000));
     let mut echoes = BufReader::new(fast.stream().try_clone().expect("a descriptor"));
     for _ in 0..FLOOD / line.len() {
@@ -29,11 +45,6 @@ fn flood(rule: &str, read_on: impl FnOnce(&mut Peer) -> Vec<String>) -> (Vec<Str
             echoes.read_line(&mut echo).expect("the fast member is served");
         }
     }
-    let lines = read_on(&mut slow);
-    // A draining server waits for its clients.
-    drop((echoes, fast, slow));
-    let (_, log) = server.terminate();
-    (lines, log)
 }
 
 /// Reads to the line that ends the test.
@@ -97,4 +108,25 @@ fn a_slow_member_is_disconnected_where_the_listener_says_so() {
     });
     assert!(!lines.iter().any(|line| line.contains("lost")));
     assert!(log.contains("it reads too slowly, and "), "{log}");
+}
+
+#[test]
+fn members_that_do_not_read_share_one_copy_of_what_waits_for_them() {
+    let args = ["--workers", "2", "--log-messages", "off"];
+    let server = start_with("&member-buffer=1MB", &args);
+    let mut fast = join(&server, "fast");
+    let silent = |_| {
+        let mut peer = server.connect();
+        peer.shrink_buffers();
+        peer.send(b"/seq off\n");
+        peer.read_until("* Sequence numbers are off\n");
+        peer
+    };
+    let mut silent: Vec<Peer> = (0..SILENT).map(silent).collect();
+    let before = procfs::resident_memory(server.pid());
+    send_flood(&mut fast);
+    let grown = procfs::peak_memory(server.pid()).saturating_sub(before);
+    assert!(grown < GROWTH, "{grown} bytes");
+    // As much as possible waits for each of them.
+    silent.iter_mut().for_each(|peer| drop(peer.read_until("messages were lost")));
 }

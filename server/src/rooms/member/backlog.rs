@@ -12,7 +12,7 @@ use crate::config::{Room, Slow, limits};
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     entries: VecDeque<Entry>,
-    /// Bytes of the events.
+    /// Weight of the events.
     bytes: usize,
     /// Events that were dropped, and of which the member has not been told.
     untold: u64,
@@ -31,6 +31,14 @@ enum Entry {
     },
     /// An answer to the member, which is never dropped. A member that does not read gets no further answers.
     Answer(Bytes),
+}
+
+/// Memory of an event that waits besides its bytes: an entry, in a queue with up to twice the capacity that it needs.
+const ENTRY: usize = 2 * size_of::<Entry>();
+
+/// Returns what an event counts towards the limit of a member. The members share its bytes, but not its entry.
+fn weight(bytes: &Bytes) -> usize {
+    bytes.len() + ENTRY
 }
 
 /// More waits for a member than its limit, and its listener disconnects such a member.
@@ -54,17 +62,17 @@ impl Backlog {
         options: &Room,
     ) -> Result<u64, Overflow> {
         let mut dropped = 0;
-        if self.bytes + bytes.len() > options.member_buffer {
+        if self.bytes + weight(&bytes) > options.member_buffer {
             match options.slow {
                 Slow::Close => return Err(Overflow),
                 Slow::DropNewest => {
                     self.push_gap(number, 1);
                     return Ok(1);
                 }
-                Slow::DropOldest => dropped = self.make_room(bytes.len(), options.member_buffer),
+                Slow::DropOldest => dropped = self.make_room(weight(&bytes), options.member_buffer),
             }
         }
-        self.bytes += bytes.len();
+        self.bytes += weight(&bytes);
         self.entries.push_back(Entry::Event { number, bytes });
         Ok(dropped)
     }
@@ -82,7 +90,7 @@ impl Backlog {
         self.entries.push_back(Entry::Answer(bytes));
     }
 
-    /// Drops the oldest events until there is room for `len` bytes. Returns their number.
+    /// Drops the oldest events until there is room for one of this weight. Returns their number.
     fn make_room(&mut self, len: usize, max: usize) -> u64 {
         let mut dropped = 0;
         let mut at = 0;
@@ -91,7 +99,7 @@ impl Backlog {
                 at += 1;
                 continue;
             };
-            self.bytes -= bytes.len();
+            self.bytes -= weight(bytes);
             dropped += 1;
             // A gap grows if it is just before the event; otherwise the event becomes one.
             let before = at.checked_sub(1).and_then(|at| self.entries.get_mut(at));
@@ -117,7 +125,7 @@ impl Backlog {
             let bytes = match self.entries.pop_front() {
                 None => break,
                 Some(Entry::Event { bytes, .. }) => {
-                    self.bytes -= bytes.len();
+                    self.bytes -= weight(&bytes);
                     bytes
                 }
                 Some(Entry::Answer(bytes)) => bytes,
@@ -140,7 +148,7 @@ impl Backlog {
         self.untold
     }
 
-    /// Returns the bytes of events that wait.
+    /// Returns the weight of the events that wait.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -153,7 +161,7 @@ mod tests {
     const EVENT: &[u8] = &[b'x'; 1000];
 
     fn options(slow: Slow) -> Room {
-        Room { slow, member_buffer: 3 * EVENT.len(), ..Room::default() }
+        Room { slow, member_buffer: 3 * (EVENT.len() + ENTRY), ..Room::default() }
     }
 
     /// Adds events with these numbers, and returns what the member receives and the number of dropped events.
@@ -183,6 +191,17 @@ mod tests {
         assert_eq!(received(Slow::DropOldest, 1..8), (oldest, 4));
         let newest = vec!["1".to_owned(), "2".into(), "3".into(), "gap 4 4".into()];
         assert_eq!(received(Slow::DropNewest, 1..8), (newest, 4));
+    }
+
+    #[test]
+    fn events_of_a_few_bytes_take_no_more_memory_than_the_limit() {
+        let options = Room::default();
+        let mut backlog = Backlog::default();
+        for number in 0..100_000 {
+            backlog.push(number, Bytes::from_static(b"a: b\n"), &options).unwrap();
+        }
+        let memory = backlog.entries.capacity() * size_of::<Entry>();
+        assert!(memory <= options.member_buffer, "{memory} bytes");
     }
 
     #[test]
