@@ -25,7 +25,7 @@ pub const SEND_BUFFER: usize = 4 * READ_BUFFER;
 pub const WRITE_CHUNKS: usize = 16;
 
 #[cfg(feature = "rooms")]
-const _: () = assert!(ROOM_BATCH == WRITE_CHUNKS, "a batch is one write");
+const _: () = assert!(2 * ROOM_BATCH_BYTES <= SEND_BUFFER, "a layer takes a batch at once");
 
 /// Maximum reads of one connection in one turn, after which the other connections of its worker have theirs.
 ///
