@@ -34,12 +34,20 @@ pub const KEPT_ROOMS: usize = 64;
 pub const MAILBOX: usize = 1024 * 1024;
 
 /// Deliveries to members in one iteration of a worker's loop, after which its other connections have their turn.
-pub const TURN_DELIVERIES: usize = 128;
+///
+/// Measured beside a saturated room of 1,000 members, on two shared cores, in medians of five rounds: the p99 of 50 echo clients
+/// is 11.5 ms with 32 deliveries and 16.1 ms with 128, and the room has 2.7 and 2.9 million deliveries per second. Without echo
+/// clients, the room is as fast with both.
+pub const TURN_DELIVERIES: usize = 32;
 
 /// Commands of members in one iteration of a worker's loop.
 pub const TURN_COMMANDS: usize = 64;
 
-/// Messages of a room that are written to a member together.
+/// Messages of a room that are written to a member together: those that wait when the write to the first member begins, so
+/// none waits for it.
+///
+/// Measured in a saturated room of 1,000 members: a delivery takes 0.21 µs of the server with 64 messages that are joined once
+/// for all members, and 0.54 µs with 16 in a list of chunks for each.
 pub const ROOM_BATCH: usize = 64;
 
 /// Maximum bytes of these messages, before the last one: their bytes are joined for the write.
