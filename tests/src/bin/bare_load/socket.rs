@@ -69,11 +69,11 @@ fn start(
     interval: Duration,
 ) -> anyhow::Result<OwnedFd> {
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
-    let times = Itimerspec {
+    let schedule = Itimerspec {
         it_interval: Timespec::try_from(interval)?,
         it_value: Timespec::try_from(first)?,
     };
-    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &times)?;
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &schedule)?;
     epoll::add(epoll, &timer, EventData::new_u64(event), EventFlags::IN)?;
     Ok(timer)
 }
