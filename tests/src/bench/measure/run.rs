@@ -75,32 +75,13 @@ impl Settings {
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
-            Kind::Processes(processes) => {
-                // The processes start one after the other, so a warm-up would not be simultaneous.
-                let alone = Shape { connections: 1, warm_up: Duration::ZERO, ..BESIDE };
-                let mut loads = (0..processes)
-                    .map(|_| Load::start(server.port, alone, self.duration))
-                    .collect::<anyhow::Result<Vec<_>>>()?;
-                measure(&server, &mut loads, &mut run)?
-            }
+            Kind::Processes(processes) => self.processes(processes, &server, &mut run)?,
             Kind::Churn { connections, size } => {
                 let shape = Shape { mode: "churn", connections, size, ..BESIDE };
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
-            Kind::Room(room) => {
-                let room = Some((room, candidate.wire(room)));
-                let shape = Shape {
-                    mode: "fan-out",
-                    connections: MEMBERS,
-                    size: ROOM_SIZE,
-                    depth: ROOM_DEPTH,
-                    room,
-                    ..BESIDE
-                };
-                let load = Load::start(server.port, shape, self.duration)?;
-                measure(&server, &mut [load], &mut run)?
-            }
+            Kind::Room(room) => self.room(room, candidate, &server, &mut run)?,
             Kind::Idle => self.idle(&server, &mut run)?,
             Kind::WebSocketIdle => self.idle_websockets(&server, &mut run)?,
             Kind::Fairness => self.fairness(&server, &mut run)?,
@@ -116,6 +97,36 @@ impl Settings {
             );
         }
         Ok(run)
+    }
+
+    /// Measures loads of one connection each.
+    fn processes(&self, processes: usize, server: &Server, run: &mut Run) -> anyhow::Result<u64> {
+        // The processes start one after the other, so a warm-up would not be simultaneous.
+        let alone = Shape { connections: 1, warm_up: Duration::ZERO, ..BESIDE };
+        let mut loads = (0..processes)
+            .map(|_| Load::start(server.port, alone, self.duration))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        measure(server, &mut loads, run)
+    }
+
+    /// Measures a room.
+    fn room(
+        &self,
+        room: Room,
+        candidate: Candidate,
+        server: &Server,
+        run: &mut Run,
+    ) -> anyhow::Result<u64> {
+        let shape = Shape {
+            mode: "fan-out",
+            connections: MEMBERS,
+            size: ROOM_SIZE,
+            depth: ROOM_DEPTH,
+            room: Some((room, candidate.wire(room))),
+            ..BESIDE
+        };
+        let load = Load::start(server.port, shape, self.duration)?;
+        measure(server, &mut [load], run)
     }
 
     /// Measures memory with few and with many idle connections, then active connections beside the many.

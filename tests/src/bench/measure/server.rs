@@ -81,20 +81,7 @@ fn command(
     }
     match candidate {
         Candidate::Ours | Candidate::OursLogged => {
-            let messages = if candidate == Candidate::Ours { "off" } else { "on" };
-            let scheme = match speech {
-                Speech::Plain | Speech::Room { .. } => "tcp",
-                Speech::Tls(_) => "tls",
-                Speech::WebSocket | Speech::Http => "http",
-            };
-            let parameters = match speech {
-                Speech::Room { lines: true } => "?protocol=room&room=bench",
-                Speech::Room { lines: false } => "?protocol=room&room=bench&framing=length",
-                _ => "",
-            };
-            command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0{parameters}"));
-            command.args(["--workers", &threads, "--log-messages", messages]);
-            command.arg("--log-file").arg(log)
+            our_command(&mut command, candidate, &threads, speech, log)
         }
         Candidate::Floor if matches!(speech, Speech::Room { .. }) => command.arg("--fan-out"),
         Candidate::Floor | Candidate::Tokio | Candidate::FastWebSockets => {
@@ -128,6 +115,30 @@ fn command(
         Candidate::Nginx | Candidate::Stunnel => bail!("{} is a proxy", candidate.title()),
     };
     Ok(command)
+}
+
+/// Adds the arguments of our server.
+fn our_command<'c>(
+    command: &'c mut Command,
+    candidate: Candidate,
+    threads: &str,
+    speech: Speech<'_>,
+    log: &Path,
+) -> &'c mut Command {
+    let messages = if candidate == Candidate::Ours { "off" } else { "on" };
+    let scheme = match speech {
+        Speech::Plain | Speech::Room { .. } => "tcp",
+        Speech::Tls(_) => "tls",
+        Speech::WebSocket | Speech::Http => "http",
+    };
+    let parameters = match speech {
+        Speech::Room { lines: true } => "?protocol=room&room=bench",
+        Speech::Room { lines: false } => "?protocol=room&room=bench&framing=length",
+        _ => "",
+    };
+    command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0{parameters}"));
+    command.args(["--workers", threads, "--log-messages", messages]);
+    command.arg("--log-file").arg(log)
 }
 
 /// Running server. Dropping this ends it and removes its log.
