@@ -63,8 +63,11 @@ impl Directory {
             Command::Arrive { room, member, worker } => {
                 self.with(&room, |room| room.arrive(member, worker, rooms));
             }
-            Command::Leave { room, member, is_awaited } => {
-                self.with(&room, |room| room.leave(member, is_awaited, rooms));
+            Command::Leave { room, member, awaited_on } => {
+                if let Some(worker) = awaited_on {
+                    rooms.deliver(worker, Delivery::Notice(member, Notice::Left));
+                }
+                self.with(&room, |room| room.leave(member, rooms));
                 self.close_if_empty(&room);
             }
             #[cfg(feature = "redis")]

@@ -190,9 +190,14 @@ impl RoomEvent {
         bytes.into()
     }
 
-    /// Appends the event for a member that joins after it.
-    pub(super) fn encode_replayed(&self, form: Form, bytes: &mut Vec<u8>) {
-        form.encode(&self.content.event(self.number, true), bytes);
+    /// Returns the event for a member that joins after it. Lines are the same then.
+    pub(super) fn replayed_bytes(&self, form: Form) -> Bytes {
+        if !matches!(form, Form::Frames | Form::WebSocketJson) {
+            return self.bytes(form);
+        }
+        let mut bytes = Vec::new();
+        form.encode(&self.content.event(self.number, true), &mut bytes);
+        bytes.into()
     }
 
     /// Returns whether it is a message of somebody.

@@ -34,8 +34,9 @@ pub(super) enum Command {
     MoveAway { room: Arc<str>, member: ConnectionId, next: u64 },
     /// It is on this worker now. The answer is [`Notice::Resumed`].
     Arrive { room: Arc<str>, member: ConnectionId, worker: usize },
-    /// Leave the room. With `is_awaited`, the answer is [`Notice::Left`], behind all events before it.
-    Leave { room: Arc<str>, member: ConnectionId, is_awaited: bool },
+    /// Leave the room. If the member waits on a worker, the answer is [`Notice::Left`], behind all events before it. It comes
+    /// also if the member is not in the room, because its join was refused.
+    Leave { room: Arc<str>, member: ConnectionId, awaited_on: Option<usize> },
     /// An event of another server.
     #[cfg(feature = "redis")]
     Relayed { room: Arc<str>, content: Content },
@@ -83,8 +84,8 @@ pub(crate) enum Delivery {
 /// An answer to one member.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    /// The member is in the room, and receives the events from `next` on.
-    Joined { room: RoomId, name: Arc<str>, next: u64, bytes: Vec<u8> },
+    /// The member is in the room, and receives the events from `next` on. The chunks are its welcome and the last messages.
+    Joined { room: RoomId, name: Arc<str>, next: u64, chunks: Vec<Bytes> },
     /// It is not.
     Refused { bytes: Vec<u8> },
     /// The answer to a command.
@@ -113,6 +114,9 @@ impl Delivery {
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Event(_, event) => event.weight(),
+            Self::Notice(_, Notice::Joined { chunks, .. }) => {
+                size_of::<Self>() + chunks.iter().map(Bytes::len).sum::<usize>()
+            }
             Self::Notice(..) => size_of::<Self>(),
         }
     }

@@ -109,7 +109,7 @@ impl Room {
         let (name, error) = self.assign(&name);
         self.history = self.history.max(options.history);
         let next = self.last + 1;
-        self.take_name(&name);
+        let is_first = self.take_name(&name);
         self.on_worker[worker] += 1;
         self.in_form[form as usize] += 1;
         let entry = RoomMember { name: Arc::clone(&name), worker, form, origin };
@@ -126,10 +126,17 @@ impl Room {
         if let Some(text) = error {
             form.encode(&Event::Error { text }, &mut bytes);
         }
-        self.encode_history(options.history, form, &mut bytes);
-        let notice = Notice::Joined { room: self.id, name: Arc::clone(&name), next, bytes };
+        let history = self.last_messages(options.history);
+        if !history.is_empty() {
+            form.encode_header(history.len(), &mut bytes);
+        }
+        let history = history.iter().rev().map(|event| event.replayed_bytes(form));
+        let chunks = [bytes.into()].into_iter().chain(history).collect();
+        let notice = Notice::Joined { room: self.id, name: Arc::clone(&name), next, chunks };
         rooms.deliver(worker, Delivery::Notice(member, notice));
-        self.announce(Content::Joined { name }, rooms);
+        if is_first {
+            self.announce(Content::Joined { name }, rooms);
+        }
     }
 
     /// Sends a message of a member to all members.
@@ -204,17 +211,15 @@ impl Room {
         rooms.deliver(worker, Delivery::Notice(member, notice));
     }
 
-    pub(super) fn leave(&mut self, member: ConnectionId, is_awaited: bool, rooms: &Rooms) {
+    pub(super) fn leave(&mut self, member: ConnectionId, rooms: &Rooms) {
         let Some(entry) = self.members.remove(&member) else { return };
         if self.moving.remove(&member).is_none() {
             self.on_worker[entry.worker] -= 1;
         }
         self.in_form[entry.form as usize] -= 1;
-        self.release_name(&entry.name);
-        if is_awaited {
-            rooms.deliver(entry.worker, Delivery::Notice(member, Notice::Left));
+        if self.release_name(&entry.name) {
+            self.announce(Content::Left { name: entry.name }, rooms);
         }
-        self.announce(Content::Left { name: entry.name }, rooms);
     }
 
     /// Sends an event of another server to all members.
@@ -289,15 +294,10 @@ impl Room {
         }
     }
 
-    fn encode_history(&self, max: usize, form: Form, bytes: &mut Vec<u8>) {
-        let messages = self.recent.iter().rev().filter(|event| event.is_message()).take(max);
-        let messages: Vec<_> = messages.collect();
-        if !messages.is_empty() {
-            form.encode_header(messages.len(), bytes);
-        }
-        for event in messages.iter().rev() {
-            event.encode_replayed(form, bytes);
-        }
+    /// Returns the last messages, at most this many, first the last one.
+    fn last_messages(&self, max: usize) -> Vec<&RoomEvent> {
+        let messages = self.recent.iter().rev().filter(|event| event.is_message());
+        messages.take(max).map(|event| &**event).collect()
     }
 
     /// Returns a name for a new member, and why it is not the one that it wants.
@@ -321,18 +321,24 @@ impl Room {
         }
     }
 
-    fn take_name(&mut self, name: &Arc<str>) {
+    /// Counts a member with this name. Returns whether it is the first one: a user may have several connections.
+    fn take_name(&mut self, name: &Arc<str>) -> bool {
         let taken = || Taken { shown: Arc::clone(name), members: 0 };
-        self.names.entry(key(name)).or_insert_with(taken).members += 1;
+        let taken = self.names.entry(key(name)).or_insert_with(taken);
+        taken.members += 1;
+        taken.members == 1
     }
 
-    fn release_name(&mut self, name: &str) {
+    /// Counts a member with this name less. Returns whether it was the last one.
+    fn release_name(&mut self, name: &str) -> bool {
         let key = key(name);
-        let Some(taken) = self.names.get_mut(&key) else { return };
+        let Some(taken) = self.names.get_mut(&key) else { return false };
         taken.members -= 1;
-        if taken.members == 0 {
+        let is_free = taken.members == 0;
+        if is_free {
             self.names.remove(&key);
         }
+        is_free
     }
 
     /// Answers a command of a member.

@@ -128,7 +128,9 @@ impl Server {
                         received.extend(form.into_iter().flat_map(|form| event.bytes(form)));
                     }
                 }
-                match member.receive(notice) {
+                let answer = member.receive(notice);
+                received.extend(member.take_waiting().0.into_iter().flatten());
+                match answer {
                     Answer::Bytes(bytes) => received.extend(bytes),
                     Answer::Left(_) => *has_left = true,
                 }
@@ -258,6 +260,12 @@ fn a_user_has_the_same_name_by_every_connection_and_no_guest_can_take_it() {
     assert!(server.member(first).ask_who());
     server.settle();
     assert_eq!(server.texts(first, Kind::Members)[1], "lobby 1\n@ann");
+    assert_eq!(
+        server.texts(first, Kind::Joined),
+        ["@ann "],
+        "the second connection is the same user"
+    );
+    assert_eq!(server.texts(first, Kind::Left), [""; 0]);
     assert!(!common::room::is_guest_name("@ann"));
 }
 
@@ -348,6 +356,21 @@ fn a_member_that_moves_misses_nothing_however_much_may_wait_for_it() {
     let messages = server.events(member).into_iter().filter(|event| event.kind == Kind::Message);
     assert_eq!(messages.count(), sent);
     assert_eq!(server.texts(member, Kind::Gap), [""; 0]);
+}
+
+#[test]
+fn a_member_whose_join_is_refused_while_it_leaves_has_left() {
+    let mut server = Server::new(1, Room::default());
+    for number in 0..limits::ROOMS + limits::KEPT_ROOMS {
+        let member = server.join(0, None);
+        server.member(member).join(format!("room-{number}").into());
+        server.settle();
+    }
+    let last = server.join(0, None);
+    assert!(server.member(last).leave());
+    server.settle();
+    assert_eq!(server.texts(last, Kind::Error), [" The server has too many rooms"]);
+    assert!(server.members[last].has_left && !server.member(last).is_waiting());
 }
 
 #[test]

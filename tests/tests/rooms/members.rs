@@ -1,7 +1,12 @@
 //! Members that speak in lines.
 
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::UnixStream,
+};
+
 use rustix::process::Signal;
-use tests::net::Peer;
+use tests::{net::Peer, programs::Launch};
 
 use crate::{exchange, join, start, start_with};
 
@@ -172,4 +177,42 @@ fn the_log_says_who_is_in_which_room() {
     ] {
         assert!(log.contains(text), "{text}: {log}");
     }
+}
+
+/// A Unix socket takes less than a send buffer at once.
+#[test]
+fn a_new_member_receives_a_history_that_is_longer_than_every_buffer() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("room.sock");
+    let listen = format!("unix://{}?protocol=room&history=1000", path.display());
+    let server = Launch::new(&["--listen", &listen]).without_port().start();
+    let text = "x".repeat(8000);
+    let mut sender = UnixStream::connect(&path).unwrap();
+    for _ in 0..100 {
+        writeln!(sender, "{text}").unwrap();
+    }
+    writeln!(sender, "exit").unwrap();
+    sender.read_to_end(&mut Vec::new()).unwrap();
+    let mut member = UnixStream::connect(&path).unwrap();
+    writeln!(member, "/help\nhello\nexit").unwrap();
+    let lines = BufReader::new(&member).lines().map(Result::unwrap).collect::<Vec<_>>();
+    let count = lines[1].strip_prefix("* The last ").and_then(|rest| rest.split(' ').next());
+    let count: usize = count.unwrap().parse().unwrap();
+    assert!(count > 60, "{count} messages of 8,000 bytes");
+    assert!(lines[2..2 + count].iter().all(|line| *line == format!("guest-1: {text}")));
+    assert!(lines.contains(&"guest-2: hello".to_owned()));
+    assert_eq!(lines.last().unwrap(), "Goodbye!");
+    drop((member, sender, server));
+}
+
+#[test]
+fn a_member_that_sends_commands_and_does_not_read_is_slowed_down() {
+    const COMMANDS: usize = 50_000;
+    let server = start("");
+    let mut peer = join(&server, "bob");
+    let writer = peer.send_in_background([&b"/b\n".repeat(COMMANDS)[..], b"exit\n"].concat());
+    writer.join().expect("no panic").expect("the kernel and the server take all");
+    let answers = String::from_utf8(peer.read_to_end()).unwrap();
+    assert_eq!(answers.matches("! Unknown command").count(), COMMANDS);
+    assert!(answers.ends_with("Goodbye!\n"));
 }

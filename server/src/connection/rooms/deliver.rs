@@ -258,6 +258,10 @@ impl<S: Stream> Connection<S> {
         if has_joined {
             self.record_place(|room, name| ConnectionEvent::RoomJoined { room, name }, context);
         }
+        // The welcome and the last messages of the room.
+        if let Err(error) = self.send_waiting(context) {
+            return self.lose(&error, context);
+        }
         self.continue_with(reply, was_waiting, context)
     }
 }

@@ -140,6 +140,10 @@ impl Backlog {
             chunks.push(bytes);
         }
         self.untold -= told;
+        if self.entries.is_empty() {
+            // A member that reads again gives the memory back.
+            self.entries = VecDeque::new();
+        }
         (chunks, told)
     }
 

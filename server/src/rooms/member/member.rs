@@ -159,7 +159,7 @@ impl Member {
             State::Outside => self.enter(room),
             State::Inside(mut place) => {
                 self.awaited += 1;
-                place.leave();
+                place.leave(self.identity.worker);
                 self.state = State::Leaving(place, Some(room));
             }
             State::Leaving(place, _) => self.state = State::Leaving(place, Some(room)),
@@ -184,7 +184,7 @@ impl Member {
             State::Outside => return false,
             State::Inside(mut place) => {
                 self.awaited += 1;
-                place.leave();
+                place.leave(self.identity.worker);
                 self.state = State::Leaving(place, None);
             }
             State::Leaving(place, _) => self.state = State::Leaving(place, None),
@@ -263,13 +263,17 @@ impl Member {
     pub(crate) fn receive(&mut self, notice: Notice) -> Answer {
         self.awaited = self.awaited.saturating_sub(1);
         match notice {
-            Notice::Joined { name, next, bytes, .. } => {
+            Notice::Joined { name, next, chunks, .. } => {
                 self.next = next;
                 self.shown = name;
-                Answer::Bytes(bytes)
+                // They may be more than a send buffer takes.
+                chunks.into_iter().for_each(|chunk| self.backlog.push_answer(chunk));
+                Answer::Bytes(Vec::new())
             }
             Notice::Refused { bytes } => {
-                self.state = State::Outside;
+                if let State::Inside(_) = self.state {
+                    self.state = State::Outside;
+                }
                 Answer::Bytes(bytes)
             }
             Notice::Answered { form, name, bytes } => {

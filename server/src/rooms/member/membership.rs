@@ -44,17 +44,18 @@ impl Membership {
         self.rooms.force_command(self.owner, command(Arc::clone(&self.room), self.member));
     }
 
-    /// Leaves the room. The answer comes behind all events before it.
-    pub(super) fn leave(&mut self) {
+    /// Leaves the room. The answer comes to this worker, behind all events before it.
+    pub(super) fn leave(&mut self, worker: usize) {
         self.has_left = true;
-        self.force(|room, member| Command::Leave { room, member, is_awaited: true });
+        let awaited_on = Some(worker);
+        self.force(|room, member| Command::Leave { room, member, awaited_on });
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
         if !self.has_left {
-            self.force(|room, member| Command::Leave { room, member, is_awaited: false });
+            self.force(|room, member| Command::Leave { room, member, awaited_on: None });
         }
         self.rooms.remove_member();
     }

@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// Length of the answers to one read after which the session takes no more of it, in bytes.
+const ANSWERS: usize = 16 * 1024;
+
 /// The session of a member over a stream.
 #[derive(Debug)]
 pub(crate) struct RoomSession {
@@ -80,6 +83,10 @@ impl ProtocolHandler for RoomSession {
             self.logged = at;
             if self.conversation.is_waiting() {
                 break Some(Next::Wait);
+            }
+            // The rest is received when the peer has taken the answers.
+            if answer.len() >= ANSWERS {
+                break Some(Next::Continue);
             }
             let (text, newline, len) = match self.units.find(&input[at..]) {
                 Unit::Complete { text, newline, len } => (Input::parse(text), newline, len),
