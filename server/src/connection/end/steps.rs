@@ -91,7 +91,7 @@ impl<S: Stream> Connection<S> {
             Stage::Lingering => Stage::Delivering,
             _ => next,
         };
-        if was == Stage::Serving && self.departs(context) {
+        if was == Stage::Serving && self.begin_departure(context) {
             return Ok(());
         }
         self.enter(next, context.now);
@@ -109,8 +109,9 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 
-    /// Returns whether the session goes on for a while after the end of the peer's stream, until a notice ends it.
-    fn departs(&mut self, context: &TurnContext<'_>) -> bool {
+    /// Begins the departure of a session that goes on after the end of the peer's stream, until a notice ends it. Returns
+    /// whether it is one.
+    fn begin_departure(&mut self, context: &TurnContext<'_>) -> bool {
         let held = std::mem::take(&mut self.held);
         let departs = self.session.handler().is_some_and(|handler| handler.depart(&held));
         self.held = held;

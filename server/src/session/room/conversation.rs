@@ -1,4 +1,4 @@
-//! What a member says, and what it is answered.
+//! The conversation with a member: its messages and commands, and the answers to them.
 
 use std::{sync::Arc, time::Instant};
 
