@@ -32,6 +32,9 @@ pub(crate) use self::{
 };
 use self::{publisher::Publisher, subscriber::Subscriber};
 
+/// Name of the thread that publishes.
+pub(crate) const PUBLISHER: &str = "relay-publish";
+
 /// What a thread runs.
 pub(crate) type ThreadBody = Box<dyn FnOnce() + Send>;
 
@@ -40,7 +43,7 @@ pub(crate) fn threads(relay: &Arc<Relay>, parkers: Parkers) -> [(&'static str, T
     let Parkers { publisher, subscriber } = parkers;
     let (one, other) = (Arc::clone(relay), Arc::clone(relay));
     [
-        ("relay-publish", Box::new(move || Publisher::new(&one, publisher).run())),
+        (PUBLISHER, Box::new(move || Publisher::new(&one, publisher).run())),
         ("relay-listen", Box::new(move || Subscriber::new(&other, subscriber).run())),
     ]
 }

@@ -10,10 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use log::warn;
+
 use crate::{
     connection::{Incoming, Socket},
     logging,
-    relay::{self, END, Parkers, Relay},
+    relay::{self, END, PUBLISHER, Parkers, Relay},
     shared::{Phase, SharedState},
 };
 
@@ -70,6 +72,9 @@ impl RelayThreads {
             if ended.recv_timeout(left) == Err(RecvTimeoutError::Disconnected) {
                 // The thread has caught its panic.
                 let _ = thread.join();
+            } else if thread.thread().name() == Some(PUBLISHER) && phase != Phase::Stopped {
+                warn!(event = "relay-not-sent";
+                    "Redis does not answer at the end of this server: its last messages may be missing on other servers");
             }
         }
     }

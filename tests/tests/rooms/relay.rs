@@ -620,6 +620,9 @@ fn a_server_ends_while_redis_hangs() {
     drop(bob);
     let (_, log) = a.server.terminate();
     assert!(log.contains("Server shutdown complete"), "{log}");
+    let is_told = log.contains("Redis does not answer at the end of this server")
+        || log.contains("were not sent to other servers");
+    assert!(is_told, "{log}");
 }
 
 #[test]
