@@ -267,7 +267,9 @@ impl Member {
                 self.next = next;
                 self.shown = name;
                 // They may be more than a send buffer takes.
-                chunks.into_iter().for_each(|chunk| self.backlog.push_answer(chunk));
+                for chunk in chunks {
+                    self.backlog.push_answer(chunk);
+                }
                 Answer::Bytes(Vec::new())
             }
             Notice::Refused { bytes } => {
