@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, thread};
 use log::{info, warn};
 
 #[cfg(feature = "rooms")]
-use super::search::{RoomMessage, room_messages};
+use super::search::{RecordedRoom, recorded_rooms};
 use super::{
     batch::ThreadRecorder,
     queue::Queue,
@@ -61,14 +61,17 @@ impl History {
         ThreadRecorder { queue: Arc::clone(&self.queue), counter: self.run_file.counter() }
     }
 
-    /// Returns the last messages of each room, at most `per_room` of each, for rooms that continue after a restart.
+    /// Returns the last number and the last messages of each room, at most `per_room`, for rooms that continue after a restart.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
     #[cfg(feature = "rooms")]
-    pub(crate) fn room_messages(&self, per_room: usize) -> Result<Vec<RoomMessage>, HistoryError> {
-        room_messages(&self.options.path, per_room)
+    pub(crate) fn recorded_rooms(
+        &self,
+        per_room: usize,
+    ) -> Result<Vec<RecordedRoom>, HistoryError> {
+        recorded_rooms(&self.options.path, per_room)
     }
 
     /// Returns whether the database refuses to be written.

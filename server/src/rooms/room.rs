@@ -84,11 +84,11 @@ impl Room {
         }
     }
 
-    /// Continues the room with its last messages from before the start of the server.
+    /// Continues the room with its last messages and its numbers from before the start of the server.
     pub(super) fn restore(&mut self, past: Past) {
-        for PastMessage { number, name, time, text } in past {
+        self.last = self.last.max(past.last);
+        for PastMessage { number, name, time, text } in past.messages {
             let content = Content::Message { name: name.into(), text, time };
-            self.last = self.last.max(number);
             self.history = self.history.max(limits::ROOM_HISTORY);
             self.keep(Arc::new(RoomEvent::new(number, content, &self.in_form)));
         }

@@ -33,8 +33,14 @@ impl Wake for Arc<Waker> {
     }
 }
 
-/// The last messages of a room, in their order.
-pub(crate) type Past = Vec<PastMessage>;
+/// What a room has had before the start of the server.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// Number of the last event.
+    pub(crate) last: u64,
+    /// The last messages, in their order.
+    pub(crate) messages: Vec<PastMessage>,
+}
 
 /// A message from before the start of the server.
 #[derive(Debug)]
@@ -59,7 +65,7 @@ pub(crate) struct Rooms {
     members: AtomicUsize,
     /// The server keeps a history.
     is_recorded: AtomicBool,
-    /// The last messages of rooms before the start, until the room begins. It is locked for each new room.
+    /// The last messages and numbers of rooms before the start, until the room begins. It is locked for each new room.
     past: Mutex<HashMap<Box<str>, Past>>,
     /// The way to other servers, if they share the rooms.
     #[cfg(feature = "redis")]
@@ -205,13 +211,13 @@ impl Rooms {
         })
     }
 
-    /// Sets the last messages of rooms before the start.
+    /// Sets the last messages and numbers of rooms before the start.
     #[cfg(feature = "history")]
     pub(crate) fn set_past(&self, past: HashMap<Box<str>, Past>) {
         *self.past.lock().unwrap_or_else(PoisonError::into_inner) = past;
     }
 
-    /// Takes the last messages of a room before the start.
+    /// Takes the last messages and the last number of a room before the start.
     pub(super) fn take_past(&self, room: &str) -> Past {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         past.remove(room).unwrap_or_default()

@@ -1,7 +1,6 @@
 //! The server: bind its listeners, run its threads, drain.
 
 #[cfg(all(feature = "history", feature = "rooms"))]
-use std::collections::HashMap;
 use std::{io, sync::Arc, time::Instant};
 
 use common::{endpoint::Endpoint, reason::reason};
@@ -235,7 +234,8 @@ fn start_history(config: &Config) -> Result<Option<History>, HistoryError> {
     History::start(options.clone(), config.workers.get()).map(Some)
 }
 
-/// Tells the rooms that they are recorded, and gives them their last messages, as many as a listener shows to new members.
+/// Tells the rooms that they are recorded, and gives them their last numbers and messages, as many as a listener shows to new
+/// members.
 #[cfg(all(feature = "history", feature = "rooms"))]
 fn restore_rooms(
     history: Option<&History>,
@@ -245,20 +245,17 @@ fn restore_rooms(
     let Some(history) = history else { return Ok(()) };
     shared.rooms.set_recorded();
     let rooms = config.listeners.iter().filter_map(|listener| listener.options.room.as_ref());
-    let messages = rooms.map(|room| room.history).max().unwrap_or_default();
-    if messages == 0 {
-        return Ok(());
-    }
-    let mut past = HashMap::<Box<str>, Past>::new();
-    for message in history.room_messages(messages)? {
-        past.entry(message.room.into()).or_default().push(PastMessage {
+    let Some(messages) = rooms.map(|room| room.history).max() else { return Ok(()) };
+    let past = history.recorded_rooms(messages)?.into_iter().map(|room| {
+        let messages = room.messages.into_iter().map(|message| PastMessage {
             number: message.sequence,
             name: message.name.into(),
             time: u64::try_from(message.time / 1000).unwrap_or_default(),
             text: message.bytes.into(),
         });
-    }
-    shared.rooms.set_past(past);
+        (room.name.into(), Past { last: room.last, messages: messages.collect() })
+    });
+    shared.rooms.set_past(past.collect());
     Ok(())
 }
 

@@ -163,5 +163,5 @@ fn a_room_continues_after_a_restart_with_its_last_messages_and_its_numbers() {
         * The last 2 messages:\nguest-1: two\nguest-1: three\n* guest-1 joined\n",
     );
     peer.send(b"/seq on\nfour\n");
-    peer.expect(b"* Sequence numbers are on; the last one is 5\n6 guest-1: four\n");
+    peer.expect(b"* Sequence numbers are on; the last one is 6\n7 guest-1: four\n");
 }

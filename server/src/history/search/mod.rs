@@ -16,5 +16,5 @@ mod search;
 mod tests;
 
 #[cfg(feature = "rooms")]
-pub(crate) use self::rooms::{RoomMessage, room_messages};
+pub(crate) use self::rooms::{RecordedRoom, recorded_rooms};
 pub use self::{found::Found, query::Query, search::Search};

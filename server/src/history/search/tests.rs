@@ -138,7 +138,7 @@ fn the_last_messages_of_each_room_come_back_in_their_order() {
     let database = open_writer(&path).unwrap();
     database
         .execute_batch(
-            "INSERT INTO rooms VALUES (1, 'lobby'), (2, 'den');
+            "INSERT INTO rooms VALUES (1, 'lobby'), (2, 'den'), (3, 'hall');
              INSERT INTO origins VALUES (1, 'l', 'room', 'p', 'alice'), (2, 'l', 'room', 'p', NULL);
              INSERT INTO records VALUES (1, 10, 1, 1, 1, 0, 1, x'61'), (2, 11, 1, 1, 2, 0, 1, x'62'),
                 (3, 12, 1, 2, 1, 1, 1, x'63'), (4, 13, 1, 1, 3, 1, 1, x'64'), (5, 14, 2, 1, 4, 2, 1, x'65'),
@@ -146,11 +146,12 @@ fn the_last_messages_of_each_room_come_back_in_their_order() {
         )
         .unwrap();
     drop(database);
-    let messages = room_messages(&path, 2).unwrap();
-    let shown: Vec<_> = messages
-        .iter()
-        .map(|m| (&m.room[..], m.sequence, &m.name[..], m.time, &m.bytes[..]))
-        .collect();
+    let rooms = recorded_rooms(&path, 2).unwrap();
+    let last: Vec<_> = rooms.iter().map(|room| (&room.name[..], room.last)).collect();
+    assert_eq!(last, [("lobby", 5), ("den", 1), ("hall", 0)], "every row has a number");
+    let messages = rooms.iter().flat_map(|room| room.messages.iter().map(|m| (&room.name[..], m)));
+    let shown: Vec<_> =
+        messages.map(|(room, m)| (room, m.sequence, &m.name[..], m.time, &m.bytes[..])).collect();
     assert_eq!(
         shown,
         [
