@@ -24,7 +24,7 @@ pub(crate) struct HistoryArgs {
     /// Messages of this peer: its address, with or without the port
     #[arg(long, value_name = "ADDRESS")]
     peer: Option<String>,
-    /// Messages of this user, or of this name in a room
+    /// Messages of this user, or of this name in a room; NAME also finds the user @NAME of a room
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Messages of this room

@@ -8,7 +8,7 @@ use rusqlite::{ToSql, types::Value};
 pub struct Query {
     /// The peer, or its address without the port.
     pub peer: Option<String>,
-    /// The user, or the name in the room.
+    /// The user, or the name in the room. `alice` is also the user `@alice` of a room.
     pub user: Option<String>,
     /// The room.
     pub room: Option<String>,
@@ -36,9 +36,12 @@ impl Conditions {
         let Query { peer, user, room, since, until, text, ignores_case } = query.clone();
         let peer_is = "? IN (origins.peer, rtrim(rtrim(origins.peer, '0123456789'), ':'), \
                        trim(rtrim(rtrim(origins.peer, '0123456789'), ':'), '[]'))";
+        // A room marks who has logged in by an `@`.
+        let user_is = "? IN (origins.user, CASE WHEN origins.user LIKE '@%' \
+                       THEN substr(origins.user, 2) END)";
         let sql = [
             peer.map(|peer| (peer_is, peer.into())),
-            user.map(|user| ("origins.user = ?", user.into())),
+            user.map(|user| (user_is, user.into())),
             room.map(|room| ("records.room = (SELECT id FROM rooms WHERE name = ?)", room.into())),
             since.map(|since| ("records.time >= ?", since.into())),
             until.map(|until| ("records.time <= ?", until.into())),

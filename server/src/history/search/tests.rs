@@ -116,6 +116,20 @@ fn conditions_select_by_peer_and_time() {
 }
 
 #[test]
+fn the_messages_of_a_user_include_those_in_rooms() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("history.db");
+    create(&path, &[b"alone", b"in a room", b"of another", b"of nobody"], 0);
+    let users = "UPDATE origins SET user = CASE id WHEN 1 THEN 'alice' WHEN 2 THEN '@alice'
+                 WHEN 3 THEN 'malice' END";
+    Connection::open(&path).unwrap().execute_batch(users).unwrap();
+    let of = |user: &str| find(&path, Query { user: Some(user.to_owned()), ..Query::default() });
+    assert_eq!(of("alice"), [1, 2]);
+    assert_eq!(of("@alice"), [2]);
+    assert_eq!(of("lice"), NONE);
+}
+
+#[test]
 fn the_last_messages_are_in_order_and_new_ones_follow() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("history.db");
