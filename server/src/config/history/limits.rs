@@ -86,6 +86,9 @@ pub const INDEX_PART_ROWS: i64 = 256 * 1024;
 /// See [`INDEX_PART_ROWS`].
 pub const INDEX_PART_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Minimum of the bytes of a part where the size is limited: the tables of a part take as much without a message.
+pub const INDEX_SMALL_PART_BYTES: u64 = 16 * 1024;
+
 /// Interval of the checks whether messages are to be deleted.
 pub const RETENTION_INTERVAL: Duration = Duration::from_secs(1);
 

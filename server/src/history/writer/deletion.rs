@@ -25,7 +25,7 @@ pub(super) struct Deletion {
 pub(super) enum Step {
     /// Nothing exceeds the limits.
     Nothing,
-    /// Messages were deleted; there may be more.
+    /// Messages were deleted, or a part of the index without messages; there may be more.
     Deleted,
 }
 
@@ -55,11 +55,20 @@ impl Deletion {
     fn step(&self, connection: &mut Connection) -> rusqlite::Result<Step> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Some(first) = first_record(&transaction)? else { return Ok(Step::Nothing) };
+        if drop_unused_part(&transaction, first)? {
+            // It may have been what was too much, so the next step measures again.
+            transaction.commit()?;
+            shrink(connection)?;
+            return Ok(Step::Deleted);
+        }
         let too_old = self.last_too_old(&transaction)?;
         let Some(last) = too_old.max(self.last_too_many(&transaction, first)?) else {
             return Ok(Step::Nothing);
         };
-        let last = last.min(first.saturating_add(RETENTION_ROWS - 1));
+        // The messages of one part of the index at most: how much that gives shows when the part is dropped.
+        let part = "SELECT min(last_record) FROM indexes WHERE last_record >= ?1";
+        let part: Option<i64> = transaction.query_row(part, [first], |row| row.get(0))?;
+        let last = last.min(first.saturating_add(RETENTION_ROWS - 1)).min(part.unwrap_or(i64::MAX));
         transaction.execute("DELETE FROM records WHERE id <= ?1", [last])?;
         delete_unused(&transaction, last)?;
         transaction.commit()?;
@@ -84,8 +93,7 @@ impl Deletion {
     fn last_too_many(&self, connection: &Connection, first: i64) -> rusqlite::Result<Option<i64>> {
         let Some(limit) = self.keep.bytes else { return Ok(None) };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let used = (pragma(connection, "page_count")? - pragma(connection, "freelist_count")?)
-            * pragma(connection, "page_size")?;
+        let used = used_bytes(connection)?;
         if used <= limit {
             return Ok(None);
         }
@@ -117,13 +125,20 @@ fn delete_unused(connection: &Connection, last: i64) -> rusqlite::Result<()> {
             [],
         )?;
     }
-    let select = "SELECT id FROM indexes WHERE last_record <= ?1 ORDER BY id LIMIT 1";
-    let part = connection.query_row(select, [last], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(())
+}
+
+/// Drops the oldest part of the index if all of its records are before `first`, so deleted. Returns whether it was so. The
+/// part that grows stays.
+fn drop_unused_part(connection: &Connection, first: i64) -> rusqlite::Result<bool> {
+    let select = "SELECT id FROM indexes
+                  WHERE last_record < ?1 AND id < (SELECT max(id) FROM indexes) ORDER BY id LIMIT 1";
+    let part = connection.query_row(select, [first], |row| row.get::<_, i64>(0)).optional()?;
     if let Some(part) = part {
         connection.execute_batch(&format!("DROP TABLE {}", index_table(part)))?;
         connection.execute("DELETE FROM indexes WHERE id = ?1", [part])?;
     }
-    Ok(())
+    Ok(part.is_some())
 }
 
 fn shrink(connection: &Connection) -> rusqlite::Result<()> {
@@ -133,6 +148,71 @@ fn shrink(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Returns the size of the pages in use.
+fn used_bytes(connection: &Connection) -> rusqlite::Result<i64> {
+    let pages = pragma(connection, "page_count")? - pragma(connection, "freelist_count")?;
+    Ok(pages * pragma(connection, "page_size")?)
+}
+
 fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::params;
+
+    use super::*;
+    use crate::history::{store::open_writer, writer::index::Index};
+
+    /// Adds messages without repetitions of about `bytes` each after `last`, and returns the last one.
+    fn insert(database: &mut Connection, last: i64, count: i64, bytes: i64) -> i64 {
+        let transaction = database.transaction().unwrap();
+        for id in last + 1..=last + count {
+            let mut state = id.cast_unsigned();
+            let words = (0..bytes / 8).map(|_| {
+                state =
+                    state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                format!("{:07x} ", state >> 36)
+            });
+            let body = words.collect::<Vec<_>>().concat();
+            let insert =
+                "INSERT INTO records VALUES (?1, 0, 1, NULL, NULL, 0, ?2, CAST(?3 AS BLOB))";
+            transaction.execute(insert, params![id, bytes, body]).unwrap();
+        }
+        transaction.commit().unwrap();
+        last + count
+    }
+
+    #[test]
+    fn a_full_database_stays_between_three_quarters_of_its_limit_and_the_limit() {
+        for (limit, bytes, halves) in [(256 << 10, 100, 8), (1 << 20, 100, 1), (1 << 20, 2_000, 1)]
+        {
+            let directory = tempfile::tempdir().unwrap();
+            let mut database = open_writer(&directory.path().join("history.db")).unwrap();
+            database
+                .execute_batch("INSERT INTO origins VALUES (1, 'l', 'text', 'p', NULL)")
+                .unwrap();
+            let keep = Keep { bytes: Some(limit), ..Keep::default() };
+            let deletion = Deletion::new(keep);
+            let mut index = Index::new(&database, keep).unwrap();
+            let limit = i64::try_from(limit).unwrap();
+            let (mut last, mut is_full) = (0, false);
+            for _ in 0..6 {
+                last = insert(&mut database, last, halves * limit / 2 / bytes, bytes);
+                // As the writer: the index follows in steps, and deletion after each.
+                let mut is_indexed = false;
+                while !is_indexed {
+                    is_indexed = index.step(&mut database, last).unwrap();
+                    while deletion.step(&mut database).unwrap() == Step::Deleted {
+                        is_full = true;
+                    }
+                    let used = used_bytes(&database).unwrap();
+                    let range = if is_full { limit / 4 * 3..=limit } else { 0..=limit };
+                    assert!(range.contains(&used), "{used} of {limit} bytes are used");
+                }
+            }
+            assert!(is_full);
+        }
+    }
 }

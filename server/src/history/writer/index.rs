@@ -16,7 +16,7 @@ use crate::{
         Keep,
         history_limits::{
             INDEX_BUSY_ROWS, INDEX_BYTES, INDEX_IDLE, INDEX_PART_BYTES, INDEX_PART_ROWS,
-            INDEX_REST, INDEX_ROWS,
+            INDEX_REST, INDEX_ROWS, INDEX_SMALL_PART_BYTES,
         },
     },
     history::store::index_table,
@@ -49,8 +49,9 @@ fn index_text(body: &[u8]) -> Cow<'_, str> {
 impl Index {
     pub(super) fn new(connection: &Connection, keep: Keep) -> rusqlite::Result<Self> {
         let now = Instant::now();
-        let part_bytes =
-            keep.bytes.map_or(INDEX_PART_BYTES, |bytes| INDEX_PART_BYTES.min(bytes / 32));
+        let part_bytes = keep.bytes.map_or(INDEX_PART_BYTES, |bytes| {
+            INDEX_PART_BYTES.min((bytes / 32).max(INDEX_SMALL_PART_BYTES))
+        });
         let last = "SELECT coalesce(max(last_record), 0) FROM indexes";
         let indexed = connection.query_row(last, [], |row| row.get(0))?;
         Ok(Self { part_bytes, indexed, due: now, last_message: now })
@@ -87,7 +88,7 @@ impl Index {
         stepped
     }
 
-    /// Adds the next rows to the index, at most `max`.
+    /// Adds the next rows to the index, at most `max`, and no more than the part has space for, or one.
     fn add(&mut self, connection: &mut Connection, last: i64, max: i64) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Part { id, mut bytes } = self.part(&transaction)?;
@@ -100,7 +101,9 @@ impl Index {
             let mut insert = transaction.prepare_cached(&insert)?;
             let mut rows = select.query([self.indexed, max])?;
             let (mut count, mut step_bytes) = (0, 0);
-            while step_bytes < INDEX_BYTES
+            let space = self.part_bytes.saturating_sub(bytes.cast_unsigned());
+            let max_bytes = INDEX_BYTES.min(usize::try_from(space).unwrap_or(usize::MAX)).max(1);
+            while step_bytes < max_bytes
                 && let Some(row) = rows.next()?
             {
                 let body = row.get_ref(1)?.as_blob().unwrap_or_default();
@@ -120,6 +123,17 @@ impl Index {
         transaction.commit()?;
         self.indexed = indexed;
         Ok(())
+    }
+
+    /// Takes a step, due or not. Returns whether all rows up to `last` are indexed.
+    #[cfg(test)]
+    pub(super) fn step(
+        &mut self,
+        connection: &mut Connection,
+        last: i64,
+    ) -> rusqlite::Result<bool> {
+        self.add(connection, last, INDEX_ROWS)?;
+        Ok(self.indexed >= last)
     }
 
     /// Returns the part that grows, or begins another.
