@@ -105,3 +105,16 @@ fn a_history_that_cannot_be_read_is_an_error_of_one_line() {
     let unnamed = Program::run_server(&["history"]);
     assert!(unnamed.code() == 1 && unnamed.error_line().contains("no history is named"));
 }
+
+#[test]
+fn a_history_may_have_a_name_that_means_no_file_to_sqlite() {
+    let database = Database::new();
+    let server = database.serve(&[]);
+    server.connect().exchange(b"a message\n");
+    assert!(server.terminate().0.success());
+    std::fs::rename(database.path(), database.0.path().join(":memory:")).unwrap();
+    let mut command = Command::new(binaries::echo_server());
+    command.args(["history", ":memory:"]).current_dir(database.0.path());
+    let found = Program::spawn(command).finish();
+    assert!(found.stdout_text().ends_with(": a message\n"), "{}", found.stderr);
+}

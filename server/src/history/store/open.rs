@@ -37,7 +37,7 @@ fn try_open_writer(path: &Path) -> Result<Connection, Cause> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path);
     drop(created);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(file_name(path), flags)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
     let version = check(&connection)?;
     if version == 0 {
@@ -61,7 +61,7 @@ fn try_open_reader(path: &Path) -> Result<(Connection, i64), Cause> {
         return Err(Cause::Missing);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(file_name(path), flags)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
     match check(&connection)? {
         // A server creates the tables in the same moment as the file.
@@ -84,6 +84,11 @@ fn check(connection: &Connection) -> Result<i64, Cause> {
         version if version < 1 => Err(Cause::Foreign),
         version => Ok(version),
     }
+}
+
+/// Returns a path that SQLite takes for a file: not for a database in memory (`:memory:`) or a URI (`file:`).
+fn file_name(path: &Path) -> PathBuf {
+    Path::new(".").join(path)
 }
 
 /// Returns the path of the journal (the write-ahead log).
@@ -138,6 +143,14 @@ mod tests {
         let path = directory.path().join("newer.db");
         open_writer(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         assert!(refusal(&path).contains("version 99, and this echo-server knows"));
+    }
+
+    #[test]
+    fn a_name_is_that_of_a_file_also_if_it_means_something_else_to_sqlite() {
+        for name in [":memory:", "file:history.db?mode=memory", ""] {
+            assert_eq!(file_name(Path::new(name)).to_str(), Some(&*format!("./{name}")));
+        }
+        assert_eq!(file_name(Path::new("/a/b")), Path::new("/a/b"));
     }
 
     #[test]
