@@ -1,6 +1,5 @@
 //! The server: bind its listeners, run its threads, drain.
 
-#[cfg(all(feature = "history", feature = "rooms"))]
 use std::{io, sync::Arc, time::Instant};
 
 use common::{endpoint::Endpoint, reason::reason};
