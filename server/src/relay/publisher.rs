@@ -173,9 +173,8 @@ impl<'a> Publisher<'a> {
         Ok(true)
     }
 
-    /// Looks at the events for which the outbox had no room, when it is empty. The last event of a room may be told only after
-    /// all that were before it in the outbox, so the account that was taken the last time is complete now. Returns whether
-    /// there are new ones.
+    /// Takes the counts of events for which the outbox had no room, when it is empty. What was in the outbox at the previous
+    /// call is published now, so the counts of that call may be announced. Returns whether there are new ones.
     fn take_dropped(&mut self) -> bool {
         let complete = std::mem::replace(&mut self.dropped, self.relay.outbox.take_dropped());
         for (room, position) in &complete.last {

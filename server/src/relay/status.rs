@@ -28,7 +28,7 @@ struct Inner {
     state: State,
     /// Number of the last heartbeat.
     heartbeats: u64,
-    /// The last heartbeat before the last failure. Those up to it prove nothing.
+    /// The last heartbeat before the last failure. Only a later one proves that Redis works again.
     disproved: u64,
     /// Events of the outage that were not published.
     not_sent: u64,

@@ -23,7 +23,8 @@ pub(super) struct Tracker {
 /// Another server.
 #[derive(Debug, Default)]
 struct Server {
-    /// Streams up to this one may have begun before the contact with the server; all of them before its first heartbeat.
+    /// The last stream that may have begun before the first payload from the server. `None`: no heartbeat has arrived, so every
+    /// stream may.
     older_streams: Option<u64>,
     rooms: HashMap<Arc<str>, Position>,
     /// The clock at its last payload.

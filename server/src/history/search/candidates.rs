@@ -16,7 +16,7 @@ pub(super) fn match_query(text: &[u8]) -> Option<String> {
     }
     trigrams.sort_unstable();
     trigrams.dedup();
-    // Evenly from all, so that a long text is not judged by its beginning.
+    // Evenly from the whole text, so that texts with the same beginning are told apart.
     let step = trigrams.len().div_ceil(TRIGRAMS).max(1);
     let quoted = trigrams.iter().step_by(step);
     let quoted: Vec<_> =

@@ -1,6 +1,6 @@
 //! The rows of messages, and of what many of them share: origins, rooms, segments.
 //!
-//! A segment is a range of rows. The writer knows the origins of the present segment by heart, and gives each a new row in
+//! A segment is a range of rows. The writer keeps the origins of the present segment in memory, and gives each a new row in
 //! the next segment. So the origins of a segment can be deleted with it, and no message needs an index on its origin.
 
 use std::{collections::HashMap, time::Duration};

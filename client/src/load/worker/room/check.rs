@@ -24,7 +24,7 @@ pub(super) struct Check {
     absent_counters: BTreeMap<u32, Absent>,
     /// How many they are.
     absent_count: u64,
-    /// Messages whose absence is known for another reason: told gaps, and texts that name no sender.
+    /// Messages that are not missing although none has arrived: those of announced gaps, and texts that name no sender.
     explained: u64,
 }
 
