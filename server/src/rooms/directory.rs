@@ -9,7 +9,6 @@ use std::{
 use common::room::Event;
 
 use super::{
-    event::Content,
     message::{Command, Delivery, Join, Notice, RoomId},
     room::Room,
     rooms::Rooms,
@@ -45,10 +44,7 @@ impl Directory {
         match command {
             Command::Join(join) => self.join(*join, rooms),
             Command::Publish { room, member, text } => {
-                let Some(room) = self.rooms.get_mut(&room) else { return };
-                let Some((name, _)) = room.member(member) else { return };
-                let content = Content::Message { name: Arc::clone(name), text, time: now() };
-                room.publish(member, content, rooms);
+                self.with(&room, |room| room.publish(member, text, now(), rooms));
             }
             Command::Rename { room, member, name } => {
                 self.with(&room, |room| room.rename(member, &name, rooms));

@@ -123,6 +123,11 @@ pub(crate) enum Content {
 }
 
 impl Content {
+    /// Returns the length of the text of a message, in bytes; of another event, 0.
+    pub(super) fn text_len(&self) -> usize {
+        if let Self::Message { text, .. } = self { text.len() } else { 0 }
+    }
+
     /// Returns the name of the member, or of the server, that the event is about.
     pub(super) fn name(&self) -> &str {
         match self {
@@ -207,7 +212,8 @@ impl RoomEvent {
 
     /// Returns the memory that it takes, in bytes.
     pub(super) fn weight(&self) -> usize {
-        let text = if let Content::Message { text, .. } = &self.content { text.len() } else { 0 };
-        size_of::<Self>() + text + self.encoded.iter().map(Bytes::len).sum::<usize>()
+        size_of::<Self>()
+            + self.content.text_len()
+            + self.encoded.iter().map(Bytes::len).sum::<usize>()
     }
 }

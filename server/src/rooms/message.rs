@@ -102,7 +102,7 @@ impl Command {
         let text = match self {
             Self::Publish { text, .. } => text.len(),
             #[cfg(feature = "redis")]
-            Self::Relayed { content: Content::Message { text, .. }, .. } => text.len(),
+            Self::Relayed { content, .. } => content.text_len(),
             _ => 0,
         };
         size_of::<Self>() + text

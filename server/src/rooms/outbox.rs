@@ -102,8 +102,7 @@ impl Outbox {
 impl Outgoing {
     /// Returns the memory that it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        let text = if let Content::Message { text, .. } = &self.content { text.len() } else { 0 };
-        size_of::<Self>() + text
+        size_of::<Self>() + self.content.text_len()
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use common::room::{ANNOUNCED_MEMBERS, Event, LISTED_MEMBERS, is_guest_name};
 
 #[cfg(feature = "redis")]
@@ -140,19 +141,13 @@ impl Room {
     }
 
     /// Sends a message of a member to all members.
-    pub(super) fn publish(&mut self, member: ConnectionId, content: Content, rooms: &Rooms) {
-        debug_assert!(self.members.contains_key(&member), "a member leaves by its last command");
-        if rooms.is_recorded()
-            && let Some(entry) = self.members.get(&member)
-        {
+    pub(super) fn publish(&mut self, member: ConnectionId, text: Bytes, time: u64, rooms: &Rooms) {
+        let Some(entry) = self.members.get(&member) else { return };
+        let content = Content::Message { name: Arc::clone(&entry.name), text, time };
+        if rooms.is_recorded() {
             record(&self.name, self.last + 1, &content, Source::Member(&entry.origin));
         }
         self.send_own(content, rooms);
-    }
-
-    /// Returns the name of a member and where its messages come from.
-    pub(super) fn member(&self, member: ConnectionId) -> Option<(&Arc<str>, &Origin)> {
-        self.members.get(&member).map(|entry| (&entry.name, &entry.origin))
     }
 
     pub(super) fn rename(&mut self, member: ConnectionId, to: &Arc<str>, rooms: &Rooms) {
