@@ -55,6 +55,7 @@ mod listener;
 pub mod logging;
 #[cfg(feature = "login")]
 mod login;
+mod metrics;
 mod proxy_protocol;
 #[cfg(feature = "redis")]
 mod relay;
@@ -94,7 +95,7 @@ pub use self::{
         Proxy, Spin, history_limits, limits, rlimit,
     },
     listener::{BindError, InheritedSocket},
+    metrics::Stats,
     server::{Handle, ListenerError, Liveness, ReloadError, Reloaded, RunError, Server},
     shared::Phase,
-    telemetry::Stats,
 };

@@ -128,7 +128,7 @@ mod tests {
     fn policy(max: Option<usize>) -> Arc<ConnectionPolicy> {
         let mut listener = Listener::tcp("localhost", 0);
         listener.options.max_connections = max;
-        Arc::new(ConnectionPolicy::new(&listener))
+        Arc::new(ConnectionPolicy::alone(&listener))
     }
 
     #[test]
@@ -214,7 +214,7 @@ mod tests {
     }
 
     fn layered() -> Arc<ConnectionPolicy> {
-        Arc::new(ConnectionPolicy::new(&Listener::tcp("localhost", 0)).with_layer(NewScrambled))
+        Arc::new(ConnectionPolicy::alone(&Listener::tcp("localhost", 0)).with_layer(NewScrambled))
     }
 
     #[test]

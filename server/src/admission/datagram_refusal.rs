@@ -19,7 +19,11 @@ pub(crate) enum DatagramRefusal {
 
 impl DatagramRefusal {
     /// Number of kinds.
-    pub(crate) const KINDS: usize = 5;
+    pub(crate) const KINDS: usize = Self::NAMES.len();
+
+    /// The name of each kind in the metrics, at its index.
+    pub(crate) const NAMES: [&str; 5] =
+        ["not-unicast", "service-port", "own-port", "hop-limit", "rate"];
 
     /// Returns the index of the kind, below [`KINDS`](Self::KINDS).
     pub(crate) fn kind(self) -> usize {

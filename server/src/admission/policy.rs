@@ -16,6 +16,7 @@ use crate::tls::NewTls;
 use crate::{
     config::{Listener, ListenerOptions, Proxy},
     layer::{Layers, NewLayer},
+    metrics::ListenerMetrics,
 };
 
 /// The options of one listener and the number of its connections.
@@ -30,12 +31,14 @@ pub(crate) struct ConnectionPolicy {
     pub(crate) name: String,
     /// Open connections of the listener; the same counter after a change of the options.
     pub(crate) open: Arc<CachePadded<AtomicUsize>>,
+    /// The counters of the listener.
+    pub(crate) counters: Arc<ListenerMetrics>,
     /// The acceptor could not register the listener.
     pub(crate) has_failed: AtomicBool,
 }
 
 impl ConnectionPolicy {
-    pub(crate) fn new(listener: &Listener) -> Self {
+    pub(crate) fn new(listener: &Listener, counters: Arc<ListenerMetrics>) -> Self {
         #[cfg(feature = "tls")]
         let layer = listener.options.tls.as_ref().map(|tls| {
             let new: Arc<dyn NewLayer> = Arc::new(NewTls(Arc::clone(tls.config())));
@@ -48,6 +51,7 @@ impl ConnectionPolicy {
             layer,
             name: listener.options.address(&listener.endpoint),
             open: Arc::default(),
+            counters,
             has_failed: AtomicBool::new(false),
         }
     }
@@ -74,8 +78,8 @@ impl ConnectionPolicy {
     }
 
     /// Returns the policy of the same listener with other options.
-    pub(crate) fn changed_to(&self, listener: &Listener) -> Self {
-        Self { open: Arc::clone(&self.open), ..Self::new(listener) }
+    pub(crate) fn changed_to(&self, listener: &Listener, counters: Arc<ListenerMetrics>) -> Self {
+        Self { open: Arc::clone(&self.open), ..Self::new(listener, counters) }
     }
 }
 
@@ -85,7 +89,12 @@ impl ConnectionPolicy {
     pub(crate) fn for_protocol(protocol: common::protocol::Protocol) -> Self {
         let mut listener = Listener::tcp("127.0.0.1", 0);
         listener.options.protocol = protocol;
-        Self::new(&listener)
+        Self::alone(&listener)
+    }
+
+    /// Returns the policy of a listener whose counters are in no registry, for one worker.
+    pub(crate) fn alone(listener: &Listener) -> Self {
+        Self::new(listener, Arc::new(ListenerMetrics::new(String::new(), "text", 1)))
     }
 
     /// Returns the same policy with the PROXY protocol required.

@@ -24,6 +24,28 @@ pub(crate) enum LimitReached {
     SourceHandshakes(usize),
 }
 
+impl LimitReached {
+    /// The setting or option of each kind, at its index: the name of the reason in the metrics.
+    pub(crate) const NAMES: [&str; 5] = [
+        "max-connections",
+        "listener-max-connections",
+        "max-connections-per-ip",
+        "max-handshakes",
+        "max-handshakes-per-ip",
+    ];
+
+    /// Returns the index of the kind in [`NAMES`](Self::NAMES).
+    pub(crate) fn kind(self) -> usize {
+        match self {
+            Self::Server(_) => 0,
+            Self::Listener(_) => 1,
+            Self::Source(_) => 2,
+            Self::Handshakes(_) => 3,
+            Self::SourceHandshakes(_) => 4,
+        }
+    }
+}
+
 /// Returns the bytes that a refused client receives before its connection is closed.
 pub(crate) fn rejection_reply(options: &ListenerOptions, limit: LimitReached) -> Vec<u8> {
     let line = format!("{FULL}: it serves {limit} at most. Try again later.\r\n");

@@ -137,6 +137,16 @@ impl ListenerOptions {
         format!("{endpoint}{parameters}")
     }
 
+    /// Returns the name of the protocol of the connections, as the metrics have it.
+    pub(crate) fn protocol_name(&self) -> &'static str {
+        match self.protocol {
+            _ if self.is_http() => "http",
+            Protocol::Text => "text",
+            Protocol::Raw => "raw",
+            Protocol::Length => "length",
+        }
+    }
+
     /// Returns whether connections have TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {

@@ -10,7 +10,7 @@
 
 #[cfg(feature = "login")]
 use std::borrow::Cow;
-use std::{io, time::Instant};
+use std::{io, sync::Arc, time::Instant};
 
 use common::message::Splitter;
 
@@ -25,6 +25,7 @@ use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
     layer::Layers,
+    metrics::WorkerListener,
     session::{EndCause, Next, Reason, Reply, Session},
     telemetry::{CloseReason, ConnectionId, Receipt, Subject},
 };
@@ -61,10 +62,20 @@ pub(crate) struct Connection<S> {
     /// The time at which bytes last moved or the stage changed; timeouts count from it.
     pub(super) last_activity: Instant,
     pub(super) receipt: Receipt,
+    /// The counters of its listener in its worker.
+    pub(super) counters: WorkerListener,
 }
 
 impl<S: Stream> Connection<S> {
-    pub(crate) fn new(stream: S, peer: &Peer, permit: Permit, now: Instant) -> Self {
+    /// Creates a connection that was accepted at `accepted_at`, for the worker with these counters of its listener.
+    pub(crate) fn new(
+        stream: S,
+        peer: &Peer,
+        permit: Permit,
+        counters: WorkerListener,
+        accepted_at: Instant,
+        now: Instant,
+    ) -> Self {
         let policy = permit.policy();
         let layers = policy.new_layers();
         let session = Self::new_session(
@@ -89,13 +100,19 @@ impl<S: Stream> Connection<S> {
             close_reason: None,
             is_logged: false,
             last_activity: now,
-            receipt: Receipt::new(now),
+            receipt: Receipt::new(accepted_at),
+            counters,
         }
     }
 
     /// Sets the identity, which the first worker of the connection chooses.
     pub(crate) fn set_id(&mut self, id: ConnectionId) {
         self.id = id;
+    }
+
+    /// Counts from now on for another worker.
+    pub(crate) fn count_for(&mut self, worker: usize) {
+        self.counters = Arc::clone(self.permit.policy().counters.worker(worker));
     }
 
     /// Returns its identity.
@@ -106,7 +123,7 @@ impl<S: Stream> Connection<S> {
 
     /// Returns the connection as its events name it.
     pub(crate) fn subject(&self) -> Subject<'_> {
-        Subject { id: self.id, peer: &self.peer }
+        Subject { id: self.id, peer: &self.peer, counters: &self.counters }
     }
 
     pub(super) fn options(&self) -> &ListenerOptions {

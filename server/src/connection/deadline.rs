@@ -36,12 +36,15 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.session {
             Session::Other(_) => self.deadline_with_session(),
+            // After nearly each message; the same as the general case, in a tenth of its instructions.
+            _ if self.is_logged && self.stage == Stage::Serving && self.send_buffer.is_none() => {
+                self.last_activity.checked_add(self.options().idle_timeout?)
+            }
             _ => self.own_deadline(),
         }
     }
 
-    #[expect(clippy::inline_always, reason = "it is called after each message")]
-    #[inline(always)]
+    #[inline(never)]
     fn own_deadline(&self) -> Option<Instant> {
         [self.probe_end(), self.timeout().map(|(_, at)| at)].into_iter().flatten().min()
     }
@@ -165,7 +168,7 @@ impl<S: Stream> Connection<S> {
             }
             Timer::Idle => {
                 let after = limit(options.idle_timeout);
-                self.end_layer(telemetry);
+                self.end_layer();
                 (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
             }
             Timer::Delivery => (CloseReason::WriteTimeout, ConnectionEvent::DeliveryTimedOut),

@@ -80,6 +80,7 @@ impl<S: Stream> Connection<S> {
             let decoded = layer.decode(&wire[at - half..end - half], &mut plaintext[held..]);
             if self.stage == Stage::Handshake && layer.is_established() {
                 self.permit.end_handshake();
+                self.counters.handshakes.completed.add(1);
                 self.enter(Stage::Serving, context.now);
             }
             let Decoded { consumed, plaintext, is_end } = match decoded {
@@ -188,13 +189,12 @@ impl<S: Stream> Connection<S> {
     /// Ends this direction of the layer before the connection closes, if the socket takes it: a peer may otherwise take the
     /// end of the stream for a truncation.
     #[cold]
-    pub(super) fn end_layer(&mut self, telemetry: &Recorder<'_>) {
+    pub(super) fn end_layer(&mut self) {
         let Some(layer) = self.layers.layer() else { return };
         layer.encode_end();
         // The connection closes even if this fails.
         let sent = layer.transmit(&mut self.stream).unwrap_or_default();
-        telemetry.sent(sent);
-        self.receipt.bytes_sent += sent as u64;
+        self.count_sent(sent);
     }
 
     /// Sends what the layer has encoded; the last of these bytes completes `echo`. Bytes that the socket does not take
@@ -214,12 +214,13 @@ impl<S: Stream> Connection<S> {
             sent = layer.transmit(&mut self.stream)?;
         }
         layer.transmit(&mut rest)?;
-        self.count_sent(sent, context);
+        self.count_sent(sent);
         // An echo without bytes of its own is sent with those before it.
         if !rest.is_empty() || self.send_buffer.is_some() {
             return self.send_buffer.get_or_insert_default().push(rest.into(), echo);
         }
         if let Some(mut echo) = echo {
+            self.counters.messages_sent.add_signed(echo.messages);
             echo.advance(echo.bytes.len(), self.subject(), context.telemetry);
         }
         Ok(())

@@ -17,6 +17,7 @@ mod layered;
 mod opening;
 mod proxy_header;
 mod receive;
+mod report;
 #[cfg(feature = "rooms")]
 mod rooms;
 mod send;

@@ -2,6 +2,7 @@
 
 #[cfg(any(feature = "http", feature = "login", feature = "rooms"))]
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{
     connection::Connection,
@@ -27,8 +28,8 @@ use crate::{
 /// A connection on its way to a worker. Dropping it releases its permit.
 #[derive(Debug)]
 pub(crate) enum Incoming<S> {
-    /// From the acceptor: a socket, its peer, and its permit.
-    New(S, Peer, Permit),
+    /// From the acceptor.
+    New { stream: S, peer: Peer, permit: Permit, accepted_at: Instant },
     /// From another worker.
     Migrated(Box<Connection<S>>),
 }

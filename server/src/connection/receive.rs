@@ -94,6 +94,7 @@ impl<S: Stream> Connection<S> {
                 // A short read empties the socket, unless the poll has reported more.
                 self.readiness.readable = read == max || self.readiness.has_more;
                 self.receipt.bytes_received += read as u64;
+                self.counters.bytes_received.add(read as u64);
                 Ok(WireRead::Bytes(read))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -208,11 +209,13 @@ impl<S: Stream> Connection<S> {
     ) -> (usize, Echo<'a>) {
         let messages = step.messages;
         let echo = Echo { bytes: &consumed[..step.echo], messages, splitter: self.splitter };
-        context.telemetry.received(consumed.len());
+        #[cfg(test)]
+        self.counters.consumed.add(consumed.len() as u64);
         let is_split = context.telemetry.splits_messages();
         let logged = if is_split { self.log_received(consumed, context) } else { 0 };
         self.receipt.messages_received =
             self.receipt.messages_received.wrapping_add_signed(messages as i64);
+        self.counters.messages_received.add_signed(messages);
         (logged, echo)
     }
 
@@ -220,7 +223,7 @@ impl<S: Stream> Connection<S> {
     #[inline(never)]
     fn log_received(&mut self, consumed: &[u8], context: &TurnContext<'_>) -> usize {
         let logged = self.session.handler().map_or(consumed.len(), |handler| handler.logged());
-        let subject = Subject { id: self.id, peer: &self.peer };
+        let subject = Subject { id: self.id, peer: &self.peer, counters: &self.counters };
         #[cfg(feature = "login")]
         let user = self.permit.account().map(Account::name);
         #[cfg(not(feature = "login"))]

@@ -23,10 +23,13 @@ impl<S: Stream> Connection<S> {
     pub(super) fn send(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
         debug_assert!(self.send_buffer.is_none(), "nothing is read while it holds bytes");
         let (sent, result) = write_until_full(&mut self.stream, echo.bytes);
-        self.count_sent(sent, context);
+        self.count_sent(sent);
         if sent < echo.bytes.len() {
             self.buffer_echo(echo, sent, context)?;
-        } else if context.telemetry.logs_messages() {
+            return result;
+        }
+        self.counters.messages_sent.add_signed(echo.messages);
+        if context.telemetry.logs_messages() {
             self.log_echoed(echo, context);
         }
         result
@@ -34,8 +37,8 @@ impl<S: Stream> Connection<S> {
 
     /// Counts bytes that the socket has taken.
     #[inline]
-    pub(super) fn count_sent(&mut self, bytes: usize, context: &TurnContext<'_>) {
-        context.telemetry.sent(bytes);
+    pub(super) fn count_sent(&mut self, bytes: usize) {
+        self.counters.bytes_sent.add(bytes as u64);
         self.receipt.bytes_sent += bytes as u64;
     }
 
@@ -52,6 +55,7 @@ impl<S: Stream> Connection<S> {
         let unsent = bytes.slice(sent..);
         let mut echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: true };
         echo.advance(sent, self.subject(), context.telemetry);
+        self.counters.messages_sent.add_signed(messages - echo.messages);
         self.send_buffer.get_or_insert_default().push(unsent, Some(echo))
     }
 
@@ -91,7 +95,7 @@ impl<S: Stream> Connection<S> {
         }
         if self.send_buffer.is_none() {
             let (sent, result) = write_until_full(&mut self.stream, &reply);
-            self.count_sent(sent, context);
+            self.count_sent(sent);
             reply.advance(sent);
             result?;
         }
@@ -114,12 +118,16 @@ impl<S: Stream> Connection<S> {
     #[cold]
     pub(super) fn flush_buffer(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
         let Some(send_buffer) = &mut self.send_buffer else { return Ok(()) };
-        let subject = Subject { id: self.id, peer: &self.peer };
+        let subject = Subject { id: self.id, peer: &self.peer, counters: &self.counters };
         let (stream, receipt) = (&mut self.stream, &mut self.receipt);
         if send_buffer.flush(stream, subject, context.telemetry, receipt)? > 0 {
             self.last_activity = context.now;
         }
         if send_buffer.unsent() == 0 {
+            if let Some(received_at) = send_buffer.measured_from() {
+                let latency = context.now.saturating_duration_since(received_at);
+                self.counters.latency.record(latency);
+            }
             self.send_buffer = None;
         }
         Ok(())

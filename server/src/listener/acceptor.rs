@@ -157,7 +157,7 @@ impl<'a> Acceptor<'a> {
 
     /// Logs the clients that the end of the drain cuts off before a worker has them.
     fn log_unserved(&mut self) {
-        if let Some(Incoming::New(_, peer, _)) = self.waiting.take() {
+        if let Some(Incoming::New { peer, .. }) = self.waiting.take() {
             warn!(event = "drain-timeout", peer:% = peer;
                 "Client {peer} was not served before the end of the drain");
         }
@@ -259,7 +259,11 @@ impl<'a> Acceptor<'a> {
 
     fn admit(&mut self, stream: OwnedFd, peer: Peer, policy: &Arc<ConnectionPolicy>) {
         match self.shared.limits.admit(policy, policy.source_of(&peer)) {
-            Ok(permit) => self.waiting = Some(Incoming::New(stream.into(), peer, permit)),
+            Ok(permit) => {
+                policy.counters.acceptor.accepted.add(1);
+                let (stream, accepted_at) = (stream.into(), Instant::now());
+                self.waiting = Some(Incoming::New { stream, peer, permit, accepted_at });
+            }
             Err(limit) => self.reject(stream.into(), &peer, policy, limit),
         }
     }
@@ -272,7 +276,7 @@ impl<'a> Acceptor<'a> {
         policy: &ConnectionPolicy,
         limit: LimitReached,
     ) {
-        self.shared.counters.refused.add(1);
+        policy.counters.acceptor.refused.of(limit.kind()).add(1);
         // Before its handshake, a client of a layer cannot read a line.
         if !policy.has_layer() {
             let reply = rejection_reply(&policy.options, limit);

@@ -19,13 +19,16 @@ use super::{
 use crate::{
     admission::{ConnectionPolicy, host_port},
     config::{Config, Listener, limits},
+    metrics::{ListenerMetrics, Registry},
 };
 
 /// Binds listeners to their addresses.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Binder {
-    reuse_port: bool,
-    workers: usize,
+pub(crate) struct Binder<'a> {
+    pub(super) reuse_port: bool,
+    pub(super) workers: usize,
+    /// The counters of all listeners.
+    pub(super) registry: &'a Registry,
 }
 
 /// The port and the policy that all sockets of one listener have in common.
@@ -37,9 +40,9 @@ pub(crate) struct Sibling {
     policy: Policy,
 }
 
-impl Binder {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self { reuse_port: config.reuse_port, workers: config.workers.get() }
+impl<'a> Binder<'a> {
+    pub(crate) fn new(config: &Config, registry: &'a Registry) -> Self {
+        Self { reuse_port: config.reuse_port, workers: config.workers.get(), registry }
     }
 
     /// Binds a listener to some of its addresses; returns the result for each. Clients can connect or send from now
@@ -98,8 +101,7 @@ impl Binder {
                 (Endpoint::Tcp(host_port(addr)), socket)
             }
             Address::Udp(addr) => {
-                let bound =
-                    bind_udp(addr, &listener.options, self.reuse_port, self.workers, policy);
+                let bound = bind_udp(addr, &listener.options, self, policy);
                 let failed = |cause| BindError::Receive { addr: host_port(addr), cause };
                 return bound.map(BoundListener::Udp).map_err(failed);
             }
@@ -117,7 +119,55 @@ impl Binder {
                 (endpoint, socket)
             }
         };
-        Ok(BoundListener::Stream(stream_listener(listener, endpoint, socket, policy)))
+        Ok(BoundListener::Stream(self.stream_listener(listener, endpoint, socket, policy)))
+    }
+
+    /// Prepares an inherited socket, which listens already.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses an option that the server needs.
+    pub(crate) fn adopt(
+        self,
+        listener: &Listener,
+        inherited: InheritedSocket,
+    ) -> io::Result<BoundListener> {
+        let endpoint = listener.endpoint.clone();
+        let socket = match &endpoint {
+            Endpoint::Tcp(_) => tcp_socket(inherited.socket)?,
+            Endpoint::Unix(_) | Endpoint::Abstract(_) => {
+                unix_socket(&endpoint, inherited.socket, None)?
+            }
+            Endpoint::Udp(at) => {
+                let port = at.port;
+                let bound = adopt_udp(endpoint, port, &listener.options, inherited, self.registry);
+                return bound.map(BoundListener::Udp);
+            }
+        };
+        let listener = self.stream_listener(listener, endpoint, socket, None);
+        Ok(BoundListener::Stream(StreamListener { is_inherited: true, ..listener }))
+    }
+
+    /// `sibling` is the policy of another socket of the listener.
+    fn stream_listener(
+        self,
+        listener: &Listener,
+        endpoint: Endpoint,
+        socket: ListeningSocket,
+        sibling: Option<&Policy>,
+    ) -> StreamListener {
+        let counters = self.counters(listener, &endpoint);
+        let policy = match sibling {
+            Some(Policy::Stream(sibling)) => sibling.changed_to(listener, counters),
+            _ => ConnectionPolicy::new(listener, counters),
+        };
+        StreamListener { endpoint, policy: Arc::new(policy), socket, is_inherited: false }
+    }
+
+    /// Returns the counters of a listener at its bound endpoint.
+    pub(crate) fn counters(self, listener: &Listener, bound: &Endpoint) -> Arc<ListenerMetrics> {
+        let options = &listener.options;
+        self.registry.listener(&options.address(bound), options.protocol_name())
     }
 }
 
@@ -154,41 +204,6 @@ pub(crate) fn skip_missing_addresses<T>(
             "Not listening on {address}: {}; the other addresses of its name are open", reason(error));
     }
     Ok(found)
-}
-
-/// Prepares an inherited socket, which listens already.
-///
-/// # Errors
-///
-/// If the system refuses an option that the server needs.
-pub(crate) fn adopt(listener: &Listener, inherited: InheritedSocket) -> io::Result<BoundListener> {
-    let endpoint = listener.endpoint.clone();
-    let socket = match &endpoint {
-        Endpoint::Tcp(_) => tcp_socket(inherited.socket)?,
-        Endpoint::Unix(_) | Endpoint::Abstract(_) => {
-            unix_socket(&endpoint, inherited.socket, None)?
-        }
-        Endpoint::Udp(at) => {
-            let listener = adopt_udp(endpoint.clone(), at.port, &listener.options, inherited);
-            return listener.map(BoundListener::Udp);
-        }
-    };
-    let listener = stream_listener(listener, endpoint, socket, None);
-    Ok(BoundListener::Stream(StreamListener { is_inherited: true, ..listener }))
-}
-
-/// `sibling` is the policy of another socket of the listener.
-fn stream_listener(
-    listener: &Listener,
-    endpoint: Endpoint,
-    socket: ListeningSocket,
-    sibling: Option<&Policy>,
-) -> StreamListener {
-    let policy = match sibling {
-        Some(Policy::Stream(sibling)) => sibling.changed_to(listener),
-        _ => ConnectionPolicy::new(listener),
-    };
-    StreamListener { endpoint, policy: Arc::new(policy), socket, is_inherited: false }
 }
 
 fn bind_tcp(

@@ -5,35 +5,39 @@ use std::{io, iter, net::SocketAddr, sync::Arc};
 use common::endpoint::Endpoint;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{inherited::InheritedSocket, listening_socket::Policy};
+use super::{bind::Binder, inherited::InheritedSocket, listening_socket::Policy};
 use crate::{
     admission::host_port,
     config::{ListenerOptions, limits},
+    metrics::Registry,
     udp::{DatagramSocket, UdpListener, UdpPolicy, UdpSocket},
 };
+
+/// The protocol of datagrams, as the metrics name it.
+const UDP: &str = "udp";
 
 /// Binds one socket per worker. The kernel distributes the senders over them, each sender always to the same
 /// socket. `sibling` is the policy of another address of the listener.
 pub(super) fn bind_udp(
     addr: SocketAddr,
     options: &ListenerOptions,
-    reuse_port: bool,
-    workers: usize,
+    binder: Binder<'_>,
     sibling: Option<&Policy>,
 ) -> io::Result<UdpListener> {
-    let first = udp_socket(addr, options.v6only, reuse_port)?;
+    let first = udp_socket(addr, options.v6only, binder.reuse_port)?;
     // Set after the bind: a socket that sets it before would join the sockets of another server, and take a
     // share of the datagrams that are sent to that server.
     first.set_reuse_port(true)?;
     let addr = first.local_addr()?.as_socket().unwrap_or(addr);
-    let others = (1..workers).map(|_| udp_socket(addr, options.v6only, true));
+    let others = (1..binder.workers).map(|_| udp_socket(addr, options.v6only, true));
     let sockets = iter::once(Ok(first)).chain(others);
     let sockets = sockets.map(|socket| boxed(socket?)).collect::<io::Result<_>>()?;
     let endpoint = Endpoint::Udp(host_port(addr));
     let (name, port) = (endpoint.to_string(), addr.port());
+    let counters = binder.registry.listener(&name, UDP);
     let policy = match sibling {
-        Some(Policy::Udp(sibling)) => sibling.at_address(name, port),
-        _ => UdpPolicy::new(name, port, options.rate),
+        Some(Policy::Udp(sibling)) => sibling.at_address(name, port, counters),
+        _ => UdpPolicy::new(name, port, options.rate, counters),
     };
     Ok(UdpListener { endpoint, policy: Arc::new(policy), sockets })
 }
@@ -44,8 +48,11 @@ pub(super) fn adopt_udp(
     port: u16,
     options: &ListenerOptions,
     inherited: InheritedSocket,
+    registry: &Registry,
 ) -> io::Result<UdpListener> {
-    let policy = Arc::new(UdpPolicy::new(endpoint.to_string(), port, options.rate));
+    let name = endpoint.to_string();
+    let counters = registry.listener(&name, UDP);
+    let policy = Arc::new(UdpPolicy::new(name, port, options.rate, counters));
     let sockets = vec![boxed(inherited.socket)?];
     Ok(UdpListener { endpoint, policy, sockets })
 }

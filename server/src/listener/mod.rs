@@ -21,7 +21,7 @@ mod socket_file;
 pub(crate) use self::{
     acceptor::Acceptor,
     addresses::Address,
-    bind::{Binder, Sibling, adopt, skip_missing_addresses},
+    bind::{Binder, Sibling, skip_missing_addresses},
     control::{AcceptorControl, Command, CommandBatch},
     listening_socket::{BoundListener, Policy, StreamListener},
     socket_file::{SocketFileId, set_mode},

@@ -11,8 +11,8 @@ use crate::relay::Relay;
 use crate::{
     config::Config,
     connection::{Incoming, Socket},
+    metrics::Stats,
     shared::{Phase, SharedState},
-    telemetry::Stats,
 };
 
 /// Controls a server from any thread.

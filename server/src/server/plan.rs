@@ -47,7 +47,7 @@ impl<'a> Plan<'a> {
     pub(super) fn new(
         open: &mut Vec<OpenListener>,
         listeners: &'a [Listener],
-        binder: Binder,
+        binder: Binder<'_>,
     ) -> Result<Self, BindError> {
         // Each open socket is kept once at most.
         let mut unused: Vec<_> = (0..open.len()).collect();
@@ -106,7 +106,7 @@ fn bind(
     open: &[OpenListener],
     required: &RequiredSockets<'_>,
     blocks: &dyn Fn(&Listener) -> bool,
-    binder: Binder,
+    binder: Binder<'_>,
 ) -> Result<Vec<Next>, BindError> {
     let RequiredSockets { listener, sockets } = required;
     let kept = sockets.iter().find_map(|(_, kept)| *kept);

@@ -88,7 +88,7 @@ impl Reloader {
             return Err(ReloadError::ShuttingDown);
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let binder = Binder::new(&self.first);
+        let binder = Binder::new(&self.first, &shared.counters.listeners);
         // The steps that can fail come first, so that either everything changes or nothing.
         let plan = Plan::new(&mut open, &config.listeners, binder).map_err(ReloadError::Bind)?;
         let recording = shared.recording.load().with_log(config.log_messages);
@@ -142,7 +142,7 @@ impl Reloader {
 fn execute<T>(
     listener: &Listener,
     sockets: Vec<Next>,
-    binder: Binder,
+    binder: Binder<'_>,
     shared: &SharedState<T>,
     commands: &CommandBatch<'_>,
 ) -> (Vec<OpenListener>, Vec<ListenerError>) {
@@ -150,7 +150,7 @@ fn execute<T>(
     let (mut opened, mut errors, mut postponed) = (Vec::new(), Vec::new(), Vec::new());
     for next in sockets {
         match next {
-            Next::Keep(kept) => opened.push(change(kept, listener, commands)),
+            Next::Keep(kept) => opened.push(change(kept, listener, binder, commands)),
             Next::Open(address, bound) => {
                 opened.push(begin(listener, address, bound, shared, commands));
             }
@@ -177,7 +177,12 @@ fn close<T>(open: OpenListener, shared: &SharedState<T>, commands: &CommandBatch
 }
 
 /// Applies the policy of `listener` to new connections.
-fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) -> OpenListener {
+fn change(
+    open: OpenListener,
+    listener: &Listener,
+    binder: Binder<'_>,
+    commands: &CommandBatch<'_>,
+) -> OpenListener {
     if open.listener.options == listener.options {
         return OpenListener { listener: listener.clone(), ..open };
     }
@@ -192,7 +197,8 @@ fn change(open: OpenListener, listener: &Listener, commands: &CommandBatch<'_>) 
     let mut address = open.address;
     let policy = match open.policy {
         Policy::Stream(old) => {
-            let new = Arc::new(old.changed_to(listener));
+            let counters = binder.counters(listener, &open.endpoint);
+            let new = Arc::new(old.changed_to(listener, counters));
             commands.push(Command::Change(old, Arc::clone(&new)));
             // Its scheme may have changed.
             address = new.options.address(&open.endpoint);

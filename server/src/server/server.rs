@@ -29,11 +29,12 @@ use crate::{
     connection::{Connection, Incoming, Socket},
     listener::{
         Acceptor, AcceptorControl, Address, BindError, Binder, BoundListener, InheritedSocket,
-        StreamListener, adopt, skip_missing_addresses,
+        StreamListener, skip_missing_addresses,
     },
     logging,
+    metrics::{Registry, Stats},
     shared::{MessageReceiver, Phase, SharedState, WAKE},
-    telemetry::{Recorder, Stats},
+    telemetry::Recorder,
     worker::Worker,
 };
 
@@ -107,7 +108,8 @@ impl Server {
     ///
     /// As [`bind`](Self::bind).
     pub fn bind_with(config: Config, inherited: Vec<InheritedSocket>) -> Result<Self, BindError> {
-        let (listeners, open) = bind_all(&config, inherited)?;
+        let registry = Arc::new(Registry::new(config.workers.get()));
+        let (listeners, open) = bind_all(&config, inherited, &registry)?;
         // Polls and wakers exist before any thread does, so no connection is dispatched to a missing worker.
         let acceptor_poll = Poll::new().map_err(BindError::System)?;
         let worker_polls = (0..config.workers.get()).map(|_| Poll::new());
@@ -115,7 +117,8 @@ impl Server {
             worker_polls.collect::<io::Result<Vec<_>>>().map_err(BindError::System)?;
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).map_err(BindError::System);
         let worker_wakers = worker_polls.iter().map(waker).collect::<Result<_, _>>()?;
-        let (shared, messages) = SharedState::new(&config, waker(&acceptor_poll)?, worker_wakers);
+        let (shared, messages) =
+            SharedState::new(&config, registry, waker(&acceptor_poll)?, worker_wakers);
         let control = Arc::new(AcceptorControl::default());
         let reloader = Reloader::new(&config, open, Arc::clone(&control));
         #[cfg(feature = "redis")]
@@ -262,15 +265,17 @@ fn restore_rooms(
 fn bind_all(
     config: &Config,
     mut inherited: Vec<InheritedSocket>,
+    registry: &Arc<Registry>,
 ) -> Result<(Vec<BoundListener>, Vec<OpenListener>), BindError> {
     let (mut listeners, mut open) = (Vec::new(), Vec::<OpenListener>::new());
+    let binder = Binder::new(config, registry);
     for listener in &config.listeners {
         let has_endpoint = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
         let bound = if let Some(socket) = inherited.extract_if(.., has_endpoint).next() {
-            vec![(None, adopt(listener, socket).map_err(BindError::System)?)]
+            vec![(None, binder.adopt(listener, socket).map_err(BindError::System)?)]
         } else {
             let addresses = Address::resolve(&listener.endpoint)?;
-            let bound = Binder::new(config).bind(listener, &addresses, None);
+            let bound = binder.bind(listener, &addresses, None);
             let bound = addresses.into_iter().map(Some).zip(bound);
             let bound = bound.map(|(address, bound)| Ok((address, bound?))).collect();
             skip_missing_addresses(bound, false).map_err(|error| explain(error, &open))?
@@ -313,9 +318,10 @@ fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
     while let Some(incoming) = shared.dispatch.pop() {
         let now = Instant::now();
         let mut connection = match incoming {
-            Incoming::New(stream, peer, permit) => {
-                telemetry.assigned();
-                Connection::new(stream, &peer, permit, now)
+            Incoming::New { stream, peer, permit, accepted_at } => {
+                let counters = Arc::clone(permit.policy().counters.worker(0));
+                telemetry.assigned(&counters, now.saturating_duration_since(accepted_at));
+                Connection::new(stream, &peer, permit, counters, accepted_at, now)
             }
             Incoming::Migrated(connection) => *connection,
         };

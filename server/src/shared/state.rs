@@ -28,7 +28,8 @@ use crate::{
     admission::ConnectionLimits,
     config::{Config, limits},
     logging,
-    telemetry::{Counters, Recording},
+    metrics::{Counters, Registry},
+    telemetry::Recording,
     udp::{UdpEchoSocket, UdpListener, UdpPolicy},
 };
 
@@ -60,6 +61,7 @@ impl<T> SharedState<T> {
     /// Creates the state, and the receiver of each worker's messages.
     pub(crate) fn new(
         config: &Config,
+        listeners: Arc<Registry>,
         acceptor: Waker,
         workers: Vec<Waker>,
     ) -> (Self, Vec<MessageReceiver>) {
@@ -68,7 +70,7 @@ impl<T> SharedState<T> {
         let state = Self {
             phase: PhaseCell::default(),
             limits: ConnectionLimits::new(config),
-            counters: Counters::new(workers.len()),
+            counters: Counters::new(workers.len(), listeners),
             messages,
             udp_ports: Mutex::default(),
             udp_changes: AtomicUsize::new(0),
@@ -181,10 +183,12 @@ fn recording(config: &Config) -> Recording {
 
 #[cfg(test)]
 pub(crate) mod fixture {
+    use std::sync::Arc;
+
     use mio::{Poll, Waker};
 
     use super::{MessageReceiver, SharedState, WAKE};
-    use crate::config::Config;
+    use crate::{config::Config, metrics::Registry};
 
     /// Shared state for tests with this many workers, the acceptor's poll, and the workers' polls and messages.
     pub(crate) fn shared_state<T>(
@@ -194,7 +198,9 @@ pub(crate) mod fixture {
         let workers: Vec<Poll> = (0..workers).map(|_| Poll::new().unwrap()).collect();
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).unwrap();
         let wakers = workers.iter().map(waker).collect();
-        let (state, messages) = SharedState::new(&Config::default(), waker(&acceptor), wakers);
+        let listeners = Arc::new(Registry::new(workers.len()));
+        let (state, messages) =
+            SharedState::new(&Config::default(), listeners, waker(&acceptor), wakers);
         (state, acceptor, workers.into_iter().zip(messages).collect())
     }
 }

@@ -60,6 +60,44 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
+    /// All reasons, each at its index.
+    pub(crate) const ALL: &[Self] = &[
+        Self::Exit,
+        Self::Fin,
+        Self::Truncated,
+        Self::Reset,
+        Self::Vanished,
+        Self::SocketError,
+        #[cfg(feature = "rooms")]
+        Self::TooSlow,
+        Self::FrameTooLong,
+        Self::Complete,
+        Self::ProtocolError,
+        Self::RequestRefused,
+        Self::ProtocolTimeout,
+        Self::LayerError,
+        #[cfg(feature = "login")]
+        Self::Login,
+        #[cfg(feature = "login")]
+        Self::UserRemoved,
+        Self::Handshake,
+        Self::ProxyHeader,
+        Self::Refused,
+        Self::IdleTimeout,
+        Self::WriteTimeout,
+        Self::Linger,
+        Self::SendBufferFull,
+        Self::Drain,
+        Self::DrainTimeout,
+        Self::Shutdown,
+        Self::Panic,
+    ];
+
+    /// Returns the index of its counter.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
     /// Returns the reason behind an error of the socket.
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {
@@ -128,5 +166,18 @@ impl CloseReason {
             Self::Vanished | Self::SocketError => "system",
             _ => "server",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_at_its_index() {
+        for (index, reason) in CloseReason::ALL.iter().enumerate() {
+            assert_eq!(reason.index(), index, "{reason:?}");
+        }
+        assert_eq!(CloseReason::ALL.last(), Some(&CloseReason::Panic), "the last one");
     }
 }

@@ -14,6 +14,7 @@ use super::{
     close_reason::CloseReason,
     connection_id::ConnectionId,
     event::{Declaration, Event},
+    fault::Fault,
     handshake_fields::visit_handshake,
     log_throttle::Suppressed,
     receipt::Receipt,
@@ -23,6 +24,7 @@ use crate::login::LoginFailure;
 use crate::{
     admission::LimitReached,
     layer::{Handshake, LayerError},
+    metrics::{Counter, ListenerCounters},
     proxy_protocol::Malformed,
 };
 
@@ -165,11 +167,13 @@ pub(crate) enum ConnectionEvent<'a> {
     },
 }
 
-/// A connection, as its events name it.
+/// A connection, as its events name and count it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) id: ConnectionId,
     pub(crate) peer: &'a str,
+    /// The counters of its listener in its worker.
+    pub(crate) counters: &'a ListenerCounters,
 }
 
 /// An event and the connection to which it happens.
@@ -185,12 +189,10 @@ impl Event for OfConnection<'_> {
         use ConnectionEvent as E;
         match self.event {
             E::Connected { .. } => Declaration::new(Info, "connected"),
-            E::Refused { .. } => Declaration::new(Warn, "refused").counted(|all| &all.refused),
+            E::Refused { .. } => Declaration::new(Warn, "refused"),
             E::ProxyHeaderInvalid { .. }
             | E::ProxyHeaderIncomplete { .. }
-            | E::ProxyHeaderTimedOut { .. } => {
-                Declaration::new(Warn, "proxy-header").counted(|all| &all.refused)
-            }
+            | E::ProxyHeaderTimedOut { .. } => Declaration::new(Warn, "proxy-header"),
             E::ExitRequested => Declaration::new(Info, "exit"),
             #[cfg(feature = "rooms")]
             E::RoomJoined { .. } => Declaration::new(Info, "room-joined"),
@@ -217,7 +219,7 @@ impl Event for OfConnection<'_> {
                 Declaration::new(Warn, "tls-error")
             }
             E::LayerFailed { .. } | E::HandshakeTimedOut { .. } => {
-                Declaration::new(Warn, "handshake-failed").counted(|all| &all.refused)
+                Declaration::new(Warn, "handshake-failed")
             }
             E::WriteTimedOut { .. } => Declaration::new(Warn, "write-timeout"),
             E::IdleTimedOut { .. } => Declaration::new(Info, "idle-timeout"),
@@ -226,10 +228,32 @@ impl Event for OfConnection<'_> {
             E::Aborted { .. } => Declaration::new(Warn, "shutdown"),
             E::DrainTimedOut { .. } => Declaration::new(Warn, "drain-timeout"),
             E::RegistrationFailed { .. } => Declaration::new(Error, "not-registered"),
-            E::Panicked => Declaration::new(Error, "panic").counted(|all| &all.panics),
-            E::ProbeClosed => Declaration::new(Debug, "probe").counted(|all| &all.probes),
+            E::Panicked => Declaration::new(Error, "panic"),
+            E::ProbeClosed => Declaration::new(Debug, "probe"),
             E::Closed { .. } => Declaration::new(Info, "closed"),
         }
+    }
+
+    fn counter<'a>(&self, counters: &'a ListenerCounters) -> Option<&'a Counter> {
+        use ConnectionEvent as E;
+        Some(match self.event {
+            E::Refused { limit, .. } => counters.refused.of(limit.kind()),
+            E::ProxyHeaderInvalid { .. }
+            | E::ProxyHeaderIncomplete { .. }
+            | E::ProxyHeaderTimedOut { .. } => {
+                counters.proxy_headers_refused.of(self.fault()?.index())
+            }
+            E::LayerFailed { error: LayerError::Corrupt(_), .. } => return None,
+            E::LayerFailed { .. } => &counters.handshakes.failed,
+            E::HandshakeTimedOut { .. } => &counters.handshakes.timed_out,
+            #[cfg(feature = "login")]
+            E::LoggedIn { .. } => &counters.logins.succeeded,
+            #[cfg(feature = "login")]
+            E::LoginFailed { .. } => &counters.logins.failed,
+            E::Panicked => &counters.panics,
+            E::ProbeClosed => &counters.probes,
+            _ => return None,
+        })
     }
 
     fn visit_fields<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
@@ -237,7 +261,7 @@ impl Event for OfConnection<'_> {
         visit("peer", Value::from(self.subject.peer));
         visit("connection", Value::from_display(&self.subject.id));
         if let Some(fault) = self.fault() {
-            visit("fault", Value::from(fault));
+            visit("fault", Value::from(fault.name()));
         }
         match &self.event {
             E::Connected { through, handshake } => {
@@ -349,15 +373,15 @@ impl OfConnection<'_> {
     }
 
     /// Returns the fault of a connection that did not reach its session.
-    fn fault(&self) -> Option<&'static str> {
+    fn fault(&self) -> Option<Fault> {
         use ConnectionEvent as E;
         match self.event {
             E::ProxyHeaderInvalid { error: Malformed::Missing, .. }
-            | E::LayerFailed { error: LayerError::Missing, .. } => Some("missing"),
+            | E::LayerFailed { error: LayerError::Missing, .. } => Some(Fault::Missing),
             E::ProxyHeaderInvalid { .. }
-            | E::LayerFailed { error: LayerError::Handshake(_), .. } => Some("invalid"),
-            E::ProxyHeaderIncomplete { .. } => Some("incomplete"),
-            E::ProxyHeaderTimedOut { .. } | E::HandshakeTimedOut { .. } => Some("timeout"),
+            | E::LayerFailed { error: LayerError::Handshake(_), .. } => Some(Fault::Invalid),
+            E::ProxyHeaderIncomplete { .. } => Some(Fault::Incomplete),
+            E::ProxyHeaderTimedOut { .. } | E::HandshakeTimedOut { .. } => Some(Fault::Timeout),
             _ => None,
         }
     }

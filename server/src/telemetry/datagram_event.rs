@@ -12,7 +12,13 @@ use super::{
     event::{Declaration, Event},
     log_throttle::Suppressed,
 };
-use crate::admission::{DatagramRefusal, Peer};
+use crate::{
+    admission::{DatagramRefusal, Peer},
+    metrics::{Counter, ListenerCounters},
+};
+
+/// Index of the datagrams that the system could not deliver, behind the kinds of refusals.
+const NOT_RECEIVED: usize = DatagramRefusal::KINDS;
 
 /// An event of one datagram.
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +43,20 @@ impl Event for OfDatagram<'_> {
     fn declaration(&self) -> Declaration {
         use DatagramEvent as E;
         match self.event {
-            E::NotSent { .. } => {
-                Declaration::new(Warn, "datagram-not-sent").counted(|all| &all.datagrams_not_sent)
-            }
-            E::Refused { .. } => {
-                Declaration::new(Warn, "datagram-refused").counted(|all| &all.datagrams_refused)
-            }
-            E::NotReceived { .. } => Declaration::new(Warn, "datagram-not-received")
-                .counted(|all| &all.datagrams_refused),
-            E::Panicked { .. } => Declaration::new(Error, "panic").counted(|all| &all.panics),
+            E::NotSent { .. } => Declaration::new(Warn, "datagram-not-sent"),
+            E::Refused { .. } => Declaration::new(Warn, "datagram-refused"),
+            E::NotReceived { .. } => Declaration::new(Warn, "datagram-not-received"),
+            E::Panicked { .. } => Declaration::new(Error, "panic"),
         }
+    }
+
+    fn counter<'a>(&self, counters: &'a ListenerCounters) -> Option<&'a Counter> {
+        Some(match self.event {
+            DatagramEvent::NotSent { .. } => &counters.datagrams_not_sent,
+            DatagramEvent::Refused { refusal, .. } => counters.datagrams_refused.of(refusal.kind()),
+            DatagramEvent::NotReceived { .. } => counters.datagrams_refused.of(NOT_RECEIVED),
+            DatagramEvent::Panicked { .. } => &counters.panics,
+        })
     }
 
     fn visit_fields<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {

@@ -7,11 +7,14 @@ use log::{
     kv::{self, Key, Source, Value, VisitSource},
 };
 
-use super::metrics::{Counter, WorkerCounters};
+use crate::metrics::{Counter, ListenerCounters};
 
 /// An event. Its [`Display`](fmt::Display) is the text of the log; the rest is for JSON and for the metrics.
 pub(super) trait Event: fmt::Display {
     fn declaration(&self) -> Declaration;
+
+    /// Returns the counter of its listener that counts the event, if there is one.
+    fn counter<'a>(&self, counters: &'a ListenerCounters) -> Option<&'a Counter>;
 
     /// Passes the JSON fields to `visit`, each with its name.
     fn visit_fields<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>));
@@ -22,26 +25,19 @@ pub(super) struct Declaration {
     pub(super) level: Level,
     /// The JSON field `event`.
     pub(super) name: &'static str,
-    /// The metric that counts the event.
-    pub(super) counter: Option<fn(&WorkerCounters) -> &Counter>,
 }
 
 impl Declaration {
     pub(super) const fn new(level: Level, name: &'static str) -> Self {
-        Self { level, name, counter: None }
-    }
-
-    /// Returns the same declaration with a metric.
-    pub(super) const fn counted(self, counter: fn(&WorkerCounters) -> &Counter) -> Self {
-        Self { counter: Some(counter), ..self }
+        Self { level, name }
     }
 }
 
 /// Counts an event, and logs it if `is_logged`.
-pub(super) fn record(event: &impl Event, counters: &WorkerCounters, is_logged: bool) {
-    let Declaration { level, name, counter } = event.declaration();
-    if let Some(counter) = counter {
-        counter(counters).add(1);
+pub(super) fn record(event: &impl Event, counters: &ListenerCounters, is_logged: bool) {
+    let Declaration { level, name } = event.declaration();
+    if let Some(counter) = event.counter(counters) {
+        counter.add(1);
     }
     if is_logged && level <= log::STATIC_MAX_LEVEL && level <= log::max_level() {
         log::logger().log(

@@ -1,7 +1,7 @@
 //! Telemetry: every log line and every counter of connections and datagrams.
 //!
 //! Owns the events of a connection's life (text, level, JSON fields, counter), the identity and the receipt that they
-//! show, the counters of each worker, and the limit on repeated log lines. Must not know where the log goes.
+//! show, and the limit on repeated log lines. Must not know where the log goes.
 //!
 //! Read [`connection_event`] first; `recorder.rs` has the messages.
 
@@ -11,22 +11,19 @@ mod connection_id;
 mod connection_text;
 mod datagram_event;
 mod event;
+mod fault;
 mod handshake_fields;
 mod log_throttle;
-mod metrics;
 mod receipt;
 mod recorder;
 
-pub use self::metrics::Stats;
-#[cfg(test)]
-pub(crate) use self::metrics::WorkerCounters;
 pub(crate) use self::{
     close_reason::CloseReason,
     connection_event::{ConnectionEvent, Subject},
     connection_id::ConnectionId,
     datagram_event::DatagramEvent,
+    fault::Fault,
     log_throttle::{LogThrottle, Suppressed},
-    metrics::Counters,
     receipt::Receipt,
     recorder::{Recorder, Recording},
 };

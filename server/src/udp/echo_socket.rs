@@ -16,6 +16,7 @@ use crate::{
     admission::Peer,
     config::limits,
     connection::{Turn, TurnContext},
+    metrics::ListenerCounters,
     telemetry::DatagramEvent,
 };
 
@@ -38,6 +39,11 @@ struct Unsent {
 impl UdpEchoSocket {
     pub(crate) fn new(socket: Box<dyn DatagramSocket>, policy: Arc<UdpPolicy>) -> Self {
         Self { socket, policy, unsent: None, draining: None }
+    }
+
+    /// Returns the counters of its listener in the worker whose turn it is.
+    fn counters(&self, context: &TurnContext<'_>) -> &ListenerCounters {
+        self.policy.counters.worker(context.telemetry.worker())
     }
 
     #[cfg(test)]
@@ -82,7 +88,8 @@ impl UdpEchoSocket {
                     let allowed = self.policy.allow_failure_log(context.now);
                     let address = &self.policy.address;
                     let event = DatagramEvent::NotReceived { address, error: &error };
-                    context.telemetry.record_datagram(event, allowed);
+                    let counters = self.counters(context);
+                    context.telemetry.record_datagram(event, counters, allowed);
                 }
             }
             if let Some(left) = &mut self.draining {
@@ -105,11 +112,13 @@ impl UdpEchoSocket {
                 let allowed = self.policy.allow_log(refusal, context.now);
                 let peer = &Peer::remote(arrival.from);
                 let event = DatagramEvent::Refused { peer, refusal };
-                context.telemetry.record_datagram(event, allowed);
+                let counters = self.counters(context);
+                context.telemetry.record_datagram(event, counters, allowed);
                 return true;
             }
         };
-        context.telemetry.datagram_received(&self.policy.address, arrival.from, bytes);
+        let (address, counters) = (&self.policy.address, self.counters(context));
+        context.telemetry.datagram_received(address, counters, arrival.from, bytes);
         let sent = self.send(bytes, &route, context);
         if !sent {
             self.unsent = Some(Unsent { bytes: bytes.into(), route });
@@ -120,13 +129,16 @@ impl UdpEchoSocket {
     /// Sends an answer. Returns false if the socket has no room for it.
     fn send(&mut self, bytes: &[u8], route: &Route, context: &TurnContext<'_>) -> bool {
         match self.try_send(bytes, route) {
-            Ok(()) => context.telemetry.datagram_echoed(route.peer, bytes),
+            Ok(()) => {
+                context.telemetry.datagram_echoed(self.counters(context), route.peer, bytes);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
             Err(error) => {
                 let allowed = self.policy.allow_failure_log(context.now);
                 let peer = &Peer::remote(route.peer);
                 let event = DatagramEvent::NotSent { peer, error: &error };
-                context.telemetry.record_datagram(event, allowed);
+                let counters = self.counters(context);
+                context.telemetry.record_datagram(event, counters, allowed);
             }
         }
         true

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     admission::{DatagramRefusal, source},
     config::limits::LOG_THROTTLE,
+    metrics::ListenerMetrics,
     telemetry::{LogThrottle, Suppressed},
 };
 
@@ -75,6 +76,8 @@ pub(crate) struct UdpPolicy {
     refusals: [Mutex<LogThrottle>; DatagramRefusal::KINDS],
     failures: Mutex<LogThrottle>,
     is_closing: AtomicBool,
+    /// The counters of the listener.
+    pub(crate) counters: Arc<ListenerMetrics>,
     /// A worker could not register its socket.
     pub(crate) has_failed: AtomicBool,
     /// Dropped with the last reference to this policy, when every worker has closed its socket.
@@ -82,16 +85,32 @@ pub(crate) struct UdpPolicy {
 }
 
 impl UdpPolicy {
-    pub(crate) fn new(address: String, port: u16, rate: Option<NonZeroU32>) -> Self {
-        Self::with_rate_limit(address, port, Arc::new(RateLimit::new(rate, Instant::now())))
+    pub(crate) fn new(
+        address: String,
+        port: u16,
+        rate: Option<NonZeroU32>,
+        counters: Arc<ListenerMetrics>,
+    ) -> Self {
+        let rate_limit = Arc::new(RateLimit::new(rate, Instant::now()));
+        Self::with_rate_limit(address, port, rate_limit, counters)
     }
 
     /// Returns the policy for another address of the same listener.
-    pub(crate) fn at_address(&self, address: String, port: u16) -> Self {
-        Self::with_rate_limit(address, port, Arc::clone(&self.rate_limit))
+    pub(crate) fn at_address(
+        &self,
+        address: String,
+        port: u16,
+        counters: Arc<ListenerMetrics>,
+    ) -> Self {
+        Self::with_rate_limit(address, port, Arc::clone(&self.rate_limit), counters)
     }
 
-    fn with_rate_limit(address: String, port: u16, rate_limit: Arc<RateLimit>) -> Self {
+    fn with_rate_limit(
+        address: String,
+        port: u16,
+        rate_limit: Arc<RateLimit>,
+        counters: Arc<ListenerMetrics>,
+    ) -> Self {
         let throttle = || Mutex::new(LogThrottle::new(LOG_THROTTLE));
         Self {
             address,
@@ -100,6 +119,7 @@ impl UdpPolicy {
             refusals: std::array::from_fn(|_| throttle()),
             failures: throttle(),
             is_closing: AtomicBool::new(false),
+            counters,
             has_failed: AtomicBool::new(false),
             closed: OnceLock::new(),
         }
@@ -170,7 +190,9 @@ mod tests {
     const OWN: [u16; 2] = [65432, 7007];
 
     fn policy(rate: u32) -> UdpPolicy {
-        UdpPolicy::new("udp://127.0.0.1:65432".to_owned(), 65432, NonZeroU32::new(rate))
+        let counters = Arc::new(ListenerMetrics::new(String::new(), "udp", 1));
+        let address = "udp://127.0.0.1:65432".to_owned();
+        UdpPolicy::new(address, 65432, NonZeroU32::new(rate), counters)
     }
 
     fn refusal(policy: &UdpPolicy, arrival: &Arrival) -> Option<DatagramRefusal> {

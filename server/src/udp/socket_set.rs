@@ -118,9 +118,10 @@ impl UdpSocketSet {
         let turn =
             catch_unwind(AssertUnwindSafe(|| slot.echo_socket.turn(context, &self.own_ports)));
         let turn = turn.unwrap_or_else(|_| {
-            let address = &slot.echo_socket.policy.address;
-            let event = DatagramEvent::Panicked { address };
-            context.telemetry.record_datagram(event, Some(Suppressed::default()));
+            let policy = &slot.echo_socket.policy;
+            let event = DatagramEvent::Panicked { address: &policy.address };
+            let counters = policy.counters.worker(context.telemetry.worker());
+            context.telemetry.record_datagram(event, counters, Some(Suppressed::default()));
             Turn::Again
         });
         let registered = match turn {

@@ -27,8 +27,9 @@ use crate::{
     },
     connection::{Incoming, Socket, Turn, TurnContext},
     listener::{Address, BindError, Binder, BoundListener},
+    metrics::{ListenerMetrics, Registry as Listeners, Stats, WorkerCounters},
     shared::{Phase, SharedState, fixture::shared_state},
-    telemetry::{Recorder, Stats, WorkerCounters},
+    telemetry::Recorder,
     worker::Worker,
 };
 
@@ -109,18 +110,22 @@ struct Harness {
     socket: ScriptedSocket,
     echo_socket: UdpEchoSocket,
     counters: WorkerCounters,
+    listener: Arc<ListenerMetrics>,
     buffer: Vec<u8>,
 }
 
 impl Harness {
     fn new() -> Self {
         let socket = ScriptedSocket::default();
-        let policy = UdpPolicy::new("udp://127.0.0.1:7000".to_owned(), 7000, None);
+        let name = "udp://127.0.0.1:7000".to_owned();
+        let listener = Arc::new(ListenerMetrics::new(name.clone(), "udp", 1));
+        let policy = UdpPolicy::new(name, 7000, None, Arc::clone(&listener));
         let echo_socket = UdpEchoSocket::new(Box::new(socket.clone()), Arc::new(policy));
         Self {
             socket,
             echo_socket,
             counters: WorkerCounters::default(),
+            listener,
             buffer: vec![0; READ_BUFFER],
         }
     }
@@ -139,8 +144,14 @@ fn a_turn_answers_every_waiting_datagram() {
     harness.socket.will_receive(&["one", "", "three"]);
     assert_eq!(harness.turn(), Turn::Wait);
     assert_eq!(harness.socket.take_sent(), ["one", "", "three"]);
-    assert_eq!(harness.counters.datagrams.get(), 3);
-    assert_eq!((harness.counters.bytes_received.get(), harness.counters.bytes_sent.get()), (8, 8));
+    assert_eq!(harness.listener.worker(0).datagrams.get(), 3);
+    assert_eq!(
+        (
+            harness.listener.worker(0).bytes_received.get(),
+            harness.listener.worker(0).bytes_sent.get()
+        ),
+        (8, 8)
+    );
 }
 
 #[test]
@@ -175,7 +186,7 @@ fn an_answer_that_fails_does_not_affect_the_next_one() {
     harness.socket.will_refuse(&[ErrorKind::NetworkUnreachable, ErrorKind::Interrupted]);
     assert_eq!(harness.turn(), Turn::Wait);
     assert_eq!(harness.socket.take_sent(), ["interrupted", "short"]);
-    assert_eq!(harness.counters.datagrams_not_sent.get(), 1);
+    assert_eq!(harness.listener.worker(0).datagrams_not_sent.get(), 1);
 }
 
 #[test]
@@ -191,7 +202,7 @@ fn an_error_of_an_earlier_answer_does_not_affect_the_next_datagram() {
         harness.socket.will_fail_to_receive(ErrorKind::ConnectionRefused);
     }
     assert_eq!(harness.turn(), Turn::Wait);
-    assert_eq!(harness.counters.datagrams_refused.get(), 0);
+    assert_eq!(harness.listener.worker(0).datagrams_refused.sum(), 0);
 }
 
 #[test]
@@ -201,7 +212,7 @@ fn a_datagram_that_the_system_cannot_deliver_is_counted() {
     harness.socket.will_receive(&["here"]);
     assert_eq!(harness.turn(), Turn::Wait);
     assert_eq!(harness.socket.take_sent(), ["here"]);
-    assert_eq!(harness.counters.datagrams_refused.get(), 1);
+    assert_eq!(harness.listener.worker(0).datagrams_refused.sum(), 1);
 }
 
 /// systemd sets such options (`Timestamping=`). Their messages had no room, and every datagram was dropped.
@@ -306,15 +317,20 @@ fn with_workers_after(
     shared.counters.stats()
 }
 
-fn bind(endpoint: &Endpoint) -> Result<BoundListener, BindError> {
+fn bind(listeners: &Listeners, endpoint: &Endpoint) -> Result<BoundListener, BindError> {
     let workers = NonZeroUsize::new(WORKERS).unwrap();
     let config = Config { workers, ..Config::default() };
     let addresses = Address::resolve(endpoint)?;
-    Binder::new(&config).bind(&Listener::new(endpoint.clone()), &addresses, None).remove(0)
+    let binder = Binder::new(&config, listeners);
+    binder.bind(&Listener::new(endpoint.clone()), &addresses, None).remove(0)
 }
 
-fn listener(endpoint: &Endpoint) -> UdpListener {
-    let bound = bind(endpoint);
+fn listener(listeners: &Listeners) -> UdpListener {
+    listener_at(listeners, &any_port())
+}
+
+fn listener_at(listeners: &Listeners, endpoint: &Endpoint) -> UdpListener {
+    let bound = bind(listeners, endpoint);
     let Ok(BoundListener::Udp(listener)) = bound else { panic!("{bound:?}") };
     listener
 }
@@ -344,7 +360,7 @@ fn echo(peer: &Peer, text: &[u8]) -> Vec<u8> {
 #[test]
 fn a_panic_costs_one_datagram() {
     let stats = with_workers(|shared| {
-        let mut listener = listener(&any_port());
+        let mut listener = listener(&shared.counters.listeners);
         let sockets = listener.sockets.drain(..);
         let panicking = sockets.map(|socket| Box::new(PanickingSocket(socket)) as Box<_>);
         listener.sockets = panicking.collect();
@@ -360,7 +376,8 @@ fn a_panic_costs_one_datagram() {
 #[test]
 fn listeners_open_and_close_while_workers_run() {
     let stats = with_workers(|shared| {
-        let (closing, staying) = (listener(&any_port()), listener(&any_port()));
+        let (closing, staying) =
+            (listener(&shared.counters.listeners), listener(&shared.counters.listeners));
         let (addr, policy, endpoint) =
             (address(&closing), Arc::clone(&closing.policy), closing.endpoint.clone());
         let peer_of_staying = peer_of(address(&staying));
@@ -371,8 +388,9 @@ fn listeners_open_and_close_while_workers_run() {
         for peer in &peers {
             assert_eq!(echo(peer, b"before"), b"before");
         }
-        assert!(shared.counters.workers.iter().all(|worker| worker.datagrams.get() > 0));
-        let in_use = bind(&endpoint).unwrap_err();
+        let counters = &policy.counters;
+        assert!((0..WORKERS).all(|worker| counters.worker(worker).datagrams.get() > 0));
+        let in_use = bind(&shared.counters.listeners, &endpoint).unwrap_err();
         assert!(in_use.to_string().contains("in use"), "{in_use}");
 
         for peer in &peers {
@@ -392,7 +410,7 @@ fn listeners_open_and_close_while_workers_run() {
         assert_eq!(echo(&peer_of_staying, b"still open"), b"still open");
 
         // The address is free immediately, and is no longer a port of this server.
-        shared.open_udp(listener(&endpoint));
+        shared.open_udp(listener_at(&shared.counters.listeners, &endpoint));
         assert_eq!(echo(&peers[0], b"again"), b"again");
     });
     assert_eq!(stats.datagrams, 64 + 64 + 1 + 1);
@@ -400,9 +418,10 @@ fn listeners_open_and_close_while_workers_run() {
 
 #[test]
 fn datagrams_received_before_the_drain_are_answered() {
-    let listener = listener(&any_port());
+    let listeners = Listeners::new(WORKERS);
+    let listener = listener(&listeners);
     let peers: Vec<_> = (0..64).map(|_| peer_of(address(&listener))).collect();
-    let stats = with_workers_after(
+    with_workers_after(
         |shared| {
             for peer in &peers {
                 peer.send(b"early").unwrap();
@@ -416,5 +435,5 @@ fn datagrams_received_before_the_drain_are_answered() {
             }
         },
     );
-    assert_eq!(stats.datagrams, 64);
+    assert_eq!(listeners.sum(|counters| counters.datagrams.get()), 64);
 }

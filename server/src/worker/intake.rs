@@ -1,6 +1,6 @@
 //! Connections that come to a worker and leave it.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use mio::{Interest, Token, event::Source};
 
@@ -21,15 +21,18 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn take_connections(&mut self) {
         for _ in 0..limits::TURN_TAKES {
             match self.shared.dispatch.take(self.index) {
-                Some(Incoming::New(stream, peer, permit)) => {
-                    self.telemetry.assigned();
+                Some(Incoming::New { stream, peer, permit, accepted_at }) => {
+                    let counters = Arc::clone(permit.policy().counters.worker(self.index));
+                    let waited = self.now.saturating_duration_since(accepted_at);
+                    self.telemetry.assigned(&counters, waited);
                     #[cfg(feature = "rooms")]
                     let is_room = permit.policy().options.room.is_some();
                     #[cfg_attr(
                         not(feature = "rooms"),
                         expect(unused_mut, reason = "there are no rooms")
                     )]
-                    let mut connection = Connection::new(stream, &peer, permit, self.now);
+                    let mut connection =
+                        Connection::new(stream, &peer, permit, counters, accepted_at, self.now);
                     #[cfg(feature = "rooms")]
                     if is_room {
                         connection.use_rooms(&self.shared.rooms);
@@ -44,7 +47,9 @@ impl<S: Stream + Source> Worker<'_, S> {
 
     /// Registers a connection. A migrated one gets a turn, since it may have been ready at its old worker.
     pub(super) fn add(&mut self, mut connection: Connection<S>, is_migrated: bool) {
-        if !is_migrated {
+        if is_migrated {
+            connection.count_for(self.index);
+        } else {
             connection.set_id(self.next_id());
         }
         let key = self.connections.insert(Slot::new(connection));

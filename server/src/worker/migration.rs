@@ -57,7 +57,9 @@ impl<S: Stream + Source> Worker<'_, S> {
                 self.add(*connection, true);
                 false
             }
-            Err(Incoming::New(..)) => unreachable!("the queue returns the item that it was given"),
+            Err(Incoming::New { .. }) => {
+                unreachable!("the queue returns the item that it was given")
+            }
         }
     }
 
@@ -65,7 +67,6 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn count_busy(&mut self, now: Instant) {
         let busy = now.saturating_duration_since(self.busy_since).as_nanos();
         self.busy_since = now;
-        let counter = &self.shared.counters.workers[self.index].busy_ns;
-        counter.add(u64::try_from(busy).unwrap_or(u64::MAX));
+        self.telemetry.round(u64::try_from(busy).unwrap_or(u64::MAX));
     }
 }

@@ -5,11 +5,10 @@
 //!
 //! Read `worker.rs` first: it lists the parts of the loop.
 
-mod busy_poll;
 mod expiry;
 mod intake;
+mod latency;
 mod migration;
-mod poll_coverage;
 mod polling;
 mod rebalance;
 #[cfg(feature = "rooms")]

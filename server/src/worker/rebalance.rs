@@ -15,19 +15,22 @@ use crate::config::limits::{BALANCE_INTERVAL, SATURATED, SKEW};
 /// One worker's record of the busy time of all workers.
 #[derive(Debug)]
 pub(crate) struct Rebalancer {
-    /// Number of checks.
-    checks: u32,
+    /// Number of checks, modulo 2^16.
+    checks: u16,
     last_check: Instant,
     /// Total busy time of each worker at the last check.
     busy: Box<[Duration]>,
 }
 
 /// The load of one connection: its turns between two checks.
+///
+/// Short numbers, because every connection has them: no connection has 2^16 turns between two checks, and one that was idle
+/// for 2^16 checks counts once as if it had not been.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Load {
     /// Number of checks before these turns.
-    check: u32,
-    turns: u32,
+    check: u16,
+    turns: u16,
 }
 
 /// The load that a worker sheds, in whole connections.
@@ -43,7 +46,7 @@ impl Rebalancer {
     }
 
     /// Returns the number of checks so far.
-    pub(crate) fn checks(&self) -> u32 {
+    pub(crate) fn checks(&self) -> u16 {
         self.checks
     }
 
@@ -83,7 +86,7 @@ impl Rebalancer {
 
 impl Load {
     /// Adds a turn after this number of checks.
-    pub(crate) fn add_turn(&mut self, checks: u32) {
+    pub(crate) fn add_turn(&mut self, checks: u16) {
         // Reset here, since a check does not visit every connection.
         if std::mem::replace(&mut self.check, checks) != checks {
             self.turns = 0;
@@ -92,8 +95,8 @@ impl Load {
     }
 
     /// Returns the turns between check number `checks` and the one before it.
-    pub(crate) fn before(self, checks: u32) -> u32 {
-        if self.check == checks.wrapping_sub(1) { self.turns } else { 0 }
+    pub(crate) fn before(self, checks: u16) -> u32 {
+        if self.check == checks.wrapping_sub(1) { self.turns.into() } else { 0 }
     }
 }
 

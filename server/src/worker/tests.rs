@@ -5,6 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::Arc,
     thread,
+    time::Instant,
 };
 
 use mio::{Interest, Registry, Token, event::Source};
@@ -78,7 +79,8 @@ impl Source for PanickingSocket {
 
 /// Pushes a new connection to the dispatch queue, and returns its client.
 fn connect(listener: &TcpListener, shared: &SharedState<Incoming<PanickingSocket>>) -> TcpStream {
-    let policy = ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0));
+    let counters = shared.counters.listeners.listener("127.0.0.1:0", "text");
+    let policy = ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0), counters);
     connect_with(&Arc::new(policy), listener, shared)
 }
 
@@ -91,7 +93,8 @@ fn connect_with(
     let (stream, peer) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let permit = shared.limits.admit(policy, Some(peer.ip())).expect("the limit is not reached");
-    let incoming = Incoming::New(PanickingSocket(stream.into()), Peer::remote(peer), permit);
+    let (stream, peer) = (PanickingSocket(stream.into()), Peer::remote(peer));
+    let incoming = Incoming::New { stream, peer, permit, accepted_at: Instant::now() };
     shared.dispatch.push(incoming).expect("the queue has room");
     client
 }
@@ -134,8 +137,8 @@ fn an_iteration_has_few_turns_for_handshakes_and_one_for_each_other_connection()
     let (shared, _acceptor, mut workers) = shared_state(1);
     let (poll, messages) = workers.remove(0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let plain = ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0));
-    let layered = ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0)).with_layer(NewScrambled);
+    let plain = ConnectionPolicy::alone(&Listener::tcp("127.0.0.1", 0));
+    let layered = ConnectionPolicy::alone(&Listener::tcp("127.0.0.1", 0)).with_layer(NewScrambled);
     let (plain, layered) = (Arc::new(plain), Arc::new(layered));
     let few = 2 * limits::TURN_HANDSHAKES + 1;
     let _clients: Vec<_> = [&plain, &layered]
@@ -163,7 +166,7 @@ fn a_connection_that_ends_while_it_is_ready_does_not_take_the_turn_of_another() 
     let (shared, _acceptor, mut workers) = shared_state(1);
     let (poll, messages) = workers.remove(0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let policy = Arc::new(ConnectionPolicy::new(&Listener::tcp("127.0.0.1", 0)));
+    let policy = Arc::new(ConnectionPolicy::alone(&Listener::tcp("127.0.0.1", 0)));
     let _clients: Vec<_> = (0..4).map(|_| connect_with(&policy, &listener, &shared)).collect();
     let mut worker = Worker::new(0, Spin::default(), &shared, poll, messages);
     worker.take_connections();

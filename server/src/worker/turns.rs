@@ -29,8 +29,14 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// Gives one turn to each connection that is ready at the beginning, and to some of those with a handshake.
     pub(super) fn give_turns(&mut self) {
         let turns = self.ready.len();
-        for at in 0..turns {
-            self.give_turn(self.ready[at]);
+        if self.is_sampled() {
+            for at in 0..turns {
+                self.measure_turn(self.ready[at]);
+            }
+        } else {
+            for at in 0..turns {
+                self.give_turn(self.ready[at]);
+            }
         }
         self.ready.drain(..turns);
         if !self.ready_handshakes.is_empty() {

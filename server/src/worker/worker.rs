@@ -7,8 +7,9 @@
 //! | file | part of the loop |
 //! |---|---|
 //! | `intake.rs` | connections that come and go |
-//! | `polling.rs` | poll, busy-poll, sleep, readiness |
+//! | `polling/` | poll, busy-poll, sleep, readiness |
 //! | `turns.rs` | turns of the ready connections |
+//! | `latency.rs` | a sample of the time that echoes take |
 //! | `expiry.rs` | deadlines |
 //! | `migration.rs` | moving connections to less busy workers |
 
@@ -19,7 +20,9 @@ use mio::{Events, Poll, event::Source};
 use slab::Slab;
 
 use super::{
-    busy_poll::BusyPoll, poll_coverage::PollCoverage, rebalance::Rebalancer, slot::Slot,
+    polling::{BusyPoll, PollCoverage},
+    rebalance::Rebalancer,
+    slot::Slot,
     timers::Timers,
 };
 #[cfg(feature = "rooms")]

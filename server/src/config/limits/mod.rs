@@ -273,6 +273,9 @@ pub const WORKERS: usize = 10_000;
 /// Descriptors of each worker: its poll and its waker.
 pub const WORKER_DESCRIPTORS: usize = 2;
 
+/// The latency of echoes is measured in one of so many iterations of an event loop.
+pub const SAMPLED_ROUNDS: u64 = 64;
+
 /// Bytes of log records from which a worker hands over its batch in the middle of a turn.
 pub const LOG_BATCH: usize = 64 * 1024;
 

@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
+    time::Instant,
 };
 
 use bytes::{Buf as _, Bytes};
@@ -27,6 +28,8 @@ pub(crate) struct SendBuffer {
     /// Number of bytes sent from this buffer.
     sent: u64,
     marks: VecDeque<Mark>,
+    /// The time of the read, if its latency is measured.
+    measured_from: Option<Instant>,
 }
 
 /// Echoed messages on their way.
@@ -95,9 +98,11 @@ impl SendBuffer {
             }
         }
         if sent > 0 {
-            telemetry.sent(sent);
+            subject.counters.bytes_sent.add(sent as u64);
             receipt.bytes_sent += sent as u64;
+            let before = self.messages();
             self.record_sent(subject, telemetry);
+            subject.counters.messages_sent.add_signed(before - self.messages());
         }
         Ok(sent)
     }
@@ -143,6 +148,16 @@ impl SendBuffer {
     /// Returns the number of messages that are not sent completely.
     pub(crate) fn messages(&self) -> isize {
         self.marks.iter().map(|mark| mark.echo.messages).sum()
+    }
+
+    /// Measures the latency of an echo that was received at this time.
+    pub(crate) fn measure_from(&mut self, received_at: Instant) {
+        self.measured_from.get_or_insert(received_at);
+    }
+
+    /// Returns the time at which the echo was received, if its latency is measured.
+    pub(crate) fn measured_from(&self) -> Option<Instant> {
+        self.measured_from
     }
 
     /// Returns the number of unsent bytes.

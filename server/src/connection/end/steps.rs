@@ -173,16 +173,24 @@ impl<S: Stream> Connection<S> {
         let messages_received =
             self.receipt.messages_received.saturating_add_signed(unfinished as i64);
         let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
+        let is_sent = self.send_buffer.is_none();
         let is_suppressed = self.is_suppressed();
-        let Self { stream, permit, id, peer, is_logged, close_reason, receipt, .. } = self;
+        let Self { stream, permit, id, peer, is_logged, close_reason, receipt, counters, .. } =
+            self;
         #[cfg(feature = "login")]
         let user = permit.account().map(|account| account.name().to_owned());
         #[cfg(not(feature = "login"))]
         let user: Option<String> = None;
         drop((stream, permit));
+        let reason = close_reason.unwrap_or(CloseReason::SocketError);
+        counters.closed.of(reason.index()).add(1);
+        counters.messages_received.add_signed(unfinished);
+        if is_sent {
+            counters.messages_sent.add_signed(unfinished);
+        }
         let event = if is_logged {
             ConnectionEvent::Closed {
-                reason: close_reason.unwrap_or(CloseReason::SocketError),
+                reason,
                 receipt: &receipt,
                 user: user.as_deref(),
                 messages_received,
@@ -196,6 +204,6 @@ impl<S: Stream> Connection<S> {
         } else {
             ConnectionEvent::ProbeClosed
         };
-        telemetry.record(Subject { id, peer: &peer }, event);
+        telemetry.record(Subject { id, peer: &peer, counters: &counters }, event);
     }
 }

@@ -102,7 +102,7 @@ impl<S: Stream> Connection<S> {
         }
         let len = bytes.len();
         let (sent, result) = write_until_full(&mut self.stream, bytes);
-        self.count_sent(sent, context);
+        self.count_sent(sent);
         if sent < len {
             return self.buffer_batch(batch.events(), form, sent, context);
         }

@@ -42,7 +42,7 @@ impl Pair {
         let Some(connection) = &mut self.connection else { return };
         let unsent = send_buffer(connection);
         let stream = &connection.stream;
-        let consumed = self.counters.bytes_received.get() + connection.held.len() as u64;
+        let consumed = connection.counters.consumed.get() + connection.held.len() as u64;
         let sleeps = turn == Turn::Wait
             && unsent == 0
             && connection.stage == Stage::Serving

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     admission::{ConnectionLimits, Peer},
     connection::Connection,
-    telemetry::{CloseReason, WorkerCounters},
+    metrics::{WorkerCounters, WorkerListener},
+    telemetry::CloseReason,
 };
 
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,6 +33,8 @@ pub(super) struct Pair {
     /// The stream of a dropped connection.
     dropped: SimulatedStream,
     pub(super) counters: WorkerCounters,
+    /// The counters of its listener.
+    pub(super) listener: WorkerListener,
     /// The reason of a dropped connection.
     close_reason: Option<CloseReason>,
     /// The layer of a dropped connection was ready for plaintext.
@@ -96,8 +99,17 @@ impl Pair {
         let policy = Arc::new(policy);
         let permit = limits.admit(&policy, policy.source_of(&peer));
         let permit = permit.expect("the limit is not reached");
+        let listener = Arc::clone(policy.counters.worker(0));
         Self {
-            connection: Some(Connection::new(stream, &peer, permit, now)),
+            connection: Some(Connection::new(
+                stream,
+                &peer,
+                permit,
+                Arc::clone(&listener),
+                now,
+                now,
+            )),
+            listener,
             dropped: SimulatedStream::default(),
             counters: WorkerCounters::default(),
             close_reason: None,

@@ -75,8 +75,8 @@ impl Pair {
         if self.application.http().is_none() {
             return;
         }
-        let consumed = self.counters.bytes_received.get();
         let Some(connection) = &self.connection else { return };
+        let consumed = connection.counters.consumed.get();
         let (held, unsent) = (connection.held.len(), send_buffer(connection));
         let is_serving = connection.stage == Stage::Serving;
         if connection.stage.is_preamble() || !is_serving {
@@ -113,7 +113,7 @@ impl Pair {
     /// Returns the number of bytes that the session has received.
     pub(super) fn session_received(&self) -> usize {
         let held = self.connection.as_ref().map_or(0, |connection| connection.held.len());
-        usize::try_from(self.counters.bytes_received.get()).expect("scripts are short") + held
+        usize::try_from(self.listener.consumed.get()).expect("scripts are short") + held
     }
 
     /// Returns the state of a session of HTTP after the bytes that it has received.

@@ -28,7 +28,7 @@ fn policy_with(http: Http, idle_timeout: Option<Duration>) -> ConnectionPolicy {
     let mut listener = Listener::tcp("127.0.0.1", 0);
     listener.options.http = Some(Arc::new(http));
     listener.options.idle_timeout = idle_timeout;
-    ConnectionPolicy::new(&listener)
+    ConnectionPolicy::alone(&listener)
 }
 
 fn policy() -> ConnectionPolicy {

@@ -10,7 +10,8 @@ use crate::{
     config::limits,
     connection::{Turn, TurnContext, stage::Stage, turn::Readiness},
     layer::{NewScrambled, ScrambledPeer},
-    telemetry::{CloseReason, ConnectionEvent, ConnectionId, Recorder, Subject, WorkerCounters},
+    metrics::{ListenerCounters, WorkerCounters},
+    telemetry::{CloseReason, ConnectionEvent, ConnectionId, Recorder, Subject},
 };
 
 fn layered(incoming: &[&[u8]]) -> Harness {
@@ -172,7 +173,8 @@ fn a_handshake_that_takes_too_long_is_logged_and_ends() {
 fn failed_handshakes_are_all_counted_and_few_of_them_logged() {
     let counters = WorkerCounters::default();
     let telemetry = Recorder::new(0, &counters, true);
-    let subject = Subject { id: ConnectionId::default(), peer: "peer" };
+    let listener = ListenerCounters::default();
+    let subject = Subject { id: ConnectionId::default(), peer: "peer", counters: &listener };
     let event = ConnectionEvent::HandshakeTimedOut { after: Duration::from_secs(1) };
     capture_log();
     let now = Instant::now();
@@ -181,7 +183,7 @@ fn failed_handshakes_are_all_counted_and_few_of_them_logged() {
         times.map(|now| telemetry.record_throttled(subject, event, now)),
         [true, false, false, true]
     );
-    assert_eq!(counters.refused.get(), 4);
+    assert_eq!(listener.handshakes.timed_out.get(), 4);
     assert!(
         lines()[1].ends_with("(2 more failures of TLS since the last such line)"),
         "{:?}",
@@ -235,7 +237,8 @@ fn nothing_follows_a_failure_after_the_handshake() {
 /// Returns a recorder that has just logged the failure of another connection. Captures the log from here on.
 fn after_a_failure(counters: &WorkerCounters, now: Instant) -> Recorder<'_> {
     let telemetry = Recorder::new(0, counters, true);
-    let another = Subject { id: ConnectionId::default(), peer: "another" };
+    let listener = ListenerCounters::default();
+    let another = Subject { id: ConnectionId::default(), peer: "another", counters: &listener };
     telemetry.record_throttled(another, ConnectionEvent::UnexpectedTls, now);
     capture_log();
     telemetry

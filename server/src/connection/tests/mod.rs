@@ -28,7 +28,8 @@ use super::{
 use crate::{
     admission::{ConnectionLimits, ConnectionPolicy, Peer},
     config::{Config, limits},
-    telemetry::{Recorder, WorkerCounters},
+    metrics::WorkerCounters,
+    telemetry::Recorder,
 };
 
 /// A stream that reads and writes by a script.
@@ -179,7 +180,10 @@ impl Harness {
         let incoming = incoming.iter().map(|chunk| Ok(chunk.to_vec())).collect();
         let stream = ScriptedStream { incoming, ..ScriptedStream::default() };
         Self {
-            connection: Connection::new(stream, &PEER, permit, now),
+            connection: {
+                let counters = Arc::clone(permit.policy().counters.worker(0));
+                Connection::new(stream, &PEER, permit, counters, now, now)
+            },
             counters: WorkerCounters::default(),
             limits,
             buffer: vec![0; limits::READ_BUFFER],
@@ -308,7 +312,7 @@ fn a_message_is_logged_as_echoed_once_when_its_last_byte_is_sent() {
         }
         assert_eq!(harness.stream().outgoing, b"one\ntwo\nthree\nGoodbye!\n");
         assert_eq!(count_lines("Echoed to"), 3);
-        assert_eq!(harness.counters.bytes_sent.get(), 23);
+        assert_eq!(harness.connection.counters.bytes_sent.get(), 23);
     }
 }
 
@@ -546,8 +550,8 @@ fn a_connection_that_sends_data_or_stays_open_is_logged() {
 fn every_byte_is_counted() {
     let mut harness = Harness::new(Protocol::Text, &[b"hello\nexit\n", END]);
     harness.run();
-    assert_eq!(harness.counters.bytes_received.get(), 11);
-    assert_eq!(harness.counters.bytes_sent.get(), b"hello\nGoodbye!\n".len() as u64);
+    assert_eq!(harness.connection.counters.bytes_received.get(), 11);
+    assert_eq!(harness.connection.counters.bytes_sent.get(), b"hello\nGoodbye!\n".len() as u64);
 }
 
 #[test]

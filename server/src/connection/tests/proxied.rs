@@ -64,7 +64,9 @@ fn bytes_after_the_header_in_one_read_are_served_like_a_separate_read() {
     let mut harness = proxied(Protocol::Text, &[&[LINE, b"exit"].concat()]);
     assert_eq!(harness.readable(), Turn::Wait);
     assert_eq!(harness.stream().outgoing, b"Goodbye!");
-    assert_eq!(harness.counters.bytes_received.get(), 4);
+    assert_eq!(harness.connection.counters.consumed.get(), 4);
+    let received = LINE.len() + 4;
+    assert_eq!(harness.connection.counters.bytes_received.get(), received as u64);
 
     let mut harness =
         proxied(Protocol::Length, &[&[BINARY, b"\0\0\0\x05he"].concat(), b"llo", END]);
@@ -135,7 +137,7 @@ fn bytes_that_cannot_become_a_header_are_refused_immediately() {
         assert_eq!(harness.readable(), Turn::Over);
         assert_eq!(harness.stream().outgoing, b"", "nothing is echoed");
         assert_eq!(lines(), [format!("Client {PEER} {message}")]);
-        assert_eq!(harness.counters.refused.get(), 1);
+        assert_eq!(harness.connection.counters.proxy_headers_refused.sum(), 1);
     }
 }
 
@@ -187,7 +189,11 @@ fn without_a_proxy_timeout_the_idle_timeout_limits_the_wait_for_a_header() {
     assert_eq!(expire(&mut harness, idle / 2), Turn::Wait);
     assert_eq!(expire(&mut harness, idle), Turn::Over);
     assert_eq!(lines(), [format!("Client {PEER} timed out: idle for 5m")]);
-    assert_eq!(harness.counters.refused.get(), 0, "an idle client is not a fault of the proxy");
+    assert_eq!(
+        harness.connection.counters.proxy_headers_refused.sum(),
+        0,
+        "an idle client is not a fault of the proxy"
+    );
 }
 
 #[test]
@@ -260,7 +266,7 @@ fn a_source_over_the_limit_receives_the_reason_and_is_not_served() {
         assert!(!harness.stream().incoming.is_empty(), "the rest is not read");
         let refused = format!("Refused {SOURCE}: at the limit of 1 connection from one address");
         assert_eq!(lines(), [refused]);
-        assert_eq!(harness.counters.refused.get(), 1);
+        assert_eq!(harness.connection.counters.refused.sum(), 1);
         let Harness { connection, limits, .. } = harness;
         drop(connection);
         assert_eq!(limits.open(), 1, "a refused source is not counted, and not released");

@@ -1,0 +1,3 @@
+//! What others may see of a connection: a sample of its latencies.
+
+mod latency;

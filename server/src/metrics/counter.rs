@@ -1,0 +1,25 @@
+//! A counter.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A counter with one writer at a time and any number of readers.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn add(&self, more: u64) {
+        // One writer, so this need not be the (slower) atomic read-modify-write.
+        self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
+    }
+
+    /// Adds a number that may be negative: a message whose beginning was counted, and whose end never arrived.
+    #[inline]
+    pub(crate) fn add_signed(&self, more: isize) {
+        self.0.store(self.0.load(Relaxed).wrapping_add_signed(more as i64), Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}

@@ -1,0 +1,132 @@
+//! The counters of one listener.
+
+use std::{array, sync::Arc};
+
+use crossbeam::utils::CachePadded;
+
+use super::{
+    counter::Counter,
+    histogram::{Histogram, HistogramTotals},
+};
+
+/// The counters of one listener in one worker, on cache lines of their own.
+pub(crate) type WorkerListener = Arc<CachePadded<ListenerCounters>>;
+
+/// The counters of one listener in one thread.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerCounters {
+    /// Bytes that were read from sockets.
+    pub(crate) bytes_received: Counter,
+    /// Bytes that sockets have taken.
+    pub(crate) bytes_sent: Counter,
+    /// Messages that sessions have received completely.
+    pub(crate) messages_received: Counter,
+    /// Messages whose last byte a socket has taken.
+    pub(crate) messages_sent: Counter,
+    /// Connections that were admitted, counted by the acceptor.
+    pub(crate) accepted: Counter,
+    /// Connections that a worker took from the dispatch queue.
+    pub(crate) assigned: Counter,
+    /// Connections that closed without sending data.
+    pub(crate) probes: Counter,
+    /// Connections that were refused at a limit.
+    pub(crate) refused: Reasons<8>,
+    /// Connections that were closed.
+    pub(crate) closed: Reasons<32>,
+    /// PROXY headers that were refused.
+    pub(crate) proxy_headers_refused: Reasons<4>,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) logins: Logins,
+    /// Datagrams that may be answered.
+    pub(crate) datagrams: Counter,
+    /// Datagrams that must not be answered.
+    pub(crate) datagrams_refused: Reasons<8>,
+    /// Answers that the system refused to send.
+    pub(crate) datagrams_not_sent: Counter,
+    /// Connections and datagrams that were lost to a panic.
+    pub(crate) panics: Counter,
+    /// Bytes that sessions have consumed, which differ from those on the wire.
+    #[cfg(test)]
+    pub(crate) consumed: Counter,
+    /// The time from a read until the socket has taken the last byte of the echo. A sample.
+    pub(crate) latency: Histogram,
+}
+
+/// A counter for each reason, by the index of the reason.
+#[derive(Debug)]
+pub(crate) struct Reasons<const N: usize>([Counter; N]);
+
+impl<const N: usize> Reasons<N> {
+    /// Returns the counter of a reason. Whoever declares the reasons asserts that there are at most `N`.
+    pub(crate) fn of(&self, index: usize) -> &Counter {
+        &self.0[index]
+    }
+
+    /// Returns the sum over all reasons.
+    pub(crate) fn sum(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
+    }
+}
+
+impl<const N: usize> Default for Reasons<N> {
+    fn default() -> Self {
+        Self(array::from_fn(|_| Counter::default()))
+    }
+}
+
+/// Handshakes of a layer, by their result.
+#[derive(Debug, Default)]
+pub(crate) struct Handshakes {
+    pub(crate) completed: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) timed_out: Counter,
+}
+
+/// Logins, by their result.
+#[derive(Debug, Default)]
+pub(crate) struct Logins {
+    pub(crate) succeeded: Counter,
+    pub(crate) failed: Counter,
+}
+
+/// The counters of one listener in all threads.
+#[derive(Debug)]
+pub(crate) struct ListenerMetrics {
+    /// The address as the log names it, and the protocol.
+    pub(crate) address: String,
+    pub(crate) protocol: &'static str,
+    pub(crate) acceptor: CachePadded<ListenerCounters>,
+    workers: Box<[WorkerListener]>,
+}
+
+impl ListenerMetrics {
+    pub(crate) fn new(address: String, protocol: &'static str, workers: usize) -> Self {
+        let workers = (0..workers).map(|_| WorkerListener::default()).collect();
+        Self { address, protocol, acceptor: CachePadded::default(), workers }
+    }
+
+    /// Returns the counters of a worker.
+    pub(crate) fn worker(&self, index: usize) -> &WorkerListener {
+        &self.workers[index]
+    }
+
+    /// Returns the sum of one counter over all threads.
+    pub(crate) fn sum(&self, of: impl Fn(&ListenerCounters) -> u64) -> u64 {
+        let workers = self.workers.iter().map(|worker| of(worker));
+        workers.sum::<u64>().wrapping_add(of(&self.acceptor))
+    }
+
+    /// Returns the number of connections that are open or wait for a worker.
+    pub(crate) fn open(&self) -> u64 {
+        // In this order, so that the result is never negative.
+        let closed = self.sum(|counters| counters.closed.sum());
+        self.sum(|counters| counters.accepted.get()).saturating_sub(closed)
+    }
+
+    /// Returns the sum of the histogram of latencies over all workers.
+    pub(crate) fn latency(&self) -> HistogramTotals {
+        let mut totals = HistogramTotals::default();
+        self.workers.iter().for_each(|worker| worker.latency.add_to(&mut totals));
+        totals
+    }
+}

@@ -1,0 +1,24 @@
+//! Counters and histograms: each is written by one thread, and read by any.
+//!
+//! Owns the primitives, the counters of workers and listeners, and the registry that keeps those of listeners across reloads.
+//! Must not know which events are counted, nor in which format they are read.
+//!
+//! Read `listener.rs` first.
+
+mod counter;
+mod counters;
+mod histogram;
+mod listener;
+mod registry;
+mod stats;
+mod worker;
+
+pub use self::stats::Stats;
+pub(crate) use self::{
+    counter::Counter,
+    counters::Counters,
+    histogram::{BOUNDS_NS, Histogram, HistogramTotals},
+    listener::{ListenerCounters, ListenerMetrics, WorkerListener},
+    registry::Registry,
+    worker::WorkerCounters,
+};
