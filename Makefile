@@ -47,6 +47,7 @@ check: ## Check format, lints, documentation and tests, as the CI does
 	$(CARGO) fmt --all -- --check
 	$(CARGO) check --package server --no-default-features --lib --locked
 	$(CARGO) check --package server --no-default-features --features cli --locked
+	$(CARGO) check --package server --no-default-features --features admin --lib --locked
 	$(CARGO) check --package server --no-default-features --features tls --lib --locked
 	$(CARGO) check --package server --no-default-features --features history --lib --locked
 	$(CARGO) check --package server --no-default-features --features http --lib --locked

@@ -25,6 +25,7 @@
 //! |---|---|
 //! | [`settings`] | flags, environment and file, and the configuration that they make |
 //! | `server` | bind, run, drain, reload; the handle |
+//! | `admin` | the listener for operators: health, metrics, connections |
 //! | `listener` | from an endpoint to a listening socket, and the acceptor |
 //! | `worker` | the event loop of one thread |
 //! | `shared` | the state that threads share: the phase and the dispatch queue |
@@ -44,6 +45,8 @@
 //! | [`logging`] | the program's log: format, queue, writer |
 //! | `config` | the configuration of a server, and every [limit](limits) |
 
+#[cfg(feature = "admin")]
+mod admin;
 mod admission;
 mod config;
 mod connection;
@@ -79,6 +82,8 @@ mod worker;
 #[cfg(feature = "tls")]
 pub use rustls;
 
+#[cfg(feature = "admin")]
+pub use self::config::Admin;
 #[cfg(feature = "http")]
 pub use self::config::Http;
 #[cfg(feature = "redis")]

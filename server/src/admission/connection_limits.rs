@@ -96,6 +96,12 @@ impl ConnectionLimits {
         Ok(permit)
     }
 
+    /// Returns the limit on open connections.
+    #[cfg(feature = "admin")]
+    pub(crate) fn max(&self) -> usize {
+        self.max.load(SeqCst)
+    }
+
     /// Returns the number of open connections.
     pub(crate) fn open(&self) -> usize {
         self.counts.open.load(SeqCst)

@@ -132,6 +132,8 @@ fn name(setting: FixedSetting) -> &'static str {
         FixedSetting::HistoryOverflow => "history-overflow",
         #[cfg(feature = "redis")]
         FixedSetting::Relay => "rooms",
+        #[cfg(feature = "admin")]
+        FixedSetting::Admin => "admin",
     }
 }
 

@@ -6,6 +6,8 @@ use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
 use common::protocol::{DEFAULT_HOST, DEFAULT_PORT};
 
+#[cfg(feature = "admin")]
+use super::admin::Admin;
 #[cfg(feature = "history")]
 use super::history::HistoryOptions;
 #[cfg(feature = "redis")]
@@ -56,8 +58,14 @@ pub struct Config {
     /// The Redis through which the server shares its rooms with others. Default: none, it has its rooms for itself.
     #[cfg(feature = "redis")]
     pub relay: Option<RedisUrl>,
+    /// Time for which the server goes on serving and accepting after [`Handle::shutdown`](crate::Handle::shutdown), while it
+    /// reports itself as not ready, so that a load balancer sends its clients elsewhere. Then it drains. Default: none.
+    pub drain_delay: Duration,
     /// Limit on the time that a draining server waits for its peers to close. Default: 5 s.
     pub drain_timeout: Duration,
+    /// Listener for those who operate the server: health, metrics, connections. Default: none.
+    #[cfg(feature = "admin")]
+    pub admin: Option<Admin>,
     /// Log of every message, when received and when echoed. Default: yes.
     pub log_messages: bool,
     /// Record of every message in a database. Default: none.
@@ -88,6 +96,9 @@ pub enum FixedSetting {
     /// See [`Config::relay`].
     #[cfg(feature = "redis")]
     Relay,
+    /// See [`Config::admin`].
+    #[cfg(feature = "admin")]
+    Admin,
 }
 
 impl Default for Config {
@@ -109,7 +120,10 @@ impl Default for Config {
             reuse_port: false,
             #[cfg(feature = "redis")]
             relay: None,
+            drain_delay: Duration::ZERO,
             drain_timeout: limits::DRAIN_TIMEOUT,
+            #[cfg(feature = "admin")]
+            admin: None,
             log_messages: true,
             #[cfg(feature = "history")]
             history: None,
@@ -127,6 +141,8 @@ impl Config {
             (FixedSetting::ReusePort, self.reuse_port != other.reuse_port),
             #[cfg(feature = "redis")]
             (FixedSetting::Relay, self.relay != other.relay),
+            #[cfg(feature = "admin")]
+            (FixedSetting::Admin, self.admin != other.admin),
         ];
         let differ = differ.into_iter();
         #[cfg(feature = "history")]

@@ -6,44 +6,39 @@
 //!
 //! Read `config.rs` first.
 
+#[cfg(feature = "admin")]
+mod admin;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod config;
 mod history;
-#[cfg(feature = "http")]
-mod http;
 pub mod limits;
 mod listener;
-#[cfg(feature = "login")]
-mod login;
 #[cfg(feature = "redis")]
 mod relay;
 pub mod rlimit;
-#[cfg(feature = "rooms")]
-mod room;
 mod spin;
-#[cfg(feature = "tls")]
-mod tls;
 #[cfg(feature = "login")]
 mod users;
 
+#[cfg(feature = "admin")]
+pub use self::admin::Admin;
 #[cfg(feature = "http")]
-pub use self::http::Http;
+pub use self::listener::Http;
+#[cfg(feature = "login")]
+pub use self::listener::Login;
+#[cfg(feature = "tls")]
+pub use self::listener::Tls;
+#[cfg(feature = "rooms")]
+pub use self::listener::{Room, Slow};
 #[cfg(feature = "redis")]
 pub use self::relay::RedisUrl;
-#[cfg(feature = "rooms")]
-pub use self::room::{Room, Slow};
-#[cfg(feature = "tls")]
-pub use self::tls::Tls;
 #[cfg(all(feature = "http", feature = "login"))]
 pub(crate) use self::users::CookieError;
+#[cfg(feature = "login")]
+pub use self::users::{Credential, User, Users};
 pub use self::{
     config::{Config, FixedSetting},
     history::{HistoryOptions, HistoryOverflow, Keep, limits as history_limits},
     listener::{Listener, ListenerOptions, Proxy},
     spin::Spin,
-};
-#[cfg(feature = "login")]
-pub use self::{
-    login::Login,
-    users::{Credential, User, Users},
 };

@@ -3,6 +3,8 @@
 use common::endpoint::{Endpoint, HostPort, split_zone};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+#[cfg(feature = "admin")]
+use super::admin::Admin;
 use super::{config::Config, limits};
 
 /// Raises the process's soft limit on descriptors to the hard limit, as a program may that does not
@@ -32,7 +34,17 @@ pub fn max_connections(config: &Config) -> usize {
     });
     let own = limits::OWN_DESCRIPTORS + limits::WORKER_DESCRIPTORS * workers;
     let own = own + listeners.sum::<usize>();
+    #[cfg(feature = "admin")]
+    let own = own + config.admin.as_ref().map_or(0, admin_descriptors);
     limit.saturating_sub(own).max(1)
+}
+
+/// Returns the number of descriptors of the admin listener: its sockets, its connections, its poll and its waker.
+#[cfg(feature = "admin")]
+fn admin_descriptors(admin: &Admin) -> usize {
+    let sockets = if let Endpoint::Tcp(at) = &admin.endpoint { addresses(at) } else { 1 };
+    // One more connection is accepted before another is closed for it.
+    sockets + limits::ADMIN_CONNECTIONS + 1 + limits::WORKER_DESCRIPTORS
 }
 
 /// Returns the number of addresses of a host: a name may have one of each family.

@@ -30,6 +30,8 @@ mod stream;
 mod tests;
 mod turn;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::turn::wall_clock;
 pub(crate) use self::{
     connection::Connection,
     opening::Incoming,

@@ -36,6 +36,6 @@ pub(crate) struct Readiness {
 /// Returns the time for the responses of a connection, once a connection. In unit tests it is always the same, so that a
 /// schedule of the simulation has the same bytes when it is replayed.
 #[expect(clippy::disallowed_methods, reason = "the date of a response is that of the wall clock")]
-pub(super) fn wall_clock() -> SystemTime {
+pub(crate) fn wall_clock() -> SystemTime {
     if cfg!(test) { SystemTime::UNIX_EPOCH } else { SystemTime::now() }
 }

@@ -40,7 +40,7 @@ pub(super) fn answer(
         return Ok(response.to_bytes(info));
     }
     if let Some(file) = page_file(head, page) {
-        check_own_host(head, config, Status::Misdirected)?;
+        check_own_host(head, &config.hosts, Status::Misdirected)?;
         let headers = [page::HEADERS, &info.cookie].concat();
         response.headers = &headers;
         (response.content_type, response.body) = (file.content_type, file.body);

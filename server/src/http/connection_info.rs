@@ -8,7 +8,7 @@ use crate::{layer::Handshake, session::Attributes};
 
 /// The attributes of a connection, kept for its requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ConnectionInfo {
+pub(crate) struct ConnectionInfo {
     pub(super) peer: String,
     pub(super) proxy: Option<String>,
     pub(super) local: String,
@@ -44,12 +44,18 @@ impl ConnectionInfo {
         }
     }
 
+    /// Returns the attributes of a connection that has none, except the time.
+    #[cfg(feature = "admin")]
+    pub(crate) fn with_time(now: Instant, time: SystemTime) -> Self {
+        Self { begin: Some((now, time)), ..Self::default() }
+    }
+
     pub(super) fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Sets the time of the next response.
-    pub(super) fn set_time(&mut self, now: Instant) {
+    pub(crate) fn set_time(&mut self, now: Instant) {
         let Some((since, time)) = self.begin else { return };
         let time = time.checked_add(now.saturating_duration_since(since)).unwrap_or(time);
         let second = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

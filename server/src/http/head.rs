@@ -24,29 +24,29 @@ const TLS_HANDSHAKE: u8 = 22;
 
 /// A valid request without its body.
 #[derive(Debug)]
-pub(super) struct Head<'a> {
+pub(crate) struct Head<'a> {
     /// Length of the request line, without its end.
     pub(super) line: usize,
-    pub(super) method: &'a str,
+    pub(crate) method: &'a str,
     /// The target as it arrived.
-    pub(super) target: &'a str,
+    pub(crate) target: &'a str,
     /// The path of the target, without its query.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
     /// The host that the client asks for. `None`: a client of HTTP/1.0 names none.
     pub(super) host: Option<Host<'a>>,
     /// The version is HTTP/1.1, not HTTP/1.0.
-    pub(super) is_1_1: bool,
+    pub(crate) is_1_1: bool,
     /// Names as spelled, and values without the white space around them.
     pub(super) headers: Vec<(&'a str, &'a [u8])>,
-    pub(super) framing: Framing,
-    pub(super) keeps_alive: bool,
+    pub(crate) framing: Framing,
+    pub(crate) keeps_alive: bool,
     /// The client waits for `100 Continue` before it sends its body.
     pub(super) expects_continue: bool,
 }
 
 /// How the end of a request's body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// There is no body.
     None,
     /// `Content-Length`
@@ -57,7 +57,7 @@ pub(super) enum Framing {
 
 impl<'a> Head<'a> {
     /// Parses the head at the beginning of `bytes`, which holds it completely: [`find_end`] has returned `len`.
-    pub(super) fn parse(bytes: &'a [u8], len: usize) -> Result<Self, Refusal> {
+    pub(crate) fn parse(bytes: &'a [u8], len: usize) -> Result<Self, Refusal> {
         let bytes = &bytes[..len];
         check_start(bytes)?;
         check_lines(bytes)?;
@@ -99,24 +99,24 @@ impl<'a> Head<'a> {
     }
 
     /// Returns the values of all headers with this name, which is in lower case.
-    pub(super) fn values(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
         let named = self.headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name));
         named.map(|&(_, value)| value)
     }
 
     /// Returns the value of the only header with this name.
-    pub(super) fn value(&self, name: &'static str) -> Option<&'a [u8]> {
+    pub(crate) fn value(&self, name: &'static str) -> Option<&'a [u8]> {
         let mut values = self.values(name);
         values.next().filter(|_| values.next().is_none())
     }
 
     /// Returns whether a list of words in headers with this name has this word.
-    pub(super) fn has_option(&self, name: &'static str, word: &str) -> bool {
+    pub(crate) fn has_option(&self, name: &'static str, word: &str) -> bool {
         self.options(name).any(|option| option.eq_ignore_ascii_case(word))
     }
 
     /// Returns the elements of the lists in headers with this name.
-    pub(super) fn options(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn options(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
         let texts = self.values(name).filter_map(|value| str::from_utf8(value).ok());
         texts.flat_map(|text| text.split(',')).map(str::trim).filter(|option| !option.is_empty())
     }
@@ -184,7 +184,7 @@ impl<'a> Head<'a> {
 }
 
 /// Checks the first byte of a request, which is one of its method. httparse skips any number of empty lines.
-pub(super) fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
     match bytes {
         [b'\n', ..] => Err(bad("a line ends without CR")),
         // A byte that begins neither a method nor a TLS handshake.
@@ -200,7 +200,7 @@ pub(super) fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
 /// # Errors
 ///
 /// If it is longer than the limit, or its lines end without CR.
-pub(super) fn find_end(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+pub(crate) fn find_end(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
     let within = &bytes[..bytes.len().min(limits::HTTP_HEAD)];
     if let Some(end) = find_empty_line(within)? {
         return Ok(Some(end));

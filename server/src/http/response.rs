@@ -7,39 +7,45 @@ use crate::session::Reason;
 
 /// The status of a response (RFC 9110, section 15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub(crate) enum Status {
     Ok,
     NoContent,
     BadRequest,
     #[cfg(feature = "login")]
     Unauthorized,
     Forbidden,
-    #[cfg(feature = "rooms")]
+    #[cfg(any(feature = "admin", feature = "rooms"))]
     NotFound,
+    #[cfg(feature = "admin")]
+    MethodNotAllowed,
     RequestTimeout,
+    #[cfg(feature = "admin")]
+    ContentTooLarge,
     UriTooLong,
     #[cfg(feature = "login")]
     TooManyRequests,
-    #[cfg(feature = "login")]
-    Unavailable,
     ExpectationFailed,
     Misdirected,
     UpgradeRequired,
     HeadersTooLarge,
+    #[cfg(feature = "admin")]
+    InternalError,
     NotImplemented,
+    #[cfg(any(feature = "admin", feature = "login"))]
+    Unavailable,
     VersionNotSupported,
 }
 
 /// A request that is refused: the status of the response, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: Status,
-    pub(super) rule: Cow<'static, str>,
+pub(crate) struct Refusal {
+    pub(crate) status: Status,
+    pub(crate) rule: Cow<'static, str>,
 }
 
 impl Status {
     /// Returns the number and the phrase.
-    pub(super) fn line(self) -> &'static str {
+    pub(crate) fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",
             Self::NoContent => "204 No Content",
@@ -47,18 +53,24 @@ impl Status {
             #[cfg(feature = "login")]
             Self::Unauthorized => "401 Unauthorized",
             Self::Forbidden => "403 Forbidden",
-            #[cfg(feature = "rooms")]
+            #[cfg(any(feature = "admin", feature = "rooms"))]
             Self::NotFound => "404 Not Found",
+            #[cfg(feature = "admin")]
+            Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::RequestTimeout => "408 Request Timeout",
+            #[cfg(feature = "admin")]
+            Self::ContentTooLarge => "413 Content Too Large",
             #[cfg(feature = "login")]
             Self::TooManyRequests => "429 Too Many Requests",
-            #[cfg(feature = "login")]
+            #[cfg(any(feature = "admin", feature = "login"))]
             Self::Unavailable => "503 Service Unavailable",
             Self::UriTooLong => "414 URI Too Long",
             Self::ExpectationFailed => "417 Expectation Failed",
             Self::Misdirected => "421 Misdirected Request",
             Self::UpgradeRequired => "426 Upgrade Required",
             Self::HeadersTooLarge => "431 Request Header Fields Too Large",
+            #[cfg(feature = "admin")]
+            Self::InternalError => "500 Internal Server Error",
             Self::NotImplemented => "501 Not Implemented",
             Self::VersionNotSupported => "505 HTTP Version Not Supported",
         }
@@ -81,7 +93,7 @@ pub(super) fn bad(rule: &'static str) -> Refusal {
 }
 
 /// Returns a refusal with another status.
-pub(super) fn refused(status: Status, rule: impl Into<Cow<'static, str>>) -> Refusal {
+pub(crate) fn refused(status: Status, rule: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal { status, rule: rule.into() }
 }
 
@@ -92,20 +104,20 @@ const CHALLENGES: &str = "WWW-Authenticate: Basic realm=\"echo-server\", charset
 
 /// The head of a response, and a body that is known from the beginning.
 #[derive(Debug)]
-pub(super) struct Response<'a> {
-    pub(super) status: Status,
+pub(crate) struct Response<'a> {
+    pub(crate) status: Status,
     /// Further headers, a line each, with their ends.
-    pub(super) headers: &'a str,
-    pub(super) content_type: &'a str,
-    pub(super) body: &'a [u8],
+    pub(crate) headers: &'a str,
+    pub(crate) content_type: &'a str,
+    pub(crate) body: &'a [u8],
     /// The client asks for the head only.
-    pub(super) is_head: bool,
+    pub(crate) is_head: bool,
     /// Whether the connection continues: `Some` names it to the client.
-    pub(super) connection: Option<&'static str>,
+    pub(crate) connection: Option<&'static str>,
 }
 
 impl Response<'_> {
-    pub(super) fn to_bytes(&self, info: &ConnectionInfo) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self, info: &ConnectionInfo) -> Vec<u8> {
         let mut head = begin(self.status, self.connection, info);
         if !self.content_type.is_empty() {
             let _ = write!(head, "Content-Type: {}\r\n", self.content_type);

@@ -150,7 +150,7 @@ fn check_origin(head: &Head<'_>, config: &Http, scheme: &str) -> Result<(), Refu
         let advice = "is not allowed; add it to origins= of the listener";
         return Err(refused(Status::Forbidden, format!("origin {} {advice}", Quoted(origin))));
     }
-    check_own_host(head, config, Status::Forbidden)
+    check_own_host(head, &config.hosts, Status::Forbidden)
 }
 
 /// Checks that the host is an address, `localhost`, or a configured name: not one that somebody else has made resolve to this
@@ -159,16 +159,16 @@ fn check_origin(head: &Head<'_>, config: &Http, scheme: &str) -> Result<(), Refu
 /// # Errors
 ///
 /// The refusal with this status.
-pub(super) fn check_own_host(
+pub(crate) fn check_own_host(
     head: &Head<'_>,
-    config: &Http,
+    hosts: &[String],
     status: Status,
 ) -> Result<(), Refusal> {
     let name = match head.host {
         None | Some(Host::Address(_)) => return Ok(()),
         Some(Host::Name(name)) => name,
     };
-    let mut own = config.hosts.iter().map(|own| &own[..]).chain(["localhost"]);
+    let mut own = hosts.iter().map(|own| &own[..]).chain(["localhost"]);
     if own.any(|own| own.eq_ignore_ascii_case(name)) {
         return Ok(());
     }

@@ -20,11 +20,11 @@ use log::{debug, error, info, warn};
 use mio::{Events, Poll};
 
 use super::{
-    accept_error::{concerns_one_peer, is_descriptor_shortage},
+    accept_error::{concerns_one_peer, is_backlog_empty},
     closing::{Closing, accept_handshakes},
     control::{AcceptorControl, Ack, Command},
     listener_set::ListenerSet,
-    listening_socket::{ListeningSocket, StreamListener},
+    listening_socket::StreamListener,
 };
 use crate::{
     admission::{ConnectionPolicy, LimitReached, Peer, rejection_reply},
@@ -93,6 +93,11 @@ impl<'a> Acceptor<'a> {
             while let Some((command, ack)) = self.control.next() {
                 self.execute(command, ack);
             }
+            let delay = self.shared.until_drain();
+            if delay == Some(Duration::ZERO) {
+                self.shared.advance(Phase::Draining);
+                break;
+            }
             let check = self.listeners.check_handshakes();
             let timeout = match self.accept_all() {
                 Pause::BacklogEmptied => {
@@ -110,7 +115,7 @@ impl<'a> Acceptor<'a> {
                 Pause::BacklogEmpty | Pause::QueueFull => check,
                 Pause::Shortage => Some(limits::ACCEPT_PAUSE),
             };
-            self.poll(&mut events, timeout)?;
+            self.poll(&mut events, [timeout, delay].into_iter().flatten().min())?;
         }
         info!("Shutting down server...");
         self.close_listeners(&mut events)
@@ -289,10 +294,4 @@ impl<'a> Acceptor<'a> {
                 "Refused {peer}: at the limit of {limit}{suppressed}");
         }
     }
-}
-
-/// Returns whether an error of `accept` means that the backlog is empty. Without a free descriptor the kernel
-/// reports that first, also for an empty backlog, so the socket is polled.
-fn is_backlog_empty(error: &io::Error, socket: &ListeningSocket) -> bool {
-    error.kind() == ErrorKind::WouldBlock || is_descriptor_shortage(error) && !socket.is_readable()
 }

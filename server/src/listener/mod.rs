@@ -18,6 +18,8 @@ mod listener_set;
 mod listening_socket;
 mod socket_file;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::accept_error::{concerns_one_peer, is_backlog_empty, is_descriptor_shortage};
 pub(crate) use self::{
     acceptor::Acceptor,
     addresses::Address,

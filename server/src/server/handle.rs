@@ -26,9 +26,10 @@ pub struct Handle {
 
 impl Handle {
     /// Starts a graceful shutdown: the server stops accepting, serves what it has received, half-closes its
-    /// connections, and waits for its peers to close, for at most the drain timeout.
+    /// connections, and waits for its peers to close, for at most the drain timeout. With a
+    /// [drain delay](Config::drain_delay), it goes on serving and accepting for this long before.
     pub fn shutdown(&self) {
-        self.shared.advance(Phase::Draining);
+        self.shared.shut_down();
     }
 
     /// Stops the server immediately; open connections are dropped.
@@ -68,6 +69,13 @@ impl Handle {
         #[cfg(not(feature = "redis"))]
         let is_degraded = false;
         is_degraded
+    }
+
+    /// Returns whether the server has begun to shut down and still serves as before, as long as the
+    /// [drain delay](Config::drain_delay).
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.shared.is_leaving()
     }
 
     /// Returns the counters since the server was bound.

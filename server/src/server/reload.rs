@@ -84,7 +84,7 @@ impl Reloader {
         shared: &SharedState<T>,
         config: &Config,
     ) -> Result<Reloaded, ReloadError> {
-        if shared.phase.get() != Phase::Running {
+        if shared.phase.get() != Phase::Running || shared.is_leaving() {
             return Err(ReloadError::ShuttingDown);
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,6 +93,9 @@ impl Reloader {
         let plan = Plan::new(&mut open, &config.listeners, binder).map_err(ReloadError::Bind)?;
         let recording = shared.recording.load().with_log(config.log_messages);
         shared.recording.store(recording);
+        shared.drain_delay.store(config.drain_delay);
+        #[cfg(feature = "admin")]
+        shared.set_settings(config);
         shared.drain_timeout.store(config.drain_timeout);
         shared.limits.set(config);
         // The workers look for connections of removed users.

@@ -16,6 +16,8 @@ use super::{
     reload::Reloader,
     threads::{check_thread_limit, name_worker},
 };
+#[cfg(feature = "admin")]
+use crate::admin::{AdminListener, AdminThread};
 #[cfg(feature = "tls")]
 use crate::config::Tls;
 #[cfg(feature = "history")]
@@ -25,7 +27,7 @@ use crate::relay::{Parkers, Relay};
 #[cfg(all(feature = "history", feature = "rooms"))]
 use crate::rooms::{Past, PastMessage};
 use crate::{
-    config::Config,
+    config::{Config, Spin},
     connection::{Connection, Incoming, Socket},
     listener::{
         Acceptor, AcceptorControl, Address, BindError, Binder, BoundListener, InheritedSocket,
@@ -72,6 +74,8 @@ pub struct Server {
     workers: Vec<(Poll, MessageReceiver)>,
     control: Arc<AcceptorControl>,
     handle: Handle,
+    #[cfg(feature = "admin")]
+    admin: Option<AdminListener>,
     #[cfg(feature = "redis")]
     relay_parkers: Option<Parkers>,
 }
@@ -110,6 +114,8 @@ impl Server {
     pub fn bind_with(config: Config, inherited: Vec<InheritedSocket>) -> Result<Self, BindError> {
         let registry = Arc::new(Registry::new(config.workers.get()));
         let (listeners, open) = bind_all(&config, inherited, &registry)?;
+        #[cfg(feature = "admin")]
+        let admin = AdminListener::bind(&config)?;
         // Polls and wakers exist before any thread does, so no connection is dispatched to a missing worker.
         let acceptor_poll = Poll::new().map_err(BindError::System)?;
         let worker_polls = (0..config.workers.get()).map(|_| Poll::new());
@@ -138,6 +144,8 @@ impl Server {
             workers,
             control,
             handle,
+            #[cfg(feature = "admin")]
+            admin,
             #[cfg(feature = "redis")]
             relay_parkers,
         })
@@ -148,6 +156,13 @@ impl Server {
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.listeners.iter().map(|listener| listener.endpoint().clone()).collect()
+    }
+
+    /// Returns the endpoints of the admin listener, with the actual port; none without one.
+    #[cfg(feature = "admin")]
+    #[must_use]
+    pub fn admin_endpoints(&self) -> Vec<Endpoint> {
+        self.admin.iter().flat_map(AdminListener::endpoints).cloned().collect()
     }
 
     /// Returns the TLS of each listener that has it, with the address as the log names it: `tls://127.0.0.1:7000`.
@@ -188,6 +203,11 @@ impl Server {
         let history = start_history(&config).inspect_err(|_| control.close())?;
         #[cfg(all(feature = "history", feature = "rooms"))]
         restore_rooms(history.as_ref(), &config, &shared).inspect_err(|_| control.close())?;
+        // Dropped at the end of this function, after the workers have ended: it answers through the whole drain.
+        #[cfg(feature = "admin")]
+        let admin = self.admin.map(|admin| AdminThread::start(admin, &shared)).transpose();
+        #[cfg(feature = "admin")]
+        let _admin = admin.map_err(fail)?;
         #[cfg(feature = "redis")]
         let relay = handle.relay.zip(self.relay_parkers);
         #[cfg(feature = "redis")]
@@ -195,19 +215,13 @@ impl Server {
         #[cfg(feature = "redis")]
         let relay = relay.transpose().map_err(fail)?;
         let streams = open_all(listeners, &shared);
-        let pool = ThreadPool::with_name("worker".into(), workers.len());
-        for (index, (poll, messages)) in workers.into_iter().enumerate() {
-            let (spin, shared) = (config.spin, Arc::clone(&shared));
+        let pool = start_workers(
+            workers,
+            config.spin,
+            &shared,
             #[cfg(feature = "history")]
-            let recorder = history.as_ref().map(History::recorder);
-            pool.execute(move || {
-                name_worker(index);
-                logging::defer();
-                #[cfg(feature = "history")]
-                recorder.into_iter().for_each(history::attach);
-                shared.run_supervised(|| Worker::new(index, spin, &shared, poll, messages).run());
-            });
-        }
+            history.as_ref(),
+        );
         info!(event = "waiting"; "Waiting for client connections...");
         ready();
         shared.run_supervised(|| Acceptor::new(&shared, &control, streams, acceptor_poll)?.run());
@@ -227,6 +241,29 @@ impl Server {
         info!(event = "stopped"; "Server shutdown complete");
         if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(stats) }
     }
+}
+
+/// Starts the workers, each with its poll and its messages.
+fn start_workers(
+    workers: Vec<(Poll, MessageReceiver)>,
+    spin: Spin,
+    shared: &Arc<SharedState<Incoming<Socket>>>,
+    #[cfg(feature = "history")] history: Option<&History>,
+) -> ThreadPool {
+    let pool = ThreadPool::with_name("worker".into(), workers.len());
+    for (index, (poll, messages)) in workers.into_iter().enumerate() {
+        let shared = Arc::clone(shared);
+        #[cfg(feature = "history")]
+        let recorder = history.map(History::recorder);
+        pool.execute(move || {
+            name_worker(index);
+            logging::defer();
+            #[cfg(feature = "history")]
+            recorder.into_iter().for_each(history::attach);
+            shared.run_supervised(|| Worker::new(index, spin, &shared, poll, messages).run());
+        });
+    }
+    pool
 }
 
 /// Starts the history, if the configuration has one.

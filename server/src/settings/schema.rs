@@ -9,6 +9,7 @@ use common::{
 };
 
 use super::{
+    listener::{ADMIN_DETAILS, LISTEN_DETAILS},
     setting::{DefaultValue, Form, Setting},
     values::{
         LogLevel, RemovedUsers, choice, history, keep, log_file, non_empty, parse, path, port,
@@ -25,11 +26,12 @@ const CONNECTIONS: &str = "Connections and workers";
 const TLS: &str = "TLS";
 const LOGIN: &str = "Login";
 const ROOMS: &str = "Rooms";
+const ADMIN: &str = "Admin";
 const LOG: &str = "Log";
 const HISTORY: &str = "History";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 32] = [
+pub(super) static SETTINGS: [Setting; 34] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -144,6 +146,20 @@ pub(super) static SETTINGS: [Setting; 32] = [
     .form(Form::Word)
     .default(DefaultValue::Text("5s"))
     .set(|values, text| parse(text, duration).map(|value| values.drain_timeout = value)),
+    Setting::new(
+        "drain-delay",
+        CONNECTIONS,
+        "DUR",
+        "Go on serving and accepting for this long when the server shuts down, before it drains",
+    )
+    .details(
+        "Meanwhile /readyz of the admin listener reports that the server is not ready, so that a load balancer sends \
+        new clients elsewhere. A second signal ends the server immediately.",
+    )
+    .rare()
+    .form(Form::Word)
+    .default(DefaultValue::Text("0s"))
+    .set(|values, text| parse(text, duration).map(|value| values.drain_delay = value)),
     Setting::new("workers", CONNECTIONS, "N", "Number of worker threads, which serve connections")
         .needs_restart()
         .form(Form::Number)
@@ -279,6 +295,17 @@ pub(super) static SETTINGS: [Setting; 32] = [
         .default(DefaultValue::Unset("each server has its own"))
         .hint(ValueHint::Url)
         .set(|values, text| parse(text, relay_url).map(|url| values.rooms = Some(url))),
+    Setting::new(
+        "admin",
+        ADMIN,
+        "URL",
+        "Serve health, metrics and connections to operators at http://HOST:PORT or unix:///PATH",
+    )
+    .details(ADMIN_DETAILS)
+    .needs_restart()
+    .default(DefaultValue::Unset("off"))
+    .hint(ValueHint::Url)
+    .set(|values, text| parse(text, str::parse).map(|url| values.admin = Some(url))),
     Setting::new("log-level", LOG, "LEVEL", "Lowest level that is logged")
         .form(Form::Choice(possible_values::<LogLevel>))
         .default(DefaultValue::Text("info"))
@@ -348,32 +375,6 @@ pub(super) static SETTINGS: [Setting; 32] = [
     .default(DefaultValue::Text("block"))
     .set(|values, text| parse(text, choice).map(|value| values.history_overflow = value)),
 ];
-
-const LISTEN_DETAILS: &str = "\
-A host name is every address of it. A link-local address has the name of its interface: tcp://[fe80::1%eth0]:7. \
-A Unix socket without a file, in the abstract namespace, is unix:@NAME; every process can connect to it.
-
-Parameters after a ?, joined by &, apply to this listener only. protocol, max-connections, idle-timeout, \
-write-timeout, proxy-timeout and handshake-timeout override the settings of these names. v6only=yes excludes IPv4 from [::]. mode=660 sets the \
-permissions of a Unix socket. proxy=required expects a PROXY header at the start of each connection; use it \
-only if nothing but the proxy can connect. Example: tcp://[::]:7?protocol=raw&v6only=yes
-
-TLS is tls://HOST:PORT, or unix:///PATH?tls=on. cert=FILE and key=FILE are its certificate and key; repeated, the \
-name that the client asks for (SNI) decides between them. client-ca=FILE verifies certificates of clients, which \
-client-cert=optional does not require; crl=FILE lists revoked certificates. tls-min=1.3 refuses TLS 1.2. \
-alpn=NAME,NAME are application protocols. Example: tls://[::]:7?cert=echo.pem&key=echo.key
-
-HTTP and WebSocket are http://HOST:PORT and https://HOST:PORT, or unix:///PATH?http=on. origins=URL,URL are \
-origins of pages that may open a WebSocket, hosts=NAME,NAME names of the server, subprotocols=NAME,NAME those it \
-selects from. max-message=SIZE limits a message, deflate=on allows compression, head-timeout and ping-interval are \
-durations. Example: http://127.0.0.1:8080?origins=https://example.com
-
-login=required echoes nothing before a user of the file of users has logged in, in text or length by SASL, in HTTP by \
-a password, a token or a cookie. mechanisms=NAME,NAME are those that it offers. Example: tls://[::]:7?login=required
-
-UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
-are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \
-the limit.";
 
 /// Returns the setting with this name.
 pub(super) fn find(name: &str) -> Option<&'static Setting> {

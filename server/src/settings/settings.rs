@@ -134,6 +134,14 @@ impl Settings {
             config.users.clone_from(&self.users);
             (config, options)
         };
+        #[cfg(feature = "admin")]
+        let resolved = {
+            let (mut config, options) = resolved;
+            if let Some(admin) = &mut config.admin {
+                admin.settings = Some(self.to_string().into());
+            }
+            (config, options)
+        };
         resolved
     }
 

@@ -73,6 +73,7 @@ fn example(setting: &Setting) -> &'static str {
         _ if setting.name == "tls-key" => "\"/etc/echo/echo.key\"",
         _ if setting.name == "history" => "\"/var/lib/echo/history.db\"",
         _ if setting.name == "rooms" => "\"redis://127.0.0.1/\"",
+        _ if setting.name == "admin" => "\"http://127.0.0.1:9465\"",
         Form::Number => "16",
         Form::List => "[\"tcp://127.0.0.1:65432\", \"unix:///run/echo.sock\"]",
         Form::Switch => "true",

@@ -412,6 +412,7 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("write-timeout", "1s", "off", "'3s'"),
     ("proxy-timeout", "1s", "off", "'3s'"),
     ("drain-timeout", "1s", "0s", "'3s'"),
+    ("drain-delay", "1s", "2s", "'3s'"),
     ("handshake-timeout", "1s", "off", "'3s'"),
     ("max-handshakes", "1", "2", "3"),
     ("max-connections-per-user", "1", "2", "3"),
@@ -421,6 +422,8 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("spin", "1us", "off", "'auto'"),
     #[cfg(feature = "redis")]
     ("rooms", "redis://f", "redis://e:1", "'redis://t/2'"),
+    #[cfg(feature = "admin")]
+    ("admin", "http://f:1", "unix:///e", "'unix:@t'"),
     ("log-level", "debug", "error", "'warning'"),
     ("log-messages", "off", "on", "false"),
     ("log-file", "/f", "/e", "'/t'"),
@@ -463,6 +466,7 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         .iter()
         .filter(|setting| is_here(setting.name))
         .filter(|setting| cfg!(feature = "redis") || setting.name != "rooms")
+        .filter(|setting| cfg!(feature = "admin") || setting.name != "admin")
         .filter(|setting| cfg!(feature = "history") || setting.name != "history");
     assert_eq!(settings.count(), tested, "add the new setting above");
 }
@@ -628,6 +632,7 @@ idle-timeout = \"5m\" # --idle-timeout
 write-timeout = \"30s\" # default
 proxy-timeout = \"5s\" # default
 drain-timeout = \"5s\" # default
+drain-delay = \"0s\" # default
 # workers: one per core
 spin = \"auto\" # default
 # tls-cert: none
@@ -641,6 +646,7 @@ handshake-timeout = \"10s\" # default
 # max-connections-per-user: unlimited
 removed-users = \"keep\" # default
 # rooms: each server has its own
+# admin: off
 log-level = \"debug\" # ECHO_SERVER_LOG_LEVEL
 log-messages = false # echo.toml:1
 # log-file: standard error
@@ -778,4 +784,33 @@ fn shared_rooms_without_a_listener_that_has_rooms_cause_a_warning() {
         (warnings("listen = ['tcp://t']"), warnings("listen = ['tcp://t?protocol=room']")),
         (1, 0)
     );
+}
+
+#[cfg(feature = "admin")]
+#[test]
+fn an_admin_listener_that_other_machines_can_reach_causes_a_warning() {
+    let warnings = |url: &str| {
+        let settings = loaded(&["--admin", url], &[], "");
+        settings.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(warnings("http://127.0.0.1:9465").is_empty());
+    let [warning] = &warnings("http://[::]:9465")[..] else { panic!("one warning") };
+    assert!(warning.starts_with("--admin: the admin listener is reachable from other machines"));
+}
+
+#[cfg(feature = "admin")]
+#[test]
+fn an_admin_listener_at_the_address_of_another_listener_is_refused() {
+    let error = errors(&["--admin", "http://127.0.0.1:7"], &[], "listen = ['tcp://127.0.0.1:7']");
+    assert_eq!(error, "--admin: 'admin' has the address of the listener tcp://127.0.0.1:7");
+}
+
+#[cfg(feature = "admin")]
+#[test]
+fn the_admin_listener_shows_the_settings_as_config_show_does() {
+    let settings = loaded(&["--admin", "unix:@a"], &[], "port = 9");
+    let (config, _) = settings.resolve();
+    let shown = config.admin.unwrap().settings.unwrap();
+    assert_eq!(*shown, *settings.to_string());
+    assert!(shown.contains("port = 9 # echo.toml:1\n"), "{shown}");
 }

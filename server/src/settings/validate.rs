@@ -25,6 +25,7 @@ pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
     let listeners: Vec<_> = values.listen.iter().map(|url| url.listener(&defaults)).collect();
     let mut errors = unreachable_limits(settings, values, &listeners);
     errors.extend(conflicting_addresses(settings, values, &listeners));
+    errors.extend(admin_at_listener(settings, values, &listeners));
     errors.extend(log_file_at_socket(settings, values, &listeners));
     errors
 }
@@ -112,6 +113,28 @@ fn conflicting_addresses(
         Some(Diagnostic { origin: settings.origin("listen", index), message })
     });
     conflicts.collect()
+}
+
+/// An admin listener that has the address of another listener.
+fn admin_at_listener(
+    settings: &Settings,
+    values: &Values,
+    listeners: &[Listener],
+) -> Option<Diagnostic> {
+    let admin = Listener::new(values.admin.as_ref()?.endpoint.clone());
+    let taken = |listener: &Listener| conflict(listener, &admin, false).is_some();
+    let listener = listeners.iter().find(|listener| taken(listener))?;
+    let message = format!("'admin' has the address of the listener {}", listener.endpoint);
+    Some(Diagnostic { origin: settings.origin("admin", 0), message })
+}
+
+/// Returns a warning about an admin listener that other machines can reach.
+pub(super) fn open_admin(settings: &Settings) -> Option<Diagnostic> {
+    settings.values.admin.as_ref().filter(|admin| admin.is_reachable_from_outside())?;
+    let message = "the admin listener is reachable from other machines, and shows the clients and settings of the server \
+                   to everyone who can connect; use a loopback address or a Unix socket, or keep others out by a firewall"
+        .to_owned();
+    Some(Diagnostic { origin: settings.origin("admin", 0), message })
 }
 
 /// A log file that has the path of a Unix socket.

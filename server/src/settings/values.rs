@@ -12,7 +12,7 @@ use common::{
 };
 use log::LevelFilter;
 
-use super::listener::ListenerUrl;
+use super::listener::{AdminUrl, ListenerUrl};
 #[cfg(feature = "history")]
 use crate::config::HistoryOptions;
 #[cfg(feature = "redis")]
@@ -36,6 +36,7 @@ pub(super) struct Values {
     pub(super) write_timeout: Option<Duration>,
     pub(super) proxy_timeout: Option<Duration>,
     pub(super) drain_timeout: Duration,
+    pub(super) drain_delay: Duration,
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) spin: Spin,
     pub(super) tls_cert: Option<PathBuf>,
@@ -49,6 +50,7 @@ pub(super) struct Values {
     pub(super) max_connections_per_user: Option<NonZeroUsize>,
     pub(super) removed_users: RemovedUsers,
     pub(super) rooms: Option<RelayUrl>,
+    pub(super) admin: Option<AdminUrl>,
     pub(super) log_level: LogLevel,
     pub(super) log_messages: Switch,
     pub(super) log_file: Destination,
@@ -114,6 +116,11 @@ impl Values {
         config.relay.clone_from(&self.rooms);
         config.reuse_port = self.reuse_port == Switch::On;
         config.drain_timeout = self.drain_timeout;
+        config.drain_delay = self.drain_delay;
+        #[cfg(feature = "admin")]
+        {
+            config.admin = self.admin.as_ref().map(AdminUrl::config);
+        }
         config.spin = self.spin;
         config.log_messages = self.log_messages == Switch::On;
         #[cfg(feature = "history")]

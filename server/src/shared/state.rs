@@ -14,7 +14,7 @@ use std::{
 
 use common::reason::reason;
 use crossbeam::atomic::AtomicCell;
-use log::error;
+use log::{error, info};
 use mio::{Token, Waker};
 
 use super::{
@@ -52,9 +52,15 @@ pub(crate) struct SharedState<T> {
     udp_changes: AtomicUsize,
     /// What becomes of messages. Workers read it once per loop iteration.
     pub(crate) recording: AtomicCell<Recording>,
+    pub(crate) drain_delay: AtomicCell<Duration>,
+    /// The end of the drain delay, from the begin of the shutdown on. `None`: unlimited.
+    leaves_at: OnceLock<Option<Instant>>,
     pub(crate) drain_timeout: AtomicCell<Duration>,
     drain_deadline: OnceLock<Option<Instant>>,
     failed: AtomicBool,
+    /// The settings of the program as text, for the admin listener.
+    #[cfg(feature = "admin")]
+    settings: Mutex<Option<Arc<str>>>,
 }
 
 impl<T> SharedState<T> {
@@ -78,11 +84,41 @@ impl<T> SharedState<T> {
             rooms: Arc::new(Rooms::new(&workers)),
             dispatch: DispatchQueue::new(limits::QUEUE, Arc::new(acceptor), workers),
             recording: AtomicCell::new(recording(config)),
+            drain_delay: AtomicCell::new(config.drain_delay),
+            leaves_at: OnceLock::new(),
             drain_timeout: AtomicCell::new(config.drain_timeout),
             drain_deadline: OnceLock::new(),
             failed: AtomicBool::new(false),
+            #[cfg(feature = "admin")]
+            settings: Mutex::default(),
         };
+        #[cfg(feature = "admin")]
+        state.set_settings(config);
         (state, receivers)
+    }
+
+    /// Begins the shutdown: the drain, or a drain delay, at the end of which the acceptor begins the drain.
+    pub(crate) fn shut_down(&self) {
+        let delay = self.drain_delay.load();
+        if delay.is_zero() {
+            self.advance(Phase::Draining);
+        } else if self.leaves_at.set(Instant::now().checked_add(delay)).is_ok() {
+            info!(event = "leaving";
+                "The server shuts down: it serves for another {}, and reports that it is not ready",
+                humantime::format_duration(delay));
+            self.dispatch.wake_all();
+        }
+    }
+
+    /// Returns whether the shutdown has begun and the drain has not.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaves_at.get().is_some() && self.phase.get() == Phase::Running
+    }
+
+    /// Returns the time until the end of the drain delay. `None`: the shutdown has not begun, or the delay has no end.
+    pub(crate) fn until_drain(&self) -> Option<Duration> {
+        let end = self.leaves_at.get().copied().flatten()?;
+        Some(end.saturating_duration_since(Instant::now()))
     }
 
     /// Advances to `phase` and wakes every thread.
@@ -92,6 +128,19 @@ impl<T> SharedState<T> {
         if self.phase.advance(phase) {
             self.dispatch.wake_all();
         }
+    }
+
+    /// Returns the settings of the program as text, if it has given them.
+    #[cfg(feature = "admin")]
+    pub(crate) fn settings(&self) -> Option<Arc<str>> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the settings of the program.
+    #[cfg(feature = "admin")]
+    pub(crate) fn set_settings(&self, config: &Config) {
+        let settings = config.admin.as_ref().and_then(|admin| admin.settings.clone());
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// Gives one socket of the UDP listener to each worker.
@@ -208,6 +257,19 @@ pub(crate) mod fixture {
 #[cfg(test)]
 mod tests {
     use super::{fixture::shared_state, *};
+
+    #[test]
+    fn a_server_with_a_drain_delay_is_leaving_before_it_drains() {
+        let (state, ..) = shared_state::<()>(0);
+        state.drain_delay.store(Duration::from_hours(1));
+        assert!(!state.is_leaving() && state.until_drain().is_none());
+        state.shut_down();
+        assert!(state.is_leaving() && state.until_drain().is_some());
+        assert_eq!(state.phase.get(), Phase::Running);
+        state.drain_delay.store(Duration::ZERO);
+        state.shut_down();
+        assert_eq!((state.phase.get(), state.is_leaving()), (Phase::Draining, false));
+    }
 
     #[test]
     fn a_thread_that_fails_stops_the_server_and_one_that_returns_does_not() {

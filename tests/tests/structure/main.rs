@@ -32,6 +32,7 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["cli"],
     &["settings"],
     &["server"],
+    &["admin"],
     &["listener", "worker"],
     &["shared"],
     &["udp"],

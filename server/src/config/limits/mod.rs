@@ -3,11 +3,15 @@
 //! A setting that a user can change is in [`Config`](crate::Config), with its default here. The other limits
 //! are fixed by the design.
 
+#[cfg(feature = "admin")]
+mod admin;
 #[cfg(feature = "rooms")]
 mod rooms;
 
 use std::{num::NonZeroU32, time::Duration};
 
+#[cfg(feature = "admin")]
+pub use self::admin::*;
 #[cfg(feature = "rooms")]
 pub use self::rooms::*;
 

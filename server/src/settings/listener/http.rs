@@ -47,7 +47,7 @@ impl HttpParameters {
                         .to_owned()
                 })?;
             }
-            "hosts" => self.hosts = list(value, is_host, "names of the server, without ports")?,
+            "hosts" => self.hosts = hosts(value)?,
             "subprotocols" => self.subprotocols = list(value, is_token, "names of subprotocols")?,
             "max-message" => self.max_message = Some(size(value)?),
             "deflate" => {
@@ -78,6 +78,11 @@ impl HttpParameters {
         }
         http
     }
+}
+
+/// Parses names of the server, joined by commas.
+pub(super) fn hosts(value: &str) -> Result<Vec<String>, String> {
+    list(value, is_host, "names of the server, without ports")
 }
 
 fn list(value: &str, is_valid: fn(&str) -> bool, what: &str) -> Result<Vec<String>, String> {

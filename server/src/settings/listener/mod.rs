@@ -2,9 +2,15 @@
 //!
 //! Must not know where a URL was set, nor the files that it names. Read `url.rs` first.
 
+mod admin;
+mod details;
 mod http;
 mod login;
 mod room;
 mod url;
 
-pub(super) use self::url::ListenerUrl;
+pub(super) use self::{
+    admin::AdminUrl,
+    details::{ADMIN_DETAILS, LISTEN_DETAILS},
+    url::ListenerUrl,
+};

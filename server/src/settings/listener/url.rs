@@ -320,7 +320,7 @@ fn switch(value: &str) -> Result<bool, String> {
     }
 }
 
-fn mode(value: &str) -> Result<u32, String> {
+pub(super) fn mode(value: &str) -> Result<u32, String> {
     let octal = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o777);
     octal.ok_or_else(|| "expected permissions as for chmod, such as 600 or 660".to_owned())
 }

@@ -21,7 +21,7 @@ use crate::{
         diagnostic::{Assignment, Diagnostic, Diagnostics, Origin, Value},
         schema::{conflict, find},
         settings::Settings,
-        validate::{validate, without_effect},
+        validate::{open_admin, validate, without_effect},
     },
 };
 
@@ -160,6 +160,7 @@ impl Sources {
         let mut settings = Settings::new(&merged, environment.warnings)?;
         reject(validate(&settings))?;
         settings.warnings.extend(without_effect(&settings));
+        settings.warnings.extend(open_admin(&settings));
         settings.load_tls().map_err(Diagnostics)?;
         settings.load_users().map_err(Diagnostics)?;
         Ok(settings)

@@ -2,7 +2,7 @@
 
 use common::room::DEFAULT_ROOM;
 
-use super::limits;
+use crate::config::limits;
 
 /// Rooms in place of the echo, on a listener whose clients are members.
 ///

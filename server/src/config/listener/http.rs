@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::limits;
+use crate::config::limits;
 
 /// HTTP/1.1 on a listener (RFC 9112), and WebSocket by upgrade (RFC 6455).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,13 +11,13 @@ use common::{
 
 #[cfg(feature = "http")]
 use super::http::Http;
-use super::limits;
 #[cfg(feature = "login")]
 use super::login::Login;
 #[cfg(feature = "rooms")]
 use super::room::Room;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
+use crate::config::limits;
 
 /// An endpoint to listen on, and the options for its clients.
 ///

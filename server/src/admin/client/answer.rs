@@ -1,0 +1,63 @@
+//! The answer to a request, as an endpoint gives it.
+
+use crate::http::{ConnectionInfo, Refusal, Response, Status, refused};
+
+/// The headers of each response: what it shows is of this moment, and no page.
+const HEADERS: &str = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+
+/// The header of a response to another method than these.
+const ALLOW: &str = "Allow: GET, HEAD\r\n";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The status and the body of a response.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::admin) struct Answer {
+    pub(in crate::admin) status: Status,
+    pub(in crate::admin) content_type: &'static str,
+    pub(in crate::admin) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns a text with the status 200.
+    pub(in crate::admin) fn text(body: impl Into<Vec<u8>>) -> Self {
+        Self { status: Status::Ok, content_type: TEXT, body: body.into() }
+    }
+
+    /// Returns a document in JSON.
+    pub(in crate::admin) fn json(body: Vec<u8>) -> Self {
+        Self { status: Status::Ok, content_type: "application/json", body }
+    }
+
+    /// Returns the answer after a panic in an endpoint.
+    pub(in crate::admin) fn internal_error() -> Self {
+        let rule = "a bug in the server; its log has the details";
+        refused(Status::InternalError, rule).into()
+    }
+
+    /// Returns the bytes of the response.
+    pub(super) fn to_bytes(
+        &self,
+        is_head: bool,
+        connection: Option<&'static str>,
+        info: &ConnectionInfo,
+    ) -> Vec<u8> {
+        let allow = if self.status == Status::MethodNotAllowed { ALLOW } else { "" };
+        let response = Response {
+            status: self.status,
+            headers: &[HEADERS, allow].concat(),
+            content_type: self.content_type,
+            body: &self.body,
+            is_head,
+            connection,
+        };
+        response.to_bytes(info)
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(Refusal { status, rule }: Refusal) -> Self {
+        let body = format!("{}: {rule}\n", status.line()).into_bytes();
+        Self { status, content_type: TEXT, body }
+    }
+}

@@ -1,0 +1,18 @@
+//! What the endpoints know.
+
+use std::time::Instant;
+
+use super::health::Health;
+use crate::{
+    connection::{Incoming, Socket},
+    shared::SharedState,
+};
+
+/// The state of the server that a request is about.
+pub(super) struct Context<'a> {
+    pub(super) shared: &'a SharedState<Incoming<Socket>>,
+    pub(super) health: &'a Health,
+    /// The time of the request.
+    #[expect(dead_code, reason = "the list of connections follows")]
+    pub(super) now: Instant,
+}

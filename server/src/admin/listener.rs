@@ -1,0 +1,81 @@
+//! The sockets of the admin listener.
+
+use std::{io, slice, sync::Arc};
+
+use common::endpoint::Endpoint;
+use mio::{Interest, Poll, Token, Waker};
+
+use crate::{
+    config::{Admin, Config, Http, Listener},
+    listener::{Address, BindError, Binder, BoundListener, StreamListener, skip_missing_addresses},
+    metrics::Registry,
+    shared::WAKE,
+};
+
+/// Token of the first socket in the poll; the others follow. Those of connections are lower.
+pub(super) const FIRST_SOCKET: usize = usize::MAX / 2;
+
+/// An admin listener that is bound. Clients can connect; they are served when its thread runs.
+#[derive(Debug)]
+pub(crate) struct AdminListener {
+    pub(super) sockets: Vec<StreamListener>,
+    pub(super) poll: Poll,
+    pub(super) waker: Arc<Waker>,
+    /// Names of the server in `Host`. `None`: any name, since no page of a browser can connect.
+    pub(super) hosts: Option<Vec<String>>,
+}
+
+impl AdminListener {
+    /// Binds the admin listener of a configuration, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If its host does not resolve, or the system refuses to listen.
+    pub(crate) fn bind(config: &Config) -> Result<Option<Self>, BindError> {
+        let Some(admin) = &config.admin else { return Ok(None) };
+        let addresses = Address::resolve(&admin.endpoint)?;
+        // Its clients count in no metric, so its counters are in no registry that is read.
+        let counters = Registry::new(0);
+        let bound = Binder::new(config, &counters).bind(&listener(admin), &addresses, None);
+        let streams =
+            skip_missing_addresses(bound, false)?.into_iter().filter_map(|bound| match bound {
+                BoundListener::Stream(stream) => Some(stream),
+                BoundListener::Udp(_) => None,
+            });
+        let mut sockets: Vec<_> = streams.collect();
+        let (poll, waker) = register(&mut sockets).map_err(BindError::System)?;
+        let hosts = match &admin.endpoint {
+            Endpoint::Tcp(at) => Some([&admin.hosts[..], slice::from_ref(&at.host)].concat()),
+            _ => None,
+        };
+        Ok(Some(Self { sockets, poll, waker: Arc::new(waker), hosts }))
+    }
+
+    /// Returns the endpoints of its sockets, with the actual port.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.sockets.iter().map(|socket| &socket.endpoint)
+    }
+
+    /// Returns its addresses as the log names them.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
+        self.sockets.iter().map(StreamListener::address)
+    }
+}
+
+/// Returns the options of its sockets.
+fn listener(admin: &Admin) -> Listener {
+    let mut listener = Listener::new(admin.endpoint.clone());
+    listener.options.mode = admin.mode;
+    listener.options.http = Some(Arc::new(Http::default()));
+    listener
+}
+
+fn register(sockets: &mut [StreamListener]) -> io::Result<(Poll, Waker)> {
+    let poll = Poll::new()?;
+    for (index, listener) in sockets.iter_mut().enumerate() {
+        let token = Token(FIRST_SOCKET + index);
+        poll.registry().register(listener.socket.source(), token, Interest::READABLE)?;
+    }
+    let waker = Waker::new(poll.registry(), WAKE)?;
+    Ok((poll, waker))
+}

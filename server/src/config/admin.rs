@@ -1,0 +1,56 @@
+//! The configuration of the admin listener.
+
+use std::{fmt, sync::Arc};
+
+use common::endpoint::Endpoint;
+
+use super::limits;
+
+/// A listener for those who operate the server: health, metrics and connections over HTTP. Its clients do not count as
+/// clients of the server.
+///
+/// Whoever can connect can read everything, so it belongs on a loopback address or a Unix socket.
+///
+/// Two are equal if they differ in [`settings`](Self::settings) only, which a reload can change.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Admin {
+    /// Endpoint to listen on: TCP or a Unix socket. Port 0 takes any free port.
+    pub endpoint: Endpoint,
+    /// Permissions of a Unix socket, as for `chmod(2)`. Default: 600, its owner.
+    pub mode: u32,
+    /// Names of the server in `Host`, besides addresses, `localhost` and the host of the endpoint. A page under another name
+    /// could be one of somebody else, whose name resolves to this server (DNS rebinding). Default: none.
+    pub hosts: Vec<String>,
+    /// The settings of the program as text, which `/config` shows. It must have no secret. Default: none, then there is no
+    /// `/config`.
+    pub settings: Option<Arc<str>>,
+}
+
+impl Admin {
+    /// Creates an admin listener with the default options.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, mode: limits::SOCKET_MODE, hosts: Vec::new(), settings: None }
+    }
+}
+
+impl PartialEq for Admin {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { endpoint, mode, hosts, settings: _ } = self;
+        (endpoint, mode, hosts) == (&other.endpoint, &other.mode, &other.hosts)
+    }
+}
+
+impl Eq for Admin {}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoint, mode, hosts, settings: _ } = self;
+        f.debug_struct("Admin")
+            .field("endpoint", endpoint)
+            .field("mode", mode)
+            .field("hosts", hosts)
+            .finish_non_exhaustive()
+    }
+}

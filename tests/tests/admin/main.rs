@@ -1,0 +1,5 @@
+//! The admin listener of the server: its endpoints, and what clients cannot do to it.
+
+mod client;
+mod endpoints;
+mod health;
