@@ -36,7 +36,7 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.session {
             Session::Other(_) => self.deadline_with_session(),
-            // After nearly each message; the same as the general case, in a tenth of its instructions.
+            // After nearly each message; the same as the general case, in few instructions.
             _ if self.is_logged && self.stage == Stage::Serving && self.send_buffer.is_none() => {
                 self.last_activity.checked_add(self.options().idle_timeout?)
             }

@@ -13,11 +13,14 @@ use crate::{
 impl<S: Stream + Source> Worker<'_, S> {
     /// Arms the timer of a connection for its present deadline.
     pub(super) fn arm(&mut self, key: usize) {
-        let slot = &mut self.connections[key];
-        let Some(deadline) = slot.connection.deadline() else {
-            return;
-        };
-        self.timers.arm(key, &mut slot.armed, deadline);
+        if let Some(deadline) = self.connections[key].connection.deadline() {
+            self.arm_for(key, deadline);
+        }
+    }
+
+    /// Arms the timer of a connection.
+    pub(super) fn arm_for(&mut self, key: usize, deadline: Instant) {
+        self.timers.arm(key, &mut self.connections[key].armed, deadline);
         // Closed connections leave their entries behind.
         if self.timers.len() > limits::TIMERS + 2 * self.connections.len() {
             let slots = &self.connections;

@@ -124,6 +124,9 @@ impl<S: Stream + Source> Worker<'_, S> {
             }
             slot.watches_write = true;
         }
-        self.arm(key);
+        // Most connections have no deadline after a message.
+        if let Some(deadline) = slot.connection.deadline() {
+            self.arm_for(key, deadline);
+        }
     }
 }
