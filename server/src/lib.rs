@@ -97,7 +97,7 @@ pub use self::config::{Room, Slow};
 pub use self::{
     config::{
         Config, FixedSetting, HistoryOptions, HistoryOverflow, Keep, Listener, ListenerOptions,
-        Proxy, Spin, history_limits, limits, rlimit,
+        Proxy, Receipts, Spin, history_limits, limits, rlimit,
     },
     listener::{BindError, InheritedSocket},
     metrics::Stats,

@@ -144,6 +144,15 @@ pub fn socat() -> Requirement {
     tool("socat", &["-V"], "install the package socat")
 }
 
+/// Requires `ss`, with the figures of the kernel about a connection.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn ss() -> Requirement {
+    tool("ss", &["--tcp", "--info"], "install the package iproute2")
+}
+
 /// Requires `stunnel`.
 ///
 /// # Errors

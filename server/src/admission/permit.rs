@@ -45,6 +45,11 @@ impl Permit {
         &self.policy
     }
 
+    /// Releases the place, and returns the policy under which the connection was admitted.
+    pub(crate) fn release(self) -> Arc<ConnectionPolicy> {
+        Arc::clone(&self.policy)
+    }
+
     /// Returns the authenticator of the server.
     #[cfg(feature = "login")]
     pub(crate) fn authenticator(&self) -> &Arc<Authenticator> {

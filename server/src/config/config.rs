@@ -14,7 +14,7 @@ use super::history::HistoryOptions;
 use super::relay::RedisUrl;
 #[cfg(feature = "login")]
 use super::users::Users;
-use super::{limits, listener::Listener, spin::Spin};
+use super::{limits, listener::Listener, receipts::Receipts, spin::Spin};
 
 /// Configuration of a [`Server`](crate::Server).
 ///
@@ -68,6 +68,8 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Log of every message, when received and when echoed. Default: yes.
     pub log_messages: bool,
+    /// What the log has of a connection that has closed. Default: [`Receipts::Totals`].
+    pub receipts: Receipts,
     /// Record of every message in a database. Default: none.
     #[cfg(feature = "history")]
     pub history: Option<HistoryOptions>,
@@ -125,6 +127,7 @@ impl Default for Config {
             #[cfg(feature = "admin")]
             admin: None,
             log_messages: true,
+            receipts: Receipts::default(),
             #[cfg(feature = "history")]
             history: None,
             spin: Spin::default(),

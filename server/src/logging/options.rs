@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
+use crate::config::Receipts;
+
 /// Format of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -12,6 +14,17 @@ pub enum Format {
     Text,
     /// One JSON object per line: `time`, `level`, `message`, and the fields of the event
     Json,
+}
+
+impl Format {
+    /// Returns the receipts that a log in this format shows without a setting.
+    #[must_use]
+    pub fn receipts(self) -> Receipts {
+        match self {
+            Self::Text => Receipts::Totals,
+            Self::Json => Receipts::Fields,
+        }
+    }
 }
 
 /// Behaviour when records arrive faster than they can be written and the queue is full.

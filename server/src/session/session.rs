@@ -67,6 +67,14 @@ impl Session {
         }
     }
 
+    /// Returns whether it is a WebSocket.
+    pub(crate) fn is_websocket(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Raw | Self::Length(_) => false,
+            Self::Other(handler) => handler.is_websocket(),
+        }
+    }
+
     /// Returns the splitter of its messages, for the log.
     pub(crate) fn splitter(&self) -> Splitter {
         match self {

@@ -32,6 +32,11 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// Returns the protocol under which the history records these messages. `None`: it does not, or the handler does.
     fn recorded_as(&self) -> Option<&'static str>;
 
+    /// Returns whether it is a WebSocket.
+    fn is_websocket(&self) -> bool {
+        false
+    }
+
     /// Returns the number of messages of which only a part was received.
     fn unfinished_messages(&self) -> isize;
 

@@ -31,7 +31,7 @@ const LOG: &str = "Log";
 const HISTORY: &str = "History";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 34] = [
+pub(super) static SETTINGS: [Setting; 35] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -320,6 +320,17 @@ pub(super) static SETTINGS: [Setting; 34] = [
     .form(Form::Switch)
     .default(DefaultValue::Text("on"))
     .set(|values, text| parse(text, choice).map(|value| values.log_messages = value)),
+    Setting::new(
+        "log-receipts",
+        LOG,
+        "ON|OFF",
+        "Log with each closed connection its duration, bytes, messages, cause and round-trip time",
+    )
+    .details("A log in JSON always has them as fields.")
+    .rare()
+    .form(Form::Switch)
+    .default(DefaultValue::Text("off"))
+    .set(|values, text| parse(text, choice).map(|value| values.log_receipts = value)),
     Setting::new("log-file", LOG, "PATH", "Append the log to this file")
         .details("SIGHUP reopens the file, so that a log rotation can rename it. A - is standard output.")
         .needs_restart()

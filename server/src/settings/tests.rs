@@ -15,7 +15,7 @@ use super::{
     template::template,
 };
 use crate::{
-    Config, Spin,
+    Config, Receipts, Spin,
     logging::{Destination, Format, Overflow},
 };
 
@@ -426,6 +426,7 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("admin", "http://f:1", "unix:///e", "'unix:@t'"),
     ("log-level", "debug", "error", "'warning'"),
     ("log-messages", "off", "on", "false"),
+    ("log-receipts", "on", "off", "true"),
     ("log-file", "/f", "/e", "'/t'"),
     ("log-format", "json", "text", "'json'"),
     ("log-overflow", "drop", "block", "'drop'"),
@@ -521,6 +522,7 @@ fn a_file_can_have_every_setting() {
         spin = '50us'\n\
         log-level = 'debug'\n\
         log-messages = false\n\
+        log-receipts = true\n\
         log-file = '/tmp/echo.log'\n\
         log-format = 'json'\n\
         log-overflow = 'drop'\n";
@@ -532,6 +534,7 @@ fn a_file_can_have_every_setting() {
     assert_eq!(listener.options.write_timeout, None);
     assert_eq!(listener.options.proxy_timeout, Some(Duration::from_mins(1)));
     assert!(config.reuse_port && !config.log_messages);
+    assert_eq!(config.receipts, Receipts::Text);
     assert_eq!((config.max_connections, config.max_connections_per_ip), (Some(1000), Some(10)));
     assert_eq!(config.drain_timeout, Duration::from_secs(2));
     assert_eq!(config.workers.get(), 3);
@@ -539,6 +542,14 @@ fn a_file_can_have_every_setting() {
     assert_eq!(log.level, LevelFilter::Debug);
     assert_eq!(log.destination, Destination::File("/tmp/echo.log".into()));
     assert_eq!((log.format, log.overflow), (Format::Json, Overflow::Drop));
+}
+
+/// A log in text has nothing to show for the system call.
+#[test]
+fn a_log_in_json_has_the_figures_of_the_kernel_without_a_setting() {
+    let receipts = |file| loaded(&[], &[], file).resolve().0.receipts;
+    assert_eq!(receipts(""), Receipts::Totals);
+    assert_eq!(receipts("log-format = 'json'"), Receipts::Fields);
 }
 
 #[test]
@@ -649,6 +660,7 @@ removed-users = \"keep\" # default
 # admin: off
 log-level = \"debug\" # ECHO_SERVER_LOG_LEVEL
 log-messages = false # echo.toml:1
+log-receipts = false # default
 # log-file: standard error
 log-format = \"text\" # default
 log-overflow = \"block\" # default

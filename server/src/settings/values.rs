@@ -18,7 +18,7 @@ use crate::config::HistoryOptions;
 #[cfg(feature = "redis")]
 use crate::config::RedisUrl;
 use crate::{
-    config::{Config, HistoryOverflow, Keep, Listener, Spin, history_limits, limits},
+    config::{Config, HistoryOverflow, Keep, Listener, Receipts, Spin, history_limits, limits},
     logging::{Destination, Format, Options, Overflow},
 };
 
@@ -53,6 +53,7 @@ pub(super) struct Values {
     pub(super) admin: Option<AdminUrl>,
     pub(super) log_level: LogLevel,
     pub(super) log_messages: Switch,
+    pub(super) log_receipts: Switch,
     pub(super) log_file: Destination,
     pub(super) log_format: Format,
     pub(super) log_overflow: Overflow,
@@ -123,6 +124,10 @@ impl Values {
         }
         config.spin = self.spin;
         config.log_messages = self.log_messages == Switch::On;
+        config.receipts = match self.log_receipts {
+            Switch::On => Receipts::Text,
+            Switch::Off => self.log_format.receipts(),
+        };
         #[cfg(feature = "history")]
         {
             config.history = self.history();

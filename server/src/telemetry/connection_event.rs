@@ -17,7 +17,7 @@ use super::{
     fault::Fault,
     handshake_fields::visit_handshake,
     log_throttle::Suppressed,
-    receipt::Receipt,
+    receipt::Closed,
 };
 #[cfg(feature = "login")]
 use crate::login::LoginFailure;
@@ -156,15 +156,7 @@ pub(crate) enum ConnectionEvent<'a> {
     Panicked,
     /// The close of a connection that was never logged.
     ProbeClosed,
-    Closed {
-        reason: CloseReason,
-        receipt: &'a Receipt,
-        /// The user who had logged in.
-        user: Option<&'a str>,
-        messages_received: u64,
-        messages_sent: u64,
-        after: Duration,
-    },
+    Closed(Closed<'a>),
 }
 
 /// A connection, as its events name and count it.
@@ -230,7 +222,7 @@ impl Event for OfConnection<'_> {
             E::RegistrationFailed { .. } => Declaration::new(Error, "not-registered"),
             E::Panicked => Declaration::new(Error, "panic"),
             E::ProbeClosed => Declaration::new(Debug, "probe"),
-            E::Closed { .. } => Declaration::new(Info, "closed"),
+            E::Closed(_) => Declaration::new(Info, "closed"),
         }
     }
 
@@ -298,39 +290,13 @@ impl Event for OfConnection<'_> {
             | E::DrainTimedOut { unsent } => {
                 visit("unsent", Value::from(*unsent));
             }
-            E::Closed { .. } => self.visit_closed(visit),
+            E::Closed(closed) => closed.visit_fields(visit),
             _ => {}
         }
     }
 }
 
 impl OfConnection<'_> {
-    /// Visits the fields of the end of a connection.
-    fn visit_closed<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
-        let ConnectionEvent::Closed {
-            reason,
-            receipt,
-            user,
-            messages_received,
-            messages_sent,
-            after,
-        } = &self.event
-        else {
-            return;
-        };
-        if let Some(user) = user {
-            visit("user", Value::from(*user));
-        }
-        visit("reason", Value::from(reason.name()));
-        visit("closed_by", Value::from(reason.closed_by()));
-        let duration = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        visit("duration_ms", Value::from(duration));
-        visit("bytes_received", Value::from(receipt.bytes_received));
-        visit("bytes_sent", Value::from(receipt.bytes_sent));
-        visit("messages_received", Value::from(*messages_received));
-        visit("messages_sent", Value::from(*messages_sent));
-    }
-
     /// Visits the fields of a member of a room.
     #[cfg(feature = "rooms")]
     fn visit_room<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {

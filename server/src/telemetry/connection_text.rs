@@ -30,7 +30,7 @@ impl fmt::Display for OfConnection<'_> {
                 write!(f, "A bug ended the connection with {peer}; other connections continue")
             }
             E::ProbeClosed => write!(f, "{peer} disconnected without sending data"),
-            E::Closed { .. } => write!(f, "Connection with {peer} closed"),
+            E::Closed(closed) => write!(f, "Connection with {peer} closed{closed}"),
             E::HandshakeCompleted { handshake } => {
                 write!(f, "TLS handshake with {peer}: {handshake}")
             }

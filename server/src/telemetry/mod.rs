@@ -24,6 +24,6 @@ pub(crate) use self::{
     datagram_event::DatagramEvent,
     fault::Fault,
     log_throttle::{LogThrottle, Suppressed},
-    receipt::Receipt,
+    receipt::{Closed, LayerNames, Receipt, TcpInfo},
     recorder::{Recorder, Recording},
 };

@@ -25,32 +25,46 @@ use super::{
 };
 use crate::{
     admission::Peer,
-    config::limits,
+    config::{Receipts, limits},
     history::{self, Direction, Origin},
     metrics::{ListenerCounters, WorkerCounters},
 };
 
-/// What becomes of messages: the log shows them, the history records them, both, or neither.
+/// What becomes of messages: the log shows them, the history records them, both, or neither. And what the log has of a
+/// connection that has closed.
 ///
-/// One byte, so that the path of a message needs one test for both.
+/// One byte, so that the path of a message needs one test for log and history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recording(u8);
 
 const LOG: u8 = 1;
 const HISTORY: u8 = 2;
+const MESSAGES: u8 = LOG | HISTORY;
+const TCP_INFO: u8 = 4;
+const RECEIPT_TEXT: u8 = 8;
 
 impl Recording {
     pub(crate) const fn new(log: bool, history: bool) -> Self {
         Self((if log { LOG } else { 0 }) | (if history { HISTORY } else { 0 }))
     }
 
-    /// Returns the same with the log switched on or off.
+    /// Returns the same with the log of messages switched on or off.
     pub(crate) const fn with_log(self, log: bool) -> Self {
-        Self::new(log, self.0 & HISTORY != 0)
+        Self((self.0 & !LOG) | (if log { LOG } else { 0 }))
+    }
+
+    /// Returns the same with these receipts.
+    pub(crate) const fn with_receipts(self, receipts: Receipts) -> Self {
+        let flags = match receipts {
+            Receipts::Totals => 0,
+            Receipts::Fields => TCP_INFO,
+            Receipts::Text => TCP_INFO | RECEIPT_TEXT,
+        };
+        Self((self.0 & MESSAGES) | flags)
     }
 
     fn is_any(self) -> bool {
-        self.0 != 0
+        self.0 & MESSAGES != 0
     }
 
     fn is_log(self) -> bool {
@@ -59,6 +73,10 @@ impl Recording {
 
     fn is_history(self) -> bool {
         self.0 & HISTORY != 0
+    }
+
+    fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
     }
 }
 
@@ -118,6 +136,16 @@ impl<'a> Recorder<'a> {
     /// Returns whether the history records messages.
     pub(crate) fn has_history(&self) -> bool {
         self.recording.is_history()
+    }
+
+    /// Returns whether the kernel's figures about a connection are read before it closes.
+    pub(crate) fn reads_tcp_info(&self) -> bool {
+        self.recording.has(TCP_INFO) && log::max_level() >= Level::Info
+    }
+
+    /// Returns whether the text of a close has the receipt.
+    pub(crate) fn writes_receipts(&self) -> bool {
+        self.recording.has(RECEIPT_TEXT)
     }
 
     /// Logs and counts an event of a connection.

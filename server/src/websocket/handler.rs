@@ -248,6 +248,10 @@ impl ProtocolHandler for WebSocket {
         Some("websocket")
     }
 
+    fn is_websocket(&self) -> bool {
+        true
+    }
+
     fn unfinished_messages(&self) -> isize {
         isize::from(self.data.is_in_frame())
     }

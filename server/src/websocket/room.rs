@@ -195,6 +195,10 @@ impl ProtocolHandler for RoomSocket {
         None
     }
 
+    fn is_websocket(&self) -> bool {
+        true
+    }
+
     fn unfinished_messages(&self) -> isize {
         self.socket.unfinished_messages()
     }

@@ -4,5 +4,6 @@ mod command_line;
 mod configuration;
 mod deploy;
 mod logging;
+mod receipts;
 mod reload;
 mod service_manager;

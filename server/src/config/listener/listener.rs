@@ -137,7 +137,7 @@ impl ListenerOptions {
         format!("{endpoint}{parameters}")
     }
 
-    /// Returns the name of the protocol of the connections, as the metrics have it.
+    /// Returns the name of the protocol of its connections: `http`, or that of [`protocol`](Self::protocol).
     pub(crate) fn protocol_name(&self) -> &'static str {
         match self.protocol {
             _ if self.is_http() => "http",
@@ -162,6 +162,14 @@ impl ListenerOptions {
         #[cfg(feature = "http")]
         return self.http.is_some();
         #[cfg(not(feature = "http"))]
+        false
+    }
+
+    /// Returns whether connections begin with a login.
+    pub(crate) fn has_login(&self) -> bool {
+        #[cfg(feature = "login")]
+        return self.login.is_some();
+        #[cfg(not(feature = "login"))]
         false
     }
 }

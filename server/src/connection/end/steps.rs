@@ -10,9 +10,9 @@ use crate::connection::{
     turn::{Turn, TurnContext},
 };
 use crate::{
-    config::limits,
+    config::{Proxy, limits},
     session::{EndCause, Step},
-    telemetry::{CloseReason, ConnectionEvent, Recorder, Subject},
+    telemetry::{CloseReason, Closed, ConnectionEvent, LayerNames, Recorder, Subject},
 };
 
 impl<S: Stream> Connection<S> {
@@ -162,6 +162,18 @@ impl<S: Stream> Connection<S> {
         Turn::Over
     }
 
+    /// Returns the names of its layers.
+    fn layer_names(&self) -> LayerNames {
+        let options = self.options();
+        LayerNames([
+            options.proxy == Proxy::Required,
+            self.permit.policy().has_layer(),
+            options.is_http(),
+            self.session.is_websocket(),
+            options.has_login(),
+        ])
+    }
+
     /// Closes the socket and records the end of the connection. Closing the socket also removes it from the poll.
     #[cfg_attr(not(feature = "rooms"), expect(unused_mut, reason = "there are no rooms"))]
     pub(crate) fn close(mut self, now: Instant, telemetry: &Recorder<'_>) {
@@ -175,13 +187,17 @@ impl<S: Stream> Connection<S> {
         let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
         let is_sent = self.send_buffer.is_none();
         let is_suppressed = self.is_suppressed();
+        let layers = self.layer_names();
+        let reads_tcp_info = self.is_logged && telemetry.reads_tcp_info();
+        let tcp_info = if reads_tcp_info { self.stream.tcp_info() } else { None };
         let Self { stream, permit, id, peer, is_logged, close_reason, receipt, counters, .. } =
             self;
         #[cfg(feature = "login")]
         let user = permit.account().map(|account| account.name().to_owned());
         #[cfg(not(feature = "login"))]
         let user: Option<String> = None;
-        drop((stream, permit));
+        drop(stream);
+        let policy = permit.release();
         let reason = close_reason.unwrap_or(CloseReason::SocketError);
         counters.closed.of(reason.index()).add(1);
         counters.messages_received.add_signed(unfinished);
@@ -189,15 +205,20 @@ impl<S: Stream> Connection<S> {
             counters.messages_sent.add_signed(unfinished);
         }
         let event = if is_logged {
-            ConnectionEvent::Closed {
+            ConnectionEvent::Closed(Closed {
                 reason,
-                receipt: &receipt,
+                listener: &policy.name,
+                protocol: policy.options.protocol_name(),
+                layers,
                 user: user.as_deref(),
+                receipt: &receipt,
                 messages_received,
                 messages_sent: delivered
                     .unwrap_or_else(|| messages_received.saturating_add_signed(-unsent as i64)),
                 after: now.saturating_duration_since(receipt.opened_at),
-            }
+                tcp_info,
+                has_text: telemetry.writes_receipts(),
+            })
         } else if is_suppressed {
             // The next line about a failure counts it.
             return;

@@ -1,10 +1,11 @@
 //! Connections over scripted streams: every short write, stall, reset and end of stream, without a socket.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::VecDeque,
     io::{self, Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ mod delivery;
 mod http;
 mod layered;
 mod proxied;
+mod receipts;
 mod steps;
 #[cfg(feature = "tls")]
 mod tls;
@@ -29,7 +31,7 @@ use crate::{
     admission::{ConnectionLimits, ConnectionPolicy, Peer},
     config::{Config, limits},
     metrics::WorkerCounters,
-    telemetry::Recorder,
+    telemetry::{Recorder, Recording, TcpInfo},
 };
 
 /// A stream that reads and writes by a script.
@@ -52,6 +54,9 @@ struct ScriptedStream {
     is_unacknowledged: bool,
     /// Error that the half-close returns.
     half_close_error: Option<io::ErrorKind>,
+    tcp_info: Option<TcpInfo>,
+    /// How often they were read.
+    tcp_info_reads: Rc<Cell<u32>>,
 }
 
 impl Read for ScriptedStream {
@@ -112,6 +117,11 @@ impl Stream for ScriptedStream {
     fn received(&self) -> io::Result<u64> {
         Ok(self.incoming.iter().flatten().map(|chunk| chunk.len() as u64).sum())
     }
+
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        self.tcp_info_reads.update(|reads| reads + 1);
+        self.tcp_info
+    }
 }
 
 /// A logger that captures the lines of the threads that called [`capture_log`].
@@ -159,6 +169,7 @@ fn count_lines(start: &str) -> usize {
 struct Harness {
     connection: Connection<ScriptedStream>,
     counters: WorkerCounters,
+    recording: Recording,
     limits: ConnectionLimits,
     buffer: Vec<u8>,
     now: Instant,
@@ -185,6 +196,7 @@ impl Harness {
                 Connection::new(stream, &PEER, permit, counters, now, now)
             },
             counters: WorkerCounters::default(),
+            recording: true.into(),
             limits,
             buffer: vec![0; limits::READ_BUFFER],
             now,
@@ -196,7 +208,7 @@ impl Harness {
     }
 
     fn turn(&mut self) -> Turn {
-        let telemetry = Recorder::new(0, &self.counters, true);
+        let telemetry = Recorder::new(0, &self.counters, self.recording);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         self.connection.turn(&mut context)
@@ -204,7 +216,7 @@ impl Harness {
 
     #[cfg(feature = "http")]
     fn expire_session(&mut self) -> Turn {
-        let telemetry = Recorder::new(0, &self.counters, true);
+        let telemetry = Recorder::new(0, &self.counters, self.recording);
         let mut context =
             TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now: self.now };
         self.connection.expire_session(&mut context)

@@ -150,15 +150,15 @@ fn a_reply_over_the_size_of_the_send_buffer_ends_the_connection() {
 fn a_receipt_counts_the_bytes_and_messages_of_each_direction() {
     let read = b"one\ntwo\nthree\nfive5\n";
     for protocol in [Protocol::Text, Protocol::Length] {
-        for logs in [log::LevelFilter::Off, log::LevelFilter::Info] {
+        for logs in [false, true] {
             for sent in 0..read.len() {
                 let read = if protocol == Protocol::Text { &read[..] } else { &FRAMES };
                 let mut harness = Harness::new(protocol, &[read]);
                 harness.stream().write_sizes = [sent / 2, sent - sent / 2, 0, 0].into();
-                log::set_max_level(logs);
+                capture_log();
+                harness.recording = logs.into();
                 harness.readable();
                 harness.turn();
-                log::set_max_level(log::LevelFilter::Info);
                 let bytes = usize::try_from(harness.connection.receipt.bytes_sent).unwrap();
                 let unsent = harness.connection.send_buffer.as_ref().expect("some is unsent");
                 let complete = complete_messages(protocol, &read[..bytes]);

@@ -1,4 +1,4 @@
-//! The byte stream under a connection: a trait, and the socket that implements it.
+//! The socket of a connection.
 
 use std::{
     io::{self, IoSlice, Read, Write},
@@ -15,33 +15,8 @@ use rustix::{
     },
 };
 
-/// A non-blocking byte stream whose two directions close separately.
-pub(crate) trait Stream: Read + Write {
-    /// Ends the sending direction. Bytes written before still arrive, followed by the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// As `shutdown(2)`, above all if the peer is gone.
-    fn half_close(&mut self) -> io::Result<()>;
-
-    /// Returns whether the peer has acknowledged everything that was sent, and the end of the stream, or is gone. Both
-    /// directions must have ended. If not, readiness is reported when it has.
-    ///
-    /// # Errors
-    ///
-    /// None that a working socket returns.
-    fn is_delivered(&self) -> io::Result<bool>;
-
-    /// Returns the address of this end, for people. Empty if the system cannot tell.
-    fn local_name(&self) -> String;
-
-    /// Returns the number of bytes that were received and not yet read.
-    ///
-    /// # Errors
-    ///
-    /// None that a working socket returns.
-    fn received(&self) -> io::Result<u64>;
-}
+use super::{stream::Stream, tcp_info::read_tcp_info};
+use crate::telemetry::TcpInfo;
 
 /// A connected stream socket of any address family.
 ///
@@ -117,6 +92,10 @@ impl Stream for Socket {
 
     fn received(&self) -> io::Result<u64> {
         Ok(rustix::io::ioctl_fionread(&self.0)?)
+    }
+
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        read_tcp_info(&self.0)
     }
 }
 

@@ -1,0 +1,16 @@
+//! The receipt of a connection: what the log has about it when it has closed.
+//!
+//! Owns the totals that a connection keeps, the kernel's figures as the log names them, and the text and fields of the event
+//! of its close. Must not know how the figures are read.
+//!
+//! Read `closed.rs` first.
+
+mod closed;
+mod layer_names;
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
+mod receipt;
+mod tcp_info;
+
+pub(crate) use self::{
+    closed::Closed, layer_names::LayerNames, receipt::Receipt, tcp_info::TcpInfo,
+};
