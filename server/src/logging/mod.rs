@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Owns the way of a record to the file. Must not know connections. A program that embeds the server has its
-//! own logger: without the feature `cli`, only the no-op versions of [`defer`] and [`flush`] are left.
+//! own logger: without the feature `cli`, only versions of [`defer`], [`flush`] and [`totals`] are left that do nothing.
 //!
 //! Read `start.rs` first, then `queue.rs`: it decides when a thread that logs waits.
 
@@ -28,6 +28,7 @@ mod queue;
 mod sink;
 #[cfg(feature = "cli")]
 mod start;
+mod totals;
 #[cfg(feature = "cli")]
 mod writer;
 
@@ -36,10 +37,11 @@ pub(crate) use self::batch::flush_also;
 #[cfg(all(feature = "history", not(feature = "cli")))]
 pub(crate) use self::no_batch::flush_also;
 #[cfg(not(feature = "cli"))]
-pub use self::no_batch::{defer, flush};
+pub use self::no_batch::{defer, flush, totals};
+pub use self::totals::Totals;
 #[cfg(feature = "cli")]
 pub use self::{
     batch::{defer, flush},
     options::{Destination, Format, Options, Overflow},
-    start::{Log, LogError, record_panics, set_level, start},
+    start::{Log, LogError, record_panics, set_level, start, totals},
 };

@@ -1,10 +1,18 @@
 //! No batches: the logger of the embedding program receives each record immediately.
 
+use super::totals::Totals;
+
 /// Does nothing: records are not batched.
 pub fn defer() {}
 
 /// Does nothing: records are not batched.
 pub fn flush() {}
+
+/// Returns zeros: the embedding program has the log.
+#[must_use]
+pub fn totals() -> Totals {
+    Totals::default()
+}
 
 /// Does nothing: nobody calls `flush` for the records.
 #[cfg(feature = "history")]

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::options::Overflow;
+use super::{options::Overflow, totals::Totals};
 use crate::config::limits::{LOG_EAGER, LOG_GATHER, LOG_PENDING, LOG_STUCK};
 
 /// The queue between the threads that log and the writer.
@@ -24,8 +24,11 @@ pub(super) struct LogQueue {
 #[derive(Debug)]
 struct State {
     pending: String,
-    /// Records that were not written, because the queue was full or the sink refused them.
+    /// Number of the pending records.
+    records: u64,
+    /// Records that were not written, because the queue was full or the sink refused them, until they are logged.
     dropped: u64,
+    totals: Totals,
     writer: Activity,
     reopen: bool,
     closing: bool,
@@ -50,6 +53,8 @@ pub(super) struct Job {
     pub(super) reopen: bool,
     /// This is the last job.
     pub(super) last: bool,
+    /// Number of records.
+    pub(super) records: u64,
 }
 
 impl State {
@@ -63,6 +68,11 @@ impl State {
         }
     }
 
+    fn count_dropped(&mut self, records: u64) {
+        self.dropped += records;
+        self.totals.dropped += records;
+    }
+
     fn is_urgent(&self) -> bool {
         self.pending.len() >= LOG_EAGER || self.closing || self.reopen
     }
@@ -72,7 +82,9 @@ impl LogQueue {
     pub(super) fn new(overflow: Overflow) -> Self {
         let state = State {
             pending: String::new(),
+            records: 0,
             dropped: 0,
+            totals: Totals::default(),
             writer: Activity::Idle,
             reopen: false,
             closing: false,
@@ -95,12 +107,12 @@ impl LogQueue {
                 Overflow::Drop => None,
             };
             let Some(budget) = budget else {
-                state.dropped += records;
-                return;
+                return state.count_dropped(records);
             };
             state = wait_timeout(&self.progress, state, budget);
         }
         state.pending.push_str(lines);
+        state.records += records;
         match state.writer {
             Activity::Idle => state.writer = Activity::Gathering,
             Activity::Gathering if state.is_urgent() => {}
@@ -112,12 +124,26 @@ impl LogQueue {
     }
 
     pub(super) fn count_dropped(&self, records: u64) {
-        self.lock().dropped += records;
+        self.lock().count_dropped(records);
+    }
+
+    pub(super) fn count_written(&self, records: u64) {
+        self.lock().totals.written += records;
+    }
+
+    /// Returns the totals since the start.
+    pub(super) fn totals(&self) -> Totals {
+        self.lock().totals
     }
 
     /// Returns the number of dropped records that has not been logged, and resets it.
     pub(super) fn take_dropped(&self) -> u64 {
         mem::take(&mut self.lock().dropped)
+    }
+
+    /// Takes back a number of dropped records that could not be logged.
+    pub(super) fn return_dropped(&self, records: u64) {
+        self.lock().dropped += records;
     }
 
     pub(super) fn request_reopen(&self) {
@@ -161,7 +187,11 @@ impl LogQueue {
         mem::swap(&mut state.pending, written);
         state.writer = Activity::Writing(Instant::now());
         self.progress.notify_all();
-        Job { reopen: mem::take(&mut state.reopen), last: state.closing }
+        Job {
+            reopen: mem::take(&mut state.reopen),
+            last: state.closing,
+            records: mem::take(&mut state.records),
+        }
     }
 
     /// Records that the sink has taken bytes. Called by the writer only.
@@ -216,7 +246,7 @@ mod tests {
         queue.push("one\n", 1);
         queue.push("two\nthree\n", 2);
         let mut lines = String::new();
-        assert_eq!(queue.next(&mut lines), Job { reopen: false, last: false });
+        assert_eq!(queue.next(&mut lines), Job { reopen: false, last: false, records: 3 });
         assert_eq!(lines, "one\ntwo\nthree\n");
         assert_eq!(queue.take_dropped(), 0);
     }
@@ -227,6 +257,11 @@ mod tests {
         queue.push(&more_than_half(), 1);
         queue.push(&more_than_half(), 7);
         assert_eq!((queue.take_dropped(), queue.take_dropped()), (7, 0));
+        assert_eq!(
+            queue.totals(),
+            Totals { written: 0, dropped: 7 },
+            "a logged number stays in it"
+        );
         assert!(!queue.close(), "close does not wait for a stuck sink");
     }
 

@@ -1,6 +1,11 @@
 //! Starts the log of the process and ends it.
 
-use std::{io, path::PathBuf, sync::Arc, thread};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    thread,
+};
 
 use common::{escape::Escaped, reason::reason};
 use log::LevelFilter;
@@ -13,6 +18,7 @@ use super::{
     options::{Destination, Format, Options},
     queue::LogQueue,
     sink::Sink,
+    totals::Totals,
     writer::{Target, Writer},
 };
 
@@ -34,6 +40,9 @@ pub enum LogError {
     #[error("a logger is already installed")]
     Installed(log::SetLoggerError),
 }
+
+/// The queue of the log of this process. There is one, as there is one logger.
+static QUEUE: OnceLock<Arc<LogQueue>> = OnceLock::new();
 
 /// The running log. Dropping it writes the records that are still queued.
 #[derive(Debug)]
@@ -64,7 +73,7 @@ pub fn start(options: &Options) -> Result<Log, LogError> {
         .spawn(|| writer.run())
         .map_err(LogError::Thread)?;
     let log = Log { queue: Arc::clone(&queue), writer: Some(writer) };
-    let sink: Box<dyn log::Log> = Box::new(Sink::new(queue));
+    let sink: Box<dyn log::Log> = Box::new(Sink::new(Arc::clone(&queue)));
     fern::Dispatch::new()
         .level(LevelFilter::Trace)
         .format(match options.format {
@@ -74,8 +83,16 @@ pub fn start(options: &Options) -> Result<Log, LogError> {
         .chain(sink)
         .apply()
         .map_err(LogError::Installed)?;
+    QUEUE.get_or_init(|| queue);
     set_level(options.level);
     Ok(log)
+}
+
+/// Returns how many records the log of this process has written and dropped. Records that a thread is yet to hand over count
+/// later, within 100 ms. Without a log that was started by this crate, there are none.
+#[must_use]
+pub fn totals() -> Totals {
+    QUEUE.get().map_or_else(Totals::default, |queue| queue.totals())
 }
 
 /// Sets the lowest level that is written.

@@ -88,8 +88,9 @@ impl Writer {
                 self.reopen();
             }
             // Records of this thread follow: errors of reopening, and the number of lost records.
-            lines.push_str(&batch::take());
-            if self.write_records(&lines) {
+            let own = batch::take();
+            lines.push_str(&own);
+            if self.write_records(&lines, job.records + count(own.as_bytes())) {
                 self.log_dropped();
             }
             lines.clear();
@@ -117,12 +118,13 @@ impl Writer {
         }
     }
 
-    /// Writes whole records and returns whether all were written. The others count as dropped.
-    fn write_records(&mut self, lines: &str) -> bool {
+    /// Writes whole records, of which there are this many, and returns whether all were written. The others count as dropped.
+    fn write_records(&mut self, lines: &str, records: u64) -> bool {
         let rest = self.write_between(lines.as_bytes());
-        if let Err(rest) = rest {
-            self.queue.count_dropped(memchr::memchr_iter(b'\n', rest).count() as u64);
-        }
+        let dropped = rest.err().map_or(0, count);
+        // A record of another crate may have more than one line.
+        self.queue.count_written(records.saturating_sub(dropped));
+        self.queue.count_dropped(dropped);
         rest.is_ok()
     }
 
@@ -141,8 +143,10 @@ impl Writer {
             warn!(event = "log-dropped", records = dropped;
                 "{dropped} log records could not be written and are lost");
             // The line itself is no record of the server: only the records that it reports are counted again.
-            if self.write_between(batch::take().as_bytes()).is_err() {
-                self.queue.count_dropped(dropped);
+            let line = batch::take();
+            match self.write_between(line.as_bytes()) {
+                Ok(()) => self.queue.count_written(count(line.as_bytes())),
+                Err(_) => self.queue.return_dropped(dropped),
             }
         }
     }
@@ -189,6 +193,11 @@ impl Writer {
     }
 }
 
+/// Returns the number of records: each is a line.
+fn count(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
+}
+
 /// Returns a descriptor of a standard stream that is independent of the library's lock on it.
 fn own(stream: BorrowedFd<'_>) -> Option<File> {
     stream.try_clone_to_owned().ok().map(File::from)
@@ -197,7 +206,7 @@ fn own(stream: BorrowedFd<'_>) -> Option<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logging::options::Overflow;
+    use crate::logging::{options::Overflow, totals::Totals};
 
     #[test]
     fn a_line_about_lost_records_that_is_lost_too_is_not_counted() {
@@ -207,10 +216,26 @@ mod tests {
         let target = Target::File { file, path: "/dev/null".into() };
         let mut writer = Writer::new(Arc::clone(&queue), target);
         batch::defer();
-        assert!(!writer.write_records("one\ntwo\n"));
+        assert!(!writer.write_records("one\ntwo\n", 2));
         // The record that `log_dropped` makes, since no logger is installed here.
         batch::add(&queue, &format_args!("2 log records could not be written and are lost"));
         writer.log_dropped();
         assert_eq!(queue.take_dropped(), 2);
+        assert_eq!(queue.totals(), Totals { written: 0, dropped: 2 });
+    }
+
+    #[test]
+    fn every_record_in_the_file_is_counted() {
+        let queue = Arc::new(LogQueue::new(Overflow::Block));
+        let file = tempfile::tempfile().unwrap();
+        let target = Target::File { file, path: "/dev/null".into() };
+        let mut writer = Writer::new(Arc::clone(&queue), target);
+        batch::defer();
+        queue.count_dropped(5);
+        assert!(writer.write_records("one\ntwo\n", 2));
+        // The record that `log_dropped` makes, since no logger is installed here.
+        batch::add(&queue, &format_args!("5 log records could not be written and are lost"));
+        writer.log_dropped();
+        assert_eq!(queue.totals(), Totals { written: 3, dropped: 5 });
     }
 }
