@@ -94,6 +94,10 @@ pub use self::config::Tls;
 pub use self::config::{Credential, Login, User, Users};
 #[cfg(feature = "rooms")]
 pub use self::config::{Room, Slow};
+#[cfg(feature = "history")]
+pub use self::history::HistoryStats;
+#[cfg(feature = "rooms")]
+pub use self::rooms::RoomStats;
 pub use self::{
     config::{
         Config, FixedSetting, HistoryOptions, HistoryOverflow, Keep, Listener, ListenerOptions,

@@ -10,6 +10,7 @@ use super::{
     batch::ThreadRecorder,
     queue::Queue,
     run_file::RunFile,
+    stats::StatsReader,
     store::{Cause, HistoryError, open_writer, shown},
     writer::{LastEnd, Runs, Writer},
 };
@@ -59,6 +60,11 @@ impl History {
     /// Returns what a thread needs to record. There is one for each of the threads.
     pub(crate) fn recorder(&self) -> ThreadRecorder {
         ThreadRecorder { queue: Arc::clone(&self.queue), counter: self.run_file.counter() }
+    }
+
+    /// Returns what other threads need to read the numbers of the history.
+    pub(crate) fn stats_reader(&self) -> StatsReader {
+        StatsReader(Arc::clone(&self.queue))
     }
 
     /// Returns the last number and the last messages of each room, at most `per_room`, for rooms that continue after a restart.

@@ -30,6 +30,8 @@ mod run_file;
 #[cfg(feature = "history")]
 pub mod search;
 #[cfg(feature = "history")]
+mod stats;
+#[cfg(feature = "history")]
 mod store;
 #[cfg(feature = "history")]
 mod writer;
@@ -42,9 +44,10 @@ pub(crate) use self::no_history::flush;
 #[cfg(not(feature = "history"))]
 pub(crate) use self::no_history::{detach, record};
 #[cfg(feature = "history")]
-pub use self::store::HistoryError;
-#[cfg(feature = "history")]
 pub(crate) use self::{
     batch::{attach, detach, record},
     history::History,
+    stats::StatsReader,
 };
+#[cfg(feature = "history")]
+pub use self::{stats::HistoryStats, store::HistoryError};

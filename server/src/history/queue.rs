@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::stats::HistoryStats;
 use crate::config::{
     HistoryOverflow,
     history_limits::{EAGER, GATHER, PENDING, STUCK},
@@ -28,6 +29,9 @@ struct State {
     rows: u64,
     /// Messages that found no room since the writer last took their number.
     dropped: u64,
+    /// Messages since the start. Those that wait here or in a transaction are in none of the others.
+    received: u64,
+    stats: HistoryStats,
     writer: Activity,
     is_closing: bool,
 }
@@ -78,6 +82,8 @@ impl Queue {
             messages: Vec::new(),
             rows: 0,
             dropped: 0,
+            received: 0,
+            stats: HistoryStats::default(),
             writer: Activity::Idle,
             is_closing: false,
         };
@@ -93,6 +99,7 @@ impl Queue {
     /// waiting, the messages are dropped and counted.
     pub(super) fn push(&self, messages: &[u8], rows: u64) {
         let mut state = self.lock();
+        state.received += rows;
         while state.messages.len() + messages.len() > PENDING && !state.messages.is_empty() {
             let budget = match self.overflow {
                 HistoryOverflow::Block => state.budget(),
@@ -100,6 +107,7 @@ impl Queue {
             };
             let Some(budget) = budget else {
                 state.dropped += rows;
+                state.stats.dropped += rows;
                 return;
             };
             let waited = self.progress.wait_timeout(state, budget);
@@ -120,6 +128,23 @@ impl Queue {
     /// Returns the number of messages that were dropped since the last call.
     pub(super) fn take_dropped(&self) -> u64 {
         mem::take(&mut self.lock().dropped)
+    }
+
+    /// Counts messages that are committed. Called by the writer only.
+    pub(super) fn count_recorded(&self, rows: u64) {
+        self.lock().stats.recorded += rows;
+    }
+
+    /// Counts messages that the writer drops at its end.
+    pub(super) fn count_dropped(&self, rows: u64) {
+        self.lock().stats.dropped += rows;
+    }
+
+    /// Returns the numbers since the start.
+    pub(super) fn stats(&self) -> HistoryStats {
+        let state = self.lock();
+        let HistoryStats { recorded, dropped, .. } = state.stats;
+        HistoryStats { waiting: state.received.saturating_sub(recorded + dropped), ..state.stats }
     }
 
     /// Waits for messages, lets them accumulate, and swaps them into `messages`, which must be empty. After `max_wait`
@@ -218,6 +243,7 @@ mod tests {
             queue.push(&more_than_half(), 1);
             queue.push(&more_than_half(), 7);
             assert_eq!((queue.take_dropped(), queue.take_dropped()), (7, 0));
+            assert_eq!(queue.stats(), HistoryStats { recorded: 0, dropped: 7, waiting: 1 });
         }
     }
 
@@ -244,6 +270,9 @@ mod tests {
         messages.clear();
         assert_eq!(queue.next(&mut messages, None), Job { rows: 2, is_last: false });
         assert_eq!(queue.take_dropped(), 0);
+        queue.count_recorded(1);
+        queue.count_dropped(1);
+        assert_eq!(queue.stats(), HistoryStats { recorded: 1, dropped: 1, waiting: 1 });
     }
 
     #[test]

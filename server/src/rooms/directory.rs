@@ -63,7 +63,7 @@ impl Directory {
                 if let Some(worker) = awaited_on {
                     rooms.deliver(worker, Delivery::Notice(member, Notice::Left));
                 }
-                self.with(&room, |room| room.leave(member, rooms));
+                self.change_members(&room, rooms, |room| room.leave(member, rooms));
                 self.close_if_empty(&room);
             }
             #[cfg(feature = "redis")]
@@ -88,7 +88,19 @@ impl Directory {
             return rooms.deliver(join.worker, notice);
         }
         let room = Arc::clone(&join.room);
-        self.with(&room, |room| room.join(join, rooms));
+        self.change_members(&room, rooms, |room| room.join(join, rooms));
+    }
+
+    /// Changes who is in a room, and counts it as open while somebody is.
+    fn change_members(&mut self, room: &str, rooms: &Rooms, change: impl FnOnce(&mut Room)) {
+        let owner = self.owner as usize;
+        self.with(room, |room| {
+            let was_empty = room.is_empty();
+            change(room);
+            if room.is_empty() != was_empty {
+                rooms.set_open(owner, was_empty);
+            }
+        });
     }
 
     /// Creates a room. Returns false if there are too many.

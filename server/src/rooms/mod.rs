@@ -28,6 +28,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use self::rooms::RoomStats;
 #[cfg(feature = "history")]
 pub(crate) use self::rooms::{Past, PastMessage};
 #[cfg(feature = "redis")]

@@ -7,7 +7,10 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
 };
 
@@ -79,6 +82,17 @@ struct Mailboxes {
     commands: Mailbox<Command, Arc<Waker>>,
     /// To the members that it serves.
     deliveries: Mailbox<Delivery, Arc<Waker>>,
+    /// Number of its rooms that have members.
+    open: AtomicUsize,
+}
+
+/// The rooms of a server at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoomStats {
+    /// Rooms that have members.
+    pub rooms: usize,
+    /// Connections in a room, or on their way into one.
+    pub members: usize,
 }
 
 impl Rooms {
@@ -87,6 +101,7 @@ impl Rooms {
         let mailboxes = |waker: &Arc<Waker>| Mailboxes {
             commands: Mailbox::new(limits::MAILBOX, Arc::clone(waker)),
             deliveries: Mailbox::new(limits::MAILBOX, Arc::clone(waker)),
+            open: AtomicUsize::new(0),
         };
         Self {
             workers: wakers.iter().map(mailboxes).collect(),
@@ -131,13 +146,13 @@ impl Rooms {
 
     /// Returns whether a worker has messages.
     pub(crate) fn has_mail(&self, worker: usize) -> bool {
-        let Mailboxes { commands, deliveries } = &self.workers[worker];
+        let Mailboxes { commands, deliveries, .. } = &self.workers[worker];
         commands.is_signalled() || deliveries.is_signalled()
     }
 
     /// Begins to take the messages of a worker.
     pub(crate) fn begin(&self, worker: usize) {
-        let Mailboxes { commands, deliveries } = &self.workers[worker];
+        let Mailboxes { commands, deliveries, .. } = &self.workers[worker];
         commands.begin();
         deliveries.begin();
     }
@@ -232,6 +247,24 @@ impl Rooms {
     pub(super) fn remove_member(&self) {
         if self.members.fetch_sub(1, SeqCst) == 1 {
             self.workers.iter().for_each(|worker| worker.commands.signal());
+        }
+    }
+
+    /// Counts a room of this worker that has got its first member, or lost its last one.
+    pub(super) fn set_open(&self, owner: usize, is_open: bool) {
+        let open = &self.workers[owner].open;
+        if is_open {
+            open.fetch_add(1, Relaxed);
+        } else {
+            open.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Returns the number of open rooms and of members.
+    pub(crate) fn stats(&self) -> RoomStats {
+        RoomStats {
+            rooms: self.workers.iter().map(|worker| worker.open.load(Relaxed)).sum(),
+            members: self.members.load(Relaxed),
         }
     }
 

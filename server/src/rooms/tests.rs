@@ -6,7 +6,7 @@ use common::room::{ANNOUNCED_MEMBERS, Frame, Kind};
 use mio::{Poll, Token, Waker};
 use proptest::prelude::*;
 
-use super::{Answer, Delivery, Form, Identity, LocalRooms, Member, Notice, Rooms, Send};
+use super::{Answer, Delivery, Form, Identity, LocalRooms, Member, Notice, RoomStats, Rooms, Send};
 use crate::{
     config::{Room, limits},
     telemetry::ConnectionId,
@@ -282,6 +282,29 @@ fn a_large_room_does_not_announce_who_comes_and_goes() {
     let last = server.room_events(ANNOUNCED_MEMBERS + 9);
     assert_eq!(last.len(), 1, "its own join is not announced either");
     assert_eq!(last[0].number, server.events(ANNOUNCED_MEMBERS + 9)[0].number + 1);
+}
+
+#[test]
+fn a_room_is_open_while_it_has_members_also_if_it_is_kept_longer() {
+    let mut server = Server::new(3, Room { history: 2, ..Room::default() });
+    assert_eq!(server.rooms.stats(), RoomStats::default());
+    let (first, second) = (server.join(0, None), server.join(1, None));
+    server.settle();
+    assert_eq!(server.rooms.stats(), RoomStats { rooms: 1, members: 2 });
+    server.member(second).join("team".into());
+    server.settle();
+    assert_eq!(server.rooms.stats(), RoomStats { rooms: 2, members: 2 });
+    server.say(first, "the room is kept for this message");
+    for member in [first, second] {
+        assert!(server.member(member).leave());
+    }
+    server.settle();
+    assert_eq!(server.rooms.stats().rooms, 0);
+    server.members.clear();
+    assert_eq!(server.rooms.stats(), RoomStats::default());
+    server.join(2, None);
+    server.settle();
+    assert_eq!(server.rooms.stats(), RoomStats { rooms: 1, members: 1 });
 }
 
 #[test]

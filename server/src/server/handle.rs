@@ -6,8 +6,10 @@ use super::{
     liveness::Liveness,
     reload::{ReloadError, Reloaded, Reloader},
 };
-#[cfg(feature = "redis")]
-use crate::relay::Relay;
+#[cfg(feature = "history")]
+use crate::history::{HistoryStats, StatsReader};
+#[cfg(feature = "rooms")]
+use crate::rooms::RoomStats;
 use crate::{
     config::Config,
     connection::{Incoming, Socket},
@@ -20,8 +22,6 @@ use crate::{
 pub struct Handle {
     pub(super) shared: Arc<SharedState<Incoming<Socket>>>,
     pub(super) reloader: Arc<Reloader>,
-    #[cfg(feature = "redis")]
-    pub(super) relay: Option<Arc<Relay>>,
 }
 
 impl Handle {
@@ -65,7 +65,7 @@ impl Handle {
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         #[cfg(feature = "redis")]
-        let is_degraded = self.relay.as_ref().is_some_and(|relay| !relay.is_shared());
+        let is_degraded = self.shared.relay.get().is_some_and(|relay| !relay.is_shared());
         #[cfg(not(feature = "redis"))]
         let is_degraded = false;
         is_degraded
@@ -82,6 +82,20 @@ impl Handle {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.counters.stats()
+    }
+
+    /// Returns the numbers of the history. `None`: there is none, or it has not started yet.
+    #[cfg(feature = "history")]
+    #[must_use]
+    pub fn history(&self) -> Option<HistoryStats> {
+        self.shared.history.get().map(StatsReader::stats)
+    }
+
+    /// Returns the number of open rooms and of their members.
+    #[cfg(feature = "rooms")]
+    #[must_use]
+    pub fn rooms(&self) -> RoomStats {
+        self.shared.rooms.stats()
     }
 
     /// Returns the number of open connections.

@@ -128,14 +128,12 @@ impl Server {
         let control = Arc::new(AcceptorControl::default());
         let reloader = Reloader::new(&config, open, Arc::clone(&control));
         #[cfg(feature = "redis")]
-        let (relay, relay_parkers) =
-            config.relay.as_ref().map(|url| Relay::new(url, &shared.rooms)).unzip();
-        let handle = Handle {
-            shared: Arc::new(shared),
-            reloader: Arc::new(reloader),
-            #[cfg(feature = "redis")]
-            relay,
-        };
+        let relay_parkers = config.relay.as_ref().map(|url| {
+            let (relay, parkers) = Relay::new(url, &shared.rooms);
+            shared.relay.get_or_init(|| relay);
+            parkers
+        });
+        let handle = Handle { shared: Arc::new(shared), reloader: Arc::new(reloader) };
         let workers = worker_polls.into_iter().zip(messages).collect();
         Ok(Self {
             config,
@@ -200,7 +198,7 @@ impl Server {
         };
         check_thread_limit(workers.len()).map_err(fail)?;
         #[cfg(feature = "history")]
-        let history = start_history(&config).inspect_err(|_| control.close())?;
+        let history = start_history(&config, &shared).inspect_err(|_| control.close())?;
         #[cfg(all(feature = "history", feature = "rooms"))]
         restore_rooms(history.as_ref(), &config, &shared).inspect_err(|_| control.close())?;
         // Dropped at the end of this function, after the workers have ended: it answers through the whole drain.
@@ -209,9 +207,9 @@ impl Server {
         #[cfg(feature = "admin")]
         let _admin = admin.map_err(fail)?;
         #[cfg(feature = "redis")]
-        let relay = handle.relay.zip(self.relay_parkers);
+        let relay = shared.relay.get().zip(self.relay_parkers);
         #[cfg(feature = "redis")]
-        let relay = relay.map(|(relay, parkers)| RelayThreads::start(&relay, parkers, &shared));
+        let relay = relay.map(|(relay, parkers)| RelayThreads::start(relay, parkers, &shared));
         #[cfg(feature = "redis")]
         let relay = relay.transpose().map_err(fail)?;
         let streams = open_all(listeners, &shared);
@@ -268,9 +266,14 @@ fn start_workers(
 
 /// Starts the history, if the configuration has one.
 #[cfg(feature = "history")]
-fn start_history(config: &Config) -> Result<Option<History>, HistoryError> {
+fn start_history(
+    config: &Config,
+    shared: &SharedState<Incoming<Socket>>,
+) -> Result<Option<History>, HistoryError> {
     let Some(options) = &config.history else { return Ok(None) };
-    History::start(options.clone(), config.workers.get()).map(Some)
+    let history = History::start(options.clone(), config.workers.get())?;
+    shared.history.get_or_init(|| history.stats_reader());
+    Ok(Some(history))
 }
 
 /// Tells the rooms that they are recorded, and gives them their last numbers and messages, as many as a listener shows to new

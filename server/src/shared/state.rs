@@ -22,6 +22,10 @@ use super::{
     phase::{Phase, PhaseCell},
     worker_messages::{Full, MessageReceiver, WorkerMessage, WorkerMessages},
 };
+#[cfg(feature = "history")]
+use crate::history::StatsReader;
+#[cfg(feature = "redis")]
+use crate::relay::Relay;
 #[cfg(feature = "rooms")]
 use crate::rooms::Rooms;
 use crate::{
@@ -45,6 +49,12 @@ pub(crate) struct SharedState<T> {
     pub(crate) dispatch: DispatchQueue<T, Arc<Waker>>,
     #[cfg(feature = "rooms")]
     pub(crate) rooms: Arc<Rooms>,
+    /// The relay, which shares the rooms with other servers.
+    #[cfg(feature = "redis")]
+    pub(crate) relay: OnceLock<Arc<Relay>>,
+    /// The numbers of the history, once it has started.
+    #[cfg(feature = "history")]
+    pub(crate) history: OnceLock<StatsReader>,
     messages: WorkerMessages<WorkerMessage>,
     /// Ports of the UDP listeners, one entry for each.
     udp_ports: Mutex<Arc<[u16]>>,
@@ -82,6 +92,10 @@ impl<T> SharedState<T> {
             udp_changes: AtomicUsize::new(0),
             #[cfg(feature = "rooms")]
             rooms: Arc::new(Rooms::new(&workers)),
+            #[cfg(feature = "redis")]
+            relay: OnceLock::new(),
+            #[cfg(feature = "history")]
+            history: OnceLock::new(),
             dispatch: DispatchQueue::new(limits::QUEUE, Arc::new(acceptor), workers),
             recording: AtomicCell::new(recording(config)),
             drain_delay: AtomicCell::new(config.drain_delay),

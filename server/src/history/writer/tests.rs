@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use crate::{
     config::{HistoryOptions, HistoryOverflow, Keep, history_limits},
     history::{
-        Direction, History, Message, Origin, attach,
+        Direction, History, HistoryStats, Message, Origin, attach,
         batch::flush,
         detach, record,
         search::{Query, Search},
@@ -68,7 +68,9 @@ fn a_message_becomes_a_row_with_its_origin_and_says_whether_it_is_cut() {
     let message = Message { direction: Direction::Relayed, sequence: Some(42), bytes: b"hello" };
     record(&member, &message);
     receive(&ORIGIN, &vec![b'x'; history_limits::BODY + 1]);
+    let stats = history.stats_reader();
     end(history);
+    assert_eq!(stats.stats(), HistoryStats { recorded: 3, dropped: 0, waiting: 0 });
     let database = Connection::open(&path).unwrap();
     let mut select = database
         .prepare("SELECT peer || '|' || coalesce(user, '-') || '|' || coalesce(room, '-') || '|' || coalesce(sequence, '-') \

@@ -125,6 +125,7 @@ impl Writer {
             match self.commit(&mut pending) {
                 Ok(rows) => {
                     left -= rows;
+                    self.queue.count_recorded(rows);
                     self.max_rows = (2 * self.max_rows).min(COMMIT_ROWS);
                     self.resume();
                 }
@@ -134,6 +135,7 @@ impl Writer {
                     last_attempts += u32::from(is_closing);
                     if last_attempts > LAST_ATTEMPTS {
                         self.runs.dropped += left;
+                        self.queue.count_dropped(left);
                         return;
                     }
                     if is_closing {
