@@ -10,7 +10,7 @@ use super::{
     batch::ThreadRecorder,
     queue::Queue,
     run_file::RunFile,
-    stats::StatsReader,
+    stats::HistoryStats,
     store::{Cause, HistoryError, open_writer, shown},
     writer::{LastEnd, Runs, Writer},
 };
@@ -23,6 +23,17 @@ pub(crate) struct History {
     queue: Arc<Queue>,
     run_file: Arc<RunFile>,
     writer: thread::JoinHandle<()>,
+}
+
+/// Reads the numbers of a history, also after its end.
+#[derive(Debug)]
+pub(crate) struct StatsReader(Arc<Queue>);
+
+impl StatsReader {
+    /// Returns the numbers of this moment. Messages that a thread is yet to hand over count later, after its iteration.
+    pub(crate) fn stats(&self) -> HistoryStats {
+        self.0.stats()
+    }
 }
 
 impl History {

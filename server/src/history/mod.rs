@@ -46,8 +46,7 @@ pub(crate) use self::no_history::{detach, record};
 #[cfg(feature = "history")]
 pub(crate) use self::{
     batch::{attach, detach, record},
-    history::History,
-    stats::StatsReader,
+    history::{History, StatsReader},
 };
 #[cfg(feature = "history")]
 pub use self::{stats::HistoryStats, store::HistoryError};

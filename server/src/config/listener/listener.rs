@@ -2,7 +2,10 @@
 
 #[cfg(any(feature = "http", feature = "login", feature = "rooms"))]
 use std::sync::Arc;
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
+};
 
 use common::{
     endpoint::{Endpoint, HostPort},
@@ -154,6 +157,15 @@ impl ListenerOptions {
         return self.tls.is_some();
         #[cfg(not(feature = "tls"))]
         false
+    }
+
+    /// Returns the time at which the first certificate of its TLS expires, if it is known.
+    #[must_use]
+    pub fn tls_expiry(&self) -> Option<SystemTime> {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref().and_then(Tls::expiry);
+        #[cfg(not(feature = "tls"))]
+        None
     }
 
     /// Returns whether connections speak HTTP.

@@ -1,6 +1,6 @@
 //! The TLS configuration of a listener.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use rustls::{ServerConfig, ServerConnection};
 
@@ -11,7 +11,14 @@ use rustls::{ServerConfig, ServerConnection};
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
+    origin: Arc<Origin>,
+}
+
+/// What the configuration was made from.
+#[derive(Clone, Default)]
+struct Origin {
     identity: Option<Vec<u8>>,
+    expiry: Option<SystemTime>,
 }
 
 impl Tls {
@@ -24,14 +31,28 @@ impl Tls {
         ServerConnection::new(Arc::clone(&config))?;
         // The first random bytes of a process can take tens of milliseconds, which the first client would wait.
         config.crypto_provider().secure_random.fill(&mut [0; 32])?;
-        Ok(Self { config, identity: None })
+        Ok(Self { config, origin: Arc::default() })
     }
 
     /// Returns the same configuration with an identity: bytes that are equal if and only if everything that the
     /// configuration was made from is equal.
     #[must_use]
-    pub fn with_identity(self, identity: Vec<u8>) -> Self {
-        Self { identity: Some(identity), ..self }
+    pub fn with_identity(mut self, identity: Vec<u8>) -> Self {
+        Arc::make_mut(&mut self.origin).identity = Some(identity);
+        self
+    }
+
+    /// Returns the same configuration with the time at which the first of its certificates expires, for the metrics.
+    #[must_use]
+    pub fn with_expiry(mut self, expiry: SystemTime) -> Self {
+        Arc::make_mut(&mut self.origin).expiry = Some(expiry);
+        self
+    }
+
+    /// Returns the time at which the first of its certificates expires, if [`with_expiry`](Self::with_expiry) has set it.
+    #[must_use]
+    pub fn expiry(&self) -> Option<SystemTime> {
+        self.origin.expiry
     }
 
     /// Returns the configuration.
@@ -44,7 +65,7 @@ impl Tls {
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.config, &other.config)
-            || (self.identity.is_some() && self.identity == other.identity)
+            || (self.origin.identity.is_some() && self.origin.identity == other.origin.identity)
     }
 }
 

@@ -1,6 +1,10 @@
 //! A certificate of the server with its chain and its key.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use common::escape::Escaped;
 use rustls::{
@@ -24,6 +28,8 @@ pub(in crate::settings) struct Certificate {
     pub(super) key: Arc<CertifiedKey>,
     /// The names of the server, in lower case.
     pub(super) names: Vec<String>,
+    /// The end of its validity. `None`: it is before 1970.
+    pub(super) expiry: Option<SystemTime>,
     /// Bytes that identify the certificate and its key.
     pub(super) identity: Vec<u8>,
     /// Reasons why clients may not accept it. It can be served nevertheless.
@@ -95,7 +101,8 @@ impl Certificate {
         let der = key.end_entity_cert().map_err(|error| error.to_string())?;
         let (_, parsed) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
         let (names, warnings) = (names(&parsed), warnings(&parsed, ASN1Time::now()));
-        Ok(Self { key: Arc::new(key), names, identity, warnings })
+        let expiry = expiry(&parsed);
+        Ok(Self { key: Arc::new(key), names, expiry, identity, warnings })
     }
 }
 
@@ -132,6 +139,12 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
         _ => None,
     };
     names.filter_map(name).collect()
+}
+
+/// Returns the end of the validity of a certificate.
+fn expiry(certificate: &X509Certificate<'_>) -> Option<SystemTime> {
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// Returns the reasons why clients will not accept the certificate at this time.

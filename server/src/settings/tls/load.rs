@@ -53,6 +53,7 @@ pub(in crate::settings) fn load(
     }
     let mut identity: Vec<Vec<u8>> = vec![format!("{parameters:?} {key_log:?}").into_bytes()];
     identity.extend(certificates.iter().map(|certificate| certificate.identity.clone()));
+    let expiry = certificates.iter().filter_map(|certificate| certificate.expiry).min();
     let verifier = client_verifier(parameters, &provider, &mut identity)?;
     let versions = match parameters.min {
         Version::Tls12 => &[&TLS13, &TLS12][..],
@@ -74,7 +75,8 @@ pub(in crate::settings) fn load(
     }
     let tls = Tls::new(Arc::new(config)).map_err(invalid)?;
     let identity = sha256(identity.iter().map(Vec::as_slice));
-    Ok((tls.with_identity(identity), warnings))
+    let tls = tls.with_identity(identity);
+    Ok((expiry.into_iter().fold(tls, Tls::with_expiry), warnings))
 }
 
 fn certificates(

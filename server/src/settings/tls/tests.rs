@@ -5,6 +5,7 @@ use std::{
     net::Ipv4Addr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::UNIX_EPOCH,
 };
 
 use clap::{Args as _, Command};
@@ -237,6 +238,26 @@ fn a_certificate_that_clients_will_not_accept_is_reported_and_served() {
             "{warnings:?}\n{message}"
         );
     }
+}
+
+#[test]
+fn a_listener_knows_when_the_first_of_its_certificates_expires() {
+    let files = Files::new();
+    files.issue("late", |params| params.not_after = date_time_ymd(2200, 1, 1));
+    files.issue("early", |params| params.not_after = date_time_ymd(2100, 1, 1));
+    let expiry = |settings: Settings| {
+        let (config, _) = settings.resolve();
+        let expiry = config.listeners[0].options.tls_expiry()?;
+        Some(expiry.duration_since(UNIX_EPOCH).unwrap().as_secs())
+    };
+    let both = "cert=@late.pem&key=@late.key&cert=@early.pem&key=@early.key";
+    // 2200-01-01 and 2100-01-01, each at midnight.
+    for (parameters, expected) in
+        [("cert=@late.pem&key=@late.key", 7_258_118_400), (both, 4_102_444_800)]
+    {
+        assert_eq!(expiry(files.load(parameters).unwrap()), Some(expected));
+    }
+    assert_eq!(expiry(load(&["--listen", "tcp://h:1"]).unwrap()), None);
 }
 
 /// A list of revoked certificates grows with the CA, unlike a certificate.
