@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::health::Health;
+use super::{health::Health, rates::Rates};
 use crate::{
     connection::{Incoming, Socket},
     shared::SharedState,
@@ -12,6 +12,7 @@ use crate::{
 pub(super) struct Context<'a> {
     pub(super) shared: &'a SharedState<Incoming<Socket>>,
     pub(super) health: &'a Health,
+    pub(super) rates: &'a Rates,
     /// The time of the request.
     #[expect(dead_code, reason = "the list of connections follows")]
     pub(super) now: Instant,

@@ -19,6 +19,7 @@ use super::{
     endpoints::{Outcome, respond},
     health::Health,
     listener::{AdminListener, FIRST_SOCKET},
+    rates::Rates,
 };
 use crate::{
     config::limits,
@@ -41,6 +42,7 @@ pub(super) struct EventLoop<'a> {
     /// Keys of the clients that need a turn.
     ready: Vec<usize>,
     health: Health,
+    rates: Rates,
     next_check: Instant,
     failures: LogThrottle,
     now: Instant,
@@ -58,6 +60,7 @@ impl<'a> EventLoop<'a> {
             clients: Slab::with_capacity(limits::ADMIN_CONNECTIONS),
             ready: Vec::new(),
             health: Health::default(),
+            rates: Rates::default(),
             next_check: now,
             failures: LogThrottle::new(limits::LOG_THROTTLE),
             now,
@@ -74,6 +77,7 @@ impl<'a> EventLoop<'a> {
         while !is_ending.load(SeqCst) {
             if self.now >= self.next_check {
                 self.health.check(self.shared);
+                self.rates.record(&self.shared.counters, self.now);
                 self.next_check = self.now + limits::LIVENESS_INTERVAL;
             }
             // The open connections first: their requests may have arrived, and then no new one takes their place.
@@ -228,7 +232,12 @@ impl<'a> EventLoop<'a> {
 
     /// Answers the request at the beginning of the input of a client.
     fn answer(&mut self, key: usize, len: usize) {
-        let context = Context { shared: self.shared, health: &self.health, now: self.now };
+        let context = Context {
+            shared: self.shared,
+            health: &self.health,
+            rates: &self.rates,
+            now: self.now,
+        };
         let client = &mut self.clients[key];
         let request = match Request::parse(client.input(), len) {
             Ok(request) => request,

@@ -48,7 +48,7 @@ impl Health {
 }
 
 /// Returns the names of the threads, in the order of [`iterations`](crate::metrics::Counters::iterations).
-fn thread_names(threads: usize) -> impl Iterator<Item = String> {
+pub(super) fn thread_names(threads: usize) -> impl Iterator<Item = String> {
     (1..threads).map(|worker| format!("worker-{worker}")).chain(iter::once("acceptor".to_owned()))
 }
 

@@ -16,6 +16,7 @@ mod exposition;
 mod health;
 mod listener;
 mod negotiation;
+mod rates;
 mod status;
 mod thread;
 mod version;

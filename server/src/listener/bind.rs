@@ -167,7 +167,10 @@ impl<'a> Binder<'a> {
     /// Returns the counters of a listener at its bound endpoint.
     pub(crate) fn counters(self, listener: &Listener, bound: &Endpoint) -> Arc<ListenerMetrics> {
         let options = &listener.options;
-        self.registry.listener(&options.address(bound), options.protocol_name())
+        let counters = self.registry.listener(&options.address(bound), options.protocol_name());
+        counters.set_open(true);
+        counters.set_certificate_expiry(options.tls_expiry());
+        counters
     }
 }
 

@@ -1,6 +1,13 @@
 //! The counters of one listener.
 
-use std::{array, sync::Arc};
+use std::{
+    array,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crossbeam::utils::CachePadded;
 
@@ -97,12 +104,42 @@ pub(crate) struct ListenerMetrics {
     pub(crate) protocol: &'static str,
     pub(crate) acceptor: CachePadded<ListenerCounters>,
     workers: Box<[WorkerListener]>,
+    is_open: AtomicBool,
+    /// Seconds since 1970; 0: unknown.
+    certificate_expiry: AtomicU64,
 }
 
 impl ListenerMetrics {
     pub(crate) fn new(address: String, protocol: &'static str, workers: usize) -> Self {
         let workers = (0..workers).map(|_| WorkerListener::default()).collect();
-        Self { address, protocol, acceptor: CachePadded::default(), workers }
+        Self {
+            address,
+            protocol,
+            acceptor: CachePadded::default(),
+            workers,
+            is_open: AtomicBool::new(false),
+            certificate_expiry: AtomicU64::new(0),
+        }
+    }
+
+    /// Records that the listener opens or closes.
+    pub(crate) fn set_open(&self, is_open: bool) {
+        self.is_open.store(is_open, Relaxed);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.load(Relaxed)
+    }
+
+    /// Records when the certificate of the listener expires, if it has one.
+    pub(crate) fn set_certificate_expiry(&self, expiry: Option<SystemTime>) {
+        let since = expiry.and_then(|expiry| expiry.duration_since(UNIX_EPOCH).ok());
+        self.certificate_expiry.store(since.map_or(0, |since| since.as_secs()), Relaxed);
+    }
+
+    /// Returns when the certificate of an open listener expires, in seconds since 1970.
+    pub(crate) fn certificate_expiry(&self) -> Option<u64> {
+        Some(self.certificate_expiry.load(Relaxed)).filter(|&at| at > 0 && self.is_open())
     }
 
     /// Returns the counters of a worker.

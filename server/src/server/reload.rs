@@ -174,8 +174,14 @@ fn close<T>(open: OpenListener, shared: &SharedState<T>, commands: &CommandBatch
     info!(event = "closed-listener", address = open.address;
         "No longer listening on {}", open.address);
     match open.policy {
-        Policy::Stream(policy) => commands.push(Command::Close(policy)),
-        Policy::Udp(policy) => shared.close_udp(policy, commands.ack()),
+        Policy::Stream(policy) => {
+            policy.counters.set_open(false);
+            commands.push(Command::Close(policy));
+        }
+        Policy::Udp(policy) => {
+            policy.counters.set_open(false);
+            shared.close_udp(policy, commands.ack());
+        }
     }
 }
 
@@ -200,6 +206,8 @@ fn change(
     let mut address = open.address;
     let policy = match open.policy {
         Policy::Stream(old) => {
+            // The same ones, unless its scheme or protocol has changed.
+            old.counters.set_open(false);
             let counters = binder.counters(listener, &open.endpoint);
             let new = Arc::new(old.changed_to(listener, counters));
             commands.push(Command::Change(old, Arc::clone(&new)));

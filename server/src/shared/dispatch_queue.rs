@@ -174,6 +174,16 @@ impl<T, W: Wake> DispatchQueue<T, W> {
         self.queue.pop()
     }
 
+    /// Returns the number of queued items.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Returns the number of items that `worker` has taken and not released.
+    pub(crate) fn load_of(&self, worker: usize) -> usize {
+        self.workers[worker].load.load(SeqCst)
+    }
+
     /// Releases an item that `worker` took.
     pub(crate) fn release(&self, worker: usize) {
         self.workers[worker].load.fetch_sub(1, SeqCst);

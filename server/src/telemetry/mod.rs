@@ -1,7 +1,7 @@
 //! Telemetry: every log line and every counter of connections and datagrams.
 //!
 //! Owns the events of a connection's life (text, level, JSON fields, counter), the identity and the receipt that they
-//! show, the figures of the process, and the limit on repeated log lines. Must not know where the log goes.
+//! show, and the limit on repeated log lines. Must not know where the log goes.
 //!
 //! Read [`connection_event`] first; `recorder.rs` has the messages.
 
@@ -14,11 +14,6 @@ mod event;
 mod fault;
 mod handshake_fields;
 mod log_throttle;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the metrics of the admin listener have these figures")
-)]
-mod process;
 mod receipt;
 mod recorder;
 

@@ -1,32 +1,14 @@
 //! `/metrics`: the counters of the server in the text formats of Prometheus.
 //!
-//! Owns the names, the types and the help of the metrics. Must not know who reads them.
+//! Owns the names, the types and the help of the metrics, each of which is declared once. Must not know who reads them.
+//!
+//! Read `family.rs` first, then `listeners.rs` as an example of declarations.
 
-use super::context::Context;
+mod expose;
+mod family;
+mod listeners;
+mod process;
+mod server;
+mod workers;
 
-/// A text format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    /// Version 0.0.4 of the text format of Prometheus.
-    Prometheus,
-    /// `OpenMetrics` 1.0.0.
-    OpenMetrics,
-}
-
-impl Format {
-    /// Returns the media type.
-    pub(super) fn content_type(self) -> &'static str {
-        match self {
-            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
-
-/// Returns all metrics.
-pub(super) fn expose(_context: &Context<'_>, format: Format) -> Vec<u8> {
-    match format {
-        Format::Prometheus => Vec::new(),
-        Format::OpenMetrics => b"# EOF\n".to_vec(),
-    }
-}
+pub(super) use self::expose::{Format, expose, seconds};

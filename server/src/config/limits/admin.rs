@@ -37,3 +37,6 @@ pub const LISTED_BY_DEFAULT: usize = 100;
 
 /// Maximum time for which a list waits for an answer of a worker.
 pub const LIST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Number of checks of the threads, one a second, over which the rates of `/status` are computed.
+pub const RATE_CHECKS: usize = 10;

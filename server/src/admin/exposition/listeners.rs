@@ -1,0 +1,192 @@
+//! Metrics of each listener, with its address and its protocol as labels. None has a peer as a label.
+
+use super::family::{Family, Samples, Unit, Value};
+use crate::{
+    admin::context::Context,
+    admission::{DatagramRefusal, LimitReached},
+    metrics::{ListenerCounters, ListenerMetrics},
+    telemetry::{CloseReason, Fault},
+};
+
+pub(super) static FAMILIES: &[Family] = &[
+    Family::gauge("echo_connections_open", "Open connections.", |context, samples| {
+        streams(context, samples, &[], ListenerMetrics::open);
+    }),
+    Family::counter(
+        "echo_connections_accepted",
+        "Connections that were accepted within the limits.",
+        |context, samples| streams(context, samples, &[], sum(|all| all.accepted.get())),
+    ),
+    Family::counter(
+        "echo_connections_refused",
+        "Connections that were refused at a limit, by the setting of the limit.",
+        |context, samples| {
+            for (index, reason) in LimitReached::NAMES.into_iter().enumerate() {
+                let refused = sum(move |all| all.refused.of(index).get());
+                streams(context, samples, &[("reason", reason)], refused);
+            }
+        },
+    ),
+    Family::counter(
+        "echo_connections_closed",
+        "Accepted connections that were closed, by the reason that the log names.",
+        |context, samples| {
+            for reason in CloseReason::ALL {
+                let closed = sum(|all| all.closed.of(reason.index()).get());
+                streams(context, samples, &[("reason", reason.name())], closed);
+            }
+        },
+    ),
+    Family::counter(
+        "echo_probes",
+        "Connections that closed without sending data, as health checks do.",
+        |context, samples| streams(context, samples, &[], sum(|all| all.probes.get())),
+    ),
+    Family::counter("echo", "Bytes of the sockets.", |context, samples| {
+        for (direction, of) in BYTES {
+            listeners(context, samples, &[("direction", direction)], sum(of), |_| true);
+        }
+    })
+    .in_unit(Unit::Bytes),
+    Family::counter(
+        "echo_messages",
+        "Messages that were received completely, and that were sent completely.",
+        |context, samples| {
+            for (direction, of) in MESSAGES {
+                listeners(context, samples, &[("direction", direction)], sum(of), |_| true);
+            }
+        },
+    ),
+    Family::histogram(
+        "echo_latency",
+        "Time from a read until the socket has taken the last byte of the echo. A sample: all turns of one event loop \
+        iteration in 64.",
+        |context, samples| streams(context, samples, &[], ListenerMetrics::latency),
+    ),
+    Family::counter("echo_handshakes", "TLS handshakes by their result.", |context, samples| {
+        for (result, of) in HANDSHAKES {
+            let of_tls = |listener: &ListenerMetrics| is_tls(listener);
+            listeners(context, samples, &[("result", result)], sum(of), of_tls);
+        }
+    }),
+    Family::counter("echo_logins", "Logins by their result.", |context, samples| {
+        for (result, of) in LOGINS {
+            streams(context, samples, &[("result", result)], sum(of));
+        }
+    }),
+    Family::counter(
+        "echo_proxy_headers_refused",
+        "Connections that were closed for lack of a valid PROXY header, by the fault.",
+        |context, samples| {
+            for fault in Fault::ALL {
+                let refused = sum(move |all| all.proxy_headers_refused.of(fault.index()).get());
+                streams(context, samples, &[("reason", fault.name())], refused);
+            }
+        },
+    ),
+    Family::counter(
+        "echo_datagrams_received",
+        "Datagrams that may be answered.",
+        |context, samples| datagrams(context, samples, &[], |all| all.datagrams.get()),
+    ),
+    Family::counter("echo_datagrams_answered", "Answers to datagrams.", |context, samples| {
+        datagrams(context, samples, &[], |all| all.messages_sent.get());
+    }),
+    Family::counter(
+        "echo_datagrams_refused",
+        "Datagrams that were not answered, by the reason.",
+        |context, samples| {
+            let reasons = DatagramRefusal::NAMES.into_iter().chain(["not-received"]);
+            for (index, reason) in reasons.enumerate() {
+                let refused = move |all: &ListenerCounters| all.datagrams_refused.of(index).get();
+                datagrams(context, samples, &[("reason", reason)], refused);
+            }
+            let not_sent = |all: &ListenerCounters| all.datagrams_not_sent.get();
+            datagrams(context, samples, &[("reason", "not-sent")], not_sent);
+        },
+    ),
+    Family::gauge(
+        "echo_tls_certificate_expiry_timestamp",
+        "Time at which the certificate of a TLS listener expires, since 1970.",
+        |context, samples| {
+            for listener in context.shared.counters.listeners.listeners() {
+                if let Some(expiry) = listener.certificate_expiry() {
+                    samples.add(&[("listener", &listener.address)], expiry);
+                }
+            }
+        },
+    )
+    .in_unit(Unit::Seconds),
+];
+
+type Of = fn(&ListenerCounters) -> u64;
+
+const BYTES: [(&str, Of); 2] =
+    [("received", |all| all.bytes_received.get()), ("sent", |all| all.bytes_sent.get())];
+
+const MESSAGES: [(&str, Of); 2] =
+    [("received", |all| all.messages_received.get()), ("sent", |all| all.messages_sent.get())];
+
+const HANDSHAKES: [(&str, Of); 3] = [
+    ("completed", |all| all.handshakes.completed.get()),
+    ("failed", |all| all.handshakes.failed.get()),
+    ("timeout", |all| all.handshakes.timed_out.get()),
+];
+
+const LOGINS: [(&str, Of); 2] =
+    [("succeeded", |all| all.logins.succeeded.get()), ("failed", |all| all.logins.failed.get())];
+
+/// Returns the sum of a counter over the threads of a listener.
+fn sum(of: impl Fn(&ListenerCounters) -> u64) -> impl Fn(&ListenerMetrics) -> u64 {
+    move |listener| listener.sum(&of)
+}
+
+fn is_udp(listener: &ListenerMetrics) -> bool {
+    listener.protocol == "udp"
+}
+
+fn is_tls(listener: &ListenerMetrics) -> bool {
+    let address = &listener.address;
+    address.starts_with("tls:") || address.starts_with("https:") || address.contains("tls=on")
+}
+
+/// Adds a sample for each listener that `is_wanted`.
+fn listeners<V: Into<Value>>(
+    context: &Context<'_>,
+    samples: &mut Samples,
+    labels: &[(&'static str, &str)],
+    of: impl Fn(&ListenerMetrics) -> V,
+    is_wanted: fn(&ListenerMetrics) -> bool,
+) {
+    for listener in context.shared.counters.listeners.listeners() {
+        if is_wanted(&listener) {
+            let own = [("listener", &*listener.address), ("protocol", listener.protocol)];
+            samples.add(&[&own, labels].concat(), of(&listener));
+        }
+    }
+}
+
+/// Adds a sample for each listener of connections.
+fn streams<V: Into<Value>>(
+    context: &Context<'_>,
+    samples: &mut Samples,
+    labels: &[(&'static str, &str)],
+    of: impl Fn(&ListenerMetrics) -> V,
+) {
+    listeners(context, samples, labels, of, |listener| !is_udp(listener));
+}
+
+/// Adds a sample for each listener of datagrams.
+fn datagrams(
+    context: &Context<'_>,
+    samples: &mut Samples,
+    labels: &[(&'static str, &str)],
+    of: impl Fn(&ListenerCounters) -> u64,
+) {
+    for listener in context.shared.counters.listeners.listeners() {
+        if is_udp(&listener) {
+            let own = [("listener", &*listener.address)];
+            samples.add(&[&own, labels].concat(), listener.sum(&of));
+        }
+    }
+}
