@@ -154,7 +154,9 @@ impl<S: Stream> Connection<S> {
             logged += messages;
             let Some(reply) = step.reply else {
                 self.hold(&context.buffer[at..len]);
-                self.send_indirectly(echo, context)?;
+                if !echo.bytes.is_empty() {
+                    self.send_indirectly(echo, context)?;
+                }
                 break;
             };
             self.answer(echo, reply, context)?;
@@ -262,7 +264,7 @@ impl<S: Stream> Connection<S> {
             self.held = HeldBytes::default();
             self.enter(Stage::Flushing, context.now);
         }
-        self.send_indirectly(echo, context)?;
+        self.send_echo(echo, context)?;
         self.send_reply(bytes, context)?;
         match next {
             Next::Continue => {}

@@ -22,6 +22,10 @@ impl<S: Stream> Connection<S> {
     #[inline(always)]
     pub(super) fn send(&mut self, echo: Echo<'_>, context: &TurnContext<'_>) -> io::Result<()> {
         debug_assert!(self.send_buffer.is_none(), "nothing is read while it holds bytes");
+        if echo.bytes.is_empty() {
+            // A message that is complete without an echo has a reply, with which it is counted.
+            return Ok(());
+        }
         let (sent, result) = write_until_full(&mut self.stream, echo.bytes);
         self.count_sent(sent);
         if sent < echo.bytes.len() {
@@ -57,6 +61,25 @@ impl<S: Stream> Connection<S> {
         echo.advance(sent, self.subject(), context.telemetry);
         self.counters.messages_sent.add_signed(messages - echo.messages);
         self.send_buffer.get_or_insert_default().push(unsent, Some(echo))
+    }
+
+    /// Sends the echo of a step with a reply. Without bytes, its messages count as sent with the reply, except those to a room:
+    /// what a member receives is counted where it is delivered.
+    #[cold]
+    pub(super) fn send_echo(
+        &mut self,
+        echo: Echo<'_>,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        #[cfg(feature = "rooms")]
+        if self.is_member() {
+            return Ok(());
+        }
+        if echo.bytes.is_empty() && self.send_buffer.is_none() {
+            self.counters.messages_sent.add_signed(echo.messages);
+            return Ok(());
+        }
+        self.send_indirectly(echo, context)
     }
 
     /// Sends an echo of any connection, behind everything that is buffered.

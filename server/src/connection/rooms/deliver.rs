@@ -79,6 +79,11 @@ impl<S: Stream> Connection<S> {
         delivered.unwrap_or_else(|error| self.lose(&error, context))
     }
 
+    /// Counts events that the member receives, unless it reads too slowly.
+    pub(crate) fn count_delivered(&self, events: usize) {
+        self.counters.messages_sent.add(events as u64);
+    }
+
     /// Sends events that the member has missed on its way to this worker.
     fn deliver_missed(&mut self, events: &[Arc<RoomEvent>], context: &TurnContext<'_>) -> Turn {
         if !self.stage.is_in_session() {
