@@ -51,6 +51,13 @@ pub(crate) fn start(args: &[&str]) -> (EchoServer, SocketAddr) {
     (server, admin)
 }
 
+/// Starts a server with an admin listener and these listeners.
+pub(crate) fn start_with(args: &[&str]) -> (EchoServer, SocketAddr) {
+    let server = EchoServer::start_with(&[&["--admin", "http://127.0.0.1:0"], args].concat());
+    let admin = admin_address(&server);
+    (server, admin)
+}
+
 /// Sends a GET on a connection of its own.
 pub(crate) fn get(admin: SocketAddr, target: &str) -> Response {
     AdminClient::connect(admin).get(target)

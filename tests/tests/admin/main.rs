@@ -3,3 +3,4 @@
 mod client;
 mod endpoints;
 mod health;
+mod metrics;
