@@ -91,7 +91,9 @@ impl Collector for Scrape {
         for Collected { name, unit, kind, help, samples } in &self.0 {
             let mut family = encoder.encode_descriptor(name, help, unit.as_ref(), *kind)?;
             for Sample { labels, value } in samples {
-                if labels.is_empty() {
+                if *kind == MetricType::Info {
+                    family.encode_info(labels)?;
+                } else if labels.is_empty() {
                     encode(&mut family, *kind, value)?;
                 } else {
                     encode(&mut family.encode_family(labels)?, *kind, value)?;
