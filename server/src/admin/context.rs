@@ -1,7 +1,5 @@
 //! What the endpoints know.
 
-use std::time::Instant;
-
 use super::{health::Health, rates::Rates};
 use crate::{
     connection::{Incoming, Socket},
@@ -13,7 +11,4 @@ pub(super) struct Context<'a> {
     pub(super) shared: &'a SharedState<Incoming<Socket>>,
     pub(super) health: &'a Health,
     pub(super) rates: &'a Rates,
-    /// The time of the request.
-    #[expect(dead_code, reason = "the list of connections follows")]
-    pub(super) now: Instant,
 }

@@ -7,6 +7,7 @@ use super::{
     context::Context,
     exposition::{self, Format},
     health::not_ready,
+    list::Query,
     negotiation::quality,
     status, version,
 };
@@ -16,6 +17,8 @@ use crate::http::{Refusal, Status, refused};
 #[derive(Debug)]
 pub(super) enum Outcome {
     Answer(Answer),
+    /// A list of connections, which the workers have.
+    List(Query),
 }
 
 /// An endpoint.
@@ -26,7 +29,7 @@ struct Endpoint {
     respond: fn(&Request<'_>, &Context<'_>) -> Result<Outcome, Refusal>,
 }
 
-const ENDPOINTS: [Endpoint; 6] = [
+const ENDPOINTS: [Endpoint; 7] = [
     Endpoint {
         path: "/livez",
         help: "200 if each thread makes progress",
@@ -41,6 +44,14 @@ const ENDPOINTS: [Endpoint; 6] = [
         path: "/metrics",
         help: "metrics for Prometheus",
         respond: |request, context| now(metrics(request, context)),
+    },
+    Endpoint {
+        path: "/connections",
+        help: "the open connections in JSON",
+        respond: |request, context| {
+            let workers = context.shared.counters.workers.len();
+            Query::parse(request.query(), workers).map(Outcome::List)
+        },
     },
     Endpoint {
         path: "/status",

@@ -4,7 +4,10 @@ use std::{
     io::{self, ErrorKind},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,12 +15,14 @@ use common::reason::reason;
 use log::{error, warn};
 use mio::{Events, Interest, Token, event::Event};
 use slab::Slab;
+use socket2::SockRef;
 
 use super::{
     client::{Answer, Client, Request, Step},
     context::Context,
     endpoints::{Outcome, respond},
     health::Health,
+    list::{Finished, Lists, Pending},
     listener::{AdminListener, FIRST_SOCKET},
     rates::Rates,
 };
@@ -41,6 +46,7 @@ pub(super) struct EventLoop<'a> {
     clients: Slab<Client>,
     /// Keys of the clients that need a turn.
     ready: Vec<usize>,
+    lists: Lists,
     health: Health,
     rates: Rates,
     next_check: Instant,
@@ -55,6 +61,7 @@ impl<'a> EventLoop<'a> {
             shared,
             // Connections may have arrived before the poll.
             ready_sockets: (0..listener.sockets.len()).collect(),
+            lists: Lists::new(shared.counters.workers.len(), Arc::clone(&listener.waker)),
             listener,
             accepts_at: None,
             clients: Slab::with_capacity(limits::ADMIN_CONNECTIONS),
@@ -85,6 +92,7 @@ impl<'a> EventLoop<'a> {
                 self.give_turn(key);
             }
             self.accept();
+            self.advance_lists();
             self.expire();
             self.poll(&mut events)?;
         }
@@ -101,7 +109,11 @@ impl<'a> EventLoop<'a> {
             Some(Duration::ZERO)
         } else {
             let deadlines = self.clients.iter().filter_map(|(_, client)| client.deadline());
-            let next = deadlines.chain(self.accepts_at).chain([self.next_check]).min();
+            let next = deadlines
+                .chain(self.accepts_at)
+                .chain(self.lists.deadline())
+                .chain([self.next_check])
+                .min();
             next.map(|next| next.saturating_duration_since(Instant::now()))
         };
         match self.listener.poll.poll(events, timeout) {
@@ -134,7 +146,11 @@ impl<'a> EventLoop<'a> {
             let Some(&index) = self.ready_sockets.first() else { return };
             let StreamListener { socket, .. } = &mut self.listener.sockets[index];
             match socket.accept() {
-                Ok((stream, _)) => self.add(stream.into()),
+                Ok((stream, _)) => {
+                    // A larger buffer only costs memory.
+                    let _ = SockRef::from(&stream).set_send_buffer_size(limits::ADMIN_SEND_BUFFER);
+                    self.add(stream.into());
+                }
                 Err(error) if is_backlog_empty(&error, socket) => _ = self.ready_sockets.remove(0),
                 Err(error) if concerns_one_peer(&error) => {}
                 Err(error) => return self.pause(&error),
@@ -148,7 +164,7 @@ impl<'a> EventLoop<'a> {
         if is_descriptor_shortage(error)
             && let Some(key) = self.longest_idle()
         {
-            self.clients.remove(key);
+            self.close(key);
         } else {
             self.accepts_at = Some(self.now + limits::ACCEPT_PAUSE);
         }
@@ -184,7 +200,7 @@ impl<'a> EventLoop<'a> {
                 return;
             }
             if self.clients.get(key).and_then(Client::idle_since) == was_idle_since {
-                self.clients.remove(key);
+                self.close(key);
                 return;
             }
         }
@@ -192,7 +208,7 @@ impl<'a> EventLoop<'a> {
         // A client without a deadline waits for the server.
         let oldest = deadlines.min_by_key(|&(deadline, _)| (deadline.is_none(), deadline));
         if let Some((_, key)) = oldest {
-            self.clients.remove(key);
+            self.close(key);
         }
     }
 
@@ -225,19 +241,14 @@ impl<'a> EventLoop<'a> {
         match step {
             Step::Wait => {}
             Step::Again => self.ready.push(key),
-            Step::Close => _ = self.clients.remove(key),
+            Step::Close => self.close(key),
             Step::Request(len) => self.answer(key, len),
         }
     }
 
     /// Answers the request at the beginning of the input of a client.
     fn answer(&mut self, key: usize, len: usize) {
-        let context = Context {
-            shared: self.shared,
-            health: &self.health,
-            rates: &self.rates,
-            now: self.now,
-        };
+        let context = Context { shared: self.shared, health: &self.health, rates: &self.rates };
         let client = &mut self.clients[key];
         let request = match Request::parse(client.input(), len) {
             Ok(request) => request,
@@ -253,9 +264,30 @@ impl<'a> EventLoop<'a> {
             respond(&request, &context)
         });
         client.take_request(len);
-        let Outcome::Answer(answer) = outcome;
-        client.send(&answer, is_head, connection, self.now);
-        self.ready.push(key);
+        match outcome {
+            Outcome::Answer(answer) => {
+                client.send(&answer, is_head, connection, self.now);
+                self.ready.push(key);
+            }
+            Outcome::List(query) => {
+                self.lists.begin(query, Pending { client: key, is_head, connection });
+            }
+        }
+    }
+
+    /// Sends the lists that have ended.
+    fn advance_lists(&mut self) {
+        for Finished { pending, answer } in self.lists.advance(self.shared, self.now) {
+            let Pending { client, is_head, connection } = pending;
+            self.clients[client].send(&answer, is_head, connection, self.now);
+            self.ready.push(client);
+        }
+    }
+
+    /// Closes a connection.
+    fn close(&mut self, key: usize) {
+        self.clients.remove(key);
+        self.lists.cancel(key);
     }
 }
 
@@ -268,5 +300,19 @@ fn catch_panic(respond: impl FnOnce() -> Result<Outcome, Refusal>) -> Outcome {
             error!(event = "panic"; "A request to the admin listener failed because of a bug");
             Outcome::Answer(Answer::internal_error())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Status;
+
+    #[test]
+    fn a_panic_in_an_endpoint_costs_its_request_only() {
+        let Outcome::Answer(answer) = catch_panic(|| panic!("the injected bug")) else {
+            panic!("an answer")
+        };
+        assert_eq!(answer.status, Status::InternalError);
     }
 }

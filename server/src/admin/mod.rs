@@ -14,6 +14,7 @@ mod endpoints;
 mod event_loop;
 mod exposition;
 mod health;
+mod list;
 mod listener;
 mod negotiation;
 mod rates;

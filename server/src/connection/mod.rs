@@ -30,11 +30,14 @@ mod stream;
 mod tests;
 mod turn;
 
-#[cfg(feature = "admin")]
-pub(crate) use self::turn::wall_clock;
 pub(crate) use self::{
     connection::Connection,
     opening::Incoming,
     stream::{Socket, Stream},
     turn::{Readiness, Turn, TurnContext},
+};
+#[cfg(feature = "admin")]
+pub(crate) use self::{
+    report::{Filter, Order, Summary},
+    turn::wall_clock,
 };

@@ -44,6 +44,23 @@ impl Stage {
         if is_established { Self::Serving } else { Self::Handshake }
     }
 
+    /// Returns the name of the stage, for people.
+    #[cfg(feature = "admin")]
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ProxyHeader => "proxy-header",
+            Self::Handshake => "handshake",
+            Self::Serving => "serving",
+            Self::Paused => "paused",
+            Self::Waiting => "waiting",
+            Self::Flushing => "flushing",
+            Self::Ending => "ending",
+            Self::Closing => "closing",
+            Self::Lingering => "lingering",
+            Self::Delivering => "delivering",
+        }
+    }
+
     /// Returns whether the session is open, whether or not it receives bytes.
     pub(super) fn is_in_session(self) -> bool {
         matches!(self, Self::Serving | Self::Paused | Self::Waiting)

@@ -261,7 +261,8 @@ mod tests {
         let mut run = |serve: fn(&UdpPolicy)| {
             let (_, messages) = workers.remove(0);
             thread::spawn(move || {
-                let WorkerMessage::OpenUdp(socket) = messages.recv().unwrap();
+                let message = messages.recv().unwrap();
+                let WorkerMessage::OpenUdp(socket) = message else { panic!("{message:?}") };
                 serve(socket.policy());
             })
         };

@@ -145,6 +145,12 @@ impl<T, W: Wake> DispatchQueue<T, W> {
         self.producer.wake();
     }
 
+    /// Wakes a worker.
+    #[cfg(feature = "admin")]
+    pub(crate) fn wake(&self, worker: usize) {
+        self.workers[worker].waker.wake();
+    }
+
     /// Takes an item, if there is one and `worker` has less than its share.
     pub(crate) fn take(&self, worker: usize) -> Option<T> {
         if !self.has_work_for(worker) {

@@ -8,11 +8,15 @@
 mod dispatch_queue;
 #[cfg(test)]
 mod dispatch_queue_tests;
+#[cfg(feature = "admin")]
+mod listing;
 mod phase;
 mod state;
 mod sync;
 mod worker_messages;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::listing::{ListPage, ListRequest};
 pub use self::phase::Phase;
 #[cfg(test)]
 pub(crate) use self::state::fixture;

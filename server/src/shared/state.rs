@@ -17,6 +17,8 @@ use crossbeam::atomic::AtomicCell;
 use log::{error, info};
 use mio::{Token, Waker};
 
+#[cfg(feature = "admin")]
+use super::listing::ListRequest;
 use super::{
     dispatch_queue::DispatchQueue,
     phase::{Phase, PhaseCell},
@@ -170,6 +172,18 @@ impl<T> SharedState<T> {
             }
         }
         self.announce_udp_change();
+    }
+
+    /// Asks a worker for some of its connections.
+    ///
+    /// # Errors
+    ///
+    /// If it has too many messages.
+    #[cfg(feature = "admin")]
+    pub(crate) fn list(&self, worker: usize, request: ListRequest) -> Result<(), Full> {
+        self.messages.send(worker, WorkerMessage::List(Box::new(request)))?;
+        self.dispatch.wake(worker);
+        Ok(())
     }
 
     /// Makes each worker answer the datagrams that the listener with this policy has received, and close its

@@ -5,6 +5,8 @@
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
+#[cfg(feature = "admin")]
+use super::listing::ListRequest;
 use crate::{config::limits, udp::UdpEchoSocket};
 
 /// A message to one worker.
@@ -12,6 +14,9 @@ use crate::{config::limits, udp::UdpEchoSocket};
 pub(crate) enum WorkerMessage {
     /// Serve this socket of a new UDP listener.
     OpenUdp(Box<UdpEchoSocket>),
+    /// List some connections.
+    #[cfg(feature = "admin")]
+    List(Box<ListRequest>),
 }
 
 /// The sending ends of all queues.

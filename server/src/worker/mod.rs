@@ -8,6 +8,8 @@
 mod expiry;
 mod intake;
 mod latency;
+#[cfg(feature = "admin")]
+mod listing;
 mod migration;
 mod polling;
 mod rebalance;

@@ -8,8 +8,8 @@ use tests::programs::{EchoServer, Launch};
 
 use crate::client::{AdminClient, get, start};
 
-const ENDPOINTS: [&str; 7] =
-    ["/", "/livez", "/readyz", "/metrics", "/status", "/config", "/version"];
+const ENDPOINTS: [&str; 8] =
+    ["/", "/livez", "/readyz", "/metrics", "/connections", "/status", "/config", "/version"];
 
 #[test]
 fn each_endpoint_answers_over_tcp_on_one_connection() {

@@ -1,6 +1,9 @@
 //! Liveness and readiness, from the start to the end of the server.
 
-use tests::net::Peer;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tests::{net::Peer, system::procfs::has_stopped, wait::wait_until};
 
 use crate::client::{AdminClient, get, shut_down, start};
 
@@ -31,7 +34,7 @@ fn a_server_with_a_drain_delay_serves_new_clients_while_it_is_not_ready() {
     let mut peer = Peer::connect(server.address());
     peer.exchange(b"still here\n");
     // A second signal ends it immediately.
-    server.signal(rustix::process::Signal::TERM);
+    server.signal(Signal::TERM);
     assert!(!server.wait().success());
 }
 
@@ -40,7 +43,7 @@ fn a_server_drains_at_the_end_of_its_drain_delay() {
     let (server, _) = start(&["--drain-delay", "50ms"]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
-    server.signal(rustix::process::Signal::TERM);
+    server.signal(Signal::TERM);
     // The server ends the stream when it drains.
     peer.expect_end();
     drop(peer);
@@ -65,4 +68,20 @@ fn a_full_server_is_not_ready_and_says_why() {
     drop(left);
     server.wait_for_log("Connection with .* closed");
     assert_eq!(client.get("/readyz").status, 200);
+}
+
+#[test]
+fn a_process_that_was_stopped_and_continues_is_alive() {
+    let (server, admin) = start(&[]);
+    let mut client = AdminClient::connect(admin);
+    assert_eq!(client.get("/livez").status, 200);
+    let mut peer = server.connect();
+    server.signal(Signal::STOP);
+    wait_until("the process has stopped", || has_stopped(server.pid()));
+    // Longer than the time in which a thread has to make progress.
+    peer.expect_silence_for(Duration::from_secs(5));
+    server.signal(Signal::CONT);
+    assert_eq!(client.get("/livez").status, 200);
+    peer.exchange(b"hello\n");
+    assert_eq!(client.get("/livez").status, 200);
 }

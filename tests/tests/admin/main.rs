@@ -1,6 +1,8 @@
 //! The admin listener of the server: its endpoints, and what clients cannot do to it.
 
 mod client;
+mod connections;
 mod endpoints;
 mod health;
+mod hostile;
 mod metrics;

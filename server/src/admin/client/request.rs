@@ -47,7 +47,6 @@ impl<'a> Request<'a> {
     }
 
     /// Returns the names and values of the query.
-    #[expect(dead_code, reason = "the list of connections follows")]
     pub(in crate::admin) fn query(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
         let query = self.head.target.split_once('?').map_or("", |(_, query)| query);
         form_urlencoded::parse(query.as_bytes())

@@ -152,8 +152,7 @@ mod tests {
         listener.worker(0).bytes_sent.add(12);
         listener.acceptor.refused.of(0).add(3);
         let (health, rates) = (Health::default(), Rates::default());
-        let now = Instant::now();
-        let context = Context { shared: &shared, health: &health, rates: &rates, now };
+        let context = Context { shared: &shared, health: &health, rates: &rates };
         String::from_utf8(expose(&context, format)).unwrap()
     }
 

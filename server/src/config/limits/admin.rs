@@ -10,8 +10,12 @@ pub const ADMIN_CONNECTIONS: usize = 32;
 /// request is complete.
 pub const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Maximum time in which a client of the admin listener reads a response.
-pub const ADMIN_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum time in which a client of the admin listener reads a response, which has a few hundred kilobytes at most.
+pub const ADMIN_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Size of the send buffer of an admin connection, in bytes, which the kernel doubles (`socket(7)`). It bounds what clients
+/// that do not read cost, which by itself may grow to megabytes each.
+pub const ADMIN_SEND_BUFFER: usize = 64 * 1024;
 
 /// Maximum time for which the admin listener discards what a client sends after the last response.
 pub const ADMIN_LINGER: Duration = Duration::from_secs(1);

@@ -163,7 +163,7 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Returns the names of its layers.
-    fn layer_names(&self) -> LayerNames {
+    pub(in crate::connection) fn layer_names(&self) -> LayerNames {
         let options = self.options();
         LayerNames([
             options.proxy == Proxy::Required,
@@ -174,6 +174,16 @@ impl<S: Stream> Connection<S> {
         ])
     }
 
+    /// Returns the numbers of messages that were received and sent. `delivered`: that of the events that a member of a room
+    /// was sent.
+    pub(in crate::connection) fn count_messages(&self, delivered: Option<u64>) -> (u64, u64) {
+        let unfinished = self.session.unfinished_messages();
+        let received = self.receipt.messages_received.saturating_add_signed(unfinished as i64);
+        let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
+        let sent = delivered.unwrap_or_else(|| received.saturating_add_signed(-unsent as i64));
+        (received, sent)
+    }
+
     /// Closes the socket and records the end of the connection. Closing the socket also removes it from the poll.
     #[cfg_attr(not(feature = "rooms"), expect(unused_mut, reason = "there are no rooms"))]
     pub(crate) fn close(mut self, now: Instant, telemetry: &Recorder<'_>) {
@@ -182,10 +192,8 @@ impl<S: Stream> Connection<S> {
         #[cfg(not(feature = "rooms"))]
         let delivered: Option<u64> = None;
         let unfinished = self.session.unfinished_messages();
-        let messages_received =
-            self.receipt.messages_received.saturating_add_signed(unfinished as i64);
-        let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
         let is_sent = self.send_buffer.is_none();
+        let (messages_received, messages_sent) = self.count_messages(delivered);
         let is_suppressed = self.is_suppressed();
         let layers = self.layer_names();
         let reads_tcp_info = self.is_logged && telemetry.reads_tcp_info();
@@ -213,8 +221,7 @@ impl<S: Stream> Connection<S> {
                 user: user.as_deref(),
                 receipt: &receipt,
                 messages_received,
-                messages_sent: delivered
-                    .unwrap_or_else(|| messages_received.saturating_add_signed(-unsent as i64)),
+                messages_sent,
                 after: now.saturating_duration_since(receipt.opened_at),
                 tcp_info,
                 has_text: telemetry.writes_receipts(),

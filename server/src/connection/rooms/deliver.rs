@@ -226,6 +226,12 @@ impl<S: Stream> Connection<S> {
         Some(delivered)
     }
 
+    /// Returns the number of events that the session was sent, if it is a member.
+    #[cfg(feature = "admin")]
+    pub(in crate::connection) fn delivered(&mut self) -> Option<u64> {
+        self.member().map(|member| member.delivered())
+    }
+
     /// Ends the session of a member that reads too slowly.
     #[cold]
     fn end_slow(&mut self, context: &TurnContext<'_>) -> io::Result<Turn> {

@@ -10,6 +10,8 @@ use mio::{
     event::{Event, Source},
 };
 
+#[cfg(feature = "admin")]
+use crate::worker::listing;
 use crate::worker::worker::Worker;
 use crate::{
     connection::{Readiness, Stream},
@@ -127,6 +129,10 @@ impl<S: Stream + Source> Worker<'_, S> {
             match message {
                 WorkerMessage::OpenUdp(socket) => {
                     self.udp_sockets.open(*socket, self.poll.registry(), &self.telemetry);
+                }
+                #[cfg(feature = "admin")]
+                WorkerMessage::List(request) => {
+                    listing::answer(*request, &mut self.connections, self.index, self.now);
                 }
             }
         }
