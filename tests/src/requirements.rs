@@ -194,6 +194,15 @@ pub fn testssl() -> Requirement {
     tool("testssl", &["--version"], "install the package testssl.sh")
 }
 
+/// Requires Prometheus.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn prometheus() -> Requirement {
+    tool("prometheus", &["--version"], "install the package prometheus")
+}
+
 /// Requires `redis-server`.
 ///
 /// # Errors

@@ -6,3 +6,4 @@ mod endpoints;
 mod health;
 mod hostile;
 mod metrics;
+mod prometheus;

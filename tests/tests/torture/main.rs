@@ -8,6 +8,7 @@
 mod deployment;
 mod many_connections;
 mod process;
+mod prometheus;
 mod proxies;
 mod system_calls;
 mod tls;
