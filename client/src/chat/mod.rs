@@ -12,7 +12,7 @@
 //! | `plain` | the mode for pipes |
 //! | `screen`, `editor` | the mode for terminals, without I/O: what is drawn, and what a key does |
 //! | `session` | what events and keys change, without the terminal |
-//! | `terminal`, `run` | the terminal, and the loop between keys, signals and the connection |
+//! | `signals`, `run` | signals, and the loop between keys, signals and the connection |
 //!
 //! Read `run.rs` first.
 
@@ -29,8 +29,8 @@ mod plain;
 mod run;
 mod screen;
 mod session;
+mod signals;
 mod start;
-mod terminal;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,10 @@
 
 use std::{io, os::fd::AsFd as _};
 
-use common::cli::print_error;
+use common::cli::{
+    print_error,
+    terminal::{Keyboard, Screen},
+};
 use rustix::event::{PollFd, PollFlags};
 use signal_hook::consts::SIGINT;
 
@@ -13,11 +16,7 @@ use super::{
     error::Error,
     event::Event,
     session::{Session, State},
-    terminal::{
-        keyboard::Keyboard,
-        screen::Screen,
-        signals::{Signals, end_by},
-    },
+    signals::{Signals, end_by},
 };
 use crate::{
     net::{
@@ -42,7 +41,7 @@ pub(super) fn run(
     let connection = connection.interrupted_by(signals.interrupt());
     let mut session = Session::new(connection, server, config.shows_numbers);
     session.receive(events);
-    let mut screen = Screen::new()?;
+    let mut screen = Screen::new().map_err(Error::Terminal)?;
     let result = serve(&mut session, &mut screen, &signals);
     drop(screen);
     let counts = session.counts();
@@ -72,7 +71,7 @@ fn serve(
 ) -> Result<Option<i32>, Error> {
     let mut keyboard = Keyboard::default();
     while !matches!(session.state(), State::Left) {
-        screen.draw(|frame| session.draw(frame))?;
+        screen.draw(|frame| session.draw(frame)).map_err(Error::Terminal)?;
         let ready = wait(session, signals)?;
         if ready.has_signal {
             match signals.take() {
@@ -132,14 +131,14 @@ fn take_keys(
     keyboard: &mut Keyboard,
     screen: &mut Screen,
 ) -> Result<(), Error> {
-    let Some(events) = keyboard.take()? else {
+    let Some(events) = keyboard.take().map_err(stdio::Error::Input)? else {
         // The terminal is gone.
         session.end();
         return Ok(());
     };
     for action in events.into_iter().filter_map(action) {
         match action {
-            Action::Redraw => screen.clear()?,
+            Action::Redraw => screen.clear().map_err(Error::Terminal)?,
             action => session.act(action),
         }
     }

@@ -6,7 +6,7 @@ use std::{
     os::fd::AsFd as _,
 };
 
-use common::cli::stdio::stdout;
+use common::cli::{stdio::stdout, terminal::is_plain_terminal};
 
 use super::{
     config::{ChatConfig, Output},
@@ -41,5 +41,5 @@ pub(crate) fn start(target: &Target, config: &ChatConfig) -> Result<(), Error> {
 
 /// Returns `true` if input and output are a terminal that can move the cursor.
 fn is_capable_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal() && !stdio::is_plain_terminal()
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_plain_terminal()
 }

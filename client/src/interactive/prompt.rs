@@ -8,13 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::cli::stdio::stdout;
+use common::cli::{stdio::stdout, terminal::is_plain_terminal};
 use rustix::event::{PollFd, PollFlags};
 use rustyline::{Config, Editor, ExternalPrinter, error::ReadlineError, history::FileHistory};
 
 use crate::{
     net::poll::{Deadline, Interrupt, poll},
-    stdio::{Error, is_plain_terminal, print},
+    stdio::{Error, print},
 };
 
 use super::typed_line::TypedLine;

@@ -6,8 +6,6 @@
 
 pub(crate) mod error;
 mod print;
-mod terminal;
 
 pub(crate) use error::Error;
 pub(crate) use print::{print, write};
-pub(crate) use terminal::is_plain_terminal;

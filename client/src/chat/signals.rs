@@ -21,7 +21,7 @@ const ENDS: [(i32, usize); 4] = [(SIGHUP, 1), (SIGINT, 2), (SIGQUIT, 3), (SIGTER
 
 /// Signals, which no longer end the program.
 #[derive(Debug)]
-pub(in crate::chat) struct Signals {
+pub(super) struct Signals {
     interrupt: Interrupt,
     /// The last signal that would have ended the program, or 0.
     last: Arc<AtomicUsize>,
@@ -33,7 +33,7 @@ impl Signals {
     /// # Errors
     ///
     /// The system has no descriptor left.
-    pub(in crate::chat) fn new() -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, Error> {
         let last = Arc::new(AtomicUsize::new(0));
         for (signal, number) in ENDS {
             // It is registered before the interrupt, whose receiver so finds the number.
@@ -45,12 +45,12 @@ impl Signals {
     }
 
     /// Returns the interrupt that each signal raises, also one about the size of the terminal.
-    pub(in crate::chat) fn interrupt(&self) -> &Interrupt {
+    pub(super) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }
 
     /// Clears the interrupt; returns the signal that ends the program, if there was one.
-    pub(in crate::chat) fn take(&self) -> Option<i32> {
+    pub(super) fn take(&self) -> Option<i32> {
         let _ = self.interrupt.take();
         let last = self.last.swap(0, Ordering::SeqCst);
         ENDS.iter().find(|(_, number)| *number == last).map(|(signal, _)| *signal)
@@ -58,6 +58,6 @@ impl Signals {
 }
 
 /// Ends the program as the signal would have done.
-pub(in crate::chat) fn end_by(signal: i32) {
+pub(super) fn end_by(signal: i32) {
     let _ = emulate_default_handler(signal);
 }

@@ -9,8 +9,6 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::chat::error::Error;
-use common::cli::stdio::{BlockingIo, stdout};
 use ratatui::{
     Frame, Terminal,
     backend::CrosstermBackend,
@@ -24,45 +22,44 @@ use ratatui::{
     },
 };
 
+use crate::cli::stdio::{BlockingIo, stdout};
+
 /// The terminal has another mode than at the start of the program.
 static IS_CHANGED: AtomicBool = AtomicBool::new(false);
 
 /// Terminal in full-screen mode.
-pub(in crate::chat) struct Screen(Terminal<CrosstermBackend<BufWriter<BlockingIo<Stdout>>>>);
+pub struct Screen(Terminal<CrosstermBackend<BufWriter<BlockingIo<Stdout>>>>);
 
 impl Screen {
     /// Takes the terminal.
     ///
     /// # Errors
     ///
-    /// [`Error::Terminal`]
-    pub(in crate::chat) fn new() -> Result<Self, Error> {
+    /// The terminal cannot be used.
+    pub fn new() -> io::Result<Self> {
         restore_before_panics();
         IS_CHANGED.store(true, Ordering::SeqCst);
         let screen =
             enter().and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::new(stdout()))));
-        screen.map(Self).map_err(|error| {
-            restore();
-            Error::Terminal(error)
-        })
+        screen.map(Self).inspect_err(|_| restore())
     }
 
     /// Draws a screen, as far as it differs from the last one.
     ///
     /// # Errors
     ///
-    /// [`Error::Terminal`]
-    pub(in crate::chat) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Result<(), Error> {
-        self.0.draw(draw).map(|_| ()).map_err(Error::Terminal)
+    /// The terminal cannot be used.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.0.draw(draw).map(|_| ())
     }
 
     /// Makes the next draw a complete one.
     ///
     /// # Errors
     ///
-    /// [`Error::Terminal`]
-    pub(in crate::chat) fn clear(&mut self) -> Result<(), Error> {
-        self.0.clear().map_err(Error::Terminal)
+    /// The terminal cannot be used.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.0.clear()
     }
 }
 
@@ -125,7 +122,7 @@ mod tests {
     }
 
     /// Set in the process that panics.
-    const PANICS: &str = "CHAT_TEST_PANICS";
+    const PANICS: &str = "SCREEN_TEST_PANICS";
 
     #[test]
     fn panics_on_request() {
@@ -140,7 +137,7 @@ mod tests {
     fn a_panic_restores_the_terminal_before_its_message() {
         let (mut screen, theirs) = UnixStream::pair().unwrap();
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "chat::terminal::screen::tests::panics_on_request"])
+            .args(["--exact", "--nocapture", "cli::terminal::screen::tests::panics_on_request"])
             .env(PANICS, "1")
             .stdin(Stdio::null())
             .stdout(OwnedFd::from(theirs.try_clone().unwrap()))

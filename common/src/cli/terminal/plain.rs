@@ -6,6 +6,7 @@ use std::env;
 const PLAIN_TERMINALS: [&str; 3] = ["dumb", "cons25", "emacs"];
 
 /// Returns `true` for a terminal that cannot move the cursor.
-pub(crate) fn is_plain_terminal() -> bool {
+#[must_use]
+pub fn is_plain_terminal() -> bool {
     env::var("TERM").is_ok_and(|term| PLAIN_TERMINALS.contains(&term.as_str()))
 }

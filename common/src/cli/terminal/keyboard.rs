@@ -3,17 +3,15 @@
 //! `crossterm` has a reader too, with a poll of its own. It loses a key that arrives together with another size of the
 //! terminal, and does not end when the terminal hangs up.
 
-use std::{io::Read as _, time::Duration};
+use std::{io, io::Read as _, time::Duration};
 
-use common::cli::stdio::stdin;
-use rustix::event::{PollFd, PollFlags};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 use termina::{Event, Parser};
 
-use crate::{
-    chat::error::Error,
-    net::poll::{Deadline, poll},
-    stdio,
-};
+use crate::cli::stdio::stdin;
 
 /// Time in which the rest of a sequence follows its first byte, which is also that of the Escape key.
 const ESCAPE_TIME: Duration = Duration::from_millis(25);
@@ -22,7 +20,7 @@ const ESCAPE: u8 = 0x1b;
 
 /// Keyboard of the terminal.
 #[derive(Debug, Default)]
-pub(in crate::chat) struct Keyboard {
+pub struct Keyboard {
     keys: Keys,
 }
 
@@ -31,11 +29,11 @@ impl Keyboard {
     ///
     /// # Errors
     ///
-    /// [`stdio::Error::Input`]
-    pub(in crate::chat) fn take(&mut self) -> Result<Option<Vec<Event>>, Error> {
+    /// Standard input cannot be read.
+    pub fn take(&mut self) -> io::Result<Option<Vec<Event>>> {
         let mut buffer = [0; 4096];
         loop {
-            let count = stdin().read(&mut buffer).map_err(stdio::Error::Input)?;
+            let count = stdin().read(&mut buffer)?;
             self.keys.feed(&buffer[..count]);
             if count == 0 {
                 return Ok(None);
@@ -48,11 +46,17 @@ impl Keyboard {
 }
 
 /// Returns `true` if more arrives within the time of a sequence.
-fn has_more() -> Result<bool, Error> {
+fn has_more() -> io::Result<bool> {
     let input = stdin();
-    let mut fds = [PollFd::new(&input, PollFlags::IN)];
-    poll(&mut fds, Deadline::after(ESCAPE_TIME)).map_err(stdio::Error::Input)?;
-    Ok(!fds[0].revents().is_empty())
+    let time = Timespec { tv_sec: 0, tv_nsec: ESCAPE_TIME.subsec_nanos().into() };
+    loop {
+        // A signal restarts the time, which is short.
+        match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&time)) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(ready) => return Ok(ready > 0),
+        }
+    }
 }
 
 /// Events in the bytes of a keyboard.
