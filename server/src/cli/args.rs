@@ -11,6 +11,8 @@ use server::settings::{Flags, Sources};
 
 #[cfg(feature = "history")]
 use super::history::HistoryArgs;
+#[cfg(feature = "admin")]
+use super::status::StatusArgs;
 #[cfg(feature = "login")]
 use super::user::UserCommand;
 
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     /// Search the history: the messages that a server with --history has recorded
     #[cfg(feature = "history")]
     History(HistoryArgs),
+    /// Show a running server with --admin: its health, rates, listeners, workers and busiest peers
+    #[cfg(feature = "admin")]
+    Status(StatusArgs),
     /// Print a script that makes your shell complete the arguments of echo-server
     #[command(after_long_help = COMPLETIONS)]
     Completions {

@@ -14,6 +14,8 @@ use server::settings::{self, Diagnostics, Settings, Sources};
 use super::args::{self, Command, ConfigCommand};
 #[cfg(feature = "history")]
 use super::history;
+#[cfg(feature = "admin")]
+use super::status as status_view;
 #[cfg(feature = "login")]
 use super::user;
 
@@ -37,6 +39,9 @@ pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8>
             Ok(path) => history::run(args, path),
             Err(diagnostics) => Ok(reject("", &diagnostics)),
         },
+        #[cfg(feature = "admin")]
+        Command::Status(args) => status_view::run(args)
+            .map(|run| run.unwrap_or_else(|diagnostics| reject("", &diagnostics))),
         Command::Completions { shell } => print(&completions::script(*shell, args::definition())),
         Command::Man { directory } => {
             let written = manual::write(args::definition(), directory);

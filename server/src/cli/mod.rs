@@ -12,6 +12,8 @@ pub(crate) mod history;
 mod notify_socket;
 pub(crate) mod reload_signal;
 pub(crate) mod signals;
+#[cfg(feature = "admin")]
+pub(crate) mod status;
 pub(crate) mod systemd;
 #[cfg(feature = "login")]
 pub(crate) mod user;

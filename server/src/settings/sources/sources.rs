@@ -90,6 +90,31 @@ impl Sources {
     /// If the configuration file cannot be read, or is no TOML.
     #[cfg(feature = "history")]
     pub fn history(&self) -> Result<Option<PathBuf>, Diagnostics> {
+        Ok(self.value("history")?.map(|value| value.text.into()))
+    }
+
+    /// Returns the value of the setting `admin` as `parse` reads it. The other settings are not checked, as with `history`.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration file cannot be read, or is no TOML, or if `parse` refuses the value.
+    #[cfg(feature = "admin")]
+    pub fn admin<T>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Diagnostics> {
+        let Some(Value { text, origin }) = self.value("admin")? else { return Ok(None) };
+        let parsed = text.to_str().ok_or_else(|| "it is not UTF-8".to_owned()).and_then(parse);
+        parsed.map(Some).map_err(|reason| {
+            let shown = Quoted(text.as_encoded_bytes());
+            let message = format!("invalid value {shown} for 'admin': {reason}");
+            Diagnostics(vec![Diagnostic { origin, message }])
+        })
+    }
+
+    /// Returns the value of a setting, unchecked.
+    #[cfg(any(feature = "admin", feature = "history"))]
+    fn value(&self, name: &str) -> Result<Option<Value>, Diagnostics> {
         let (file, errors) = match &self.file {
             Some((path, origin)) => {
                 let bytes = read(path).map_err(|error| unreadable(path, origin, &error))?;
@@ -99,9 +124,9 @@ impl Sources {
         };
         let environment = self.environment.read().assignments;
         let mut strongest_first = self.flags.iter().chain(&environment).chain(&file);
-        let history = strongest_first.find(|assignment| assignment.name == "history");
-        match history.and_then(|history| history.values.first()) {
-            Some(value) => Ok(Some((&value.text).into())),
+        let assignment = strongest_first.find(|assignment| assignment.name == name);
+        match assignment.and_then(|assignment| assignment.values.first()) {
+            Some(value) => Ok(Some(value.clone())),
             None => reject(errors).map(|()| None),
         }
     }
