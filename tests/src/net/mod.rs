@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `peer` | a TCP client with exact expectations |
 //! | [`mock_server`] | servers whose replies a test defines |
+//! | `admin_server` | an admin listener whose answers a test defines |
 //! | `byte_changer` | a relay that changes bytes of the replies |
 //! | `fault_server` | a TCP echo server with one fault |
 //! | `room_fault_server` | a room server with one fault |
@@ -15,6 +16,7 @@
 //! | `udp_fault_server` | a UDP echo server with one fault |
 //! | `websocket_server` | a WebSocket echo server, with one fault if the test needs it |
 
+mod admin_server;
 mod byte_changer;
 mod fault_server;
 pub mod mock_server;
@@ -27,6 +29,7 @@ mod udp_fault_server;
 mod websocket_server;
 
 pub use self::{
+    admin_server::AdminServer,
     byte_changer::change_replies,
     fault_server::{Fault, FaultServer},
     peer::{Peer, assert_same_bytes},

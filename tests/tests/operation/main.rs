@@ -7,3 +7,4 @@ mod logging;
 mod receipts;
 mod reload;
 mod service_manager;
+mod status;

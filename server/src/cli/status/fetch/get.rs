@@ -134,3 +134,42 @@ fn connect_address(address: SocketAddr, deadline: Deadline) -> io::Result<Socket
     socket.connect_timeout(&address.into(), deadline.left()?)?;
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{Ipv4Addr, TcpListener},
+        os::unix::net::UnixListener,
+    };
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    /// Nobody answers: the backlog of the listener has the connection.
+    #[test]
+    fn an_answer_that_does_not_come_is_given_up_at_the_deadline() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let target = Target::parse(&url).unwrap();
+        let error = get(&target, "/status", Deadline::after(SHORT)).unwrap_err();
+        assert_eq!(error, "the answer is not complete in time");
+        let error = get(&target, "/status", Deadline::after(Duration::ZERO)).unwrap_err();
+        assert_eq!(error, "the connection is not accepted in time");
+    }
+
+    #[test]
+    fn a_unix_socket_with_a_full_backlog_is_given_up_at_the_deadline() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("admin.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        // The backlog of the standard library is longer than the test needs.
+        rustix::net::listen(&listener, 0).unwrap();
+        let target = Target::parse(&format!("unix://{}", path.display())).unwrap();
+        let mut errors = Vec::new();
+        while errors.last().is_none_or(|last| last != "the connection is not accepted in time") {
+            assert!(errors.len() < 10, "{errors:?}");
+            errors.push(get(&target, "/status", Deadline::after(SHORT)).unwrap_err());
+        }
+    }
+}

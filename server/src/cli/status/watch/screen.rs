@@ -1,12 +1,16 @@
 //! The screen of a terminal: what is drawn, and what a key does.
 
 use std::{
+    fmt::Write as _,
     io,
     os::fd::AsFd,
     time::{Duration, Instant},
 };
 
-use common::cli::terminal::{Keyboard, Screen};
+use common::{
+    cli::terminal::{Keyboard, Screen},
+    escape::Escaped,
+};
 use ratatui::{
     Frame,
     buffer::Buffer,
@@ -131,11 +135,19 @@ impl Viewport {
 fn draw_frame(frame: &mut Frame<'_>, series: &Series, viewport: &mut Viewport) {
     let area = frame.area();
     let text = series.text(Some(area.width.into()), Instant::now());
-    draw(frame.buffer_mut(), area, &text.lines, viewport);
+    let problems = series.problems().join("; ");
+    draw(frame.buffer_mut(), area, &text.lines, &problems, viewport);
 }
 
-/// Draws the lines from the first one of the viewport, and a note in the last row.
-fn draw(buffer: &mut Buffer, area: Rect, lines: &[Line<'_>], viewport: &mut Viewport) {
+/// Draws the lines from the first one of the viewport, and a note in the last row, which has the problems wherever the
+/// lines are scrolled to.
+fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    lines: &[Line<'_>],
+    problems: &str,
+    viewport: &mut Viewport,
+) {
     let height = area.height.saturating_sub(1);
     viewport.height = height.into();
     viewport.first = viewport.first.min(lines.len().saturating_sub(viewport.height));
@@ -144,18 +156,22 @@ fn draw(buffer: &mut Buffer, area: Rect, lines: &[Line<'_>], viewport: &mut View
         buffer.set_line(area.x, row, line, area.width);
     }
     if area.height > 0 {
-        let note = note(lines.len(), *viewport);
-        let style = Style::new().add_modifier(Modifier::DIM);
+        let note = note(lines.len(), *viewport, problems);
+        let style = Style::new().add_modifier(Modifier::REVERSED);
         buffer.set_stringn(area.x, area.y + height, note, area.width.into(), style);
     }
 }
 
-fn note(lines: usize, viewport: Viewport) -> String {
-    if lines <= viewport.height {
-        return "q ends".to_owned();
+fn note(lines: usize, viewport: Viewport, problems: &str) -> String {
+    let mut note = "q ends".to_owned();
+    if lines > viewport.height {
+        let (first, last) = (viewport.first + 1, viewport.first + viewport.height);
+        let _ = write!(note, "; lines {first}-{last} of {lines}; arrows scroll");
     }
-    let last = viewport.first + viewport.height;
-    format!("q ends; lines {} to {last} of {lines}, arrow keys scroll", viewport.first + 1)
+    if viewport.first > 0 && !problems.is_empty() {
+        let _ = write!(note, "; {}", Escaped(problems.as_bytes()));
+    }
+    note
 }
 
 #[cfg(test)]
@@ -167,7 +183,7 @@ mod tests {
             (1..=lines).map(|number| Line::from(format!("line {number}"))).collect();
         let area = Rect::new(0, 0, 60, height);
         let mut buffer = Buffer::empty(area);
-        draw(&mut buffer, area, &lines, viewport);
+        draw(&mut buffer, area, &lines, "not ready", viewport);
         let row = |y| (0..60).map(|x| buffer[(x, y)].symbol()).collect::<String>();
         (0..height).map(|y| row(y).trim_end().to_owned()).collect()
     }
@@ -177,7 +193,8 @@ mod tests {
         let mut viewport = Viewport::default();
         assert_eq!(drawn(2, 3, &mut viewport), ["line 1", "line 2", "q ends"]);
         let note = |first: usize| {
-            format!("q ends; lines {first} to {} of 5, arrow keys scroll", first + 1)
+            let problems = if first > 1 { "; not ready" } else { "" };
+            format!("q ends; lines {first}-{} of 5; arrows scroll{problems}", first + 1)
         };
         assert_eq!(drawn(5, 3, &mut viewport), ["line 1", "line 2", &note(1)]);
         for (scroll, first) in [
