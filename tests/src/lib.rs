@@ -9,6 +9,7 @@
 //! | [`system`] | what the kernel reports about processes and sockets |
 //! | [`requirements`] | tools and privileges that a test needs and a machine may lack |
 //! | [`deployment`] | the files that docs/DEPLOY.md shows |
+//! | [`promql`] | the queries of the dashboard and of docs/OBSERVE.md |
 //! | [`payload`] | bytes to send: the same in every run |
 //! | [`log`] | patterns of log lines |
 //! | [`wait`] | waiting for events, with a deadline |
@@ -31,6 +32,7 @@ pub mod log;
 pub mod net;
 pub mod payload;
 pub mod programs;
+pub mod promql;
 pub mod redis;
 pub mod requirements;
 pub mod system;

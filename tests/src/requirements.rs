@@ -264,6 +264,31 @@ pub fn node_module(module: &str) -> Requirement {
         .map_err(|missing| Missing { what: format!("the module {module} of Node.js"), ..missing })
 }
 
+/// Requires a package of npm that is made of modules of ECMAScript, which is where `NODE_PATH` points.
+///
+/// # Errors
+///
+/// The package is not there.
+pub fn node_package(package: &str) -> Requirement {
+    let modules = env::var_os("NODE_PATH").unwrap_or_default();
+    if Path::new(&modules).join(package).join("package.json").is_file() {
+        return tool("node", &["--version"], "install Node.js");
+    }
+    let remedy = format!(
+        "install Node.js, run npm install {package} in DIR, and set NODE_PATH=DIR/node_modules"
+    );
+    Err(Missing { what: format!("the package {package} of npm"), remedy: Some(remedy) })
+}
+
+/// Requires `promtool` of Prometheus.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn promtool() -> Requirement {
+    tool("promtool", &["--version"], "install the package prometheus")
+}
+
 /// Requires `curl`.
 ///
 /// # Errors

@@ -2,8 +2,10 @@
 
 mod command_line;
 mod configuration;
+mod dashboard;
 mod deploy;
 mod logging;
+mod pod_monitor;
 mod receipts;
 mod reload;
 mod service_manager;
