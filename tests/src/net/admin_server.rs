@@ -130,7 +130,7 @@ fn status() -> Value {
         "connections": {"open": 1, "limit": 1000, "accepted": 10, "refused": 2, "probes": 1},
         "listeners": [{
             "listener": "127.0.0.1:7000", "protocol": "text", "open": 1, "accepted": 10,
-            "refused": {"server-full": 2}, "closed": {"fin": 9},
+            "refused": {"max-connections": 2}, "closed": {"fin": 9},
             "received": {"bytes": 34500, "messages": 17}, "sent": {"bytes": 34500, "messages": 17},
             "latency": {"count": 3, "p50_seconds": 0.000_012_4, "p99_seconds": 0.000_24}, "is_open": true,
         }],

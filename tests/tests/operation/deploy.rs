@@ -6,15 +6,13 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
     process::Command,
-    time::Duration,
 };
 
 use rustix::process::Signal;
-use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 use tests::{
-    deployment::{command, find, names, path, text, time},
-    programs::{EchoServer, Finished, Program, binaries},
+    deployment::{find, names, path, text, time},
+    programs::{Finished, Program, binaries},
     requirements::{self, skip_without},
 };
 
@@ -57,26 +55,6 @@ fn effective_settings() -> String {
     let shown = Program::run_server(&["config", "show", "--config", file]);
     assert_eq!(shown.code(), 0, "{shown:?}");
     shown.stdout_text().to_owned()
-}
-
-/// Returns the document of this kind in the manifest.
-fn manifest(kind: &str) -> Value {
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(&text("kubernetes.yaml")).expect("the manifest is YAML");
-    let found = documents.into_iter().find(|document| document["kind"] == kind);
-    found.unwrap_or_else(|| panic!("the manifest has no {kind}"))
-}
-
-fn container() -> Value {
-    manifest("Deployment")["spec"]["template"]["spec"]["containers"][0].clone()
-}
-
-fn words(list: &Value) -> Vec<String> {
-    serde_json::from_value(list.clone()).unwrap_or_else(|error| panic!("{error}: {list}"))
-}
-
-fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("not a number: {value}"))
 }
 
 #[test]
@@ -183,39 +161,6 @@ fn the_server_closes_an_idle_connection_before_the_proxy_does() {
 }
 
 #[test]
-fn the_server_accepts_the_command_line_of_the_container() {
-    let file = text("Containerfile");
-    assert_eq!(command(&file, "^ENTRYPOINT (.*)$"), ["/echo-server"]);
-    for args in [command(&file, "^CMD (.*)$"), words(&container()["args"])] {
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let checked = Program::run_server(&[&["config", "check"], &args[..]].concat());
-        assert_eq!(checked.code(), 0, "{args:?}: {checked:?}");
-    }
-}
-
-#[test]
-fn a_probe_is_a_round_trip() {
-    let check = command(&text("Containerfile"), r"(?s)^HEALTHCHECK [^\[]*?CMD (\[.*?\])$");
-    let container = container();
-    let probes = ["startupProbe", "readinessProbe", "livenessProbe"];
-    let probes = probes.map(|probe| words(&container[probe]["exec"]["command"]));
-    let server = EchoServer::start(&[]);
-    let listening = server.address().to_string();
-    for probe in probes.into_iter().chain([check]) {
-        let [program, args @ ..] = &probe[..] else { panic!("the command is empty") };
-        assert_eq!(program, "/echo-client");
-        let probe = |address: &str| {
-            let args: Vec<_> =
-                args.iter().map(|arg| arg.replace("127.0.0.1:65432", address)).collect();
-            Program::start(binaries::echo_client(), &args).finish()
-        };
-        assert_eq!(probe(&listening).code(), 0, "{args:?}");
-        // No program listens on port 1.
-        assert_eq!(probe("127.0.0.1:1").code(), 1, "{args:?}");
-    }
-}
-
-#[test]
 fn hadolint_finds_nothing_in_the_containerfile() {
     if skip_without(&[requirements::tool(
         "hadolint",
@@ -226,73 +171,6 @@ fn hadolint_finds_nothing_in_the_containerfile() {
     }
     let linted = run("hadolint", &[path("Containerfile").to_str().expect("the path is UTF-8")]);
     assert_eq!(linted.code(), 0, "{linted:?}");
-}
-
-#[test]
-fn the_manifests_follow_the_schema_of_kubernetes() {
-    if skip_without(&[requirements::tool(
-        "kubernetes-validate",
-        &["--version"],
-        "run pip install kubernetes-validate",
-    )]) {
-        return;
-    }
-    for name in ["kubernetes.yaml", "kubernetes-http.yaml"] {
-        let file = path(name);
-        let checked =
-            run("kubernetes-validate", &["--strict", file.to_str().expect("the path is UTF-8")]);
-        assert_eq!(checked.code(), 0, "{name}: {checked:?}");
-    }
-}
-
-#[test]
-fn kubernetes_leaves_time_for_the_drain() {
-    let deployment = manifest("Deployment");
-    let pod = &deployment["spec"]["template"]["spec"];
-    let container = container();
-    let before =
-        Duration::from_secs(number(&container["lifecycle"]["preStop"]["sleep"]["seconds"]));
-    let drain = time(&words(&container["args"]).join("\n"), "^--drain-timeout=(.*)$");
-    let grace = Duration::from_secs(number(&pod["terminationGracePeriodSeconds"]));
-    assert!(grace > before + drain, "{grace:?} is not more than {before:?} and {drain:?}");
-    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
-        let own = time(&words(&container[probe]["exec"]["command"]).join("\n"), "^--timeout=(.*)$");
-        let max = Duration::from_secs(number(&container[probe]["timeoutSeconds"]));
-        assert!(own < max, "{probe} would not end by its own timeout");
-    }
-}
-
-#[test]
-fn the_manifests_agree_with_each_other_and_with_the_container() {
-    let (deployment, service) = (manifest("Deployment"), manifest("Service"));
-    let budget = manifest("PodDisruptionBudget");
-    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
-    assert!(labels.is_object());
-    for selector in [
-        &deployment["spec"]["selector"]["matchLabels"],
-        &service["spec"]["selector"],
-        &budget["spec"]["selector"]["matchLabels"],
-    ] {
-        assert_eq!(selector, labels);
-    }
-    let container = container();
-    let port = &container["ports"][0];
-    assert_eq!(service["spec"]["ports"][0]["targetPort"], port["name"]);
-    let file = text("Containerfile");
-    assert_eq!(find(&file, "^EXPOSE (.*)$"), port["containerPort"].to_string());
-    let user = &deployment["spec"]["template"]["spec"]["securityContext"]["runAsUser"];
-    assert_eq!(find(&file, r"^USER (\d+):"), user.to_string());
-    let replicas = number(&deployment["spec"]["replicas"]);
-    assert!(
-        replicas > number(&budget["spec"]["maxUnavailable"]),
-        "a disruption can stop all replicas"
-    );
-}
-
-/// With service links, a Service with the name echo-server sets `ECHO_SERVER_PORT`.
-#[test]
-fn a_service_of_the_same_name_does_not_configure_the_server() {
-    assert_eq!(manifest("Deployment")["spec"]["template"]["spec"]["enableServiceLinks"], false);
 }
 
 /// A tool of systemd listens, and starts the server for the first client.

@@ -1,6 +1,6 @@
 //! Tests of `echo-server status` against an admin listener whose answers the test has.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn one_screen_shows_a_healthy_server_and_the_status_is_0() {
         &format!("echo-server 0.1.0 at {}: healthy\n", server.url()),
         "\nstate        running, live, ready; up 3h 12m since 2026-11-26 13:00:00 UTC\n",
         "\nrates        accepted 1/s; received 1.2 MB/s, 34.5k messages/s; sent 1.2 MB/s, 34.5k messages/s; over 10.0 s\n",
-        "\n    refused 2: server-full 2; closed 9: fin 9\n",
+        "\n    refused 2: max-connections 2; closed 9: fin 9\n",
         "\n@\\x1b[2J\\u{9b}J       1   34.5 kB",
     ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
@@ -131,6 +131,32 @@ fn wrong_arguments_are_status_2() {
         assert_eq!(shown.code(), 2, "{shown:?}");
         assert!(shown.error_line().contains(message), "{args:?}: {shown:?}");
     }
+}
+
+#[test]
+fn the_listener_is_that_of_the_settings_and_the_environment_overrides_the_file() {
+    let (of_file, of_variable) = (AdminServer::start(), AdminServer::start());
+    let directory = tempdir().expect("a temporary directory");
+    let path = directory.path().join("echo.toml");
+    // The other settings are those of another user: nothing else is checked.
+    let text = format!("tls-cert = \"/no/such/file\"\nadmin = \"{}?hosts=echo\"\n", of_file.url());
+    fs::write(&path, text).expect("the file can be written");
+    let run = |variable: &str| {
+        let mut command = Command::new(binaries::echo_server());
+        command.args(["status", "--config"]).arg(&path).env("ECHO_SERVER_ADMIN", variable);
+        Program::spawn(command).finish()
+    };
+    assert_eq!(run("").code(), 0);
+    assert_eq!((of_file.requests().len(), of_variable.requests().len()), (2, 0));
+    assert_eq!(run(of_variable.url()).code(), 0);
+    assert_eq!((of_file.requests().len(), of_variable.requests().len()), (2, 2));
+    let wrong = run("https://127.0.0.1:9465");
+    assert_eq!(wrong.code(), 2, "{wrong:?}");
+    assert_eq!(
+        wrong.error_line(),
+        "ECHO_SERVER_ADMIN: invalid value 'https://127.0.0.1:9465' for 'admin': an admin listener has no TLS; write \
+         http://HOST:PORT"
+    );
 }
 
 #[test]

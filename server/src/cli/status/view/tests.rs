@@ -9,7 +9,7 @@ const STATUS: &str = r#"{
     "connections":{"open":5,"limit":1000,"accepted":103,"refused":12,"probes":1},
     "listeners":[
         {"listener":"tls://127.0.0.1:7000","protocol":"text","open":5,"accepted":103,
-         "refused":{"server-full":10,"source-limit":2},
+         "refused":{"max-connections":10,"max-connections-per-ip":2},
          "closed":{"drain-timeout":0,"exit":20,"fin":290,"idle-timeout":3,"reset":10,"write-timeout":1},
          "received":{"bytes":1334567,"messages":35200},"sent":{"bytes":1334000,"messages":35199},
          "latency":{"count":3,"p50_seconds":0.0000124,"p99_seconds":0.00024},"is_open":true},
@@ -69,7 +69,7 @@ descriptors  20 open of at most 1024
 LISTENER                                      PROTOCOL  OPEN  ACCEPTED      P50     P99
 tls://127.0.0.1:7000                          text         5       103  12.4 us  240 us
     received 1.3 MB, 35.2k messages; sent 1.3 MB, 35.2k messages
-    refused 12: server-full 10, source-limit 2; closed 324: fin 290, exit 20, reset 10, idle-timeout 3, write-timeout 1
+    refused 12: max-connections 10, max-connections-per-ip 2; closed 324: fin 290, exit 20, reset 10, idle-timeout 3, write-timeout 1
 https://[2001:db8:1:2:3:4:5:6]:7443 (closed)  http         0         0        -       -
     received 0 B, 0 messages; sent 0 B, 0 messages
 
@@ -92,8 +92,8 @@ fn a_terminal_of_80_columns_receives_the_same_in_lines_that_fit() {
         r"
 echo-server 0.1.0 at http://127.0.0.1:9465: healthy
 state        running, live, ready; up 3h 12m since 2026-11-26 13:00:00 UTC
-connections  5 open of at most 1000; 103 accepted, 12 refused, 1 probe; 0 in the
-             dispatch queue
+connections  5 open of at most 1000; 103 accepted, 12 refused, 1 probe;
+             0 in the dispatch queue
 rates        accepted 1/s; received 1.2 MB/s, 34.5k messages/s; sent 1.2 MB/s,
              34.5k messages/s; over 10.0 s
 log          34.5k records, 2 dropped
@@ -105,8 +105,8 @@ descriptors  20 open of at most 1024
 LISTENER                               PROTOCOL  OPEN  ACCEPTED      P50     P99
 tls://127.0.0.1:7000                   text         5       103  12.4 us  240 us
     received 1.3 MB, 35.2k messages; sent 1.3 MB, 35.2k messages
-    refused 12: server-full 10, source-limit 2; closed 324: fin 290, exit 20,
-    reset 10, idle-timeout 3, write-timeout 1
+    refused 12: max-connections 10, max-connections-per-ip 2;
+    closed 324: fin 290, exit 20, reset 10, idle-timeout 3, write-timeout 1
 https://[2001:db8:…5:6]:7443 (closed)  http         0         0        -       -
     received 0 B, 0 messages; sent 0 B, 0 messages
 

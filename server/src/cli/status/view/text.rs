@@ -82,23 +82,29 @@ impl Text {
         }
     }
 
-    /// Adds a text behind a label, on as many lines as it needs, between words.
+    /// Adds a text behind a label, on as many lines as it needs: between its parts, or between the words of a long part.
     fn wrap(&mut self, label: &str, indentation: usize, text: &str, style: Style) {
         let text = Escaped(text.as_bytes()).to_string();
+        let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(indentation));
+        let parts = text.split_inclusive([',', ';']).map(str::trim);
+        let pieces: Vec<&str> = parts
+            .flat_map(|part| match part {
+                long if cells(long) > room => long.split(' ').collect(),
+                part => vec![part],
+            })
+            .collect();
         let mut line = label.to_owned();
-        let mut has_word = false;
-        for word in text.split(' ') {
-            let is_full = |width: usize| cells(&line) + 1 + cells(word) > width;
-            if has_word && self.width.is_some_and(is_full) {
+        for (index, piece) in pieces.iter().enumerate() {
+            // The first piece follows its label.
+            let has_piece = index > 0 && !line.trim().is_empty();
+            if has_piece && self.width.is_some_and(|width| cells(&line) + 1 + cells(piece) > width)
+            {
                 let full = std::mem::replace(&mut line, " ".repeat(indentation));
                 self.push(full, style);
-                has_word = false;
-            }
-            if has_word {
+            } else if has_piece {
                 line.push(' ');
             }
-            line.push_str(word);
-            has_word = true;
+            line.push_str(piece);
         }
         self.push(line, style);
     }
@@ -122,15 +128,15 @@ mod tests {
 
     #[test]
     fn a_long_text_continues_under_its_beginning_and_is_never_cut_in_a_pipe() {
-        let reasons = "refused 12: server-full 10, source-limit 2; closed 3: fin 3";
-        let mut text = Text::new(Some(40));
+        let reasons = "refused 12: max-connections 10, max-connections-per-ip 2; closed 3: fin 3";
+        let mut text = Text::new(Some(45));
         text.field("log", reasons);
         assert_eq!(
             lines(&text),
             [
-                "log          refused 12: server-full 10,",
-                "             source-limit 2; closed 3:",
-                "             fin 3"
+                "log          refused 12: max-connections 10,",
+                "             max-connections-per-ip 2;",
+                "             closed 3: fin 3"
             ]
         );
         let mut text = Text::new(None);
