@@ -90,15 +90,6 @@ pub fn systemd_analyze(args: &[&str]) -> Requirement {
     tool("systemd-analyze", args, "install the package systemd")
 }
 
-/// Requires `promtool`, which checks what Prometheus reads.
-///
-/// # Errors
-///
-/// It is missing.
-pub fn promtool() -> Requirement {
-    tool("promtool", &["--version"], "install the Debian package `prometheus`")
-}
-
 /// Requires `openssl`.
 ///
 /// # Errors

@@ -6,4 +6,5 @@ mod endpoints;
 mod health;
 mod hostile;
 mod metrics;
+mod metrics_page;
 mod prometheus;

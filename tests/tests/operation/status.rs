@@ -107,9 +107,9 @@ fn a_server_that_cannot_be_asked_is_status_1_with_the_reason() {
         ("unix:///no/such/file", "cannot connect: no such file or directory;"),
         (
             &echo,
-            "the answer is not HTTP; another program or another listener of the server has this address;",
+            "/status: the answer is not HTTP; another program or another listener of the server has this address;",
         ),
-        (&endless, "the answer is longer than 8 MiB;"),
+        (&endless, "/status: the answer is longer than 8 MiB;"),
     ] {
         let shown = status(&["--admin", url]);
         assert_eq!((shown.code(), shown.stdout_text()), (1, ""), "{shown:?}");
@@ -193,7 +193,9 @@ fn a_watch_of_json_has_a_line_for_each_answer_and_an_error_for_each_outage() {
     let watch = start(&["--admin", server.url(), "--watch", "--json", "--interval", "20ms"]);
     let _ = watch.stdout.wait_for_lines("^.\"status\":", 2);
     server.set_silent(true);
-    let _ = watch.stderr.wait_for_line("no answer since ..:..:..: the connection ended before");
+    let _ = watch
+        .stderr
+        .wait_for_line("no answer since ..:..:..: /status: the connection ended before");
     server.set_silent(false);
     server.change(|status| status["version"] = "0.2.0".into());
     let _ = watch.stdout.wait_for_line("^.\"status\":.*\"0.2.0\"");

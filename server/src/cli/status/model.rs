@@ -1,6 +1,6 @@
 //! The answers of the admin listener as plain data. Unknown fields are ignored, so that a newer server can be shown.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
@@ -8,9 +8,8 @@ use serde::{Deserialize, Deserializer};
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Status {
     pub(super) version: String,
-    #[serde(default)]
-    pub(super) started: String,
-    pub(super) uptime_seconds: f64,
+    pub(super) started: Option<String>,
+    pub(super) uptime_seconds: Option<f64>,
     pub(super) phase: String,
     pub(super) is_live: bool,
     #[serde(default)]
@@ -160,7 +159,7 @@ pub(super) struct Relay {
 /// Descriptors of the process.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Descriptors {
-    pub(super) open: u64,
+    pub(super) open: Option<u64>,
     pub(super) limit: Option<u64>,
 }
 
@@ -209,10 +208,16 @@ impl Status {
         problems
     }
 
-    /// Returns the rates since an earlier status; `None` if it is not one of the same run of the server.
-    pub(super) fn rates_since(&self, earlier: &Self) -> Option<Rates> {
-        let seconds = self.uptime_seconds - earlier.uptime_seconds;
-        if self.started != earlier.started || seconds <= 0.0 {
+    /// Returns whether an earlier status is one of the same run of the server.
+    fn continues(&self, earlier: &Self) -> bool {
+        self.uptime_seconds >= earlier.uptime_seconds
+            && self.connections.accepted >= earlier.connections.accepted
+    }
+
+    /// Returns the rates since an earlier status, which is this old; `None` if it is not one of the same run of the server.
+    pub(super) fn rates_since(&self, earlier: &Self, age: Duration) -> Option<Rates> {
+        let seconds = age.as_secs_f64();
+        if age.is_zero() || !self.continues(earlier) {
             return None;
         }
         let per_second = |now: u64, before: u64| ratio(now.saturating_sub(before), seconds);
@@ -233,9 +238,9 @@ impl Status {
     }
 
     /// Replaces the busy shares of the workers by those since an earlier status of the same run.
-    pub(super) fn set_busy_since(&mut self, earlier: &Self) {
-        let seconds = self.uptime_seconds - earlier.uptime_seconds;
-        if self.started != earlier.started || seconds <= 0.0 {
+    pub(super) fn set_busy_since(&mut self, earlier: &Self, age: Duration) {
+        let seconds = age.as_secs_f64();
+        if age.is_zero() || !self.continues(earlier) {
             return;
         }
         for worker in &mut self.workers {

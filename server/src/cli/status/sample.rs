@@ -51,16 +51,17 @@ impl Sample {
     }
 }
 
-/// Adds a text of JSON. Its control characters are white space, except DEL and those of C1, which are in strings.
+/// Adds a valid text of JSON, without its white space, and with DEL and the control characters of C1 escaped.
 fn push_line(line: &mut String, json: &str) {
-    for char in json.trim().chars() {
-        match char {
-            '\n' | '\r' | '\t' => line.push(' '),
-            control if control.is_control() => {
-                let _ = write!(line, "\\u{:04x}", u32::from(control));
-            }
-            char => line.push(char),
+    let (mut is_string, mut is_escaped) = (false, false);
+    for char in json.chars() {
+        if is_string && char.is_control() {
+            let _ = write!(line, "\\u{:04x}", u32::from(char));
+        } else if is_string || !char.is_ascii_whitespace() {
+            line.push(char);
         }
+        is_string ^= char == '"' && !is_escaped;
+        is_escaped = is_string && char == '\\' && !is_escaped;
     }
 }
 
@@ -70,13 +71,13 @@ mod tests {
 
     #[test]
     fn json_is_one_line_with_the_numbers_and_the_order_of_the_server() {
-        let status = "{\n\"uptime_seconds\":1.50,\t\"version\":\"\u{9b}2J\",\"phase\":\"running\",\"is_live\":true,\"is_ready\":true,\
+        let status = "{\n\"uptime_seconds\":1.50,\t\"version\" : \"\u{9b}2J \\\\\\\" \",\"phase\":\"running\",\"is_live\":true,\"is_ready\":true,\
             \"connections\":{\"open\":0,\"accepted\":18446744073709551615,\"refused\":0},\"later\":[1e3]}\n";
         let sample = Sample::parse(status.to_owned(), "{\"connections\":[]}".to_owned()).unwrap();
         assert_eq!(sample.status.connections.accepted, u64::MAX);
         assert_eq!(
             sample.json(),
-            "{\"status\":{ \"uptime_seconds\":1.50, \"version\":\"\\u009b2J\",\"phase\":\"running\",\"is_live\":true,\
+            "{\"status\":{\"uptime_seconds\":1.50,\"version\":\"\\u009b2J \\\\\\\" \",\"phase\":\"running\",\"is_live\":true,\
              \"is_ready\":true,\"connections\":{\"open\":0,\"accepted\":18446744073709551615,\"refused\":0},\"later\":[1e3]},\
              \"connections\":{\"connections\":[]}}"
         );
@@ -87,7 +88,7 @@ mod tests {
         for (status, message) in [
             ("", "its answer for /status is not what is expected: EOF"),
             ("[]", "/status is not what is expected"),
-            ("{\"version\":\"1\"}", "missing field `uptime_seconds`"),
+            ("{\"version\":\"1\"}", "missing field `phase`"),
         ] {
             let error = Sample::parse(status.to_owned(), "{}".to_owned()).unwrap_err();
             assert!(error.contains(message), "{status}: {error}");

@@ -50,7 +50,7 @@ pub(in crate::cli::status) fn get(
             }
             _ => format!("the connection failed: {}", reason(&error)),
         },
-        Failure::Response(why) => why,
+        Failure::Response(why) => format!("{}: {why}", path.split('?').next().unwrap_or(path)),
     })?;
     Ok(body)
 }

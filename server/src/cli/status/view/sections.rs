@@ -42,12 +42,13 @@ fn head(shown: &Shown<'_>, text: &mut Text) {
     for problem in &problems {
         text.problem(problem);
     }
-    let started = status.started.replace('T', " ").replace('Z', " UTC");
     let live = if status.is_live { "live" } else { "not live" };
     let ready = if status.is_ready { "ready" } else { "not ready" };
-    let up = span(status.uptime_seconds);
-    let since = if started.is_empty() { started } else { format!(" since {started}") };
-    text.field("state", &format!("{}, {live}, {ready}; up {up}{since}", status.phase));
+    let up = status.uptime_seconds.map(|seconds| format!("; up {}", span(seconds)));
+    let started = status.started.as_ref().map(|at| at.replace('T', " ").replace('Z', " UTC"));
+    let since = started.map(|started| format!(" since {started}"));
+    let [up, since] = [up, since].map(Option::unwrap_or_default);
+    text.field("state", &format!("{}, {live}, {ready}{up}{since}", status.phase));
     if status.panics > 0 {
         text.problem(&format!("{}; the log has a line for each", counted(status.panics, "panic")));
     }
@@ -104,9 +105,10 @@ fn records(status: &Status, text: &mut Text) {
         };
         text.field("relay", state);
     }
-    if let Some(descriptors) = status.descriptors {
-        let limit = descriptors.limit.map(|limit| format!(" of at most {limit}"));
-        let open = count(descriptors.open);
+    let descriptors = status.descriptors.and_then(|all| Some((all.open?, all.limit)));
+    if let Some((open, limit)) = descriptors {
+        let limit = limit.map(|limit| format!(" of at most {limit}"));
+        let open = count(open);
         text.field("descriptors", &format!("{open} open{}", limit.unwrap_or_default()));
     }
 }
@@ -123,7 +125,8 @@ fn listeners(listeners: &[Listener], text: &mut Text) {
     ];
     let row = |listener: &Listener| {
         let percentile = |of: fn(Latency) -> Option<f64>| {
-            listener.latency.and_then(of).map_or_else(|| "-".to_owned(), latency)
+            let Some(measured) = listener.latency else { return "-".to_owned() };
+            of(measured).map_or_else(|| "off scale".to_owned(), latency)
         };
         let closed = if listener.is_open { "" } else { " (closed)" };
         vec![

@@ -65,7 +65,7 @@ fn scaled(number: f64, space: &str, units: &[&str]) -> String {
         unit += 1;
     }
     let is_whole = (number * 10.0).round() % 10.0 == 0.0;
-    let has_fraction = if unit == 0 { number < 9.95 && !is_whole } else { number < 99.95 };
+    let has_fraction = !is_whole && number < if unit == 0 { 9.95 } else { 99.95 };
     let decimals = usize::from(has_fraction);
     format!("{number:.decimals$}{space}{}", units[unit])
 }
@@ -85,12 +85,12 @@ mod tests {
             (0, "0"),
             (7, "7"),
             (9999, "9999"),
-            (10_000, "10.0k"),
+            (10_000, "10k"),
             (34_540, "34.5k"),
             (99_949, "99.9k"),
             (99_950, "100k"),
             (999_499, "999k"),
-            (999_500, "1.0M"),
+            (999_500, "1M"),
             (u64::MAX, "18.4E"),
         ] {
             assert_eq!(count(number), shown, "{number}");
@@ -99,9 +99,9 @@ mod tests {
         for (number, shown) in [
             (0, "0 B"),
             (999, "999 B"),
-            (1049, "1.0 kB"),
+            (1049, "1 kB"),
             (1_240_000, "1.2 MB"),
-            (12_000_000_000, "12.0 GB"),
+            (12_000_000_000, "12 GB"),
         ] {
             assert_eq!(bytes(number), shown, "{number}");
         }
@@ -140,7 +140,7 @@ mod tests {
         for (seconds, shown) in [
             (8.5e-7, "850 ns"),
             (1.24e-5, "12.4 us"),
-            (0.000_999_6, "1.0 ms"),
+            (0.000_999_6, "1 ms"),
             (0.25, "250 ms"),
             (3.42, "3.4 s"),
             (7200.0, "7200 s"),

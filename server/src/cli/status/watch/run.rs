@@ -1,6 +1,9 @@
 //! The choice between a terminal and lines.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    time::Instant,
+};
 
 use anyhow::Context as _;
 use common::cli::terminal::is_plain_terminal;
@@ -15,7 +18,7 @@ pub(in crate::cli::status) fn watch(
 ) -> anyhow::Result<Vec<String>> {
     let signals = Signals::new().context("cannot listen for signals")?;
     let sampler = Sampler::start(target.clone(), args.interval).context("cannot start a thread")?;
-    let mut series = Series::new(target.to_string());
+    let mut series = Series::new(target.to_string(), Instant::now());
     let end = if !args.json && is_capable_terminal() {
         screen::run(&mut series, &sampler, &signals).context("cannot use the terminal")?
     } else {
