@@ -52,6 +52,7 @@ check: ## Check format, lints, documentation and tests, as the CI does
 	$(CARGO) check --package server --no-default-features --features history --lib --locked
 	$(CARGO) check --package server --no-default-features --features http --lib --locked
 	$(CARGO) check --package server --no-default-features --features login --lib --locked
+	$(CARGO) check --package server --no-default-features --features receipt --lib --locked
 	$(CARGO) check --package server --no-default-features --features rooms --lib --locked
 	$(CARGO) check --package server --no-default-features --features redis --lib --locked
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings

@@ -173,6 +173,9 @@ impl<S: Stream> Connection<S> {
     #[cold]
     pub(crate) fn expire_session(&mut self, context: &mut TurnContext<'_>) -> Turn {
         let is_idle = self.is_idle(context.now);
+        if is_idle && let Err(error) = self.serve_rest(context) {
+            return self.lose(&error, context);
+        }
         let was_waiting = self.stage == Stage::Waiting;
         if was_waiting {
             self.stage = Stage::Serving;
@@ -216,6 +219,9 @@ impl<S: Stream> Connection<S> {
             return Turn::Wait;
         }
         context.telemetry.record(self.subject(), ConnectionEvent::UserRemoved { user: &user });
+        if let Err(error) = self.serve_rest(context) {
+            return self.lose(&error, context);
+        }
         let end =
             |handler: &mut dyn ProtocolHandler| handler.end(EndCause::UserRemoved, context.now);
         let bytes = self.session.handler().map_or(Cow::Borrowed(&b""[..]), end);

@@ -13,17 +13,18 @@ use super::{
 use crate::http::HttpHandler;
 #[cfg(feature = "login")]
 use crate::sasl::SaslHandler;
+#[cfg(feature = "receipt")]
+use crate::session::ReceiptSession;
 use crate::{
     admission::{Peer, Permit},
     layer::is_client_hello,
     session::{Attributes, Session},
     telemetry::{ConnectionEvent, Recorder},
 };
+#[cfg(any(feature = "receipt", feature = "rooms"))]
+use crate::{config::ListenerOptions, session::ProtocolHandler};
 #[cfg(feature = "rooms")]
-use crate::{
-    rooms::Rooms,
-    session::{ProtocolHandler, RoomSession},
-};
+use crate::{config::Room, rooms::Rooms, session::RoomSession};
 
 /// A connection on its way to a worker. Dropping it releases its permit.
 #[derive(Debug)]
@@ -46,8 +47,8 @@ impl<S: Stream> Connection<S> {
         #[cfg(feature = "http")]
         if let Some(http) = &options.http {
             #[cfg_attr(
-                not(any(feature = "login", feature = "rooms")),
-                expect(unused_mut, reason = "there are no logins and rooms")
+                not(any(feature = "login", feature = "receipt", feature = "rooms")),
+                expect(unused_mut, reason = "there are no logins, receipts and rooms")
             )]
             let mut handler = HttpHandler::new(Arc::clone(http));
             #[cfg(feature = "login")]
@@ -59,26 +60,31 @@ impl<S: Stream> Connection<S> {
             if let Some((room, rooms)) = room {
                 handler.use_rooms(Arc::clone(rooms), Arc::clone(room));
             }
+            #[cfg(feature = "receipt")]
+            if options.receipt {
+                handler.send_receipts();
+            }
             return Session::Other(Box::new(Box::new(handler)));
         }
-        #[cfg(feature = "rooms")]
-        let room: Option<Box<dyn ProtocolHandler>> = room.map(|(room, rooms)| {
-            let (room, rooms) = (Arc::clone(room), Arc::clone(rooms));
-            Box::new(RoomSession::new(rooms, room, options.protocol)) as _
-        });
+        #[cfg(any(feature = "receipt", feature = "rooms"))]
+        let handler = handler_of(
+            options,
+            #[cfg(feature = "rooms")]
+            room,
+        );
         #[cfg(feature = "login")]
         if let Some(login) = &options.login {
             let authenticator = Arc::clone(permit.authenticator());
             let timeout = options.handshake_timeout;
-            let handler =
+            let login =
                 SaslHandler::new(Arc::clone(login), authenticator, options.protocol, timeout);
-            #[cfg(feature = "rooms")]
-            let handler = handler.before(room);
-            return Session::Other(Box::new(Box::new(handler)));
+            #[cfg(any(feature = "receipt", feature = "rooms"))]
+            let login = login.before(handler);
+            return Session::Other(Box::new(Box::new(login)));
         }
-        #[cfg(feature = "rooms")]
-        if let Some(room) = room {
-            return Session::Other(Box::new(room));
+        #[cfg(any(feature = "receipt", feature = "rooms"))]
+        if let Some(handler) = handler {
+            return Session::Other(Box::new(handler));
         }
         Session::new(options.protocol)
     }
@@ -93,7 +99,7 @@ impl<S: Stream> Connection<S> {
     #[cold]
     pub(super) fn log_first(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
         self.log_connected(context.telemetry);
-        if matches!(self.session, Session::Text(_)) && is_client_hello(bytes) {
+        if self.session.recorded_as() == Some("text") && is_client_hello(bytes) {
             let event = ConnectionEvent::UnexpectedTls;
             context.telemetry.record_throttled(self.subject(), event, context.now);
         }
@@ -147,4 +153,22 @@ impl<S: Stream> Connection<S> {
             handler.begin(&attributes, self.last_activity);
         }
     }
+}
+
+/// Returns the handler of a listener without HTTP whose session is none of the plain ones.
+#[cfg(any(feature = "receipt", feature = "rooms"))]
+fn handler_of(
+    options: &ListenerOptions,
+    #[cfg(feature = "rooms")] room: Option<(&Arc<Room>, &Arc<Rooms>)>,
+) -> Option<Box<dyn ProtocolHandler>> {
+    #[cfg(feature = "rooms")]
+    if let Some((room, rooms)) = room {
+        let (room, rooms) = (Arc::clone(room), Arc::clone(rooms));
+        return Some(Box::new(RoomSession::new(rooms, room, options.protocol)));
+    }
+    #[cfg(feature = "receipt")]
+    if options.receipt {
+        return ReceiptSession::new(options.protocol).map(|session| Box::new(session) as _);
+    }
+    None
 }

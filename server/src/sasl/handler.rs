@@ -81,7 +81,7 @@ impl SaslHandler {
     }
 
     /// Sets the session after the login, if it is not that of the protocol.
-    #[cfg(feature = "rooms")]
+    #[cfg(any(feature = "receipt", feature = "rooms"))]
     pub(crate) fn before(mut self, then: Option<Box<dyn ProtocolHandler>>) -> Self {
         self.then = then;
         self

@@ -8,6 +8,8 @@
 
 mod attributes;
 mod length;
+#[cfg(feature = "receipt")]
+mod receipt;
 #[cfg(feature = "rooms")]
 mod room;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
@@ -19,13 +21,15 @@ mod testing;
 mod tests;
 mod text;
 
+#[cfg(feature = "receipt")]
+pub(crate) use self::receipt::ReceiptSession;
 #[cfg(feature = "rooms")]
 pub(crate) use self::room::RoomSession;
 #[cfg(all(feature = "http", feature = "rooms"))]
 pub(crate) use self::room::{Conversation, Ending, Flow};
 #[cfg(feature = "login")]
 pub(crate) use self::step::AfterLogin;
-#[cfg(any(test, feature = "http", feature = "login", feature = "rooms"))]
+#[cfg(any(test, feature = "http", feature = "login", feature = "receipt", feature = "rooms"))]
 pub(crate) use self::step::ProtocolHandler;
 #[cfg(test)]
 pub(crate) use self::testing::{Exchange, run_handler};

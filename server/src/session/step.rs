@@ -22,6 +22,12 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// Receives the bytes that the last step did not consume, and new ones. The handler may change them.
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step;
 
+    /// Receives the bytes of a message that will never be complete, because the session is about to end. `None`: they are
+    /// discarded.
+    fn receive_rest(&mut self, _rest: &[u8]) -> Option<Step> {
+        None
+    }
+
     /// Returns the splitter of its messages, for the log.
     fn splitter(&self) -> Splitter;
 

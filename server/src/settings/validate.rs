@@ -6,10 +6,14 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use common::endpoint::{Endpoint, HostPort, split_zone};
+use common::{
+    endpoint::{Endpoint, HostPort, split_zone},
+    protocol::Protocol,
+};
 
 use super::{
     diagnostic::{Diagnostic, Origin},
+    listener::{ListenerUrl, NOT_RAW},
     settings::Settings,
     values::{Switch, Values},
 };
@@ -27,6 +31,7 @@ pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
     errors.extend(conflicting_addresses(settings, values, &listeners));
     errors.extend(admin_at_listener(settings, values, &listeners));
     errors.extend(log_file_at_socket(settings, values, &listeners));
+    errors.extend(receipts_of_raw(settings, values));
     errors
 }
 
@@ -148,6 +153,22 @@ fn log_file_at_socket(
     let listener = listeners.iter().find(is_log)?;
     let message = format!("'log-file' has the path of the listener {}", listener.endpoint);
     Some(Diagnostic { origin: settings.origin("log-file", 0), message })
+}
+
+/// A listener with a receipt whose protocol has no place for one.
+fn receipts_of_raw(settings: &Settings, values: &Values) -> Vec<Diagnostic> {
+    let base = ListenerOptions { protocol: values.protocol, ..ListenerOptions::default() };
+    let is_raw = |url: &ListenerUrl| {
+        url.has_receipt()
+            && url.http.is_none()
+            && url.listener(&base).options.protocol == Protocol::Raw
+    };
+    let raw = values.listen.iter().enumerate().filter(|(_, url)| is_raw(url));
+    let refuse = |(index, _)| Diagnostic {
+        origin: settings.origin("listen", index),
+        message: NOT_RAW.to_owned(),
+    };
+    raw.map(refuse).collect()
 }
 
 fn conflict(earlier: &Listener, later: &Listener, is_shared: bool) -> Option<String> {

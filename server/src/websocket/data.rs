@@ -2,6 +2,8 @@
 
 use common::utf8::Utf8;
 
+#[cfg(feature = "receipt")]
+use super::receipt::PayloadTally;
 use super::{
     close::Code,
     deflate::{Deflate, InflateError, Inflater},
@@ -28,6 +30,9 @@ pub(super) struct DataFrames {
     inflater: Option<Box<Inflater>>,
     /// A message may be an exit, which is not echoed.
     has_exit: bool,
+    /// The payload so far. `None`: there is no receipt, or it has been sent.
+    #[cfg(feature = "receipt")]
+    pub(super) tally: Option<Box<PayloadTally>>,
 }
 
 /// The state of a frame whose header has arrived.
@@ -47,6 +52,8 @@ impl DataFrames {
             message: None,
             inflater: deflate.map(|deflate| Box::new(Inflater::new(deflate))),
             has_exit: true,
+            #[cfg(feature = "receipt")]
+            tally: None,
         }
     }
 
@@ -95,7 +102,17 @@ impl DataFrames {
             };
         }
         if may_be_exit && !header.is_compressed && take_exit(input, progress, header) {
+            #[cfg(feature = "receipt")]
+            if let Some(tally) = &mut self.tally {
+                tally.begin_exit();
+                let exit = usize::try_from(header.payload).unwrap_or_default();
+                tally.update(&input[progress.logged - exit..progress.logged]);
+            }
             return Ok(Begun::Exit);
+        }
+        #[cfg(feature = "receipt")]
+        if let Some(tally) = self.tally.as_mut().filter(|_| may_be_exit && header.is_compressed) {
+            tally.begin_exit();
         }
         self.message = Some(message);
         progress.header_at = Some(progress.echo);
@@ -195,6 +212,10 @@ impl DataFrames {
             progress.echo = at;
             progress.exit = Some(if message.is_text { Opcode::Text } else { Opcode::Binary });
         }
+        #[cfg(feature = "receipt")]
+        if let Some(tally) = self.tally.as_mut().filter(|_| is_message_complete && !is_exit) {
+            tally.cancel_exit();
+        }
         progress.frames += isize::from(is_frame_complete);
         self.message = (!is_message_complete).then_some(message);
         Ok(())
@@ -210,7 +231,15 @@ impl DataFrames {
         total: &mut usize,
     ) -> Result<bool, Violation> {
         let Message { is_text, is_compressed, utf8, .. } = message;
-        let mut check = |bytes: &[u8]| !*is_text || utf8.check(bytes);
+        #[cfg(feature = "receipt")]
+        let mut tally = self.tally.as_deref_mut();
+        let mut check = |bytes: &[u8]| {
+            #[cfg(feature = "receipt")]
+            if let Some(tally) = &mut tally {
+                tally.update(bytes);
+            }
+            !*is_text || utf8.check(bytes)
+        };
         let checked = match &mut self.inflater {
             Some(inflater) if *is_compressed => {
                 let mut check = |bytes: &[u8]| {

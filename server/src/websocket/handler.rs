@@ -55,6 +55,27 @@ impl WebSocket {
         }
     }
 
+    /// Ends the WebSocket with a receipt.
+    #[cfg(feature = "receipt")]
+    pub(crate) fn with_receipt(mut self) -> Self {
+        self.data.tally = Some(Box::default());
+        self
+    }
+
+    /// Returns the message with the receipt behind the last payload of the server, if there is to be one. `frames` are
+    /// complete and not counted yet. Between the fragments of a message there is no place for another.
+    fn receipt(&mut self, last: &[u8], frames: isize) -> Vec<u8> {
+        #[cfg(feature = "receipt")]
+        if !self.data.is_in_message()
+            && let Some(mut tally) = self.data.tally.take()
+        {
+            tally.add_frames(frames);
+            return tally.message(last);
+        }
+        let _ = (last, frames);
+        Vec::new()
+    }
+
     /// Creates a WebSocket that echoes every message, also an exit.
     #[cfg(feature = "rooms")]
     pub(super) fn without_exit(config: Arc<Http>, now: Instant) -> Self {
@@ -106,14 +127,14 @@ impl WebSocket {
             if self.data.is_in_frame() {
                 self.data.stream(max, input, progress)?;
                 if let Some(opcode) = progress.exit {
-                    return Ok(Some(self.answer_exit(opcode)));
+                    return Ok(Some(self.answer_exit(opcode, progress.frames)));
                 }
                 if progress.is_share_used() {
                     return Ok(Some(Reply { bytes: (&b""[..]).into(), next: Next::Pause }));
                 }
             }
             if self.is_draining && !self.data.is_in_message() {
-                return Ok(Some(self.go_away()));
+                return Ok(Some(self.go_away(progress.frames)));
             }
             let header = Header::parse(&input[progress.read..]);
             let Some(header) = header.map_err(|rule| (Code::ProtocolError, rule))? else {
@@ -121,7 +142,7 @@ impl WebSocket {
             };
             if header.opcode.is_control() {
                 let Some(payload) = complete(input, progress, header) else { return Ok(None) };
-                if let Some(reply) = self.answer_control(header.opcode, payload)? {
+                if let Some(reply) = self.answer_control(header.opcode, payload, progress.frames)? {
                     return Ok(Some(reply));
                 }
                 continue;
@@ -129,7 +150,9 @@ impl WebSocket {
             match self.data.begin(header, max, input, progress)? {
                 Begun::Held => return Ok(None),
                 Begun::Streaming => {}
-                Begun::Exit => return Ok(Some(self.answer_exit(header.opcode))),
+                Begun::Exit => {
+                    return Ok(Some(self.answer_exit(header.opcode, progress.frames)));
+                }
             }
         }
     }
@@ -139,6 +162,7 @@ impl WebSocket {
         &mut self,
         opcode: Opcode,
         payload: &[u8],
+        frames: isize,
     ) -> Result<Option<Reply>, Violation> {
         Ok(match opcode {
             Opcode::Ping => Some(Reply {
@@ -148,7 +172,11 @@ impl WebSocket {
             Opcode::Close => {
                 check_close(payload)?;
                 let answer = match self.closing {
-                    None => short_frame(Opcode::Close, payload),
+                    None => {
+                        let mut bytes = self.receipt(b"", frames);
+                        bytes.extend(short_frame(Opcode::Close, payload));
+                        bytes
+                    }
                     Some(_) => Vec::new(),
                 };
                 let reason = self.closing.map_or(Reason::Complete, Reason::from);
@@ -159,18 +187,21 @@ impl WebSocket {
     }
 
     /// Answers an exit, with a message of the same type.
-    fn answer_exit(&mut self, opcode: Opcode) -> Reply {
-        let mut bytes = short_frame(opcode, goodbye(Newline::None));
+    fn answer_exit(&mut self, opcode: Opcode, frames: isize) -> Reply {
+        let goodbye = goodbye(Newline::None);
+        let mut bytes = short_frame(opcode, goodbye);
+        bytes.extend(self.receipt(goodbye, frames));
         bytes.extend(close_frame(Code::Normal, ""));
         self.begin_close(Closing::Exit);
         Reply { bytes: bytes.into(), next: Next::Continue }
     }
 
     /// Closes because the server drains.
-    fn go_away(&mut self) -> Reply {
+    fn go_away(&mut self, frames: isize) -> Reply {
+        let mut bytes = self.receipt(b"", frames);
         self.begin_close(Closing::Drain);
-        let bytes = close_frame(Code::GoingAway, "the server shuts down").into();
-        Reply { bytes, next: Next::Continue }
+        bytes.extend(close_frame(Code::GoingAway, "the server shuts down"));
+        Reply { bytes: bytes.into(), next: Next::Continue }
     }
 
     /// From now on, only the close frame of the peer has a meaning.
@@ -197,7 +228,7 @@ impl WebSocket {
             };
             if header.opcode == Opcode::Close {
                 let Some(payload) = complete(input, progress, header) else { return Ok(None) };
-                return self.answer_control(Opcode::Close, payload);
+                return self.answer_control(Opcode::Close, payload, 0);
             }
             self.data.begin_discarded(header, progress);
         }
@@ -232,6 +263,10 @@ impl ProtocolHandler for WebSocket {
             }
         };
         let Progress { read: consumed, echo, logged, frames: messages, .. } = progress;
+        #[cfg(feature = "receipt")]
+        if let Some(tally) = &mut self.data.tally {
+            tally.add_frames(messages);
+        }
         self.logged = u32::try_from(logged.max(echo)).unwrap_or(u32::MAX);
         Step { consumed, echo, messages, reply }
     }
@@ -291,20 +326,19 @@ impl ProtocolHandler for WebSocket {
             return None;
         }
         self.last_activity = now;
-        Some(self.go_away())
+        Some(self.go_away(0))
     }
 
     fn end(&mut self, cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {
         let has_place = !self.data.is_in_frame() && self.closing.is_none();
-        match cause {
-            EndCause::IdleTimeout if has_place => {
-                close_frame(Code::GoingAway, "idle for too long").into()
-            }
+        let close = match cause {
+            EndCause::IdleTimeout if has_place => close_frame(Code::GoingAway, "idle for too long"),
             #[cfg(feature = "login")]
-            EndCause::UserRemoved if has_place => {
-                close_frame(Code::Policy, "the user was removed").into()
-            }
-            _ => Cow::Borrowed(b""),
-        }
+            EndCause::UserRemoved if has_place => close_frame(Code::Policy, "the user was removed"),
+            _ => return Cow::Borrowed(b""),
+        };
+        let mut bytes = self.receipt(b"", 0);
+        bytes.extend(close);
+        bytes.into()
     }
 }

@@ -12,6 +12,8 @@ mod frame;
 mod handler;
 mod mask;
 mod progress;
+#[cfg(feature = "receipt")]
+mod receipt;
 #[cfg(feature = "rooms")]
 mod room;
 #[cfg(test)]

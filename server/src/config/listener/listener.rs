@@ -76,6 +76,11 @@ pub struct ListenerOptions {
     /// frame; over HTTP, each WebSocket is a member. Default: none.
     #[cfg(feature = "rooms")]
     pub room: Option<Arc<Room>>,
+    /// A receipt at the end of each connection: what the server has received and sent, with digests
+    /// ([`common::receipt::Receipt`]). The protocol [`Raw`](Protocol::Raw), rooms and UDP have no place for one, and send none.
+    /// Default: no.
+    #[cfg(feature = "receipt")]
+    pub receipt: bool,
     /// Login before anything is echoed. A listener without TLS offers it only by a mechanism that does not show the password.
     /// Default: none.
     #[cfg(feature = "login")]
@@ -204,6 +209,8 @@ impl Default for ListenerOptions {
             http: None,
             #[cfg(feature = "rooms")]
             room: None,
+            #[cfg(feature = "receipt")]
+            receipt: false,
             #[cfg(feature = "login")]
             login: None,
             rate: Some(limits::DATAGRAM_RATE),

@@ -23,6 +23,9 @@ impl<S: Stream> Connection<S> {
         context: &mut TurnContext<'_>,
     ) -> io::Result<()> {
         let was_preamble = self.stage.is_preamble();
+        if !was_preamble {
+            self.serve_rest(context)?;
+        }
         if !was_preamble && let Some(handler) = self.session.handler() {
             let Some(reply) = handler.drain(context.now) else {
                 self.drain.extend();
@@ -129,11 +132,28 @@ impl<S: Stream> Connection<S> {
         departs
     }
 
+    /// Passes the held bytes of a message that will never be complete to a handler that takes them.
+    #[cold]
+    pub(in crate::connection) fn serve_rest(
+        &mut self,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        let is_held_back = self.is_held_back();
+        let Some(handler) = self.session.handler().filter(|_| !is_held_back) else {
+            return Ok(());
+        };
+        let Some(step) = handler.receive_rest(&self.held) else { return Ok(()) };
+        let rest = std::mem::take(&mut self.held);
+        let (_, echo) = self.record_received(&step, &rest, context);
+        self.send_indirectly(echo, context)
+    }
+
     /// Echoes the held bytes of a frame that will never be complete.
     pub(in crate::connection) fn echo_held(
         &mut self,
         context: &mut TurnContext<'_>,
     ) -> io::Result<()> {
+        self.serve_rest(context)?;
         let held = std::mem::take(&mut self.held);
         if self.session.handler().is_some() {
             return Ok(());

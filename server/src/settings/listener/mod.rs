@@ -6,11 +6,13 @@ mod admin;
 mod details;
 mod http;
 mod login;
+mod receipt;
 mod room;
 mod url;
 
 pub(super) use self::{
     admin::AdminUrl,
     details::{ADMIN_DETAILS, LISTEN_DETAILS},
+    receipt::NOT_RAW,
     url::ListenerUrl,
 };

@@ -12,7 +12,12 @@ use common::{
     protocol::Protocol,
 };
 
-use super::{http::HttpParameters, login::LoginParameters, room::RoomParameters};
+use super::{
+    http::HttpParameters,
+    login::LoginParameters,
+    receipt::{self, NOT_RAW},
+    room::RoomParameters,
+};
 use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX};
 use crate::settings::tls::TlsParameters;
 
@@ -42,10 +47,11 @@ enum Parameter {
     ProxyTimeout(TimeLimit),
     HandshakeTimeout(TimeLimit),
     Rate(Option<NonZeroU32>),
+    Receipt(bool),
 }
 
 /// Names of the parameters.
-const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn, handshake-timeout, login, mechanisms, http, origins, hosts, subprotocols, max-message, deflate, head-timeout, ping-interval, room, join, framing, history, slow and member-buffer";
+const PARAMETERS: &str = "protocol, proxy, v6only, mode, max-connections, idle-timeout, write-timeout, proxy-timeout, rate, receipt, tls, cert, key, client-ca, client-cert, crl, tls-min, alpn, handshake-timeout, login, mechanisms, http, origins, hosts, subprotocols, max-message, deflate, head-timeout, ping-interval, room, join, framing, history, slow and member-buffer";
 
 /// The forms of a listener, for messages.
 const FORMS: &str = "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, http://HOST:PORT, https://HOST:PORT, unix:///PATH or unix:@NAME";
@@ -73,6 +79,11 @@ impl ListenerUrl {
     #[cfg(feature = "tls")]
     pub(in crate::settings) fn tls_address(&self) -> String {
         ListenerOptions::address_with(&self.endpoint, true, self.http.is_some())
+    }
+
+    /// Returns whether each connection ends with a receipt.
+    pub(in crate::settings) fn has_receipt(&self) -> bool {
+        self.parameters.contains(&Parameter::Receipt(true))
     }
 
     /// Returns the listener. `base` has the options that the URL does not set.
@@ -157,6 +168,12 @@ impl ListenerUrl {
             return Err("'handshake-timeout' needs TLS or login=required".to_owned());
         }
         self.room.check(self.http.is_some())?;
+        if self.has_receipt() {
+            receipt::check(self.room.is_room())?;
+            if has(|parameter| matches!(parameter, Parameter::Protocol(Protocol::Raw))) {
+                return Err(NOT_RAW.to_owned());
+            }
+        }
         #[cfg(feature = "login")]
         self.login.check(self.tls.as_ref(), self.http.is_some())?;
         Ok(self)
@@ -178,6 +195,7 @@ impl Parameter {
             }
             ("rate", Endpoint::Udp(_)) => rate(value).map(Self::Rate),
             ("rate", _) => Err("it applies to UDP only".to_owned()),
+            ("receipt", _) => receipt::parse(endpoint, value).map(Self::Receipt),
             ("protocol", _) => protocol(value).map(Self::Protocol),
             ("proxy", _) => proxy(value).map(Self::Proxy),
             ("v6only", Endpoint::Tcp(at) | Endpoint::Udp(at)) if is_ipv6(&at.host) => {
@@ -210,6 +228,10 @@ impl Parameter {
             Self::ProxyTimeout(TimeLimit(limit)) => options.proxy_timeout = limit,
             Self::HandshakeTimeout(TimeLimit(limit)) => options.handshake_timeout = limit,
             Self::Rate(rate) => options.rate = rate,
+            #[cfg(feature = "receipt")]
+            Self::Receipt(is_on) => options.receipt = is_on,
+            #[cfg(not(feature = "receipt"))]
+            Self::Receipt(_) => {}
         }
     }
 }

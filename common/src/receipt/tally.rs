@@ -1,0 +1,49 @@
+//! The running total of one direction.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{digest::Digest, document::Total};
+
+/// The bytes of one direction so far.
+#[derive(Clone, Default)]
+pub struct Tally {
+    bytes: u64,
+    messages: u64,
+    sha256: Sha256,
+}
+
+impl Tally {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.sha256.update(bytes);
+    }
+
+    /// Adds messages. The number is negative if earlier ones were not messages, but pieces of one.
+    pub fn add_messages(&mut self, messages: isize) {
+        self.messages = self.messages.saturating_add_signed(messages as i64);
+    }
+
+    /// Returns the number of bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns the total of the bytes so far.
+    #[must_use]
+    pub fn total(&self) -> Total {
+        let sha256 = Digest::new(self.sha256.clone().finalize().into());
+        Total { bytes: self.bytes, messages: self.messages, sha256 }
+    }
+}
+
+impl fmt::Debug for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes, messages, sha256: _ } = self;
+        let mut tally = f.debug_struct("Tally");
+        tally.field("bytes", bytes).field("messages", messages).finish_non_exhaustive()
+    }
+}

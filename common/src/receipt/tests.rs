@@ -1,0 +1,171 @@
+//! Receipts in any stream.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::frame::encode;
+
+fn total(bytes: &[u8]) -> Total {
+    let mut tally = Tally::default();
+    tally.update(bytes);
+    tally.total()
+}
+
+/// Returns the receipt of a server that echoed `bytes`.
+fn receipt(bytes: &[u8]) -> Receipt {
+    Receipt { received: total(bytes), sent: total(bytes) }
+}
+
+fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> {
+    let mut stream = StreamTally::default();
+    pieces.iter().for_each(|piece| stream.update(piece));
+    stream.finish(&total(sent))
+}
+
+#[test]
+fn a_receipt_is_one_object_with_these_members_in_this_order() {
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let counts = format!(r#"{{"bytes":0,"messages":0,"sha256":"{empty}"}}"#);
+    let text = format!(r#"{{"receipt":{{"received":{counts},"sent":{counts}}}}}"#);
+    assert_eq!(receipt(b"").to_string(), text);
+}
+
+#[test]
+fn the_longest_receipt_is_shorter_than_the_limit() {
+    let most = Total { bytes: u64::MAX, messages: u64::MAX, ..total(b"") };
+    assert!(Receipt { received: most, sent: most }.to_string().len() <= MAX_RECEIPT);
+}
+
+#[test]
+fn anything_but_a_receipt_is_refused() {
+    let valid = receipt(b"x").to_string();
+    assert!(Receipt::parse(valid.as_bytes()).is_ok());
+    for invalid in [
+        String::new(),
+        "{}".to_owned(),
+        valid.replace("\"receipt\"", "\"Receipt\""),
+        valid.replace("\"bytes\":1", "\"bytes\":-1"),
+        valid.replace("\"bytes\":1", "\"bytes\":1.0"),
+        valid.replace("\"bytes\":1", "\"bytes\":\"1\""),
+        valid.replace("\"bytes\":1", "\"bytes\":18446744073709551616"),
+        valid.replace("\"bytes\":1", "\"bytes\":1,\"bytes\":1"),
+        valid.replace("\"bytes\":1", "\"bytes\":1,\"more\":1"),
+        valid.replace("\"messages\":0,", ""),
+        valid.replace("2d711642", "2D711642"),
+        valid.replace("2d711642", "2d71164"),
+        valid.replace("2d711642", "+d711642"),
+        format!("{valid}{valid}"),
+        format!("[{valid}]"),
+        valid[..valid.len() - 1].to_owned(),
+    ] {
+        assert!(Receipt::parse(invalid.as_bytes()).is_err(), "{invalid}");
+    }
+}
+
+#[test]
+fn a_receipt_is_the_last_line_or_the_last_frame() {
+    for echo in [&b""[..], b"\n", b"a\nb\n", b"Goodbye!\r\n"] {
+        let line = format!("{}\n", receipt(echo));
+        assert_eq!(finish(&[echo, line.as_bytes()], echo), Ok((total(echo), receipt(echo))));
+    }
+    for echo in [&b""[..], b"\0\0\0\x01x", b"\0\0\0\x09cut"] {
+        let frame = encode(receipt(echo).to_string().as_bytes()).unwrap();
+        assert_eq!(finish(&[echo, &frame], echo), Ok((total(echo), receipt(echo))));
+    }
+}
+
+#[test]
+fn a_stream_without_a_receipt_at_its_end_has_none() {
+    let line = format!("{}\n", receipt(b""));
+    for stream in [
+        String::new(),
+        "hello\n".to_owned(),
+        format!("x{line}"),
+        line.trim_end().to_owned(),
+        format!("{line}\n"),
+        format!("{line}more"),
+    ] {
+        assert_eq!(finish(&[stream.as_bytes()], b"other"), Err(NoReceipt), "{stream}");
+    }
+}
+
+#[test]
+fn a_receipt_that_the_client_has_sent_is_an_echo() {
+    let sent = format!("hello\n{}\n", receipt(b"hello\n"));
+    let sent = sent.as_bytes();
+    assert_eq!(finish(&[sent], sent), Err(NoReceipt));
+    let own = format!("{}\n", receipt(sent));
+    assert_eq!(finish(&[sent, own.as_bytes()], sent), Ok((total(sent), receipt(sent))));
+}
+
+#[test]
+fn the_words_name_the_direction_the_counts_and_the_digests() {
+    let words = |sent: &[u8], received: &[u8], receipt: Receipt| {
+        Comparison::new(&total(sent), &total(received), &receipt).to_string()
+    };
+    let there = |bytes: &[u8]| Receipt { received: total(bytes), sent: total(b"abc") };
+    let back = |bytes: &[u8]| Receipt { received: total(b"abc"), sent: total(bytes) };
+    assert_eq!(
+        words(b"abc", b"abc", there(b"abc")),
+        "Receipt: the server received all 3 bytes, and all 3 bytes that it sent arrived"
+    );
+    assert_eq!(
+        words(b"abc", b"abc", there(b"abcd")),
+        "Receipt: 1 byte was added on the way to the server: the client sent 3 bytes, and the server received 4; on the way back all 3 bytes arrived"
+    );
+    assert_eq!(
+        words(b"abc", b"a", back(b"abc")),
+        "Receipt: 2 bytes were lost on the way back: the server sent 3 bytes, and the client received 1; the server received all 3 bytes"
+    );
+    assert_eq!(
+        words(b"abc", b"abx", back(b"abc")),
+        "Receipt: bytes were changed on the way back: the server sent 3 bytes, the client received as many, and their SHA-256 differ; the server received all 3 bytes"
+    );
+    assert_eq!(
+        words(b"abx", b"ab", there(b"abc")),
+        "Receipt: bytes were changed on the way to the server: the client sent 3 bytes, the server received as many, and their SHA-256 differ; 1 byte was lost on the way back: the server sent 3 bytes, and the client received 2"
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_receipt_is_found_behind_any_stream_in_any_pieces(
+        echo in prop::collection::vec(any::<u8>(), 0..20_000),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        is_frame: bool,
+    ) {
+        let mut echo = echo;
+        if !is_frame && echo.last().is_some_and(|&last| last != b'\n') {
+            echo.push(b'\n');
+        }
+        let text = receipt(&echo).to_string();
+        let receipt_bytes =
+            if is_frame { encode(text.as_bytes()).unwrap() } else { format!("{text}\n").into_bytes() };
+        let all = [&echo[..], &receipt_bytes].concat();
+        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(all.len())).collect();
+        at.extend([0, all.len()]);
+        at.sort_unstable();
+        let pieces: Vec<&[u8]> = at.windows(2).map(|ends| &all[ends[0]..ends[1]]).collect();
+        prop_assert_eq!(finish(&pieces, &echo), Ok((total(&echo), receipt(&echo))));
+    }
+
+    #[test]
+    fn a_receipt_survives_its_text(bytes: u64, messages: u64, stream: Vec<u8>) {
+        let one = Total { bytes, messages, ..total(&stream) };
+        let receipt = Receipt { received: one, sent: total(b"") };
+        prop_assert_eq!(Receipt::parse(receipt.to_string().as_bytes()).unwrap(), receipt);
+    }
+
+    #[test]
+    fn only_equal_streams_compare_as_intact(
+        sent in prop::collection::vec(any::<u8>(), 0..8), taken in prop::collection::vec(any::<u8>(), 0..8),
+        answered in prop::collection::vec(any::<u8>(), 0..8), received in prop::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let receipt = Receipt { received: total(&taken), sent: total(&answered) };
+        let comparison = Comparison::new(&total(&sent), &total(&received), &receipt);
+        prop_assert_eq!(comparison.to_server.is_intact(), sent == taken);
+        prop_assert_eq!(comparison.to_client.is_intact(), answered == received);
+        let difference = sent.len() as i64 - taken.len() as i64;
+        prop_assert_eq!(comparison.to_server.lost() as i64 - comparison.to_server.added() as i64, difference);
+    }
+}

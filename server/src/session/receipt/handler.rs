@@ -1,0 +1,133 @@
+//! The handler around a session.
+
+use std::{borrow::Cow, time::Instant};
+
+use common::{
+    frame::encode,
+    message::Splitter,
+    protocol::Protocol,
+    receipt::{Receipt, Tally},
+};
+
+use crate::session::{
+    attributes::Attributes,
+    session::Session,
+    step::{EndCause, Next, ProtocolHandler, Reason, Reply, Step},
+};
+
+/// A session of the `text` or `length` protocol whose last bytes are a receipt.
+#[derive(Debug)]
+pub(crate) struct ReceiptSession {
+    session: Session,
+    is_text: bool,
+    /// The bytes of both directions. They are the same until the session answers something else than an echo, and then it
+    /// ends. So each byte is hashed once.
+    echo: Tally,
+    /// The echo ends within a line.
+    is_in_line: bool,
+    /// Bytes of the last step, for the log.
+    logged: usize,
+}
+
+impl ReceiptSession {
+    /// Creates the session of a new connection. `None`: `raw` has no place for a receipt.
+    pub(crate) fn new(protocol: Protocol) -> Option<Self> {
+        (protocol != Protocol::Raw).then(|| Self {
+            session: Session::new(protocol),
+            is_text: protocol == Protocol::Text,
+            echo: Tally::default(),
+            is_in_line: false,
+            logged: 0,
+        })
+    }
+
+    fn add_echo(&mut self, echo: &[u8], messages: isize) {
+        self.echo.update(echo);
+        self.echo.add_messages(messages);
+        if let Some(&last) = echo.last() {
+            self.is_in_line = last != b'\n';
+        }
+    }
+
+    /// Returns `answer` with the receipt behind it. The session has taken `rest` and not echoed it.
+    fn conclude(&mut self, rest: &[u8], answer: &[u8]) -> Vec<u8> {
+        self.echo.add_messages(self.session.unfinished_messages());
+        let (mut received, mut sent) = (self.echo.clone(), self.echo.clone());
+        received.update(rest);
+        let mut bytes = answer.to_vec();
+        // The receipt has a line of its own. The newline before it belongs to the bytes before the receipt.
+        let is_in_line = answer.last().map_or(self.is_in_line, |&last| last != b'\n');
+        if self.is_text && is_in_line {
+            bytes.push(b'\n');
+        }
+        sent.update(&bytes);
+        let receipt = Receipt { received: received.total(), sent: sent.total() }.to_string();
+        if self.is_text {
+            bytes.extend_from_slice(receipt.as_bytes());
+            bytes.push(b'\n');
+        } else {
+            bytes.extend(encode(receipt.as_bytes()).expect("a receipt is shorter than 4 GiB"));
+        }
+        bytes
+    }
+}
+
+impl ProtocolHandler for ReceiptSession {
+    fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
+
+    fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
+        let mut step = self.session.receive(input, now);
+        self.logged = step.consumed;
+        let (echo, rest) = input[..step.consumed].split_at(step.echo);
+        self.add_echo(echo, step.messages);
+        // A reply ends the session.
+        if let Some(reply) = &mut step.reply {
+            reply.bytes = self.conclude(rest, &reply.bytes).into();
+        }
+        step
+    }
+
+    fn receive_rest(&mut self, rest: &[u8]) -> Option<Step> {
+        let messages = isize::from(!rest.is_empty());
+        self.logged = rest.len();
+        self.add_echo(rest, messages);
+        Some(Step::echo(rest.len(), messages))
+    }
+
+    fn splitter(&self) -> Splitter {
+        self.session.splitter()
+    }
+
+    fn logged(&self) -> usize {
+        self.logged
+    }
+
+    fn recorded_as(&self) -> Option<&'static str> {
+        self.session.recorded_as()
+    }
+
+    fn unfinished_messages(&self) -> isize {
+        self.session.unfinished_messages()
+    }
+
+    fn may_end(&self) -> bool {
+        false
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn expire(&mut self, _now: Instant) -> Reply {
+        Reply { bytes: Cow::Borrowed(b""), next: Next::Continue }
+    }
+
+    fn end(&mut self, _cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {
+        self.conclude(b"", b"").into()
+    }
+
+    fn drain(&mut self, _now: Instant) -> Option<Reply> {
+        let bytes = self.conclude(b"", b"").into();
+        Some(Reply { bytes, next: Next::Close(Reason::Drain) })
+    }
+}
