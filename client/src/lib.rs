@@ -14,11 +14,12 @@
 //! | `tls` | TLS of a connection, without its socket |
 //! | `login` | login of a connection, without its socket |
 //! | `websocket` | WebSocket of a connection, without its socket |
+//! | `receipt` | what was sent and received, for the comparison with the server's receipt |
 //! | `endpoint` | arguments that name the server |
 //! | `stdio` | errors of standard input and output |
 //!
 //! Imports point down: `cli` -> {`interactive`, `chat`, `pipe`, `ping`, `load`, `mirror`} -> `echo` -> `net` -> {`tls`, `websocket`} ->
-//! `login`. `endpoint` imports of them only what an option means, and `stdio` nothing of this crate.
+//! `login`. `endpoint` imports of them only what an option means; `receipt` and `stdio` import nothing of this crate.
 
 mod chat;
 mod cli;
@@ -31,6 +32,7 @@ mod mirror;
 mod net;
 mod ping;
 mod pipe;
+mod receipt;
 mod stdio;
 #[cfg(test)]
 mod testing;

@@ -42,6 +42,14 @@ pub struct Args {
     #[arg(long, conflicts_with = "message", help_heading = "Messages")]
     pub(crate) binary: bool,
 
+    /// Compare what the server received and sent with what this client sent and received
+    ///
+    /// The server sends a receipt at the end of the connection: the number of bytes and a SHA-256 of each direction. A
+    /// difference names the side of a proxy on which bytes were lost, added or changed, and the exit status is 1. The listener
+    /// of the server needs the parameter receipt=on.
+    #[arg(long, help_heading = "Messages")]
+    pub(crate) receipt: bool,
+
     /// Subcommand, instead of a session.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

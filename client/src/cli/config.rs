@@ -76,6 +76,9 @@ enum Contradiction {
     /// `--binary` with a subcommand.
     #[error("the argument '--binary' cannot be used with '{0}'")]
     BinaryWith(&'static str),
+    /// `--receipt` before a subcommand.
+    #[error("the argument '--receipt' cannot be used with '{0}'")]
+    ReceiptWith(&'static str),
     /// An argument about WebSocket, or a subcommand, for a server without WebSocket.
     #[error(
         "{0} needs a server with WebSocket: name it as ws://HOST:PORT/PATH or wss://HOST:PORT/PATH"
@@ -134,9 +137,11 @@ impl Config {
         let mut server = server.server(is_udp)?;
         apply_flags(&args, &mut server)?;
         let Server { endpoint, tls, login, websocket } = server;
+        let expects_receipt = args.receipt;
         let mode = Mode::resolve(args)?;
         mode.check(&endpoint, websocket.is_some())?;
-        let target = Target { websocket, is_verbose, ..Target::new(endpoint, timeout) };
+        let target =
+            Target { websocket, expects_receipt, is_verbose, ..Target::new(endpoint, timeout) };
         Ok(Self { target, tls, login, mode })
     }
 }
@@ -182,6 +187,9 @@ impl Mode {
         Ok(match args.command {
             Some(command) if args.binary => {
                 return Err(Contradiction::BinaryWith(command.name()));
+            }
+            Some(command) if args.receipt => {
+                return Err(Contradiction::ReceiptWith(command.name()));
             }
             Some(command) if !messages.is_empty() => {
                 return Err(Contradiction::MessageWith(command.name()));

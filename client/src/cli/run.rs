@@ -8,11 +8,14 @@ use std::{
 };
 
 use clap::CommandFactory as _;
-use common::cli::{
-    completions::{self, Shell},
-    manual, print_error,
-    status::{FAILED, SUCCESS},
-    stdio::stdout,
+use common::{
+    cli::{
+        completions::{self, Shell},
+        manual, print_error,
+        status::{FAILED, SUCCESS},
+        stdio::stdout,
+    },
+    receipt::Comparison,
 };
 
 use super::{
@@ -51,7 +54,7 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
     let is_terminal = io::stdout().is_terminal();
     match &config.mode {
         Mode::Interactive if io::stdin().is_terminal() && is_terminal => {
-            interactive::run(target, &mut stdout)?;
+            print_comparison(interactive::run(target, &mut stdout)?);
         }
         Mode::Interactive | Mode::Chunks => {
             // The buffer of `std` would hide input from `poll`.
@@ -62,11 +65,13 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
                 Mode::Chunks => Window::without_exit(),
                 _ => Window::default(),
             };
-            filter::run(&target.connect()?, window, &mut File::from(input), &mut output)?;
+            let stream = target.connect()?;
+            let comparison = filter::run(&stream, window, &mut File::from(input), &mut output)?;
+            print_comparison(comparison);
         }
         Mode::Messages(messages) => {
             let mut output = Output::new(stdout, is_terminal);
-            one_shot::run(target.connect()?, messages, &mut output)?;
+            print_comparison(one_shot::run(target.connect()?, messages, &mut output)?);
         }
         Mode::Ping(ping) => {
             let is_perfect = ping::run(target, ping, &mut stdout)?;
@@ -80,6 +85,13 @@ fn dispatch(config: &Config) -> Result<u8, Kind> {
         Mode::ManPages(directory) => write_man_pages(directory)?,
     }
     Ok(SUCCESS)
+}
+
+/// Prints that both ends have the same bytes, on standard error: standard output has the echo.
+fn print_comparison(comparison: Option<Comparison>) {
+    if let Some(comparison) = comparison {
+        print_error(&comparison.to_string());
+    }
 }
 
 /// Adds a login to a target. A password may be asked for, before the connection is made.

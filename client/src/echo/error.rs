@@ -1,6 +1,10 @@
 //! Errors of an exchange, with the text that the user reads.
 
-use common::{escape::Quoted, protocol::FULL};
+use common::{
+    escape::Quoted,
+    protocol::FULL,
+    receipt::{Comparison, NoReceipt},
+};
 
 use crate::net::{
     self,
@@ -61,6 +65,38 @@ pub(crate) enum Error {
     /// The server answered an exit with neither a goodbye nor an echo.
     #[error("The server answered 'exit' with {}", Quoted(.0))]
     WrongGoodbye(Vec<u8>),
+
+    /// The server's receipt shows a difference, or is missing.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+}
+
+/// Failure of a connection whose server is to send a receipt.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReceiptError {
+    /// Bytes did not arrive unchanged.
+    #[error("{0}")]
+    Different(Comparison),
+    /// Bytes did not arrive unchanged, and the exchange failed before.
+    #[error("{0}\n{1}")]
+    DifferentAfter(Box<Error>, Comparison),
+    /// All bytes arrived unchanged, and the exchange failed.
+    #[error("{0}\n{1}: nothing was lost on the way, so it is the server's doing")]
+    IntactAfter(Box<Error>, Comparison),
+    /// All bytes arrived unchanged, and the server sent more than the echo.
+    #[error("The server sent {} that are no echo, before its receipt\n{comparison}", bytes(*.extra))]
+    Extra {
+        /// Number of bytes beyond the echo.
+        extra: u64,
+        /// Both ends.
+        comparison: Comparison,
+    },
+    /// There is no receipt.
+    #[error("{NoReceipt}")]
+    Missing,
+    /// There is no receipt, and the exchange failed before.
+    #[error("{0}\n{NoReceipt}")]
+    MissingAfter(Box<Error>),
 }
 
 /// First difference between the echo and what was sent.
@@ -130,6 +166,7 @@ impl Error {
             Self::LoginRequired(_) => Some(Sign::Login),
             Self::ClosedEarly { has_answered: false, .. }
             | Self::NoGoodbye { has_answered: false } => Some(Sign::NoAnswer),
+            Self::Receipt(ReceiptError::MissingAfter(error)) => error.sign(),
             _ => None,
         }
     }
@@ -146,7 +183,8 @@ fn whole(text: &[u8], returned: u64, rest: &[u8]) -> Vec<u8> {
     [text.get(..returned).unwrap_or_default(), rest].concat()
 }
 
-fn bytes(count: usize) -> String {
+fn bytes(count: impl TryInto<u64>) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 

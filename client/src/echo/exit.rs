@@ -10,7 +10,7 @@ use crate::net::{
 use super::{
     error::Error,
     exchange::send_and_receive,
-    goodbye::Goodbye,
+    goodbye::{Goodbye, before_receipt},
     message::{EXIT_LINE, common_prefix},
 };
 
@@ -45,6 +45,7 @@ pub(crate) fn send_exit(stream: &Stream<'_>, exit_line: &[u8]) -> Result<ExitRep
         answer.extend_from_slice(received);
         // A server that received the line in pieces has echoed all but the last, so the goodbye may follow
         // a part of the echo.
+        let received = if stream.expects_receipt() { before_receipt(received) } else { received };
         let expected = if goodbye.has_started() { &[] } else { &exit_line[echoed..] };
         let valid = common_prefix(expected, received);
         echoed += valid;
@@ -56,7 +57,10 @@ pub(crate) fn send_exit(stream: &Stream<'_>, exit_line: &[u8]) -> Result<ExitRep
             _ => Err(Error::wrong_goodbye(&answer)),
         }
     })?;
-    await_close(stream);
+    // The receipt is received by whoever compares it.
+    if !stream.expects_receipt() {
+        await_close(stream);
+    }
     Ok(reply)
 }
 

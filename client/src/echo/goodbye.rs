@@ -35,6 +35,12 @@ impl Goodbye {
     }
 }
 
+/// Returns what precedes a receipt in an answer to an exit. No such answer has a bracket.
+pub(super) fn before_receipt(answer: &[u8]) -> &[u8] {
+    let end = answer.iter().position(|&byte| byte == b'{').unwrap_or(answer.len());
+    &answer[..end]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

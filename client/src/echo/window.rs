@@ -10,7 +10,7 @@ use memchr::memchr;
 
 use super::{
     error::{Error, WrongEcho},
-    goodbye::Goodbye,
+    goodbye::{Goodbye, before_receipt},
     message::common_prefix,
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Window {
     is_complete: bool,
     /// No line ends the stream.
     has_no_exit: bool,
+    /// A receipt follows the goodbye.
+    expects_receipt: bool,
     /// Matcher for the current line of input.
     line: ExitMatcher,
     /// Number of bytes at the end of `bytes` that belong to the last line: a goodbye may arrive instead of
@@ -48,6 +50,11 @@ impl Window {
     /// Returns a window for bytes that no line ends.
     pub(crate) fn without_exit() -> Self {
         Self { has_no_exit: true, ..Self::default() }
+    }
+
+    /// Returns the window with a receipt behind the goodbye, or without.
+    pub(crate) fn with_receipt(self, expects_receipt: bool) -> Self {
+        Self { expects_receipt, ..self }
     }
 
     /// Returns how many more bytes of input fit.
@@ -110,7 +117,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongEcho`], [`Error::Unexpected`], [`Error::Full`], [`Error::WrongGoodbye`]
+    /// [`Error::WrongEcho`], [`Error::Full`], [`Error::WrongGoodbye`]; [`Error::Unexpected`], also for a receipt
     pub(crate) fn check(&mut self, received: &[u8]) -> (usize, Result<(), Error>) {
         let echoed = if self.goodbye.has_started() { 0 } else { self.remove_echo(received) };
         let rest = &received[echoed..];
@@ -120,13 +127,19 @@ impl Window {
         // Only the exit line is missing, and another answer arrives instead.
         let missing = self.bytes.len() as u64;
         let answers_exit = self.goodbye.has_started() || (0 < missing && missing <= self.exit_len);
-        if answers_exit && self.goodbye.push(rest) {
+        let answer = if self.expects_receipt { before_receipt(rest) } else { rest };
+        if answers_exit && !answer.is_empty() && self.goodbye.push(answer) {
             if self.goodbye.is_complete() {
                 self.is_complete = true;
                 self.bytes.clear();
                 self.sent = 0;
             }
-            return (received.len(), Ok(()));
+            let (valid, rest) = (echoed + answer.len(), &rest[answer.len()..]);
+            let is_over = rest.is_empty();
+            return (valid, if is_over { Ok(()) } else { Err(Error::Unexpected(rest.to_vec())) });
+        }
+        if answers_exit && self.goodbye.is_complete() && answer.is_empty() {
+            return (echoed, Err(Error::Unexpected(rest.to_vec())));
         }
         (echoed, Err(self.mismatch(rest, answers_exit)))
     }

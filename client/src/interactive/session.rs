@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use common::{escape::Escaped, protocol::GOODBYE};
+use common::{escape::Escaped, protocol::GOODBYE, receipt::Comparison};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         exchange::exchange,
         exit::{ExitReply, close_websocket, send_exit},
         message::{EXIT_LINE, split_at_exit},
+        settle::settle,
     },
     net::{self, poll::Interrupt, stream::Stream, target::Target},
     stdio::print,
@@ -24,13 +25,15 @@ use super::{
     watcher::Watcher,
 };
 
-/// Runs a session until the user or the server leaves.
+const DISCONNECTED: &str = "Disconnected from server\n";
+
+/// Runs a session until the user or the server leaves. Returns the comparison with the receipt, if there is one.
 ///
 /// # Errors
 ///
 /// The server cannot be reached, a reply is wrong or missing, the server closes, or the terminal cannot be
 /// used. The error is not on the screen yet, and the cursor is at the start of a line.
-pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error> {
+pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<Option<Comparison>, Error> {
     print(screen, "Echo Client\n====================\n")?;
     let stream = target.connect()?;
     let banner = format!(
@@ -43,15 +46,38 @@ pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error>
     let interrupt = Interrupt::on_ctrl_c()?;
     let stream = stream.interrupted_by(Some(&interrupt));
 
+    let outcome = match converse(&stream, &mut prompt, &interrupt, screen) {
+        Ok(true) => Ok(None),
+        // Nobody waits for a receipt after Ctrl+C.
+        Ok(false) => {
+            print(screen, DISCONNECTED)?;
+            return Ok(None);
+        }
+        Err(Error::Echo(error)) => Err(error),
+        Err(Error::Net(error)) => Err(error.into()),
+        Err(error) => return Err(error),
+    };
+    let comparison = settle(&stream, outcome)?;
+    print(screen, DISCONNECTED)?;
+    Ok(comparison)
+}
+
+/// Exchanges messages until the user leaves. Returns `false` if that was in the middle of an exchange.
+fn converse(
+    stream: &Stream<'_>,
+    prompt: &mut Prompt,
+    interrupt: &Interrupt,
+    screen: &mut impl Write,
+) -> Result<bool, Error> {
     loop {
-        let next = match read_input(&mut prompt, &stream, &interrupt)? {
+        let next = match read_input(prompt, stream, interrupt)? {
             Input::Line(message) if is_blank(&message) => Ok(Next::Prompt),
-            Input::Line(message) => send_message(&stream, &[&message, &b"\n"[..]].concat(), screen),
-            Input::Leave => leave(&stream, screen),
+            Input::Line(message) => send_message(stream, &[&message, &b"\n"[..]].concat(), screen),
+            Input::Leave => leave(stream, screen),
         };
         match next {
             Ok(Next::Prompt) => {}
-            Ok(Next::Disconnect) => break,
+            Ok(Next::Disconnect) => return Ok(true),
             // Ctrl+C while a reply is late. The server answers the exit only after that reply, so the
             // client sends it and does not wait.
             Err(Error::Echo(error)) if error.is_interrupted() => {
@@ -61,13 +87,11 @@ pub(crate) fn run(target: &Target, screen: &mut impl Write) -> Result<(), Error>
                     let _ = stream.send(EXIT_LINE);
                 }
                 print(screen, "\nExiting...\n")?;
-                break;
+                return Ok(false);
             }
             Err(error) => return Err(error),
         }
     }
-    print(screen, "Disconnected from server\n")?;
-    Ok(())
 }
 
 /// Next step of the session.
@@ -124,7 +148,9 @@ fn send_message(
 fn leave(stream: &Stream<'_>, screen: &mut impl Write) -> Result<Next, Error> {
     print(screen, "Exiting...\n")?;
     if stream.is_websocket() {
-        close_websocket(stream);
+        if !stream.expects_receipt() {
+            close_websocket(stream);
+        }
         return Ok(Next::Disconnect);
     }
     exit_session(stream, EXIT_LINE, screen)

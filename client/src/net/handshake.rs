@@ -101,10 +101,11 @@ pub(super) fn log_in(
     }
 }
 
-/// Makes the handshake of WebSocket; returns the transport, and the subprotocol that the server has selected.
+/// Makes the handshake of WebSocket, after which a server may be to send a receipt; returns the transport, and the subprotocol that the server has selected.
 pub(super) fn upgrade(
     bytes: ByteTransport,
     options: &websocket::Options,
+    expects_receipt: bool,
     deadline: Deadline,
     interrupt: Option<&Interrupt>,
 ) -> Result<(Transport, Option<String>), Failure> {
@@ -137,6 +138,9 @@ pub(super) fn upgrade(
         }
     };
     let mut session = websocket::Session::new(options.format);
+    if expects_receipt {
+        session.keep_ledger();
+    }
     session.feed(&accepted.rest);
     Ok((Transport::with_websocket(bytes, session), accepted.protocol))
 }

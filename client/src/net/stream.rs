@@ -16,6 +16,8 @@ use super::{
     error::Error,
     poll::{Deadline, Interrupt, poll},
 };
+use crate::receipt::Answer;
+use common::receipt::NoReceipt;
 
 /// Size of a read from a stream: one system call for 64 KiB costs little, and so does the buffer.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -177,6 +179,25 @@ impl<'i> Stream<'i> {
                 return;
             }
         }
+    }
+
+    /// Returns `true` if the server is to send a receipt.
+    pub(crate) fn expects_receipt(&self) -> bool {
+        self.transport.expects_receipt()
+    }
+
+    /// Receives the rest of the stream, and compares what was sent and received with the receipt at its end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`]; inside, there is no receipt.
+    pub(crate) fn conclude(&self, deadline: Deadline) -> Result<Result<Answer, NoReceipt>, Error> {
+        while !self.transport.receive_rest() && !deadline.is_past() {
+            let has_held = self.transport.has_held();
+            let until = if has_held { Deadline::after(Duration::ZERO) } else { deadline };
+            self.poll(self.transport.wants_write(), None, until)?;
+        }
+        Ok(self.transport.conclude())
     }
 
     /// Sends a ping of a WebSocket.

@@ -48,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) login: Option<login::Client>,
     /// WebSocket on each connection.
     pub(crate) websocket: Option<websocket::Options>,
+    /// The server is to send a receipt at the end of each connection.
+    pub(crate) expects_receipt: bool,
     /// Each connection is described on standard error.
     pub(crate) is_verbose: bool,
 }
@@ -94,7 +96,8 @@ impl Target {
     /// Returns a target without layers.
     pub(crate) fn new(endpoint: Endpoint, timeout: Duration) -> Self {
         let (tls, login, websocket) = (None, None, None);
-        Self { endpoint, timeout, tls, login, websocket, is_verbose: false }
+        let (expects_receipt, is_verbose) = (false, false);
+        Self { endpoint, timeout, tls, login, websocket, expects_receipt, is_verbose }
     }
 
     /// Returns `true` if a connection has a handshake or a login.
@@ -198,7 +201,10 @@ impl Target {
         let secured = start.elapsed();
         let mechanism = self.log_in(&bytes, deadline, interrupt)?;
         let logged_in = start.elapsed();
-        let (transport, protocol) = self.upgrade(bytes, deadline, interrupt)?;
+        let (mut transport, protocol) = self.upgrade(bytes, deadline, interrupt)?;
+        if self.expects_receipt {
+            transport.keep_ledger();
+        }
         let upgraded = start.elapsed();
         let times = ConnectionTimes {
             connect,
@@ -263,7 +269,7 @@ impl Target {
         interrupt: Option<&Interrupt>,
     ) -> Result<(Transport, Option<String>), Error> {
         let Some(options) = &self.websocket else { return Ok((bytes.into(), None)) };
-        upgrade(bytes, options, deadline, interrupt).map_err(|failure| {
+        upgrade(bytes, options, self.expects_receipt, deadline, interrupt).map_err(|failure| {
             self.failed(failure, Unreachable::WebSocket(websocket::Error::Late(self.timeout)))
         })
     }

@@ -12,7 +12,11 @@ use rustix::event::PollFlags;
 
 pub(crate) use super::byte_transport::Received;
 use super::{byte_transport::ByteTransport, error::Error};
-use crate::websocket;
+use crate::{
+    receipt::{Answer, Ledger},
+    websocket,
+};
+use common::receipt::NoReceipt;
 
 /// Size of a read below a WebSocket.
 const CHUNK: usize = 16 * 1024;
@@ -26,11 +30,13 @@ const MAX_FILL: usize = 64 * 1024;
 pub(crate) struct Transport {
     bytes: ByteTransport,
     websocket: Option<Mutex<websocket::Session>>,
+    /// What was sent and received, if the server is to send a receipt. A WebSocket has its own.
+    ledger: Option<Mutex<Ledger>>,
 }
 
 impl From<ByteTransport> for Transport {
     fn from(bytes: ByteTransport) -> Self {
-        Self { bytes, websocket: None }
+        Self { bytes, websocket: None, ledger: None }
     }
 }
 
@@ -42,7 +48,37 @@ impl Transport {
 
     /// Returns the transport over a WebSocket whose handshake is complete.
     pub(super) fn with_websocket(bytes: ByteTransport, session: websocket::Session) -> Self {
-        Self { bytes, websocket: Some(Mutex::new(session)) }
+        Self { bytes, websocket: Some(Mutex::new(session)), ledger: None }
+    }
+
+    /// Keeps a ledger of the bytes that follow, of which the last are the receipt of the server. A WebSocket has to keep one
+    /// from its handshake.
+    pub(super) fn keep_ledger(&mut self) {
+        if self.websocket.is_none() {
+            self.ledger = Some(Mutex::new(Ledger::of_stream()));
+        }
+    }
+
+    /// Returns `true` if the server is to send a receipt.
+    pub(crate) fn expects_receipt(&self) -> bool {
+        self.ledger.is_some() || self.websocket().is_some_and(|it| it.ledger().is_some())
+    }
+
+    /// Compares what was sent and received with the receipt at the end.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn conclude(&self) -> Result<Answer, NoReceipt> {
+        let ledger = match self.websocket() {
+            Some(session) => session.ledger().cloned(),
+            None => self.ledger().map(|ledger| ledger.clone()),
+        };
+        ledger.ok_or(NoReceipt)?.conclude()
+    }
+
+    fn ledger(&self) -> Option<MutexGuard<'_, Ledger>> {
+        Some(self.ledger.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn websocket(&self) -> Option<MutexGuard<'_, websocket::Session>> {
@@ -131,6 +167,35 @@ impl Transport {
         false
     }
 
+    /// Adds what has arrived to the ledger; returns `true` after the end of the connection. What waits to be sent is sent.
+    pub(crate) fn receive_rest(&self) -> bool {
+        let mut buffer = [0; CHUNK];
+        let mut read = 0;
+        while read < MAX_FILL {
+            let received = match self.websocket() {
+                Some(session) if session.ledger().is_none_or(Ledger::has_ended) => return true,
+                Some(mut session) => {
+                    self.flush(&mut session);
+                    let received = self.bytes.receive(&mut buffer);
+                    match received {
+                        Ok(Received::Bytes(count)) => session.feed(&buffer[..count]),
+                        Ok(Received::End) | Err(_) => session.feed_end(),
+                        Ok(Received::Nothing) => {}
+                    }
+                    received
+                }
+                None if self.ledger().is_none_or(|ledger| ledger.has_ended()) => return true,
+                None => self.receive(&mut buffer),
+            };
+            match received {
+                Ok(Received::Bytes(count)) => read += count,
+                Ok(Received::Nothing) => return false,
+                Ok(Received::End) | Err(_) => return true,
+            }
+        }
+        false
+    }
+
     /// Sends as many of the bytes as the socket accepts now, possibly none; returns how many. A layer may send the rest of
     /// its last unit later.
     ///
@@ -138,7 +203,13 @@ impl Transport {
     ///
     /// The connection is lost. Bytes that the peer sent before may still be received.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(mut session) = self.websocket() else { return self.bytes.send(bytes) };
+        let Some(mut session) = self.websocket() else {
+            let sent = self.bytes.send(bytes)?;
+            if let Some(mut ledger) = self.ledger() {
+                ledger.add_sent(&bytes[..sent]);
+            }
+            return Ok(sent);
+        };
         self.flush(&mut session);
         let taken = session.push(bytes);
         self.flush(&mut session);
@@ -151,7 +222,17 @@ impl Transport {
     ///
     /// [`Error::Lost`], [`Error::Tls`], [`Error::WebSocket`]
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, Error> {
-        let Some(mut session) = self.websocket() else { return self.bytes.receive(buffer) };
+        let Some(mut session) = self.websocket() else {
+            let received = self.bytes.receive(buffer)?;
+            if let Some(mut ledger) = self.ledger() {
+                match received {
+                    Received::Bytes(count) => ledger.add_received(&buffer[..count]),
+                    Received::End => ledger.end(),
+                    Received::Nothing => {}
+                }
+            }
+            return Ok(received);
+        };
         self.fill(&mut session)?;
         convert(session.receive(buffer))
     }

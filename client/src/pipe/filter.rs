@@ -14,10 +14,11 @@ use std::{
     time::Duration,
 };
 
+use common::receipt::Comparison;
 use rustix::event::{PollFd, PollFlags};
 
 use crate::{
-    echo::{self, window::Window},
+    echo::{self, settle::Checked, window::Window},
     net::{
         self,
         poll::{Deadline, poll},
@@ -26,45 +27,38 @@ use crate::{
     stdio,
 };
 
-use super::{error::Error, output::Output};
+use super::{error::Error, output::Output, settle::settle_pipe};
 
 /// Limit for the server's end of stream after the last echo. A server that never closes is still an echo
 /// server; one that sends something twice does so within this time, or is not detected.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Sends `input` to its end, or to a line that reads as an exit, and writes what returns to `output`.
+/// Sends `input` to its end, or to a line that reads as an exit, and writes what returns to `output`. Returns
+/// the comparison with the receipt, if the connection has one.
 ///
 /// # Errors
 ///
 /// The echo was wrong, cut off, or made no progress for the stream's time limit; the input or the output
-/// failed.
+/// failed. With a receipt also: the receipt is missing, or shows a difference.
 pub(crate) fn run(
     stream: &Stream<'_>,
     window: Window,
     input: &mut (impl Read + AsFd),
     output: &mut Output<impl Write>,
-) -> Result<(), Error> {
+) -> Result<Option<Comparison>, Error> {
     let mut filter = Filter {
         stream,
-        window,
+        window: window.with_receipt(stream.expects_receipt() && !stream.is_websocket()),
         buffer: vec![0; CHUNK],
         has_more_input: false,
         stall: Deadline::NEVER,
+        checked: Checked { bytes: 0, ends_line: true },
+        has_receipt_begun: false,
     };
-    while filter.send() {
-        let reading = (filter.window.capacity() > 0).then(|| input.as_fd());
-        let is_sending = !filter.window.unsent().is_empty();
-        let ready = stream.wait(is_sending, reading, filter.stall)?;
-        if ready.is_readable {
-            filter.receive(output)?;
-        }
-        if ready.has_input {
-            filter.read_input(input)?;
-        }
-    }
-    expect_end(stream, &mut filter.window, output)?;
+    let outcome = filter.run(input, output);
+    let comparison = settle_pipe(stream, outcome.map(|()| Some(filter.checked)))?;
     output.finish()?;
-    if filter.has_more_input { Err(Error::InputAfterExit) } else { Ok(()) }
+    if filter.has_more_input { Err(Error::InputAfterExit) } else { Ok(comparison) }
 }
 
 /// State of the loop.
@@ -76,9 +70,32 @@ struct Filter<'f, 'i> {
     has_more_input: bool,
     /// Time at which an echo without progress is given up.
     stall: Deadline,
+    /// The bytes that have returned and are right.
+    checked: Checked,
+    /// Everything has returned, and more has arrived: the receipt that the server is to send.
+    has_receipt_begun: bool,
 }
 
 impl Filter<'_, '_> {
+    fn run(
+        &mut self,
+        input: &mut (impl Read + AsFd),
+        output: &mut Output<impl Write>,
+    ) -> Result<(), Error> {
+        while self.send() {
+            let reading = (self.window.capacity() > 0).then(|| input.as_fd());
+            let is_sending = !self.window.unsent().is_empty();
+            let ready = self.stream.wait(is_sending, reading, self.stall)?;
+            if ready.is_readable {
+                self.receive(output)?;
+            }
+            if ready.has_input {
+                self.read_input(input)?;
+            }
+        }
+        self.expect_end(output)
+    }
+
     /// Sends what the socket accepts; returns `false` if all input was sent and has returned.
     fn send(&mut self) -> bool {
         let window = &mut self.window;
@@ -101,9 +118,7 @@ impl Filter<'_, '_> {
     fn receive(&mut self, output: &mut Output<impl Write>) -> Result<(), Error> {
         match self.stream.receive(&mut self.buffer)? {
             Received::Bytes(count) => {
-                let (valid, checked) = self.window.check(&self.buffer[..count]);
-                output.write(&self.buffer[..valid])?;
-                checked?;
+                self.check(count, output)?;
                 let is_echo_due = self.window.missing() > 0;
                 self.stall = if is_echo_due { self.stream.deadline() } else { Deadline::NEVER };
                 Ok(())
@@ -117,6 +132,49 @@ impl Filter<'_, '_> {
             },
             Received::Nothing => Ok(()),
         }
+    }
+
+    /// Checks the first `count` bytes of the buffer, and writes those that are right.
+    fn check(&mut self, count: usize, output: &mut Output<impl Write>) -> Result<(), Error> {
+        let (valid, checked) = self.window.check(&self.buffer[..count]);
+        let right = &self.buffer[..valid];
+        output.write(right)?;
+        if let Some(&last) = right.last() {
+            self.checked.bytes += valid as u64;
+            self.checked.ends_line = last == b'\n';
+        }
+        match checked {
+            // What follows the last echo is compared later.
+            Err(echo::Error::Unexpected(_)) if self.expects_line() && self.window.is_complete() => {
+                self.has_receipt_begun = true;
+                Ok(())
+            }
+            checked => Ok(checked?),
+        }
+    }
+
+    /// Returns whether a receipt is to follow the bytes. That of a WebSocket is a message, which is none of the bytes.
+    fn expects_line(&self) -> bool {
+        self.stream.expects_receipt() && !self.stream.is_websocket()
+    }
+
+    /// Receives the rest of a goodbye, and nothing else, until the server closes. A receipt is left to be compared.
+    fn expect_end(&mut self, output: &mut Output<impl Write>) -> Result<(), Error> {
+        let deadline = Deadline::after(self.stream.timeout().min(CLOSE_TIMEOUT));
+        self.buffer.truncate(1024);
+        while !self.has_receipt_begun {
+            match self.stream.wait(false, None, deadline) {
+                Err(net::Error::NoReply(_)) => return Ok(()),
+                other => other?,
+            };
+            match self.stream.receive(&mut self.buffer) {
+                Ok(Received::Bytes(count)) => self.check(count, output)?,
+                Ok(Received::Nothing) => {}
+                // Every byte has returned, so a failure of the connection has no effect.
+                Ok(Received::End) | Err(_) => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     fn read_input(&mut self, input: &mut (impl Read + AsFd)) -> Result<(), Error> {
@@ -153,32 +211,6 @@ fn read(input: &mut impl Read, buffer: &mut [u8]) -> Result<Option<usize>, Error
     }
 }
 
-/// Receives the rest of a goodbye, and nothing else, until the server closes.
-fn expect_end(
-    stream: &Stream<'_>,
-    window: &mut Window,
-    output: &mut Output<impl Write>,
-) -> Result<(), Error> {
-    let deadline = Deadline::after(stream.timeout().min(CLOSE_TIMEOUT));
-    let mut buffer = [0; 1024];
-    loop {
-        match stream.wait(false, None, deadline) {
-            Err(net::Error::NoReply(_)) => return Ok(()),
-            other => other?,
-        };
-        match stream.receive(&mut buffer) {
-            Ok(Received::Bytes(count)) => {
-                let (valid, checked) = window.check(&buffer[..count]);
-                output.write(&buffer[..valid])?;
-                checked?;
-            }
-            Ok(Received::Nothing) => {}
-            // Every byte has returned, so a failure of the connection has no effect.
-            Ok(Received::End) | Err(_) => return Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +228,7 @@ mod tests {
         let result = run(stream, window, &mut input_end, &mut Output::new(&mut output, false));
         drop(input_end);
         feeding.join().unwrap();
-        (output, result.map_err(|error| error.to_string()))
+        (output, result.map(|_| ()).map_err(|error| error.to_string()))
     }
 
     #[test]

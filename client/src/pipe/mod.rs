@@ -10,5 +10,6 @@ mod error;
 pub(crate) mod filter;
 pub(crate) mod one_shot;
 pub(crate) mod output;
+mod settle;
 
 pub(crate) use error::Error;

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use common::protocol::GOODBYE;
+use common::{protocol::GOODBYE, receipt::Comparison};
 
 use crate::{
     echo::{
@@ -15,41 +15,57 @@ use crate::{
     net::stream::Stream,
 };
 
-use super::{error::Error, output::Output};
+use super::{error::Error, output::Output, settle::settle_pipe};
 
 /// Sends each message as a line and writes its echo, then sends an exit without showing the answer.
 ///
 /// A message that reads as an exit, or contains one as a line, is the last: its goodbye is written, and
 /// nothing after it is sent.
 ///
+/// With a receipt, the end of the stream takes the place of the exit; returns the comparison.
+///
 /// # Errors
 ///
 /// An echo was wrong, late or missing, or the output failed. A server that does not answer the exit at the
-/// end is no error.
+/// end is no error. With a receipt also: the receipt is missing, or shows a difference.
 pub(crate) fn run(
     stream: Stream<'_>,
     messages: &[Vec<u8>],
     output: &mut Output<impl Write>,
-) -> Result<(), Error> {
+) -> Result<Option<Comparison>, Error> {
+    let sent = send_all(&stream, messages, output);
+    let has_exited = matches!(sent, Ok(true));
+    let comparison = settle_pipe(&stream, sent.map(|_| None))?;
+    if comparison.is_none() && !has_exited {
+        close_gracefully(stream);
+    }
+    Ok(comparison)
+}
+
+/// Sends each message; returns `true` if an exit ended the session.
+fn send_all(
+    stream: &Stream<'_>,
+    messages: &[Vec<u8>],
+    output: &mut Output<impl Write>,
+) -> Result<bool, Error> {
     for message in messages {
         let message = [message, &b"\n"[..]].concat();
         let (text, exit) = split_at_exit(&message);
         if !text.is_empty() {
-            exchange(&stream, text)?;
+            exchange(stream, text)?;
             output.write(text)?;
         }
         if let Some(exit) = exit {
-            match send_exit(&stream, exit)? {
+            match send_exit(stream, exit)? {
                 ExitReply::Goodbye => output.write(format!("{GOODBYE}\n").as_bytes())?,
                 ExitReply::Echo => output.write(exit)?,
             }
             output.finish()?;
-            return Ok(());
+            return Ok(true);
         }
     }
     output.finish()?;
-    close_gracefully(stream);
-    Ok(())
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -61,7 +77,7 @@ mod tests {
         let messages: Vec<_> = messages.iter().map(|message| message.to_vec()).collect();
         let mut output = Vec::new();
         let result = run(stream, &messages, &mut Output::new(&mut output, false));
-        (output, result.map_err(|error| error.to_string()))
+        (output, result.map(|_| ()).map_err(|error| error.to_string()))
     }
 
     #[test]

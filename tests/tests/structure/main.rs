@@ -61,7 +61,7 @@ const CLIENT_ORDER: &[&[&str]] = &[
     &["endpoint"],
     &["tls", "websocket"],
     &["login"],
-    &["stdio"],
+    &["receipt", "stdio"],
 ];
 
 /// The README has to have fewer lines.

@@ -97,3 +97,29 @@ proptest! {
         prop_assert_eq!(window.missing(), taken - returned);
     }
 }
+
+#[test]
+fn a_receipt_behind_a_goodbye_is_left_over_at_every_split() {
+    let answer = b"one\nGoodbye!\r\n{\"receipt\":";
+    let end = answer.len() - 11;
+    for at in 0..=answer.len() {
+        let mut window = Window::default().with_receipt(true);
+        window.push(b"one\nexit\n");
+        window.mark_sent(9);
+        let (mut valid, mut has_begun) = (0, false);
+        for piece in [&answer[..at], &answer[at..]].into_iter().filter(|piece| !piece.is_empty()) {
+            if has_begun {
+                continue;
+            }
+            let (count, checked) = window.check(piece);
+            valid += count;
+            has_begun = match checked {
+                Ok(()) => false,
+                Err(Error::Unexpected(rest)) => rest.starts_with(b"{"),
+                Err(error) => panic!("{error} at {at}"),
+            };
+        }
+        assert_eq!((valid, has_begun), (end, true), "split at {at}");
+        assert!(window.is_complete() && window.missing() == 0);
+    }
+}

@@ -28,6 +28,11 @@ pub(super) enum Kind {
 }
 
 impl InFlight {
+    /// Returns whether every message has returned.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds a message that is sent, or a further fragment of the last one.
     pub(super) fn add(&mut self, opcode: Opcode, kind: Kind, len: usize) {
         let len = len as u64;

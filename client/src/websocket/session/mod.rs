@@ -24,6 +24,8 @@ use super::{
     output::Output,
 };
 
+use crate::receipt::Ledger;
+
 /// Maximum number of bytes that one call takes.
 const MAX_TAKEN: usize = 64 * 1024;
 
@@ -39,6 +41,8 @@ pub(crate) struct Session {
     is_mirroring: bool,
     inbox: Inbox,
     ping: Ping,
+    /// What was sent and received, if the server is to send a receipt.
+    ledger: Option<Box<Ledger>>,
 }
 
 /// Ping of the user.
@@ -63,7 +67,18 @@ impl Session {
             is_mirroring: false,
             inbox: Inbox::default(),
             ping: Ping::None,
+            ledger: None,
         }
+    }
+
+    /// Keeps a ledger of the messages that follow, of which the last is the receipt of the server.
+    pub(crate) fn keep_ledger(&mut self) {
+        self.ledger = Some(Ledger::of_messages().into());
+    }
+
+    /// Returns the ledger.
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_deref()
     }
 
     /// Takes bytes to send; returns how many. Nothing is taken while earlier frames are to be sent.
@@ -74,9 +89,12 @@ impl Session {
         let bytes = &bytes[..bytes.len().min(MAX_TAKEN)];
         // After a close frame nothing may be sent, and the end is to be received.
         if !self.output.is_closed() {
-            let Self { format, outgoing, output, in_flight, .. } = self;
+            let Self { format, outgoing, output, in_flight, ledger, .. } = self;
             outgoing.push(bytes, |opcode, kind, part| {
                 output.push(opcode, kind != Kind::Partial, part);
+                if let Some(ledger) = ledger {
+                    ledger.add_sent(part);
+                }
                 if *format != Format::Objects {
                     in_flight.add(opcode, kind, part.len());
                 }
@@ -88,9 +106,12 @@ impl Session {
     /// Ends the input: what is left of a line is the last message.
     pub(crate) fn end_input(&mut self) {
         if !self.output.is_closed() {
-            let Self { outgoing, output, in_flight, .. } = self;
+            let Self { outgoing, output, in_flight, ledger, .. } = self;
             outgoing.end(|opcode, kind, part| {
                 output.push(opcode, kind != Kind::Partial, part);
+                if let Some(ledger) = ledger {
+                    ledger.add_sent(part);
+                }
                 in_flight.add(opcode, kind, part.len());
             });
         }
@@ -143,7 +164,7 @@ impl Session {
 
     /// Takes bytes that have arrived.
     pub(crate) fn feed(&mut self, mut input: &[u8]) {
-        while !self.inbox.has_end() {
+        while !self.is_over() {
             match self.decoder.decode(input) {
                 Ok((consumed, Some(event))) => {
                     self.handle(event, input);
@@ -152,16 +173,28 @@ impl Session {
                 Ok((_, None)) => return,
                 Err(violation) => {
                     self.output.close(Some(violation.code));
-                    self.inbox.push_end(Err(Error::Protocol(violation)));
+                    self.end(Err(Error::Protocol(violation)));
                 }
             }
         }
     }
 
+    /// Returns whether nothing more is to be fed. After a wrong message, the receipt still is.
+    fn is_over(&self) -> bool {
+        self.inbox.has_end() && self.ledger.as_ref().is_none_or(|ledger| ledger.has_ended())
+    }
+
+    fn end(&mut self, end: Result<(), Error>) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.end();
+        }
+        self.inbox.push_end(end);
+    }
+
     /// Takes the end of the stream. After a close frame of ours it is expected.
     pub(crate) fn feed_end(&mut self) {
         let is_expected = self.output.is_closed();
-        self.inbox.push_end(if is_expected { Ok(()) } else { Err(Error::NoClose) });
+        self.end(if is_expected { Ok(()) } else { Err(Error::NoClose) });
     }
 
     fn handle(&mut self, event: Event, input: &[u8]) {
@@ -173,7 +206,11 @@ impl Session {
                 self.inbox.push_line(&input[range], is_end);
             }
             Event::Payload { range, is_text, is_end } => {
-                if let Err(fault) = self.deliver(&input[range], is_text, is_end) {
+                let part = &input[range];
+                if self.is_withheld(part, is_text, is_end) {
+                    return;
+                }
+                if let Err(fault) = self.deliver(part, is_text, is_end) {
                     self.inbox.push_end(Err(fault.into()));
                 }
             }
@@ -200,7 +237,16 @@ impl Session {
     fn handle_close(&mut self, close: Close) {
         let is_expected = self.output.is_closed() || close.is_normal();
         self.output.close(close.code);
-        self.inbox.push_end(if is_expected { Ok(()) } else { Err(Error::Closed(close)) });
+        self.end(if is_expected { Ok(()) } else { Err(Error::Closed(close)) });
+    }
+
+    /// Adds a part of a message to the ledger, if there is one. Returns whether the user does not receive it: it may be the
+    /// receipt, which answers no message, or follows a wrong message.
+    fn is_withheld(&mut self, part: &[u8], is_text: bool, is_end: bool) -> bool {
+        let Some(ledger) = &mut self.ledger else { return false };
+        ledger.add_part(part, is_text, is_end);
+        let may_be_receipt = self.in_flight.is_empty() && (!is_end || ledger.may_end_here());
+        may_be_receipt || self.inbox.has_end()
     }
 
     /// Puts the bytes of a message into the inbox, as far as they belong to the message that is due.
