@@ -8,6 +8,7 @@
 //! | [`mock_server`] | servers whose replies a test defines |
 //! | `admin_server` | an admin listener whose answers a test defines |
 //! | `byte_changer` | a relay that changes bytes of the replies |
+//! | `lossy_proxy` | a proxy that loses, adds or changes bytes of one direction |
 //! | `fault_server` | a TCP echo server with one fault |
 //! | `room_fault_server` | a room server with one fault |
 //! | `test_ca` | a CA, and the certificates that it issues |
@@ -19,6 +20,7 @@
 mod admin_server;
 mod byte_changer;
 mod fault_server;
+mod lossy_proxy;
 pub mod mock_server;
 mod peer;
 mod room_fault_server;
@@ -32,6 +34,7 @@ pub use self::{
     admin_server::AdminServer,
     byte_changer::change_replies,
     fault_server::{Fault, FaultServer},
+    lossy_proxy::{Damage, Way, lossy_proxy},
     peer::{Peer, assert_same_bytes},
     room_fault_server::{FAULTY, RoomFault, RoomFaultServer},
     test_ca::{Certificate, TestCa},

@@ -3,5 +3,6 @@
 mod length_protocol;
 mod proxy;
 mod raw_protocol;
+mod receipt;
 mod text_protocol;
 mod udp;
