@@ -9,7 +9,9 @@ use super::{
     report::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
-        document::{ClientCpu, Pacing, Report, TlsFigures, VERSION, WebSocketFigures},
+        document::{
+            ClientCpu, Pacing, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
+        },
         load_spec::{LoadSpec, RoomSpec},
         room_figures::RoomFigures,
         verdict::Verdict,
@@ -17,11 +19,13 @@ use super::{
     stats::{
         counters::{DatagramStats, Stats},
         error_kind::ErrorKind,
+        receipt_stats::ReceiptStats,
         room_stats::RoomStats,
     },
     worker::io::socket::RECEIVE_BUFFER,
 };
 use crate::net::{sign::Sign, target::Target};
+use common::receipt::NoReceipt;
 
 /// Builds the report of a load. `receive_buffer` is the granted size of a socket's receive buffer, for a
 /// load over UDP.
@@ -40,6 +44,7 @@ pub(super) fn build_report(
         None => stats.lost,
     };
     let remark = remark(&stats, target);
+    let receipts = plan.expects_receipt.then(|| receipt_figures(&stats.receipts));
     let (tls, websocket) = layers(&stats, target);
     let login = target.login.as_ref().map(|_| stats.login.clone().into());
     let is_open = plan.rate().is_some();
@@ -72,6 +77,7 @@ pub(super) fn build_report(
         lag: is_open.then(|| Distribution::from(stats.lag)),
         datagrams,
         room: plan.room.as_ref().map(|room| room_figures(plan, room, &stats.room, seconds)),
+        receipts,
         errors: Some(stats.errors),
         faults: stats.faults,
         failed_processes,
@@ -96,6 +102,18 @@ fn room_figures(plan: &Plan, room: &RoomConfig, stats: &RoomStats, seconds: f64)
         order_violations: stats.order,
         wrong_texts: stats.wrong_texts,
         foreign: stats.foreign,
+    }
+}
+
+fn receipt_figures(stats: &ReceiptStats) -> ReceiptFigures {
+    ReceiptFigures {
+        compared: stats.compared,
+        equal: stats.equal,
+        missing: stats.missing,
+        bytes_lost_to_server: stats.lost_to_server,
+        bytes_added_to_server: stats.added_to_server,
+        bytes_lost_back: stats.lost_back,
+        bytes_added_back: stats.added_back,
     }
 }
 
@@ -135,8 +153,15 @@ fn remark(stats: &Stats, target: &Target) -> Option<String> {
         (Some(failure), ..) => Some(text("TLS", failure)),
         (None, Some(failure), _) => Some(text("login", failure)),
         (None, None, Some(failure)) => Some(text("WebSocket", failure)),
-        (None, None, None) => target.tip(sign(stats)?, target.tls.is_some()),
+        (None, None, None) => receipt_remark(&stats.receipts)
+            .or_else(|| target.tip(sign(stats)?, target.tls.is_some())),
     }
+}
+
+/// Returns what the receipts show, if it is not that both ends have the same bytes.
+fn receipt_remark(receipts: &ReceiptStats) -> Option<String> {
+    let is_missing = receipts.missing > 0 && receipts.compared == 0;
+    receipts.difference.clone().or_else(|| is_missing.then(|| NoReceipt.to_string()))
 }
 
 /// Returns the sign that a server expects another protocol: an alert, a response of HTTP, a demand for a login, or no byte of an answer on any

@@ -19,7 +19,9 @@ use super::{
     report::{
         datagram_counts::DatagramCounts,
         distribution::Distribution,
-        document::{ClientCpu, Part, Report, TlsFigures, VERSION, WebSocketFigures},
+        document::{
+            ClientCpu, Part, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
+        },
         files::STANDARD,
         hlog::{self, Log},
         room_figures::RoomFigures,
@@ -122,6 +124,7 @@ fn report_of_log(log: Log) -> Report {
         lag: log.lag.map(Distribution::from),
         datagrams: None,
         room: None,
+        receipts: None,
         errors: None,
         faults: Vec::new(),
         failed_processes: Vec::new(),
@@ -172,6 +175,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         lag: merge_distributions(all().map(|report| report.lag.as_ref())),
         datagrams: sum_datagrams(all().map(|report| report.datagrams)),
         room: sum_rooms(all().map(|report| report.room), seconds),
+        receipts: sum_receipts(all().map(|report| report.receipts)),
         errors: sum_errors(all().map(|report| report.errors.as_ref())),
         faults: collect(&reports, |file, report| {
             let text = |fault: &Fault| format!("{file}: {}", fault.text);
@@ -251,6 +255,25 @@ fn sum_datagrams(mut all: impl Iterator<Item = Option<DatagramCounts>>) -> Optio
             unrecognized: sum.unrecognized + counts.unrecognized,
             dropped_by_client: sum.dropped_by_client + counts.dropped_by_client,
             ..sum
+        })
+    })
+}
+
+fn sum_receipts(mut all: impl Iterator<Item = Option<ReceiptFigures>>) -> Option<ReceiptFigures> {
+    all.try_fold(ReceiptFigures::default(), |sum, figures| {
+        let figures = figures?;
+        Some(ReceiptFigures {
+            compared: sum.compared + figures.compared,
+            equal: sum.equal + figures.equal,
+            missing: sum.missing + figures.missing,
+            bytes_lost_to_server: sum
+                .bytes_lost_to_server
+                .saturating_add(figures.bytes_lost_to_server),
+            bytes_added_to_server: sum
+                .bytes_added_to_server
+                .saturating_add(figures.bytes_added_to_server),
+            bytes_lost_back: sum.bytes_lost_back.saturating_add(figures.bytes_lost_back),
+            bytes_added_back: sum.bytes_added_back.saturating_add(figures.bytes_added_back),
         })
     })
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod load;
 mod processes;
+mod receipt;
 mod report;
 mod restart;
 mod room;

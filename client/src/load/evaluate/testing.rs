@@ -67,6 +67,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         lag: Some(Histogram::default().into()),
         datagrams: None,
         room: None,
+        receipts: None,
         errors: Some(BTreeMap::new()),
         faults: Vec::new(),
         failed_processes: Vec::new(),

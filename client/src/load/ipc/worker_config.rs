@@ -46,6 +46,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) churn: Option<u64>,
     /// The server may end connections, which are then made again.
     pub(crate) expect_restart: bool,
+    /// Each connection ends with a receipt of the server, and is compared with it.
+    pub(crate) expects_receipt: bool,
     /// Limit for a connection to be made, and for missing bytes to arrive.
     pub(crate) timeout: Duration,
     /// The connections are members of a room, over a stream.

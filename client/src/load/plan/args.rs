@@ -124,6 +124,13 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) ws_text: bool,
 
+    /// Compare each connection with a receipt of the server at its end: which bytes it received and sent
+    ///
+    /// A difference names the side of a proxy on which bytes were lost, added or changed, and the load fails. The listener of
+    /// the server needs the parameter receipt=on.
+    #[arg(long)]
+    pub(crate) receipt: bool,
+
     /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate:
     /// 500ms]
     ///

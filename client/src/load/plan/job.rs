@@ -68,6 +68,8 @@ pub(crate) struct Plan {
     pub(crate) churn: Option<u64>,
     /// The server may end connections.
     pub(crate) expect_restart: bool,
+    /// Each connection ends with a receipt of the server.
+    pub(crate) expects_receipt: bool,
     /// Seed of the payload.
     pub(crate) seed: u64,
     /// The connections are members of a room.
@@ -88,6 +90,9 @@ pub(crate) enum Contradiction {
         "the argument '--messages <N>' cannot be used with '--find-rate <EXPR>': use '--duration <DURATION>' for each step"
     )]
     MessagesWithFindRate,
+    /// A receipt has no place in this load.
+    #[error("the argument '--receipt' cannot be used with '{0}': {1}")]
+    ReceiptWith(&'static str, &'static str),
     /// No message is due between the warm-up and the end.
     #[error(
         "'--rate <PER_SECOND>' sends no message in the measured time: use a longer '--duration <DURATION>'"
@@ -119,6 +124,10 @@ impl Job {
         let (Self::Run(plan, _) | Self::FindRate(plan, ..)) = self else { return Ok(()) };
         if plan.room.is_some() {
             return Err(Contradiction::OverUdp("--room", "a member of a room is a connection"));
+        }
+        if plan.expects_receipt {
+            let reason = "it has no connection at whose end a receipt could arrive";
+            return Err(Contradiction::OverUdp("--receipt", reason));
         }
         if plan.churn.is_some() {
             let reason = "it has no connections to replace";
@@ -173,6 +182,7 @@ impl TryFrom<&RunArgs> for Plan {
             Some(messages) => Stop::Messages(messages),
             None => Stop::After(args.duration.unwrap_or(duration)),
         };
+        check_receipt(args)?;
         let plan = Self {
             processes: args.processes,
             connections: args.connections,
@@ -182,6 +192,7 @@ impl TryFrom<&RunArgs> for Plan {
             warmup: args.warmup.unwrap_or(warmup),
             churn: args.churn,
             expect_restart: args.expect_restart,
+            expects_receipt: args.receipt,
             seed: args.seed.unwrap_or_else(random_seed),
             room: args.room.resolve(&Others {
                 processes: args.processes,
@@ -258,10 +269,27 @@ impl Plan {
             warmup: self.warmup,
             churn: self.churn,
             expect_restart: self.expect_restart,
+            expects_receipt: self.expects_receipt,
             timeout: target.timeout,
             room: self.room.clone(),
         }
     }
+}
+
+/// Checks that the connections have a place for a receipt.
+fn check_receipt(args: &RunArgs) -> Result<(), Contradiction> {
+    let (argument, reason) = match args {
+        _ if !args.receipt => return Ok(()),
+        _ if args.expect_restart => (
+            "--expect-restart",
+            "a connection that the server ends is not complete, and is made again",
+        ),
+        _ if args.room.room.is_some() => {
+            ("--room", "a member receives what others send, about which a receipt says nothing")
+        }
+        _ => return Ok(()),
+    };
+    Err(Contradiction::ReceiptWith(argument, reason))
 }
 
 /// Returns a random seed that is short enough to be typed again.

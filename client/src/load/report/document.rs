@@ -84,6 +84,9 @@ pub(crate) struct Report {
     /// Figures of a load of a room; absent for other loads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) room: Option<RoomFigures>,
+    /// Comparison with the receipts of the server (`--receipt`); absent without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) receipts: Option<ReceiptFigures>,
     /// Number of errors of each kind.
     pub(crate) errors: Option<BTreeMap<ErrorKind, u64>>,
     /// First differences between what was sent and what returned.
@@ -132,6 +135,25 @@ pub(crate) struct WebSocketFigures {
     pub(crate) closes: u64,
     /// Connections that ended without.
     pub(crate) unclosed: u64,
+}
+
+/// Comparison of what the connections sent and received with the receipts of the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ReceiptFigures {
+    /// Connections whose receipt was compared.
+    pub(crate) compared: u64,
+    /// Those on which all bytes of both directions arrived unchanged.
+    pub(crate) equal: u64,
+    /// Connections that ended without a receipt.
+    pub(crate) missing: u64,
+    /// Bytes that were lost on the way to the server.
+    pub(crate) bytes_lost_to_server: u64,
+    /// Bytes that were added on the way to the server.
+    pub(crate) bytes_added_to_server: u64,
+    /// Bytes that were lost on the way back.
+    pub(crate) bytes_lost_back: u64,
+    /// Bytes that were added on the way back.
+    pub(crate) bytes_added_back: u64,
 }
 
 /// CPU usage of the client in the measured time.

@@ -8,7 +8,7 @@ use common::escape::Escaped;
 use super::{
     datagram_counts::DatagramCounts,
     distribution::Distribution,
-    document::{Pacing, Report},
+    document::{Pacing, ReceiptFigures, Report},
     latency_bars::latency_bars,
     load_spec::LoadSpec,
     rate_curve::RateCurve,
@@ -128,6 +128,9 @@ fn figures(report: &Report) -> Table {
     if let Some(room) = &report.room {
         rows.extend(deliveries(room));
     }
+    if let Some(receipts) = &report.receipts {
+        rows.extend(compared(receipts));
+    }
     let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
     rows.extend([
         ("errors", errors(report)),
@@ -210,6 +213,23 @@ fn deliveries(room: &RoomFigures) -> Vec<Row> {
     }
     if room.foreign > 0 {
         rows.push(("of others", plural(room.foreign, "message")));
+    }
+    rows
+}
+
+/// Returns the rows about the receipts of the server.
+fn compared(receipts: &ReceiptFigures) -> Vec<Row> {
+    let ReceiptFigures { compared, equal, missing, .. } = *receipts;
+    let (equal, compared) = (count(equal), count(compared));
+    let mut rows =
+        vec![("receipts", format!("{equal} of {compared} equal, {} missing", count(missing)))];
+    for (name, lost, added) in [
+        ("to the server", receipts.bytes_lost_to_server, receipts.bytes_added_to_server),
+        ("on the way back", receipts.bytes_lost_back, receipts.bytes_added_back),
+    ] {
+        if lost > 0 || added > 0 {
+            rows.push((name, format!("{} lost, {} added", plural(lost, "byte"), count(added))));
+        }
     }
     rows
 }

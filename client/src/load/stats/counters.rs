@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{error_kind::ErrorKind, fault::Fault, histogram::Histogram, room_stats::RoomStats};
+use super::{
+    error_kind::ErrorKind, fault::Fault, histogram::Histogram, receipt_stats::ReceiptStats,
+    room_stats::RoomStats,
+};
 
 /// Everything that is counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +62,9 @@ pub(crate) struct Stats {
     /// Counters of a load of a room.
     #[serde(skip_serializing_if = "RoomStats::is_empty")]
     pub(crate) room: RoomStats,
+    /// Counters of the receipts of the server.
+    #[serde(skip_serializing_if = "ReceiptStats::is_empty")]
+    pub(crate) receipts: ReceiptStats,
     /// Number of errors of each kind.
     pub(crate) errors: BTreeMap<ErrorKind, u64>,
     /// First faults, at most [`Stats::MAX_FAULTS`].
@@ -174,6 +180,7 @@ impl Stats {
             self.room_failure.clone_from(&other.room_failure);
         }
         self.room.merge(&other.room);
+        self.receipts.merge(&other.receipts);
         for (kind, count) in &other.errors {
             *self.errors.entry(*kind).or_default() += count;
         }

@@ -35,13 +35,15 @@ pub(crate) enum ErrorKind {
     MessageBoundary,
     /// The bytes that returned are right, and the peer changed the type of a WebSocket message.
     MessageType,
+    /// The receipt of the server is missing, or shows bytes that did not arrive unchanged.
+    Receipt,
     /// Datagrams are not delivered: no process listens, or there is no route (ICMP, RFC 792).
     Unreachable,
 }
 
 impl ErrorKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Connect,
         Self::Reset,
         Self::Closed,
@@ -54,6 +56,7 @@ impl ErrorKind {
         Self::Room,
         Self::MessageBoundary,
         Self::MessageType,
+        Self::Receipt,
         Self::Unreachable,
     ];
 }
@@ -74,6 +77,7 @@ impl fmt::Display for ErrorKind {
             Self::Room => "room",
             Self::MessageBoundary => "message-boundary",
             Self::MessageType => "message-type",
+            Self::Receipt => "receipt",
             Self::Unreachable => "unreachable",
         })
     }

@@ -10,4 +10,5 @@ pub(crate) mod error_kind;
 pub(crate) mod fault;
 pub(crate) mod format;
 pub(crate) mod histogram;
+pub(crate) mod receipt_stats;
 pub(crate) mod room_stats;

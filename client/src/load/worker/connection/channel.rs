@@ -109,7 +109,7 @@ impl<W: Wire> Channel for Connection<W> {
             State::Open(_) if is_late && self.expectation.in_flight() > 0 => {
                 self.fail(context, ErrorKind::Timeout);
             }
-            State::Closing(_) if waited > CLOSE_TIMEOUT.min(context.config.timeout) => {
+            State::Closing(_) if waited > close_timeout(context.config) => {
                 if let Err(kind) = self.finish_or_replace(context) {
                     self.fail(context, kind);
                 }
@@ -117,6 +117,7 @@ impl<W: Wire> Channel for Connection<W> {
             State::Diagnosing(..) if waited > EVIDENCE_TIMEOUT => {
                 self.fail(context, ErrorKind::WrongBytes);
             }
+            State::Settling(_) if waited > context.config.timeout => self.finish_settling(context),
             _ => {}
         }
     }
@@ -127,4 +128,9 @@ impl<W: Wire> Channel for Connection<W> {
 
     /// Counts nothing: a connection counts everything when it finishes.
     fn finalize(_: &[Self], _: &mut Context<'_>) {}
+}
+
+/// Returns the limit for the server's end of stream after ours. A receipt has to arrive before it.
+fn close_timeout(config: &WorkerConfig) -> Duration {
+    if config.expects_receipt { config.timeout } else { CLOSE_TIMEOUT.min(config.timeout) }
 }

@@ -105,10 +105,17 @@ impl<W: Wire> Connection<W> {
     /// Receives until the server's end of stream, within the limit of a turn. A byte before it is an error.
     pub(super) fn await_end(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
         for _ in 0..TURN {
-            let State::Closing(wire) = &mut self.state else {
-                return self.collect_evidence(context);
+            let wire = match &mut self.state {
+                State::Closing(wire) => wire,
+                State::Settling(_) => {
+                    self.settle(context);
+                    return Ok(());
+                }
+                _ => return self.collect_evidence(context),
             };
             match wire.receive(&mut context.received) {
+                // The receipt.
+                Ok(1..) if wire.ledger().is_some() => self.last_activity = context.now(),
                 Ok(read @ 1..) => {
                     let extra = context.received[..read].to_vec();
                     if let State::Closing(wire) = self.take_state() {
@@ -132,6 +139,7 @@ impl<W: Wire> Connection<W> {
     /// Finishes the connection, or makes a new one if its churn limit is reached and messages are left to
     /// send.
     pub(super) fn finish_or_replace(&mut self, context: &mut Context<'_>) -> Result<(), ErrorKind> {
+        self.conclude_closed(context)?;
         self.count_close(context);
         self.state = State::Finished;
         if context.config.churn.is_some()

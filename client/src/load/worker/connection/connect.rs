@@ -26,7 +26,11 @@ impl<W: Wire> Connection<W> {
             return Ok(());
         }
         if let State::Connecting(opening) = self.take_state() {
-            self.state = State::Open(opening.into_wire());
+            let mut wire = opening.into_wire();
+            if context.config.expects_receipt {
+                wire.keep_ledger();
+            }
+            self.state = State::Open(wire);
         }
         self.lines_at_connect = self.expectation.returned_lines();
         Ok(())

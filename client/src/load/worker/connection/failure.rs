@@ -72,13 +72,25 @@ impl<W: Wire> Connection<W> {
         };
         context.stats.lost += lines;
         context.stats.bytes_lost += bytes;
-        let State::Diagnosing(_, evidence) = self.take_state() else { return };
+        let (wire, evidence) = match self.take_state() {
+            State::Diagnosing(wire, evidence) => (wire, Some(evidence)),
+            State::Open(wire) | State::Closing(wire) => (wire, None),
+            _ => return,
+        };
+        if let Some(evidence) = evidence {
+            self.record_evidence(context, &evidence);
+        }
+        drop(self.begin_settling(context, wire));
+    }
+
+    /// Explains wrong bytes.
+    fn record_evidence(&self, context: &mut Context<'_>, evidence: &[u8]) {
         let expected = self.expectation.next_expected();
-        context.stats.tls_alerts += u64::from(expected.offset() == 0 && is_alert(&evidence));
-        context.stats.http_answers += u64::from(is_http(expected.offset(), &evidence));
-        context.stats.login_demands += u64::from(is_login_required(expected.offset(), &evidence));
+        context.stats.tls_alerts += u64::from(expected.offset() == 0 && is_alert(evidence));
+        context.stats.http_answers += u64::from(is_http(expected.offset(), evidence));
+        context.stats.login_demands += u64::from(is_login_required(expected.offset(), evidence));
         if context.stats.has_room_for_fault() {
-            let fault = explain(&context.streams, expected, context.channel_count(), &evidence);
+            let fault = explain(&context.streams, expected, context.channel_count(), evidence);
             context.stats.faults.push(fault);
         }
     }

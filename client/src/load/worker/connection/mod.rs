@@ -11,6 +11,7 @@ mod close;
 mod connect;
 mod expectation;
 mod failure;
+mod settle;
 mod state;
 mod transfer;
 

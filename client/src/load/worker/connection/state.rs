@@ -49,6 +49,8 @@ pub(super) enum State<W> {
     Closing(W),
     /// A wrong byte has arrived; the bytes after it are collected for the diagnosis.
     Diagnosing(W, Vec<u8>),
+    /// The connection has failed, and the receipt of the server is to arrive.
+    Settling(W),
     /// The connection is done, or has failed.
     Finished,
 }

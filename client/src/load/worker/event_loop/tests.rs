@@ -55,6 +55,7 @@ fn config(server: Server) -> WorkerConfig {
         warmup: Duration::ZERO,
         churn: None,
         expect_restart: false,
+        expects_receipt: false,
         timeout: Duration::from_secs(20),
         room: None,
     }
@@ -211,6 +212,7 @@ fn an_expected_restart_loses_nothing() {
 fn gives_up_a_server_that_ends_every_connection() {
     let config = WorkerConfig {
         expect_restart: true,
+        expects_receipt: false,
         timeout: Duration::from_millis(300),
         ..config(server(|_| {}))
     };

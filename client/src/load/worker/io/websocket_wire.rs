@@ -14,7 +14,10 @@ use memchr::memchr;
 use socket2::Socket;
 
 use super::{context::Context, message_check::MessageCheck, wire::Wire};
-use crate::websocket::{CloseFrames, Decoder, Error, Event, Format, Handshake, NORMAL, Output};
+use crate::{
+    receipt::Ledger,
+    websocket::{CloseFrames, Decoder, Error, Event, Format, Handshake, NORMAL, Output},
+};
 
 /// Maximum number of reads of the answer to the handshake in one call. It has room for the longest head.
 const MAX_READS: usize = 64;
@@ -37,6 +40,7 @@ pub(crate) struct WebSocketWire<W> {
     close: CloseFrames,
     /// Failure that follows the bytes that were received.
     failure: Option<Error>,
+    ledger: Option<Box<Ledger>>,
 }
 
 impl<W: Wire> WebSocketWire<W> {
@@ -90,17 +94,24 @@ impl<W: Wire> WebSocketWire<W> {
     #[inline]
     fn decode(&mut self, buffer: &mut [u8], received: Range<usize>) -> usize {
         let (mut from, read, mut to) = (received.start, received.end, 0);
-        while from < read && self.failure.is_none() && !self.close.is_received {
+        // After a wrong message, the receipt still counts.
+        let goes_on = self.ledger.is_some();
+        while from < read && (goes_on || self.failure.is_none()) && !self.close.is_received {
             match self.decoder.decode(&buffer[from..read]) {
                 Ok((consumed, event)) => {
                     if let Some(Event::Payload { range, is_text, is_end }) = event {
                         let start = from + range.start;
                         let part = &buffer[start..from + range.end];
-                        let valid = if self.are_events {
+                        if let Some(ledger) = &mut self.ledger {
+                            ledger.add_part(part, is_text, is_end);
+                        }
+                        let valid = if self.are_events || self.is_receipt() {
                             part.len()
                         } else {
                             let (valid, fault) = self.messages.check(part, is_text, is_end);
-                            self.failure = fault.map(Error::from);
+                            if let Some(fault) = fault {
+                                self.failure.get_or_insert(fault.into());
+                            }
                             valid
                         };
                         buffer.copy_within(start..start + valid, to);
@@ -121,6 +132,11 @@ impl<W: Wire> WebSocketWire<W> {
             }
         }
         to
+    }
+
+    /// Returns whether a message may be the receipt of the server: it follows our close frame.
+    fn is_receipt(&self) -> bool {
+        self.ledger.is_some() && self.close.is_ours
     }
 
     fn handle_control(&mut self, event: Event) {
@@ -170,11 +186,20 @@ impl<W: Wire> Wire for WebSocketWire<W> {
             was_full: false,
             close: CloseFrames::default(),
             failure: None,
+            ledger: None,
         })
     }
 
     fn socket(&self) -> &Socket {
         self.wire.socket()
+    }
+
+    fn keep_ledger(&mut self) {
+        self.ledger = Some(Ledger::of_messages().into());
+    }
+
+    fn ledger(&mut self) -> &mut Option<Box<Ledger>> {
+        &mut self.ledger
     }
 
     fn complete_handshake(&mut self) -> io::Result<bool> {
@@ -267,6 +292,9 @@ impl<W: Wire> Wire for WebSocketWire<W> {
         // After a close frame nothing is sent, and the end of the server follows.
         if !self.output.is_closed() {
             self.encode(bytes, rest());
+            if let Some(ledger) = &mut self.ledger {
+                ledger.add_sent(bytes);
+            }
             self.flush()?;
         }
         Ok(bytes.len())

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     login::Channel,
+    receipt::Ledger,
     tls::{self, Session},
 };
 
@@ -70,6 +71,14 @@ pub(crate) trait Wire: fmt::Debug + Sized {
         Channel::default()
     }
 
+    /// Begins a ledger, after the handshakes and the login: the server is to send a receipt at the end.
+    fn keep_ledger(&mut self) {
+        *self.ledger() = Some(Ledger::of_stream().into());
+    }
+
+    /// Returns the ledger of the bytes that were sent and received. `None`: there is to be no receipt.
+    fn ledger(&mut self) -> &mut Option<Box<Ledger>>;
+
     /// Receives bytes; zero is the end.
     ///
     /// # Errors
@@ -94,15 +103,22 @@ pub(crate) trait Wire: fmt::Debug + Sized {
 
 /// Socket without TLS.
 #[derive(Debug)]
-pub(crate) struct PlainWire(Socket);
+pub(crate) struct PlainWire {
+    socket: Socket,
+    ledger: Option<Box<Ledger>>,
+}
 
 impl Wire for PlainWire {
     fn new<S>(_: &Context<'_, S>, socket: Socket) -> io::Result<Self> {
-        Ok(Self(socket))
+        Ok(Self { socket, ledger: None })
     }
 
     fn socket(&self) -> &Socket {
-        &self.0
+        &self.socket
+    }
+
+    fn ledger(&mut self) -> &mut Option<Box<Ledger>> {
+        &mut self.ledger
     }
 
     fn complete_handshake(&mut self) -> io::Result<bool> {
@@ -120,7 +136,7 @@ impl Wire for PlainWire {
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        receive(&self.0, buffer)
+        add_received(&mut self.ledger, receive(&self.socket, buffer), buffer)
     }
 
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
@@ -132,12 +148,12 @@ impl Wire for PlainWire {
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
     fn transmit(&mut self, bytes: &[u8], _: impl FnOnce() -> u64) -> io::Result<usize> {
-        transmit(&self.0, bytes)
+        add_sent(&mut self.ledger, transmit(&self.socket, bytes), bytes)
     }
 
     fn half_close(&mut self) {
         // If the connection is lost, the next read returns the reason.
-        let _ = self.0.shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 }
 
@@ -150,6 +166,7 @@ pub(crate) struct TlsWire {
     was_full: bool,
     /// Our direction of the socket is closed.
     is_shut_down: bool,
+    ledger: Option<Box<Ledger>>,
 }
 
 impl TlsWire {
@@ -167,7 +184,7 @@ impl Wire for TlsWire {
     fn new<S>(context: &Context<'_, S>, socket: Socket) -> io::Result<Self> {
         let client = context.tls.as_ref().ok_or(Io::Unsupported)?;
         let session = Box::new(Session::new(client).map_err(from_tls)?);
-        Ok(Self { socket, session, was_full: false, is_shut_down: false })
+        Ok(Self { socket, session, was_full: false, is_shut_down: false, ledger: None })
     }
 
     fn socket(&self) -> &Socket {
@@ -190,13 +207,17 @@ impl Wire for TlsWire {
         self.session.channel()
     }
 
+    fn ledger(&mut self) -> &mut Option<Box<Ledger>> {
+        &mut self.ledger
+    }
+
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.flush();
         let mut socket = Raw::new(&self.socket);
         self.session.fill(&mut socket);
         self.was_full = socket.was_full;
         match self.session.receive(buffer) {
-            Ok(Some(count)) => Ok(count),
+            Ok(Some(count)) => add_received(&mut self.ledger, Ok(count), buffer),
             // The session has limited its reads.
             Ok(None) if self.was_full => Err(Io::Interrupted.into()),
             Ok(None) => Err(Io::WouldBlock.into()),
@@ -215,7 +236,7 @@ impl Wire for TlsWire {
     fn transmit(&mut self, bytes: &[u8], _: impl FnOnce() -> u64) -> io::Result<usize> {
         match self.session.send(bytes, &mut Raw::new(&self.socket)) {
             Ok(0) => Err(Io::WouldBlock.into()),
-            sent => sent,
+            sent => add_sent(&mut self.ledger, sent, bytes),
         }
     }
 
@@ -223,6 +244,34 @@ impl Wire for TlsWire {
         self.session.send_end();
         self.flush();
     }
+}
+
+/// Adds what was received to a ledger, if there is one.
+#[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+#[inline(always)]
+fn add_received(
+    ledger: &mut Option<Box<Ledger>>,
+    received: io::Result<usize>,
+    buffer: &[u8],
+) -> io::Result<usize> {
+    if let (Some(ledger), Ok(count)) = (ledger, &received) {
+        ledger.add_received(&buffer[..*count]);
+    }
+    received
+}
+
+/// Adds what was sent to a ledger, if there is one.
+#[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+#[inline(always)]
+fn add_sent(
+    ledger: &mut Option<Box<Ledger>>,
+    sent: io::Result<usize>,
+    bytes: &[u8],
+) -> io::Result<usize> {
+    if let (Some(ledger), Ok(count)) = (ledger, &sent) {
+        ledger.add_sent(&bytes[..*count]);
+    }
+    sent
 }
 
 /// Returns an error of TLS: the connection's, an end without a `close_notify` as [`Io::UnexpectedEof`], any other as

@@ -10,6 +10,8 @@ struct Script {
     sent: Vec<u8>,
     /// Bytes that are taken before the wire would block; `None` takes all.
     room: Option<usize>,
+    /// Stays empty.
+    ledger: Option<Box<Ledger>>,
 }
 
 impl Wire for Script {
@@ -46,6 +48,9 @@ impl Wire for Script {
         Ok(len)
     }
     fn half_close(&mut self) {}
+    fn ledger(&mut self) -> &mut Option<Box<Ledger>> {
+        &mut self.ledger
+    }
 }
 
 fn wire(received: &[&[u8]]) -> WebSocketWire<Script> {
@@ -61,6 +66,7 @@ fn wire(received: &[&[u8]]) -> WebSocketWire<Script> {
         was_full: false,
         close: CloseFrames::default(),
         failure: None,
+        ledger: None,
     }
 }
 

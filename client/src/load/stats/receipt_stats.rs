@@ -1,0 +1,62 @@
+//! Counters of the receipts of a load.
+
+use serde::{Deserialize, Serialize};
+
+use crate::receipt::Answer;
+
+/// Counters of the comparisons with the receipts of a server, one for each connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReceiptStats {
+    /// Connections whose receipt was compared.
+    pub(crate) compared: u64,
+    /// Those on which all bytes of both directions arrived unchanged.
+    pub(crate) equal: u64,
+    /// Connections that ended without a receipt.
+    pub(crate) missing: u64,
+    /// Bytes that the server did not receive.
+    pub(crate) lost_to_server: u64,
+    /// Bytes that the server received and no connection sent.
+    pub(crate) added_to_server: u64,
+    /// Bytes of the server that did not arrive.
+    pub(crate) lost_back: u64,
+    /// Bytes that arrived and the server did not send.
+    pub(crate) added_back: u64,
+    /// Last difference in words.
+    pub(crate) difference: Option<String>,
+}
+
+impl ReceiptStats {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Counts what a receipt shows.
+    pub(crate) fn record(&mut self, answer: &Answer) {
+        let comparison = &answer.comparison;
+        self.compared += 1;
+        self.equal += u64::from(comparison.is_intact());
+        // A server may claim any number.
+        let add = |sum: &mut u64, bytes: u64| *sum = sum.saturating_add(bytes);
+        add(&mut self.lost_to_server, comparison.to_server.lost());
+        add(&mut self.added_to_server, comparison.to_server.added());
+        add(&mut self.lost_back, comparison.to_client.lost());
+        add(&mut self.added_back, comparison.to_client.added());
+        if !comparison.is_intact() {
+            self.difference = Some(comparison.to_string());
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.compared += other.compared;
+        self.equal += other.equal;
+        self.missing += other.missing;
+        self.lost_to_server = self.lost_to_server.saturating_add(other.lost_to_server);
+        self.added_to_server = self.added_to_server.saturating_add(other.added_to_server);
+        self.lost_back = self.lost_back.saturating_add(other.lost_back);
+        self.added_back = self.added_back.saturating_add(other.added_back);
+        if other.difference.is_some() {
+            self.difference.clone_from(&other.difference);
+        }
+    }
+}
