@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{context::Context, exposition::seconds, health::not_ready};
+use super::{context::Context, health::not_ready};
 use crate::{
     admission::{DatagramRefusal, LimitReached},
     logging,
-    metrics::{HistogramTotals, ListenerCounters, ListenerMetrics, ProcessStats},
+    metrics::{HistogramTotals, ListenerCounters, ListenerMetrics, ProcessStats, seconds},
     shared::Phase,
     telemetry::CloseReason,
 };

@@ -26,6 +26,7 @@ pub(crate) enum LimitReached {
 
 impl LimitReached {
     /// The setting or option of each kind, at its index: the name of the reason in the metrics.
+    #[cfg(feature = "admin")]
     pub(crate) const NAMES: [&str; 5] = [
         "max-connections",
         "listener-max-connections",
@@ -34,7 +35,7 @@ impl LimitReached {
         "max-handshakes-per-ip",
     ];
 
-    /// Returns the index of the kind in [`NAMES`](Self::NAMES).
+    /// Returns the index of the counter of the kind.
     pub(crate) fn kind(self) -> usize {
         match self {
             Self::Server(_) => 0,

@@ -8,7 +8,10 @@ use super::{
     response::{Refusal, Response, Status},
     upgrade::check_own_host,
 };
-use crate::config::Http;
+use crate::{
+    config::Http,
+    session::{Next, Reason},
+};
 
 /// Headers of a reflected request, which a cache must neither keep nor give to a client of another kind.
 const REFLECTION: &str =
@@ -74,4 +77,13 @@ fn wants_text(head: &Head<'_>) -> bool {
     }
     let is_curl = head.value("user-agent").is_some_and(|agent| agent.starts_with(b"curl/"));
     is_curl || accepted.any(|media| media.starts_with("text/plain"))
+}
+
+/// Returns the continuation after a response.
+pub(super) fn end_of_request(keeps_alive: bool, is_draining: bool) -> Next {
+    match (keeps_alive, is_draining) {
+        (_, true) => Next::Close(Reason::Drain),
+        (true, false) => Next::Continue,
+        (false, false) => Next::Close(Reason::Complete),
+    }
 }

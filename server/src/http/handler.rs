@@ -13,7 +13,7 @@ use super::login::HttpLogin;
 #[cfg(feature = "rooms")]
 use super::upgrade::enter_room;
 use super::{
-    answer::answer,
+    answer::{answer, end_of_request},
     body::Body,
     connection_info::ConnectionInfo,
     head::{Framing, Head, check_start, find_end},
@@ -309,15 +309,6 @@ impl HttpHandler {
         };
         self.info.set_time(now);
         Some((refuse(&refused(status, rule), is_head, &self.info), rule))
-    }
-}
-
-/// Returns the continuation after a response.
-fn end_of_request(keeps_alive: bool, is_draining: bool) -> Next {
-    match (keeps_alive, is_draining) {
-        (_, true) => Next::Close(Reason::Drain),
-        (true, false) => Next::Continue,
-        (false, false) => Next::Close(Reason::Complete),
     }
 }
 

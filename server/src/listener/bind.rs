@@ -25,10 +25,10 @@ use crate::{
 /// Binds listeners to their addresses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binder<'a> {
-    pub(super) reuse_port: bool,
-    pub(super) workers: usize,
+    reuse_port: bool,
+    workers: usize,
     /// The counters of all listeners.
-    pub(super) registry: &'a Registry,
+    registry: &'a Registry,
 }
 
 /// The port and the policy that all sockets of one listener have in common.
@@ -101,7 +101,9 @@ impl<'a> Binder<'a> {
                 (Endpoint::Tcp(host_port(addr)), socket)
             }
             Address::Udp(addr) => {
-                let bound = bind_udp(addr, &listener.options, self, policy);
+                let Self { reuse_port, workers, registry } = self;
+                let options = &listener.options;
+                let bound = bind_udp(addr, options, reuse_port, workers, policy, registry);
                 let failed = |cause| BindError::Receive { addr: host_port(addr), cause };
                 return bound.map(BoundListener::Udp).map_err(failed);
             }

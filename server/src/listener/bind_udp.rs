@@ -5,7 +5,7 @@ use std::{io, iter, net::SocketAddr, sync::Arc};
 use common::endpoint::Endpoint;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{bind::Binder, inherited::InheritedSocket, listening_socket::Policy};
+use super::{inherited::InheritedSocket, listening_socket::Policy};
 use crate::{
     admission::host_port,
     config::{ListenerOptions, limits},
@@ -21,20 +21,22 @@ const UDP: &str = "udp";
 pub(super) fn bind_udp(
     addr: SocketAddr,
     options: &ListenerOptions,
-    binder: Binder<'_>,
+    reuse_port: bool,
+    workers: usize,
     sibling: Option<&Policy>,
+    registry: &Registry,
 ) -> io::Result<UdpListener> {
-    let first = udp_socket(addr, options.v6only, binder.reuse_port)?;
+    let first = udp_socket(addr, options.v6only, reuse_port)?;
     // Set after the bind: a socket that sets it before would join the sockets of another server, and take a
     // share of the datagrams that are sent to that server.
     first.set_reuse_port(true)?;
     let addr = first.local_addr()?.as_socket().unwrap_or(addr);
-    let others = (1..binder.workers).map(|_| udp_socket(addr, options.v6only, true));
+    let others = (1..workers).map(|_| udp_socket(addr, options.v6only, true));
     let sockets = iter::once(Ok(first)).chain(others);
     let sockets = sockets.map(|socket| boxed(socket?)).collect::<io::Result<_>>()?;
     let endpoint = Endpoint::Udp(host_port(addr));
     let (name, port) = (endpoint.to_string(), addr.port());
-    let counters = binder.registry.listener(&name, UDP);
+    let counters = registry.listener(&name, UDP);
     counters.set_open(true);
     let policy = match sibling {
         Some(Policy::Udp(sibling)) => sibling.at_address(name, port, counters),

@@ -31,7 +31,7 @@ pub(crate) const BOUNDS_NS: [u64; 22] = [
 ];
 
 /// One bucket for each bound, and one for what is longer.
-const BUCKETS: usize = BOUNDS_NS.len() + 1;
+pub(super) const BUCKETS: usize = BOUNDS_NS.len() + 1;
 
 /// For each number of significant bits of a duration, the bucket of the shortest duration with so many bits. The next bucket
 /// is the only other one that such a duration can be in, since each bound is at least twice the one before.
@@ -63,16 +63,8 @@ const _: () = {
 /// A histogram with one writer at a time and any number of readers.
 #[derive(Debug, Default)]
 pub(crate) struct Histogram {
-    buckets: [Counter; BUCKETS],
-    sum_ns: Counter,
-}
-
-/// The sum of histograms at one time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HistogramTotals {
-    /// Number of durations in each bucket: up to its bound in [`BOUNDS_NS`], and above the bound before it.
-    pub(crate) buckets: [u64; BUCKETS],
-    pub(crate) sum_ns: u64,
+    pub(super) buckets: [Counter; BUCKETS],
+    pub(super) sum_ns: Counter,
 }
 
 impl Histogram {
@@ -89,39 +81,6 @@ impl Histogram {
         let is_longer = BOUNDS_NS.get(first).is_some_and(|&bound| duration > bound);
         self.buckets[first + usize::from(is_longer)].add(1);
         self.sum_ns.add(duration);
-    }
-
-    /// Adds the histogram to `totals`.
-    pub(crate) fn add_to(&self, totals: &mut HistogramTotals) {
-        for (total, bucket) in totals.buckets.iter_mut().zip(&self.buckets) {
-            *total += bucket.get();
-        }
-        totals.sum_ns = totals.sum_ns.wrapping_add(self.sum_ns.get());
-    }
-}
-
-impl HistogramTotals {
-    /// Returns the number of durations.
-    pub(crate) fn count(&self) -> u64 {
-        self.buckets.iter().sum()
-    }
-
-    /// Returns the bound, in nanoseconds, that this share of the durations did not exceed. `None`: there are none, or the
-    /// bound is above the last one.
-    pub(crate) fn quantile_bound_ns(&self, share: f64) -> Option<u64> {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a rank needs no more precision"
-        )]
-        let rank = (self.count() as f64 * share).ceil().max(1.0) as u64;
-        let mut seen = 0;
-        let bucket = self.buckets.iter().position(|bucket| {
-            seen += bucket;
-            seen >= rank
-        });
-        BOUNDS_NS.get(bucket?).copied()
     }
 }
 
@@ -145,23 +104,5 @@ mod tests {
             let expected = BOUNDS_NS.partition_point(|&bound| bound < duration);
             assert_eq!(bucket_of(duration), expected, "{duration} ns");
         }
-    }
-
-    #[test]
-    fn totals_add_up_histograms_and_find_quantiles() {
-        let histograms = [Histogram::default(), Histogram::default()];
-        for micros in 1..=100 {
-            histograms[usize::from(micros > 50)].record(Duration::from_micros(micros));
-        }
-        let mut totals = HistogramTotals::default();
-        assert_eq!(totals.quantile_bound_ns(0.5), None);
-        histograms.iter().for_each(|histogram| histogram.add_to(&mut totals));
-        assert_eq!((totals.count(), totals.sum_ns), (100, 5_050_000));
-        assert_eq!(totals.quantile_bound_ns(0.5), Some(50_000));
-        assert_eq!(totals.quantile_bound_ns(0.51), Some(100_000));
-        assert_eq!(totals.quantile_bound_ns(0.0), Some(1_000));
-        histograms[0].record(Duration::MAX);
-        histograms[0].add_to(&mut totals);
-        assert_eq!(totals.quantile_bound_ns(1.0), None, "longer than the last bound");
     }
 }

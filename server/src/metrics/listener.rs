@@ -11,10 +11,7 @@ use std::{
 
 use crossbeam::utils::CachePadded;
 
-use super::{
-    counter::Counter,
-    histogram::{Histogram, HistogramTotals},
-};
+use super::{counter::Counter, histogram::Histogram};
 
 /// The counters of one listener in one worker, on cache lines of their own.
 pub(crate) type WorkerListener = Arc<CachePadded<ListenerCounters>>;
@@ -43,6 +40,7 @@ pub(crate) struct ListenerCounters {
     /// PROXY headers that were refused.
     pub(crate) proxy_headers_refused: Reasons<4>,
     pub(crate) handshakes: Handshakes,
+    #[cfg(feature = "login")]
     pub(crate) logins: Logins,
     /// Datagrams that may be answered.
     pub(crate) datagrams: Counter,
@@ -90,6 +88,7 @@ pub(crate) struct Handshakes {
 }
 
 /// Logins, by their result.
+#[cfg(feature = "login")]
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
     pub(crate) succeeded: Counter,
@@ -103,10 +102,10 @@ pub(crate) struct ListenerMetrics {
     pub(crate) address: String,
     pub(crate) protocol: &'static str,
     pub(crate) acceptor: CachePadded<ListenerCounters>,
-    workers: Box<[WorkerListener]>,
-    is_open: AtomicBool,
+    pub(super) workers: Box<[WorkerListener]>,
+    pub(super) is_open: AtomicBool,
     /// Seconds since 1970; 0: unknown.
-    certificate_expiry: AtomicU64,
+    pub(super) certificate_expiry: AtomicU64,
 }
 
 impl ListenerMetrics {
@@ -127,19 +126,10 @@ impl ListenerMetrics {
         self.is_open.store(is_open, Relaxed);
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.is_open.load(Relaxed)
-    }
-
     /// Records when the certificate of the listener expires, if it has one.
     pub(crate) fn set_certificate_expiry(&self, expiry: Option<SystemTime>) {
         let since = expiry.and_then(|expiry| expiry.duration_since(UNIX_EPOCH).ok());
         self.certificate_expiry.store(since.map_or(0, |since| since.as_secs()), Relaxed);
-    }
-
-    /// Returns when the certificate of an open listener expires, in seconds since 1970.
-    pub(crate) fn certificate_expiry(&self) -> Option<u64> {
-        Some(self.certificate_expiry.load(Relaxed)).filter(|&at| at > 0 && self.is_open())
     }
 
     /// Returns the counters of a worker.
@@ -151,19 +141,5 @@ impl ListenerMetrics {
     pub(crate) fn sum(&self, of: impl Fn(&ListenerCounters) -> u64) -> u64 {
         let workers = self.workers.iter().map(|worker| of(worker));
         workers.sum::<u64>().wrapping_add(of(&self.acceptor))
-    }
-
-    /// Returns the number of connections that are open or wait for a worker.
-    pub(crate) fn open(&self) -> u64 {
-        // In this order, so that the result is never negative.
-        let closed = self.sum(|counters| counters.closed.sum());
-        self.sum(|counters| counters.accepted.get()).saturating_sub(closed)
-    }
-
-    /// Returns the sum of the histogram of latencies over all workers.
-    pub(crate) fn latency(&self) -> HistogramTotals {
-        let mut totals = HistogramTotals::default();
-        self.workers.iter().for_each(|worker| worker.latency.add_to(&mut totals));
-        totals
     }
 }

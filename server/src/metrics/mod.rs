@@ -12,18 +12,23 @@ mod histogram;
 mod listener;
 #[cfg(feature = "admin")]
 mod process;
+#[cfg(feature = "admin")]
+mod read;
 mod registry;
 mod stats;
 mod worker;
 
-#[cfg(feature = "admin")]
-pub(crate) use self::process::ProcessStats;
 pub use self::stats::Stats;
 pub(crate) use self::{
     counter::Counter,
     counters::Counters,
-    histogram::{BOUNDS_NS, HistogramTotals},
     listener::{ListenerCounters, ListenerMetrics, WorkerListener},
     registry::Registry,
     worker::WorkerCounters,
+};
+#[cfg(feature = "admin")]
+pub(crate) use self::{
+    histogram::BOUNDS_NS,
+    process::ProcessStats,
+    read::{HistogramTotals, seconds},
 };

@@ -59,14 +59,4 @@ mod tests {
         assert_eq!(registry.sum(|counters| counters.bytes_sent.get()), 7);
         assert_eq!(registry.listeners().len(), 2);
     }
-
-    #[test]
-    fn a_listener_has_the_connections_open_that_were_accepted_and_not_closed() {
-        let registry = Registry::new(2);
-        let listener = registry.listener("127.0.0.1:7", "text");
-        listener.acceptor.accepted.add(3);
-        listener.worker(0).closed.of(0).add(1);
-        listener.worker(1).closed.of(31).add(1);
-        assert_eq!(listener.open(), 1);
-    }
 }

@@ -181,11 +181,13 @@ impl<T, W: Wake> DispatchQueue<T, W> {
     }
 
     /// Returns the number of queued items.
+    #[cfg(feature = "admin")]
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
 
     /// Returns the number of items that `worker` has taken and not released.
+    #[cfg(feature = "admin")]
     pub(crate) fn load_of(&self, worker: usize) -> usize {
         self.workers[worker].load.load(SeqCst)
     }

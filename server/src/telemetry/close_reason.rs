@@ -61,6 +61,7 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// All reasons, each at its index.
+    #[cfg(any(test, feature = "admin"))]
     pub(crate) const ALL: &[Self] = &[
         Self::Exit,
         Self::Fin,

@@ -15,6 +15,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// All of them, each at its index.
+    #[cfg(feature = "admin")]
     pub(crate) const ALL: [Self; 4] =
         [Self::Missing, Self::Invalid, Self::Incomplete, Self::Timeout];
 

@@ -17,12 +17,13 @@ mod log_throttle;
 mod receipt;
 mod recorder;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::fault::Fault;
 pub(crate) use self::{
     close_reason::CloseReason,
     connection_event::{ConnectionEvent, Subject},
     connection_id::ConnectionId,
     datagram_event::DatagramEvent,
-    fault::Fault,
     log_throttle::{LogThrottle, Suppressed},
     receipt::{Closed, LayerNames, Receipt, TcpInfo},
     recorder::{Recorder, Recording},

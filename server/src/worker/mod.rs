@@ -18,7 +18,7 @@ mod rooms;
 mod slot;
 #[cfg(test)]
 mod tests;
-mod timers;
+mod timing;
 mod turns;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod worker;

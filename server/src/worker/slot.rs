@@ -1,6 +1,6 @@
 //! A connection and the worker's state for it.
 
-use super::{rebalance::Load, timers::Armed};
+use super::{rebalance::Load, timing::Armed};
 use crate::connection::{Connection, Socket};
 
 /// A connection and the worker's state for it.

@@ -7,7 +7,7 @@
 //! | file | part of the loop |
 //! |---|---|
 //! | `intake.rs` | connections that come and go |
-//! | `polling/` | poll, busy-poll, sleep, readiness |
+//! | `polling.rs` | poll, busy-poll, sleep, readiness |
 //! | `turns.rs` | turns of the ready connections |
 //! | `latency.rs` | a sample of the time that echoes take |
 //! | `expiry.rs` | deadlines |
@@ -20,10 +20,9 @@ use mio::{Events, Poll, event::Source};
 use slab::Slab;
 
 use super::{
-    polling::{BusyPoll, PollCoverage},
     rebalance::Rebalancer,
     slot::Slot,
-    timers::Timers,
+    timing::{BusyPoll, PollCoverage, Timers},
 };
 #[cfg(feature = "rooms")]
 use crate::rooms::LocalRooms;

@@ -49,6 +49,7 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["layer"],
     &["history"],
     &["logging"],
+    &["metrics"],
     &["config"],
 ];
 

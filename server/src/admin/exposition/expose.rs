@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     admin::context::Context,
-    metrics::{BOUNDS_NS, HistogramTotals},
+    metrics::{BOUNDS_NS, HistogramTotals, seconds},
 };
 
 /// A text format.
@@ -125,18 +125,11 @@ fn encode_histogram(encoder: &mut MetricEncoder<'_>, totals: &HistogramTotals) -
     encoder.encode_histogram::<NoLabelSet>(sum, totals.count(), &buckets, None)
 }
 
-/// Converts nanoseconds to seconds.
-#[expect(clippy::cast_precision_loss, reason = "a float has the nanoseconds of 104 days")]
-pub(in crate::admin) fn seconds(nanoseconds: u64) -> f64 {
-    // Divided, so that a bound is the float nearest to its decimal number.
-    nanoseconds as f64 / 1e9
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
         collections::BTreeSet,
-        time::{Duration, Instant},
+        time::Duration,
     };
 
     use super::*;

@@ -69,6 +69,7 @@ pub(super) static FAMILIES: &[Family] = &[
             listeners(context, samples, &[("result", result)], sum(of), of_tls);
         }
     }),
+    #[cfg(feature = "login")]
     Family::counter("echo_logins", "Logins by their result.", |context, samples| {
         for (result, of) in LOGINS {
             streams(context, samples, &[("result", result)], sum(of));
@@ -133,6 +134,7 @@ const HANDSHAKES: [(&str, Of); 3] = [
     ("timeout", |all| all.handshakes.timed_out.get()),
 ];
 
+#[cfg(feature = "login")]
 const LOGINS: [(&str, Of); 2] =
     [("succeeded", |all| all.logins.succeeded.get()), ("failed", |all| all.logins.failed.get())];
 

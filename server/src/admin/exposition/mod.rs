@@ -11,4 +11,4 @@ mod process;
 mod server;
 mod workers;
 
-pub(super) use self::expose::{Format, expose, seconds};
+pub(super) use self::expose::{Format, expose};

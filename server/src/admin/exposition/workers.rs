@@ -1,12 +1,9 @@
 //! Metrics of the workers and of the dispatch queue.
 
-use super::{
-    expose::seconds,
-    family::{Family, Samples, Unit, Value},
-};
+use super::family::{Family, Samples, Unit, Value};
 use crate::{
     admin::context::Context,
-    metrics::{HistogramTotals, WorkerCounters},
+    metrics::{HistogramTotals, WorkerCounters, seconds},
 };
 
 pub(super) static FAMILIES: &[Family] = &[

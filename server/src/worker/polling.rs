@@ -10,9 +10,9 @@ use mio::{
     event::{Event, Source},
 };
 
+use super::worker::Worker;
 #[cfg(feature = "admin")]
 use crate::worker::listing;
-use crate::worker::worker::Worker;
 use crate::{
     connection::{Readiness, Stream},
     shared::{WAKE, WorkerMessage},
@@ -22,7 +22,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// Polls, and sleeps until there is something to do. Returns the latest time before which all events
     /// have been seen, if it is known. It is unknown if the sleep was interrupted, as it is when the process
     /// was stopped and continues (`signal(7)`).
-    pub(in crate::worker) fn wait(&mut self, events: &mut Events) -> io::Result<Option<Instant>> {
+    pub(super) fn wait(&mut self, events: &mut Events) -> io::Result<Option<Instant>> {
         let idle = self.ready.is_empty() && self.ready_handshakes.is_empty();
         self.busy_poll.begin_iteration();
         // Taken before the poll: if the process is stopped after the poll, bytes that arrive during the stop
@@ -99,7 +99,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    pub(in crate::worker) fn record_readiness(&mut self, events: &Events) {
+    pub(super) fn record_readiness(&mut self, events: &Events) {
         for event in events {
             // An event may belong to a connection that is closed, or be spurious: an extra turn is harmless.
             let Some(slot) = self.connections.get_mut(event.token().0) else {
@@ -124,7 +124,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     }
 
     /// Handles the messages to this worker, and changes of the UDP listeners and the users.
-    pub(in crate::worker) fn receive_messages(&mut self) {
+    pub(super) fn receive_messages(&mut self) {
         for message in self.messages.try_iter() {
             match message {
                 WorkerMessage::OpenUdp(socket) => {
