@@ -8,3 +8,4 @@ mod hostile;
 mod metrics;
 mod metrics_page;
 mod prometheus;
+mod status_view;

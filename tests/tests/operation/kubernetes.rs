@@ -12,6 +12,7 @@ use serde_json::Value;
 use tests::{
     deployment::{command, find, path, text, time},
     programs::{EchoServer, Program, binaries},
+    promql::page_queries,
     requirements::{self, node_package, skip_without},
 };
 
@@ -208,6 +209,20 @@ fn the_definition_of_the_operator_accepts_the_monitor() {
     monitor["spec"]["podMetricsEndpoints"][0]["interval"] = "15".into();
     let (is_valid, error) = check(&monitor);
     assert!(!is_valid && error.contains("interval must match pattern"), "{error}");
+}
+
+#[test]
+fn prometheus_and_its_operator_give_the_servers_the_job_of_the_alerts_and_of_the_queries() {
+    let relabelings = &monitor()["spec"]["podMetricsEndpoints"][0]["relabelings"];
+    assert_eq!(relabelings[0]["targetLabel"], "job");
+    let job = relabelings[0]["replacement"].as_str().expect("a name").to_owned();
+    assert_eq!(find(&text("prometheus.yml"), r"^ +- job_name: (\S+)$"), job);
+    let queries = page_queries().into_iter().map(|query| query.text);
+    for text in queries.chain([text("prometheus-alerts.yml")]) {
+        for other in text.split("job=\"").skip(1) {
+            assert!(other.starts_with(&format!("{job}\"")), "another job than {job}: {text}");
+        }
+    }
 }
 
 /// The definition ignores fields that it does not know, which an operator drops.

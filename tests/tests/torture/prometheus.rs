@@ -14,6 +14,7 @@ use tests::{
     deployment::text,
     net::TestCa,
     programs::{EchoServer, Program, Report},
+    promql::{dashboard_queries, page_queries},
     requirements::{self, skip_without},
     wait::{DEADLINE, wait_until},
 };
@@ -137,8 +138,11 @@ fn start_servers() -> ([EchoServer; 2], TestCa, TempDir) {
         [&expired.certificate_file, &expired.key_file].map(|file| file.display().to_string());
     let tls = format!("tls://127.0.0.1:0?cert={cert}&key={key}");
     let args = ["--admin", "http://127.0.0.1:0", "--log-messages", "off"];
-    let listeners = ["--listen", "tcp://127.0.0.1:0", "--listen", &tls, "--history", &history];
-    let loaded = EchoServer::start_with(&[&args[..], &listeners].concat());
+    let listeners =
+        ["--listen", "tcp://127.0.0.1:0", "--listen", &tls, "--listen", "udp://127.0.0.1:0"];
+    // Nothing answers at this port.
+    let records = ["--history", &history, "--rooms", "redis://127.0.0.1:1"];
+    let loaded = EchoServer::start_with(&[&args[..], &listeners, &records].concat());
     let small = EchoServer::start(&[&args[..], &["--max-connections", "1"]].concat());
     ([loaded, small], ca, directory)
 }
@@ -157,6 +161,16 @@ impl Prometheus {
                 let values = self.query(query);
                 !values.is_empty() && values.iter().all(|value| value.is_finite())
             });
+        }
+    }
+
+    /// Waits until every query of the dashboard and of docs/OBSERVE.md has a result. Those that show only trouble, or what has
+    /// happened lately, need none.
+    fn expect_results_of_queries(&self) {
+        for query in [dashboard_queries(), page_queries()].concat() {
+            let needs_none = query.text.contains("> 0") || query.text.contains("== 0");
+            let is_answered = || !self.query(&query.text).is_empty() || needs_none;
+            wait_until(&format!("a result of {query:?}"), is_answered);
         }
     }
 
@@ -189,6 +203,7 @@ fn prometheus_scrapes_loaded_servers_and_its_alerts_fire() {
     report.expect_success();
     prometheus.expect_figures_of(&report);
     prometheus.expect_rules_without_errors();
+    prometheus.expect_results_of_queries();
 
     prometheus.wait_for_alert("EchoServerCertificateExpires", admin(&loaded));
     let mut only_client = small.connect();
