@@ -14,6 +14,8 @@ mod mask;
 mod progress;
 #[cfg(feature = "receipt")]
 mod receipt;
+#[cfg(all(test, feature = "receipt"))]
+mod receipt_tests;
 #[cfg(feature = "rooms")]
 mod room;
 #[cfg(test)]

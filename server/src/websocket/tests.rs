@@ -37,15 +37,15 @@ fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
     frame
 }
 
-fn client(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn client(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, payload, Some(MASK))
 }
 
-fn server(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn server(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, payload, None)
 }
 
-fn close(code: u16, reason: &str) -> Vec<u8> {
+pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     server(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
@@ -318,7 +318,7 @@ fn a_peer_that_does_not_answer_a_close_is_left_after_a_while() {
 }
 
 /// Compresses a message as a client does.
-fn deflated(compress: &mut Compress, message: &[u8]) -> Vec<u8> {
+pub(super) fn deflated(compress: &mut Compress, message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(message.len() + 1000);
     compress.compress_vec(message, &mut bytes, FlushCompress::Sync).unwrap();
     bytes.strip_suffix(&[0, 0, 0xff, 0xff]).expect("a synchronous flush ends so").to_vec()

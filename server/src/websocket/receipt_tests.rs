@@ -1,0 +1,113 @@
+//! Receipts of a WebSocket, without a stream.
+
+use std::{sync::Arc, time::Instant};
+
+use common::receipt::{Receipt, Tally, Total};
+use flate2::{Compress, Compression};
+
+use super::{
+    WebSocket, negotiate,
+    tests::{client, close, deflated, server},
+};
+use crate::session::{EndCause, Exchange, ProtocolHandler as _, run_handler};
+
+fn websocket(is_compressed: bool) -> WebSocket {
+    let deflate = is_compressed.then(|| negotiate(["permessage-deflate"]).unwrap());
+    WebSocket::new(Arc::default(), deflate, Instant::now()).with_receipt()
+}
+
+fn run(is_compressed: bool, reads: &[&[u8]]) -> Vec<u8> {
+    let (Exchange { received, .. }, _) = run_handler(Box::new(websocket(is_compressed)), reads);
+    received
+}
+
+fn total(bytes: &[u8], messages: isize) -> Total {
+    let mut tally = Tally::default();
+    tally.update(bytes);
+    tally.add_messages(messages);
+    tally.total()
+}
+
+/// The message with the receipt of a server that received and sent this.
+fn receipt(received: &[u8], sent: &[u8], messages: isize) -> Vec<u8> {
+    let receipt = Receipt { received: total(received, messages), sent: total(sent, messages) };
+    server(0x81, receipt.to_string().as_bytes())
+}
+
+#[test]
+fn a_receipt_is_the_last_message_before_the_answer_to_a_close() {
+    let stream = [client(0x81, b"one"), client(0x82, b"two"), client(0x88, b"\x03\xe8")].concat();
+    let expected = [
+        server(0x81, b"one"),
+        server(0x82, b"two"),
+        receipt(b"onetwo", b"onetwo", 2),
+        close(1000, ""),
+    ]
+    .concat();
+    for at in 0..=stream.len() {
+        assert_eq!(run(false, &[&stream[..at], &stream[at..]]), expected, "split at {at}");
+    }
+    assert_eq!(
+        run(false, &[&client(0x88, b"")]),
+        [receipt(b"", b"", 0), server(0x88, b"")].concat()
+    );
+}
+
+#[test]
+fn a_receipt_follows_the_goodbye_and_counts_the_exit() {
+    let stream = [client(0x81, b"one"), client(0x81, b" EXIT ")].concat();
+    let goodbye =
+        [server(0x81, b"Goodbye!"), receipt(b"one EXIT ", b"oneGoodbye!", 2), close(1000, "")];
+    let expected = [server(0x81, b"one"), goodbye.concat()].concat();
+    for at in 0..=stream.len() {
+        assert_eq!(run(false, &[&stream[..at], &stream[at..]]), expected, "split at {at}");
+    }
+}
+
+#[test]
+fn a_receipt_counts_compressed_messages_as_they_inflate() {
+    let mut compress = Compress::new(Compression::best(), false);
+    let long = vec![b'x'; 5_000];
+    let messages = [&long[..], b"short", b"exit"].map(|text| deflated(&mut compress, text));
+    let stream: Vec<u8> = messages.iter().flat_map(|payload| client(0xc1, payload)).collect();
+    let mut echo: Vec<u8> =
+        messages[..2].iter().flat_map(|payload| server(0xc1, payload)).collect();
+    let (received, sent) =
+        ([&long[..], b"shortexit"].concat(), [&long[..], b"shortGoodbye!"].concat());
+    echo.extend(server(0x81, b"Goodbye!"));
+    echo.extend(receipt(&received, &sent, 3));
+    echo.extend(close(1000, ""));
+    assert_eq!(run(true, &[&stream]), echo);
+}
+
+#[test]
+fn a_drain_and_an_idle_timeout_send_the_receipt_before_the_close() {
+    let now = Instant::now();
+    let mut socket = websocket(false);
+    socket.receive(&mut client(0x81, b"one"), now);
+    let reply = socket.drain(now).unwrap();
+    let expected = [receipt(b"one", b"one", 1), close(1001, "the server shuts down")].concat();
+    assert_eq!(&reply.bytes[..], expected);
+    let mut socket = websocket(false);
+    let expected = [receipt(b"", b"", 0), close(1001, "idle for too long")].concat();
+    assert_eq!(&socket.end(EndCause::IdleTimeout, now)[..], expected);
+}
+
+#[test]
+fn between_the_fragments_of_a_message_there_is_no_place_for_a_receipt() {
+    let stream = [client(0x01, b"one"), client(0x88, b"")].concat();
+    let expected = [server(0x01, b"one"), server(0x88, b"")].concat();
+    assert_eq!(run(false, &[&stream]), expected);
+    let mut socket = websocket(false);
+    socket.receive(&mut client(0x01, b"one"), Instant::now());
+    let idle = socket.end(EndCause::IdleTimeout, Instant::now());
+    assert_eq!(&idle[..], close(1001, "idle for too long"));
+}
+
+#[test]
+fn a_peer_that_breaks_a_rule_gets_no_receipt() {
+    let stream = [client(0x81, b"one"), client(0x83, b"")].concat();
+    let received = run(false, &[&stream]);
+    assert!(received.ends_with(&close(1002, "a frame with a reserved opcode")));
+    assert!(!received.windows(9).any(|bytes| bytes == b"\"receipt\""));
+}
