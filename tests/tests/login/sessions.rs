@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use common::receipt::{Receipt, Tally};
 use rustix::process::Signal;
 use tests::{net::Peer, programs::Launch};
 
@@ -125,6 +126,26 @@ fn a_reload_that_removes_a_user_keeps_or_closes_the_sessions() {
         let mut peer = server.connect();
         assert_eq!(log_in(&mut peer, "alice", "pencil"), "-ERR Not logged in\r\n");
     }
+}
+
+#[test]
+fn a_receipt_counts_nothing_of_the_login_and_follows_the_removal_of_the_user() {
+    let users = Users::new();
+    assert_eq!(users.run("pen\n", &["add", "bob", "--iterations", "4096"]).code(), 0);
+    let mut args = users.server("tcp://127.0.0.1:0?login=required&receipt=on");
+    args.extend(["--removed-users".to_owned(), "close".to_owned()]);
+    let server = Launch::new(&args).without_port().start();
+    let mut peer = server.connect();
+    assert_eq!(log_in(&mut peer, "alice", "pencil"), "+OK Logged in\r\n");
+    peer.exchange(b"hello\n");
+    assert_eq!(users.run("", &["remove", "alice"]).code(), 0);
+    server.signal(Signal::HUP);
+    let last = peer.read_to_end();
+    let receipt = Receipt::parse(&last).expect("the last line is a receipt");
+    let mut hello = Tally::default();
+    hello.update(b"hello\n");
+    hello.add_messages(1);
+    assert_eq!(receipt, Receipt { received: hello.total(), sent: hello.total() });
 }
 
 #[test]

@@ -23,6 +23,9 @@ durations. Example: http://127.0.0.1:8080?origins=https://example.com
 login=required echoes nothing before a user of the file of users has logged in, in text or length by SASL, in HTTP by \
 a password, a token or a cookie. mechanisms=NAME,NAME are those that it offers. Example: tls://[::]:7?login=required
 
+receipt=on ends each connection of text, length or WebSocket with a receipt for the client: the bytes that the server \
+has received and sent, with a SHA-256 of each direction. Example: tcp://127.0.0.1:65432?receipt=on
+
 UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
 are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \
 the limit.";
