@@ -102,7 +102,8 @@ mod tests {
             rates.record(&counters, start + Duration::from_secs(second));
             listener.worker(0).bytes_sent.add(if second < 50 { 1 } else { 1000 });
         }
-        assert_eq!(rates.to_json()["interval_seconds"], limits::RATE_CHECKS as f64);
+        let seconds = u32::try_from(limits::RATE_CHECKS).unwrap();
+        assert_eq!(rates.to_json()["interval_seconds"], f64::from(seconds));
         assert_eq!(rates.to_json()["sent"]["bytes"], 1000.0);
     }
 }

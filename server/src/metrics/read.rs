@@ -97,7 +97,9 @@ mod tests {
         }
         let mut totals = HistogramTotals::default();
         assert_eq!(totals.quantile_bound_ns(0.5), None);
-        histograms.iter().for_each(|histogram| histogram.add_to(&mut totals));
+        for histogram in &histograms {
+            histogram.add_to(&mut totals);
+        }
         assert_eq!((totals.count(), totals.sum_ns), (100, 5_050_000));
         assert_eq!(totals.quantile_bound_ns(0.5), Some(50_000));
         assert_eq!(totals.quantile_bound_ns(0.51), Some(100_000));

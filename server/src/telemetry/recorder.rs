@@ -149,6 +149,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Logs and counts an event of a connection.
+    #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
     pub(crate) fn record(&self, subject: Subject<'_>, event: ConnectionEvent<'_>) {
         let event = OfConnection { subject, event, suppressed: Suppressed::default() };
         record(&event, subject.counters, true);

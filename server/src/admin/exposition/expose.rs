@@ -127,10 +127,7 @@ fn encode_histogram(encoder: &mut MetricEncoder<'_>, totals: &HistogramTotals) -
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::BTreeSet,
-        time::Duration,
-    };
+    use std::{collections::BTreeSet, time::Duration};
 
     use super::*;
     use crate::{

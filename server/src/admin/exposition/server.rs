@@ -48,7 +48,7 @@ pub(super) static FAMILIES: &[Family] = &[
         },
     ),
     Family::gauge("echo_connections_limit", "Limit on open connections.", |context, samples| {
-        samples.add(&[], context.shared.limits.max())
+        samples.add(&[], context.shared.limits.max());
     }),
     Family::counter(
         "echo_panics",
@@ -58,7 +58,7 @@ pub(super) static FAMILIES: &[Family] = &[
         },
     ),
     Family::counter("echo_log_records", "Records that the log has written.", |_, samples| {
-        samples.add(&[], logging::totals().written)
+        samples.add(&[], logging::totals().written);
     }),
     Family::counter(
         "echo_log_records_dropped",

@@ -100,15 +100,9 @@ impl Pair {
         let permit = limits.admit(&policy, policy.source_of(&peer));
         let permit = permit.expect("the limit is not reached");
         let listener = Arc::clone(policy.counters.worker(0));
+        let connection = Connection::new(stream, &peer, permit, Arc::clone(&listener), now, now);
         Self {
-            connection: Some(Connection::new(
-                stream,
-                &peer,
-                permit,
-                Arc::clone(&listener),
-                now,
-                now,
-            )),
+            connection: Some(connection),
             listener,
             dropped: SimulatedStream::default(),
             counters: WorkerCounters::default(),
