@@ -11,6 +11,30 @@ use super::limits;
 ///
 /// Whoever can connect can read everything, so it belongs on a loopback address or a Unix socket.
 ///
+/// ```
+/// use std::{io::{Read, Write}, net::TcpStream, thread};
+/// use common::endpoint::{Endpoint, HostPort};
+///
+/// let at = HostPort { host: "127.0.0.1".into(), port: 0 };
+/// let mut config = server::Config::default();
+/// config.listeners = vec![server::Listener::tcp("127.0.0.1", 0)];
+/// config.admin = Some(server::Admin::new(Endpoint::Tcp(at)));
+/// let server = server::Server::bind(config)?;
+/// let (admin, handle) = (server.admin_endpoints(), server.handle());
+/// let running = thread::spawn(|| server.run());
+///
+/// let Endpoint::Tcp(at) = &admin[0] else { panic!("the admin listener is a TCP listener") };
+/// let mut client = TcpStream::connect((&at.host[..], at.port))?;
+/// client.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
+/// let mut response = String::new();
+/// client.read_to_string(&mut response)?;
+/// assert!(response.ends_with("\r\n\r\nok\n"));
+///
+/// handle.shutdown();
+/// running.join().expect("the server does not panic")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Two are equal if they differ in [`settings`](Self::settings) only, which a reload can change.
 #[derive(Clone)]
 #[non_exhaustive]

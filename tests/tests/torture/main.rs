@@ -5,6 +5,7 @@
 //! Some faults need time to pass. Such a test waits with a read that has a time limit, on a connection
 //! that receives nothing.
 
+mod admin;
 mod deployment;
 mod many_connections;
 mod process;
