@@ -44,9 +44,7 @@ pub(super) fn build_report(
         None => stats.lost,
     };
     let remark = remark(&stats, target);
-    let receipts = plan.expects_receipt.then(|| receipt_figures(&stats.receipts));
-    let (tls, websocket) = layers(&stats, target);
-    let login = target.login.as_ref().map(|_| stats.login.clone().into());
+    let (tls, login, websocket) = layers(&stats, target);
     let is_open = plan.rate().is_some();
     let with_warmup = seconds + plan.warmup.as_secs_f64();
     let report = Report {
@@ -77,7 +75,7 @@ pub(super) fn build_report(
         lag: is_open.then(|| Distribution::from(stats.lag)),
         datagrams,
         room: plan.room.as_ref().map(|room| room_figures(plan, room, &stats.room, seconds)),
-        receipts,
+        receipts: plan.expects_receipt.then(|| receipt_figures(&stats.receipts)),
         errors: Some(stats.errors),
         faults: stats.faults,
         failed_processes,
@@ -117,8 +115,11 @@ fn receipt_figures(stats: &ReceiptStats) -> ReceiptFigures {
     }
 }
 
-/// Returns the figures of TLS and of WebSocket.
-fn layers(stats: &Stats, target: &Target) -> (Option<TlsFigures>, Option<WebSocketFigures>) {
+/// Returns the figures of TLS, of logins and of WebSocket.
+fn layers(
+    stats: &Stats,
+    target: &Target,
+) -> (Option<TlsFigures>, Option<Distribution>, Option<WebSocketFigures>) {
     let tls = target.tls.as_ref().map(|_| TlsFigures {
         handshake: stats.handshake.clone().into(),
         resumed: stats.resumed,
@@ -129,7 +130,8 @@ fn layers(stats: &Stats, target: &Target) -> (Option<TlsFigures>, Option<WebSock
         closes: stats.closes,
         unclosed: stats.unclosed,
     });
-    (tls, websocket)
+    let login = target.login.as_ref().map(|_| stats.login.clone().into());
+    (tls, login, websocket)
 }
 
 fn with_verdict(mut report: Report, remark: Option<String>) -> Report {

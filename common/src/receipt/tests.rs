@@ -18,7 +18,9 @@ fn receipt(bytes: &[u8]) -> Receipt {
 
 fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> {
     let mut stream = StreamTally::default();
-    pieces.iter().for_each(|piece| stream.update(piece));
+    for piece in pieces {
+        stream.update(piece);
+    }
     stream.finish(&total(sent))
 }
 
@@ -165,7 +167,9 @@ proptest! {
         let comparison = Comparison::new(&total(&sent), &total(&received), &receipt);
         prop_assert_eq!(comparison.to_server.is_intact(), sent == taken);
         prop_assert_eq!(comparison.to_client.is_intact(), answered == received);
-        let difference = sent.len() as i64 - taken.len() as i64;
-        prop_assert_eq!(comparison.to_server.lost() as i64 - comparison.to_server.added() as i64, difference);
+        let missing = sent.len().saturating_sub(taken.len());
+        let extra = taken.len().saturating_sub(sent.len());
+        prop_assert_eq!(comparison.to_server.lost(), missing as u64);
+        prop_assert_eq!(comparison.to_server.added(), extra as u64);
     }
 }

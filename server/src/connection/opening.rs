@@ -61,8 +61,8 @@ impl<S: Stream> Connection<S> {
                 handler.use_rooms(Arc::clone(rooms), Arc::clone(room));
             }
             #[cfg(feature = "receipt")]
-            if options.receipt {
-                handler.send_receipts();
+            {
+                handler.has_receipts = options.receipt;
             }
             return Session::Other(Box::new(Box::new(handler)));
         }

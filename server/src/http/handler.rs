@@ -52,8 +52,7 @@ pub(crate) struct HttpHandler {
     #[cfg(feature = "rooms")]
     rooms: Option<Box<(Arc<Rooms>, Arc<Room>)>>,
     /// Each WebSocket ends with a receipt.
-    #[cfg(feature = "receipt")]
-    has_receipts: bool,
+    pub(crate) has_receipts: bool,
     page: Page,
     state: State,
     /// The head of the response, until the beginning of the body is valid. A client that waits for `100 Continue` receives it
@@ -85,7 +84,6 @@ impl HttpHandler {
             login: None,
             #[cfg(feature = "rooms")]
             rooms: None,
-            #[cfg(feature = "receipt")]
             has_receipts: false,
             page: Page::Echo,
             state,
@@ -111,12 +109,6 @@ impl HttpHandler {
     pub(crate) fn use_rooms(&mut self, rooms: Arc<Rooms>, options: Arc<Room>) {
         self.rooms = Some(Box::new((rooms, options)));
         self.page = Page::Rooms;
-    }
-
-    /// Ends each WebSocket with a receipt.
-    #[cfg(feature = "receipt")]
-    pub(crate) fn send_receipts(&mut self) {
-        self.has_receipts = true;
     }
 
     fn receive_head(&mut self, input: &mut [u8], now: Instant) -> Step {
@@ -240,7 +232,6 @@ impl HttpHandler {
         let Upgrade { response, deflate, .. } =
             accept(head, &self.config, self.info.scheme(), false)?;
         let socket = WebSocket::new(Arc::clone(&self.config), deflate, now);
-        #[cfg(feature = "receipt")]
         let socket = if self.has_receipts { socket.with_receipt() } else { socket };
         Ok(Reply { bytes: response.into(), next: Next::Switch(Box::new(socket)) })
     }

@@ -56,9 +56,12 @@ impl WebSocket {
     }
 
     /// Ends the WebSocket with a receipt.
-    #[cfg(feature = "receipt")]
+    #[cfg_attr(not(feature = "receipt"), expect(unused_mut, reason = "there are no receipts"))]
     pub(crate) fn with_receipt(mut self) -> Self {
-        self.data.tally = Some(Box::default());
+        #[cfg(feature = "receipt")]
+        {
+            self.data.tally = Some(Box::default());
+        }
         self
     }
 

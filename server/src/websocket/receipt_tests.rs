@@ -12,7 +12,7 @@ use super::{
 use crate::session::{EndCause, Exchange, ProtocolHandler as _, run_handler};
 
 fn websocket(is_compressed: bool) -> WebSocket {
-    let deflate = is_compressed.then(|| negotiate(["permessage-deflate"]).unwrap());
+    let deflate = negotiate(["permessage-deflate"]).filter(|_| is_compressed);
     WebSocket::new(Arc::default(), deflate, Instant::now()).with_receipt()
 }
 

@@ -90,7 +90,8 @@ fn messages_of_the_command_line_are_compared() {
 #[test]
 fn the_side_of_a_proxy_that_loses_adds_or_changes_bytes_is_named() {
     let server = start(TEXT);
-    let lines: String = (0..100).map(|number| format!("line {number:03}\n")).collect();
+    let lines =
+        (0..100).fold(String::new(), |lines, number| lines + &format!("line {number:03}\n"));
     for (damage, there, back) in [
         (
             Damage::Lose(500, 7),
@@ -123,7 +124,7 @@ fn the_side_of_a_proxy_that_loses_adds_or_changes_bytes_is_named() {
 fn the_side_is_named_for_frames_and_for_messages_of_a_websocket() {
     let (length, http) = (start(LENGTH), start(HTTP));
     let frames = encode(b"hello").unwrap().repeat(10);
-    let lines: String = (0..10).map(|number| format!("line {number}\n")).collect();
+    let lines = payload::numbered_lines("line", 10);
     for (way, words) in
         [(Way::ToServer, "on the way to the server"), (Way::Back, "on the way back")]
     {

@@ -88,7 +88,7 @@ fn an_exit_that_is_split_at_any_byte_is_counted_once() {
 fn the_last_frame_is_a_receipt() {
     let server = start("tcp://127.0.0.1:0?receipt=on&protocol=length", &[]);
     let frame = |text: &[u8]| encode(text).unwrap();
-    let long = frame(&[7; 100_000]);
+    let long = frame(&vec![7; 100_000]);
     exchange(&server, b"", b"");
     exchange(&server, &long, &long);
     let exit = [frame(b"hello"), frame(b"exit")].concat();

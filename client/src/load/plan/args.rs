@@ -46,6 +46,7 @@ pub(crate) enum LoadCommand {
 /// Load to run.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Load")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct RunArgs {
     /// Use UDP, as udp://HOST:PORT does: each connection is a socket, each message a datagram
     ///

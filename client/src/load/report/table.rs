@@ -128,9 +128,7 @@ fn figures(report: &Report) -> Table {
     if let Some(room) = &report.room {
         rows.extend(deliveries(room));
     }
-    if let Some(receipts) = &report.receipts {
-        rows.extend(compared(receipts));
-    }
+    rows.extend(report.receipts.iter().flat_map(compared));
     let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
     rows.extend([
         ("errors", errors(report)),
