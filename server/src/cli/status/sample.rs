@@ -71,13 +71,13 @@ mod tests {
 
     #[test]
     fn json_is_one_line_with_the_numbers_and_the_order_of_the_server() {
-        let status = "{\n\"uptime_seconds\":1.50,\t\"version\" : \"\u{9b}2J \\\\\\\" \",\"phase\":\"running\",\"is_live\":true,\"is_ready\":true,\
+        let status = "{\n\"uptime_seconds\":1.50,\t\"version\" : \"\u{9b}2J \\\\\\\" \\\\\" ,\"phase\":\"running\",\"is_live\":true,\"is_ready\":true,\
             \"connections\":{\"open\":0,\"accepted\":18446744073709551615,\"refused\":0},\"later\":[1e3]}\n";
         let sample = Sample::parse(status.to_owned(), "{\"connections\":[]}".to_owned()).unwrap();
         assert_eq!(sample.status.connections.accepted, u64::MAX);
         assert_eq!(
             sample.json(),
-            "{\"status\":{\"uptime_seconds\":1.50,\"version\":\"\\u009b2J \\\\\\\" \",\"phase\":\"running\",\"is_live\":true,\
+            "{\"status\":{\"uptime_seconds\":1.50,\"version\":\"\\u009b2J \\\\\\\" \\\\\",\"phase\":\"running\",\"is_live\":true,\
              \"is_ready\":true,\"connections\":{\"open\":0,\"accepted\":18446744073709551615,\"refused\":0},\"later\":[1e3]},\
              \"connections\":{\"connections\":[]}}"
         );
