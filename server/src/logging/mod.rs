@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Owns the way of a record to the file. Must not know connections. A program that embeds the server has its
-//! own logger: without the feature `cli`, only versions of [`defer`], [`flush`] and [`totals`] are left that do nothing.
+//! own logger: without the feature `cli`, only versions of [`defer`], [`flush`] and [`totals()`] are left that do nothing.
 //!
 //! Read `start.rs` first, then `queue.rs`: it decides when a thread that logs waits.
 

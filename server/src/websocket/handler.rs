@@ -67,6 +67,7 @@ impl WebSocket {
 
     /// Returns the message with the receipt behind the last payload of the server, if there is to be one. `frames` are
     /// complete and not counted yet. Between the fragments of a message there is no place for another.
+    #[cfg_attr(not(feature = "receipt"), expect(clippy::unused_self, reason = "no receipts"))]
     fn receipt(&mut self, last: &[u8], frames: isize) -> Vec<u8> {
         #[cfg(feature = "receipt")]
         if !self.data.is_in_message()

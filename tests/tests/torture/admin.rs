@@ -26,8 +26,8 @@ fn a_stalled_worker_is_named_and_delays_only_what_needs_it() {
         return;
     }
     let server = EchoServer::start(&["--workers", "2", "--admin", "http://127.0.0.1:0"]);
-    let line = server.log().wait_for_line("Admin listener started on http://");
-    let admin = line.rsplit('/').next().unwrap_or_default();
+    let started = server.log().wait_for_line("Admin listener started on http://");
+    let admin = started.rsplit('/').next().unwrap_or_default();
     assert!(get(admin, "/livez").starts_with("HTTP/1.1 200 OK\r\n"));
     let stalled = threads_named(server.pid(), "worker-2");
     let poll = "?epoll_wait,epoll_pwait";
