@@ -30,7 +30,7 @@ impl Metrics {
     }
 
     /// Returns the sum of the samples of a metric that have these labels.
-    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let wanted: Vec<_> =
             labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         let samples = self.0.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
@@ -41,7 +41,7 @@ impl Metrics {
                 labels.iter().any(|other| *other == label || format!("{other}\"") == *label)
             };
             (found == name && wanted.iter().all(has))
-                .then(|| value.parse::<f64>().expect("a number"))
+                .then(|| value.parse::<u64>().expect("a whole number"))
         });
         samples.sum()
     }
@@ -127,8 +127,8 @@ fn each_metric_equals_what_a_load_has_counted() {
         Report::run(server.address(), "--processes 3 --connections 5 --messages 400 --warmup 0");
     report.expect_success();
     let metrics = Metrics::scrape(admin);
-    let (messages, bytes) = (report.messages() as f64, report.json("/bytes_checked").as_f64());
-    assert_eq!(messages, 6000.0);
+    let (messages, bytes) = (report.messages(), report.json("/bytes_checked").as_u64());
+    assert_eq!(messages, 6000);
     for direction in ["received", "sent"] {
         let label = [("direction", direction)];
         assert_eq!(metrics.sum("echo_messages_total", &label), messages, "{direction}");
@@ -136,16 +136,16 @@ fn each_metric_equals_what_a_load_has_counted() {
     }
     // The connection by which the load finds out that a server answers is one more.
     let accepted = metrics.sum("echo_connections_accepted_total", &[]);
-    assert!((15.0..=16.0).contains(&accepted), "{accepted}");
+    assert!((15..=16).contains(&accepted), "{accepted}");
     assert_eq!(metrics.sum("echo_connections_closed_total", &[("reason", "fin")]), accepted);
-    assert_eq!(metrics.sum("echo_connections_open", &[]), 0.0);
+    assert_eq!(metrics.sum("echo_connections_open", &[]), 0);
     assert_eq!(metrics.sum("echo_dispatch_wait_seconds_count", &[]), accepted);
     let rounds = metrics.sum("echo_worker_rounds_total", &[]);
     let measured = metrics.sum("echo_event_loop_round_seconds_count", &[]);
-    assert!(measured > 0.0 && measured <= rounds, "{measured} of {rounds}");
+    assert!(measured > 0 && measured <= rounds, "{measured} of {rounds}");
     let latencies = metrics.sum("echo_latency_seconds_count", &[]);
-    assert!(latencies > 0.0 && latencies <= messages, "{latencies}");
-    assert_eq!(metrics.sum("echo_panics_total", &[]), 0.0);
+    assert!(latencies > 0 && latencies <= messages, "{latencies}");
+    assert_eq!(metrics.sum("echo_panics_total", &[]), 0);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn connections_are_counted_by_listener_and_by_their_end() {
     let first = &server.addresses()[0];
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
-    assert_eq!(Metrics::scrape(admin).sum("echo_connections_open", &[("listener", first)]), 1.0);
+    assert_eq!(Metrics::scrape(admin).sum("echo_connections_open", &[("listener", first)]), 1);
     let mut refused = server.connect();
     assert!(refused.read_until("\r\n").starts_with("Server is full"));
     peer.send(b"exit\n");
@@ -172,13 +172,13 @@ fn connections_are_counted_by_listener_and_by_their_end() {
     server.wait_for_log("sent no PROXY header");
     let of = |name, labels: &[(&str, &str)]| Metrics::scrape(admin).sum(name, labels);
     wait_until("the close is counted", || {
-        of("echo_connections_closed_total", &[("listener", first), ("reason", "exit")]) == 1.0
+        of("echo_connections_closed_total", &[("listener", first), ("reason", "exit")]) == 1
     });
     let limit = ("reason", "listener-max-connections");
-    assert_eq!(of("echo_connections_refused_total", &[("listener", first), limit]), 1.0);
-    assert_eq!(of("echo_proxy_headers_refused_total", &[("reason", "missing")]), 1.0);
-    assert_eq!(of("echo_connections_closed_total", &[("reason", "proxy-header")]), 1.0);
-    assert_eq!(of("echo_connections_open", &[]), 0.0);
+    assert_eq!(of("echo_connections_refused_total", &[("listener", first), limit]), 1);
+    assert_eq!(of("echo_proxy_headers_refused_total", &[("reason", "missing")]), 1);
+    assert_eq!(of("echo_connections_closed_total", &[("reason", "proxy-header")]), 1);
+    assert_eq!(of("echo_connections_open", &[]), 0);
 }
 
 #[test]
@@ -192,11 +192,11 @@ fn datagrams_are_counted_by_listener() {
     peer.send(b"again").expect("the socket has room");
     server.wait_for_log("Did not answer a datagram");
     let metrics = Metrics::scrape(admin);
-    assert_eq!(metrics.sum("echo_datagrams_received_total", &[]), 1.0);
-    assert_eq!(metrics.sum("echo_datagrams_answered_total", &[]), 1.0);
-    assert_eq!(metrics.sum("echo_datagrams_refused_total", &[("reason", "rate")]), 1.0);
+    assert_eq!(metrics.sum("echo_datagrams_received_total", &[]), 1);
+    assert_eq!(metrics.sum("echo_datagrams_answered_total", &[]), 1);
+    assert_eq!(metrics.sum("echo_datagrams_refused_total", &[("reason", "rate")]), 1);
     let sent = [("protocol", "udp"), ("direction", "sent")];
-    assert_eq!(metrics.sum("echo_bytes_total", &sent), 5.0);
+    assert_eq!(metrics.sum("echo_bytes_total", &sent), 5);
 }
 
 #[test]
@@ -222,14 +222,14 @@ fn the_counters_of_a_listener_go_on_after_it_was_closed_and_opened_again() {
             .sum("echo_messages_total", &[("listener", &listener), ("direction", "received")])
     };
     echo();
-    assert_eq!(received(), 1.0);
+    assert_eq!(received(), 1);
     write(stays);
     server.signal(Signal::HUP);
     server.wait_for_log(&format!("No longer listening on {address}"));
-    assert_eq!(received(), 1.0);
+    assert_eq!(received(), 1);
     write(&format!("{stays}, {closes}"));
     server.signal(Signal::HUP);
     let _ = server.log().wait_for_lines(&format!("Echo server started on {address}"), 2);
     echo();
-    assert_eq!(received(), 2.0);
+    assert_eq!(received(), 2);
 }
