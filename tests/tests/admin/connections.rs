@@ -124,11 +124,14 @@ fn many_clients_list_at_the_same_time_while_connections_close() {
     for peer in &mut peers {
         peer.exchange(b"hello\n");
     }
-    let mut readers: Vec<_> = (0..20).map(|_| AdminClient::connect(admin)).collect();
     let request = "GET /connections?sort=bytes&limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    for reader in &mut readers {
+    let connect = |_| {
+        // At once: a connection without a request has a deadline.
+        let mut reader = AdminClient::connect(admin);
         reader.send(&request.repeat(3));
-    }
+        reader
+    };
+    let mut readers: Vec<_> = (0..20).map(connect).collect();
     drop(peers);
     for reader in &mut readers {
         for _ in 0..3 {
