@@ -101,7 +101,7 @@ pub use self::rooms::RoomStats;
 pub use self::{
     config::{
         Config, FixedSetting, HistoryOptions, HistoryOverflow, Keep, Listener, ListenerOptions,
-        Proxy, Receipts, Spin, history_limits, limits, rlimit,
+        LogReceipts, Proxy, Spin, history_limits, limits, rlimit,
     },
     listener::{BindError, InheritedSocket},
     metrics::Stats,

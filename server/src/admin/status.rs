@@ -132,7 +132,7 @@ fn workers(context: &Context<'_>) -> Value {
             "connections": context.shared.dispatch.load_of(index),
             "busy_seconds": seconds(worker.busy_ns.get()),
             "busy_ratio": context.rates.busy_ratio(index),
-            "rounds": worker.iterations.get(),
+            "iterations": worker.iterations.get(),
         })
     });
     worker.collect()

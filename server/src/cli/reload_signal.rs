@@ -11,7 +11,7 @@ use std::{
 use common::endpoint::Endpoint;
 use log::{error, info, warn};
 use server::{
-    FixedSetting, Handle, Receipts, Reloaded,
+    FixedSetting, Handle, LogReceipts, Reloaded,
     logging::{self, Options},
     settings::{Settings, Sources},
 };
@@ -86,8 +86,8 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
         }
         let (mut config, log_options) = settings.resolve_with(&self.inherited_at);
         // The format of the log stays what it was at the start.
-        if config.receipts != Receipts::Text {
-            config.receipts = self.log_options.format.receipts();
+        if config.log_receipts != LogReceipts::Text {
+            config.log_receipts = self.log_options.format.receipts();
         }
         let Reloaded { need_restart, failed, .. } = match self.handle.reload(&config) {
             Ok(reloaded) => reloaded,

@@ -14,7 +14,7 @@ use super::history::HistoryOptions;
 use super::relay::RedisUrl;
 #[cfg(feature = "login")]
 use super::users::Users;
-use super::{limits, listener::Listener, receipts::Receipts, spin::Spin};
+use super::{limits, listener::Listener, log_receipts::LogReceipts, spin::Spin};
 
 /// Configuration of a [`Server`](crate::Server).
 ///
@@ -68,8 +68,8 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Log of every message, when received and when echoed. Default: yes.
     pub log_messages: bool,
-    /// What the log has of a connection that has closed. Default: [`Receipts::Totals`].
-    pub receipts: Receipts,
+    /// What the log has of a connection that has closed. Default: [`LogReceipts::Totals`].
+    pub log_receipts: LogReceipts,
     /// Record of every message in a database. Default: none.
     #[cfg(feature = "history")]
     pub history: Option<HistoryOptions>,
@@ -127,7 +127,7 @@ impl Default for Config {
             #[cfg(feature = "admin")]
             admin: None,
             log_messages: true,
-            receipts: Receipts::default(),
+            log_receipts: LogReceipts::default(),
             #[cfg(feature = "history")]
             history: None,
             spin: Spin::default(),

@@ -13,7 +13,7 @@ mod config;
 mod history;
 pub mod limits;
 mod listener;
-mod receipts;
+mod log_receipts;
 #[cfg(feature = "redis")]
 mod relay;
 pub mod rlimit;
@@ -41,6 +41,6 @@ pub use self::{
     config::{Config, FixedSetting},
     history::{HistoryOptions, HistoryOverflow, Keep, limits as history_limits},
     listener::{Listener, ListenerOptions, Proxy},
-    receipts::Receipts,
+    log_receipts::LogReceipts,
     spin::Spin,
 };

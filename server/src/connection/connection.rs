@@ -27,7 +27,7 @@ use crate::{
     layer::Layers,
     metrics::WorkerListener,
     session::{EndCause, Next, Reason, Reply, Session},
-    telemetry::{CloseReason, ConnectionId, Receipt, Subject},
+    telemetry::{CloseReason, ConnectionId, ConnectionTotals, Subject},
 };
 #[cfg(feature = "login")]
 use crate::{session::ProtocolHandler, telemetry::ConnectionEvent};
@@ -61,7 +61,7 @@ pub(crate) struct Connection<S> {
     pub(super) is_logged: bool,
     /// The time at which bytes last moved or the stage changed; timeouts count from it.
     pub(super) last_activity: Instant,
-    pub(super) receipt: Receipt,
+    pub(super) totals: ConnectionTotals,
     /// The counters of its listener in its worker.
     pub(super) counters: WorkerListener,
 }
@@ -100,7 +100,7 @@ impl<S: Stream> Connection<S> {
             close_reason: None,
             is_logged: false,
             last_activity: now,
-            receipt: Receipt::new(accepted_at),
+            totals: ConnectionTotals::new(accepted_at),
             counters,
         }
     }

@@ -71,7 +71,7 @@ impl<S: Stream> Connection<S> {
                 if stage.is_preamble()
                     && let Some((timer, limit)) = self.preamble_timeout() =>
             {
-                (timer, self.receipt.opened_at, Some(limit))
+                (timer, self.totals.opened_at, Some(limit))
             }
             _ if self.send_buffer.is_some() => {
                 (Timer::Write, self.last_activity, options.write_timeout)

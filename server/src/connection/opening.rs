@@ -62,7 +62,7 @@ impl<S: Stream> Connection<S> {
             }
             #[cfg(feature = "receipt")]
             {
-                handler.has_receipts = options.receipt;
+                handler.has_receipts = options.client_receipt;
             }
             return Session::Other(Box::new(Box::new(handler)));
         }
@@ -148,7 +148,7 @@ impl<S: Stream> Connection<S> {
                 handshake,
                 #[cfg(feature = "login")]
                 identity: identity.as_ref(),
-                opened_at: self.receipt.opened_at,
+                opened_at: self.totals.opened_at,
             };
             handler.begin(&attributes, self.last_activity);
         }
@@ -167,7 +167,7 @@ fn handler_of(
         return Some(Box::new(RoomSession::new(rooms, room, options.protocol)));
     }
     #[cfg(feature = "receipt")]
-    if options.receipt {
+    if options.client_receipt {
         return ReceiptSession::new(options.protocol).map(|session| Box::new(session) as _);
     }
     None

@@ -93,7 +93,7 @@ impl<S: Stream> Connection<S> {
             Ok(read) => {
                 // A short read empties the socket, unless the poll has reported more.
                 self.readiness.readable = read == max || self.readiness.has_more;
-                self.receipt.bytes_received += read as u64;
+                self.totals.bytes_received += read as u64;
                 self.counters.bytes_received.add(read as u64);
                 Ok(WireRead::Bytes(read))
             }
@@ -215,8 +215,8 @@ impl<S: Stream> Connection<S> {
         self.counters.consumed.add(consumed.len() as u64);
         let is_split = context.telemetry.splits_messages();
         let logged = if is_split { self.log_received(consumed, context) } else { 0 };
-        self.receipt.messages_received =
-            self.receipt.messages_received.wrapping_add_signed(messages as i64);
+        self.totals.messages_received =
+            self.totals.messages_received.wrapping_add_signed(messages as i64);
         self.counters.messages_received.add_signed(messages);
         (logged, echo)
     }

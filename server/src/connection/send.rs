@@ -43,7 +43,7 @@ impl<S: Stream> Connection<S> {
     #[inline]
     pub(super) fn count_sent(&mut self, bytes: usize) {
         self.counters.bytes_sent.add(bytes as u64);
-        self.receipt.bytes_sent += bytes as u64;
+        self.totals.bytes_sent += bytes as u64;
     }
 
     /// Buffers the rest of an echo, of which the first `sent` bytes are sent.
@@ -142,8 +142,8 @@ impl<S: Stream> Connection<S> {
     pub(super) fn flush_buffer(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
         let Some(send_buffer) = &mut self.send_buffer else { return Ok(()) };
         let subject = Subject { id: self.id, peer: &self.peer, counters: &self.counters };
-        let (stream, receipt) = (&mut self.stream, &mut self.receipt);
-        if send_buffer.flush(stream, subject, context.telemetry, receipt)? > 0 {
+        let (stream, totals) = (&mut self.stream, &mut self.totals);
+        if send_buffer.flush(stream, subject, context.telemetry, totals)? > 0 {
             self.last_activity = context.now;
         }
         if send_buffer.unsent() == 0 {

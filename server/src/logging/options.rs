@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
-use crate::config::Receipts;
+use crate::config::LogReceipts;
 
 /// Format of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -19,10 +19,10 @@ pub enum Format {
 impl Format {
     /// Returns the receipts that a log in this format shows without a setting.
     #[must_use]
-    pub fn receipts(self) -> Receipts {
+    pub fn receipts(self) -> LogReceipts {
         match self {
-            Self::Text => Receipts::Totals,
-            Self::Json => Receipts::Fields,
+            Self::Text => LogReceipts::Totals,
+            Self::Json => LogReceipts::Fields,
         }
     }
 }

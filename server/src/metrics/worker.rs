@@ -14,7 +14,7 @@ pub(crate) struct WorkerCounters {
     /// Nanoseconds that it has spent awake.
     pub(crate) busy_ns: Counter,
     /// Time that each iteration took, without the sleep.
-    pub(crate) rounds: Histogram,
+    pub(crate) iteration_times: Histogram,
     /// Time that each of its new connections has waited in the dispatch queue.
     pub(crate) dispatch_waits: Histogram,
     /// Connections that it has moved to less busy workers.

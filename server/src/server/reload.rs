@@ -92,7 +92,7 @@ impl Reloader {
         // The steps that can fail come first, so that either everything changes or nothing.
         let plan = Plan::new(&mut open, &config.listeners, binder).map_err(ReloadError::Bind)?;
         let recording = shared.recording.load().with_log(config.log_messages);
-        shared.recording.store(recording.with_receipts(config.receipts));
+        shared.recording.store(recording.with_receipts(config.log_receipts));
         shared.drain_delay.store(config.drain_delay);
         #[cfg(feature = "admin")]
         shared.set_settings(config);

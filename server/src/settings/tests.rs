@@ -15,7 +15,7 @@ use super::{
     template::template,
 };
 use crate::{
-    Config, Receipts, Spin,
+    Config, LogReceipts, Spin,
     logging::{Destination, Format, Overflow},
 };
 
@@ -534,7 +534,7 @@ fn a_file_can_have_every_setting() {
     assert_eq!(listener.options.write_timeout, None);
     assert_eq!(listener.options.proxy_timeout, Some(Duration::from_mins(1)));
     assert!(config.reuse_port && !config.log_messages);
-    assert_eq!(config.receipts, Receipts::Text);
+    assert_eq!(config.log_receipts, LogReceipts::Text);
     assert_eq!((config.max_connections, config.max_connections_per_ip), (Some(1000), Some(10)));
     assert_eq!(config.drain_timeout, Duration::from_secs(2));
     assert_eq!(config.workers.get(), 3);
@@ -547,9 +547,9 @@ fn a_file_can_have_every_setting() {
 /// A log in text has nothing to show for the system call.
 #[test]
 fn a_log_in_json_has_the_figures_of_the_kernel_without_a_setting() {
-    let receipts = |file| loaded(&[], &[], file).resolve().0.receipts;
-    assert_eq!(receipts(""), Receipts::Totals);
-    assert_eq!(receipts("log-format = 'json'"), Receipts::Fields);
+    let receipts = |file| loaded(&[], &[], file).resolve().0.log_receipts;
+    assert_eq!(receipts(""), LogReceipts::Totals);
+    assert_eq!(receipts("log-format = 'json'"), LogReceipts::Fields);
 }
 
 #[test]

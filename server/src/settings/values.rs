@@ -18,7 +18,7 @@ use crate::config::HistoryOptions;
 #[cfg(feature = "redis")]
 use crate::config::RedisUrl;
 use crate::{
-    config::{Config, HistoryOverflow, Keep, Listener, Receipts, Spin, history_limits, limits},
+    config::{Config, HistoryOverflow, Keep, Listener, LogReceipts, Spin, history_limits, limits},
     logging::{Destination, Format, Options, Overflow},
 };
 
@@ -124,8 +124,8 @@ impl Values {
         }
         config.spin = self.spin;
         config.log_messages = self.log_messages == Switch::On;
-        config.receipts = match self.log_receipts {
-            Switch::On => Receipts::Text,
+        config.log_receipts = match self.log_receipts {
+            Switch::On => LogReceipts::Text,
             Switch::Off => self.log_format.receipts(),
         };
         #[cfg(feature = "history")]

@@ -255,7 +255,7 @@ fn recording(config: &Config) -> Recording {
     let has_history = config.history.is_some();
     #[cfg(not(feature = "history"))]
     let has_history = false;
-    Recording::new(config.log_messages, has_history).with_receipts(config.receipts)
+    Recording::new(config.log_messages, has_history).with_receipts(config.log_receipts)
 }
 
 #[cfg(test)]

@@ -25,6 +25,6 @@ pub(crate) use self::{
     connection_id::ConnectionId,
     datagram_event::DatagramEvent,
     log_throttle::{LogThrottle, Suppressed},
-    receipt::{Closed, LayerNames, Receipt, TcpInfo},
+    receipt::{Closed, ConnectionTotals, LayerNames, TcpInfo},
     recorder::{Recorder, Recording},
 };

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     admission::Peer,
-    config::{Receipts, limits},
+    config::{LogReceipts, limits},
     history::{self, Direction, Origin},
     metrics::{ListenerCounters, WorkerCounters},
 };
@@ -54,11 +54,11 @@ impl Recording {
     }
 
     /// Returns the same with these receipts.
-    pub(crate) const fn with_receipts(self, receipts: Receipts) -> Self {
+    pub(crate) const fn with_receipts(self, receipts: LogReceipts) -> Self {
         let flags = match receipts {
-            Receipts::Totals => 0,
-            Receipts::Fields => TCP_INFO,
-            Receipts::Text => TCP_INFO | RECEIPT_TEXT,
+            LogReceipts::Totals => 0,
+            LogReceipts::Fields => TCP_INFO,
+            LogReceipts::Text => TCP_INFO | RECEIPT_TEXT,
         };
         Self((self.0 & MESSAGES) | flags)
     }
@@ -188,9 +188,9 @@ impl<'a> Recorder<'a> {
 
     /// Counts an iteration of the event loop that took this long, without the sleep.
     #[inline]
-    pub(crate) fn round(&self, nanoseconds: u64) {
+    pub(crate) fn iteration(&self, nanoseconds: u64) {
         self.counters.busy_ns.add(nanoseconds);
-        self.counters.rounds.record_ns(nanoseconds);
+        self.counters.iteration_times.record_ns(nanoseconds);
     }
 
     /// Counts events of rooms that were sent to members.

@@ -1,4 +1,4 @@
-//! Receipts of a WebSocket, without a stream.
+//! LogReceipts of a WebSocket, without a stream.
 
 use std::{sync::Arc, time::Instant};
 

@@ -1,6 +1,6 @@
 //! A sample of the time that echoes take in the server.
 //!
-//! All turns of one iteration in [`SAMPLED_ROUNDS`](limits::SAMPLED_ROUNDS) are measured, so every echo has the same chance. Reading
+//! All turns of one iteration in [`SAMPLED_ITERATIONS`](limits::SAMPLED_ITERATIONS) are measured, so every echo has the same chance. Reading
 //! the clock around each turn would cost more than the count of its message.
 
 use std::time::Instant;
@@ -14,7 +14,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// Returns whether the turns of this iteration are measured.
     pub(super) fn is_sampled(&self) -> bool {
         let iteration = self.shared.counters.workers[self.index].iterations.get();
-        iteration.is_multiple_of(limits::SAMPLED_ROUNDS)
+        iteration.is_multiple_of(limits::SAMPLED_ITERATIONS)
     }
 
     /// Gives a turn, and records the time until its echo is sent.

@@ -67,6 +67,6 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn count_busy(&mut self, now: Instant) {
         let busy = now.saturating_duration_since(self.busy_since).as_nanos();
         self.busy_since = now;
-        self.telemetry.round(u64::try_from(busy).unwrap_or(u64::MAX));
+        self.telemetry.iteration(u64::try_from(busy).unwrap_or(u64::MAX));
     }
 }

@@ -134,7 +134,7 @@ fn status() -> Value {
             "received": {"bytes": 34500, "messages": 17}, "sent": {"bytes": 34500, "messages": 17},
             "latency": {"count": 3, "p50_seconds": 0.000_012_4, "p99_seconds": 0.000_24}, "is_open": true,
         }],
-        "workers": [{"worker": 1, "connections": 1, "busy_seconds": 100.0, "busy_ratio": 0.02, "rounds": 100}],
+        "workers": [{"worker": 1, "connections": 1, "busy_seconds": 100.0, "busy_ratio": 0.02, "iterations": 100}],
         "dispatch_queue": {"connections": 0},
         "rates": {
             "interval_seconds": 10.0, "accepted": 1.0,

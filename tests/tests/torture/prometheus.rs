@@ -24,7 +24,7 @@ const QUERIES: [&str; 12] = [
     "sum by (listener) (rate(echo_messages_total{direction=\"received\"}[1m]))",
     "sum by (listener, direction) (rate(echo_bytes_total[1m]))",
     "histogram_quantile(0.99, sum by (le) (rate(echo_latency_seconds_bucket[1m])))",
-    "histogram_quantile(0.99, sum by (le, worker) (rate(echo_event_loop_round_seconds_bucket[1m])))",
+    "histogram_quantile(0.99, sum by (le, worker) (rate(echo_event_loop_iteration_seconds_bucket[1m])))",
     "sum by (instance) (echo_connections_open) / on (instance) echo_connections_limit",
     "topk(3, sum by (reason) (increase(echo_connections_closed_total[1h])) > 0)",
     "sum by (instance) (rate(echo_connections_accepted_total[1m]))",

@@ -30,7 +30,7 @@ pub(super) static FAMILIES: &[Family] = &[
         |context, samples| samples.add(&[], not_ready(context.shared).is_empty()),
     ),
     Family::gauge(
-        "echo_draining",
+        "echo_shutting_down",
         "Whether the server shuts down, from the signal on.",
         |context, samples| {
             let shared = context.shared;

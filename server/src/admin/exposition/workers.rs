@@ -33,18 +33,13 @@ pub(super) static FAMILIES: &[Family] = &[
         workers(context, samples, |worker| seconds(worker.busy_ns.get()));
     })
     .in_unit(Unit::Seconds),
-    Family::counter(
-        "echo_worker_rounds",
-        "Iterations of the event loop of a worker.",
-        |context, samples| workers(context, samples, |worker| worker.iterations.get()),
-    ),
     Family::histogram(
-        "echo_event_loop_round",
+        "echo_event_loop_iteration",
         "Time that an iteration of an event loop took, without its sleep.",
         |context, samples| {
             workers(context, samples, |worker| {
                 let mut totals = HistogramTotals::default();
-                worker.rounds.add_to(&mut totals);
+                worker.iteration_times.add_to(&mut totals);
                 totals
             });
         },

@@ -99,7 +99,7 @@ pub(super) struct Worker {
     #[serde(default)]
     pub(super) busy_ratio: f64,
     #[serde(default)]
-    pub(super) rounds: u64,
+    pub(super) iterations: u64,
 }
 
 /// Connections between the acceptor and the workers.

@@ -278,7 +278,7 @@ pub const WORKERS: usize = 10_000;
 pub const WORKER_DESCRIPTORS: usize = 2;
 
 /// The latency of echoes is measured in one of so many iterations of an event loop.
-pub const SAMPLED_ROUNDS: u64 = 64;
+pub const SAMPLED_ITERATIONS: u64 = 64;
 
 /// Bytes of log records from which a worker hands over its batch in the middle of a turn.
 pub const LOG_BATCH: usize = 64 * 1024;

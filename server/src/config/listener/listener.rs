@@ -80,7 +80,7 @@ pub struct ListenerOptions {
     /// ([`common::receipt::Receipt`]). The protocol [`Raw`](Protocol::Raw), rooms and UDP have no place for one, and send none.
     /// Default: no.
     #[cfg(feature = "receipt")]
-    pub receipt: bool,
+    pub client_receipt: bool,
     /// Login before anything is echoed. A listener without TLS offers it only by a mechanism that does not show the password.
     /// Default: none.
     #[cfg(feature = "login")]
@@ -210,7 +210,7 @@ impl Default for ListenerOptions {
             #[cfg(feature = "rooms")]
             room: None,
             #[cfg(feature = "receipt")]
-            receipt: false,
+            client_receipt: false,
             #[cfg(feature = "login")]
             login: None,
             rate: Some(limits::DATAGRAM_RATE),

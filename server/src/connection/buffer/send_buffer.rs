@@ -15,7 +15,7 @@ use common::message::Splitter;
 use crate::{
     config::limits,
     connection::stream::Stream,
-    telemetry::{Receipt, Recorder, Subject},
+    telemetry::{ConnectionTotals, Recorder, Subject},
 };
 
 /// Unsent bytes of a connection.
@@ -80,7 +80,7 @@ impl SendBuffer {
         stream: &mut impl Stream,
         subject: Subject<'_>,
         telemetry: &Recorder<'_>,
-        receipt: &mut Receipt,
+        totals: &mut ConnectionTotals,
     ) -> io::Result<usize> {
         let mut sent = 0;
         while self.unsent > 0 {
@@ -99,7 +99,7 @@ impl SendBuffer {
         }
         if sent > 0 {
             subject.counters.bytes_sent.add(sent as u64);
-            receipt.bytes_sent += sent as u64;
+            totals.bytes_sent += sent as u64;
             let before = self.messages();
             self.record_sent(subject, telemetry);
             subject.counters.messages_sent.add_signed(before - self.messages());

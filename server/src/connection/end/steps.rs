@@ -60,7 +60,7 @@ impl<S: Stream> Connection<S> {
         }
         let next = match self.stage {
             Stage::Flushing => Stage::Lingering,
-            Stage::Ending if self.receipt.bytes_sent > limits::SAFE_ECHO => Stage::Delivering,
+            Stage::Ending if self.totals.bytes_sent > limits::SAFE_ECHO => Stage::Delivering,
             _ => return Ok(Some(Turn::Over)),
         };
         self.half_close()?;
@@ -198,7 +198,7 @@ impl<S: Stream> Connection<S> {
     /// was sent.
     pub(in crate::connection) fn count_messages(&self, delivered: Option<u64>) -> (u64, u64) {
         let unfinished = self.session.unfinished_messages();
-        let received = self.receipt.messages_received.saturating_add_signed(unfinished as i64);
+        let received = self.totals.messages_received.saturating_add_signed(unfinished as i64);
         let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages() + unfinished);
         let sent = delivered.unwrap_or_else(|| received.saturating_add_signed(-unsent as i64));
         (received, sent)
@@ -218,8 +218,7 @@ impl<S: Stream> Connection<S> {
         let layers = self.layer_names();
         let reads_tcp_info = self.is_logged && telemetry.reads_tcp_info();
         let tcp_info = if reads_tcp_info { self.stream.tcp_info() } else { None };
-        let Self { stream, permit, id, peer, is_logged, close_reason, receipt, counters, .. } =
-            self;
+        let Self { stream, permit, id, peer, is_logged, close_reason, totals, counters, .. } = self;
         #[cfg(feature = "login")]
         let user = permit.account().map(|account| account.name().to_owned());
         #[cfg(not(feature = "login"))]
@@ -239,10 +238,10 @@ impl<S: Stream> Connection<S> {
                 protocol: policy.options.protocol_name(),
                 layers,
                 user: user.as_deref(),
-                receipt: &receipt,
+                totals: &totals,
                 messages_received,
                 messages_sent,
-                after: now.saturating_duration_since(receipt.opened_at),
+                after: now.saturating_duration_since(totals.opened_at),
                 tcp_info,
                 has_text: telemetry.writes_receipts(),
             })

@@ -47,8 +47,8 @@ impl<S: Stream> Connection<S> {
             u64::try_from(now.saturating_duration_since(since).as_nanos()).unwrap_or(u64::MAX)
         };
         match order {
-            Order::Bytes => self.receipt.bytes_received.saturating_add(self.receipt.bytes_sent),
-            Order::Age => nanoseconds(self.receipt.opened_at),
+            Order::Bytes => self.totals.bytes_received.saturating_add(self.totals.bytes_sent),
+            Order::Age => nanoseconds(self.totals.opened_at),
             Order::Idle => nanoseconds(self.last_activity),
             Order::Unsent => self.unsent() as u64,
         }

@@ -16,13 +16,13 @@ pub(crate) struct Progress {
 
 impl<S: Stream> Connection<S> {
     pub(crate) fn progress(&self) -> Progress {
-        Progress { id: self.id, messages: self.receipt.messages_received }
+        Progress { id: self.id, messages: self.totals.messages_received }
     }
 
     /// Records the latency of the messages that were received in a turn, or has the send buffer record it when it is empty.
     pub(crate) fn record_latency(&mut self, before: Progress, begun: Instant) {
         // Another connection may have taken the place of this one.
-        if before.id != self.id || self.receipt.messages_received <= before.messages {
+        if before.id != self.id || self.totals.messages_received <= before.messages {
             return;
         }
         match &mut self.send_buffer {

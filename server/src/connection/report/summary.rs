@@ -43,7 +43,7 @@ impl<S: Stream> Connection<S> {
         #[cfg(not(feature = "rooms"))]
         let delivered = None;
         let (messages_received, messages_sent) = self.count_messages(delivered);
-        let receipt = &self.receipt;
+        let receipt = &self.totals;
         Summary {
             connection: self.id.to_string(),
             peer: self.peer.clone(),

@@ -75,7 +75,7 @@ fn the_log_shows_requests_and_messages() {
     );
     assert!(harness.stream().half_closed);
     assert_eq!(harness.connection.close_reason, Some(CloseReason::Complete));
-    assert_eq!(harness.connection.receipt.messages_received, 4);
+    assert_eq!(harness.connection.totals.messages_received, 4);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn many_records_of_one_read_are_all_served() {
     harness.run();
     assert_eq!(received(harness.stream()), (sent, false));
     let sent = harness.stream().outgoing.len() as u64;
-    let receipt = harness.connection.receipt;
+    let receipt = harness.connection.totals;
     assert_eq!(receipt.messages_received, 1000);
     assert_eq!(
         (receipt.bytes_received, receipt.bytes_sent),

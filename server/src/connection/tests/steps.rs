@@ -159,11 +159,11 @@ fn a_receipt_counts_the_bytes_and_messages_of_each_direction() {
                 harness.recording = logs.into();
                 harness.readable();
                 harness.turn();
-                let bytes = usize::try_from(harness.connection.receipt.bytes_sent).unwrap();
+                let bytes = usize::try_from(harness.connection.totals.bytes_sent).unwrap();
                 let unsent = harness.connection.send_buffer.as_ref().expect("some is unsent");
                 let complete = complete_messages(protocol, &read[..bytes]);
                 assert_eq!(4 - unsent.messages(), complete, "{protocol:?} after {bytes} bytes");
-                let receipt = &harness.connection.receipt;
+                let receipt = &harness.connection.totals;
                 assert_eq!((receipt.bytes_received, receipt.messages_received), (20, 4));
             }
         }

@@ -1,4 +1,4 @@
-//! Receipts of sessions without a stream.
+//! LogReceipts of sessions without a stream.
 
 use std::time::Instant;
 

@@ -43,7 +43,7 @@ mod tests {
 
     fn has_receipt(typed: &str) -> Result<bool, String> {
         let url: ListenerUrl = typed.parse()?;
-        Ok(url.listener(&ListenerOptions::default()).options.receipt)
+        Ok(url.listener(&ListenerOptions::default()).options.client_receipt)
     }
 
     #[test]

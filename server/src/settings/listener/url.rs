@@ -229,7 +229,7 @@ impl Parameter {
             Self::HandshakeTimeout(TimeLimit(limit)) => options.handshake_timeout = limit,
             Self::Rate(rate) => options.rate = rate,
             #[cfg(feature = "receipt")]
-            Self::Receipt(is_on) => options.receipt = is_on,
+            Self::Receipt(is_on) => options.client_receipt = is_on,
             #[cfg(not(feature = "receipt"))]
             Self::Receipt(_) => {}
         }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use common::escape::Escaped;
 use log::kv::Value;
 
-use super::{layer_names::LayerNames, receipt::Receipt, tcp_info::TcpInfo};
+use super::{layer_names::LayerNames, tcp_info::TcpInfo, totals::ConnectionTotals};
 use crate::telemetry::close_reason::CloseReason;
 
 /// What a connection was.
@@ -18,7 +18,7 @@ pub(crate) struct Closed<'a> {
     pub(crate) layers: LayerNames,
     /// The user who had logged in.
     pub(crate) user: Option<&'a str>,
-    pub(crate) receipt: &'a Receipt,
+    pub(crate) totals: &'a ConnectionTotals,
     pub(crate) messages_received: u64,
     pub(crate) messages_sent: u64,
     pub(crate) after: Duration,
@@ -44,8 +44,8 @@ impl Closed<'_> {
         visit("layers", Value::from_display(&self.layers));
         let duration = u64::try_from(self.after.as_millis()).unwrap_or(u64::MAX);
         visit("duration_ms", Value::from(duration));
-        visit("bytes_received", Value::from(self.receipt.bytes_received));
-        visit("bytes_sent", Value::from(self.receipt.bytes_sent));
+        visit("bytes_received", Value::from(self.totals.bytes_received));
+        visit("bytes_sent", Value::from(self.totals.bytes_sent));
         visit("messages_received", Value::from(self.messages_received));
         visit("messages_sent", Value::from(self.messages_sent));
         if let Some(tcp_info) = self.tcp_info {
@@ -62,8 +62,8 @@ impl fmt::Display for Closed<'_> {
         }
         let (closed_by, reason) = (self.reason.closed_by(), self.reason.name());
         write!(f, ": by the {closed_by} ({reason}) after {:.3} s", self.after.as_secs_f64())?;
-        let received = Count(self.receipt.bytes_received, "byte");
-        let sent = Count(self.receipt.bytes_sent, "byte");
+        let received = Count(self.totals.bytes_received, "byte");
+        let sent = Count(self.totals.bytes_sent, "byte");
         let messages_received = Count(self.messages_received, "message");
         let messages_sent = Count(self.messages_sent, "message");
         write!(f, "; received {received} in {messages_received}")?;
@@ -102,15 +102,15 @@ mod tests {
 
     /// Calls `check` with the close of a connection.
     fn with_closed(check: impl FnOnce(Closed<'_>)) {
-        let mut receipt = Receipt::new(Instant::now());
-        (receipt.bytes_received, receipt.bytes_sent) = (12, 1);
+        let mut totals = ConnectionTotals::new(Instant::now());
+        (totals.bytes_received, totals.bytes_sent) = (12, 1);
         check(Closed {
             reason: CloseReason::Fin,
             listener: "tls://127.0.0.1:7000",
             protocol: "text",
             layers: LayerNames([false, true, false, false, true]),
             user: Some("o'hara"),
-            receipt: &receipt,
+            totals: &totals,
             messages_received: 2,
             messages_sent: 1,
             after: Duration::from_micros(3_201_400),

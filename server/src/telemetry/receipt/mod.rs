@@ -7,10 +7,10 @@
 
 mod closed;
 mod layer_names;
-#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
-mod receipt;
 mod tcp_info;
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
+mod totals;
 
 pub(crate) use self::{
-    closed::Closed, layer_names::LayerNames, receipt::Receipt, tcp_info::TcpInfo,
+    closed::Closed, layer_names::LayerNames, tcp_info::TcpInfo, totals::ConnectionTotals,
 };

@@ -167,7 +167,7 @@ fn by_reason(what: &str, counts: &Reasons) -> Option<String> {
 
 fn workers(workers: &[Worker], text: &mut Text) {
     text.separate();
-    let columns = ["WORKER", "CONNECTIONS", "BUSY", "ROUNDS"].map(Column::number);
+    let columns = ["WORKER", "CONNECTIONS", "BUSY", "ITERATIONS"].map(Column::number);
     let mut busiest: Vec<&Worker> = workers.iter().collect();
     if workers.len() > WORKERS {
         busiest.sort_by(|one, other| other.busy_ratio.total_cmp(&one.busy_ratio));
@@ -175,7 +175,7 @@ fn workers(workers: &[Worker], text: &mut Text) {
     let rest = busiest.split_off(busiest.len().min(WORKERS));
     let row = |worker: &&Worker| {
         let (number, connections) = (worker.number.to_string(), count(worker.connections));
-        vec![number, connections, share(worker.busy_ratio), count(worker.rounds)]
+        vec![number, connections, share(worker.busy_ratio), count(worker.iterations)]
     };
     let rows: Vec<_> = busiest.iter().map(row).collect();
     text.table(&columns, &rows, |_| Vec::new());

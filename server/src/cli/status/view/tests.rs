@@ -15,8 +15,8 @@ const STATUS: &str = r#"{
          "latency":{"count":3,"p50_seconds":0.0000124,"p99_seconds":0.00024},"is_open":true},
         {"listener":"https://[2001:db8:1:2:3:4:5:6]:7443","protocol":"http","open":0,"accepted":0,"refused":{},
          "closed":{},"received":{"bytes":0,"messages":0},"sent":{"bytes":0,"messages":0},"latency":null,"is_open":false}],
-    "workers":[{"worker":1,"connections":3,"busy_seconds":230.0,"busy_ratio":0.02,"rounds":100},
-               {"worker":2,"connections":2,"busy_seconds":11000.0,"busy_ratio":0.97,"rounds":1234567}],
+    "workers":[{"worker":1,"connections":3,"busy_seconds":230.0,"busy_ratio":0.02,"iterations":100},
+               {"worker":2,"connections":2,"busy_seconds":11000.0,"busy_ratio":0.97,"iterations":1234567}],
     "dispatch_queue":{"connections":0},
     "rates":{"interval_seconds":10.0,"accepted":1.0,"received":{"bytes":1240000.0,"messages":34500.0},
              "sent":{"bytes":1240000.0,"messages":34500.0}},
@@ -73,9 +73,9 @@ tls://127.0.0.1:7000                          text         5       103  12.4 us 
 https://[2001:db8:1:2:3:4:5:6]:7443 (closed)  http         0         0        -       -
     received 0 B, 0 messages; sent 0 B, 0 messages
 
-WORKER  CONNECTIONS  BUSY  ROUNDS
-     1            3   2 %     100
-     2            2  97 %    1.2M
+WORKER  CONNECTIONS  BUSY  ITERATIONS
+     1            3   2 %         100
+     2            2  97 %        1.2M
 
 BUSIEST PEER                  USER          LISTENER              WORKER  RECEIVED  SENT   UNSENT    AGE    IDLE
 127.0.0.1:5000                -             tls://127.0.0.1:7000       1    1.2 MB  12 B      0 B  1h 6m      0s
@@ -110,9 +110,9 @@ tls://127.0.0.1:7000                   text         5       103  12.4 us  240 us
 https://[2001:db8:…5:6]:7443 (closed)  http         0         0        -       -
     received 0 B, 0 messages; sent 0 B, 0 messages
 
-WORKER  CONNECTIONS  BUSY  ROUNDS
-     1            3   2 %     100
-     2            2  97 %    1.2M
+WORKER  CONNECTIONS  BUSY  ITERATIONS
+     1            3   2 %         100
+     2            2  97 %        1.2M
 
 BUSIEST PEER                  WORKER  RECEIVED  SENT   UNSENT    AGE    IDLE
 127.0.0.1:5000                     1    1.2 MB  12 B      0 B  1h 6m      0s
@@ -164,7 +164,7 @@ log          0 records, 0 dropped
 
 LISTENER  PROTOCOL  OPEN  ACCEPTED  P50  P99
 
-WORKER  CONNECTIONS  BUSY  ROUNDS
+WORKER  CONNECTIONS  BUSY  ITERATIONS
 
 BUSIEST PEER  WORKER  RECEIVED  SENT  UNSENT  AGE  IDLE
     no connection

@@ -2,7 +2,7 @@
 
 /// What the event `closed` of the log has of a connection, besides its cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Receipts {
+pub enum LogReceipts {
     /// Its duration, bytes, messages, listener and layers, in fields of the record.
     #[default]
     Totals,

@@ -1,10 +1,10 @@
-//! The receipt of a connection: its bytes and messages.
+//! The totals of a connection: its bytes and messages.
 
 use std::time::Instant;
 
 /// Totals of one connection, for the event of its close.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Receipt {
+pub(crate) struct ConnectionTotals {
     pub(crate) opened_at: Instant,
     /// Bytes that were read from the socket.
     pub(crate) bytes_received: u64,
@@ -14,7 +14,7 @@ pub(crate) struct Receipt {
     pub(crate) messages_received: u64,
 }
 
-impl Receipt {
+impl ConnectionTotals {
     pub(crate) fn new(opened_at: Instant) -> Self {
         Self { opened_at, bytes_received: 0, bytes_sent: 0, messages_received: 0 }
     }
