@@ -3,6 +3,7 @@
 use super::{health::Health, rates::Rates};
 use crate::{
     connection::{Incoming, Socket},
+    metrics::ProcessStats,
     shared::SharedState,
 };
 
@@ -11,4 +12,6 @@ pub(super) struct Context<'a> {
     pub(super) shared: &'a SharedState<Incoming<Socket>>,
     pub(super) health: &'a Health,
     pub(super) rates: &'a Rates,
+    /// The figures of the process, which are read once for each request.
+    pub(super) process: ProcessStats,
 }

@@ -76,7 +76,7 @@ impl Rates {
         match self.0.front().zip(self.0.back()) {
             Some((first, last)) if interval > 0.0 => {
                 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more precision")]
-                let increase = of(&last.1).wrapping_sub(of(&first.1)) as f64;
+                let increase = of(&last.1).saturating_sub(of(&first.1)) as f64;
                 increase / interval
             }
             _ => 0.0,

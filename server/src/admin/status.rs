@@ -9,7 +9,7 @@ use super::{context::Context, health::not_ready};
 use crate::{
     admission::{DatagramRefusal, LimitReached},
     logging,
-    metrics::{HistogramTotals, ListenerCounters, ListenerMetrics, ProcessStats, seconds},
+    metrics::{HistogramTotals, ListenerCounters, ListenerMetrics, seconds},
     shared::Phase,
     telemetry::CloseReason,
 };
@@ -17,8 +17,7 @@ use crate::{
 /// Returns the document.
 pub(super) fn to_json(context: &Context<'_>) -> Vec<u8> {
     let shared = context.shared;
-    let (not_ready, process, stats) =
-        (not_ready(shared), ProcessStats::read(), shared.counters.stats());
+    let (not_ready, process, stats) = (not_ready(shared), context.process, shared.counters.stats());
     let accepted = shared.counters.listeners.sum(|all| all.accepted.get());
     let document = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -36,7 +35,7 @@ pub(super) fn to_json(context: &Context<'_>) -> Vec<u8> {
             "refused": stats.refused,
             "probes": stats.probes,
         },
-        "listeners": shared.counters.listeners.listeners().iter().map(|all| listener(all)).collect::<Value>(),
+        "listeners": shared.counters.listeners.opened().iter().map(|all| listener(all)).collect::<Value>(),
         "workers": workers(context),
         "dispatch_queue": { "connections": shared.dispatch.len() },
         "rates": context.rates.to_json(),

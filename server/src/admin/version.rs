@@ -3,12 +3,13 @@
 use serde_json::json;
 
 /// The optional parts of the program.
-const FEATURES: [(&str, bool); 8] = [
+const FEATURES: [(&str, bool); 9] = [
     ("admin", cfg!(feature = "admin")),
     ("cli", cfg!(feature = "cli")),
     ("history", cfg!(feature = "history")),
     ("http", cfg!(feature = "http")),
     ("login", cfg!(feature = "login")),
+    ("receipt", cfg!(feature = "receipt")),
     ("redis", cfg!(feature = "redis")),
     ("rooms", cfg!(feature = "rooms")),
     ("tls", cfg!(feature = "tls")),

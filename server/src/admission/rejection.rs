@@ -7,7 +7,7 @@ use common::{
     protocol::{FULL, Protocol},
 };
 
-use crate::config::ListenerOptions;
+use crate::{config::ListenerOptions, metrics::LIMITS};
 
 /// The limit that refuses a connection, with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(crate) enum LimitReached {
 
 impl LimitReached {
     /// The setting or option of each kind, at its index: the name of the reason in the metrics.
-    #[cfg(feature = "admin")]
-    pub(crate) const NAMES: [&str; 5] = [
+    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "nothing lists them"))]
+    pub(crate) const NAMES: [&str; LIMITS] = [
         "max-connections",
         "listener-max-connections",
         "max-connections-per-ip",

@@ -158,7 +158,7 @@ impl<S: Stream> Connection<S> {
         // The wire does not show the plaintext, so its log needs a copy.
         let is_logged = context.telemetry.logs_messages();
         let bytes = if is_logged { Bytes::copy_from_slice(bytes) } else { Bytes::new() };
-        let echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: false };
+        let echo = UnloggedEcho::new(bytes, splitter, messages, false);
         self.transmit(Some(echo), context)
     }
 
@@ -193,7 +193,7 @@ impl<S: Stream> Connection<S> {
         let Some(layer) = self.layers.layer() else { return };
         layer.encode_end();
         // The connection closes even if this fails.
-        let sent = layer.transmit(&mut self.stream).unwrap_or_default();
+        let (sent, _) = layer.transmit(&mut self.stream);
         self.count_sent(sent);
     }
 
@@ -209,18 +209,20 @@ impl<S: Stream> Connection<S> {
             return Ok(());
         }
         let mut rest = Vec::new();
-        let mut sent = 0;
+        let (mut sent, mut result) = (0, Ok(()));
         if self.send_buffer.is_none() {
-            sent = layer.transmit(&mut self.stream)?;
+            (sent, result) = layer.transmit(&mut self.stream);
         }
-        layer.transmit(&mut rest)?;
+        // Memory takes everything.
+        let _ = layer.transmit(&mut rest);
         self.count_sent(sent);
+        result?;
         // An echo without bytes of its own is sent with those before it.
         if !rest.is_empty() || self.send_buffer.is_some() {
             return self.send_buffer.get_or_insert_default().push(rest.into(), echo);
         }
         if let Some(mut echo) = echo {
-            self.counters.messages_sent.add_signed(echo.messages);
+            self.counters.messages_sent.add_messages(echo.counted);
             echo.advance(echo.bytes.len(), self.subject(), context.telemetry);
         }
         Ok(())

@@ -217,7 +217,7 @@ impl<S: Stream> Connection<S> {
         let logged = if is_split { self.log_received(consumed, context) } else { 0 };
         self.totals.messages_received =
             self.totals.messages_received.wrapping_add_signed(messages as i64);
-        self.counters.messages_received.add_signed(messages);
+        self.counters.messages_received.add_messages(messages);
         (logged, echo)
     }
 

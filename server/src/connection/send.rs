@@ -32,7 +32,7 @@ impl<S: Stream> Connection<S> {
             self.buffer_echo(echo, sent, context)?;
             return result;
         }
-        self.counters.messages_sent.add_signed(echo.messages);
+        self.counters.messages_sent.add_messages(echo.messages);
         if context.telemetry.logs_messages() {
             self.log_echoed(echo, context);
         }
@@ -57,9 +57,8 @@ impl<S: Stream> Connection<S> {
         let Echo { bytes, messages, splitter } = echo;
         let bytes = Bytes::copy_from_slice(bytes);
         let unsent = bytes.slice(sent..);
-        let mut echo = UnloggedEcho { bytes, splitter, messages, is_verbatim: true };
+        let mut echo = UnloggedEcho::new(bytes, splitter, messages, true);
         echo.advance(sent, self.subject(), context.telemetry);
-        self.counters.messages_sent.add_signed(messages - echo.messages);
         self.send_buffer.get_or_insert_default().push(unsent, Some(echo))
     }
 
@@ -76,7 +75,7 @@ impl<S: Stream> Connection<S> {
             return Ok(());
         }
         if echo.bytes.is_empty() && self.send_buffer.is_none() {
-            self.counters.messages_sent.add_signed(echo.messages);
+            self.counters.messages_sent.add_messages(echo.messages);
             return Ok(());
         }
         self.send_indirectly(echo, context)

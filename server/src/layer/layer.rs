@@ -28,12 +28,12 @@ pub(crate) trait Layer: fmt::Debug + Send {
     /// Returns whether encoded bytes wait to be transmitted.
     fn has_output(&self) -> bool;
 
-    /// Writes encoded bytes, until none are left or `wire` takes no more. Returns their number.
+    /// Writes encoded bytes, until none are left or `wire` takes no more. Returns their number, also with an error.
     ///
     /// # Errors
     ///
     /// Those of `wire`, except "would block".
-    fn transmit(&mut self, wire: &mut dyn io::Write) -> io::Result<usize>;
+    fn transmit(&mut self, wire: &mut dyn io::Write) -> (usize, io::Result<()>);
 
     /// Returns whether the peer has sent anything.
     fn has_begun(&self) -> bool;

@@ -106,17 +106,20 @@ impl Layer for Scrambled {
         !self.encoded.is_empty()
     }
 
-    fn transmit(&mut self, wire: &mut dyn io::Write) -> io::Result<usize> {
-        let mut sent = 0;
+    fn transmit(&mut self, wire: &mut dyn io::Write) -> (usize, io::Result<()>) {
+        let (mut sent, mut result) = (0, Ok(()));
         while sent < self.encoded.len() {
             match wire.write(&self.encoded[sent..]) {
                 Ok(taken) => sent += taken,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
             }
         }
         self.encoded.drain(..sent);
-        Ok(sent)
+        (sent, result)
     }
 
     fn has_begun(&self) -> bool {

@@ -286,7 +286,9 @@ impl<'a> Acceptor<'a> {
         if !policy.has_layer() {
             let reply = rejection_reply(&policy.options, limit);
             // A new socket has room for a line. An error means that the peer is gone already.
-            let _ = stream.write(&reply).and_then(|_| stream.half_close());
+            let sent = stream.write(&reply);
+            policy.counters.acceptor.bytes_sent.add(*sent.as_ref().unwrap_or(&0) as u64);
+            let _ = sent.and_then(|_| stream.half_close());
         }
         drop(stream);
         if let Some(suppressed) = self.rejections.allow(Instant::now()) {

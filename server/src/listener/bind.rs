@@ -170,8 +170,7 @@ impl<'a> Binder<'a> {
     pub(crate) fn counters(self, listener: &Listener, bound: &Endpoint) -> Arc<ListenerMetrics> {
         let options = &listener.options;
         let counters = self.registry.listener(&options.address(bound), options.protocol_name());
-        counters.set_open(true);
-        counters.set_certificate_expiry(options.tls_expiry());
+        counters.set_tls(options.is_tls(), options.tls_expiry());
         counters
     }
 }

@@ -37,7 +37,6 @@ pub(super) fn bind_udp(
     let endpoint = Endpoint::Udp(host_port(addr));
     let (name, port) = (endpoint.to_string(), addr.port());
     let counters = registry.listener(&name, UDP);
-    counters.set_open(true);
     let policy = match sibling {
         Some(Policy::Udp(sibling)) => sibling.at_address(name, port, counters),
         _ => UdpPolicy::new(name, port, options.rate, counters),
@@ -55,7 +54,6 @@ pub(super) fn adopt_udp(
 ) -> io::Result<UdpListener> {
     let name = endpoint.to_string();
     let counters = registry.listener(&name, UDP);
-    counters.set_open(true);
     let policy = Arc::new(UdpPolicy::new(name, port, options.rate, counters));
     let sockets = vec![boxed(inherited.socket)?];
     Ok(UdpListener { endpoint, policy, sockets })

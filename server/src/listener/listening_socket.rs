@@ -19,6 +19,7 @@ use super::socket_file::{SocketFile, SocketFileId};
 use crate::config::Tls;
 use crate::{
     admission::{ConnectionPolicy, Peer},
+    metrics::ListenerMetrics,
     udp::{UdpListener, UdpPolicy},
 };
 
@@ -38,6 +39,16 @@ pub(crate) enum Policy {
     Stream(Arc<ConnectionPolicy>),
     /// Known to the workers.
     Udp(Arc<UdpPolicy>),
+}
+
+impl Policy {
+    /// Returns the counters of the listener.
+    pub(crate) fn counters(&self) -> &ListenerMetrics {
+        match self {
+            Self::Stream(policy) => &policy.counters,
+            Self::Udp(policy) => &policy.counters,
+        }
+    }
 }
 
 /// A listening socket and the policy of its connections.

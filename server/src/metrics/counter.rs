@@ -13,10 +13,11 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
-    /// Adds a number that may be negative: a message whose beginning was counted, and whose end never arrived.
+    /// Adds a number that is not negative, as sessions count their messages.
     #[inline]
-    pub(crate) fn add_signed(&self, more: isize) {
-        self.0.store(self.0.load(Relaxed).wrapping_add_signed(more as i64), Relaxed);
+    pub(crate) fn add_messages(&self, more: isize) {
+        debug_assert!(more >= 0, "a counter does not go back");
+        self.add(more.cast_unsigned() as u64);
     }
 
     pub(crate) fn get(&self) -> u64 {

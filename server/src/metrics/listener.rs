@@ -13,6 +13,18 @@ use crossbeam::utils::CachePadded;
 
 use super::{counter::Counter, histogram::Histogram};
 
+/// Room for the reasons of a close.
+pub(crate) const REASONS: usize = 32;
+
+/// Number of limits that refuse a connection.
+pub(crate) const LIMITS: usize = 5;
+
+/// Number of faults of a PROXY header.
+pub(crate) const FAULTS: usize = 4;
+
+/// Number of reasons for which a datagram is not answered.
+pub(crate) const DATAGRAM_REASONS: usize = 6;
+
 /// The counters of one listener in one worker, on cache lines of their own.
 pub(crate) type WorkerListener = Arc<CachePadded<ListenerCounters>>;
 
@@ -34,18 +46,18 @@ pub(crate) struct ListenerCounters {
     /// Connections that closed without sending data.
     pub(crate) probes: Counter,
     /// Connections that were refused at a limit.
-    pub(crate) refused: Reasons<8>,
+    pub(crate) refused: Reasons<LIMITS>,
     /// Connections that were closed.
-    pub(crate) closed: Reasons<32>,
+    pub(crate) closed: Reasons<REASONS>,
     /// PROXY headers that were refused.
-    pub(crate) proxy_headers_refused: Reasons<4>,
+    pub(crate) proxy_headers_refused: Reasons<FAULTS>,
     pub(crate) handshakes: Handshakes,
     #[cfg(feature = "login")]
     pub(crate) logins: Logins,
     /// Datagrams that may be answered.
     pub(crate) datagrams: Counter,
     /// Datagrams that must not be answered.
-    pub(crate) datagrams_refused: Reasons<8>,
+    pub(crate) datagrams_refused: Reasons<DATAGRAM_REASONS>,
     /// Answers that the system refused to send.
     pub(crate) datagrams_not_sent: Counter,
     /// Connections and datagrams that were lost to a panic.
@@ -62,7 +74,7 @@ pub(crate) struct ListenerCounters {
 pub(crate) struct Reasons<const N: usize>([Counter; N]);
 
 impl<const N: usize> Reasons<N> {
-    /// Returns the counter of a reason. Whoever declares the reasons asserts that there are at most `N`.
+    /// Returns the counter of a reason. Each enum of reasons asserts that it has at most `N`.
     pub(crate) fn of(&self, index: usize) -> &Counter {
         &self.0[index]
     }
@@ -104,6 +116,9 @@ pub(crate) struct ListenerMetrics {
     pub(crate) acceptor: CachePadded<ListenerCounters>,
     pub(super) workers: Box<[WorkerListener]>,
     pub(super) is_open: AtomicBool,
+    /// It is or was open. A listener that a reload binds and gives up again never is.
+    pub(super) was_open: AtomicBool,
+    pub(super) has_tls: AtomicBool,
     /// Seconds since 1970; 0: unknown.
     pub(super) certificate_expiry: AtomicU64,
 }
@@ -117,17 +132,21 @@ impl ListenerMetrics {
             acceptor: CachePadded::default(),
             workers,
             is_open: AtomicBool::new(false),
+            was_open: AtomicBool::new(false),
+            has_tls: AtomicBool::new(false),
             certificate_expiry: AtomicU64::new(0),
         }
     }
 
     /// Records that the listener opens or closes.
     pub(crate) fn set_open(&self, is_open: bool) {
+        self.was_open.fetch_or(is_open, Relaxed);
         self.is_open.store(is_open, Relaxed);
     }
 
-    /// Records when the certificate of the listener expires, if it has one.
-    pub(crate) fn set_certificate_expiry(&self, expiry: Option<SystemTime>) {
+    /// Records that the listener has TLS, and when its certificate expires, if that is known.
+    pub(crate) fn set_tls(&self, has_tls: bool, expiry: Option<SystemTime>) {
+        self.has_tls.store(has_tls, Relaxed);
         let since = expiry.and_then(|expiry| expiry.duration_since(UNIX_EPOCH).ok());
         self.certificate_expiry.store(since.map_or(0, |since| since.as_secs()), Relaxed);
     }
@@ -140,6 +159,6 @@ impl ListenerMetrics {
     /// Returns the sum of one counter over all threads.
     pub(crate) fn sum(&self, of: impl Fn(&ListenerCounters) -> u64) -> u64 {
         let workers = self.workers.iter().map(|worker| of(worker));
-        workers.sum::<u64>().wrapping_add(of(&self.acceptor))
+        workers.fold(of(&self.acceptor), u64::wrapping_add)
     }
 }

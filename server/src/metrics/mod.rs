@@ -22,7 +22,10 @@ pub use self::stats::Stats;
 pub(crate) use self::{
     counter::Counter,
     counters::Counters,
-    listener::{ListenerCounters, ListenerMetrics, WorkerListener},
+    listener::{
+        DATAGRAM_REASONS, FAULTS, LIMITS, ListenerCounters, ListenerMetrics, REASONS,
+        WorkerListener,
+    },
     registry::Registry,
     worker::WorkerCounters,
 };

@@ -51,6 +51,16 @@ impl HistogramTotals {
 }
 
 impl ListenerMetrics {
+    /// Returns whether connections have TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.has_tls.load(Relaxed)
+    }
+
+    pub(super) fn was_open(&self) -> bool {
+        self.was_open.load(Relaxed)
+    }
+
+    /// Returns whether the listener is open.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open.load(Relaxed)
     }

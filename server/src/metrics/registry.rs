@@ -36,9 +36,16 @@ impl Registry {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns the counters of the listeners that are or were open.
+    #[cfg(feature = "admin")]
+    pub(crate) fn opened(&self) -> Vec<Arc<ListenerMetrics>> {
+        self.listeners().into_iter().filter(|listener| listener.was_open()).collect()
+    }
+
     /// Returns the sum of one counter over all listeners and threads.
     pub(crate) fn sum(&self, of: impl Fn(&ListenerCounters) -> u64) -> u64 {
-        self.listeners().iter().map(|listener| listener.sum(&of)).sum()
+        let sums = self.listeners().into_iter().map(|listener| listener.sum(&of));
+        sums.fold(0, u64::wrapping_add)
     }
 }
 

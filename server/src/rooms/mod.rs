@@ -39,7 +39,7 @@ pub(crate) use self::{
 pub(crate) use self::{
     event::{Form, RoomEvent},
     local::{Batch, LocalRooms},
-    member::{Answer, Identity, Member, Overflow, Send},
+    member::{Answer, Identity, Member, Overflow, Send, Unqueued},
     message::{Delivery, Notice},
     rooms::Rooms,
 };

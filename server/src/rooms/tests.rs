@@ -129,7 +129,7 @@ impl Server {
                     }
                 }
                 let answer = member.receive(notice);
-                received.extend(member.take_waiting().0.into_iter().flatten());
+                received.extend(member.take_waiting().chunks.into_iter().flatten());
                 match answer {
                     Answer::Bytes(bytes) => received.extend(bytes),
                     Answer::Left(_) => *has_left = true,

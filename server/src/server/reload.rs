@@ -173,13 +173,12 @@ fn execute<T>(
 fn close<T>(open: OpenListener, shared: &SharedState<T>, commands: &CommandBatch<'_>) {
     info!(event = "closed-listener", address = open.address;
         "No longer listening on {}", open.address);
+    open.policy.counters().set_open(false);
     match open.policy {
         Policy::Stream(policy) => {
-            policy.counters.set_open(false);
             commands.push(Command::Close(policy));
         }
         Policy::Udp(policy) => {
-            policy.counters.set_open(false);
             shared.close_udp(policy, commands.ack());
         }
     }
@@ -207,8 +206,11 @@ fn change(
     let policy = match open.policy {
         Policy::Stream(old) => {
             // The same ones, unless its scheme or protocol has changed.
-            old.counters.set_open(false);
             let counters = binder.counters(listener, &open.endpoint);
+            if !Arc::ptr_eq(&counters, &old.counters) {
+                old.counters.set_open(false);
+                counters.set_open(true);
+            }
             let new = Arc::new(old.changed_to(listener, counters));
             commands.push(Command::Change(old, Arc::clone(&new)));
             // Its scheme may have changed.
@@ -236,6 +238,7 @@ fn begin<T>(
     let open = OpenListener::new(listener, Some(requested), &bound);
     info!(event = "started", address = open.address;
         "Echo server started on {}", open.address);
+    bound.policy().counters().set_open(true);
     match bound {
         BoundListener::Stream(stream) => commands.push(Command::Open(stream)),
         BoundListener::Udp(udp) => shared.open_udp(udp),

@@ -344,6 +344,7 @@ fn open_all(
     for listener in listeners {
         let address = listener.address();
         info!(event = "started", address; "Echo server started on {address}");
+        listener.policy().counters().set_open(true);
         match listener {
             BoundListener::Stream(listener) => streams.push(listener),
             BoundListener::Udp(listener) => shared.open_udp(listener),

@@ -15,8 +15,11 @@ pub(crate) struct Text {
     /// The peer has sent a newline, so an `exit` is a line. A peer that has not may send messages without
     /// newlines, as the original Python client does.
     sends_lines: bool,
-    /// Number of reads before the first newline, which count as messages until there is one.
-    reads: u32,
+    /// Number of reads before the first newline, which were counted as messages. Lines are not counted until they have made up
+    /// for it: a count that was reported is not taken back.
+    reads: usize,
+    /// There are lines, and they have made up for all reads: the common case.
+    is_settled: bool,
     /// Bytes of a line have been received, and not its newline.
     is_in_line: bool,
 }
@@ -33,12 +36,9 @@ impl Text {
             self.line.feed(&input[start..newline]);
             lines += 1;
             if let Some(ended_by) = self.line.end_line() {
-                let mut messages = lines.cast_signed();
-                if !self.sends_lines {
-                    messages = self.count_first_line(messages);
-                }
+                let messages = if self.is_settled { lines } else { self.settle(lines) };
                 self.is_in_line = false;
-                return exit(start, newline + 1, messages, ended_by);
+                return exit(start, newline + 1, messages.cast_signed(), ended_by);
             }
             // The first line may begin in an earlier read, and the last may end in a later one; the lines between
             // are skipped if none of them can be an exit.
@@ -55,32 +55,38 @@ impl Text {
                 break;
             }
         }
-        let mut messages = lines.cast_signed();
-        if !self.sends_lines {
-            if lines == 0 && is_exit(input) {
+        let mut messages = lines;
+        if !self.is_settled {
+            if lines == 0 && !self.sends_lines && is_exit(input) {
                 return exit(0, input.len(), 1, Newline::None);
             }
-            messages = self.count_first_line(messages);
+            messages = self.settle(lines);
         }
         self.is_in_line = start < input.len();
         self.line.feed(&input[start..]);
-        Step::echo(input.len(), messages)
+        Step::echo(input.len(), messages.cast_signed())
     }
 
-    /// Returns the number of messages of a read with this many newlines, if no earlier read had one.
+    /// Returns the number of messages of a read with this many newlines, if reads were counted as messages.
     #[cold]
-    fn count_first_line(&mut self, lines: isize) -> isize {
-        if lines == 0 {
-            self.reads = self.reads.saturating_add(1);
+    fn settle(&mut self, lines: usize) -> usize {
+        if lines == 0 && !self.sends_lines {
+            self.reads += 1;
             return 1;
         }
         // The reads so far were the beginning of the first line.
-        self.sends_lines = true;
-        lines - isize::try_from(self.reads).unwrap_or(isize::MAX)
+        self.sends_lines |= lines > 0;
+        let made_up = lines.min(self.reads);
+        self.reads -= made_up;
+        self.is_settled = self.reads == 0;
+        lines - made_up
     }
 
     pub(super) fn unfinished_messages(&self) -> isize {
-        isize::from(self.sends_lines && self.is_in_line)
+        if !self.sends_lines {
+            return 0;
+        }
+        isize::from(self.is_in_line) - self.reads.cast_signed()
     }
 }
 
@@ -172,5 +178,20 @@ mod tests {
     fn a_lone_carriage_return_does_not_end_a_line() {
         assert_echo(&[b"a\rexit\rb\n"]);
         assert_exit(&[b"a\r", b"exit\r"], b"a\rGoodbye!");
+    }
+
+    #[test]
+    fn a_count_of_messages_is_never_taken_back() {
+        // Three reads that were counted turn out to be one line, so the next two lines are not counted again.
+        let reads: [&[u8]; 6] = [b"a", b"b", b"c", b"d\n", b"e\nf\n", b"g\nh"];
+        let mut text = Text::default();
+        let counted = reads.map(|read| text.receive(read).messages);
+        assert_eq!(counted, [1, 1, 1, 0, 0, 1]);
+        // The last line has no end yet.
+        assert_eq!(text.unfinished_messages(), 1);
+
+        let mut text = Text::default();
+        assert_eq!([&b"a"[..], b"b", b"c\n"].map(|read| text.receive(read).messages), [1, 1, 0]);
+        assert_eq!(text.unfinished_messages(), -1, "the receipt has one message");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::metrics::REASONS;
+
 /// Reason for the end of a connection: the first that applied, unless the server later cut the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
@@ -58,6 +60,8 @@ pub(crate) enum CloseReason {
     /// A defect of the server.
     Panic,
 }
+
+const _: () = assert!((CloseReason::Panic as usize) < REASONS);
 
 impl CloseReason {
     /// All reasons, each at its index.

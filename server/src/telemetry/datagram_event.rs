@@ -14,11 +14,13 @@ use super::{
 };
 use crate::{
     admission::{DatagramRefusal, Peer},
-    metrics::{Counter, ListenerCounters},
+    metrics::{Counter, DATAGRAM_REASONS, ListenerCounters},
 };
 
 /// Index of the datagrams that the system could not deliver, behind the kinds of refusals.
 const NOT_RECEIVED: usize = DatagramRefusal::KINDS;
+
+const _: () = assert!(NOT_RECEIVED < DATAGRAM_REASONS);
 
 /// An event of one datagram.
 #[derive(Clone, Copy, Debug)]

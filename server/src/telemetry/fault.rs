@@ -1,5 +1,7 @@
 //! The fault of a connection that did not reach its session.
 
+use crate::metrics::FAULTS;
+
 /// What was wrong with a PROXY header or a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -15,8 +17,8 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// All of them, each at its index.
-    #[cfg(feature = "admin")]
-    pub(crate) const ALL: [Self; 4] =
+    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "nothing lists them"))]
+    pub(crate) const ALL: [Self; FAULTS] =
         [Self::Missing, Self::Invalid, Self::Incomplete, Self::Timeout];
 
     /// Returns the index of its counter.

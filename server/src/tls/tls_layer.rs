@@ -147,7 +147,7 @@ impl Layer for Tls {
         self.connection.wants_write() || !self.alert.is_empty()
     }
 
-    fn transmit(&mut self, wire: &mut dyn io::Write) -> io::Result<usize> {
+    fn transmit(&mut self, wire: &mut dyn io::Write) -> (usize, io::Result<()>) {
         let mut sent = 0;
         while self.has_output() {
             let written = if self.connection.wants_write() {
@@ -156,14 +156,14 @@ impl Layer for Tls {
                 wire.write(self.alert).inspect(|&written| self.alert = &self.alert[written..])
             };
             match written {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) => return (sent, Err(io::ErrorKind::WriteZero.into())),
                 Ok(written) => sent += written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return (sent, Err(error)),
             }
         }
-        Ok(sent)
+        (sent, Ok(()))
     }
 
     fn has_begun(&self) -> bool {

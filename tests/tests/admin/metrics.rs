@@ -126,6 +126,10 @@ fn each_metric_equals_what_a_load_has_counted() {
     let report =
         Report::run(server.address(), "--processes 3 --connections 5 --messages 400 --warmup 0");
     report.expect_success();
+    // The workers may learn of the last ends after the load has.
+    wait_until("all connections are closed", || {
+        Metrics::scrape(admin).sum("echo_connections_open", &[]) == 0
+    });
     let metrics = Metrics::scrape(admin);
     let (messages, bytes) = (report.messages(), report.json("/bytes_checked").as_u64());
     assert_eq!(messages, 6000);
@@ -138,7 +142,6 @@ fn each_metric_equals_what_a_load_has_counted() {
     let accepted = metrics.sum("echo_connections_accepted_total", &[]);
     assert!((15..=16).contains(&accepted), "{accepted}");
     assert_eq!(metrics.sum("echo_connections_closed_total", &[("reason", "fin")]), accepted);
-    assert_eq!(metrics.sum("echo_connections_open", &[]), 0);
     assert_eq!(metrics.sum("echo_dispatch_wait_seconds_count", &[]), accepted);
     assert!(metrics.sum("echo_event_loop_iteration_seconds_count", &[]) > 0);
     let latencies = metrics.sum("echo_latency_seconds_count", &[]);
@@ -177,6 +180,47 @@ fn connections_are_counted_by_listener_and_by_their_end() {
     assert_eq!(of("echo_proxy_headers_refused_total", &[("reason", "missing")]), 1);
     assert_eq!(of("echo_connections_closed_total", &[("reason", "proxy-header")]), 1);
     assert_eq!(of("echo_connections_open", &[]), 0);
+}
+
+#[test]
+fn a_line_that_arrives_in_pieces_takes_no_message_back() {
+    let (server, admin) = start(&[]);
+    let mut peer = server.connect();
+    let mut counts = Vec::new();
+    for piece in [&b"one"[..], b" two", b" three\n", b"four\n", b"five\n", b"six\n"] {
+        peer.exchange(piece);
+        let metrics = Metrics::scrape(admin);
+        counts.push(
+            ["received", "sent"]
+                .map(|direction| metrics.sum("echo_messages_total", &[("direction", direction)])),
+        );
+    }
+    assert!(counts.is_sorted(), "{counts:?}");
+    assert_eq!(counts.last(), Some(&[4, 4]), "one, and three more lines");
+}
+
+#[test]
+fn what_a_room_sends_is_counted_as_its_members_receive_it() {
+    let (server, admin) = start_with(&["--listen", "tcp://127.0.0.1:0?protocol=room"]);
+    let [mut ann, mut bob] = ["ann", "bob"].map(|name| {
+        let mut member = server.connect();
+        member.send(format!("/name {name}\n").as_bytes());
+        member.read_until(name);
+        member
+    });
+    for _ in 0..5 {
+        ann.send(b"hello\n");
+        bob.read_until("hello");
+        ann.read_until("hello");
+    }
+    ann.half_close();
+    bob.half_close();
+    drop((ann.read_to_end(), bob.read_to_end()));
+    wait_until("both are closed", || Metrics::scrape(admin).sum("echo_connections_open", &[]) == 0);
+    let (metrics, log) = (Metrics::scrape(admin), server.log().text());
+    let sent = metrics.sum("echo_messages_total", &[("direction", "sent")]);
+    assert_eq!(sent, metrics.sum("echo_room_deliveries_total", &[]), "{log}");
+    assert!(sent >= 10, "{sent}");
 }
 
 #[test]

@@ -132,17 +132,20 @@ mod tests {
     use super::*;
     use crate::{
         admin::{health::Health, rates::Rates},
+        metrics::ProcessStats,
         shared::fixture::shared_state,
     };
 
     fn text(format: Format) -> String {
         let (shared, ..) = shared_state(2);
         let listener = shared.counters.listeners.listener("127.0.0.1:7", "text");
+        listener.set_open(true);
         listener.worker(1).latency.record(Duration::from_micros(3));
         listener.worker(0).bytes_sent.add(12);
         listener.acceptor.refused.of(0).add(3);
         let (health, rates) = (Health::default(), Rates::default());
-        let context = Context { shared: &shared, health: &health, rates: &rates };
+        let process = ProcessStats::read();
+        let context = Context { shared: &shared, health: &health, rates: &rates, process };
         String::from_utf8(expose(&context, format)).unwrap()
     }
 

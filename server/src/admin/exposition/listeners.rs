@@ -65,8 +65,8 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     Family::counter("echo_handshakes", "TLS handshakes by their result.", |context, samples| {
         for (result, of) in HANDSHAKES {
-            let of_tls = |listener: &ListenerMetrics| is_tls(listener);
-            listeners(context, samples, &[("result", result)], sum(of), of_tls);
+            let labels = [("result", result)];
+            listeners(context, samples, &labels, sum(of), ListenerMetrics::has_tls);
         }
     }),
     #[cfg(feature = "login")]
@@ -110,7 +110,7 @@ pub(super) static FAMILIES: &[Family] = &[
         "echo_tls_certificate_expiry_timestamp",
         "Time at which the certificate of a TLS listener expires, since 1970.",
         |context, samples| {
-            for listener in context.shared.counters.listeners.listeners() {
+            for listener in context.shared.counters.listeners.opened() {
                 if let Some(expiry) = listener.certificate_expiry() {
                     samples.add(&[("listener", &listener.address)], expiry);
                 }
@@ -147,11 +147,6 @@ fn is_udp(listener: &ListenerMetrics) -> bool {
     listener.protocol == "udp"
 }
 
-fn is_tls(listener: &ListenerMetrics) -> bool {
-    let address = &listener.address;
-    address.starts_with("tls:") || address.starts_with("https:") || address.contains("tls=on")
-}
-
 /// Adds a sample for each listener that `is_wanted`.
 fn listeners<V: Into<Value>>(
     context: &Context<'_>,
@@ -160,7 +155,7 @@ fn listeners<V: Into<Value>>(
     of: impl Fn(&ListenerMetrics) -> V,
     is_wanted: fn(&ListenerMetrics) -> bool,
 ) {
-    for listener in context.shared.counters.listeners.listeners() {
+    for listener in context.shared.counters.listeners.opened() {
         if is_wanted(&listener) {
             let own = [("listener", &*listener.address), ("protocol", listener.protocol)];
             samples.add(&[&own, labels].concat(), of(&listener));
@@ -185,7 +180,7 @@ fn datagrams(
     labels: &[(&'static str, &str)],
     of: impl Fn(&ListenerCounters) -> u64,
 ) {
-    for listener in context.shared.counters.listeners.listeners() {
+    for listener in context.shared.counters.listeners.opened() {
         if is_udp(&listener) {
             let own = [("listener", &*listener.address)];
             samples.add(&[&own, labels].concat(), listener.sum(&of));

@@ -47,8 +47,10 @@ pub(crate) struct UnloggedEcho {
     pub(crate) bytes: Bytes,
     /// State of the message splitter at the beginning.
     pub(crate) splitter: Splitter,
-    /// Number of messages that are complete with these bytes.
+    /// Number of messages that are complete with these bytes, and not sent yet.
     pub(crate) messages: isize,
+    /// Number of messages that count as sent with the last of these bytes.
+    pub(crate) counted: isize,
     /// The wire bytes are the plaintext, so the messages are sent one by one. Otherwise they are sent together, as in an
     /// encrypted record.
     pub(crate) is_verbatim: bool,
@@ -82,29 +84,33 @@ impl SendBuffer {
         telemetry: &Recorder<'_>,
         totals: &mut ConnectionTotals,
     ) -> io::Result<usize> {
+        let (sent, result) = self.write(stream);
+        if sent > 0 {
+            subject.counters.bytes_sent.add(sent as u64);
+            totals.bytes_sent += sent as u64;
+            self.record_sent(subject, telemetry);
+        }
+        result.map(|()| sent)
+    }
+
+    /// Sends the bytes that the stream takes. Returns their number, also if it fails then.
+    fn write(&mut self, stream: &mut impl Stream) -> (usize, io::Result<()>) {
         let mut sent = 0;
         while self.unsent > 0 {
             let mut slices = [IoSlice::new(&[]); limits::WRITE_CHUNKS];
             let filled = self.fill(&mut slices);
             match stream.write_vectored(&slices[..filled]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) => return (sent, Err(io::ErrorKind::WriteZero.into())),
                 Ok(taken) => {
                     sent += taken;
                     self.advance(taken);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return (sent, Err(error)),
             }
         }
-        if sent > 0 {
-            subject.counters.bytes_sent.add(sent as u64);
-            totals.bytes_sent += sent as u64;
-            let before = self.messages();
-            self.record_sent(subject, telemetry);
-            subject.counters.messages_sent.add_signed(before - self.messages());
-        }
-        Ok(sent)
+        (sent, Ok(()))
     }
 
     /// Fills `slices` with the first chunks. Returns their number.
@@ -141,6 +147,7 @@ impl SendBuffer {
             if unsent > 0 {
                 break;
             }
+            subject.counters.messages_sent.add_messages(echo.counted);
             self.marks.pop_front();
         }
     }
@@ -160,6 +167,11 @@ impl SendBuffer {
         self.measured_from
     }
 
+    /// Returns the number of messages that are sent completely, of echoes that are not.
+    pub(crate) fn messages_of_unsent_echo(&self) -> isize {
+        self.marks.iter().map(|Mark { echo, .. }| (echo.counted - echo.messages).max(0)).sum()
+    }
+
     /// Returns the number of unsent bytes.
     pub(crate) fn unsent(&self) -> usize {
         self.unsent
@@ -167,6 +179,15 @@ impl SendBuffer {
 }
 
 impl UnloggedEcho {
+    pub(crate) fn new(
+        bytes: Bytes,
+        splitter: Splitter,
+        messages: isize,
+        is_verbatim: bool,
+    ) -> Self {
+        Self { bytes, splitter, messages, counted: messages, is_verbatim }
+    }
+
     /// Removes the messages that are complete within the first `sent` bytes, and logs them.
     pub(crate) fn advance(&mut self, sent: usize, subject: Subject<'_>, telemetry: &Recorder<'_>) {
         let (len, messages) =

@@ -213,6 +213,8 @@ impl<S: Stream> Connection<S> {
         let delivered: Option<u64> = None;
         let unfinished = self.session.unfinished_messages();
         let is_sent = self.send_buffer.is_none();
+        let partly_sent =
+            self.send_buffer.as_ref().map_or(0, |buffer| buffer.messages_of_unsent_echo());
         let (messages_received, messages_sent) = self.count_messages(delivered);
         let is_suppressed = self.is_suppressed();
         let layers = self.layer_names();
@@ -227,10 +229,12 @@ impl<S: Stream> Connection<S> {
         let policy = permit.release();
         let reason = close_reason.unwrap_or(CloseReason::SocketError);
         counters.closed.of(reason.index()).add(1);
-        counters.messages_received.add_signed(unfinished);
-        if is_sent {
-            counters.messages_sent.add_signed(unfinished);
+        // Not below zero: a count that was reported is not taken back.
+        counters.messages_received.add_messages(unfinished.max(0));
+        if is_sent && delivered.is_none() {
+            counters.messages_sent.add_messages(unfinished.max(0));
         }
+        counters.messages_sent.add_messages(partly_sent);
         let event = if is_logged {
             ConnectionEvent::Closed(Closed {
                 reason,

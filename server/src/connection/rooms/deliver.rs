@@ -16,7 +16,7 @@ use crate::{
         turn::{Turn, TurnContext},
     },
     layer::Layers,
-    rooms::{Batch, Form, Member, Notice, Overflow, RoomEvent, Rooms},
+    rooms::{Batch, Form, Member, Notice, Overflow, RoomEvent, Rooms, Unqueued},
     session::{Next, Reason, Reply},
     telemetry::{ConnectionEvent, Recorder},
 };
@@ -79,9 +79,10 @@ impl<S: Stream> Connection<S> {
         delivered.unwrap_or_else(|error| self.lose(&error, context))
     }
 
-    /// Counts events that the member receives, unless it reads too slowly.
-    pub(crate) fn count_delivered(&self, events: usize) {
+    /// Counts events that the socket or the send buffer has taken: these are not dropped any more.
+    fn count_delivered(&self, events: usize, context: &TurnContext<'_>) {
         self.counters.messages_sent.add(events as u64);
+        context.telemetry.delivered(events);
     }
 
     /// Sends events that the member has missed on its way to this worker.
@@ -103,6 +104,7 @@ impl<S: Stream> Connection<S> {
         let bytes = batch.bytes(form);
         if let Layers::Stacked(_) = self.layers {
             self.send_reply_layered(bytes, context)?;
+            self.count_delivered(batch.events().len(), context);
             return Ok(Turn::Wait);
         }
         let len = bytes.len();
@@ -111,6 +113,7 @@ impl<S: Stream> Connection<S> {
         if sent < len {
             return self.buffer_batch(batch.events(), form, sent, context);
         }
+        self.count_delivered(batch.events().len(), context);
         result.map(|()| Turn::Wait)
     }
 
@@ -133,6 +136,7 @@ impl<S: Stream> Connection<S> {
             }
             bytes.advance(sent);
             self.send_buffer.get_or_insert_default().push(bytes, None)?;
+            self.count_delivered(at + 1, context);
             let Some(member) = self.member() else { return Ok(Turn::Wait) };
             return match member.put_back(&events[at + 1..]) {
                 Ok(dropped) => {
@@ -175,10 +179,11 @@ impl<S: Stream> Connection<S> {
     ) -> io::Result<()> {
         while self.send_buffer.is_none() {
             let Some(member) = self.member() else { return Ok(()) };
-            let (chunks, told) = member.take_waiting();
+            let Unqueued { chunks, events, told } = member.take_waiting();
             if chunks.is_empty() {
                 return Ok(());
             }
+            self.count_delivered(events, context);
             if told > 0 {
                 self.record_place(
                     |room, name| ConnectionEvent::MessagesDropped { room, name, count: told },

@@ -1,6 +1,11 @@
 //! The figures of the kernel about a connection of TCP: `TCP_INFO` of `tcp(7)`.
 
-use std::{mem::offset_of, os::fd::AsFd, sync::LazyLock};
+use std::{
+    mem::offset_of,
+    os::fd::AsFd,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::OnceLock,
+};
 
 use nix::{
     getsockopt_impl, libc,
@@ -48,13 +53,26 @@ getsockopt_impl!(TcpInfoPrefix, libc::IPPROTO_TCP, libc::TCP_INFO, Prefix, GetSt
 
 /// Returns the figures of a socket. `None`: it is not of TCP, or the kernel is too old.
 pub(super) fn read_tcp_info(socket: &impl AsFd) -> Option<TcpInfo> {
-    static IS_SUPPORTED: LazyLock<bool> =
-        LazyLock::new(|| has_all_fields(&uname().release().to_string_lossy()));
-    // `nix` panics if the kernel writes less than it has room for.
-    if !*IS_SUPPORTED {
-        return None;
-    }
-    getsockopt(socket, TcpInfoPrefix).ok().map(known)
+    /// Whether the kernel writes all fields. `nix` panics if it does not.
+    static IS_SUPPORTED: OnceLock<bool> = OnceLock::new();
+    let read = || getsockopt(socket, TcpInfoPrefix).ok();
+    let prefix = match IS_SUPPORTED.get() {
+        Some(true) => read(),
+        Some(false) => None,
+        None if !has_all_fields(&uname().release().to_string_lossy()) => {
+            IS_SUPPORTED.get_or_init(|| false);
+            None
+        }
+        // Something else than Linux may answer under the name of a new release.
+        None => {
+            let read = catch_unwind(AssertUnwindSafe(read));
+            if !matches!(read, Ok(None)) {
+                IS_SUPPORTED.get_or_init(|| read.is_ok());
+            }
+            read.unwrap_or_default()
+        }
+    };
+    prefix.map(known)
 }
 
 /// Returns whether a kernel of this release writes all fields.

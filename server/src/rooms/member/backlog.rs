@@ -45,6 +45,16 @@ fn weight(bytes: &Bytes) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
 
+/// Bytes that have left a backlog for the socket.
+#[derive(Debug)]
+pub(crate) struct Unqueued {
+    pub(crate) chunks: Vec<Bytes>,
+    /// Number of events in them.
+    pub(crate) events: usize,
+    /// Number of dropped events that they report to the member.
+    pub(crate) told: u64,
+}
+
 impl Backlog {
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -117,15 +127,15 @@ impl Backlog {
         dropped
     }
 
-    /// Takes the first bytes for the socket: about a read buffer, in at most as many chunks as one write takes. Returns also how
-    /// many dropped events the member is told about with them.
-    pub(super) fn take(&mut self, form: Form) -> (Vec<Bytes>, u64) {
-        let (mut chunks, mut len, mut told) = (Vec::new(), 0, 0);
+    /// Takes the first bytes for the socket: about a read buffer, in at most as many chunks as one write takes.
+    pub(super) fn take(&mut self, form: Form) -> Unqueued {
+        let (mut chunks, mut len, mut events, mut told) = (Vec::new(), 0, 0, 0);
         while chunks.len() < limits::WRITE_CHUNKS && len < limits::READ_BUFFER {
             let bytes = match self.entries.pop_front() {
                 None => break,
                 Some(Entry::Event { bytes, .. }) => {
                     self.bytes -= weight(&bytes);
+                    events += 1;
                     bytes
                 }
                 Some(Entry::Answer(bytes)) => bytes,
@@ -144,7 +154,7 @@ impl Backlog {
             // A member that reads again gives the memory back.
             self.entries = VecDeque::new();
         }
-        (chunks, told)
+        Unqueued { chunks, events, told }
     }
 
     /// Returns the number of dropped events of which the member has not been told.
@@ -176,7 +186,7 @@ mod tests {
             dropped += backlog.push(number, Bytes::from(text), &options(slow)).unwrap();
             assert!(backlog.bytes() <= options(slow).member_buffer);
         }
-        let (chunks, told) = backlog.take(Form::Frames);
+        let Unqueued { chunks, told, .. } = backlog.take(Form::Frames);
         assert_eq!((told, backlog.untold(), backlog.bytes()), (dropped, 0, 0));
         let text = |chunk: &Bytes| match chunk.get(4) {
             Some(b'g') => {
@@ -218,7 +228,7 @@ mod tests {
         push(&mut backlog, 1);
         backlog.push_answer(Bytes::from_static(b"answer"));
         (2..6).for_each(|number| push(&mut backlog, number));
-        let (chunks, told) = backlog.take(Form::Lines);
+        let Unqueued { chunks, told, .. } = backlog.take(Form::Lines);
         assert_eq!(told, 2);
         assert_eq!(chunks[0], "* 1 message was lost: this connection is too slow\n");
         assert_eq!(chunks[1], "answer");
@@ -242,6 +252,6 @@ mod tests {
         for number in 1..100 {
             backlog.push(number, Bytes::from_static(EVENT), &options).unwrap();
         }
-        assert_eq!(backlog.take(Form::Lines).0.len(), limits::WRITE_CHUNKS);
+        assert_eq!(backlog.take(Form::Lines).chunks.len(), limits::WRITE_CHUNKS);
     }
 }

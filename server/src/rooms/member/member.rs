@@ -10,7 +10,7 @@ use super::{
         message::{Command, Join, Name, Notice, Origin},
         rooms::Rooms,
     },
-    backlog::{Backlog, Overflow},
+    backlog::{Backlog, Overflow, Unqueued},
     membership::Membership,
 };
 use crate::{config::Room, telemetry::ConnectionId};
@@ -369,7 +369,7 @@ impl Member {
     }
 
     /// Takes what waits, as much as one write takes. Returns also the number of dropped events of which it tells.
-    pub(crate) fn take_waiting(&mut self) -> (Vec<Bytes>, u64) {
+    pub(crate) fn take_waiting(&mut self) -> Unqueued {
         self.backlog.take(self.form)
     }
 

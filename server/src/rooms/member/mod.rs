@@ -8,6 +8,6 @@ mod member;
 mod membership;
 
 pub(crate) use self::{
-    backlog::Overflow,
+    backlog::{Overflow, Unqueued},
     member::{Answer, Identity, Member, Send},
 };

@@ -108,9 +108,6 @@ impl<S: Stream + Source> Worker<'_, S> {
             TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
         let had_waiting = slot.connection.wants_write();
         let delivered = catch_unwind(AssertUnwindSafe(|| slot.connection.deliver(batch, &context)));
-        let events = batch.events().len();
-        slot.connection.count_delivered(events);
-        self.telemetry.delivered(events);
         match delivered {
             Ok(Turn::Wait) if had_waiting || !slot.connection.wants_write() => {}
             Ok(Turn::Wait) => self.finish_turn(key),
