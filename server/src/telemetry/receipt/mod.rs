@@ -8,7 +8,6 @@
 mod closed;
 mod layer_names;
 mod tcp_info;
-#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod totals;
 
 pub(crate) use self::{
