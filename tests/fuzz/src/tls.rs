@@ -185,7 +185,8 @@ impl Exchange {
 
     fn transmit(&mut self) -> Vec<u8> {
         let mut wire = Vec::new();
-        let sent = self.layer.transmit(&mut wire).expect("a vector takes everything");
+        let (sent, result) = self.layer.transmit(&mut wire);
+        result.expect("a vector takes everything");
         assert_eq!(sent, wire.len());
         self.transmitted += sent;
         assert!(self.transmitted < MAX_HANDSHAKE, "{} bytes are sent", self.transmitted);
@@ -211,7 +212,7 @@ impl Exchange {
         self.layer.encode_end();
         self.transmitted = 0;
         let mut wire = Vec::new();
-        self.layer.transmit(&mut wire).expect("a vector takes everything");
+        self.layer.transmit(&mut wire).1.expect("a vector takes everything");
         let records = self.received.len() / 16_384 + 3;
         assert!(wire.len() <= self.received.len() + records * MAX_OVERHEAD, "too many bytes");
         let mut echo = Vec::new();
