@@ -1,4 +1,4 @@
-//! LogReceipts of a WebSocket, without a stream.
+//! Receipts of a WebSocket, without a stream.
 
 use std::{sync::Arc, time::Instant};
 

@@ -1,4 +1,4 @@
-//! LogReceipts of sessions without a stream.
+//! Receipts of sessions without a stream.
 
 use std::time::Instant;
 
