@@ -42,11 +42,11 @@ pub struct Args {
     #[arg(long, conflicts_with = "message", help_heading = "Messages")]
     pub(crate) binary: bool,
 
-    /// Compare what the server received and sent with what this client sent and received
+    /// Compare the client receipt of the server with what this client sent and received
     ///
-    /// The server sends a receipt at the end of the connection: the number of bytes and a SHA-256 of each direction. A
-    /// difference names the side of a proxy on which bytes were lost, added or changed, and the exit status is 1. The listener
-    /// of the server needs the parameter receipt=on.
+    /// The server sends a client receipt at the end of the connection: the number of bytes and a SHA-256 of each direction.
+    /// A difference names the side of a proxy on which bytes were lost, added or changed, and the exit status is 1. The
+    /// listener of the server needs the parameter receipt=on.
     #[arg(long, help_heading = "Messages")]
     pub(crate) receipt: bool,
 

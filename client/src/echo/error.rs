@@ -81,7 +81,7 @@ pub(crate) enum ReceiptError {
     #[error("{0}\n{1}")]
     DifferentAfter(Box<Error>, Comparison),
     /// All bytes arrived unchanged, and the exchange failed.
-    #[error("{0}\n{1}: nothing was lost on the way, so it is the server's doing")]
+    #[error("{0}\n{1}; the network changed nothing: the server sent a wrong echo")]
     IntactAfter(Box<Error>, Comparison),
     /// All bytes arrived unchanged, and the server sent more than the echo.
     #[error("The server sent {} that are no echo, before its receipt\n{comparison}", bytes(*.extra))]

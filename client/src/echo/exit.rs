@@ -57,7 +57,7 @@ pub(crate) fn send_exit(stream: &Stream<'_>, exit_line: &[u8]) -> Result<ExitRep
             _ => Err(Error::wrong_goodbye(&answer)),
         }
     })?;
-    // The receipt is received by whoever compares it.
+    // `settle` receives the receipt.
     if !stream.expects_receipt() {
         await_close(stream);
     }

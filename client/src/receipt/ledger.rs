@@ -21,10 +21,10 @@ enum Received {
     Messages(MessageTally),
 }
 
-/// What a receipt shows.
+/// Result of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// What happened to the bytes of both directions.
+    /// The bytes of both directions, at both ends.
     pub(crate) comparison: Comparison,
     /// The bytes that arrived before the receipt.
     pub(crate) received: Total,

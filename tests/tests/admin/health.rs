@@ -28,7 +28,7 @@ fn a_server_that_drains_is_alive_and_not_ready() {
 fn a_server_with_a_drain_delay_serves_new_clients_while_it_is_not_ready() {
     let (mut server, admin) = start(&["--drain-delay", "1h"]);
     let mut client = AdminClient::connect(admin);
-    shut_down(&server, "The server shuts down: it serves for another 1h");
+    shut_down(&server, "Shutting down: the server serves for another 1h");
     assert_eq!(client.get("/readyz").status, 503);
     assert_eq!(client.get("/livez").status, 200);
     let mut peer = Peer::connect(server.address());

@@ -34,7 +34,7 @@ fn more_slow_clients_than_the_listener_has_room_for_keep_nobody_out() {
 }
 
 #[test]
-fn a_client_that_does_not_complete_its_head_is_told_so_and_closed() {
+fn a_client_that_does_not_complete_its_head_receives_408_and_is_closed() {
     let (_server, admin) = start(&[]);
     let mut silent = AdminClient::connect(admin);
     let mut slow = AdminClient::connect(admin);

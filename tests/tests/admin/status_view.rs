@@ -41,10 +41,10 @@ fn the_view_has_the_figures_of_a_running_server() {
 }
 
 #[test]
-fn the_view_of_a_server_that_shuts_down_says_so() {
+fn the_view_of_a_server_that_shuts_down_shows_the_shutdown() {
     let (server, _) = start(&["--drain-delay", "1h"]);
     server.signal(Signal::TERM);
-    server.wait_for_log("The server shuts down: it serves for another 1h");
+    server.wait_for_log("Shutting down: the server serves for another 1h");
     let shown = status(&server, &["--json"]);
     assert_eq!(shown.code(), 1, "{shown:?}");
     assert!(shown.error_line().ends_with(": not ready: the server shuts down"), "{shown:?}");

@@ -182,7 +182,7 @@ fn a_receipt_that_the_client_sends_is_an_echo() {
 }
 
 #[test]
-fn bytes_that_the_server_adds_before_its_receipt_are_not_the_networks_doing() {
+fn bytes_that_the_server_adds_are_reported_as_the_servers_fault() {
     let server = mock_server::serve(|mut stream| {
         let bytes = mock_server::receive(&mut stream);
         let (mut received, mut sent) = (Tally::default(), Tally::default());
@@ -207,7 +207,7 @@ fn a_server_that_drains_sends_its_receipt() {
     let _ = client.stdout.wait_for_line("^hello$");
     server.signal(Signal::TERM);
     let ended = client.finish_with_open_stdin();
-    let error = "Error: The server has closed the connection\nReceipt: the server received all 6 bytes, and all 6 bytes that it sent arrived: nothing was lost on the way, so it is the server's doing\n";
+    let error = "Error: The server has closed the connection\nReceipt: the server received all 6 bytes, and all 6 bytes that it sent arrived; the network changed nothing: the server sent a wrong echo\n";
     assert_eq!((ended.code(), &ended.stderr[..]), (1, error));
 }
 

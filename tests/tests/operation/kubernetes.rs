@@ -90,7 +90,7 @@ fn a_server_that_shuts_down_is_alive_and_not_ready_for_the_probes() {
     let admin = line.rsplit('/').next().expect("an address");
     assert_eq!(probes.map(|of| probe(admin, of)), ["200", "200"]);
     server.signal(Signal::TERM);
-    server.wait_for_log("The server shuts down: it serves for another 1h");
+    server.wait_for_log("Shutting down: the server serves for another 1h");
     assert_eq!(probes.map(|of| probe(admin, of)), ["503", "200"]);
 }
 

@@ -125,7 +125,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) ws_text: bool,
 
-    /// Compare each connection with a receipt of the server at its end: which bytes it received and sent
+    /// Compare each connection with the client receipt at its end: the bytes that the server received and sent
     ///
     /// A difference names the side of a proxy on which bytes were lost, added or changed, and the load fails. The listener of
     /// the server needs the parameter receipt=on.

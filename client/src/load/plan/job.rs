@@ -282,10 +282,10 @@ fn check_receipt(args: &RunArgs) -> Result<(), Contradiction> {
         _ if !args.receipt => return Ok(()),
         _ if args.expect_restart => (
             "--expect-restart",
-            "a connection that the server ends is not complete, and is made again",
+            "a connection that the server ends is incomplete and is repeated",
         ),
         _ if args.room.room.is_some() => {
-            ("--room", "a member receives what others send, about which a receipt says nothing")
+            ("--room", "a member also receives messages of others, which no receipt covers")
         }
         _ => return Ok(()),
     };

@@ -76,7 +76,7 @@ pub struct ListenerOptions {
     /// frame; over HTTP, each WebSocket is a member. Default: none.
     #[cfg(feature = "rooms")]
     pub room: Option<Arc<Room>>,
-    /// A receipt at the end of each connection: what the server has received and sent, with digests
+    /// A client receipt at the end of each connection that closes gracefully: what the server has received and sent, with digests
     /// ([`common::receipt::Receipt`]). The protocol [`Raw`](Protocol::Raw), rooms and UDP have no place for one, and send none.
     /// Default: no.
     #[cfg(feature = "receipt")]

@@ -23,8 +23,8 @@ durations. Example: http://127.0.0.1:8080?origins=https://example.com
 login=required echoes nothing before a user of the file of users has logged in, in text or length by SASL, in HTTP by \
 a password, a token or a cookie. mechanisms=NAME,NAME are those that it offers. Example: tls://[::]:7?login=required
 
-receipt=on ends each connection of text, length or WebSocket with a receipt for the client: the bytes that the server \
-has received and sent, with a SHA-256 of each direction. Example: tcp://127.0.0.1:65432?receipt=on
+receipt=on ends each connection of text, length or WebSocket that closes gracefully with a client receipt: the bytes \
+that the server has received and sent, with a SHA-256 of each direction. Example: tcp://127.0.0.1:65432?receipt=on
 
 UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
 are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \
@@ -32,7 +32,7 @@ the limit.";
 
 /// What the admin listener shows.
 pub(in crate::settings) const ADMIN_DETAILS: &str = "\
-It has /livez, /readyz, /metrics, /connections, /status, /config and /version. Whoever can connect can read them, so \
-choose a loopback address, as in http://127.0.0.1:9465, or a Unix socket, whose permissions mode=660 sets. It has a \
+It has /livez, /readyz, /metrics, /connections, /status, /config and /version. Every client that can connect can read \
+them, so choose a loopback address, as in http://127.0.0.1:9465, or a Unix socket, whose permissions mode=660 sets. It has a \
 thread of its own, and its clients do not count as clients. hosts=NAME,NAME are names of the server in requests, besides \
 addresses and localhost.";

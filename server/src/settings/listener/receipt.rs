@@ -1,9 +1,9 @@
-//! The parameter `receipt` in a listener's URL.
+//! The parameter `receipt`, for client receipts, in a listener's URL.
 
 use common::endpoint::Endpoint;
 
 /// Why `raw` has no receipts.
-pub(in crate::settings) const NOT_RAW: &str = "'receipt=on' needs the protocol text or length, or HTTP: in raw every byte is an echo, so a receipt has no place";
+pub(in crate::settings) const NOT_RAW: &str = "'receipt=on' needs the protocol text or length, or HTTP: in raw every byte is an echo, so a client receipt has no place";
 
 /// Parses the value of the parameter for a listener at `endpoint`.
 ///
@@ -14,10 +14,11 @@ pub(super) fn parse(endpoint: &Endpoint, value: &str) -> Result<bool, String> {
     match value {
         "off" => Ok(false),
         "on" if matches!(endpoint, Endpoint::Udp(_)) => {
-            Err("UDP has no connections, at whose end a receipt could be sent".to_owned())
+            Err("UDP has no connections, at whose end a client receipt could be sent".to_owned())
         }
         "on" if cfg!(not(feature = "receipt")) => {
-            Err("this program is built without receipts (cargo feature 'receipt')".to_owned())
+            Err("this program is built without client receipts (cargo feature 'receipt')"
+                .to_owned())
         }
         "on" => Ok(true),
         _ => Err("expected on or off".to_owned()),
@@ -31,7 +32,7 @@ pub(super) fn parse(endpoint: &Endpoint, value: &str) -> Result<bool, String> {
 /// Why it has none.
 pub(super) fn check(is_room: bool) -> Result<(), String> {
     if is_room {
-        let reason = "a member of a room receives what others send, which a receipt about its own bytes would not prove";
+        let reason = "a member also receives messages of others, which no receipt covers";
         return Err(format!("'receipt=on' cannot be used with protocol=room: {reason}"));
     }
     Ok(())
