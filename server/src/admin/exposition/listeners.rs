@@ -59,8 +59,8 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     Family::histogram(
         "echo_latency",
-        "Time from a read until the socket has taken the last byte of the echo. A sample: all turns of one event loop \
-        iteration in 64.",
+        "Time from the beginning of a turn until the socket has taken the last byte of its echoes. A sample: all turns of \
+        one iteration in 64.",
         |context, samples| streams(context, samples, &[], ListenerMetrics::latency),
     ),
     Family::counter("echo_handshakes", "TLS handshakes by their result.", |context, samples| {

@@ -26,12 +26,12 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family::gauge(
         "echo_ready",
-        "Whether the server takes new clients, as /readyz says.",
+        "1 if the server accepts new clients (as /readyz).",
         |context, samples| samples.add(&[], not_ready(context.shared).is_empty()),
     ),
     Family::gauge(
         "echo_shutting_down",
-        "Whether the server shuts down, from the signal on.",
+        "1 from the shutdown signal on.",
         |context, samples| {
             let shared = context.shared;
             samples.add(&[], shared.is_leaving() || shared.phase.get() != Phase::Running);
@@ -39,7 +39,7 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     Family::gauge(
         "echo_thread_stalled",
-        "Whether a thread has completed no iteration of its loop for three seconds, as /livez says.",
+        "1 if a thread has completed no iteration of its loop for three seconds (as /livez).",
         |context, samples| {
             for thread in thread_names(context.shared.counters.workers.len() + 1) {
                 let is_stalled = context.health.stalled().contains(&thread);
@@ -118,7 +118,7 @@ pub(super) static FAMILIES: &[Family] = &[
     #[cfg(feature = "redis")]
     Family::gauge(
         "echo_relay_up",
-        "Whether the rooms are shared with other servers through Redis.",
+        "1 if the rooms are shared with other servers through Redis.",
         |context, samples| {
             if let Some(relay) = context.shared.relay.get() {
                 samples.add(&[], relay.is_shared());
