@@ -1,4 +1,4 @@
-//! What the endpoints know.
+//! Data for the endpoints.
 
 use super::{health::Health, rates::Rates};
 use crate::{

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::http::{Refusal, Status, refused};
 
-/// The answer to a request, or what has to be found out first.
+/// The answer to a request, or the question to the workers that precedes it.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Answer(Answer),
@@ -24,7 +24,7 @@ pub(super) enum Outcome {
 /// An endpoint.
 struct Endpoint {
     path: &'static str,
-    /// What it shows, for the list of endpoints.
+    /// Its description, for the list of endpoints.
     help: &'static str,
     respond: fn(&Request<'_>, &Context<'_>) -> Result<Outcome, Refusal>,
 }
@@ -80,7 +80,7 @@ pub(super) fn respond(request: &Request<'_>, context: &Context<'_>) -> Result<Ou
         return now(Answer::text(index()));
     }
     let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.path == request.path());
-    let unknown = || refused(Status::NotFound, "/ lists the endpoints");
+    let unknown = || refused(Status::NotFound, "unknown path; GET / lists the endpoints");
     (endpoint.ok_or_else(unknown)?.respond)(request, context)
 }
 

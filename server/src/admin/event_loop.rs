@@ -171,7 +171,7 @@ impl<'a> EventLoop<'a> {
         }
         if let Some(suppressed) = self.failures.allow(self.now) {
             warn!(event = "accept-failed";
-                "Cannot accept connections of the admin listener: {}; they wait until it is possible{suppressed}",
+                "Cannot accept connections of the admin listener: {}; accepting is retried{suppressed}",
                 reason(error));
         }
     }

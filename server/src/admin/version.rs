@@ -1,4 +1,4 @@
-//! `/version`: what this program is.
+//! `/version`: name, version and features of the program.
 
 use serde_json::json;
 

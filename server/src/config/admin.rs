@@ -9,7 +9,7 @@ use super::limits;
 /// A listener for those who operate the server: health, metrics and connections over HTTP. Its clients do not count as
 /// clients of the server.
 ///
-/// Whoever can connect can read everything, so it belongs on a loopback address or a Unix socket.
+/// Every client that can connect can read everything, so it belongs on a loopback address or a Unix socket.
 ///
 /// ```
 /// use std::{io::{Read, Write}, net::TcpStream, thread};

@@ -91,7 +91,7 @@ impl Directory {
         self.change_members(&room, rooms, |room| room.join(join, rooms));
     }
 
-    /// Changes who is in a room, and counts it as open while somebody is.
+    /// Changes the members of a room. A room with members is open.
     fn change_members(&mut self, room: &str, rooms: &Rooms, change: impl FnOnce(&mut Room)) {
         let owner = self.owner as usize;
         self.with(room, |room| {

@@ -120,7 +120,7 @@ impl<T> SharedState<T> {
             self.advance(Phase::Draining);
         } else if self.leaves_at.set(Instant::now().checked_add(delay)).is_ok() {
             info!(event = "leaving";
-                "The server shuts down: it serves for another {}, and reports that it is not ready",
+                "Shutting down: the server serves for another {} and is not ready",
                 humantime::format_duration(delay));
             self.dispatch.wake_all();
         }

@@ -30,8 +30,7 @@ use crate::{
     metrics::{ListenerCounters, WorkerCounters},
 };
 
-/// What becomes of messages: the log shows them, the history records them, both, or neither. And what the log has of a
-/// connection that has closed.
+/// Where messages go: to the log, the history, both or neither; and which fields a closed connection has in the log.
 ///
 /// One byte, so that the path of a message needs one test for log and history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::http::{ConnectionInfo, Refusal, Response, Status, refused};
 
-/// The headers of each response: what it shows is of this moment, and no page.
+/// Headers of each response: it must not be cached, and its type must not be guessed.
 const HEADERS: &str = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
 
 /// The header of a response to another method than these.

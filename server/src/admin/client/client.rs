@@ -31,7 +31,7 @@ pub(in crate::admin) struct Client {
     info: ConnectionInfo,
 }
 
-/// What the connection waits for, and until when.
+/// The event that the connection waits for, and its deadline.
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// A complete head, since the accept or the end of the last response.

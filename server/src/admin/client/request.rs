@@ -32,7 +32,7 @@ impl<'a> Request<'a> {
         if !matches!(self.head.method, "GET" | "HEAD") {
             return Err(refused(
                 Status::MethodNotAllowed,
-                "the admin listener only shows: use GET or HEAD",
+                "the admin listener is read-only: use GET or HEAD",
             ));
         }
         if self.has_body() {

@@ -24,7 +24,7 @@ pub(super) struct List {
     found: Vec<(u64, Summary)>,
 }
 
-/// What the next request to a worker asks for.
+/// The next request to a worker.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) from: usize,

@@ -19,7 +19,7 @@ pub(crate) struct StatusArgs {
     /// Configuration file of the server
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "admin")]
     config: Option<PathBuf>,
-    /// Show it again and again, with rates between two samples; q, Escape or Ctrl+C ends
+    /// Refresh every --interval, with rates between two samples; q, Escape or Ctrl+C quits
     #[arg(long, short)]
     pub(super) watch: bool,
     /// Time between two samples
@@ -39,7 +39,7 @@ Examples:
   echo-server status --admin unix:///run/echo-admin.sock
   echo-server status --config echo.toml                 the admin listener of this file
   echo-server status --json | jq .status.connections
-  echo-server status > /dev/null || echo 'it needs attention'
+  echo-server status > /dev/null || echo 'the server needs attention'
 
 Exit status:
   0  the server is live and ready; with --watch: it was in the last sample

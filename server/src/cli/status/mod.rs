@@ -1,4 +1,4 @@
-//! `echo-server status`: shows what a running server tells at its admin listener.
+//! `echo-server status`: shows the state that the admin listener of a running server reports.
 //!
 //! Owns the request, the model of the answer, and how it is shown. Must not know how the server finds its figures.
 //!

@@ -47,7 +47,7 @@ pub(super) struct Connections {
     pub(super) probes: u64,
 }
 
-/// A listener and what it has served.
+/// A listener and its counters.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Listener {
     #[serde(rename = "listener")]
@@ -73,7 +73,7 @@ pub(super) struct Listener {
 /// Counts by reason.
 pub(super) type Reasons = BTreeMap<String, u64>;
 
-/// What went one way.
+/// Bytes and messages of a direction.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub(super) struct Volume {
     pub(super) bytes: u64,
@@ -117,7 +117,7 @@ pub(super) struct Rates {
     pub(super) sent: VolumeRate,
 }
 
-/// What goes one way per second.
+/// Bytes and messages of a direction per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 pub(super) struct VolumeRate {
     pub(super) bytes: f64,

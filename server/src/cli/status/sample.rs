@@ -10,7 +10,7 @@ use super::{
 /// Time for both requests of a sample.
 const TIME: Duration = Duration::from_secs(5);
 
-/// What a server answered.
+/// The answers of a server.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) status: Status,
@@ -30,7 +30,7 @@ impl Sample {
 
     pub(super) fn parse(status: String, page: String) -> Result<Self, String> {
         let unusable =
-            |path, error| format!("its answer for {path} is not what is expected: {error}");
+            |path, error| format!("unexpected answer for {path}: {error}");
         Ok(Self {
             status: serde_json::from_str(&status).map_err(|error| unusable("/status", error))?,
             page: serde_json::from_str(&page).map_err(|error| unusable("/connections", error))?,
@@ -86,8 +86,8 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_a_status_is_named() {
         for (status, message) in [
-            ("", "its answer for /status is not what is expected: EOF"),
-            ("[]", "/status is not what is expected"),
+            ("", "unexpected answer for /status: EOF"),
+            ("[]", "unexpected answer for /status: "),
             ("{\"version\":\"1\"}", "missing field `phase`"),
         ] {
             let error = Sample::parse(status.to_owned(), "{}".to_owned()).unwrap_err();

@@ -14,7 +14,7 @@ pub struct Tls {
     origin: Arc<Origin>,
 }
 
-/// What the configuration was made from.
+/// The sources of the configuration.
 #[derive(Clone, Default)]
 struct Origin {
     identity: Option<Vec<u8>>,

@@ -8,7 +8,7 @@ use log::kv::Value;
 use super::{layer_names::LayerNames, tcp_info::TcpInfo, totals::ConnectionTotals};
 use crate::telemetry::close_reason::CloseReason;
 
-/// What a connection was.
+/// The figures of a closed connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Closed<'a> {
     pub(crate) reason: CloseReason,

@@ -38,7 +38,7 @@ pub(in crate::cli::status) fn get(
 ) -> Result<String, String> {
     let socket = connect(target, deadline).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            "the connection is not accepted in time".to_owned()
+            "no connection within the time limit".to_owned()
         }
         _ => format!("cannot connect: {}", reason(&error)),
     })?;
@@ -46,7 +46,7 @@ pub(in crate::cli::status) fn get(
     let body = response.map_err(|failure| match failure {
         Failure::Io(error) => match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-                "the answer is not complete in time".to_owned()
+                "no complete answer within the time limit".to_owned()
             }
             _ => format!("the connection failed: {}", reason(&error)),
         },
@@ -63,7 +63,7 @@ fn request(target: &Target, path: &str) -> String {
     )
 }
 
-/// Why there is no answer.
+/// The reason of a missing answer.
 enum Failure {
     Io(io::Error),
     Response(String),
@@ -153,9 +153,9 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let target = Target::parse(&url).unwrap();
         let error = get(&target, "/status", Deadline::after(SHORT)).unwrap_err();
-        assert_eq!(error, "the answer is not complete in time");
+        assert_eq!(error, "no complete answer within the time limit");
         let error = get(&target, "/status", Deadline::after(Duration::ZERO)).unwrap_err();
-        assert_eq!(error, "the connection is not accepted in time");
+        assert_eq!(error, "no connection within the time limit");
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
         rustix::net::listen(&listener, 0).unwrap();
         let target = Target::parse(&format!("unix://{}", path.display())).unwrap();
         let mut errors = Vec::new();
-        while errors.last().is_none_or(|last| last != "the connection is not accepted in time") {
+        while errors.last().is_none_or(|last| last != "no connection within the time limit") {
             assert!(errors.len() < 10, "{errors:?}");
             errors.push(get(&target, "/status", Deadline::after(SHORT)).unwrap_err());
         }

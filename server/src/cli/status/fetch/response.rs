@@ -47,11 +47,11 @@ pub(super) struct Response {
     head: Option<Head>,
 }
 
-/// What the head of a response says.
+/// The head of a response.
 #[derive(Clone, Copy, Debug)]
 struct Head {
     status: u16,
-    /// Where the body begins.
+    /// Position of the body.
     end: usize,
     /// `None`: the body ends with the connection.
     length: Option<usize>,

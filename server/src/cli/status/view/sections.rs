@@ -1,4 +1,4 @@
-//! What is shown of a sample, section by section.
+//! The sections of the view of a sample.
 
 use super::{
     table::Column,
@@ -13,7 +13,7 @@ const WORKERS: usize = 16;
 /// Width from which users and listeners have columns of their own. A narrower terminal has them below the peer.
 const WIDE: usize = 120;
 
-/// What is shown.
+/// The data of a view.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli::status) struct Shown<'a> {
     /// The admin listener.

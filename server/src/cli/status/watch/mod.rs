@@ -1,8 +1,8 @@
 //! `--watch`: sample after sample, in a terminal or as blocks of lines.
 //!
-//! Owns the thread that asks the server, the signals and the terminal. Must not know what is shown of a sample.
+//! Owns the thread that asks the server, the signals and the terminal. Must not know the sections of the view.
 //!
-//! Read `run.rs` first; `series.rs` is what the samples mean together, without I/O.
+//! Read `run.rs` first; `series.rs` computes rates and outages, without I/O.
 
 mod clock;
 mod plain;

@@ -35,7 +35,7 @@ use super::{
 /// Time between two screens without an answer, which show for how long there is none.
 const REDRAW: Duration = Duration::from_secs(1);
 
-/// What a key does.
+/// The effect of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     End,

@@ -1,4 +1,4 @@
-//! What the samples of a server mean together, without I/O.
+//! The samples of a server: rates between them, and outages. Without I/O.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ struct Outage {
     since: Instant,
     /// The same time on the clock of the user.
     clock: String,
-    /// Why the last sample failed.
+    /// The error of the last sample.
     reason: String,
 }
 
