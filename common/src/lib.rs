@@ -8,6 +8,7 @@
 //! | [`frame`] | prefix of the `length` protocol |
 //! | `login` | SASL mechanisms and the keys of users; with the feature `login` only |
 //! | [`message`] | splitter of a byte stream into messages, for the log |
+//! | [`count`] | a number with its noun, as in `1 byte` |
 //! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
 //! | [`websocket`] | what both sides of a WebSocket check; the answer to a handshake with the feature `websocket` only |
 //! | [`room`] | what members of a room send and receive; as JSON with the feature `room-json` only |
@@ -20,6 +21,7 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod count;
 pub mod endpoint;
 pub mod escape;
 pub mod exit;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use common::escape::Escaped;
+use common::{count::Count, escape::Escaped};
 use serde::Serialize;
 
 /// What a member of a room receives. The texts are those of others: they are escaped where they are shown.
@@ -226,8 +226,8 @@ fn safe(text: &str) -> Escaped<'_> {
     Escaped(text.as_bytes())
 }
 
-fn messages(count: u64) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+fn messages(count: u64) -> Count {
+    Count(count, "message")
 }
 
 fn were(count: u64) -> &'static str {

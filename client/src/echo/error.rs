@@ -1,6 +1,7 @@
 //! Errors of an exchange, with the text that the user reads.
 
 use common::{
+    count::Count,
     escape::Quoted,
     protocol::FULL,
     receipt::{Comparison, NoReceipt},
@@ -23,7 +24,7 @@ pub(crate) enum Error {
     Closed,
 
     /// The server ended the connection before it had returned every byte.
-    #[error("The server closed the connection with {} of the echo missing", bytes(*missing))]
+    #[error("The server closed the connection with {} of the echo missing", Count(*missing as u64, "byte"))]
     ClosedEarly {
         /// Bytes that were accepted for sending and did not return.
         missing: usize,
@@ -84,7 +85,7 @@ pub(crate) enum ReceiptError {
     #[error("{0}\n{1}; the network changed nothing: the server sent a wrong echo")]
     IntactAfter(Box<Error>, Comparison),
     /// All bytes arrived unchanged, and the server sent more than the echo.
-    #[error("The server sent {} that are no echo, before its receipt\n{comparison}", bytes(*.extra))]
+    #[error("The server sent {} that are no echo, before its receipt\n{comparison}", Count(*.extra, "byte"))]
     Extra {
         /// Number of bytes beyond the echo.
         extra: u64,
@@ -181,11 +182,6 @@ impl Error {
 fn whole(text: &[u8], returned: u64, rest: &[u8]) -> Vec<u8> {
     let returned = usize::try_from(returned).unwrap_or(usize::MAX);
     [text.get(..returned).unwrap_or_default(), rest].concat()
-}
-
-fn bytes(count: impl TryInto<u64>) -> String {
-    let count = count.try_into().unwrap_or(u64::MAX);
-    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use common::escape::Escaped;
+use common::{count::Count, escape::Escaped};
 use rustls::{
     CertificateError,
     crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -98,13 +98,13 @@ pub(super) fn time_text(seconds: i64) -> String {
 /// Returns the distance between two times in its largest unit: `3 days`, `1 hour`.
 pub(super) fn distance(from: i64, to: i64) -> String {
     let seconds = from.abs_diff(to);
-    let (count, unit) = match seconds {
+    let (number, unit) = match seconds {
         0..60 => (seconds, "second"),
         60..3600 => (seconds / 60, "minute"),
         3600..86_400 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    Count(number, unit).to_string()
 }
 
 /// Returns a time of rustls in seconds since 1970.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::document::{Receipt, Total};
+use crate::count::Count;
 
 /// What happened to the bytes of both directions between a client and a server.
 ///
@@ -97,22 +98,28 @@ impl Transit {
     }
 
     /// Writes what happened to bytes that did not arrive unchanged.
-    fn explain(self, f: &mut fmt::Formatter<'_>, way: &str, from: &str, to: &str) -> fmt::Result {
-        let (count, verb, sent, received) = match self {
+    fn explain(
+        self,
+        f: &mut fmt::Formatter<'_>,
+        direction: &str,
+        from: &str,
+        to: &str,
+    ) -> fmt::Result {
+        let (number, verb, sent, received) = match self {
             Self::Intact { .. } => return Ok(()),
             Self::Changed { bytes } => {
                 return write!(
                     f,
-                    "bytes were changed on the way {way}: {from} sent {}, {to} received as many, and their SHA-256 differ",
-                    plural(bytes)
+                    "bytes were changed on the way {direction}: {from} sent {}, {to} received as many, and their SHA-256 differ",
+                    count(bytes)
                 );
             }
             Self::Lost { from, to } => (from - to, "lost", from, to),
             Self::Added { from, to } => (to - from, "added", from, to),
         };
-        let were = if count == 1 { "was" } else { "were" };
-        write!(f, "{} {were} {verb} on the way {way}: ", plural(count))?;
-        write!(f, "{from} sent {}, and {to} received {received}", plural(sent))
+        let were = if number == 1 { "was" } else { "were" };
+        write!(f, "{} {were} {verb} on the way {direction}: ", count(number))?;
+        write!(f, "{from} sent {}, and {to} received {received}", count(sent))
     }
 }
 
@@ -138,24 +145,25 @@ impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const THERE: (&str, &str, &str) = ("to the server", "the client", "the server");
         const BACK: (&str, &str, &str) = ("back", "the server", "the client");
-        let explain = |f: &mut fmt::Formatter<'_>, transit: Transit, (way, from, to): (_, _, _)| {
-            transit.explain(f, way, from, to)
-        };
+        let explain =
+            |f: &mut fmt::Formatter<'_>, transit: Transit, (direction, from, to): (_, _, _)| {
+                transit.explain(f, direction, from, to)
+            };
         f.write_str("Receipt: ")?;
         match (self.to_server, self.to_client) {
             (Transit::Intact { bytes: there }, Transit::Intact { bytes: back }) => write!(
                 f,
                 "the server received all {}, and all {} that it sent arrived",
-                plural(there),
-                plural(back)
+                count(there),
+                count(back)
             ),
             (Transit::Intact { bytes }, back) => {
                 explain(f, back, BACK)?;
-                write!(f, "; the server received all {}", plural(bytes))
+                write!(f, "; the server received all {}", count(bytes))
             }
             (there, Transit::Intact { bytes }) => {
                 explain(f, there, THERE)?;
-                write!(f, "; on the way back all {} arrived", plural(bytes))
+                write!(f, "; on the way back all {} arrived", count(bytes))
             }
             (there, back) => {
                 explain(f, there, THERE)?;
@@ -166,6 +174,6 @@ impl fmt::Display for Comparison {
     }
 }
 
-fn plural(bytes: u64) -> String {
-    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+fn count(bytes: u64) -> Count {
+    Count(bytes, "byte")
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::limits::LISTED_MEMBERS;
-use crate::escape::Escaped;
+use crate::{count::Count, escape::Escaped};
 
 /// What a member of a room receives.
 ///
@@ -190,8 +190,8 @@ impl Event<'_> {
     }
 }
 
-fn messages(count: u64) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+fn messages(count: u64) -> Count {
+    Count(count, "message")
 }
 
 fn were(count: u64) -> &'static str {

@@ -280,10 +280,9 @@ impl Plan {
 fn check_receipt(args: &RunArgs) -> Result<(), Contradiction> {
     let (argument, reason) = match args {
         _ if !args.receipt => return Ok(()),
-        _ if args.expect_restart => (
-            "--expect-restart",
-            "a connection that the server ends is incomplete and is repeated",
-        ),
+        _ if args.expect_restart => {
+            ("--expect-restart", "a connection that the server ends is incomplete and is repeated")
+        }
         _ if args.room.room.is_some() => {
             ("--room", "a member also receives messages of others, which no receipt covers")
         }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use common::escape::Escaped;
+use common::{count::Count, escape::Escaped};
 use log::kv::Value;
 
 use super::{layer_names::LayerNames, tcp_info::TcpInfo, totals::ConnectionTotals};
@@ -81,16 +81,6 @@ impl fmt::Display for Closed<'_> {
             Some(tcp_info) => write!(f, "; {tcp_info}"),
             None => Ok(()),
         }
-    }
-}
-
-/// `1 byte`, `2 bytes`.
-struct Count(u64, &'static str);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(number, noun) = self;
-        write!(f, "{number} {noun}{}", if *number == 1 { "" } else { "s" })
     }
 }
 
