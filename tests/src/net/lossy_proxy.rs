@@ -10,7 +10,7 @@ use super::mock_server;
 
 /// The direction that a [proxy](lossy_proxy) damages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the client to the server.
     ToServer,
     /// From the server to the client.
@@ -36,12 +36,14 @@ pub enum Damage {
 
 /// Starts a proxy that damages one direction. Returns its address.
 #[must_use]
-pub fn lossy_proxy(server: SocketAddr, way: Way, damage: Damage) -> SocketAddr {
+pub fn lossy_proxy(server: SocketAddr, direction: Direction, damage: Damage) -> SocketAddr {
     mock_server::serve(move |client| {
         let Ok(upstream) = TcpStream::connect(server) else { return };
         let (Ok(requests), Ok(sink)) = (client.try_clone(), upstream.try_clone()) else { return };
-        thread::spawn(move || relay(requests, sink, (way == Way::ToServer).then_some(damage)));
-        relay(upstream, client, (way == Way::Back).then_some(damage));
+        thread::spawn(move || {
+            relay(requests, sink, (direction == Direction::ToServer).then_some(damage));
+        });
+        relay(upstream, client, (direction == Direction::Back).then_some(damage));
     })
 }
 

@@ -34,7 +34,7 @@ pub use self::{
     admin_server::AdminServer,
     byte_changer::change_replies,
     fault_server::{Fault, FaultServer},
-    lossy_proxy::{Damage, Way, lossy_proxy},
+    lossy_proxy::{Damage, Direction, lossy_proxy},
     peer::{Peer, assert_same_bytes},
     room_fault_server::{FAULTY, RoomFault, RoomFaultServer},
     test_ca::{Certificate, TestCa},

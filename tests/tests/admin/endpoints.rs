@@ -120,7 +120,11 @@ fn requests_that_an_endpoint_does_not_serve_are_refused_by_status() {
     let long = "a".repeat(9000);
     let headers = "X: y\r\n".repeat(200);
     for (request, status, text) in [
-        (format!("GET /nothing HTTP/1.1\r\n{host}\r\n"), 404, "unknown path; GET / lists the endpoints"),
+        (
+            format!("GET /nothing HTTP/1.1\r\n{host}\r\n"),
+            404,
+            "unknown path; GET / lists the endpoints",
+        ),
         (format!("POST /livez HTTP/1.1\r\n{host}\r\n"), 405, "use GET or HEAD"),
         (format!("OPTIONS * HTTP/1.1\r\n{host}\r\n"), 405, "use GET or HEAD"),
         (format!("GET / HTTP/1.1\r\n{host}Content-Length: 3\r\n\r\nabc"), 413, "no body"),

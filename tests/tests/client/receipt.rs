@@ -8,7 +8,7 @@ use common::{
 };
 use rustix::process::Signal;
 use tests::{
-    net::{Damage, Way, lossy_proxy, mock_server},
+    net::{Damage, Direction, lossy_proxy, mock_server},
     payload::{self, Random},
     programs::{EchoServer, Finished, Program, Terminal, TlsEchoServer, binaries::echo_client},
 };
@@ -109,11 +109,11 @@ fn the_side_of_a_proxy_that_loses_adds_or_changes_bytes_is_named() {
             "Receipt: bytes were changed on the way back: the server sent 900 bytes, the client received as many, and their SHA-256 differ; the server received all 900 bytes",
         ),
     ] {
-        for (way, expected) in [(Way::ToServer, there), (Way::Back, back)] {
-            let proxy = lossy_proxy(server.address(), way, damage);
+        for (direction, expected) in [(Direction::ToServer, there), (Direction::Back, back)] {
+            let proxy = lossy_proxy(server.address(), direction, damage);
             let ended = filter(&format!("tcp://{proxy}"), lines.as_bytes());
             assert_eq!(ended.code(), 1, "{ended:?}");
-            assert_eq!(ended.stderr.lines().last(), Some(expected), "{damage:?} {way:?}");
+            assert_eq!(ended.stderr.lines().last(), Some(expected), "{damage:?} {direction:?}");
             let first = "Error: Wrong echo at byte 501: ";
             assert!(ended.stderr.starts_with(first), "{ended:?}");
         }
@@ -125,10 +125,10 @@ fn the_side_is_named_for_frames_and_for_messages_of_a_websocket() {
     let (length, http) = (start(LENGTH), start(HTTP));
     let frames = encode(b"hello").unwrap().repeat(10);
     let lines = payload::numbered_lines("line", 10);
-    for (way, words) in
-        [(Way::ToServer, "on the way to the server"), (Way::Back, "on the way back")]
+    for (direction, words) in
+        [(Direction::ToServer, "on the way to the server"), (Direction::Back, "on the way back")]
     {
-        let changed = lossy_proxy(length.address(), way, Damage::Change(40));
+        let changed = lossy_proxy(length.address(), direction, Damage::Change(40));
         let ended = filter(&format!("tcp://{changed}"), &frames);
         let expected = format!("Receipt: bytes were changed {words}: ");
         assert!(ended.code() == 1 && ended.stderr.contains(&expected), "{ended:?}");
@@ -138,7 +138,7 @@ fn the_side_is_named_for_frames_and_for_messages_of_a_websocket() {
             (Damage::ChangeMessage(3), "bytes were changed"),
             (Damage::LoseMessage(9), "6 bytes were lost"),
         ] {
-            let proxy = lossy_proxy(http.address(), way, damage);
+            let proxy = lossy_proxy(http.address(), direction, damage);
             let ended = filter(&format!("ws://{proxy}/"), lines.as_bytes());
             let expected = format!("Receipt: {verdict} {words}: ");
             assert!(ended.code() == 1 && ended.stderr.contains(&expected), "{damage:?}: {ended:?}");
@@ -150,7 +150,7 @@ fn the_side_is_named_for_frames_and_for_messages_of_a_websocket() {
 #[test]
 fn a_lost_last_line_and_a_lost_message_without_an_echo_are_named() {
     let server = start(TEXT);
-    let proxy = lossy_proxy(server.address(), Way::ToServer, Damage::Lose(4, 100));
+    let proxy = lossy_proxy(server.address(), Direction::ToServer, Damage::Lose(4, 100));
     let ended = filter(&format!("tcp://{proxy}"), b"one\ntwo");
     let expected = "Receipt: 3 bytes were lost on the way to the server: the client sent 7 bytes, and the server received 4; on the way back all 4 bytes arrived\n";
     assert!(ended.code() == 1 && ended.stderr.ends_with(expected), "{ended:?}");

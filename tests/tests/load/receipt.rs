@@ -1,7 +1,7 @@
 //! Tests of a load whose connections are compared with the receipts of the server (`--receipt`).
 
 use tests::{
-    net::{Damage, Way, lossy_proxy},
+    net::{Damage, Direction, lossy_proxy},
     programs::{EchoServer, Program, Report, TlsEchoServer},
 };
 
@@ -44,11 +44,11 @@ fn every_connection_of_a_load_is_compared_over_every_transport() {
 fn a_load_names_the_side_on_which_bytes_were_lost_and_fails() {
     let server = start(TEXT);
     let load = "--receipt --processes 1 --connections 2 --messages 200 --size 32 --timeout 1s";
-    for (way, lost, words) in [
-        (Way::ToServer, "/receipts/bytes_lost_to_server", "on the way to the server"),
-        (Way::Back, "/receipts/bytes_lost_back", "on the way back"),
+    for (direction, lost, words) in [
+        (Direction::ToServer, "/receipts/bytes_lost_to_server", "on the way to the server"),
+        (Direction::Back, "/receipts/bytes_lost_back", "on the way back"),
     ] {
-        let proxy = lossy_proxy(server.address(), way, Damage::Lose(1_000, 10));
+        let proxy = lossy_proxy(server.address(), direction, Damage::Lose(1_000, 10));
         let report = Report::run(proxy, load);
         report.expect_failure();
         assert_eq!(report.json("/receipts/compared"), 2, "{report:?}");
@@ -56,7 +56,7 @@ fn a_load_names_the_side_on_which_bytes_were_lost_and_fails() {
         assert_eq!(report.json(lost), 20, "{report:?}");
         let reason = report.json("/reason").as_str().unwrap();
         assert!(reason.contains(&format!("10 bytes were lost {words}")), "{reason}");
-        let changed = lossy_proxy(server.address(), way, Damage::Change(1_000));
+        let changed = lossy_proxy(server.address(), direction, Damage::Change(1_000));
         let report = Report::run(changed, load);
         report.expect_failure();
         let reason = report.json("/reason").as_str().unwrap();
@@ -69,11 +69,11 @@ fn a_load_over_websocket_names_the_side_on_which_a_message_was_lost() {
     let server = start("http://127.0.0.1:0?receipt=on");
     let load =
         "--receipt --processes 1 --connections 1 --messages 20 --pipeline 4 --size 32 --timeout 1s";
-    for (way, lost) in [
-        (Way::ToServer, "/receipts/bytes_lost_to_server"),
-        (Way::Back, "/receipts/bytes_lost_back"),
+    for (direction, lost) in [
+        (Direction::ToServer, "/receipts/bytes_lost_to_server"),
+        (Direction::Back, "/receipts/bytes_lost_back"),
     ] {
-        let proxy = lossy_proxy(server.address(), way, Damage::LoseMessage(5));
+        let proxy = lossy_proxy(server.address(), direction, Damage::LoseMessage(5));
         let report = Report::at_url(&format!("ws://{proxy}/"), load);
         report.expect_failure();
         assert_eq!(report.json(lost), 32, "{report:?}");
