@@ -221,7 +221,10 @@ impl Status {
             return None;
         }
         let per_second = |now: u64, before: u64| ratio(now.saturating_sub(before), seconds);
-        let total = |status: &Self, of: fn(&Listener) -> u64| status.listeners.iter().map(of).sum();
+        // The numbers are those of a peer.
+        let total = |status: &Self, of: fn(&Listener) -> u64| {
+            status.listeners.iter().map(of).fold(0, u64::saturating_add)
+        };
         let rate = |of: fn(&Listener) -> u64| per_second(total(self, of), total(earlier, of));
         Some(Rates {
             interval_seconds: seconds,

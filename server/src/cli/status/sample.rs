@@ -29,8 +29,7 @@ impl Sample {
     }
 
     pub(super) fn parse(status: String, page: String) -> Result<Self, String> {
-        let unusable =
-            |path, error| format!("unexpected answer for {path}: {error}");
+        let unusable = |path, error| format!("unexpected answer for {path}: {error}");
         Ok(Self {
             status: serde_json::from_str(&status).map_err(|error| unusable("/status", error))?,
             page: serde_json::from_str(&page).map_err(|error| unusable("/connections", error))?,

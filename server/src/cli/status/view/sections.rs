@@ -72,8 +72,9 @@ fn traffic(status: &Status, rates: &Rates, text: &mut Text) {
     if rates.interval_seconds <= 0.0 {
         return text.field("rates", "none yet; the first interval is not over");
     }
-    let [received, sent] = [rates.received, rates.sent]
-        .map(|way| format!("{}/s, {} messages/s", byte_rate(way.bytes), rate(way.messages)));
+    let [received, sent] = [rates.received, rates.sent].map(|volume| {
+        format!("{}/s, {} messages/s", byte_rate(volume.bytes), rate(volume.messages))
+    });
     let (accepted, seconds) = (rate(rates.accepted), rates.interval_seconds);
     text.field(
         "rates",
@@ -144,7 +145,7 @@ fn listeners(listeners: &[Listener], text: &mut Text) {
 
 fn listener_details(listener: &Listener) -> Vec<String> {
     let [received, sent] = [listener.received, listener.sent]
-        .map(|way| format!("{}, {}", bytes(way.bytes), counted(way.messages, "message")));
+        .map(|volume| format!("{}, {}", bytes(volume.bytes), counted(volume.messages, "message")));
     let mut details = vec![format!("received {received}; sent {sent}")];
     let reasons = [("refused", &listener.refused), ("closed", &listener.closed)];
     let reasons: Vec<_> =

@@ -113,10 +113,13 @@ impl Series {
     }
 }
 
+/// The longest interval: longer ones may overflow the clock.
+const MAX_INTERVAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Returns the time at which the next sample is due.
 pub(super) fn next_due(due: Instant, interval: Duration, now: Instant) -> Instant {
     // Samples that a slow server has delayed are left out.
-    due.checked_add(interval).filter(|next| *next > now).unwrap_or(now)
+    (due + interval.min(MAX_INTERVAL)).max(now)
 }
 
 #[cfg(test)]
@@ -170,6 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn counters_whose_sum_exceeds_a_word_are_no_panic() {
+        let with = |bytes: u64| {
+            let status = format!(
+                r#"{{"version":"1","phase":"running","is_live":true,"is_ready":true,"uptime_seconds":1.0,
+                "connections":{{"open":0,"accepted":0,"refused":0}},
+                "listeners":[{{"listener":"a","protocol":"text","received":{{"bytes":{bytes},"messages":0}}}},
+                {{"listener":"b","protocol":"text","received":{{"bytes":{bytes},"messages":0}}}}]}}"#
+            );
+            Sample::parse(status, r#"{"connections":[]}"#.to_owned())
+        };
+        let series = taken([with(0), with(u64::MAX)]);
+        assert!(series.rates.received.bytes > 1e18);
+    }
+
+    #[test]
     fn an_outage_has_the_time_of_its_first_failure_and_the_reason_of_its_last() {
         let mut series = taken([sample(10.0, 5, 0, 0.0)]);
         assert!(series.problems().is_empty() && series.current().is_some());
@@ -203,6 +221,6 @@ mod tests {
         assert_eq!(next_due(start, second, start), start + second);
         let late = start + 5 * second;
         assert_eq!(next_due(start, second, late), late);
-        assert_eq!(next_due(start, Duration::MAX, start), start);
+        assert_eq!(next_due(start, Duration::MAX, start), start + MAX_INTERVAL);
     }
 }
