@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{context::Context, health::not_ready};
+use super::{context::Context, exposition, health::not_ready};
 use crate::{
-    admission::{DatagramRefusal, LimitReached},
+    admission::LimitReached,
     logging,
     metrics::{HistogramTotals, ListenerCounters, ListenerMetrics, seconds},
     shared::Phase,
@@ -73,10 +73,7 @@ fn listener(all: &ListenerMetrics) -> Value {
     let latency = all.latency();
     let refused =
         if all.protocol == "udp" {
-            let reasons = DatagramRefusal::NAMES.into_iter().chain(["not-received"]);
-            counts(reasons.enumerate().map(|(index, reason)| {
-                (reason, all.sum(|counters| counters.datagrams_refused.of(index).get()))
-            }))
+            counts(exposition::datagram_refusals(all))
         } else {
             counts(LimitReached::NAMES.into_iter().enumerate().map(|(index, reason)| {
                 (reason, all.sum(|counters| counters.refused.of(index).get()))

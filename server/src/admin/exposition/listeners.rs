@@ -97,13 +97,14 @@ pub(super) static FAMILIES: &[Family] = &[
         "echo_datagrams_refused",
         "Datagrams that were not answered, by the reason.",
         |context, samples| {
-            let reasons = DatagramRefusal::NAMES.into_iter().chain(["not-received"]);
-            for (index, reason) in reasons.enumerate() {
-                let refused = move |all: &ListenerCounters| all.datagrams_refused.of(index).get();
-                datagrams(context, samples, &[("reason", reason)], refused);
+            for listener in context.shared.counters.listeners.listeners() {
+                if is_udp(&listener) {
+                    for (reason, count) in datagram_refusals(&listener) {
+                        let labels = [("listener", &*listener.address), ("reason", reason)];
+                        samples.add(&labels, count);
+                    }
+                }
             }
-            let not_sent = |all: &ListenerCounters| all.datagrams_not_sent.get();
-            datagrams(context, samples, &[("reason", "not-sent")], not_sent);
         },
     ),
     Family::gauge(
@@ -137,6 +138,16 @@ const HANDSHAKES: [(&str, Of); 3] = [
 #[cfg(feature = "login")]
 const LOGINS: [(&str, Of); 2] =
     [("succeeded", |all| all.logins.succeeded.get()), ("failed", |all| all.logins.failed.get())];
+
+/// Returns how many datagrams of a listener were not answered, by the reason.
+pub(in crate::admin) fn datagram_refusals(
+    listener: &ListenerMetrics,
+) -> impl Iterator<Item = (&'static str, u64)> {
+    let reasons = DatagramRefusal::NAMES.into_iter().chain(["not-received"]).enumerate();
+    let refused = reasons
+        .map(|(index, reason)| (reason, listener.sum(|all| all.datagrams_refused.of(index).get())));
+    refused.chain([("not-sent", listener.sum(|all| all.datagrams_not_sent.get()))])
+}
 
 /// Returns the sum of a counter over the threads of a listener.
 fn sum(of: impl Fn(&ListenerCounters) -> u64) -> impl Fn(&ListenerMetrics) -> u64 {
@@ -185,5 +196,20 @@ fn datagrams(
             let own = [("listener", &*listener.address)];
             samples.add(&[&own, labels].concat(), listener.sum(&of));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_datagrams_have_those_that_were_not_received_and_not_sent() {
+        let listener = ListenerMetrics::new("udp://127.0.0.1:7".to_owned(), "udp", 1);
+        listener.worker(0).datagrams_not_sent.add(2);
+        listener.worker(0).datagrams_refused.of(DatagramRefusal::KINDS).add(1);
+        let refused: Vec<_> =
+            datagram_refusals(&listener).filter(|(_, count)| *count > 0).collect();
+        assert_eq!(refused, [("not-received", 1), ("not-sent", 2)]);
     }
 }

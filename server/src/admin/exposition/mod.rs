@@ -11,4 +11,7 @@ mod process;
 mod server;
 mod workers;
 
-pub(super) use self::expose::{Format, expose};
+pub(super) use self::{
+    expose::{Format, expose},
+    listeners::datagram_refusals,
+};

@@ -29,14 +29,10 @@ pub(super) static FAMILIES: &[Family] = &[
         "1 if the server accepts new clients (as /readyz).",
         |context, samples| samples.add(&[], not_ready(context.shared).is_empty()),
     ),
-    Family::gauge(
-        "echo_shutting_down",
-        "1 from the shutdown signal on.",
-        |context, samples| {
-            let shared = context.shared;
-            samples.add(&[], shared.is_leaving() || shared.phase.get() != Phase::Running);
-        },
-    ),
+    Family::gauge("echo_shutting_down", "1 from the shutdown signal on.", |context, samples| {
+        let shared = context.shared;
+        samples.add(&[], shared.is_leaving() || shared.phase.get() != Phase::Running);
+    }),
     Family::gauge(
         "echo_thread_stalled",
         "1 if a thread has completed no iteration of its loop for three seconds (as /livez).",
