@@ -12,7 +12,7 @@
 //! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
 //! | [`websocket`] | what both sides of a WebSocket check; the answer to a handshake with the feature `websocket` only |
 //! | [`room`] | what members of a room send and receive; as JSON with the feature `room-json` only |
-//! | `receipt` | what a server received and sent, for its client to compare; with the feature `receipt` only |
+//! | `receipt` | the client receipt: counts of a server, for its client to compare; with the feature `receipt` only |
 //! | [`reason`] | text of a system error, as part of a sentence |
 //! | [`utf8`] | the check of a text that arrives in parts |
 //! | `cli` | items that both command lines share; with the feature `cli` only |

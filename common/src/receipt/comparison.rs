@@ -5,7 +5,7 @@ use std::fmt;
 use super::document::{Receipt, Total};
 use crate::count::Count;
 
-/// What happened to the bytes of both directions between a client and a server.
+/// Comparison of the bytes of both directions between a client and a server.
 ///
 /// ```
 /// use common::receipt::{Comparison, Receipt, Tally, Transit};
@@ -33,7 +33,7 @@ pub struct Comparison {
     pub to_client: Transit,
 }
 
-/// What happened to the bytes of one direction.
+/// Comparison of the bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transit {
     /// They arrived unchanged.
@@ -97,7 +97,7 @@ impl Transit {
         }
     }
 
-    /// Writes what happened to bytes that did not arrive unchanged.
+    /// Describes bytes that did not arrive unchanged.
     fn explain(
         self,
         f: &mut fmt::Formatter<'_>,

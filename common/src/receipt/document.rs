@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 
-/// What a server received and sent on a connection.
+/// The bytes and messages that a server received and sent on a connection.
 ///
 /// Its text is one JSON object in one line, without a newline.
 ///

@@ -1,6 +1,6 @@
-//! The receipt: what a server received and sent on a connection, by its own count, for the client to compare.
+//! The client receipt: the bytes that a server received and sent on a connection, by its own counts, for the client to compare.
 //!
-//! Owns the receipt and its JSON, the running [`Tally`] that both ends keep, the place of a receipt at the end of a stream, and
+//! Owns the receipt and its JSON, the running [`Tally`] that both ends keep, the position of a receipt at the end of a stream, and
 //! the comparison of both ends in words. Must not know sockets.
 //!
 //! Read [`Receipt`] first, then [`Comparison`].

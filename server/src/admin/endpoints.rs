@@ -37,7 +37,7 @@ const ENDPOINTS: [Endpoint; 7] = [
     },
     Endpoint {
         path: "/readyz",
-        help: "200 if the server takes new clients",
+        help: "200 if the server accepts new clients",
         respond: |_, context| now(readyz(context)),
     },
     Endpoint {

@@ -65,7 +65,7 @@ pub(crate) struct ListenerCounters {
     /// Bytes that sessions have consumed, which differ from those on the wire.
     #[cfg(test)]
     pub(crate) consumed: Counter,
-    /// The time from a read until the socket has taken the last byte of the echo. A sample.
+    /// The time from the beginning of a turn until the socket has taken the last byte of its echoes. A sample.
     pub(crate) latency: Histogram,
 }
 

@@ -1,4 +1,4 @@
-//! What the system knows about this process: descriptors, memory, CPU time and start.
+//! Figures of the system about this process: descriptors, memory, CPU time and start.
 
 use std::{
     fs,

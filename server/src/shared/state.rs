@@ -62,7 +62,7 @@ pub(crate) struct SharedState<T> {
     udp_ports: Mutex<Arc<[u16]>>,
     /// Number of changes of the UDP listeners.
     udp_changes: AtomicUsize,
-    /// What becomes of messages. Workers read it once per loop iteration.
+    /// Where messages go. Workers read it once per loop iteration.
     pub(crate) recording: AtomicCell<Recording>,
     pub(crate) drain_delay: AtomicCell<Duration>,
     /// The end of the drain delay, from the begin of the shutdown on. `None`: unlimited.

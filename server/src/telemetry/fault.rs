@@ -2,7 +2,7 @@
 
 use crate::metrics::FAULTS;
 
-/// What was wrong with a PROXY header or a handshake.
+/// The fault of a PROXY header or a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The first bytes are something else.

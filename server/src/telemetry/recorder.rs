@@ -92,7 +92,7 @@ pub(crate) struct Recorder<'a> {
     /// The index of the worker.
     worker: usize,
     pub(super) counters: &'a WorkerCounters,
-    /// What becomes of each message, when received and when echoed.
+    /// Where each message goes, when received and when echoed.
     recording: Recording,
     /// The level of the log from which messages are split: that of their log, or any level if the history records them.
     split_from: LevelFilter,

@@ -1,4 +1,4 @@
-//! Receipts of a WebSocket, without a stream.
+//! Client receipts of a WebSocket, without a stream.
 
 use std::{sync::Arc, time::Instant};
 

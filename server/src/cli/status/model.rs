@@ -80,7 +80,7 @@ pub(super) struct Volume {
     pub(super) messages: u64,
 }
 
-/// Time from a read to the last byte of its echo.
+/// Time from the beginning of a turn to the last byte of its echoes.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Latency {
     pub(super) p50_seconds: Option<f64>,

@@ -28,7 +28,7 @@ pub(crate) struct SendBuffer {
     /// Number of bytes sent from this buffer.
     sent: u64,
     marks: VecDeque<Mark>,
-    /// The time of the read, if its latency is measured.
+    /// The beginning of the turn, if its latency is measured.
     measured_from: Option<Instant>,
 }
 

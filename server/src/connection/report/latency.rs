@@ -1,4 +1,4 @@
-//! The time from a read until the socket has taken the last byte of the echo, for a sample of the turns.
+//! The time from the beginning of a turn until the socket has taken the last byte of its echoes, for a sample of the turns.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::{
     telemetry::ConnectionId,
 };
 
-/// What a connection had received before a turn.
+/// The messages that a connection had received before a turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
     id: ConnectionId,

@@ -1,4 +1,4 @@
-//! Receipts of sessions without a stream.
+//! Client receipts of sessions without a stream.
 
 use std::time::Instant;
 

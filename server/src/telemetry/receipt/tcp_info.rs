@@ -4,7 +4,7 @@ use std::fmt;
 
 use log::kv::Value;
 
-/// What the kernel knows about the path to a peer. A figure that it does not know yet is `None`.
+/// Figures of the kernel about the path to a peer. A figure that it does not know yet is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TcpInfo {
     /// Smoothed round-trip time.

@@ -114,7 +114,7 @@ impl Series {
 }
 
 /// The longest interval: longer ones may overflow the clock.
-const MAX_INTERVAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MAX_INTERVAL: Duration = Duration::from_hours(365 * 24);
 
 /// Returns the time at which the next sample is due.
 pub(super) fn next_due(due: Instant, interval: Duration, now: Instant) -> Instant {
