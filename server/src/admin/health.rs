@@ -58,7 +58,8 @@ pub(super) fn not_ready<T>(shared: &SharedState<T>) -> Vec<String> {
     let open = shared.limits.open();
     let is_full = open >= shared.limits.max();
     let ending = is_ending.then(|| "the server shuts down".to_owned());
-    let full = is_full.then(|| format!("the server is full: it serves {open} connections"));
+    let connections = if open == 1 { "connection" } else { "connections" };
+    let full = is_full.then(|| format!("the server is full: it serves {open} {connections}"));
     ending.into_iter().chain(full).collect()
 }
 

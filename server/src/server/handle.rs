@@ -27,7 +27,8 @@ pub struct Handle {
 impl Handle {
     /// Starts a graceful shutdown: the server stops accepting, serves what it has received, half-closes its
     /// connections, and waits for its peers to close, for at most the drain timeout. With a
-    /// [drain delay](Config::drain_delay), it goes on serving and accepting for this long before.
+    /// [drain delay](Config::drain_delay), it goes on serving and accepting for this long before; a second
+    /// call has no effect then. [`stop`](Self::stop) ends at once, also during the delay.
     pub fn shutdown(&self) {
         self.shared.shut_down();
     }
@@ -105,12 +106,28 @@ impl Handle {
     }
 }
 
-#[cfg(all(test, feature = "redis"))]
+#[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{thread, time::Duration};
 
-    use crate::{Config, Listener, Server};
+    use crate::{Config, Listener, Phase, Server};
 
+    #[test]
+    fn a_stop_ends_a_drain_delay_and_a_second_shutdown_does_not() {
+        let listeners = vec![Listener::tcp("127.0.0.1", 0)];
+        let drain_delay = Duration::from_hours(1);
+        let server = Server::bind(Config { listeners, drain_delay, ..Config::default() }).unwrap();
+        let handle = server.handle();
+        let running = thread::spawn(|| server.run());
+        handle.shutdown();
+        handle.shutdown();
+        assert_eq!((handle.phase(), handle.is_leaving()), (Phase::Running, true));
+        handle.stop();
+        assert!(running.join().unwrap().is_ok());
+        assert_eq!((handle.phase(), handle.is_leaving()), (Phase::Stopped, false));
+    }
+
+    #[cfg(feature = "redis")]
     #[test]
     fn a_server_whose_rooms_are_not_shared_as_they_should_be_is_degraded() {
         let listeners = vec![Listener::tcp("127.0.0.1", 0)];

@@ -1,6 +1,9 @@
 //! The receipt of a WebSocket: a text message, the last one before the close frame of the server.
 
-use common::receipt::{Receipt, Tally};
+use common::{
+    receipt::{Receipt, Tally},
+    websocket::text_frame,
+};
 
 /// The payload of data messages, after decompression.
 #[derive(Debug, Default)]
@@ -39,18 +42,9 @@ impl PayloadTally {
     pub(super) fn message(self, last: &[u8]) -> Vec<u8> {
         let mut sent = self.before_exit.unwrap_or_else(|| self.received.clone());
         sent.update(last);
-        text_message(&Receipt { received: self.received.total(), sent: sent.total() }.to_string())
+        let receipt = Receipt { received: self.received.total(), sent: sent.total() };
+        let mut frame = Vec::new();
+        text_frame(receipt.to_string().as_bytes(), &mut frame);
+        frame
     }
-}
-
-/// Returns a text message of the server in one frame. It has at most 65,535 bytes.
-fn text_message(text: &str) -> Vec<u8> {
-    const FINAL_TEXT: u8 = 0x81;
-    const TWO_BYTE_LENGTH: u8 = 126;
-    let len = u16::try_from(text.len()).expect("a receipt has at most 512 bytes");
-    debug_assert!(
-        len >= u16::from(TWO_BYTE_LENGTH),
-        "a shorter message has its length in one byte"
-    );
-    [&[FINAL_TEXT, TWO_BYTE_LENGTH], &len.to_be_bytes()[..], text.as_bytes()].concat()
 }

@@ -53,21 +53,22 @@ fn a_server_drains_at_the_end_of_its_drain_delay() {
 
 #[test]
 fn a_full_server_is_not_ready_and_says_why() {
-    let (server, admin) = start(&["--max-connections", "2"]);
-    let mut peers = [server.connect(), server.connect()];
-    for peer in &mut peers {
-        peer.exchange(b"hello\n");
+    for (limit, reason) in [
+        (1, "the server is full: it serves 1 connection\n"),
+        (2, "the server is full: it serves 2 connections\n"),
+    ] {
+        let (server, admin) = start(&["--max-connections", &limit.to_string()]);
+        let mut peers: Vec<_> = (0..limit).map(|_| server.connect()).collect();
+        for peer in &mut peers {
+            peer.exchange(b"hello\n");
+        }
+        let mut client = AdminClient::connect(admin);
+        let ready = client.get("/readyz");
+        assert_eq!((ready.status, &ready.body[..]), (503, reason));
+        peers.pop();
+        server.wait_for_log("Connection with .* closed");
+        assert_eq!(client.get("/readyz").status, 200);
     }
-    let mut client = AdminClient::connect(admin);
-    let ready = client.get("/readyz");
-    assert_eq!(
-        (ready.status, &ready.body[..]),
-        (503, "the server is full: it serves 2 connections\n")
-    );
-    let [left, _stays] = peers;
-    drop(left);
-    server.wait_for_log("Connection with .* closed");
-    assert_eq!(client.get("/readyz").status, 200);
 }
 
 #[test]

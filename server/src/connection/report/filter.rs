@@ -57,7 +57,9 @@ impl<S: Stream> Connection<S> {
 
 /// Returns whether a text is the name of a peer, or its address without the port.
 fn is_peer(text: &str, peer: &str) -> bool {
-    let address = peer.rsplit_once(':').map_or(peer, |(address, _)| address);
+    // Only an address has a port; the name of a Unix socket may have colons as well.
+    let is_address = !peer.starts_with("unix:");
+    let address = peer.rsplit_once(':').filter(|_| is_address).map_or(peer, |(address, _)| address);
     let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']'));
     text == peer || text == bare.unwrap_or(address)
 }
@@ -77,6 +79,8 @@ mod tests {
             ("[::1]:5000", "[::1]:5000", true),
             ("unix:///run/echo.sock#1", "unix:///run/echo.sock#1", true),
             ("unix:///run/echo.sock", "unix:///run/echo.sock#1", false),
+            ("unix", "unix:///run/echo.sock#1", false),
+            ("unix:///run/a", "unix:///run/a:b.sock#1", false),
         ] {
             assert_eq!(is_peer(text, peer), is_same, "{text} {peer}");
         }

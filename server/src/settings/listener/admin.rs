@@ -42,7 +42,7 @@ impl AdminUrl {
     /// Sets a parameter.
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match (name, &self.endpoint) {
-            ("host" | "hosts", _) => self.hosts.extend(hosts(value)?),
+            ("hosts", _) => self.hosts.extend(hosts(value)?),
             ("mode", Endpoint::Unix(_)) => self.mode = Some(mode(value)?),
             ("mode", Endpoint::Abstract(_)) => {
                 return Err(
@@ -134,6 +134,7 @@ mod tests {
             ("unix:///s?mode=999", "expected permissions"),
             ("unix:///s?mode=600&mode=660", "'mode' is set twice"),
             ("http://h:1?hosts=a:80", "expected names of the server"),
+            ("http://h:1?host=a", "'host=a': unknown parameter; the parameters are hosts and mode"),
             ("http://h:1?protocol=raw", "unknown parameter; the parameters are hosts and mode"),
             ("http://user:password@h:1", "expected http://HOST:PORT"),
             ("http://h:1/metrics", "unexpected '/metrics' after the port"),
