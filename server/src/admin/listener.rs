@@ -36,12 +36,13 @@ impl AdminListener {
         let addresses = Address::resolve(&admin.endpoint)?;
         // Its clients count in no metric, so its counters are in no registry that is read.
         let counters = Registry::new(0);
-        let bound = Binder::new(config, &counters).bind(&listener(admin), &addresses, None);
-        let streams =
-            skip_missing_addresses(bound, false)?.into_iter().filter_map(|bound| match bound {
-                BoundListener::Stream(stream) => Some(stream),
-                BoundListener::Udp(_) => None,
-            });
+        let binder = Binder::new(config, &counters).exclusive();
+        let bound = binder.bind(&listener(admin), &addresses, None);
+        let streams = skip_missing_addresses(bound, false).map_err(BindError::of_admin)?;
+        let streams = streams.into_iter().filter_map(|bound| match bound {
+            BoundListener::Stream(stream) => Some(stream),
+            BoundListener::Udp(_) => None,
+        });
         let mut sockets: Vec<_> = streams.collect();
         let (poll, waker) = register(&mut sockets).map_err(BindError::System)?;
         let hosts = match &admin.endpoint {

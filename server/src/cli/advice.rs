@@ -4,10 +4,15 @@ use server::{BindError, ReloadError};
 
 /// Describes why the server cannot listen, with advice.
 pub(crate) fn bind_error(error: &BindError) -> String {
-    if error.is_port_shareable() {
-        format!("{error}: stop it, choose another port, or start both with --reuse-port")
-    } else {
-        error.to_string()
+    match error {
+        BindError::AdminInUse(_) => format!(
+            "{error}: stop it, or give each server an --admin of its own, with another port or a Unix socket \
+             (--reuse-port does not apply to it)"
+        ),
+        error if error.is_port_shareable() => {
+            format!("{error}: stop it, choose another port, or start both with --reuse-port")
+        }
+        error => error.to_string(),
     }
 }
 

@@ -45,6 +45,12 @@ impl<'a> Binder<'a> {
         Self { reuse_port: config.reuse_port, workers: config.workers.get(), registry }
     }
 
+    /// Shares no port with another process, also if the configuration allows it.
+    #[cfg(feature = "admin")]
+    pub(crate) fn exclusive(self) -> Self {
+        Self { reuse_port: false, ..self }
+    }
+
     /// Binds a listener to some of its addresses; returns the result for each. Clients can connect or send from now
     /// on. Sockets of one listener share its limits, and the port if that is zero: the port is free at all of the
     /// addresses, or the last result says that it is in use.

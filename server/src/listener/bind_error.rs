@@ -52,6 +52,10 @@ pub enum BindError {
         /// The error of the system.
         cause: io::Error,
     },
+    /// Another program has the port of the admin listener, for example the server that this one is to replace. Servers never
+    /// share it, because a scrape would reach either of them.
+    #[error("cannot open the admin listener: {0}")]
+    AdminInUse(Box<BindError>),
     /// Another listener of the configuration has the address too, since its name has it.
     #[error("cannot listen on {address}: {other} has this address as well; keep one of them")]
     Twice {
@@ -80,8 +84,16 @@ impl BindError {
             | Self::Receive { cause, .. }
             | Self::Path { cause, .. }
             | Self::Abstract { cause, .. } => cause.kind() == io::ErrorKind::AddrInUse,
-            Self::Resolve { .. } | Self::Twice { .. } | Self::System(_) => false,
+            Self::Resolve { .. } | Self::AdminInUse(_) | Self::Twice { .. } | Self::System(_) => {
+                false
+            }
         }
+    }
+
+    /// Returns the error as one of the admin listener.
+    #[cfg(feature = "admin")]
+    pub(crate) fn of_admin(self) -> Self {
+        if self.is_port_shareable() { Self::AdminInUse(Box::new(self)) } else { self }
     }
 
     /// Returns the address and the error of the system, if this machine does not have the address, or none of its

@@ -4,9 +4,9 @@ use std::{fs, os::unix::net::UnixListener};
 
 use rustix::process::Signal;
 use tempfile::tempdir;
-use tests::programs::{EchoServer, Launch};
+use tests::programs::{EchoServer, Launch, Program};
 
-use crate::client::{AdminClient, get, start};
+use crate::client::{AdminClient, admin_address, get, start};
 
 const ENDPOINTS: [&str; 8] =
     ["/", "/livez", "/readyz", "/metrics", "/connections", "/status", "/config", "/version"];
@@ -169,4 +169,26 @@ fn pipelined_requests_are_answered_in_order_and_a_half_closed_client_too() {
         assert_eq!(client.response(true).status, status);
     }
     client.expect_end();
+}
+
+#[test]
+fn a_server_that_takes_over_with_reuse_port_needs_an_admin_listener_of_its_own() {
+    let (old, admin) = start(&["--reuse-port"]);
+    let port = old.address().port().to_string();
+    let url = format!("http://{admin}");
+    let refused = Program::run_server(&["--port", &port, "--reuse-port", "--admin", &url]);
+    assert_eq!(refused.code(), 1);
+    let line = refused.error_line();
+    assert!(
+        line.contains(&format!(
+            "cannot open the admin listener: cannot listen on {admin}: address already in use"
+        )),
+        "{line}"
+    );
+    assert!(line.contains("give each server an --admin of its own"), "{line}");
+    let new = Launch::new(&["--reuse-port", "--admin", "http://127.0.0.1:0"])
+        .port(old.address().port())
+        .start();
+    assert_eq!(get(admin_address(&new), "/readyz").status, 200);
+    assert_eq!(get(admin, "/readyz").status, 200);
 }
