@@ -22,7 +22,7 @@ use super::{
     context::Context,
     endpoints::{Outcome, respond},
     health::Health,
-    list::{Finished, Lists, Pending},
+    list::{Finished, Lists, Pending, server_has_ended},
     listener::{AdminListener, FIRST_SOCKET},
     rates::Rates,
 };
@@ -80,28 +80,67 @@ impl<'a> EventLoop<'a> {
     /// # Errors
     ///
     /// Only if the poll itself fails, which takes a bug or a broken system.
-    pub(super) fn run(mut self, is_ending: &AtomicBool) -> io::Result<()> {
+    pub(super) fn run(&mut self, is_ending: &AtomicBool) -> io::Result<()> {
         let mut events = Events::with_capacity(limits::ADMIN_CONNECTIONS * 2);
         while !is_ending.load(SeqCst) {
-            if self.now >= self.next_check {
-                self.health.check(self.shared);
-                self.rates.record(&self.shared.counters, self.now);
-                self.next_check = self.now + limits::LIVENESS_INTERVAL;
-            }
-            // The open connections first: their requests may have arrived, and then no new one takes their place.
-            for key in mem::take(&mut self.ready) {
-                self.give_turn(key);
-            }
-            self.accept();
-            self.advance_lists();
-            self.expire();
-            self.poll(&mut events)?;
+            self.iterate(&mut events)?;
         }
-        // What waits in the sockets is sent; the rest is one attempt for each.
-        for (_, client) in &mut self.clients {
-            client.advance(self.now);
-        }
+        self.end();
         Ok(())
+    }
+
+    /// Runs one iteration: what is due, and then the poll.
+    pub(super) fn iterate(&mut self, events: &mut Events) -> io::Result<()> {
+        if self.now >= self.next_check {
+            // Set before the check: if that panics, the loop serves until the next one.
+            self.next_check = self.now + limits::LIVENESS_INTERVAL;
+            self.health.check(self.shared);
+            self.rates.record(&self.shared.counters, self.now);
+        }
+        // The open connections first: their requests may have arrived, and then no new one takes their place.
+        for key in mem::take(&mut self.ready) {
+            self.give_turn(key);
+        }
+        self.accept();
+        self.advance_lists();
+        self.expire();
+        self.poll(events)
+    }
+
+    /// Drops the clients after a panic, which may have left their state incomplete. The sockets stay open.
+    pub(super) fn reset(&mut self) {
+        self.clients.clear();
+        self.ready.clear();
+        self.lists =
+            Lists::new(self.shared.counters.workers.len(), Arc::clone(&self.listener.waker));
+        (self.health, self.rates) = (Health::default(), Rates::default());
+        // A readiness may be lost.
+        self.ready_sockets = (0..self.listener.sockets.len()).collect();
+    }
+
+    /// Answers the requests that have no answer, and makes one attempt to send each response.
+    fn end(&mut self) {
+        for Finished { pending, answer } in self.lists.end() {
+            let Pending { client, is_head, connection: _ } = pending;
+            self.clients[client].send(&answer, is_head, (Some("close"), false), self.now);
+        }
+        for (_, client) in &mut self.clients {
+            // A request may have arrived since.
+            if let Step::Request(_) = client.advance(self.now) {
+                client.refuse(server_has_ended(), self.now);
+                client.advance(self.now);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_clients(&self) -> bool {
+        !self.clients.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_lists(&self) -> bool {
+        self.lists.deadline().is_some()
     }
 
     fn poll(&mut self, events: &mut Events) -> io::Result<()> {
@@ -157,7 +196,9 @@ impl<'a> EventLoop<'a> {
                 Err(error) => return self.pause(&error),
             }
         }
-        self.ready_sockets.rotate_left(1);
+        // The next socket has its turn, if one has connections left.
+        let turn = self.ready_sockets.len().min(1);
+        self.ready_sockets.rotate_left(turn);
     }
 
     /// Makes room for the next connection if the system is out of descriptors, and pauses otherwise.

@@ -2,11 +2,12 @@
 
 use std::net::TcpStream;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tests::{
     net::Peer,
     programs::{EchoServer, Launch},
-    system::procfs::descriptor_count,
+    system::procfs::{descriptor_count, has_stopped},
     wait::wait_until,
 };
 
@@ -31,6 +32,23 @@ fn more_slow_clients_than_the_listener_has_room_for_keep_nobody_out() {
     let last = &mut slow[3 * MOST - 1];
     last.send("y\r\nHost: localhost\r\n\r\n");
     assert_eq!(last.response(true).status, 200);
+}
+
+/// The listener accepts eight in one iteration. With the eighth attempt, it learns that there are no more than seven.
+#[test]
+fn any_number_of_clients_that_connect_at_once_is_served() {
+    let (server, admin) = start(&[]);
+    for count in [7, 8, 9, 15] {
+        server.signal(Signal::STOP);
+        wait_until("the process has stopped", || has_stopped(server.pid()));
+        let mut clients: Vec<_> = (0..count).map(|_| AdminClient::connect(admin)).collect();
+        server.signal(Signal::CONT);
+        for client in &mut clients {
+            assert_eq!(client.get("/livez").status, 200, "{count} clients");
+        }
+    }
+    let log = server.terminate().1;
+    assert!(!log.contains("ERROR"), "{log}");
 }
 
 #[test]

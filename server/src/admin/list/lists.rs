@@ -12,7 +12,7 @@ use super::{
 use crate::{
     admin::client::Answer,
     config::limits,
-    http::{Status, refused},
+    http::{Refusal, Status, refused},
     shared::{ListPage, ListRequest, SharedState},
 };
 
@@ -99,6 +99,12 @@ impl Lists {
         finished
     }
 
+    /// Ends all lists, because the server has ended.
+    pub(in crate::admin) fn end(&mut self) -> Vec<Finished> {
+        let pending = self.queue.drain(..).map(|(_, pending, _)| pending);
+        pending.map(|pending| Finished { pending, answer: server_has_ended().into() }).collect()
+    }
+
     /// Asks the worker of a list, unless it has a request.
     ///
     /// # Errors
@@ -130,6 +136,11 @@ impl Lists {
         self.asked[worker] = Some(now);
         Ok(())
     }
+}
+
+/// Returns the refusal of a request that the server can no longer answer.
+pub(in crate::admin) fn server_has_ended() -> Refusal {
+    refused(Status::Unavailable, "the server has ended")
 }
 
 #[cfg(test)]

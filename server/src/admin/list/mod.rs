@@ -12,6 +12,6 @@ mod lists;
 mod query;
 
 pub(super) use self::{
-    lists::{Finished, Lists, Pending},
+    lists::{Finished, Lists, Pending, server_has_ended},
     query::Query,
 };

@@ -25,6 +25,9 @@ pub const ADMIN_LINGER: Duration = Duration::from_secs(1);
 /// Maximum admin connections that are accepted before the open ones have their turn.
 pub const ADMIN_ACCEPTS: usize = 8;
 
+/// Number of panics after which the admin listener closes. Each one drops its clients, and costs nothing else.
+pub const ADMIN_PANICS: u32 = 10;
+
 /// Interval of the checks whether each thread has completed an iteration of its loop.
 pub const LIVENESS_INTERVAL: Duration = Duration::from_secs(1);
 
