@@ -183,7 +183,7 @@ fn of_many_workers_the_busiest_are_shown() {
     );
     let lines = shown(&status, r#"{"connections":[]}"#, None);
     let workers: Vec<_> = lines.iter().skip_while(|line| !line.starts_with("WORKER")).collect();
-    assert_eq!(workers[1], "    40            0  40 %       0");
+    assert_eq!(workers[1], "    40            0  40 %           0");
     assert_eq!(workers[17], "    and 24 less busy, at most 24 %");
 }
 
