@@ -232,7 +232,7 @@ impl<'a> EventLoop<'a> {
     }
 
     /// Closes a connection: the one that has waited longest without a complete request. If all have one, it is any of them,
-    /// so that clients that do not read their responses keep nobody out.
+    /// so that clients that do not read their responses cannot block others.
     fn make_room(&mut self) {
         while let Some(key) = self.longest_idle() {
             // Its request may have arrived.
