@@ -50,7 +50,9 @@ const ENDPOINTS: [Endpoint; 7] = [
         help: "the open connections in JSON",
         respond: |request, context| {
             let workers = context.shared.counters.workers.len();
-            Query::parse(request.query(), workers).map(Outcome::List)
+            let listeners = context.shared.counters.listeners.opened();
+            let names = listeners.iter().map(|listener| &*listener.address);
+            Query::parse(request.query(), workers)?.for_listeners(names).map(Outcome::List)
         },
     },
     Endpoint {

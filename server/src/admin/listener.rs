@@ -59,7 +59,11 @@ impl AdminListener {
 
     /// Returns its addresses as the log names them.
     pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
-        self.sockets.iter().map(StreamListener::address)
+        self.sockets.iter().map(|socket| match &socket.endpoint {
+            Endpoint::Tcp(_) => socket.address(),
+            // As `--admin` has it: HTTP goes without saying.
+            endpoint => endpoint.to_string(),
+        })
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct ReloadSignal<Reopen> {
     pub(crate) sources: Sources,
     /// The settings in force.
     pub(crate) settings: Settings,
+    /// The settings at the start.
+    pub(crate) first: Settings,
     /// The log options at the start.
     pub(crate) log_options: Options,
     /// Endpoints of the inherited sockets, which stay open.
@@ -88,6 +90,10 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
         // The format of the log stays what it was at the start.
         if config.log_receipts != LogReceipts::Text {
             config.log_receipts = self.log_options.format.receipts();
+        }
+        #[cfg(feature = "admin")]
+        if let Some(admin) = &mut config.admin {
+            admin.settings = Some(settings.in_force(&self.first).into());
         }
         let Reloaded { need_restart, failed, .. } = match self.handle.reload(&config) {
             Ok(reloaded) => reloaded,

@@ -139,7 +139,9 @@ impl HttpHandler {
             Ok((line, reply)) => {
                 input.copy_within(skipped..skipped + line, 0);
                 self.logged = line;
-                Step { consumed: skipped + end, echo: 0, messages: 1, reply: Some(reply) }
+                // The messages of a WebSocket are those of its peer.
+                let messages = isize::from(!matches!(reply.next, Next::Switch(_)));
+                Step { consumed: skipped + end, echo: 0, messages, reply: Some(reply) }
             }
             Err(refusal) => self.refuse_input(input, refusal, now),
         }

@@ -17,7 +17,7 @@ pub(crate) struct Text {
     sends_lines: bool,
     /// Number of reads before the first newline, which were counted as messages. Lines are not counted until they have made up
     /// for it: a count that was reported is not taken back.
-    reads: usize,
+    reads: u32,
     /// There are lines, and they have made up for all reads: the common case.
     is_settled: bool,
     /// Bytes of a line have been received, and not its newline.
@@ -71,22 +71,22 @@ impl Text {
     #[cold]
     fn settle(&mut self, lines: usize) -> usize {
         if lines == 0 && !self.sends_lines {
-            self.reads += 1;
+            self.reads = self.reads.saturating_add(1);
             return 1;
         }
         // The reads so far were the beginning of the first line.
         self.sends_lines |= lines > 0;
-        let made_up = lines.min(self.reads);
+        let made_up = u32::try_from(lines).unwrap_or(u32::MAX).min(self.reads);
         self.reads -= made_up;
         self.is_settled = self.reads == 0;
-        lines - made_up
+        lines - made_up as usize
     }
 
     pub(super) fn unfinished_messages(&self) -> isize {
         if !self.sends_lines {
             return 0;
         }
-        isize::from(self.is_in_line) - self.reads.cast_signed()
+        isize::from(self.is_in_line) - isize::try_from(self.reads).unwrap_or(isize::MAX)
     }
 }
 

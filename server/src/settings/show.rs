@@ -7,6 +7,18 @@ use super::{
     settings::{Effective, Settings},
 };
 
+impl Settings {
+    /// Returns the configuration file of a server that has started with the settings `first` and has loaded these: what needs a
+    /// restart is as it was.
+    #[must_use]
+    pub fn in_force(&self, first: &Self) -> String {
+        let pairs = first.effective.iter().zip(&self.effective);
+        let in_force =
+            pairs.map(|(first, now)| if now.setting.needs_restart { first } else { now });
+        in_force.map(Effective::to_string).collect()
+    }
+}
+
 impl fmt::Display for Settings {
     /// Writes a configuration file with the same settings, and the source of each value as a comment.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

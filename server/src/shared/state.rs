@@ -155,7 +155,9 @@ impl<T> SharedState<T> {
     /// Sets the settings of the program.
     #[cfg(feature = "admin")]
     pub(crate) fn set_settings(&self, config: &Config) {
-        let settings = config.admin.as_ref().and_then(|admin| admin.settings.clone());
+        // Without the setting `admin`, the listener stays as it is until a restart.
+        let Some(admin) = &config.admin else { return };
+        let settings = admin.settings.clone();
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 

@@ -67,11 +67,13 @@ fn the_version_names_the_features_of_the_program() {
 fn a_reload_changes_the_settings_that_are_shown() {
     let directory = tempdir().expect("a temporary directory");
     let file = directory.path().join("echo.toml");
-    let write = |idle: &str| {
-        let text = format!("listen = ['tcp://127.0.0.1:0']\nidle-timeout = '{idle}'\n");
+    let write = |idle: &str, workers: u32| {
+        let text = format!(
+            "listen = ['tcp://127.0.0.1:0']\nidle-timeout = '{idle}'\nworkers = {workers}\n"
+        );
         fs::write(&file, text).expect("the file can be written");
     };
-    write("5m");
+    write("5m", 2);
     let config = file.to_str().expect("the path is UTF-8");
     let args = ["--config", config, "--admin", "http://127.0.0.1:0"];
     let server = Launch::new(&args).without_port().start();
@@ -79,10 +81,12 @@ fn a_reload_changes_the_settings_that_are_shown() {
     let shown = get(admin, "/config");
     assert_eq!(shown.header("Content-Type"), Some("application/toml"));
     assert!(shown.body.contains(&format!("idle-timeout = \"5m\" # {config}:2\n")), "{shown:?}");
-    write("6m");
+    write("6m", 3);
     server.signal(Signal::HUP);
     server.wait_for_log("Configuration reloaded");
-    assert!(get(admin, "/config").body.contains("idle-timeout = \"6m\""));
+    let shown = get(admin, "/config").body;
+    assert!(shown.contains("idle-timeout = \"6m\""), "{shown}");
+    assert!(shown.contains("workers = 2 "), "it takes a restart to change them: {shown}");
 }
 
 #[test]

@@ -67,6 +67,26 @@ impl Query {
         query.check()
     }
 
+    /// Checks that the listener of the filter is one of the server. `tcp://` may precede the name of a plain one, as in its URL.
+    ///
+    /// # Errors
+    ///
+    /// If none has the name.
+    pub(in crate::admin) fn for_listeners<'a>(
+        mut self,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Self, Refusal> {
+        let Some(listener) = &mut self.filter.listener else { return Ok(self) };
+        let name = listener.strip_prefix("tcp://").unwrap_or(listener);
+        if !names.clone().any(|known| known == name) {
+            let known: Vec<_> = names.collect();
+            let name = Quoted(listener.as_bytes()).to_string();
+            return Err(bad(format!("no listener is {name}; there are {}", known.join(", "))));
+        }
+        *listener = name.to_owned();
+        Ok(self)
+    }
+
     fn set(&mut self, name: &str, value: &str, workers: usize) -> Result<(), String> {
         match name {
             "limit" => {
@@ -196,5 +216,24 @@ mod tests {
             let error = parse(query).unwrap_err();
             assert!(error.contains(message) && !error.contains('\n'), "{query}: {error}");
         }
+    }
+
+    #[test]
+    fn a_listener_is_named_as_in_the_log_or_by_its_url() {
+        let names = ["127.0.0.1:7", "tls://127.0.0.1:8"];
+        let find = |name: &str| {
+            let listener = Some(name.to_owned());
+            let filter = Filter { listener, ..Filter::default() };
+            let query = Query { filter, ..Query::parse([].into_iter(), 1).unwrap() };
+            query.for_listeners(names.into_iter()).map(|query| query.filter.listener.unwrap())
+        };
+        assert_eq!(find("127.0.0.1:7").unwrap(), "127.0.0.1:7");
+        assert_eq!(find("tcp://127.0.0.1:7").unwrap(), "127.0.0.1:7");
+        assert_eq!(find("tls://127.0.0.1:8").unwrap(), "tls://127.0.0.1:8");
+        let refusal = find("127.0.0.1:9").unwrap_err();
+        assert_eq!(
+            refusal.rule,
+            "no listener is '127.0.0.1:9'; there are 127.0.0.1:7, tls://127.0.0.1:8"
+        );
     }
 }

@@ -145,10 +145,12 @@ impl ListenerOptions {
         format!("{endpoint}{parameters}")
     }
 
-    /// Returns the name of the protocol of its connections: `http`, or that of [`protocol`](Self::protocol).
+    /// Returns the name of the protocol of its connections: `http`, `room`, or that of [`protocol`](Self::protocol).
     pub(crate) fn protocol_name(&self) -> &'static str {
         match self.protocol {
             _ if self.is_http() => "http",
+            #[cfg(feature = "rooms")]
+            _ if self.room.is_some() => "room",
             Protocol::Text => "text",
             Protocol::Raw => "raw",
             Protocol::Length => "length",
