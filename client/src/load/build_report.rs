@@ -110,6 +110,7 @@ fn receipt_figures(stats: &ReceiptStats) -> ReceiptFigures {
         missing: stats.missing,
         bytes_lost_to_server: stats.lost_to_server,
         bytes_added_to_server: stats.added_to_server,
+        bytes_unread_by_server: stats.unread,
         bytes_lost_back: stats.lost_back,
         bytes_added_back: stats.added_back,
     }

@@ -272,6 +272,9 @@ fn sum_receipts(mut all: impl Iterator<Item = Option<ReceiptFigures>>) -> Option
             bytes_added_to_server: sum
                 .bytes_added_to_server
                 .saturating_add(figures.bytes_added_to_server),
+            bytes_unread_by_server: sum
+                .bytes_unread_by_server
+                .saturating_add(figures.bytes_unread_by_server),
             bytes_lost_back: sum.bytes_lost_back.saturating_add(figures.bytes_lost_back),
             bytes_added_back: sum.bytes_added_back.saturating_add(figures.bytes_added_back),
         })

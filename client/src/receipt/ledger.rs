@@ -104,7 +104,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use common::receipt::Receipt;
+    use common::receipt::{EndedBy, Receipt};
 
     use super::*;
 
@@ -115,7 +115,8 @@ mod tests {
     }
 
     fn receipt(bytes: &[u8]) -> String {
-        Receipt { received: total(bytes), sent: total(bytes) }.to_string()
+        Receipt { received: total(bytes), sent: total(bytes), ended_by: EndedBy::Client }
+            .to_string()
     }
 
     fn ledger(messages: &[&str]) -> Ledger {

@@ -2,20 +2,21 @@
 
 use std::fmt;
 
-use super::document::{Receipt, Total};
+use super::document::{EndedBy, Receipt, Total};
 use crate::count::Count;
 
 /// Comparison of the bytes of both directions between a client and a server.
 ///
 /// ```
-/// use common::receipt::{Comparison, Receipt, Tally, Transit};
+/// use common::receipt::{Comparison, EndedBy, Receipt, Tally, Transit};
 /// let total = |bytes: &[u8]| {
 ///     let mut tally = Tally::default();
 ///     tally.update(bytes);
 ///     tally.total()
 /// };
 /// // A proxy has lost a byte of the request.
-/// let receipt = Receipt { received: total(b"helo"), sent: total(b"helo") };
+/// let receipt =
+///     Receipt { received: total(b"helo"), sent: total(b"helo"), ended_by: EndedBy::Client };
 /// let comparison = Comparison::new(&total(b"hello"), &total(b"helo"), &receipt);
 /// assert_eq!(comparison.to_server, Transit::Lost { from: 5, to: 4 });
 /// assert_eq!(comparison.to_client, Transit::Intact { bytes: 4 });
@@ -53,6 +54,13 @@ pub enum Transit {
         /// Bytes received.
         to: u64,
     },
+    /// Fewer were read, because the server ended the connection before the client did. The others may be changed as well.
+    Unread {
+        /// Bytes sent.
+        from: u64,
+        /// Bytes read.
+        to: u64,
+    },
     /// More arrived. The others may be changed as well.
     Added {
         /// Bytes sent.
@@ -73,13 +81,30 @@ impl Transit {
         }
     }
 
+    /// Returns the transit to a receiver that may not have read all that arrived.
+    fn to_server(self, ended_by: EndedBy) -> Self {
+        match (self, ended_by) {
+            (Self::Lost { from, to }, EndedBy::Server) => Self::Unread { from, to },
+            (transit, _) => transit,
+        }
+    }
+
     /// Returns whether the bytes arrived unchanged.
     #[must_use]
     pub fn is_intact(self) -> bool {
         matches!(self, Self::Intact { .. })
     }
 
-    /// Returns the number of bytes that are missing.
+    /// Returns the number of bytes that are missing and were not read.
+    #[must_use]
+    pub fn unread(self) -> u64 {
+        match self {
+            Self::Unread { from, to } => from - to,
+            _ => 0,
+        }
+    }
+
+    /// Returns the number of bytes that were lost on the way.
     #[must_use]
     pub fn lost(self) -> u64 {
         match self {
@@ -114,6 +139,14 @@ impl Transit {
                     count(bytes)
                 );
             }
+            Self::Unread { from: sent, to: read } => {
+                return write!(
+                    f,
+                    "{to} ended the connection and did not read the last {}: {from} sent {}, and {to} received {read}",
+                    count(sent - read),
+                    count(sent)
+                );
+            }
             Self::Lost { from, to } => (from - to, "lost", from, to),
             Self::Added { from, to } => (to - from, "added", from, to),
         };
@@ -128,7 +161,7 @@ impl Comparison {
     #[must_use]
     pub fn new(sent: &Total, received: &Total, receipt: &Receipt) -> Self {
         Self {
-            to_server: Transit::new(sent, &receipt.received),
+            to_server: Transit::new(sent, &receipt.received).to_server(receipt.ended_by),
             to_client: Transit::new(&receipt.sent, received),
         }
     }

@@ -11,11 +11,12 @@ use super::digest::Digest;
 /// Its text is one JSON object in one line, without a newline.
 ///
 /// ```
-/// use common::receipt::{Receipt, Tally};
+/// use common::receipt::{EndedBy, Receipt, Tally};
 /// let mut stream = Tally::default();
 /// stream.update(b"hello\n");
 /// stream.add_messages(1);
-/// let receipt = Receipt { received: stream.total(), sent: stream.total() };
+/// let receipt =
+///     Receipt { received: stream.total(), sent: stream.total(), ended_by: EndedBy::Client };
 /// let text = receipt.to_string();
 /// assert!(text.starts_with(r#"{"receipt":{"received":{"bytes":6,"messages":1,"sha256":"5891b5b5"#));
 /// assert_eq!(Receipt::parse(text.as_bytes()).unwrap(), receipt);
@@ -27,6 +28,18 @@ pub struct Receipt {
     pub received: Total,
     /// The bytes of the server before the receipt.
     pub sent: Total,
+    /// The side that ended the connection.
+    pub ended_by: EndedBy,
+}
+
+/// The side that ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndedBy {
+    /// The client has ended its stream, or closed its WebSocket, or sent an exit, behind which the server reads nothing.
+    Client,
+    /// The server ended it before the client did, so it may not have read the last bytes.
+    Server,
 }
 
 /// The bytes of one direction.

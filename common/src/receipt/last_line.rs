@@ -12,10 +12,10 @@ pub const MAX_RECEIPT: usize = 512;
 /// The bytes that a client receives, of which the last may be a receipt.
 ///
 /// ```
-/// use common::receipt::{Receipt, StreamTally, Tally};
+/// use common::receipt::{EndedBy, Receipt, StreamTally, Tally};
 /// let mut echo = Tally::default();
 /// echo.update(b"hello\n");
-/// let receipt = Receipt { received: echo.total(), sent: echo.total() };
+/// let receipt = Receipt { received: echo.total(), sent: echo.total(), ended_by: EndedBy::Client };
 ///
 /// let mut stream = StreamTally::default();
 /// stream.update(b"hello\n");

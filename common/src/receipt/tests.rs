@@ -13,7 +13,7 @@ fn total(bytes: &[u8]) -> Total {
 
 /// Returns the receipt of a server that echoed `bytes`.
 fn receipt(bytes: &[u8]) -> Receipt {
-    Receipt { received: total(bytes), sent: total(bytes) }
+    Receipt { received: total(bytes), sent: total(bytes), ended_by: EndedBy::Client }
 }
 
 fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> {
@@ -28,14 +28,18 @@ fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> 
 fn a_receipt_is_one_object_with_these_members_in_this_order() {
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let counts = format!(r#"{{"bytes":0,"messages":0,"sha256":"{empty}"}}"#);
-    let text = format!(r#"{{"receipt":{{"received":{counts},"sent":{counts}}}}}"#);
+    let text =
+        format!(r#"{{"receipt":{{"received":{counts},"sent":{counts},"ended_by":"client"}}}}"#);
     assert_eq!(receipt(b"").to_string(), text);
 }
 
 #[test]
 fn the_longest_receipt_is_shorter_than_the_limit() {
     let most = Total { bytes: u64::MAX, messages: u64::MAX, ..total(b"") };
-    assert!(Receipt { received: most, sent: most }.to_string().len() <= MAX_RECEIPT);
+    assert!(
+        Receipt { received: most, sent: most, ended_by: EndedBy::Server }.to_string().len()
+            <= MAX_RECEIPT
+    );
 }
 
 #[test]
@@ -53,6 +57,10 @@ fn anything_but_a_receipt_is_refused() {
         valid.replace("\"bytes\":1", "\"bytes\":1,\"bytes\":1"),
         valid.replace("\"bytes\":1", "\"bytes\":1,\"more\":1"),
         valid.replace("\"messages\":0,", ""),
+        valid.replace(",\"ended_by\":\"client\"", ""),
+        valid.replace("\"client\"", "\"Client\""),
+        valid.replace("\"client\"", "\"proxy\""),
+        valid.replace("\"client\"", "null"),
         valid.replace("2d711642", "2D711642"),
         valid.replace("2d711642", "2d71164"),
         valid.replace("2d711642", "+d711642"),
@@ -105,8 +113,16 @@ fn the_words_name_the_direction_the_counts_and_the_digests() {
     let words = |sent: &[u8], received: &[u8], receipt: Receipt| {
         Comparison::new(&total(sent), &total(received), &receipt).to_string()
     };
-    let there = |bytes: &[u8]| Receipt { received: total(bytes), sent: total(b"abc") };
-    let back = |bytes: &[u8]| Receipt { received: total(b"abc"), sent: total(bytes) };
+    let there = |bytes: &[u8]| Receipt {
+        received: total(bytes),
+        sent: total(b"abc"),
+        ended_by: EndedBy::Client,
+    };
+    let back = |bytes: &[u8]| Receipt {
+        received: total(b"abc"),
+        sent: total(bytes),
+        ended_by: EndedBy::Client,
+    };
     assert_eq!(
         words(b"abc", b"abc", there(b"abc")),
         "Receipt: the server received all 3 bytes, and all 3 bytes that it sent arrived"
@@ -127,6 +143,27 @@ fn the_words_name_the_direction_the_counts_and_the_digests() {
         words(b"abx", b"ab", there(b"abc")),
         "Receipt: bytes were changed on the way to the server: the client sent 3 bytes, the server received as many, and their SHA-256 differ; 1 byte was lost on the way back: the server sent 3 bytes, and the client received 2"
     );
+}
+
+/// A drain, an idle timeout or a frame over the limit is no loss on the way.
+#[test]
+fn bytes_that_the_server_did_not_read_because_it_ended_the_connection_were_not_lost() {
+    let compare = |sent: &[u8], read: &[u8]| {
+        let receipt =
+            Receipt { received: total(read), sent: total(read), ended_by: EndedBy::Server };
+        Comparison::new(&total(sent), &total(read), &receipt)
+    };
+    let unread = compare(b"hello", b"he");
+    assert_eq!(
+        unread.to_string(),
+        "Receipt: the server ended the connection and did not read the last 3 bytes: the client sent 5 bytes, and the server received 2; on the way back all 2 bytes arrived"
+    );
+    assert_eq!((unread.to_server.unread(), unread.to_server.lost()), (3, 0));
+    assert!(!unread.is_intact());
+    // What it has read arrived or not, whoever ended the connection.
+    assert!(compare(b"hello", b"hello").is_intact());
+    assert_eq!(compare(b"he", b"hex").to_server, Transit::Added { from: 2, to: 3 });
+    assert_eq!(compare(b"he", b"hx").to_server, Transit::Changed { bytes: 2 });
 }
 
 proptest! {
@@ -154,7 +191,7 @@ proptest! {
     #[test]
     fn a_receipt_survives_its_text(bytes: u64, messages: u64, stream: Vec<u8>) {
         let one = Total { bytes, messages, ..total(&stream) };
-        let receipt = Receipt { received: one, sent: total(b"") };
+        let receipt = Receipt { received: one, sent: total(b""), ended_by: EndedBy::Client };
         prop_assert_eq!(Receipt::parse(receipt.to_string().as_bytes()).unwrap(), receipt);
     }
 
@@ -163,7 +200,7 @@ proptest! {
         sent in prop::collection::vec(any::<u8>(), 0..8), taken in prop::collection::vec(any::<u8>(), 0..8),
         answered in prop::collection::vec(any::<u8>(), 0..8), received in prop::collection::vec(any::<u8>(), 0..8),
     ) {
-        let receipt = Receipt { received: total(&taken), sent: total(&answered) };
+        let receipt = Receipt { received: total(&taken), sent: total(&answered), ended_by: EndedBy::Client };
         let comparison = Comparison::new(&total(&sent), &total(&received), &receipt);
         prop_assert_eq!(comparison.to_server.is_intact(), sent == taken);
         prop_assert_eq!(comparison.to_client.is_intact(), answered == received);

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "receipt")]
+use common::receipt::EndedBy;
 use common::{
     exit::{Newline, goodbye},
     message::Splitter,
@@ -66,17 +68,19 @@ impl WebSocket {
     }
 
     /// Returns the message with the receipt behind the last payload of the server, if there is to be one. `frames` are
-    /// complete and not counted yet. Between the fragments of a message there is no place for another.
+    /// complete and not counted yet. `is_server_first`: the server ends the WebSocket before the client does. Between the
+    /// fragments of a message there is no place for another.
     #[cfg_attr(not(feature = "receipt"), expect(clippy::unused_self, reason = "no receipts"))]
-    fn receipt(&mut self, last: &[u8], frames: isize) -> Vec<u8> {
+    fn receipt(&mut self, last: &[u8], frames: isize, is_server_first: bool) -> Vec<u8> {
         #[cfg(feature = "receipt")]
         if !self.data.is_in_message()
             && let Some(mut tally) = self.data.tally.take()
         {
             tally.add_frames(frames);
-            return tally.message(last);
+            let ended_by = if is_server_first { EndedBy::Server } else { EndedBy::Client };
+            return tally.message(last, ended_by);
         }
-        let _ = (last, frames);
+        let _ = (last, frames, is_server_first);
         Vec::new()
     }
 
@@ -177,7 +181,7 @@ impl WebSocket {
                 check_close(payload)?;
                 let answer = match self.closing {
                     None => {
-                        let mut bytes = self.receipt(b"", frames);
+                        let mut bytes = self.receipt(b"", frames, false);
                         bytes.extend(short_frame(Opcode::Close, payload));
                         bytes
                     }
@@ -194,7 +198,7 @@ impl WebSocket {
     fn answer_exit(&mut self, opcode: Opcode, frames: isize) -> Reply {
         let goodbye = goodbye(Newline::None);
         let mut bytes = short_frame(opcode, goodbye);
-        bytes.extend(self.receipt(goodbye, frames));
+        bytes.extend(self.receipt(goodbye, frames, false));
         bytes.extend(close_frame(Code::Normal, ""));
         self.begin_close(Closing::Exit);
         Reply { bytes: bytes.into(), next: Next::Continue }
@@ -202,7 +206,7 @@ impl WebSocket {
 
     /// Closes because the server drains.
     fn go_away(&mut self, frames: isize) -> Reply {
-        let mut bytes = self.receipt(b"", frames);
+        let mut bytes = self.receipt(b"", frames, true);
         self.begin_close(Closing::Drain);
         bytes.extend(close_frame(Code::GoingAway, "the server shuts down"));
         Reply { bytes: bytes.into(), next: Next::Continue }
@@ -341,7 +345,7 @@ impl ProtocolHandler for WebSocket {
             EndCause::UserRemoved if has_place => close_frame(Code::Policy, "the user was removed"),
             _ => return Cow::Borrowed(b""),
         };
-        let mut bytes = self.receipt(b"", 0);
+        let mut bytes = self.receipt(b"", 0, true);
         bytes.extend(close);
         bytes.into()
     }

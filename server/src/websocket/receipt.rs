@@ -1,7 +1,7 @@
 //! The receipt of a WebSocket: a text message, the last one before the close frame of the server.
 
 use common::{
-    receipt::{Receipt, Tally},
+    receipt::{EndedBy, Receipt, Tally},
     websocket::text_frame,
 };
 
@@ -39,10 +39,10 @@ impl PayloadTally {
     }
 
     /// Returns the message with the receipt, behind the last payload of the server.
-    pub(super) fn message(self, last: &[u8]) -> Vec<u8> {
+    pub(super) fn message(self, last: &[u8], ended_by: EndedBy) -> Vec<u8> {
         let mut sent = self.before_exit.unwrap_or_else(|| self.received.clone());
         sent.update(last);
-        let receipt = Receipt { received: self.received.total(), sent: sent.total() };
+        let receipt = Receipt { received: self.received.total(), sent: sent.total(), ended_by };
         let mut frame = Vec::new();
         text_frame(receipt.to_string().as_bytes(), &mut frame);
         frame

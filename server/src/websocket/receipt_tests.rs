@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use common::receipt::{Receipt, Tally, Total};
+use common::receipt::{EndedBy, Receipt, Tally, Total};
 use flate2::{Compress, Compression};
 
 use super::{
@@ -28,9 +28,14 @@ fn total(bytes: &[u8], messages: isize) -> Total {
     tally.total()
 }
 
-/// The message with the receipt of a server that received and sent this.
+/// The message with the receipt of a server that received and sent this, when the client ends the WebSocket.
 fn receipt(received: &[u8], sent: &[u8], messages: isize) -> Vec<u8> {
-    let receipt = Receipt { received: total(received, messages), sent: total(sent, messages) };
+    receipt_of(received, sent, messages, EndedBy::Client)
+}
+
+fn receipt_of(received: &[u8], sent: &[u8], messages: isize, ended_by: EndedBy) -> Vec<u8> {
+    let (received, sent) = (total(received, messages), total(sent, messages));
+    let receipt = Receipt { received, sent, ended_by };
     server(0x81, receipt.to_string().as_bytes())
 }
 
@@ -86,10 +91,13 @@ fn a_drain_and_an_idle_timeout_send_the_receipt_before_the_close() {
     let mut socket = websocket(false);
     socket.receive(&mut client(0x81, b"one"), now);
     let reply = socket.drain(now).unwrap();
-    let expected = [receipt(b"one", b"one", 1), close(1001, "the server shuts down")].concat();
+    let expected =
+        [receipt_of(b"one", b"one", 1, EndedBy::Server), close(1001, "the server shuts down")]
+            .concat();
     assert_eq!(&reply.bytes[..], expected);
     let mut socket = websocket(false);
-    let expected = [receipt(b"", b"", 0), close(1001, "idle for too long")].concat();
+    let expected =
+        [receipt_of(b"", b"", 0, EndedBy::Server), close(1001, "idle for too long")].concat();
     assert_eq!(&socket.end(EndCause::IdleTimeout, now)[..], expected);
 }
 

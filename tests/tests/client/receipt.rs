@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use common::{
     frame::encode,
-    receipt::{Receipt, Tally},
+    receipt::{EndedBy, Receipt, Tally},
 };
 use rustix::process::Signal;
 use tests::{
@@ -172,10 +172,11 @@ fn a_server_without_a_receipt_is_a_failure_that_says_what_to_do() {
 fn a_receipt_that_the_client_sends_is_an_echo() {
     let (server, plain) = (start(TEXT), start("tcp://127.0.0.1:0"));
     let empty = Tally::default().total();
-    let forged = format!("{}\n", Receipt { received: empty, sent: empty });
+    let forged =
+        format!("{}\n", Receipt { received: empty, sent: empty, ended_by: EndedBy::Client });
     let ended = filter(&format!("tcp://{}", server.address()), forged.as_bytes());
     let receipt =
-        "Receipt: the server received all 234 bytes, and all 234 bytes that it sent arrived\n";
+        "Receipt: the server received all 254 bytes, and all 254 bytes that it sent arrived\n";
     expect_success(&ended, forged.as_bytes(), receipt);
     let ended = filter(&format!("tcp://{}", plain.address()), forged.as_bytes());
     assert!(ended.code() == 1 && ended.stderr.contains("The server sent no receipt"), "{ended:?}");
@@ -189,7 +190,8 @@ fn bytes_that_the_server_adds_are_reported_as_the_servers_fault() {
         received.update(&bytes);
         let answer = [&bytes[..], b"extra\n"].concat();
         sent.update(&answer);
-        let receipt = Receipt { received: received.total(), sent: sent.total() };
+        let (received, sent) = (received.total(), sent.total());
+        let receipt = Receipt { received, sent, ended_by: EndedBy::Client };
         let _ =
             stream.write_all(format!("{}{receipt}\n", str::from_utf8(&answer).unwrap()).as_bytes());
     });
@@ -209,6 +211,17 @@ fn a_server_that_drains_sends_its_receipt() {
     let ended = client.finish_with_open_stdin();
     let error = "Error: The server has closed the connection\nReceipt: the server received all 6 bytes, and all 6 bytes that it sent arrived; the network changed nothing: the server sent a wrong echo\n";
     assert_eq!((ended.code(), &ended.stderr[..]), (1, error));
+}
+
+/// The bytes behind the frame that the server refuses arrive, and nobody reads them.
+#[test]
+fn what_the_server_did_not_read_was_not_lost_on_the_way() {
+    let server = start(LENGTH);
+    let frames = [encode(b"hello").unwrap(), vec![0xff; 4], vec![b'x'; 1_000]].concat();
+    let ended = filter(&format!("tcp://{}", server.address()), &frames);
+    let receipt = "Receipt: the server ended the connection and did not read the last 1000 bytes: the client sent 1013 bytes, and the server received 13; on the way back all ";
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    assert!(ended.stderr.lines().last().unwrap().starts_with(receipt), "{ended:?}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn expect_equal(report: &Report, connections: u64) {
     let receipts = report.json("/receipts");
     let expected = serde_json::json!({
         "compared": connections, "equal": connections, "missing": 0, "bytes_lost_to_server": 0,
-        "bytes_added_to_server": 0, "bytes_lost_back": 0, "bytes_added_back": 0,
+        "bytes_added_to_server": 0, "bytes_unread_by_server": 0, "bytes_lost_back": 0, "bytes_added_back": 0,
     });
     assert_eq!(receipts, &expected, "{report:?}");
     assert!(report.prints(&format!("receipts +{connections} of {connections} equal, 0 missing")));

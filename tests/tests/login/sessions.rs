@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use common::receipt::{Receipt, Tally};
+use common::receipt::{EndedBy, Receipt, Tally};
 use rustix::process::Signal;
 use tests::{net::Peer, programs::Launch};
 
@@ -145,7 +145,10 @@ fn a_receipt_counts_nothing_of_the_login_and_follows_the_removal_of_the_user() {
     let mut hello = Tally::default();
     hello.update(b"hello\n");
     hello.add_messages(1);
-    assert_eq!(receipt, Receipt { received: hello.total(), sent: hello.total() });
+    assert_eq!(
+        receipt,
+        Receipt { received: hello.total(), sent: hello.total(), ended_by: EndedBy::Server }
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use common::{
     frame::encode,
-    receipt::{Comparison, Receipt, StreamTally, Tally, Total},
+    receipt::{Comparison, EndedBy, Receipt, StreamTally, Tally, Total},
 };
 use rustix::process::Signal;
 use tests::{
@@ -65,7 +65,8 @@ fn the_last_line_is_a_receipt_behind_the_echo_or_the_goodbye() {
     exchange(&server, b"hello\nEXIT\r\n", b"hello\nGoodbye!\r\n");
     let mut peer = server.connect();
     peer.send(b"exit\n");
-    check(&peer.read_to_end(), b"Goodbye!\n", b"exit\n");
+    let receipt = check(&peer.read_to_end(), b"Goodbye!\n", b"exit\n");
+    assert_eq!(receipt.ended_by, EndedBy::Client);
 }
 
 #[test]
@@ -120,14 +121,16 @@ fn a_drain_and_an_idle_timeout_send_the_receipt() {
     peer.exchange(b"hello\n");
     server.signal(Signal::TERM);
     let received = [b"hello\n", &peer.read_to_end()[..]].concat();
-    check(&received, b"hello\n", b"hello\n");
+    let drained = check(&received, b"hello\n", b"hello\n");
+    assert_eq!(drained.ended_by, EndedBy::Server);
     drop(peer);
     assert!(server.wait().success());
     for (parameters, sent) in [("", &b"hello\n"[..]), ("&protocol=length", b"\0\0\0\x05hel")] {
         let server = start(&format!("{TEXT}&idle-timeout=300ms{parameters}"), &[]);
         let mut peer = server.connect();
         peer.send(sent);
-        check(&peer.read_to_end(), sent, sent);
+        let idle = check(&peer.read_to_end(), sent, sent);
+        assert_eq!(idle.ended_by, EndedBy::Server);
         server.wait_for_log("idle");
     }
 }
@@ -232,7 +235,7 @@ fn a_connection_without_bytes_stays_out_of_the_log() {
 #[test]
 fn a_peer_that_sends_a_receipt_gets_its_own_behind_it() {
     let server = start(TEXT, &[]);
-    let empty = Receipt { received: total(b""), sent: total(b"") };
+    let empty = Receipt { received: total(b""), sent: total(b""), ended_by: EndedBy::Client };
     let line = format!("{empty}\n");
     exchange(&server, line.as_bytes(), line.as_bytes());
 }

@@ -150,6 +150,8 @@ pub(crate) struct ReceiptFigures {
     pub(crate) bytes_lost_to_server: u64,
     /// Bytes that were added on the way to the server.
     pub(crate) bytes_added_to_server: u64,
+    /// Bytes that the server did not read, because it ended the connection before the client did.
+    pub(crate) bytes_unread_by_server: u64,
     /// Bytes that were lost on the way back.
     pub(crate) bytes_lost_back: u64,
     /// Bytes that were added on the way back.

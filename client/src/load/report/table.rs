@@ -229,6 +229,10 @@ fn compared(receipts: &ReceiptFigures) -> Vec<Row> {
             rows.push((name, format!("{} lost, {} added", plural(lost, "byte"), count(added))));
         }
     }
+    if receipts.bytes_unread_by_server > 0 {
+        let unread = plural(receipts.bytes_unread_by_server, "byte");
+        rows.push(("not read", format!("{unread}, because the server ended the connection")));
+    }
     rows
 }
 

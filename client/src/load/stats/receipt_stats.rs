@@ -16,6 +16,8 @@ pub(crate) struct ReceiptStats {
     pub(crate) missing: u64,
     /// Bytes that the server did not receive.
     pub(crate) lost_to_server: u64,
+    /// Bytes that the server did not read, because it ended the connection.
+    pub(crate) unread: u64,
     /// Bytes that the server received and no connection sent.
     pub(crate) added_to_server: u64,
     /// Bytes of the server that did not arrive.
@@ -39,6 +41,7 @@ impl ReceiptStats {
         // A server may claim any number.
         let add = |sum: &mut u64, bytes: u64| *sum = sum.saturating_add(bytes);
         add(&mut self.lost_to_server, comparison.to_server.lost());
+        add(&mut self.unread, comparison.to_server.unread());
         add(&mut self.added_to_server, comparison.to_server.added());
         add(&mut self.lost_back, comparison.to_client.lost());
         add(&mut self.added_back, comparison.to_client.added());
@@ -52,11 +55,42 @@ impl ReceiptStats {
         self.equal += other.equal;
         self.missing += other.missing;
         self.lost_to_server = self.lost_to_server.saturating_add(other.lost_to_server);
+        self.unread = self.unread.saturating_add(other.unread);
         self.added_to_server = self.added_to_server.saturating_add(other.added_to_server);
         self.lost_back = self.lost_back.saturating_add(other.lost_back);
         self.added_back = self.added_back.saturating_add(other.added_back);
         if other.difference.is_some() {
             self.difference.clone_from(&other.difference);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::receipt::{EndedBy, Receipt, Tally, Total};
+
+    use super::*;
+    use crate::receipt::Ledger;
+
+    fn total(bytes: &[u8]) -> Total {
+        let mut tally = Tally::default();
+        tally.update(bytes);
+        tally.total()
+    }
+
+    #[test]
+    fn bytes_that_the_server_did_not_read_count_apart_from_lost_ones() {
+        let mut stats = ReceiptStats::default();
+        for ended_by in [EndedBy::Server, EndedBy::Client] {
+            let mut ledger = Ledger::of_stream();
+            ledger.add_sent(b"one\ntwo\n");
+            let receipt = Receipt { received: total(b"one\n"), sent: total(b"one\n"), ended_by };
+            ledger.add_received(format!("one\n{receipt}\n").as_bytes());
+            stats.record(&ledger.conclude().unwrap());
+        }
+        let mut sum = stats.clone();
+        sum.merge(&stats);
+        assert_eq!((stats.compared, stats.unread, stats.lost_to_server), (2, 4, 4));
+        assert_eq!((sum.equal, sum.unread, sum.lost_to_server), (0, 8, 8));
     }
 }

@@ -6,7 +6,7 @@ use common::{
     frame::encode,
     message::Splitter,
     protocol::Protocol,
-    receipt::{Receipt, Tally},
+    receipt::{EndedBy, Receipt, Tally},
 };
 
 use crate::session::{
@@ -50,7 +50,7 @@ impl ReceiptSession {
     }
 
     /// Returns `answer` with the receipt behind it. The session has taken `rest` and not echoed it.
-    fn conclude(&mut self, rest: &[u8], answer: &[u8]) -> Vec<u8> {
+    fn conclude(&mut self, rest: &[u8], answer: &[u8], ended_by: EndedBy) -> Vec<u8> {
         self.echo.add_messages(self.session.unfinished_messages());
         let (mut received, mut sent) = (self.echo.clone(), self.echo.clone());
         received.update(rest);
@@ -61,7 +61,8 @@ impl ReceiptSession {
             bytes.push(b'\n');
         }
         sent.update(&bytes);
-        let receipt = Receipt { received: received.total(), sent: sent.total() }.to_string();
+        let (received, sent) = (received.total(), sent.total());
+        let receipt = Receipt { received, sent, ended_by }.to_string();
         if self.is_text {
             bytes.extend_from_slice(receipt.as_bytes());
             bytes.push(b'\n');
@@ -82,7 +83,9 @@ impl ProtocolHandler for ReceiptSession {
         self.add_echo(echo, step.messages);
         // A reply ends the session.
         if let Some(reply) = &mut step.reply {
-            reply.bytes = self.conclude(rest, &reply.bytes).into();
+            let is_exit = matches!(reply.next, Next::Close(Reason::Exit));
+            let ended_by = if is_exit { EndedBy::Client } else { EndedBy::Server };
+            reply.bytes = self.conclude(rest, &reply.bytes, ended_by).into();
         }
         step
     }
@@ -122,12 +125,18 @@ impl ProtocolHandler for ReceiptSession {
         Reply { bytes: Cow::Borrowed(b""), next: Next::Continue }
     }
 
-    fn end(&mut self, _cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {
-        self.conclude(b"", b"").into()
+    fn end(&mut self, cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {
+        let ended_by = match cause {
+            EndCause::EndOfStream => EndedBy::Client,
+            EndCause::IdleTimeout => EndedBy::Server,
+            #[cfg(feature = "login")]
+            EndCause::UserRemoved => EndedBy::Server,
+        };
+        self.conclude(b"", b"", ended_by).into()
     }
 
     fn drain(&mut self, _now: Instant) -> Option<Reply> {
-        let bytes = self.conclude(b"", b"").into();
+        let bytes = self.conclude(b"", b"", EndedBy::Server).into();
         Some(Reply { bytes, next: Next::Close(Reason::Drain) })
     }
 }

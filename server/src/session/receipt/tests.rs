@@ -5,7 +5,7 @@ use std::time::Instant;
 use common::{
     frame::encode,
     protocol::Protocol,
-    receipt::{Comparison, Receipt, StreamTally, Tally, Total},
+    receipt::{Comparison, EndedBy, Receipt, StreamTally, Tally, Total},
 };
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn a_receipt_is_a_line_behind_the_echo_or_the_goodbye() {
     ] {
         let (received, _) = run(Protocol::Text, &[sent]);
         assert_eq!(check(&received, sent).0, before);
-        assert!(received.ends_with(b"}}}\n"));
+        assert!(received.ends_with(b"\"}}\n"));
     }
 }
 
@@ -106,6 +106,24 @@ fn a_receipt_counts_messages_as_the_log_does() {
 }
 
 #[test]
+fn a_receipt_names_the_side_that_ended_the_connection() {
+    let frame = |text: &[u8]| encode(text).unwrap();
+    for (protocol, sent, ended_by) in [
+        (Protocol::Text, b"one\n".to_vec(), EndedBy::Client),
+        (Protocol::Text, b"exit\nmore".to_vec(), EndedBy::Client),
+        (Protocol::Length, frame(b"exit"), EndedBy::Client),
+        // Over the limit, and not read.
+        (Protocol::Length, [&[0xff; 4][..], &[b'x'; 100]].concat(), EndedBy::Server),
+    ] {
+        let (received, _) = run(protocol, &[&sent]);
+        let mut stream = StreamTally::default();
+        stream.update(&received);
+        let (_, receipt) = stream.finish(&total(&sent)).unwrap();
+        assert_eq!(receipt.ended_by, ended_by, "{}", sent.escape_ascii());
+    }
+}
+
+#[test]
 fn a_drain_an_idle_timeout_and_a_removed_user_send_the_receipt() {
     let begun = || {
         let mut session = ReceiptSession::new(Protocol::Text).unwrap();
@@ -114,9 +132,18 @@ fn a_drain_an_idle_timeout_and_a_removed_user_send_the_receipt() {
         session
     };
     let reply = begun().drain(Instant::now()).unwrap();
-    check(&[b"one\n", &reply.bytes[..]].concat(), b"one\n");
-    let last = begun().end(EndCause::IdleTimeout, Instant::now());
-    check(&[b"one\n", &last[..]].concat(), b"one\n");
+    let drained = check(&[b"one\n", &reply.bytes[..]].concat(), b"one\n").1;
+    assert_eq!(drained.ended_by, EndedBy::Server);
+    for (cause, ended_by) in [
+        (EndCause::EndOfStream, EndedBy::Client),
+        (EndCause::IdleTimeout, EndedBy::Server),
+        #[cfg(feature = "login")]
+        (EndCause::UserRemoved, EndedBy::Server),
+    ] {
+        let last = begun().end(cause, Instant::now());
+        let (_, receipt) = check(&[b"one\n", &last[..]].concat(), b"one\n");
+        assert_eq!(receipt.ended_by, ended_by);
+    }
 }
 
 #[test]
