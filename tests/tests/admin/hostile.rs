@@ -1,6 +1,6 @@
 //! What clients cannot do to the admin listener.
 
-use std::net::TcpStream;
+use std::{net::TcpStream, thread};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -51,7 +51,15 @@ fn any_number_of_clients_that_connect_at_once_is_served() {
     assert!(!log.contains("ERROR"), "{log}");
 }
 
+/// Each deadline is five seconds, so they pass beside each other.
 #[test]
+fn clients_that_complete_no_head_or_never_read_are_closed_at_their_deadlines() {
+    thread::scope(|scope| {
+        scope.spawn(a_client_that_does_not_complete_its_head_receives_408_and_is_closed);
+        scope.spawn(a_client_that_never_reads_is_closed_and_keeps_nobody_out);
+    });
+}
+
 fn a_client_that_does_not_complete_its_head_receives_408_and_is_closed() {
     let (_server, admin) = start(&[]);
     let mut silent = AdminClient::connect(admin);
@@ -62,7 +70,6 @@ fn a_client_that_does_not_complete_its_head_receives_408_and_is_closed() {
     silent.expect_end();
 }
 
-#[test]
 fn a_client_that_never_reads_is_closed_and_keeps_nobody_out() {
     let (server, admin) = start(&["--log-messages", "off"]);
     let mut peers: Vec<_> = (0..800).map(|_| server.connect()).collect();
@@ -91,7 +98,7 @@ fn a_flood_of_clients_at_the_limit_of_connections_does_not_affect_a_scrape() {
         peer.exchange(b"hello\n");
     }
     let address = server.address();
-    let flood = std::thread::spawn(move || {
+    let flood = thread::spawn(move || {
         for _ in 0..500 {
             drop(TcpStream::connect(address));
         }
