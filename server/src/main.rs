@@ -63,6 +63,7 @@ fn run(sources: Sources, settings: Settings, signals: EarlySignals) -> anyhow::R
     let reload = ReloadSignal {
         handle: handle.clone(),
         sources,
+        #[cfg(feature = "admin")]
         first: settings.clone(),
         settings,
         log_options,

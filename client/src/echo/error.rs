@@ -93,11 +93,11 @@ pub(crate) enum ReceiptError {
         comparison: Comparison,
     },
     /// There is no receipt.
-    #[error("{NoReceipt}")]
-    Missing,
+    #[error("{0}")]
+    None(NoReceipt),
     /// There is no receipt, and the exchange failed before.
-    #[error("{0}\n{NoReceipt}")]
-    MissingAfter(Box<Error>),
+    #[error("{0}\n{1}")]
+    NoneAfter(Box<Error>, NoReceipt),
 }
 
 /// First difference between the echo and what was sent.
@@ -167,7 +167,7 @@ impl Error {
             Self::LoginRequired(_) => Some(Sign::Login),
             Self::ClosedEarly { has_answered: false, .. }
             | Self::NoGoodbye { has_answered: false } => Some(Sign::NoAnswer),
-            Self::Receipt(ReceiptError::MissingAfter(error)) => error.sign(),
+            Self::Receipt(ReceiptError::NoneAfter(error, _)) => error.sign(),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! End of an exchange on a connection whose server sends a receipt.
 
-use common::receipt::{Comparison, NoReceipt};
+use common::receipt::Comparison;
 
 use super::error::{Error, ReceiptError};
 use crate::net::stream::Stream;
@@ -41,8 +41,8 @@ pub(crate) fn settle(
     };
     let (answer, finding) = match (answer, finding) {
         (Ok(answer), finding) => (answer, finding),
-        (Err(NoReceipt), None) => return Err(ReceiptError::Missing.into()),
-        (Err(NoReceipt), Some(finding)) => return Err(ReceiptError::MissingAfter(finding).into()),
+        (Err(why), None) => return Err(ReceiptError::None(why).into()),
+        (Err(why), Some(finding)) => return Err(ReceiptError::NoneAfter(finding, why).into()),
     };
     let comparison = answer.comparison;
     if !comparison.is_intact() {

@@ -164,7 +164,7 @@ fn remark(stats: &Stats, target: &Target) -> Option<String> {
 /// Returns what the receipts show, if it is not that both ends have the same bytes.
 fn receipt_remark(receipts: &ReceiptStats) -> Option<String> {
     let is_missing = receipts.missing > 0 && receipts.compared == 0;
-    receipts.difference.clone().or_else(|| is_missing.then(|| NoReceipt.to_string()))
+    receipts.difference.clone().or_else(|| is_missing.then(|| NoReceipt::Missing.to_string()))
 }
 
 /// Returns the sign that a server expects another protocol: an alert, a response of HTTP, a demand for a login, or no byte of an answer on any

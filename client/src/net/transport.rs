@@ -74,7 +74,7 @@ impl Transport {
             Some(session) => session.ledger().cloned(),
             None => self.ledger().map(|ledger| ledger.clone()),
         };
-        ledger.ok_or(NoReceipt)?.conclude()
+        ledger.ok_or(NoReceipt::Missing)?.conclude()
     }
 
     fn ledger(&self) -> Option<MutexGuard<'_, Ledger>> {

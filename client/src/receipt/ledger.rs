@@ -143,18 +143,18 @@ mod tests {
         let mut ledger = ledger(&[&long, &receipt(long.as_bytes())]);
         ledger.add_sent(long.as_bytes());
         assert!(ledger.conclude().unwrap().is_echo());
-        assert_eq!(self::ledger(&[&long]).conclude(), Err(NoReceipt));
+        assert_eq!(self::ledger(&[&long]).conclude(), Err(NoReceipt::Missing));
     }
 
     #[test]
     fn a_receipt_in_another_place_or_of_another_type_is_none() {
-        assert_eq!(ledger(&[&receipt(b""), "more"]).conclude(), Err(NoReceipt));
+        assert_eq!(ledger(&[&receipt(b""), "more"]).conclude(), Err(NoReceipt::Missing));
         let mut binary = ledger(&[]);
         binary.add_part(receipt(b"").as_bytes(), false, true);
-        assert_eq!(binary.conclude(), Err(NoReceipt));
+        assert_eq!(binary.conclude(), Err(NoReceipt::Missing));
         let mut cut = ledger(&[]);
         cut.add_part(receipt(b"").as_bytes(), true, false);
-        assert_eq!(cut.conclude(), Err(NoReceipt));
+        assert_eq!(cut.conclude(), Err(NoReceipt::Missing));
     }
 
     #[test]
@@ -163,6 +163,6 @@ mod tests {
         let mut ledger = ledger(&["one", &forged]);
         ledger.add_sent(b"one");
         ledger.add_sent(forged.as_bytes());
-        assert_eq!(ledger.conclude(), Err(NoReceipt));
+        assert_eq!(ledger.conclude(), Err(NoReceipt::Missing));
     }
 }

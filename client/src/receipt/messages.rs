@@ -43,12 +43,15 @@ impl MessageTally {
     ///
     /// The last message is not a receipt, or all messages are the echo of what was sent.
     pub(super) fn finish(self, sent: &Total) -> Result<(Total, Receipt), NoReceipt> {
-        let receipt = self.receipt().ok_or(NoReceipt)?;
         let mut all = self.before.clone();
         all.update(&self.last);
         if all.total().sha256 == sent.sha256 {
-            return Err(NoReceipt);
+            return Err(NoReceipt::Missing);
         }
-        Ok((self.before.total(), receipt))
+        match self.receipt() {
+            Some(receipt) => Ok((self.before.total(), receipt)),
+            None if self.is_text => Err(NoReceipt::of(&self.last)),
+            None => Err(NoReceipt::Missing),
+        }
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::Digest;
+use super::{digest::Digest, tally::Tally};
 
 /// The bytes and messages that a server received and sent on a connection.
 ///
-/// Its text is one JSON object in one line, without a newline.
+/// Its text is one JSON object in one line, without a newline. It ends with a SHA-256 of the receipt, because it travels on a
+/// way whose faults it is to show.
 ///
 /// ```
 /// use common::receipt::{EndedBy, Receipt, Tally};
@@ -60,12 +61,20 @@ pub struct Total {
 #[serde(deny_unknown_fields)]
 struct Envelope {
     receipt: Receipt,
+    /// Of the JSON of the receipt.
+    sha256: Digest,
 }
 
 /// Bytes that are not a receipt, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not a receipt: {0}")]
-pub struct MalformedReceipt(serde_json::Error);
+pub enum MalformedReceipt {
+    /// They are not the JSON of a receipt.
+    #[error("it is not a receipt: {0}")]
+    Json(serde_json::Error),
+    /// They are the JSON of a receipt, and not of the one that was sent.
+    #[error("the receipt is damaged: its SHA-256 differs")]
+    Damaged,
+}
 
 impl Receipt {
     /// Parses a receipt. Unknown, missing and repeated members are errors, and so is anything around the object but white
@@ -75,14 +84,24 @@ impl Receipt {
     ///
     /// The bytes are anything else.
     pub fn parse(text: &[u8]) -> Result<Self, MalformedReceipt> {
-        let envelope: Envelope = serde_json::from_slice(text).map_err(MalformedReceipt)?;
-        Ok(envelope.receipt)
+        let envelope = serde_json::from_slice(text).map_err(MalformedReceipt::Json)?;
+        let Envelope { receipt, sha256 } = envelope;
+        if receipt.digest() == sha256 { Ok(receipt) } else { Err(MalformedReceipt::Damaged) }
+    }
+
+    fn digest(&self) -> Digest {
+        let mut tally = Tally::default();
+        tally.update(to_json(self).as_bytes());
+        tally.total().sha256
     }
 }
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = serde_json::to_string(&Envelope { receipt: *self });
-        f.write_str(&text.expect("numbers and digests are JSON"))
+        f.write_str(&to_json(&Envelope { receipt: *self, sha256: self.digest() }))
     }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("numbers and digests are JSON")
 }

@@ -33,10 +33,26 @@ pub struct StreamTally {
 
 /// A stream that does not end with a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "The server sent no receipt: it needs a listener with the parameter receipt=on, and the end of its stream must arrive"
-)]
-pub struct NoReceipt;
+pub enum NoReceipt {
+    /// Nothing at its end looks like one.
+    #[error(
+        "No receipt arrived: the listener needs the parameter receipt=on, and if it has it, the end of the stream was lost on the way back"
+    )]
+    Missing,
+    /// Its end has a part of a receipt, or one with another SHA-256.
+    #[error("Receipt: it arrived damaged, so bytes were lost, added or changed on the way back")]
+    Damaged,
+}
+
+impl NoReceipt {
+    /// Judges the last bytes of a stream, which are no receipt.
+    #[must_use]
+    pub fn of(tail: &[u8]) -> Self {
+        let marks: [&[u8]; 3] = [b"\"receipt\":", b"\"sha256\":", b"\"messages\":"];
+        let has = |mark: &[u8]| tail.windows(mark.len()).any(|window| window == mark);
+        if marks.into_iter().any(has) { Self::Damaged } else { Self::Missing }
+    }
+}
 
 impl StreamTally {
     /// Number of last bytes among which a receipt begins, with its prefix and the newline before it.
@@ -66,14 +82,17 @@ impl StreamTally {
     ///
     /// The stream does not end with a receipt, or all of it is the echo of what was sent.
     pub fn finish(mut self, sent: &Total) -> Result<(Total, Receipt), NoReceipt> {
-        let (start, receipt) = self.find().ok_or(NoReceipt)?;
         if self.bytes() == sent.bytes {
             let mut all = self.before.clone();
             all.update(&self.tail);
             if all.total().sha256 == sent.sha256 {
-                return Err(NoReceipt);
+                return Err(NoReceipt::Missing);
             }
         }
+        let Some((start, receipt)) = self.find() else {
+            let last = self.tail.len().saturating_sub(2 * Self::TAIL);
+            return Err(NoReceipt::of(&self.tail[last..]));
+        };
         self.before.update(&self.tail[..start]);
         Ok((self.before.total(), receipt))
     }

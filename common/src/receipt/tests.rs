@@ -28,8 +28,9 @@ fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> 
 fn a_receipt_is_one_object_with_these_members_in_this_order() {
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let counts = format!(r#"{{"bytes":0,"messages":0,"sha256":"{empty}"}}"#);
-    let text =
-        format!(r#"{{"receipt":{{"received":{counts},"sent":{counts},"ended_by":"client"}}}}"#);
+    let content = format!(r#"{{"received":{counts},"sent":{counts},"ended_by":"client"}}"#);
+    let digest = "60eb7f0eed18b61ba3e3e7057deb0c1c75781a528c24e9d41e66e69114c2f0ae";
+    let text = format!(r#"{{"receipt":{content},"sha256":"{digest}"}}"#);
     assert_eq!(receipt(b"").to_string(), text);
 }
 
@@ -87,15 +88,42 @@ fn a_receipt_is_the_last_line_or_the_last_frame() {
 #[test]
 fn a_stream_without_a_receipt_at_its_end_has_none() {
     let line = format!("{}\n", receipt(b""));
-    for stream in [
-        String::new(),
-        "hello\n".to_owned(),
-        format!("x{line}"),
-        line.trim_end().to_owned(),
-        format!("{line}\n"),
-        format!("{line}more"),
+    for (stream, expected) in [
+        (String::new(), NoReceipt::Missing),
+        ("hello\n".to_owned(), NoReceipt::Missing),
+        (format!("x{line}"), NoReceipt::Damaged),
+        (line.trim_end().to_owned(), NoReceipt::Damaged),
+        (format!("{line}\n"), NoReceipt::Damaged),
+        (format!("{line}more"), NoReceipt::Damaged),
     ] {
-        assert_eq!(finish(&[stream.as_bytes()], b"other"), Err(NoReceipt), "{stream}");
+        assert_eq!(finish(&[stream.as_bytes()], b"other"), Err(expected), "{stream}");
+    }
+}
+
+#[test]
+fn damage_to_the_receipt_itself_is_seen_wherever_it_is() {
+    let line = format!("{}\n", receipt(b"hello\n")).into_bytes();
+    let frame = encode(receipt(b"hello\n").to_string().as_bytes()).unwrap();
+    for whole in [line, frame] {
+        for at in 0..whole.len() {
+            let [mut changed, mut dropped, mut added] =
+                [whole.clone(), whole.clone(), whole.clone()];
+            changed[at] ^= 1;
+            dropped.remove(at);
+            added.insert(at, b'0');
+            for damaged in [changed, dropped, added] {
+                // A byte before a frame is one more byte of the server.
+                match finish(&[b"hello\n", &damaged], b"hello\n") {
+                    Ok((before, found)) => {
+                        assert_eq!(found, receipt(b"hello\n"));
+                        assert_ne!(before, found.sent);
+                    }
+                    Err(why) => {
+                        assert_eq!(why, NoReceipt::Damaged, "{at}: {}", damaged.escape_ascii())
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -103,7 +131,7 @@ fn a_stream_without_a_receipt_at_its_end_has_none() {
 fn a_receipt_that_the_client_has_sent_is_an_echo() {
     let sent = format!("hello\n{}\n", receipt(b"hello\n"));
     let sent = sent.as_bytes();
-    assert_eq!(finish(&[sent], sent), Err(NoReceipt));
+    assert_eq!(finish(&[sent], sent), Err(NoReceipt::Missing));
     let own = format!("{}\n", receipt(sent));
     assert_eq!(finish(&[sent, own.as_bytes()], sent), Ok((total(sent), receipt(sent))));
 }

@@ -25,6 +25,7 @@ pub(crate) struct ReloadSignal<Reopen> {
     /// The settings in force.
     pub(crate) settings: Settings,
     /// The settings at the start.
+    #[cfg(feature = "admin")]
     pub(crate) first: Settings,
     /// The log options at the start.
     pub(crate) log_options: Options,

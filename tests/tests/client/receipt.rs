@@ -10,7 +10,9 @@ use rustix::process::Signal;
 use tests::{
     net::{Damage, Direction, lossy_proxy, mock_server},
     payload::{self, Random},
-    programs::{EchoServer, Finished, Program, Terminal, TlsEchoServer, binaries::echo_client},
+    programs::{
+        EchoServer, Finished, Program, Report, Terminal, TlsEchoServer, binaries::echo_client,
+    },
 };
 
 const TEXT: &str = "tcp://127.0.0.1:0?receipt=on";
@@ -156,12 +158,41 @@ fn a_lost_last_line_and_a_lost_message_without_an_echo_are_named() {
     assert!(ended.code() == 1 && ended.stderr.ends_with(expected), "{ended:?}");
 }
 
+/// The receipt travels on one of the ways that it is to judge.
+#[test]
+fn damage_to_the_receipt_itself_is_damage_on_the_way_back() {
+    let server = start(TEXT);
+    let lines = payload::numbered_lines("line", 100);
+    let end = lines.len();
+    for damage in [
+        Damage::Change(end + 100),
+        Damage::Change(end + 200),
+        Damage::Lose(end + 50, 3),
+        Damage::Lose(end - 3, 7),
+        Damage::Add(end + 1),
+    ] {
+        let proxy = lossy_proxy(server.address(), Direction::Back, damage);
+        let ended = filter(&format!("tcp://{proxy}"), lines.as_bytes());
+        let words =
+            "Receipt: it arrived damaged, so bytes were lost, added or changed on the way back\n";
+        assert!(ended.code() == 1 && ended.stderr.ends_with(words), "{damage:?}: {ended:?}");
+        let url = format!("tcp://{}", lossy_proxy(server.address(), Direction::Back, damage));
+        let load = Report::at_url(
+            &url,
+            &format!(
+                "--receipt --processes 1 --connections 1 --messages 1 --size {end} --warmup 0"
+            ),
+        );
+        load.expect_failure();
+    }
+}
+
 #[test]
 fn a_server_without_a_receipt_is_a_failure_that_says_what_to_do() {
     let (plain, http) = (start("tcp://127.0.0.1:0"), start("http://127.0.0.1:0"));
     for url in [format!("tcp://{}", plain.address()), format!("ws://{}", http.address())] {
         let ended = Program::run_client(&["--receipt", &url, "-m", "hello"]);
-        let error = "Error: The server sent no receipt: it needs a listener with the parameter receipt=on, and the end of its stream must arrive\n";
+        let error = "Error: No receipt arrived: the listener needs the parameter receipt=on, and if it has it, the end of the stream was lost on the way back\n";
         assert_eq!((ended.code(), &ended.stderr[..]), (1, error));
         assert_eq!(ended.stdout_text(), "hello\n");
     }
@@ -175,11 +206,13 @@ fn a_receipt_that_the_client_sends_is_an_echo() {
     let forged =
         format!("{}\n", Receipt { received: empty, sent: empty, ended_by: EndedBy::Client });
     let ended = filter(&format!("tcp://{}", server.address()), forged.as_bytes());
-    let receipt =
-        "Receipt: the server received all 254 bytes, and all 254 bytes that it sent arrived\n";
-    expect_success(&ended, forged.as_bytes(), receipt);
+    let len = forged.len();
+    let receipt = format!(
+        "Receipt: the server received all {len} bytes, and all {len} bytes that it sent arrived\n"
+    );
+    expect_success(&ended, forged.as_bytes(), &receipt);
     let ended = filter(&format!("tcp://{}", plain.address()), forged.as_bytes());
-    assert!(ended.code() == 1 && ended.stderr.contains("The server sent no receipt"), "{ended:?}");
+    assert!(ended.code() == 1 && ended.stderr.contains("No receipt arrived"), "{ended:?}");
 }
 
 #[test]
@@ -232,7 +265,7 @@ fn a_reset_in_place_of_the_end_is_no_receipt_and_does_not_hang() {
         socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     });
     let ended = filter(&format!("tcp://{server}"), b"hello\n");
-    assert!(ended.code() == 1 && ended.stderr.contains("The server sent no receipt"), "{ended:?}");
+    assert!(ended.code() == 1 && ended.stderr.contains("No receipt arrived"), "{ended:?}");
 }
 
 #[test]

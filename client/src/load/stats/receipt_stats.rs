@@ -1,5 +1,6 @@
 //! Counters of the receipts of a load.
 
+use common::receipt::NoReceipt;
 use serde::{Deserialize, Serialize};
 
 use crate::receipt::Answer;
@@ -12,7 +13,7 @@ pub(crate) struct ReceiptStats {
     pub(crate) compared: u64,
     /// Those on which all bytes of both directions arrived unchanged.
     pub(crate) equal: u64,
-    /// Connections that ended without a receipt.
+    /// Connections that ended without a receipt, or with a damaged one.
     pub(crate) missing: u64,
     /// Bytes that the server did not receive.
     pub(crate) lost_to_server: u64,
@@ -31,6 +32,14 @@ pub(crate) struct ReceiptStats {
 impl ReceiptStats {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Counts a connection without a receipt.
+    pub(crate) fn record_none(&mut self, why: NoReceipt) {
+        self.missing += 1;
+        if why == NoReceipt::Damaged {
+            self.difference = Some(why.to_string());
+        }
     }
 
     /// Counts what a receipt shows.

@@ -67,10 +67,10 @@ fn is_wrong_message(error: &io::Error) -> bool {
 fn conclude<W: Wire>(wire: &mut W, context: &mut Context<'_>) -> Result<(), ErrorKind> {
     let Some(ledger) = wire.ledger().take() else { return Ok(()) };
     let receipts = &mut context.stats.receipts;
-    let Ok(answer) = ledger.conclude() else {
-        receipts.missing += 1;
-        return Err(ErrorKind::Receipt);
-    };
+    let answer = ledger.conclude().map_err(|why| {
+        receipts.record_none(why);
+        ErrorKind::Receipt
+    })?;
     receipts.record(&answer);
     // Bytes behind the last echo, which the server sent itself, are no echo either.
     if answer.comparison.is_intact() && answer.is_echo() { Ok(()) } else { Err(ErrorKind::Receipt) }
