@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::document::{EndedBy, Receipt, Total};
+use super::{
+    document::{EndedBy, Receipt},
+    tally::Total,
+};
 use crate::count::Count;
 
 /// Comparison of the bytes of both directions between a client and a server.

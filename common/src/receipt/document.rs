@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{digest::Digest, tally::Tally};
+use super::{
+    digest::Digest,
+    tally::{Tally, Total},
+};
 
 /// The bytes and messages that a server received and sent on a connection.
 ///
@@ -41,19 +44,6 @@ pub enum EndedBy {
     Client,
     /// The server ended it before the client did, so it may not have read the last bytes.
     Server,
-}
-
-/// The bytes of one direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Total {
-    /// Number of bytes.
-    pub bytes: u64,
-    /// Number of messages, as the server's log counts them. It is for people: how many reads or frames a message took is no
-    /// loss, so a [comparison](super::Comparison) leaves it out.
-    pub messages: u64,
-    /// SHA-256 of the bytes.
-    pub sha256: Digest,
 }
 
 /// The object around a receipt.

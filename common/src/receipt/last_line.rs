@@ -1,8 +1,8 @@
 //! The place of a receipt in a stream: its last line, or its last frame.
 
 use super::{
-    document::{Receipt, Total},
-    tally::Tally,
+    document::Receipt,
+    tally::{Tally, Total},
 };
 use crate::frame::{PREFIX_LEN, payload_len};
 

@@ -16,7 +16,7 @@ mod tests;
 pub use self::{
     comparison::{Comparison, Transit},
     digest::Digest,
-    document::{EndedBy, MalformedReceipt, Receipt, Total},
+    document::{EndedBy, MalformedReceipt, Receipt},
     last_line::{MAX_RECEIPT, NoReceipt, StreamTally},
-    tally::Tally,
+    tally::{Tally, Total},
 };

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{digest::Digest, document::Total};
+use super::digest::Digest;
 
 /// The bytes of one direction so far.
 #[derive(Clone, Default)]
@@ -46,4 +47,17 @@ impl fmt::Debug for Tally {
         let mut tally = f.debug_struct("Tally");
         tally.field("bytes", bytes).field("messages", messages).finish_non_exhaustive()
     }
+}
+
+/// The bytes of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Total {
+    /// Number of bytes.
+    pub bytes: u64,
+    /// Number of messages, as the server's log counts them. It is for people: how many reads or frames a message took is no
+    /// loss, so a [comparison](super::Comparison) leaves it out.
+    pub messages: u64,
+    /// SHA-256 of the bytes.
+    pub sha256: Digest,
 }

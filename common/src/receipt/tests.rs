@@ -119,7 +119,7 @@ fn damage_to_the_receipt_itself_is_seen_wherever_it_is() {
                         assert_ne!(before, found.sent);
                     }
                     Err(why) => {
-                        assert_eq!(why, NoReceipt::Damaged, "{at}: {}", damaged.escape_ascii())
+                        assert_eq!(why, NoReceipt::Damaged, "{at}: {}", damaged.escape_ascii());
                     }
                 }
             }
