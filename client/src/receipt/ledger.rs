@@ -147,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_in_another_place_or_of_another_type_is_none() {
+    fn a_receipt_in_another_place_of_another_type_or_cut_off_is_none() {
         assert_eq!(ledger(&[&receipt(b""), "more"]).conclude(), Err(NoReceipt::Missing));
         let mut binary = ledger(&[]);
         binary.add_part(receipt(b"").as_bytes(), false, true);
         assert_eq!(binary.conclude(), Err(NoReceipt::Missing));
         let mut cut = ledger(&[]);
         cut.add_part(receipt(b"").as_bytes(), true, false);
-        assert_eq!(cut.conclude(), Err(NoReceipt::Missing));
+        assert_eq!(cut.conclude(), Err(NoReceipt::Damaged));
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn a_load_fails_if_the_server_sends_no_receipt() {
     assert_eq!(report.json("/receipts/missing"), 6, "{report:?}");
     assert_eq!(report.json("/errors/receipt"), 6, "{report:?}");
     let reason = report.json("/reason").as_str().unwrap();
-    assert!(reason.contains("needs a listener with the parameter receipt=on"), "{reason}");
+    assert!(reason.contains("the listener needs the parameter receipt=on"), "{reason}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_receipt_is_a_line_behind_the_echo_or_the_goodbye() {
     ] {
         let (received, _) = run(Protocol::Text, &[sent]);
         assert_eq!(check(&received, sent).0, before);
-        assert!(received.ends_with(b"\"}}\n"));
+        assert!(received.ends_with(b"\"}\n"));
     }
 }
 
