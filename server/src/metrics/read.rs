@@ -128,4 +128,16 @@ mod tests {
         listener.worker(1).closed.of(31).add(1);
         assert_eq!(listener.open(), 1);
     }
+
+    #[test]
+    fn a_listener_is_listed_from_its_first_opening_on() {
+        let registry = Registry::new(1);
+        // As of a reload that is refused after it has bound the listener.
+        let listener = registry.listener("127.0.0.1:7", "text");
+        assert!(registry.opened().is_empty());
+        listener.set_open(true);
+        listener.set_open(false);
+        assert_eq!(registry.opened().len(), 1);
+        assert!(!registry.opened()[0].is_open());
+    }
 }
