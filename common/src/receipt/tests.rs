@@ -188,7 +188,7 @@ fn bytes_that_the_server_did_not_read_because_it_ended_the_connection_were_not_l
     );
     assert_eq!((unread.to_server.unread(), unread.to_server.lost()), (3, 0));
     assert!(!unread.is_intact());
-    // What it has read arrived or not, whoever ended the connection.
+    // Bytes that the server has read are compared as at any other end.
     assert!(compare(b"hello", b"hello").is_intact());
     assert_eq!(compare(b"he", b"hex").to_server, Transit::Added { from: 2, to: 3 });
     assert_eq!(compare(b"he", b"hx").to_server, Transit::Changed { bytes: 2 });

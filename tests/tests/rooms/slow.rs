@@ -9,7 +9,7 @@ use crate::{join, start_with};
 /// Bytes of messages that no socket and no member buffer of 64 KiB holds.
 const FLOOD: usize = 16 * 1024 * 1024;
 
-/// Number of members of whom each has a full buffer of 1 MiB.
+/// Number of members, each with a full buffer of 1 MiB.
 const SILENT: usize = 100;
 
 /// Memory by which the server may grow for them, in bytes: far less than a copy for each.
