@@ -50,8 +50,7 @@ const ENDPOINTS: [Endpoint; 7] = [
         help: "the open connections in JSON",
         respond: |request, context| {
             let workers = context.shared.counters.workers.len();
-            let listeners = context.shared.counters.listeners.opened();
-            let names = listeners.iter().map(|listener| &*listener.address);
+            let names = context.listeners().iter().map(|listener| &*listener.address);
             Query::parse(request.query(), workers)?.for_listeners(names).map(Outcome::List)
         },
     },

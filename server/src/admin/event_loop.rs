@@ -31,7 +31,6 @@ use crate::{
     connection::{Incoming, Socket},
     http::Refusal,
     listener::{StreamListener, concerns_one_peer, is_backlog_empty, is_descriptor_shortage},
-    metrics::ProcessStats,
     shared::{SharedState, WAKE},
     telemetry::LogThrottle,
 };
@@ -290,9 +289,7 @@ impl<'a> EventLoop<'a> {
 
     /// Answers the request at the beginning of the input of a client.
     fn answer(&mut self, key: usize, len: usize) {
-        let process = ProcessStats::read();
-        let context =
-            Context { shared: self.shared, health: &self.health, rates: &self.rates, process };
+        let context = Context::new(self.shared, &self.health, &self.rates);
         let client = &mut self.clients[key];
         let request = match Request::parse(client.input(), len) {
             Ok(request) => request,

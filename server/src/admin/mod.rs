@@ -18,6 +18,7 @@ mod list;
 mod listener;
 mod negotiation;
 mod rates;
+mod reasons;
 mod status;
 mod thread;
 mod version;

@@ -5,19 +5,22 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{context::Context, exposition, health::not_ready};
+use super::{
+    context::Context,
+    health::not_ready,
+    reasons::{closes, datagram_refusals, refusals},
+};
 use crate::{
-    admission::LimitReached,
     logging,
-    metrics::{HistogramTotals, ListenerCounters, ListenerMetrics, seconds},
+    metrics::{HistogramTotals, ListenerCounters, ListenerMetrics, Stats, seconds},
     shared::Phase,
-    telemetry::CloseReason,
 };
 
 /// Returns the document.
 pub(super) fn to_json(context: &Context<'_>) -> Vec<u8> {
     let shared = context.shared;
-    let (not_ready, process, stats) = (not_ready(shared), context.process, shared.counters.stats());
+    let (not_ready, process, log) = (not_ready(shared), context.process(), logging::totals());
+    let stats = shared.counters.stats();
     let accepted = shared.counters.listeners.sum(|all| all.accepted.get());
     let document = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -35,13 +38,13 @@ pub(super) fn to_json(context: &Context<'_>) -> Vec<u8> {
             "refused": stats.refused,
             "probes": stats.probes,
         },
-        "listeners": shared.counters.listeners.opened().iter().map(|all| listener(all)).collect::<Value>(),
+        "listeners": context.listeners().iter().map(|all| listener(all)).collect::<Value>(),
         "workers": workers(context),
         "dispatch_queue": { "connections": shared.dispatch.len() },
         "rates": context.rates.to_json(),
-        "log": { "records": logging::totals().written, "dropped": logging::totals().dropped },
+        "log": { "records": log.written, "dropped": log.dropped },
         "history": history(context),
-        "rooms": rooms(context),
+        "rooms": rooms(context, &stats),
         "relay": relay(context),
         "descriptors": { "open": process.open_descriptors, "limit": process.max_descriptors },
         "panics": stats.panics,
@@ -71,17 +74,7 @@ fn phase(context: &Context<'_>) -> &'static str {
 
 fn listener(all: &ListenerMetrics) -> Value {
     let latency = all.latency();
-    let refused =
-        if all.protocol == "udp" {
-            counts(exposition::datagram_refusals(all))
-        } else {
-            counts(LimitReached::NAMES.into_iter().enumerate().map(|(index, reason)| {
-                (reason, all.sum(|counters| counters.refused.of(index).get()))
-            }))
-        };
-    let closed = CloseReason::ALL.iter().map(|reason| {
-        (reason.name(), all.sum(|counters| counters.closed.of(reason.index()).get()))
-    });
+    let refused = if all.is_udp() { counts(datagram_refusals(all)) } else { counts(refusals(all)) };
     let sum = |of: fn(&ListenerCounters) -> u64| all.sum(of);
     json!({
         "listener": all.address,
@@ -90,7 +83,7 @@ fn listener(all: &ListenerMetrics) -> Value {
         "open": all.open(),
         "accepted": sum(|counters| counters.accepted.get()),
         "refused": refused,
-        "closed": counts(closed),
+        "closed": counts(closes(all)),
         "received": {
             "bytes": sum(|counters| counters.bytes_received.get()),
             "messages": sum(|counters| counters.messages_received.get()),
@@ -148,8 +141,8 @@ fn history(_: &Context<'_>) -> Value {
 
 /// Returns the rooms, if a listener has them.
 #[cfg(feature = "rooms")]
-fn rooms(context: &Context<'_>) -> Value {
-    let (rooms, stats) = (context.shared.rooms.stats(), context.shared.counters.stats());
+fn rooms(context: &Context<'_>, stats: &Stats) -> Value {
+    let rooms = context.shared.rooms.stats();
     if rooms.members == 0 && stats.room_deliveries == 0 {
         return Value::Null;
     }
@@ -162,7 +155,7 @@ fn rooms(context: &Context<'_>) -> Value {
 }
 
 #[cfg(not(feature = "rooms"))]
-fn rooms(_: &Context<'_>) -> Value {
+fn rooms(_: &Context<'_>, _: &Stats) -> Value {
     Value::Null
 }
 

@@ -9,12 +9,9 @@ use super::{inherited::InheritedSocket, listening_socket::Policy};
 use crate::{
     admission::host_port,
     config::{ListenerOptions, limits},
-    metrics::Registry,
+    metrics::{Registry, UDP},
     udp::{DatagramSocket, UdpListener, UdpPolicy, UdpSocket},
 };
-
-/// The protocol of datagrams, as the metrics name it.
-const UDP: &str = "udp";
 
 /// Binds one socket per worker. The kernel distributes the senders over them, each sender always to the same
 /// socket. `sibling` is the policy of another address of the listener.

@@ -34,14 +34,16 @@ impl Counters {
         workers.chain([&self.iterations]).map(Counter::get).collect()
     }
 
+    /// Returns the sum of one counter over all workers.
+    pub(crate) fn sum(&self, of: fn(&WorkerCounters) -> &Counter) -> u64 {
+        self.workers.iter().map(|worker| of(worker).get()).sum()
+    }
+
     pub(crate) fn stats(&self) -> Stats {
-        let sum = |of: fn(&WorkerCounters) -> &Counter| -> u64 {
-            self.workers.iter().map(|worker| of(worker).get()).sum()
-        };
         let listeners = &self.listeners;
         let refused = listeners.sum(refused);
-        let by_acceptor = listeners.listeners();
-        let by_acceptor: u64 = by_acceptor.iter().map(|all| all.acceptor.refused.sum()).sum();
+        let all = listeners.listeners();
+        let by_acceptor: u64 = all.iter().map(|all| all.acceptor.refused.sum()).sum();
         let assigned = listeners.sum(|all| all.assigned.get());
         Stats {
             connections: assigned.saturating_sub(refused.saturating_sub(by_acceptor)),
@@ -53,8 +55,8 @@ impl Counters {
             bytes_received: listeners.sum(|all| all.bytes_received.get()),
             bytes_sent: listeners.sum(|all| all.bytes_sent.get()),
             panics: listeners.sum(|all| all.panics.get()),
-            room_deliveries: sum(|worker| &worker.room_deliveries),
-            room_dropped: sum(|worker| &worker.room_dropped),
+            room_deliveries: self.sum(|worker| &worker.room_deliveries),
+            room_dropped: self.sum(|worker| &worker.room_dropped),
         }
     }
 }

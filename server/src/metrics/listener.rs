@@ -13,6 +13,9 @@ use crossbeam::utils::CachePadded;
 
 use super::{counter::Counter, histogram::Histogram};
 
+/// The protocol of datagrams.
+pub(crate) const UDP: &str = "udp";
+
 /// Room for the reasons of a close.
 pub(crate) const REASONS: usize = 32;
 

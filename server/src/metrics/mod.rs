@@ -23,7 +23,7 @@ pub(crate) use self::{
     counter::Counter,
     counters::Counters,
     listener::{
-        DATAGRAM_REASONS, FAULTS, LIMITS, ListenerCounters, ListenerMetrics, REASONS,
+        DATAGRAM_REASONS, FAULTS, LIMITS, ListenerCounters, ListenerMetrics, REASONS, UDP,
         WorkerListener,
     },
     registry::Registry,

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
     histogram::{BOUNDS_NS, BUCKETS, Histogram},
-    listener::ListenerMetrics,
+    listener::{ListenerMetrics, UDP},
 };
 
 /// The sum of histograms at one time.
@@ -51,6 +51,11 @@ impl HistogramTotals {
 }
 
 impl ListenerMetrics {
+    /// Returns whether it receives datagrams.
+    pub(crate) fn is_udp(&self) -> bool {
+        self.protocol == UDP
+    }
+
     /// Returns whether connections have TLS.
     pub(crate) fn has_tls(&self) -> bool {
         self.has_tls.load(Relaxed)

@@ -132,7 +132,6 @@ mod tests {
     use super::*;
     use crate::{
         admin::{health::Health, rates::Rates},
-        metrics::ProcessStats,
         shared::fixture::shared_state,
     };
 
@@ -144,8 +143,7 @@ mod tests {
         listener.worker(0).bytes_sent.add(12);
         listener.acceptor.refused.of(0).add(3);
         let (health, rates) = (Health::default(), Rates::default());
-        let process = ProcessStats::read();
-        let context = Context { shared: &shared, health: &health, rates: &rates, process };
+        let context = Context::new(&shared, &health, &rates);
         String::from_utf8(expose(&context, format)).unwrap()
     }
 

@@ -1,11 +1,13 @@
 //! Metrics of each listener, with its address and its protocol as labels. None has a peer as a label.
 
-use super::family::{Family, Samples, Unit, Value};
+use super::family::{Family, Labels, Samples, Unit, Value};
 use crate::{
-    admin::context::Context,
-    admission::{DatagramRefusal, LimitReached},
+    admin::{
+        context::Context,
+        reasons::{closes, datagram_refusals, refusals},
+    },
     metrics::{ListenerCounters, ListenerMetrics},
-    telemetry::{CloseReason, Fault},
+    telemetry::Fault,
 };
 
 pub(super) static FAMILIES: &[Family] = &[
@@ -21,9 +23,8 @@ pub(super) static FAMILIES: &[Family] = &[
         "echo_connections_refused",
         "Connections that were refused at a limit, by the setting of the limit.",
         |context, samples| {
-            for (index, reason) in LimitReached::NAMES.into_iter().enumerate() {
-                let refused = sum(move |all| all.refused.of(index).get());
-                streams(context, samples, &[("reason", reason)], refused);
+            for listener in context.listeners().iter().filter(|listener| !listener.is_udp()) {
+                add_reasons(samples, &labels_of(listener), refusals(listener));
             }
         },
     ),
@@ -31,9 +32,8 @@ pub(super) static FAMILIES: &[Family] = &[
         "echo_connections_closed",
         "Accepted connections that were closed, by the reason that the log names.",
         |context, samples| {
-            for reason in CloseReason::ALL {
-                let closed = sum(|all| all.closed.of(reason.index()).get());
-                streams(context, samples, &[("reason", reason.name())], closed);
+            for listener in context.listeners().iter().filter(|listener| !listener.is_udp()) {
+                add_reasons(samples, &labels_of(listener), closes(listener));
             }
         },
     ),
@@ -88,22 +88,18 @@ pub(super) static FAMILIES: &[Family] = &[
     Family::counter(
         "echo_datagrams_received",
         "Datagrams that may be answered.",
-        |context, samples| datagrams(context, samples, &[], |all| all.datagrams.get()),
+        |context, samples| datagrams(context, samples, sum(|all| all.datagrams.get())),
     ),
     Family::counter("echo_datagrams_answered", "Answers to datagrams.", |context, samples| {
-        datagrams(context, samples, &[], |all| all.messages_sent.get());
+        datagrams(context, samples, sum(|all| all.messages_sent.get()));
     }),
     Family::counter(
         "echo_datagrams_refused",
         "Datagrams that were not answered, by the reason.",
         |context, samples| {
-            for listener in context.shared.counters.listeners.listeners() {
-                if is_udp(&listener) {
-                    for (reason, count) in datagram_refusals(&listener) {
-                        let labels = [("listener", &*listener.address), ("reason", reason)];
-                        samples.add(&labels, count);
-                    }
-                }
+            for listener in context.listeners().iter().filter(|listener| listener.is_udp()) {
+                let labels = [("listener", &*listener.address)];
+                add_reasons(samples, &labels, datagram_refusals(listener));
             }
         },
     ),
@@ -111,7 +107,7 @@ pub(super) static FAMILIES: &[Family] = &[
         "echo_tls_certificate_expiry_timestamp",
         "Time at which the certificate of a TLS listener expires, since 1970.",
         |context, samples| {
-            for listener in context.shared.counters.listeners.opened() {
+            for listener in context.listeners() {
                 if let Some(expiry) = listener.certificate_expiry() {
                     samples.add(&[("listener", &listener.address)], expiry);
                 }
@@ -139,23 +135,25 @@ const HANDSHAKES: [(&str, Of); 3] = [
 const LOGINS: [(&str, Of); 2] =
     [("succeeded", |all| all.logins.succeeded.get()), ("failed", |all| all.logins.failed.get())];
 
-/// Returns how many datagrams of a listener were not answered, by the reason.
-pub(in crate::admin) fn datagram_refusals(
-    listener: &ListenerMetrics,
-) -> impl Iterator<Item = (&'static str, u64)> {
-    let reasons = DatagramRefusal::NAMES.into_iter().chain(["not-received"]).enumerate();
-    let refused = reasons
-        .map(|(index, reason)| (reason, listener.sum(|all| all.datagrams_refused.of(index).get())));
-    refused.chain([("not-sent", listener.sum(|all| all.datagrams_not_sent.get()))])
-}
-
 /// Returns the sum of a counter over the threads of a listener.
 fn sum(of: impl Fn(&ListenerCounters) -> u64) -> impl Fn(&ListenerMetrics) -> u64 {
     move |listener| listener.sum(&of)
 }
 
-fn is_udp(listener: &ListenerMetrics) -> bool {
-    listener.protocol == "udp"
+/// Returns the labels of a listener.
+fn labels_of(listener: &ListenerMetrics) -> [(&'static str, &str); 2] {
+    [("listener", &listener.address), ("protocol", listener.protocol)]
+}
+
+/// Adds a sample of a listener for each reason.
+fn add_reasons(
+    samples: &mut Samples,
+    labels: Labels<'_>,
+    counts: impl Iterator<Item = (&'static str, u64)>,
+) {
+    for (reason, count) in counts {
+        samples.add(&[labels, &[("reason", reason)]].concat(), count);
+    }
 }
 
 /// Adds a sample for each listener that `is_wanted`.
@@ -166,11 +164,8 @@ fn listeners<V: Into<Value>>(
     of: impl Fn(&ListenerMetrics) -> V,
     is_wanted: fn(&ListenerMetrics) -> bool,
 ) {
-    for listener in context.shared.counters.listeners.opened() {
-        if is_wanted(&listener) {
-            let own = [("listener", &*listener.address), ("protocol", listener.protocol)];
-            samples.add(&[&own, labels].concat(), of(&listener));
-        }
+    for listener in context.listeners().iter().filter(|listener| is_wanted(listener)) {
+        samples.add(&[&labels_of(listener), labels].concat(), of(listener));
     }
 }
 
@@ -181,35 +176,12 @@ fn streams<V: Into<Value>>(
     labels: &[(&'static str, &str)],
     of: impl Fn(&ListenerMetrics) -> V,
 ) {
-    listeners(context, samples, labels, of, |listener| !is_udp(listener));
+    listeners(context, samples, labels, of, |listener| !listener.is_udp());
 }
 
 /// Adds a sample for each listener of datagrams.
-fn datagrams(
-    context: &Context<'_>,
-    samples: &mut Samples,
-    labels: &[(&'static str, &str)],
-    of: impl Fn(&ListenerCounters) -> u64,
-) {
-    for listener in context.shared.counters.listeners.opened() {
-        if is_udp(&listener) {
-            let own = [("listener", &*listener.address)];
-            samples.add(&[&own, labels].concat(), listener.sum(&of));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_of_datagrams_have_those_that_were_not_received_and_not_sent() {
-        let listener = ListenerMetrics::new("udp://127.0.0.1:7".to_owned(), "udp", 1);
-        listener.worker(0).datagrams_not_sent.add(2);
-        listener.worker(0).datagrams_refused.of(DatagramRefusal::KINDS).add(1);
-        let refused: Vec<_> =
-            datagram_refusals(&listener).filter(|(_, count)| *count > 0).collect();
-        assert_eq!(refused, [("not-received", 1), ("not-sent", 2)]);
+fn datagrams(context: &Context<'_>, samples: &mut Samples, of: impl Fn(&ListenerMetrics) -> u64) {
+    for listener in context.listeners().iter().filter(|listener| listener.is_udp()) {
+        samples.add(&[("listener", &listener.address)], of(listener));
     }
 }

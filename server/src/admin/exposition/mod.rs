@@ -11,7 +11,4 @@ mod process;
 mod server;
 mod workers;
 
-pub(super) use self::{
-    expose::{Format, expose},
-    listeners::datagram_refusals,
-};
+pub(super) use self::expose::{Format, expose};

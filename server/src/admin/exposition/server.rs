@@ -103,13 +103,17 @@ pub(super) static FAMILIES: &[Family] = &[
     Family::counter(
         "echo_room_deliveries",
         "Events of rooms that were sent to members: one for each event and member.",
-        |context, samples| samples.add(&[], context.shared.counters.stats().room_deliveries),
+        |context, samples| {
+            samples.add(&[], context.shared.counters.sum(|worker| &worker.room_deliveries));
+        },
     ),
     #[cfg(feature = "rooms")]
     Family::counter(
         "echo_room_drops",
         "Events of rooms that were not sent to members, because these read too slowly.",
-        |context, samples| samples.add(&[], context.shared.counters.stats().room_dropped),
+        |context, samples| {
+            samples.add(&[], context.shared.counters.sum(|worker| &worker.room_dropped));
+        },
     ),
     #[cfg(feature = "redis")]
     Family::gauge(
