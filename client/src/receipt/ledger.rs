@@ -108,14 +108,8 @@ mod tests {
 
     use super::*;
 
-    fn total(bytes: &[u8]) -> Total {
-        let mut tally = Tally::default();
-        tally.update(bytes);
-        tally.total()
-    }
-
     fn receipt(bytes: &[u8]) -> String {
-        Receipt { received: total(bytes), sent: total(bytes), ended_by: EndedBy::Client }
+        Receipt { received: Total::of(bytes), sent: Total::of(bytes), ended_by: EndedBy::Client }
             .to_string()
     }
 

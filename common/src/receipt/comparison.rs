@@ -11,16 +11,11 @@ use crate::count::Count;
 /// Comparison of the bytes of both directions between a client and a server.
 ///
 /// ```
-/// use common::receipt::{Comparison, EndedBy, Receipt, Tally, Transit};
-/// let total = |bytes: &[u8]| {
-///     let mut tally = Tally::default();
-///     tally.update(bytes);
-///     tally.total()
-/// };
+/// use common::receipt::{Comparison, EndedBy, Receipt, Total, Transit};
 /// // A proxy has lost a byte of the request.
 /// let receipt =
-///     Receipt { received: total(b"helo"), sent: total(b"helo"), ended_by: EndedBy::Client };
-/// let comparison = Comparison::new(&total(b"hello"), &total(b"helo"), &receipt);
+///     Receipt { received: Total::of(b"helo"), sent: Total::of(b"helo"), ended_by: EndedBy::Client };
+/// let comparison = Comparison::new(&Total::of(b"hello"), &Total::of(b"helo"), &receipt);
 /// assert_eq!(comparison.to_server, Transit::Lost { from: 5, to: 4 });
 /// assert_eq!(comparison.to_client, Transit::Intact { bytes: 4 });
 /// assert_eq!(

@@ -4,10 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    digest::Digest,
-    tally::{Tally, Total},
-};
+use super::{digest::Digest, tally::Total};
 
 /// The bytes and messages that a server received and sent on a connection.
 ///
@@ -80,9 +77,7 @@ impl Receipt {
     }
 
     fn digest(&self) -> Digest {
-        let mut tally = Tally::default();
-        tally.update(to_json(self).as_bytes());
-        tally.total().sha256
+        Total::of(to_json(self).as_bytes()).sha256
     }
 }
 

@@ -61,3 +61,21 @@ pub struct Total {
     /// SHA-256 of the bytes.
     pub sha256: Digest,
 }
+
+impl Total {
+    /// Returns the total of bytes that are all there, without messages.
+    ///
+    /// ```
+    /// use common::receipt::{Tally, Total};
+    /// let mut tally = Tally::default();
+    /// tally.update(b"hel");
+    /// tally.update(b"lo");
+    /// assert_eq!(Total::of(b"hello"), tally.total());
+    /// ```
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut tally = Tally::default();
+        tally.update(bytes);
+        tally.total()
+    }
+}

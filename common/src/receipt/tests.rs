@@ -5,15 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::frame::encode;
 
-fn total(bytes: &[u8]) -> Total {
-    let mut tally = Tally::default();
-    tally.update(bytes);
-    tally.total()
-}
-
 /// Returns the receipt of a server that echoed `bytes`.
 fn receipt(bytes: &[u8]) -> Receipt {
-    Receipt { received: total(bytes), sent: total(bytes), ended_by: EndedBy::Client }
+    Receipt { received: Total::of(bytes), sent: Total::of(bytes), ended_by: EndedBy::Client }
 }
 
 fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> {
@@ -21,7 +15,7 @@ fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> 
     for piece in pieces {
         stream.update(piece);
     }
-    stream.finish(&total(sent))
+    stream.finish(&Total::of(sent))
 }
 
 #[test]
@@ -36,7 +30,7 @@ fn a_receipt_is_one_object_with_these_members_in_this_order() {
 
 #[test]
 fn the_longest_receipt_is_shorter_than_the_limit() {
-    let most = Total { bytes: u64::MAX, messages: u64::MAX, ..total(b"") };
+    let most = Total { bytes: u64::MAX, messages: u64::MAX, ..Total::of(b"") };
     assert!(
         Receipt { received: most, sent: most, ended_by: EndedBy::Server }.to_string().len()
             <= MAX_RECEIPT
@@ -77,11 +71,11 @@ fn anything_but_a_receipt_is_refused() {
 fn a_receipt_is_the_last_line_or_the_last_frame() {
     for echo in [&b""[..], b"\n", b"a\nb\n", b"Goodbye!\r\n"] {
         let line = format!("{}\n", receipt(echo));
-        assert_eq!(finish(&[echo, line.as_bytes()], echo), Ok((total(echo), receipt(echo))));
+        assert_eq!(finish(&[echo, line.as_bytes()], echo), Ok((Total::of(echo), receipt(echo))));
     }
     for echo in [&b""[..], b"\0\0\0\x01x", b"\0\0\0\x09cut"] {
         let frame = encode(receipt(echo).to_string().as_bytes()).unwrap();
-        assert_eq!(finish(&[echo, &frame], echo), Ok((total(echo), receipt(echo))));
+        assert_eq!(finish(&[echo, &frame], echo), Ok((Total::of(echo), receipt(echo))));
     }
 }
 
@@ -133,22 +127,22 @@ fn a_receipt_that_the_client_has_sent_is_an_echo() {
     let sent = sent.as_bytes();
     assert_eq!(finish(&[sent], sent), Err(NoReceipt::Missing));
     let own = format!("{}\n", receipt(sent));
-    assert_eq!(finish(&[sent, own.as_bytes()], sent), Ok((total(sent), receipt(sent))));
+    assert_eq!(finish(&[sent, own.as_bytes()], sent), Ok((Total::of(sent), receipt(sent))));
 }
 
 #[test]
 fn the_words_name_the_direction_the_counts_and_the_digests() {
     let words = |sent: &[u8], received: &[u8], receipt: Receipt| {
-        Comparison::new(&total(sent), &total(received), &receipt).to_string()
+        Comparison::new(&Total::of(sent), &Total::of(received), &receipt).to_string()
     };
     let there = |bytes: &[u8]| Receipt {
-        received: total(bytes),
-        sent: total(b"abc"),
+        received: Total::of(bytes),
+        sent: Total::of(b"abc"),
         ended_by: EndedBy::Client,
     };
     let back = |bytes: &[u8]| Receipt {
-        received: total(b"abc"),
-        sent: total(bytes),
+        received: Total::of(b"abc"),
+        sent: Total::of(bytes),
         ended_by: EndedBy::Client,
     };
     assert_eq!(
@@ -178,8 +172,8 @@ fn the_words_name_the_direction_the_counts_and_the_digests() {
 fn bytes_that_the_server_did_not_read_because_it_ended_the_connection_were_not_lost() {
     let compare = |sent: &[u8], read: &[u8]| {
         let receipt =
-            Receipt { received: total(read), sent: total(read), ended_by: EndedBy::Server };
-        Comparison::new(&total(sent), &total(read), &receipt)
+            Receipt { received: Total::of(read), sent: Total::of(read), ended_by: EndedBy::Server };
+        Comparison::new(&Total::of(sent), &Total::of(read), &receipt)
     };
     let unread = compare(b"hello", b"he");
     assert_eq!(
@@ -213,13 +207,13 @@ proptest! {
         at.extend([0, all.len()]);
         at.sort_unstable();
         let pieces: Vec<&[u8]> = at.windows(2).map(|ends| &all[ends[0]..ends[1]]).collect();
-        prop_assert_eq!(finish(&pieces, &echo), Ok((total(&echo), receipt(&echo))));
+        prop_assert_eq!(finish(&pieces, &echo), Ok((Total::of(&echo), receipt(&echo))));
     }
 
     #[test]
     fn a_receipt_survives_its_text(bytes: u64, messages: u64, stream: Vec<u8>) {
-        let one = Total { bytes, messages, ..total(&stream) };
-        let receipt = Receipt { received: one, sent: total(b""), ended_by: EndedBy::Client };
+        let one = Total { bytes, messages, ..Total::of(&stream) };
+        let receipt = Receipt { received: one, sent: Total::of(b""), ended_by: EndedBy::Client };
         prop_assert_eq!(Receipt::parse(receipt.to_string().as_bytes()).unwrap(), receipt);
     }
 
@@ -228,8 +222,8 @@ proptest! {
         sent in prop::collection::vec(any::<u8>(), 0..8), taken in prop::collection::vec(any::<u8>(), 0..8),
         answered in prop::collection::vec(any::<u8>(), 0..8), received in prop::collection::vec(any::<u8>(), 0..8),
     ) {
-        let receipt = Receipt { received: total(&taken), sent: total(&answered), ended_by: EndedBy::Client };
-        let comparison = Comparison::new(&total(&sent), &total(&received), &receipt);
+        let receipt = Receipt { received: Total::of(&taken), sent: Total::of(&answered), ended_by: EndedBy::Client };
+        let comparison = Comparison::new(&Total::of(&sent), &Total::of(&received), &receipt);
         prop_assert_eq!(comparison.to_server.is_intact(), sent == taken);
         prop_assert_eq!(comparison.to_client.is_intact(), answered == received);
         let missing = sent.len().saturating_sub(taken.len());

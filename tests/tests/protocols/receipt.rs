@@ -8,7 +8,7 @@ use std::{
 
 use common::{
     frame::encode,
-    receipt::{Comparison, EndedBy, Receipt, StreamTally, Tally, Total},
+    receipt::{Comparison, EndedBy, Receipt, StreamTally, Total},
 };
 use rustix::process::Signal;
 use tests::{
@@ -23,24 +23,18 @@ fn start(listen: &str, args: &[&str]) -> EchoServer {
     EchoServer::start_with(&[&["--listen", listen], args].concat())
 }
 
-fn total(bytes: &[u8]) -> Total {
-    let mut tally = Tally::default();
-    tally.update(bytes);
-    tally.total()
-}
-
 /// Checks that `received` is `echo` and the receipt about it and about what was `sent`. Returns the receipt.
 #[track_caller]
 fn check(received: &[u8], echo: &[u8], sent: &[u8]) -> Receipt {
     let mut stream = StreamTally::default();
     stream.update(received);
-    let (before, receipt) = stream.finish(&total(sent)).unwrap_or_else(|error| {
+    let (before, receipt) = stream.finish(&Total::of(sent)).unwrap_or_else(|error| {
         panic!(
             "{error}: {:?}",
             String::from_utf8_lossy(&received[received.len().saturating_sub(600)..])
         )
     });
-    let comparison = Comparison::new(&total(sent), &before, &receipt);
+    let comparison = Comparison::new(&Total::of(sent), &before, &receipt);
     assert!(comparison.is_intact(), "{comparison}");
     assert_same_bytes(&received[..echo.len()], echo);
     assert_eq!(before.bytes, echo.len() as u64);
@@ -235,7 +229,8 @@ fn a_connection_without_bytes_stays_out_of_the_log() {
 #[test]
 fn a_peer_that_sends_a_receipt_gets_its_own_behind_it() {
     let server = start(TEXT, &[]);
-    let empty = Receipt { received: total(b""), sent: total(b""), ended_by: EndedBy::Client };
+    let empty =
+        Receipt { received: Total::of(b""), sent: Total::of(b""), ended_by: EndedBy::Client };
     let line = format!("{empty}\n");
     exchange(&server, line.as_bytes(), line.as_bytes());
 }

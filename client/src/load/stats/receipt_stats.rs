@@ -76,16 +76,10 @@ impl ReceiptStats {
 
 #[cfg(test)]
 mod tests {
-    use common::receipt::{EndedBy, Receipt, Tally, Total};
+    use common::receipt::{EndedBy, Receipt, Total};
 
     use super::*;
     use crate::receipt::Ledger;
-
-    fn total(bytes: &[u8]) -> Total {
-        let mut tally = Tally::default();
-        tally.update(bytes);
-        tally.total()
-    }
 
     #[test]
     fn bytes_that_the_server_did_not_read_count_apart_from_lost_ones() {
@@ -93,7 +87,8 @@ mod tests {
         for ended_by in [EndedBy::Server, EndedBy::Client] {
             let mut ledger = Ledger::of_stream();
             ledger.add_sent(b"one\ntwo\n");
-            let receipt = Receipt { received: total(b"one\n"), sent: total(b"one\n"), ended_by };
+            let receipt =
+                Receipt { received: Total::of(b"one\n"), sent: Total::of(b"one\n"), ended_by };
             ledger.add_received(format!("one\n{receipt}\n").as_bytes());
             stats.record(&ledger.conclude().unwrap());
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use common::{
     frame::encode,
     protocol::Protocol,
-    receipt::{Comparison, EndedBy, Receipt, StreamTally, Tally, Total},
+    receipt::{Comparison, EndedBy, Receipt, StreamTally, Total},
 };
 use proptest::prelude::*;
 
@@ -13,12 +13,6 @@ use super::ReceiptSession;
 use crate::session::{
     Attributes, EndCause, Exchange, ProtocolHandler, Reason, run_handler, tests::run_session,
 };
-
-fn total(bytes: &[u8]) -> Total {
-    let mut tally = Tally::default();
-    tally.update(bytes);
-    tally.total()
-}
 
 /// Returns the bytes that a client receives for these reads, and the reason of an end before that of its stream.
 fn run(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Option<Reason>) {
@@ -39,8 +33,8 @@ fn run(protocol: Protocol, reads: &[&[u8]]) -> (Vec<u8>, Option<Reason>) {
 fn check(received: &[u8], sent: &[u8]) -> (Vec<u8>, Receipt) {
     let mut stream = StreamTally::default();
     stream.update(received);
-    let (before, receipt) = stream.finish(&total(sent)).expect("a receipt");
-    let comparison = Comparison::new(&total(sent), &before, &receipt);
+    let (before, receipt) = stream.finish(&Total::of(sent)).expect("a receipt");
+    let comparison = Comparison::new(&Total::of(sent), &before, &receipt);
     assert!(comparison.is_intact(), "{comparison}");
     let len = usize::try_from(before.bytes).unwrap();
     (received[..len].to_vec(), receipt)
@@ -118,7 +112,7 @@ fn a_receipt_names_the_side_that_ended_the_connection() {
         let (received, _) = run(protocol, &[&sent]);
         let mut stream = StreamTally::default();
         stream.update(&received);
-        let (_, receipt) = stream.finish(&total(&sent)).unwrap();
+        let (_, receipt) = stream.finish(&Total::of(&sent)).unwrap();
         assert_eq!(receipt.ended_by, ended_by, "{}", sent.escape_ascii());
     }
 }
@@ -174,12 +168,12 @@ proptest! {
         prop_assert!(received.starts_with(&plain));
         let mut tally = StreamTally::default();
         tally.update(&received);
-        let (before, receipt) = tally.finish(&total(b"other")).unwrap();
+        let (before, receipt) = tally.finish(&Total::of(b"other")).unwrap();
         prop_assert_eq!(Comparison::new(&receipt.received, &before, &receipt).is_intact(), true);
         let has_newline = is_text && plain.last().is_some_and(|&last| last != b'\n');
         prop_assert_eq!(before.bytes, plain.len() as u64 + u64::from(has_newline));
         if ended.is_none() {
-            prop_assert_eq!(receipt.received.sha256, total(&stream).sha256);
+            prop_assert_eq!(receipt.received.sha256, Total::of(&stream).sha256);
         }
     }
 }
