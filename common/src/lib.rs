@@ -8,6 +8,7 @@
 //! | [`frame`] | prefix of the `length` protocol |
 //! | `login` | SASL mechanisms and the keys of users; with the feature `login` only |
 //! | [`message`] | splitter of a byte stream into messages, for the log |
+//! | [`fault`] | faults on purpose: their names; the record of each with the feature `fault-log` only |
 //! | [`count`] | a number with its noun, as in `1 byte` |
 //! | [`escape`] | bytes of a peer, made safe for a log line or a terminal |
 //! | [`websocket`] | what both sides of a WebSocket check; the answer to a handshake with the feature `websocket` only |
@@ -25,6 +26,7 @@ pub mod count;
 pub mod endpoint;
 pub mod escape;
 pub mod exit;
+pub mod fault;
 pub mod frame;
 #[cfg(feature = "login")]
 pub mod login;

@@ -50,6 +50,7 @@ mod admin;
 mod admission;
 mod config;
 mod connection;
+mod faults;
 pub mod history;
 #[cfg(feature = "http")]
 mod http;
@@ -100,8 +101,9 @@ pub use self::history::HistoryStats;
 pub use self::rooms::RoomStats;
 pub use self::{
     config::{
-        Config, FixedSetting, HistoryOptions, HistoryOverflow, Keep, Listener, ListenerOptions,
-        LogReceipts, Proxy, Spin, history_limits, limits, rlimit,
+        Config, FaultKind, FaultRule, Faults, FixedSetting, HistoryOptions, HistoryOverflow,
+        Jitter, Keep, Listener, ListenerOptions, LogReceipts, Proxy, Share, Spin, Window,
+        history_limits, limits, rlimit,
     },
     listener::{BindError, InheritedSocket},
     metrics::Stats,

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize},
     },
+    time::Instant,
 };
 
 use crossbeam::utils::CachePadded;
@@ -15,6 +16,7 @@ use super::peer::Peer;
 use crate::tls::NewTls;
 use crate::{
     config::{Listener, ListenerOptions, Proxy},
+    faults::ListenerFaults,
     layer::{Layers, NewLayer},
     metrics::ListenerMetrics,
 };
@@ -33,6 +35,8 @@ pub(crate) struct ConnectionPolicy {
     pub(crate) open: Arc<CachePadded<AtomicUsize>>,
     /// The counters of the listener.
     pub(crate) counters: Arc<ListenerMetrics>,
+    /// The faults of the listener; the same after a change of the options, which may change them.
+    pub(crate) faults: Arc<ListenerFaults>,
     /// The acceptor could not register the listener.
     pub(crate) has_failed: AtomicBool,
 }
@@ -52,6 +56,7 @@ impl ConnectionPolicy {
             name: listener.options.address(&listener.endpoint),
             open: Arc::default(),
             counters,
+            faults: Arc::new(ListenerFaults::new(listener.options.faults.as_ref(), Instant::now())),
             has_failed: AtomicBool::new(false),
         }
     }
@@ -79,7 +84,8 @@ impl ConnectionPolicy {
 
     /// Returns the policy of the same listener with other options.
     pub(crate) fn changed_to(&self, listener: &Listener, counters: Arc<ListenerMetrics>) -> Self {
-        Self { open: Arc::clone(&self.open), ..Self::new(listener, counters) }
+        let faults = Arc::clone(&self.faults);
+        Self { open: Arc::clone(&self.open), faults, ..Self::new(listener, counters) }
     }
 }
 

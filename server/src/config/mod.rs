@@ -10,6 +10,7 @@
 mod admin;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod config;
+mod faults;
 mod history;
 pub mod limits;
 mod listener;
@@ -39,6 +40,7 @@ pub(crate) use self::users::CookieError;
 pub use self::users::{Credential, User, Users};
 pub use self::{
     config::{Config, FixedSetting},
+    faults::{FaultKind, FaultRule, Faults, Jitter, Share, Window},
     history::{HistoryOptions, HistoryOverflow, Keep, limits as history_limits},
     listener::{Listener, ListenerOptions, Proxy},
     log_receipts::LogReceipts,

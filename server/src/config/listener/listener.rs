@@ -1,9 +1,8 @@
 //! The configuration of one listener.
 
-#[cfg(any(feature = "http", feature = "login", feature = "rooms"))]
-use std::sync::Arc;
 use std::{
     num::NonZeroU32,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -20,7 +19,7 @@ use super::login::Login;
 use super::room::Room;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use crate::config::limits;
+use crate::config::{faults::Faults, limits};
 
 /// An endpoint to listen on, and the options for its clients.
 ///
@@ -85,6 +84,8 @@ pub struct ListenerOptions {
     /// Default: none.
     #[cfg(feature = "login")]
     pub login: Option<Arc<Login>>,
+    /// Faults that are injected on purpose, for tests of clients and proxies. Default: none.
+    pub faults: Option<Arc<Faults>>,
     /// Limit on the datagrams per second that are answered to one source over UDP: an IPv4 address, or an
     /// IPv6 network of 64 bits. Default: 10,000; `None`: unlimited. The highest limit is 10,000,000.
     pub rate: Option<NonZeroU32>,
@@ -215,6 +216,7 @@ impl Default for ListenerOptions {
             client_receipt: false,
             #[cfg(feature = "login")]
             login: None,
+            faults: None,
             rate: Some(limits::DATAGRAM_RATE),
         }
     }

@@ -1,0 +1,17 @@
+//! Faults on purpose: their names, and the record of each that a server has injected.
+//!
+//! A server writes a record for each fault as it happens, and a client that knows what it sent finds the same faults in what
+//! it receives.
+
+mod act;
+#[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
+mod fault;
+#[cfg(feature = "fault-log")]
+mod record;
+
+#[cfg(feature = "fault-log")]
+pub use self::record::FaultRecord;
+pub use self::{
+    act::{Direction, FaultAct},
+    fault::Fault,
+};

@@ -1,0 +1,67 @@
+//! Faults with their seed.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use common::fault::Fault;
+
+use super::{plan::FaultPlan, random::Random};
+use crate::config::Faults;
+
+/// The faults that a listener got at one time, with their seed.
+#[derive(Debug)]
+pub(crate) struct Injector {
+    faults: Arc<Faults>,
+    seed: u64,
+    /// The time from which windows count.
+    since: Instant,
+    /// Number of the next connection; over UDP, of the next source.
+    next: AtomicU64,
+}
+
+impl Injector {
+    pub(super) fn new(faults: Arc<Faults>, now: Instant) -> Self {
+        let seed = faults.seed.unwrap_or_else(new_seed);
+        Self { faults, seed, since: now, next: AtomicU64::new(0) }
+    }
+
+    /// Returns the plan of the next connection. The acceptor asks in the order of the accepts.
+    pub(crate) fn next_plan(self: &Arc<Self>) -> FaultPlan {
+        FaultPlan::new(Arc::clone(self), self.next.fetch_add(1, Relaxed))
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Returns the number of connections that have got a plan.
+    pub(crate) fn connections(&self) -> u64 {
+        self.next.load(Relaxed)
+    }
+
+    /// Returns the time from which windows count.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Returns the source of chance for a fault of a connection.
+    pub(super) fn random(&self, connection: u64, fault: Fault) -> Random {
+        Random::new(self.seed, connection, fault)
+    }
+}
+
+/// Returns a seed that is short enough to be typed.
+fn new_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nanos = now.map_or(0, |now: Duration| now.as_nanos());
+    u64::try_from(nanos % 1_000_000_007).unwrap_or_default()
+}

@@ -1,0 +1,48 @@
+//! The faults of a listener.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Instant,
+};
+
+use super::injector::Injector;
+use crate::config::Faults;
+
+/// The faults that a listener has now. They outlive a change of its other options.
+///
+/// New faults hold for new connections and for open ones; both have a plan of the present [`Injector`].
+#[derive(Debug, Default)]
+pub(crate) struct ListenerFaults {
+    /// Invariant: it is true if and only if there is an injector.
+    has_any: AtomicBool,
+    injector: Mutex<Option<Arc<Injector>>>,
+}
+
+impl ListenerFaults {
+    /// Creates the faults of a new listener.
+    pub(crate) fn new(faults: Option<&Arc<Faults>>, now: Instant) -> Self {
+        let listener = Self::default();
+        listener.set(faults, now);
+        listener
+    }
+
+    /// Replaces the faults. `None`, and faults without rules, clear them.
+    pub(crate) fn set(&self, faults: Option<&Arc<Faults>>, now: Instant) {
+        let faults = faults.filter(|faults| !faults.rules.is_empty());
+        let next = faults.map(|faults| Arc::new(Injector::new(Arc::clone(faults), now)));
+        let mut injector = self.injector.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_any.store(next.is_some(), SeqCst);
+        *injector = next;
+    }
+
+    /// Returns the present faults.
+    pub(crate) fn get(&self) -> Option<Arc<Injector>> {
+        if !self.has_any.load(SeqCst) {
+            return None;
+        }
+        self.injector.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,21 @@
+//! Faults on purpose, without I/O.
+//!
+//! ```text
+//! listener: the faults of one listener now, which the admin listener and a reload change
+//!    ▼
+//! injector: these faults with their seed; draws everything that is left to chance
+//!    ▼
+//! plan: the faults of one connection, by its number
+//! ```
+//!
+//! Owns which faults a connection has, and what they do to its bytes. Must not know sockets, sessions, layers or the log: a
+//! fault returns what was done, and its caller records it.
+//!
+//! Read `plan.rs` first.
+
+mod injector;
+mod listener;
+mod plan;
+mod random;
+
+pub(crate) use self::{injector::Injector, listener::ListenerFaults, plan::FaultPlan};

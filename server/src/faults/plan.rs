@@ -1,0 +1,56 @@
+//! The faults of one connection.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::fault::Fault;
+
+use super::{injector::Injector, random::Random};
+use crate::config::{FaultKind, FaultRule};
+
+/// The index of the draw that decides whether a connection has a fault. Others count bytes, segments or messages.
+const SHARE: u64 = u64::MAX;
+
+/// The faults of one connection, or of one source of datagrams.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultPlan {
+    injector: Arc<Injector>,
+    connection: u64,
+}
+
+impl FaultPlan {
+    pub(super) fn new(injector: Arc<Injector>, connection: u64) -> Self {
+        Self { injector, connection }
+    }
+
+    /// Returns the number of the connection.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    pub(crate) fn injector(&self) -> &Arc<Injector> {
+        &self.injector
+    }
+
+    /// Returns the rules that the connection has, whether or not they apply now.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &FaultRule> {
+        self.injector.faults().rules.iter().filter(|rule| {
+            // A jitter and its delay are one fault with two rules, and have draws of their own.
+            let index = SHARE - u64::from(matches!(rule.kind, FaultKind::Jitter { .. }));
+            self.random(rule.kind.fault()).happens(index, rule.share)
+        })
+    }
+
+    /// Returns the source of chance for a fault.
+    pub(crate) fn random(&self, fault: Fault) -> Random {
+        self.injector.random(self.connection, fault)
+    }
+
+    /// Returns whether a rule applies at this time.
+    pub(crate) fn applies(&self, rule: &FaultRule, now: Instant) -> bool {
+        let elapsed: Duration = now.saturating_duration_since(self.injector.since());
+        rule.window.as_ref().is_none_or(|window| window.contains(&elapsed))
+    }
+}
