@@ -32,10 +32,17 @@ impl ListenerFaults {
     /// Replaces the faults. `None`, and faults without rules, clear them.
     pub(crate) fn set(&self, faults: Option<&Arc<Faults>>, now: Instant) {
         let faults = faults.filter(|faults| !faults.rules.is_empty());
-        let next = faults.map(|faults| Arc::new(Injector::new(Arc::clone(faults), now)));
+        let Some(faults) = faults else { return self.clear() };
         let mut injector = self.injector.lock().unwrap_or_else(PoisonError::into_inner);
-        self.has_any.store(next.is_some(), SeqCst);
-        *injector = next;
+        *injector = Some(Arc::new(Injector::new(Arc::clone(faults), now)));
+        self.has_any.store(true, SeqCst);
+    }
+
+    /// Clears the faults.
+    pub(crate) fn clear(&self) {
+        let mut injector = self.injector.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_any.store(false, SeqCst);
+        *injector = None;
     }
 
     /// Returns the present faults.

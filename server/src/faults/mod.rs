@@ -17,5 +17,11 @@ mod injector;
 mod listener;
 mod plan;
 mod random;
+mod registry;
 
-pub(crate) use self::{injector::Injector, listener::ListenerFaults, plan::FaultPlan};
+pub(crate) use self::{
+    injector::Injector,
+    listener::ListenerFaults,
+    plan::FaultPlan,
+    registry::{FaultRegistry, FaultyListener},
+};

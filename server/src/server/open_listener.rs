@@ -1,11 +1,12 @@
 //! A socket of a listener that is open, as a reload compares it with a new configuration.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use common::endpoint::Endpoint;
 
 use crate::{
     config::Listener,
+    faults::FaultyListener,
     listener::{Address, BoundListener, Policy, Sibling, SocketFileId},
 };
 
@@ -41,6 +42,16 @@ impl OpenListener {
             file: bound.socket_file().cloned(),
             sibling: Sibling::of(bound),
         }
+    }
+
+    /// Returns the listener with its faults. `None`: it has no place for faults.
+    pub(super) fn faulty_listener(&self) -> Option<FaultyListener> {
+        let faults = match &self.policy {
+            Policy::Stream(policy) => Arc::clone(&policy.faults),
+            Policy::Udp(_) => return None,
+        };
+        let (address, listener) = (self.address.clone(), self.listener.clone());
+        Some(FaultyListener { address, listener, faults })
     }
 
     pub(super) fn is_inherited(&self) -> bool {

@@ -66,11 +66,13 @@ pub enum ListenerError {
 }
 
 impl Reloader {
-    pub(super) fn new(
+    pub(super) fn new<T>(
         config: &Config,
         open: Vec<OpenListener>,
         control: Arc<AcceptorControl>,
+        shared: &SharedState<T>,
     ) -> Self {
+        publish_faults(&open, shared);
         Self { first: config.clone(), open: Mutex::new(open), control }
     }
 
@@ -115,6 +117,7 @@ impl Reloader {
         }
         commands.wait(shared);
         failed.extend(self.close_unreachable(&mut open, shared));
+        publish_faults(&open, shared);
         Ok(Reloaded { need_restart: self.first.fixed_differences(config).collect(), failed })
     }
 
@@ -139,6 +142,11 @@ impl Reloader {
         commands.wait(shared);
         errors
     }
+}
+
+/// Makes the faults of the open listeners known.
+fn publish_faults<T>(open: &[OpenListener], shared: &SharedState<T>) {
+    shared.publish_faults(open.iter().filter_map(OpenListener::faulty_listener).collect());
 }
 
 /// Opens and changes the sockets of a listener.
@@ -277,7 +285,7 @@ mod tests {
         let refusing = run(|policy| policy.has_failed.store(true, SeqCst));
         let mut config = Config { workers: NonZeroUsize::new(2).unwrap(), ..Config::default() };
         config.listeners.clear();
-        let reloader = Reloader::new(&config, Vec::new(), Arc::default());
+        let reloader = Reloader::new(&config, Vec::new(), Arc::default(), &shared);
         let at = HostPort { host: "127.0.0.1".to_owned(), port: 0 };
         config.listeners.push(Listener::new(Endpoint::Udp(at)));
         reloader.reload(&shared, &config).unwrap();

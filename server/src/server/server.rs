@@ -126,7 +126,7 @@ impl Server {
         let (shared, messages) =
             SharedState::new(&config, registry, waker(&acceptor_poll)?, worker_wakers);
         let control = Arc::new(AcceptorControl::default());
-        let reloader = Reloader::new(&config, open, Arc::clone(&control));
+        let reloader = Reloader::new(&config, open, Arc::clone(&control), &shared);
         #[cfg(feature = "redis")]
         let relay_parkers = config.relay.as_ref().map(|url| {
             let (relay, parkers) = Relay::new(url, &shared.rooms);

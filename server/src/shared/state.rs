@@ -32,7 +32,8 @@ use crate::relay::Relay;
 use crate::rooms::Rooms;
 use crate::{
     admission::ConnectionLimits,
-    config::{Config, limits},
+    config::{Config, Faults, limits},
+    faults::{FaultRegistry, FaultyListener},
     logging,
     metrics::{Counters, Registry},
     telemetry::Recording,
@@ -57,6 +58,8 @@ pub(crate) struct SharedState<T> {
     /// The numbers of the history, once it has started.
     #[cfg(feature = "history")]
     pub(crate) history: OnceLock<StatsReader>,
+    /// The faults of the listeners.
+    pub(crate) faults: FaultRegistry,
     messages: WorkerMessages<WorkerMessage>,
     /// Ports of the UDP listeners, one entry for each.
     udp_ports: Mutex<Arc<[u16]>>,
@@ -89,6 +92,7 @@ impl<T> SharedState<T> {
             phase: PhaseCell::default(),
             limits: ConnectionLimits::new(config),
             counters: Counters::new(workers.len(), listeners),
+            faults: FaultRegistry::default(),
             messages,
             udp_ports: Mutex::default(),
             udp_changes: AtomicUsize::new(0),
@@ -174,6 +178,19 @@ impl<T> SharedState<T> {
             }
         }
         self.announce_udp_change();
+    }
+
+    /// Makes the open listeners known to those who change faults, after a change of the listeners or of their faults.
+    pub(crate) fn publish_faults(&self, listeners: Vec<FaultyListener>) {
+        self.faults.publish(listeners);
+        self.dispatch.wake_all();
+    }
+
+    /// Sets the faults of a listener for its new and its open connections. `None` clears them.
+    pub(crate) fn set_faults(&self, listener: &FaultyListener, faults: Option<&Arc<Faults>>) {
+        listener.faults.set(faults, Instant::now());
+        self.faults.count_change();
+        self.dispatch.wake_all();
     }
 
     /// Asks a worker for some of its connections.

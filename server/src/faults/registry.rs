@@ -1,0 +1,59 @@
+//! The faults of all open listeners.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use super::listener::ListenerFaults;
+use crate::config::Listener;
+
+/// The faults of the open listeners, for those who look at them and change them.
+#[derive(Debug, Default)]
+pub(crate) struct FaultRegistry {
+    listeners: Mutex<Vec<FaultyListener>>,
+    /// Number of changes of faults. Workers compare it with the last one that they have seen.
+    changes: AtomicUsize,
+}
+
+/// An open listener, whether or not it has faults now.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultyListener {
+    /// The address as the log names it.
+    pub(crate) address: String,
+    /// The listener as it is configured.
+    pub(crate) listener: Listener,
+    pub(crate) faults: Arc<ListenerFaults>,
+}
+
+impl FaultRegistry {
+    /// Replaces the list of the open listeners. A listener that is no longer among them loses its faults.
+    pub(crate) fn publish(&self, listeners: Vec<FaultyListener>) {
+        let before = std::mem::replace(&mut *self.lock(), listeners.clone());
+        let is_open = |faults| listeners.iter().any(|open| Arc::ptr_eq(&open.faults, faults));
+        for closed in before.iter().filter(|listener| !is_open(&listener.faults)) {
+            closed.faults.clear();
+        }
+        self.count_change();
+    }
+
+    /// Returns the open listeners.
+    pub(crate) fn listeners(&self) -> Vec<FaultyListener> {
+        self.lock().clone()
+    }
+
+    /// Records that the faults of a listener have changed.
+    pub(crate) fn count_change(&self) {
+        self.changes.fetch_add(1, SeqCst);
+    }
+
+    /// Returns whether faults have changed since `seen`.
+    pub(crate) fn has_changed(&self, seen: &mut usize) -> bool {
+        let changes = self.changes.load(SeqCst);
+        std::mem::replace(seen, changes) != changes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<FaultyListener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
