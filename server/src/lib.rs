@@ -41,6 +41,7 @@
 //! | `tls` | TLS, over rustls |
 //! | `layer` | the trait of a layer between wire bytes and plaintext |
 //! | `proxy_protocol` | the PROXY header |
+//! | `fault_log` | the record of injected faults in a file |
 //! | `history` | the record of all messages in a database, and its search |
 //! | [`logging`] | the program's log: format, queue, writer |
 //! | `config` | the configuration of a server, and every [limit](limits) |
@@ -50,6 +51,7 @@ mod admin;
 mod admission;
 mod config;
 mod connection;
+mod fault_log;
 mod faults;
 pub mod history;
 #[cfg(feature = "http")]
@@ -95,6 +97,8 @@ pub use self::config::Tls;
 pub use self::config::{Credential, Login, User, Users};
 #[cfg(feature = "rooms")]
 pub use self::config::{Room, Slow};
+#[cfg(feature = "cli")]
+pub use self::fault_log::FaultLogError;
 #[cfg(feature = "history")]
 pub use self::history::HistoryStats;
 #[cfg(feature = "rooms")]

@@ -109,8 +109,7 @@ mod tests {
     use super::*;
 
     fn receipt(bytes: &[u8]) -> String {
-        Receipt { received: Total::of(bytes), sent: Total::of(bytes), ended_by: EndedBy::Client }
-            .to_string()
+        Receipt::new(Total::of(bytes), Total::of(bytes), EndedBy::Client).to_string()
     }
 
     fn ledger(messages: &[&str]) -> Ledger {

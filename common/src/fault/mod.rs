@@ -6,6 +6,7 @@
 mod act;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod fault;
+mod id;
 #[cfg(feature = "fault-log")]
 mod record;
 
@@ -14,4 +15,5 @@ pub use self::record::FaultRecord;
 pub use self::{
     act::{Direction, FaultAct},
     fault::Fault,
+    id::FaultId,
 };

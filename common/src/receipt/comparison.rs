@@ -6,7 +6,7 @@ use super::{
     document::{EndedBy, Receipt},
     tally::Total,
 };
-use crate::count::Count;
+use crate::{count::Count, fault::FaultId};
 
 /// Comparison of the bytes of both directions between a client and a server.
 ///
@@ -14,7 +14,7 @@ use crate::count::Count;
 /// use common::receipt::{Comparison, EndedBy, Receipt, Total, Transit};
 /// // A proxy has lost a byte of the request.
 /// let receipt =
-///     Receipt { received: Total::of(b"helo"), sent: Total::of(b"helo"), ended_by: EndedBy::Client };
+///     Receipt::new(Total::of(b"helo"), Total::of(b"helo"), EndedBy::Client);
 /// let comparison = Comparison::new(&Total::of(b"hello"), &Total::of(b"helo"), &receipt);
 /// assert_eq!(comparison.to_server, Transit::Lost { from: 5, to: 4 });
 /// assert_eq!(comparison.to_client, Transit::Intact { bytes: 4 });
@@ -30,6 +30,8 @@ pub struct Comparison {
     pub to_server: Transit,
     /// From the server to the client.
     pub to_client: Transit,
+    /// What decides the faults that the server injects on purpose into the connection.
+    pub faults: Option<FaultId>,
 }
 
 /// Comparison of the bytes of one direction.
@@ -161,6 +163,7 @@ impl Comparison {
         Self {
             to_server: Transit::new(sent, &receipt.received).to_server(receipt.ended_by),
             to_client: Transit::new(&receipt.sent, received),
+            faults: receipt.faults(),
         }
     }
 
@@ -201,6 +204,13 @@ impl fmt::Display for Comparison {
                 f.write_str("; ")?;
                 explain(f, back, BACK)
             }
+        }?;
+        match self.faults {
+            Some(FaultId { seed, connection }) => write!(
+                f,
+                "; the server injects faults on purpose (seed {seed}, connection {connection})"
+            ),
+            None => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{digest::Digest, tally::Total};
+use crate::fault::FaultId;
 
 /// The bytes and messages that a server received and sent on a connection.
 ///
@@ -16,8 +17,7 @@ use super::{digest::Digest, tally::Total};
 /// let mut stream = Tally::default();
 /// stream.update(b"hello\n");
 /// stream.add_messages(1);
-/// let receipt =
-///     Receipt { received: stream.total(), sent: stream.total(), ended_by: EndedBy::Client };
+/// let receipt = Receipt::new(stream.total(), stream.total(), EndedBy::Client);
 /// let text = receipt.to_string();
 /// assert!(text.starts_with(r#"{"receipt":{"received":{"bytes":6,"messages":1,"sha256":"5891b5b5"#));
 /// assert_eq!(Receipt::parse(text.as_bytes()).unwrap(), receipt);
@@ -31,6 +31,12 @@ pub struct Receipt {
     pub sent: Total,
     /// The side that ended the connection.
     pub ended_by: EndedBy,
+    /// The seed of the faults that the server injects on purpose; absent without faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fault_seed: Option<u64>,
+    /// The number of the connection, which decides its faults with the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fault_connection: Option<u64>,
 }
 
 /// The side that ended a connection.
@@ -64,6 +70,28 @@ pub enum MalformedReceipt {
 }
 
 impl Receipt {
+    /// Creates the receipt of a connection without faults.
+    #[must_use]
+    pub fn new(received: Total, sent: Total, ended_by: EndedBy) -> Self {
+        Self { received, sent, ended_by, fault_seed: None, fault_connection: None }
+    }
+
+    /// Names the seed and the number that decide the faults of the connection, if it has faults.
+    #[must_use]
+    pub fn with_faults(self, faults: Option<FaultId>) -> Self {
+        Self {
+            fault_seed: faults.map(|faults| faults.seed),
+            fault_connection: faults.map(|faults| faults.connection),
+            ..self
+        }
+    }
+
+    /// Returns what decides the faults of the connection, if it has faults.
+    #[must_use]
+    pub fn faults(&self) -> Option<FaultId> {
+        Some(FaultId { seed: self.fault_seed?, connection: self.fault_connection? })
+    }
+
     /// Parses a receipt. Unknown, missing and repeated members are errors, and so is anything around the object but white
     /// space.
     ///

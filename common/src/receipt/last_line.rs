@@ -15,7 +15,7 @@ pub const MAX_RECEIPT: usize = 512;
 /// use common::receipt::{EndedBy, Receipt, StreamTally, Tally};
 /// let mut echo = Tally::default();
 /// echo.update(b"hello\n");
-/// let receipt = Receipt { received: echo.total(), sent: echo.total(), ended_by: EndedBy::Client };
+/// let receipt = Receipt::new(echo.total(), echo.total(), EndedBy::Client);
 ///
 /// let mut stream = StreamTally::default();
 /// stream.update(b"hello\n");

@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::frame::encode;
+use crate::{fault::FaultId, frame::encode};
 
 /// Returns the receipt of a server that echoed `bytes`.
 fn receipt(bytes: &[u8]) -> Receipt {
-    Receipt { received: Total::of(bytes), sent: Total::of(bytes), ended_by: EndedBy::Client }
+    Receipt::new(Total::of(bytes), Total::of(bytes), EndedBy::Client)
 }
 
 fn finish(pieces: &[&[u8]], sent: &[u8]) -> Result<(Total, Receipt), NoReceipt> {
@@ -31,9 +31,25 @@ fn a_receipt_is_one_object_with_these_members_in_this_order() {
 #[test]
 fn the_longest_receipt_is_shorter_than_the_limit() {
     let most = Total { bytes: u64::MAX, messages: u64::MAX, ..Total::of(b"") };
-    assert!(
-        Receipt { received: most, sent: most, ended_by: EndedBy::Server }.to_string().len()
-            <= MAX_RECEIPT
+    let faults = FaultId { seed: u64::MAX, connection: u64::MAX };
+    let receipt = Receipt::new(most, most, EndedBy::Server).with_faults(Some(faults));
+    assert!(receipt.to_string().len() <= MAX_RECEIPT);
+}
+
+#[test]
+fn a_receipt_of_a_connection_with_faults_names_what_decides_them() {
+    let faults = Some(FaultId { seed: 7, connection: 3 });
+    let receipt = receipt(b"x").with_faults(faults);
+    let text = receipt.to_string();
+    assert!(text.contains(r#""ended_by":"client","fault_seed":7,"fault_connection":3}"#), "{text}");
+    let parsed = Receipt::parse(text.as_bytes()).unwrap();
+    assert_eq!(parsed.faults(), faults);
+    let comparison = Comparison::new(&Total::of(b"x"), &Total::of(b"x"), &parsed);
+    assert!(comparison.is_intact());
+    assert_eq!(
+        comparison.to_string(),
+        "Receipt: the server received all 1 byte, and all 1 byte that it sent arrived; \
+         the server injects faults on purpose (seed 7, connection 3)"
     );
 }
 
@@ -135,16 +151,8 @@ fn the_words_name_the_direction_the_counts_and_the_digests() {
     let words = |sent: &[u8], received: &[u8], receipt: Receipt| {
         Comparison::new(&Total::of(sent), &Total::of(received), &receipt).to_string()
     };
-    let there = |bytes: &[u8]| Receipt {
-        received: Total::of(bytes),
-        sent: Total::of(b"abc"),
-        ended_by: EndedBy::Client,
-    };
-    let back = |bytes: &[u8]| Receipt {
-        received: Total::of(b"abc"),
-        sent: Total::of(bytes),
-        ended_by: EndedBy::Client,
-    };
+    let there = |bytes: &[u8]| Receipt::new(Total::of(bytes), Total::of(b"abc"), EndedBy::Client);
+    let back = |bytes: &[u8]| Receipt::new(Total::of(b"abc"), Total::of(bytes), EndedBy::Client);
     assert_eq!(
         words(b"abc", b"abc", there(b"abc")),
         "Receipt: the server received all 3 bytes, and all 3 bytes that it sent arrived"
@@ -171,8 +179,7 @@ fn the_words_name_the_direction_the_counts_and_the_digests() {
 #[test]
 fn bytes_that_the_server_did_not_read_because_it_ended_the_connection_were_not_lost() {
     let compare = |sent: &[u8], read: &[u8]| {
-        let receipt =
-            Receipt { received: Total::of(read), sent: Total::of(read), ended_by: EndedBy::Server };
+        let receipt = Receipt::new(Total::of(read), Total::of(read), EndedBy::Server);
         Comparison::new(&Total::of(sent), &Total::of(read), &receipt)
     };
     let unread = compare(b"hello", b"he");
@@ -213,7 +220,7 @@ proptest! {
     #[test]
     fn a_receipt_survives_its_text(bytes: u64, messages: u64, stream: Vec<u8>) {
         let one = Total { bytes, messages, ..Total::of(&stream) };
-        let receipt = Receipt { received: one, sent: Total::of(b""), ended_by: EndedBy::Client };
+        let receipt = Receipt::new(one, Total::of(b""), EndedBy::Client);
         prop_assert_eq!(Receipt::parse(receipt.to_string().as_bytes()).unwrap(), receipt);
     }
 
@@ -222,7 +229,7 @@ proptest! {
         sent in prop::collection::vec(any::<u8>(), 0..8), taken in prop::collection::vec(any::<u8>(), 0..8),
         answered in prop::collection::vec(any::<u8>(), 0..8), received in prop::collection::vec(any::<u8>(), 0..8),
     ) {
-        let receipt = Receipt { received: Total::of(&taken), sent: Total::of(&answered), ended_by: EndedBy::Client };
+        let receipt = Receipt::new(Total::of(&taken), Total::of(&answered), EndedBy::Client);
         let comparison = Comparison::new(&Total::of(&sent), &Total::of(&received), &receipt);
         prop_assert_eq!(comparison.to_server.is_intact(), sent == taken);
         prop_assert_eq!(comparison.to_client.is_intact(), answered == received);

@@ -1,4 +1,4 @@
-//! `SIGHUP`: reopens the log file and reloads the settings.
+//! `SIGHUP`: reopens the log file and the fault log, and reloads the settings.
 //!
 //! A separate thread does it: resolving a host name takes time, and the next signal may be a shutdown.
 
@@ -56,6 +56,7 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
     /// Returns whether there is anything to reopen or reload.
     pub(crate) fn is_useful(&self) -> bool {
         self.reopen_log.is_some()
+            || self.handle.has_fault_log()
             || self.sources.file().is_some()
             || self.settings.has_tls()
             || self.settings.has_users()
@@ -65,6 +66,7 @@ impl<Reopen: Fn() + Send + 'static> ReloadSignal<Reopen> {
     fn reload(&mut self) {
         systemd::notify_reloading();
         self.reopen_log.iter().for_each(|reopen| reopen());
+        self.handle.reopen_fault_log();
         match self.sources.load() {
             Ok(settings) => self.apply(settings),
             Err(diagnostics) => {
@@ -135,6 +137,7 @@ fn name(setting: FixedSetting) -> &'static str {
         FixedSetting::Workers => "workers",
         FixedSetting::Spin => "spin",
         FixedSetting::ReusePort => "reuse-port",
+        FixedSetting::FaultLog => "fault-log",
         #[cfg(feature = "history")]
         FixedSetting::History => "history",
         #[cfg(feature = "history")]

@@ -1,5 +1,7 @@
 //! The configuration of a server.
 
+#[cfg(feature = "cli")]
+use std::path::PathBuf;
 #[cfg(feature = "login")]
 use std::sync::Arc;
 use std::{num::NonZeroUsize, thread::available_parallelism, time::Duration};
@@ -70,6 +72,9 @@ pub struct Config {
     pub log_messages: bool,
     /// What the log has of a connection that has closed. Default: [`LogReceipts::Totals`].
     pub log_receipts: LogReceipts,
+    /// File to which a line of JSON is appended for each fault that a listener injects ([`common::fault::FaultRecord`]). Default: none.
+    #[cfg(feature = "cli")]
+    pub fault_log: Option<PathBuf>,
     /// Record of every message in a database. Default: none.
     #[cfg(feature = "history")]
     pub history: Option<HistoryOptions>,
@@ -86,6 +91,9 @@ pub enum FixedSetting {
     Spin,
     /// See [`Config::reuse_port`].
     ReusePort,
+    /// See [`Config::fault_log`].
+    #[cfg(feature = "cli")]
+    FaultLog,
     /// See [`HistoryOptions::path`].
     #[cfg(feature = "history")]
     History,
@@ -128,6 +136,8 @@ impl Default for Config {
             admin: None,
             log_messages: true,
             log_receipts: LogReceipts::default(),
+            #[cfg(feature = "cli")]
+            fault_log: None,
             #[cfg(feature = "history")]
             history: None,
             spin: Spin::default(),
@@ -142,6 +152,8 @@ impl Config {
             (FixedSetting::Workers, self.workers != other.workers),
             (FixedSetting::Spin, self.spin != other.spin),
             (FixedSetting::ReusePort, self.reuse_port != other.reuse_port),
+            #[cfg(feature = "cli")]
+            (FixedSetting::FaultLog, self.fault_log != other.fault_log),
             #[cfg(feature = "redis")]
             (FixedSetting::Relay, self.relay != other.relay),
             #[cfg(feature = "admin")]

@@ -152,6 +152,7 @@ impl<S: Stream> Connection<S> {
             };
             handler.begin(&attributes, self.last_activity);
         }
+        self.tell_faults();
     }
 }
 

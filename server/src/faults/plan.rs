@@ -1,11 +1,12 @@
 //! The faults of one connection.
 
 use std::{
+    cell::Cell,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use common::fault::Fault;
+use common::fault::{Fault, FaultId};
 
 use super::{injector::Injector, random::Random};
 use crate::config::{FaultKind, FaultRule};
@@ -18,16 +19,32 @@ const SHARE: u64 = u64::MAX;
 pub(crate) struct FaultPlan {
     injector: Arc<Injector>,
     connection: u64,
+    /// The faults that were injected at least once, a bit each at its index.
+    injected: Cell<u32>,
 }
+
+const _: () = assert!(Fault::ALL.len() <= 32);
 
 impl FaultPlan {
     pub(super) fn new(injector: Arc<Injector>, connection: u64) -> Self {
-        Self { injector, connection }
+        Self { injector, connection, injected: Cell::default() }
     }
 
     /// Returns the number of the connection.
     pub(crate) fn connection(&self) -> u64 {
         self.connection
+    }
+
+    /// Returns what decides its faults.
+    pub(crate) fn id(&self) -> FaultId {
+        FaultId { seed: self.injector.seed(), connection: self.connection }
+    }
+
+    /// Marks a fault as injected. Returns whether it is the first time.
+    pub(crate) fn mark(&self, fault: Fault) -> bool {
+        let (bit, before) = (1 << fault.index(), self.injected.get());
+        self.injected.set(before | bit);
+        before & bit == 0
     }
 
     pub(crate) fn injector(&self) -> &Arc<Injector> {

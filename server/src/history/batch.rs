@@ -16,7 +16,10 @@ use super::{
     queue::Queue,
     run_file::Counter,
 };
-use crate::{config::history_limits, logging};
+use crate::{
+    config::history_limits,
+    logging::{self, Also},
+};
 
 /// What a thread needs to record.
 #[derive(Debug)]
@@ -92,7 +95,7 @@ impl Batch {
         encode(&mut self.messages, self.time, origin, message);
         self.rows += 1;
         if self.rows == 1 {
-            logging::flush_also(flush);
+            logging::flush_also(Also::History, flush);
         }
         if self.messages.len() >= history_limits::BATCH {
             self.flush();

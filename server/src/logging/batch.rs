@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, fmt, fmt::Write as _, mem, sync::Arc};
 
-use super::queue::LogQueue;
+use super::{also::Also, queue::LogQueue};
 use crate::config::limits;
 
 /// Records of one thread.
@@ -16,8 +16,8 @@ struct Batch {
     records: u64,
     is_deferred: bool,
     queue: Option<Arc<LogQueue>>,
-    /// What else is to be handed over with the next flush.
-    also: Option<fn()>,
+    /// What else is to be handed over with the next flush: at the index of [`Also`].
+    also: [Option<fn()>; 2],
     /// There are records, or something else.
     has_work: bool,
 }
@@ -37,19 +37,19 @@ pub fn flush() {
         if !batch.has_work {
             return None;
         }
+        let also = mem::take(&mut batch.also);
         batch.flush();
-        batch.also.take()
+        Some(also)
     });
-    if let Some(flush) = also {
+    for flush in also.into_iter().flatten().flatten() {
         flush();
     }
 }
 
 /// Makes the next [`flush`] of this thread call `also`. So a thread asks once for everything that is to be handed over.
-#[cfg(feature = "history")]
-pub(crate) fn flush_also(also: fn()) {
+pub(crate) fn flush_also(also: Also, flush: fn()) {
     BATCH.with_borrow_mut(|batch| {
-        batch.also = Some(also);
+        batch.also[also as usize] = Some(flush);
         batch.has_work = true;
     });
 }
@@ -88,7 +88,7 @@ pub(super) fn add(queue: &Arc<LogQueue>, record: &fmt::Arguments<'_>) {
 
 impl Batch {
     fn flush(&mut self) {
-        self.has_work = false;
+        self.has_work = self.also.iter().any(Option::is_some);
         if self.records > 0
             && let Some(queue) = &self.queue
         {
@@ -121,7 +121,7 @@ mod tests {
         let queue = Arc::new(LogQueue::new(super::super::Overflow::Block));
         defer();
         flush();
-        flush_also(|| CALLS.set(CALLS.get() + 1));
+        flush_also(Also::History, || CALLS.set(CALLS.get() + 1));
         add(&queue, &format_args!("record"));
         assert_eq!(CALLS.get(), 0);
         flush();
@@ -130,5 +130,17 @@ mod tests {
         let mut lines = String::new();
         queue.next(&mut lines);
         assert_eq!(lines, "record\n");
+    }
+
+    #[test]
+    fn a_full_batch_of_records_does_not_forget_what_else_is_to_be_handed_over() {
+        let queue = Arc::new(LogQueue::new(super::super::Overflow::Block));
+        defer();
+        flush_also(Also::History, || CALLS.set(CALLS.get() + 1));
+        flush_also(Also::FaultLog, || CALLS.set(CALLS.get() + 10));
+        add(&queue, &format_args!("{}", "x".repeat(limits::LOG_BATCH)));
+        assert_eq!(CALLS.get(), 0);
+        flush();
+        assert_eq!(CALLS.get(), 11);
     }
 }

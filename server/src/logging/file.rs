@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 /// Opens a file to append to it. Refuses a named pipe without a reader instead of waiting for one.
-pub(super) fn open_append(path: &Path) -> io::Result<File> {
+pub(crate) fn open_append(path: &Path) -> io::Result<File> {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = OpenOptions::new().create(true).append(true).custom_flags(nonblocking).open(path)?;
     // Only the opening must not block.
@@ -20,7 +20,7 @@ pub(super) fn open_append(path: &Path) -> io::Result<File> {
 
 /// Returns whether the file is empty or ends with a whole record. A write that fails may leave a part of a record. A
 /// file that the server cannot read counts as whole.
-pub(super) fn ends_with_record(file: &File, path: &Path) -> bool {
+pub(crate) fn ends_with_record(file: &File, path: &Path) -> bool {
     let last_byte = || {
         // Opening a pipe would wait for its writer.
         let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;

@@ -12,6 +12,8 @@
 //!
 //! Read `start.rs` first, then `queue.rs`: it decides when a thread that logs waits.
 
+#[cfg(any(feature = "history", feature = "cli"))]
+mod also;
 #[cfg(feature = "cli")]
 mod batch;
 #[cfg(feature = "cli")]
@@ -32,13 +34,19 @@ mod totals;
 #[cfg(feature = "cli")]
 mod writer;
 
-#[cfg(all(feature = "history", feature = "cli"))]
-pub(crate) use self::batch::flush_also;
+#[cfg(any(feature = "history", feature = "cli"))]
+pub(crate) use self::also::Also;
 #[cfg(all(feature = "history", not(feature = "cli")))]
 pub(crate) use self::no_batch::flush_also;
 #[cfg(not(feature = "cli"))]
 pub use self::no_batch::{defer, flush, totals};
 pub use self::totals::Totals;
+#[cfg(feature = "cli")]
+pub(crate) use self::{
+    batch::flush_also,
+    file::{ends_with_record, open_append},
+    queue::LogQueue,
+};
 #[cfg(feature = "cli")]
 pub use self::{
     batch::{defer, flush},

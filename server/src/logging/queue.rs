@@ -12,7 +12,7 @@ use crate::config::limits::{LOG_EAGER, LOG_GATHER, LOG_PENDING, LOG_STUCK};
 
 /// The queue between the threads that log and the writer.
 #[derive(Debug)]
-pub(super) struct LogQueue {
+pub(crate) struct LogQueue {
     overflow: Overflow,
     state: Mutex<State>,
     /// The writer waits for records.
@@ -48,13 +48,13 @@ enum Activity {
 
 /// The next job of the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Job {
+pub(crate) struct Job {
     /// Reopen the file before writing.
-    pub(super) reopen: bool,
+    pub(crate) reopen: bool,
     /// This is the last job.
-    pub(super) last: bool,
+    pub(crate) last: bool,
     /// Number of records.
-    pub(super) records: u64,
+    pub(crate) records: u64,
 }
 
 impl State {
@@ -79,7 +79,7 @@ impl State {
 }
 
 impl LogQueue {
-    pub(super) fn new(overflow: Overflow) -> Self {
+    pub(crate) fn new(overflow: Overflow) -> Self {
         let state = State {
             pending: String::new(),
             records: 0,
@@ -99,7 +99,7 @@ impl LogQueue {
 
     /// Adds records, a line each. Waits for room while the sink is slow; if it is stuck, or the overflow
     /// behaviour forbids waiting, the records are dropped and counted.
-    pub(super) fn push(&self, lines: &str, records: u64) {
+    pub(crate) fn push(&self, lines: &str, records: u64) {
         let mut state = self.lock();
         while state.pending.len() + lines.len() > LOG_PENDING && !state.pending.is_empty() {
             let budget = match self.overflow {
@@ -123,21 +123,21 @@ impl LogQueue {
         self.records_pending.notify_one();
     }
 
-    pub(super) fn count_dropped(&self, records: u64) {
+    pub(crate) fn count_dropped(&self, records: u64) {
         self.lock().count_dropped(records);
     }
 
-    pub(super) fn count_written(&self, records: u64) {
+    pub(crate) fn count_written(&self, records: u64) {
         self.lock().totals.written += records;
     }
 
     /// Returns the totals since the start.
-    pub(super) fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.lock().totals
     }
 
     /// Returns the number of dropped records that has not been logged, and resets it.
-    pub(super) fn take_dropped(&self) -> u64 {
+    pub(crate) fn take_dropped(&self) -> u64 {
         mem::take(&mut self.lock().dropped)
     }
 
@@ -146,13 +146,13 @@ impl LogQueue {
         self.lock().dropped += records;
     }
 
-    pub(super) fn request_reopen(&self) {
+    pub(crate) fn request_reopen(&self) {
         self.lock().reopen = true;
         self.records_pending.notify_one();
     }
 
     /// Waits until all records are written. Returns false if the sink is stuck.
-    pub(super) fn close(&self) -> bool {
+    pub(crate) fn close(&self) -> bool {
         let mut state = self.lock();
         state.closing = true;
         self.records_pending.notify_one();
@@ -167,7 +167,7 @@ impl LogQueue {
 
     /// Waits for records, lets them accumulate, and swaps them into `written`, which must be empty. Called by the
     /// writer only.
-    pub(super) fn next(&self, written: &mut String) -> Job {
+    pub(crate) fn next(&self, written: &mut String) -> Job {
         debug_assert!(written.is_empty());
         let mut state = self.lock();
         if state.pending.is_empty() && !state.is_urgent() {
@@ -195,12 +195,12 @@ impl LogQueue {
     }
 
     /// Records that the sink has taken bytes. Called by the writer only.
-    pub(super) fn record_progress(&self) {
+    pub(crate) fn record_progress(&self) {
         self.lock().writer = Activity::Writing(Instant::now());
     }
 
     /// Ends the queue after the last job. Called by the writer only.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.lock().writer = Activity::Finished;
         self.progress.notify_all();
     }

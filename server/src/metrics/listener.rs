@@ -9,6 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use common::fault::Fault;
 use crossbeam::utils::CachePadded;
 
 use super::{counter::Counter, histogram::Histogram};
@@ -24,6 +25,9 @@ pub(crate) const LIMITS: usize = 5;
 
 /// Number of faults of a PROXY header.
 pub(crate) const FAULTS: usize = 4;
+
+/// Number of faults that a server injects on purpose.
+pub(crate) const INJECTED_FAULTS: usize = Fault::ALL.len();
 
 /// Number of reasons for which a datagram is not answered.
 pub(crate) const DATAGRAM_REASONS: usize = 6;
@@ -63,6 +67,8 @@ pub(crate) struct ListenerCounters {
     pub(crate) datagrams_refused: Reasons<DATAGRAM_REASONS>,
     /// Answers that the system refused to send.
     pub(crate) datagrams_not_sent: Counter,
+    /// Faults that were injected on purpose.
+    pub(crate) injected_faults: Reasons<INJECTED_FAULTS>,
     /// Connections and datagrams that were lost to a panic.
     pub(crate) panics: Counter,
     /// Bytes that sessions have consumed, which differ from those on the wire.

@@ -6,6 +6,8 @@ use super::{
     liveness::Liveness,
     reload::{ReloadError, Reloaded, Reloader},
 };
+#[cfg(feature = "cli")]
+use crate::fault_log::FaultLog;
 #[cfg(feature = "history")]
 use crate::history::{HistoryStats, StatsReader};
 #[cfg(feature = "rooms")]
@@ -83,6 +85,19 @@ impl Handle {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.counters.stats()
+    }
+
+    /// Returns whether the server records its injected faults in a [file](Config::fault_log).
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn has_fault_log(&self) -> bool {
+        self.shared.fault_log.is_some()
+    }
+
+    /// Reopens the [fault log](Config::fault_log), if there is one, for a rotation that has renamed the old file.
+    #[cfg(feature = "cli")]
+    pub fn reopen_fault_log(&self) {
+        self.shared.fault_log.iter().for_each(FaultLog::reopen);
     }
 
     /// Returns the numbers of the history. `None`: there is none, or it has not started yet.

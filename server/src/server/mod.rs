@@ -12,6 +12,7 @@ mod plan;
 #[cfg(feature = "redis")]
 mod relay;
 mod reload;
+mod run_error;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod server;
 mod threads;
@@ -20,5 +21,6 @@ pub use self::{
     handle::Handle,
     liveness::Liveness,
     reload::{ListenerError, ReloadError, Reloaded},
-    server::{RunError, Server},
+    run_error::RunError,
+    server::Server,
 };

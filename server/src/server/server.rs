@@ -2,10 +2,9 @@
 
 use std::{io, sync::Arc, time::Instant};
 
-use common::{endpoint::Endpoint, reason::reason};
+use common::endpoint::Endpoint;
 use log::{debug, info};
 use mio::{Poll, Waker};
-use thiserror::Error;
 use threadpool::ThreadPool;
 
 #[cfg(feature = "redis")]
@@ -14,12 +13,15 @@ use super::{
     handle::Handle,
     open_listener::OpenListener,
     reload::Reloader,
+    run_error::RunError,
     threads::{check_thread_limit, name_worker},
 };
 #[cfg(feature = "admin")]
 use crate::admin::{AdminListener, AdminThread};
 #[cfg(feature = "tls")]
 use crate::config::Tls;
+#[cfg(feature = "cli")]
+use crate::fault_log::{self, FaultLogError, FaultLogWriter};
 #[cfg(feature = "history")]
 use crate::history::{self, History, HistoryError};
 #[cfg(feature = "redis")]
@@ -78,21 +80,6 @@ pub struct Server {
     admin: Option<AdminListener>,
     #[cfg(feature = "redis")]
     relay_parkers: Option<Parkers>,
-}
-
-/// Reason for the failure of a running server.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// A thread of the server failed, so the server stopped. The log has the cause.
-    #[error("the server stopped because one of its threads failed; see the log for the cause")]
-    ThreadFailed,
-    /// The system refuses that many threads.
-    #[error("cannot start the workers: {}; choose fewer workers", reason(.0))]
-    Threads(io::Error),
-    /// The history cannot be recorded.
-    #[cfg(feature = "history")]
-    #[error(transparent)]
-    History(#[from] HistoryError),
 }
 
 impl Server {
@@ -197,6 +184,8 @@ impl Server {
             RunError::Threads(error)
         };
         check_thread_limit(workers.len()).map_err(fail)?;
+        #[cfg(feature = "cli")]
+        let fault_log = start_fault_log(&shared).inspect_err(|_| control.close())?;
         #[cfg(feature = "history")]
         let history = start_history(&config, &shared).inspect_err(|_| control.close())?;
         #[cfg(all(feature = "history", feature = "rooms"))]
@@ -232,6 +221,11 @@ impl Server {
         }
         control.close();
         close_undispatched(&shared);
+        #[cfg(feature = "cli")]
+        {
+            fault_log::detach();
+            drop(fault_log);
+        }
         #[cfg(feature = "history")]
         history.into_iter().for_each(History::close);
         let stats = shared.counters.stats();
@@ -256,12 +250,25 @@ fn start_workers(
         pool.execute(move || {
             name_worker(index);
             logging::defer();
+            #[cfg(feature = "cli")]
+            shared.fault_log.iter().for_each(|log| fault_log::attach(log.queue(), true));
             #[cfg(feature = "history")]
             recorder.into_iter().for_each(history::attach);
             shared.run_supervised(|| Worker::new(index, spin, &shared, poll, messages).run());
         });
     }
     pool
+}
+
+/// Starts the fault log, if the configuration has one, and makes the acceptor's thread, which calls this, record faults.
+#[cfg(feature = "cli")]
+fn start_fault_log(
+    shared: &SharedState<Incoming<Socket>>,
+) -> Result<Option<FaultLogWriter>, FaultLogError> {
+    let Some(log) = &shared.fault_log else { return Ok(None) };
+    let writer = log.start()?;
+    fault_log::attach(log.queue(), false);
+    Ok(Some(writer))
 }
 
 /// Starts the history, if the configuration has one.

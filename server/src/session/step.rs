@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, fmt, time::Instant};
 
-use common::message::Splitter;
 #[cfg(feature = "login")]
 use common::protocol::Protocol;
+use common::{fault::FaultId, message::Splitter};
 
 use super::attributes::Attributes;
 #[cfg(feature = "login")]
@@ -18,6 +18,9 @@ use crate::rooms::{Member, Notice};
 pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// Receives the attributes of its connection, once, before the first bytes.
     fn begin(&mut self, attributes: &Attributes<'_>, now: Instant);
+
+    /// Receives what decides the faults of its connection, when it begins and when they change. `None`: it has no faults.
+    fn set_faults(&mut self, _faults: Option<FaultId>) {}
 
     /// Receives the bytes that the last step did not consume, and new ones. The handler may change them.
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step;

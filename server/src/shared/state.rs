@@ -24,6 +24,8 @@ use super::{
     phase::{Phase, PhaseCell},
     worker_messages::{Full, MessageReceiver, WorkerMessage, WorkerMessages},
 };
+#[cfg(feature = "cli")]
+use crate::fault_log::FaultLog;
 #[cfg(feature = "history")]
 use crate::history::StatsReader;
 #[cfg(feature = "redis")]
@@ -55,6 +57,9 @@ pub(crate) struct SharedState<T> {
     /// The relay, which shares the rooms with other servers.
     #[cfg(feature = "redis")]
     pub(crate) relay: OnceLock<Arc<Relay>>,
+    /// The record of injected faults.
+    #[cfg(feature = "cli")]
+    pub(crate) fault_log: Option<FaultLog>,
     /// The numbers of the history, once it has started.
     #[cfg(feature = "history")]
     pub(crate) history: OnceLock<StatsReader>,
@@ -100,6 +105,8 @@ impl<T> SharedState<T> {
             rooms: Arc::new(Rooms::new(&workers)),
             #[cfg(feature = "redis")]
             relay: OnceLock::new(),
+            #[cfg(feature = "cli")]
+            fault_log: config.fault_log.clone().map(FaultLog::new),
             #[cfg(feature = "history")]
             history: OnceLock::new(),
             dispatch: DispatchQueue::new(limits::QUEUE, Arc::new(acceptor), workers),

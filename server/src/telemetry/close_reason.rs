@@ -52,6 +52,8 @@ pub(crate) enum CloseReason {
     Linger,
     /// The bytes for the peer exceeded the send buffer.
     SendBufferFull,
+    /// The server injected a fault that ends the connection.
+    Fault,
     /// The server drained, and the connection with it.
     Drain,
     DrainTimeout,
@@ -92,6 +94,7 @@ impl CloseReason {
         Self::WriteTimeout,
         Self::Linger,
         Self::SendBufferFull,
+        Self::Fault,
         Self::Drain,
         Self::DrainTimeout,
         Self::Shutdown,
@@ -120,7 +123,12 @@ impl CloseReason {
     pub(crate) fn replaces(self, earlier: Self) -> bool {
         let is_cut = matches!(
             self,
-            Self::DrainTimeout | Self::Shutdown | Self::Linger | Self::WriteTimeout | Self::Panic
+            Self::DrainTimeout
+                | Self::Shutdown
+                | Self::Linger
+                | Self::WriteTimeout
+                | Self::Fault
+                | Self::Panic
         );
         is_cut
             && matches!(
@@ -157,6 +165,7 @@ impl CloseReason {
             Self::WriteTimeout => "write-timeout",
             Self::Linger => "linger-timeout",
             Self::SendBufferFull => "send-buffer-full",
+            Self::Fault => "fault",
             Self::Drain => "drain",
             Self::DrainTimeout => "drain-timeout",
             Self::Shutdown => "shutdown",

@@ -13,6 +13,7 @@ mod datagram_event;
 mod event;
 mod fault;
 mod handshake_fields;
+mod injected_fault;
 mod log_throttle;
 mod receipt;
 mod recorder;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     connection_event::{ConnectionEvent, Subject},
     connection_id::ConnectionId,
     datagram_event::DatagramEvent,
+    injected_fault::{Victim, record_fault},
     log_throttle::{LogThrottle, Suppressed},
     receipt::{Closed, ConnectionTotals, LayerNames, TcpInfo},
     recorder::{Recorder, Recording},

@@ -12,6 +12,7 @@ use std::{
 
 use common::{
     escape::Quoted,
+    fault::FaultAct,
     message::{Splitter, without_newline},
     reason::reason,
 };
@@ -21,11 +22,13 @@ use super::{
     connection_event::{ConnectionEvent, OfConnection, Subject},
     datagram_event::{DatagramEvent, OfDatagram},
     event::record,
+    injected_fault::{Victim, record_fault},
     log_throttle::{LogThrottle, Suppressed},
 };
 use crate::{
     admission::Peer,
     config::{LogReceipts, limits},
+    faults::FaultPlan,
     history::{self, Direction, Origin},
     metrics::{ListenerCounters, WorkerCounters},
 };
@@ -177,6 +180,35 @@ impl<'a> Recorder<'a> {
     ) {
         let event = OfDatagram { event, suppressed: allowed.unwrap_or_default() };
         record(&event, counters, allowed.is_some());
+    }
+
+    /// Records a fault that was injected into a connection of this listener.
+    #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
+    pub(crate) fn fault(
+        &self,
+        subject: Subject<'_>,
+        listener: &str,
+        plan: &FaultPlan,
+        act: &FaultAct,
+    ) {
+        let Subject { id, peer, counters } = subject;
+        let victim = Victim { peer, connection: Some(id), listener, is_datagram: false };
+        record_fault(victim, counters, plan, act);
+    }
+
+    /// Records a fault that was injected into datagrams of this peer.
+    #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
+    pub(crate) fn datagram_fault(
+        &self,
+        peer: &Peer,
+        listener: &str,
+        counters: &ListenerCounters,
+        plan: &FaultPlan,
+        act: &FaultAct,
+    ) {
+        let peer = &peer.to_string();
+        let victim = Victim { peer, connection: None, listener, is_datagram: true };
+        record_fault(victim, counters, plan, act);
     }
 
     /// Counts a connection that the worker has taken, and the time for which it has waited.

@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[cfg(feature = "receipt")]
-use common::receipt::EndedBy;
 use common::{
     exit::{Newline, goodbye},
     message::Splitter,
 };
+#[cfg(feature = "receipt")]
+use common::{fault::FaultId, receipt::EndedBy};
 
 use super::{
     close::{Closing, Code, check_close, close_frame},
@@ -249,6 +249,13 @@ impl WebSocket {
 
 impl ProtocolHandler for WebSocket {
     fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
+
+    #[cfg(feature = "receipt")]
+    fn set_faults(&mut self, faults: Option<FaultId>) {
+        if let Some(tally) = &mut self.data.tally {
+            tally.faults = faults;
+        }
+    }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
         if self.closing.is_none() {

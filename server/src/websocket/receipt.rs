@@ -1,6 +1,7 @@
 //! The receipt of a WebSocket: a text message, the last one before the close frame of the server.
 
 use common::{
+    fault::FaultId,
     receipt::{EndedBy, Receipt, Tally},
     websocket::text_frame,
 };
@@ -12,6 +13,8 @@ pub(super) struct PayloadTally {
     received: Tally,
     /// The bytes before an exit.
     before_exit: Option<Tally>,
+    /// What decides the faults of the connection, if it has any.
+    pub(super) faults: Option<FaultId>,
 }
 
 impl PayloadTally {
@@ -42,7 +45,8 @@ impl PayloadTally {
     pub(super) fn message(self, last: &[u8], ended_by: EndedBy) -> Vec<u8> {
         let mut sent = self.before_exit.unwrap_or_else(|| self.received.clone());
         sent.update(last);
-        let receipt = Receipt { received: self.received.total(), sent: sent.total(), ended_by };
+        let receipt =
+            Receipt::new(self.received.total(), sent.total(), ended_by).with_faults(self.faults);
         let mut frame = Vec::new();
         text_frame(receipt.to_string().as_bytes(), &mut frame);
         frame

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use common::receipt::{EndedBy, Receipt, Tally, Total};
+use common::{
+    fault::FaultId,
+    receipt::{EndedBy, Receipt, Tally, Total},
+};
 use flate2::{Compress, Compression};
 
 use super::{
@@ -35,7 +38,7 @@ fn receipt(received: &[u8], sent: &[u8], messages: isize) -> Vec<u8> {
 
 fn receipt_of(received: &[u8], sent: &[u8], messages: isize, ended_by: EndedBy) -> Vec<u8> {
     let (received, sent) = (total(received, messages), total(sent, messages));
-    let receipt = Receipt { received, sent, ended_by };
+    let receipt = Receipt::new(received, sent, ended_by);
     server(0x81, receipt.to_string().as_bytes())
 }
 
@@ -118,4 +121,17 @@ fn a_peer_that_breaks_a_rule_gets_no_receipt() {
     let received = run(false, &[&stream]);
     assert!(received.ends_with(&close(1002, "a frame with a reserved opcode")));
     assert!(!received.windows(9).any(|bytes| bytes == b"\"receipt\""));
+}
+
+#[test]
+fn the_receipt_names_what_decides_the_faults_of_the_connection() {
+    let mut socket = websocket(false);
+    let faults = Some(FaultId { seed: 7, connection: 3 });
+    socket.set_faults(faults);
+    let mut close_frame = client(0x88, b"");
+    let step = socket.receive(&mut close_frame, Instant::now());
+    let empty = total(b"", 0);
+    let receipt = Receipt::new(empty, empty, EndedBy::Client).with_faults(faults);
+    let expected = [server(0x81, receipt.to_string().as_bytes()), server(0x88, b"")].concat();
+    assert_eq!(step.reply.unwrap().bytes, expected);
 }

@@ -203,8 +203,7 @@ fn a_server_without_a_receipt_is_a_failure_that_says_what_to_do() {
 fn a_receipt_that_the_client_sends_is_an_echo() {
     let (server, plain) = (start(TEXT), start("tcp://127.0.0.1:0"));
     let empty = Tally::default().total();
-    let forged =
-        format!("{}\n", Receipt { received: empty, sent: empty, ended_by: EndedBy::Client });
+    let forged = format!("{}\n", Receipt::new(empty, empty, EndedBy::Client));
     let ended = filter(&format!("tcp://{}", server.address()), forged.as_bytes());
     let len = forged.len();
     let receipt = format!(
@@ -224,7 +223,7 @@ fn bytes_that_the_server_adds_are_reported_as_the_servers_fault() {
         let answer = [&bytes[..], b"extra\n"].concat();
         sent.update(&answer);
         let (received, sent) = (received.total(), sent.total());
-        let receipt = Receipt { received, sent, ended_by: EndedBy::Client };
+        let receipt = Receipt::new(received, sent, EndedBy::Client);
         let _ =
             stream.write_all(format!("{}{receipt}\n", str::from_utf8(&answer).unwrap()).as_bytes());
     });

@@ -145,10 +145,7 @@ fn a_receipt_counts_nothing_of_the_login_and_follows_the_removal_of_the_user() {
     let mut hello = Tally::default();
     hello.update(b"hello\n");
     hello.add_messages(1);
-    assert_eq!(
-        receipt,
-        Receipt { received: hello.total(), sent: hello.total(), ended_by: EndedBy::Server }
-    );
+    assert_eq!(receipt, Receipt::new(hello.total(), hello.total(), EndedBy::Server));
 }
 
 #[test]

@@ -229,8 +229,7 @@ fn a_connection_without_bytes_stays_out_of_the_log() {
 #[test]
 fn a_peer_that_sends_a_receipt_gets_its_own_behind_it() {
     let server = start(TEXT, &[]);
-    let empty =
-        Receipt { received: Total::of(b""), sent: Total::of(b""), ended_by: EndedBy::Client };
+    let empty = Receipt::new(Total::of(b""), Total::of(b""), EndedBy::Client);
     let line = format!("{empty}\n");
     exchange(&server, line.as_bytes(), line.as_bytes());
 }

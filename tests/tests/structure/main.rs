@@ -47,9 +47,10 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["login"],
     &["tls", "proxy_protocol"],
     &["layer"],
-    &["history"],
+    &["fault_log", "history"],
     &["logging"],
     &["metrics"],
+    &["faults"],
     &["config"],
 ];
 

@@ -87,8 +87,7 @@ mod tests {
         for ended_by in [EndedBy::Server, EndedBy::Client] {
             let mut ledger = Ledger::of_stream();
             ledger.add_sent(b"one\ntwo\n");
-            let receipt =
-                Receipt { received: Total::of(b"one\n"), sent: Total::of(b"one\n"), ended_by };
+            let receipt = Receipt::new(Total::of(b"one\n"), Total::of(b"one\n"), ended_by);
             ledger.add_received(format!("one\n{receipt}\n").as_bytes());
             stats.record(&ledger.conclude().unwrap());
         }

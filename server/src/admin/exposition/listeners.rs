@@ -1,5 +1,9 @@
 //! Metrics of each listener, with its address and its protocol as labels. None has a peer as a label.
 
+use std::sync::Arc;
+
+use common::fault::Fault as InjectedFault;
+
 use super::family::{Family, Labels, Samples, Unit, Value};
 use crate::{
     admin::{
@@ -82,6 +86,22 @@ pub(super) static FAMILIES: &[Family] = &[
             for fault in Fault::ALL {
                 let refused = sum(move |all| all.proxy_headers_refused.of(fault.index()).get());
                 streams(context, samples, &[("reason", fault.name())], refused);
+            }
+        },
+    ),
+    Family::counter(
+        "echo_faults",
+        "Faults that were injected on purpose, of listeners that have injected any.",
+        |context, samples| {
+            let has_any = |listener: &&Arc<ListenerMetrics>| {
+                listener.sum(|all| all.injected_faults.sum()) > 0
+            };
+            for listener in context.listeners().iter().filter(has_any) {
+                for fault in InjectedFault::ALL {
+                    let injected = listener.sum(|all| all.injected_faults.of(fault.index()).get());
+                    let labels = [&labels_of(listener)[..], &[("fault", fault.name())]].concat();
+                    samples.add(&labels, injected);
+                }
             }
         },
     ),

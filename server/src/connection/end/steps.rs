@@ -218,6 +218,7 @@ impl<S: Stream> Connection<S> {
         let (messages_received, messages_sent) = self.count_messages(delivered);
         let is_suppressed = self.is_suppressed();
         let layers = self.layer_names();
+        let faults = self.fault_id();
         let reads_tcp_info = self.is_logged && telemetry.reads_tcp_info();
         let tcp_info = if reads_tcp_info { self.stream.tcp_info() } else { None };
         let Self { stream, permit, id, peer, is_logged, close_reason, totals, counters, .. } = self;
@@ -246,6 +247,7 @@ impl<S: Stream> Connection<S> {
                 messages_received,
                 messages_sent,
                 after: now.saturating_duration_since(totals.opened_at),
+                faults,
                 tcp_info,
                 has_text: telemetry.writes_receipts(),
             })

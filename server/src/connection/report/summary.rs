@@ -26,6 +26,11 @@ pub(crate) struct Summary {
     received: Traffic,
     sent: Traffic,
     unsent_bytes: usize,
+    /// What decides its faults; absent without faults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault_seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault_connection: Option<u64>,
 }
 
 /// What has passed in one direction.
@@ -44,6 +49,7 @@ impl<S: Stream> Connection<S> {
         let delivered = None;
         let (messages_received, messages_sent) = self.count_messages(delivered);
         let receipt = &self.totals;
+        let faults = self.fault_id();
         Summary {
             connection: self.id.to_string(),
             peer: self.peer.clone(),
@@ -58,6 +64,8 @@ impl<S: Stream> Connection<S> {
             received: Traffic { bytes: receipt.bytes_received, messages: messages_received },
             sent: Traffic { bytes: receipt.bytes_sent, messages: messages_sent },
             unsent_bytes: self.unsent(),
+            fault_seed: faults.map(|faults| faults.seed),
+            fault_connection: faults.map(|faults| faults.connection),
         }
     }
 

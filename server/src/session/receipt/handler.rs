@@ -3,6 +3,7 @@
 use std::{borrow::Cow, time::Instant};
 
 use common::{
+    fault::FaultId,
     frame::encode,
     message::Splitter,
     protocol::Protocol,
@@ -25,6 +26,8 @@ pub(crate) struct ReceiptSession {
     echo: Tally,
     /// The echo ends within a line.
     is_in_line: bool,
+    /// What decides the faults of the connection, if it has any.
+    faults: Option<FaultId>,
     /// Bytes of the last step, for the log.
     logged: usize,
 }
@@ -37,6 +40,7 @@ impl ReceiptSession {
             is_text: protocol == Protocol::Text,
             echo: Tally::default(),
             is_in_line: false,
+            faults: None,
             logged: 0,
         })
     }
@@ -62,7 +66,7 @@ impl ReceiptSession {
         }
         sent.update(&bytes);
         let (received, sent) = (received.total(), sent.total());
-        let receipt = Receipt { received, sent, ended_by }.to_string();
+        let receipt = Receipt::new(received, sent, ended_by).with_faults(self.faults).to_string();
         if self.is_text {
             bytes.extend_from_slice(receipt.as_bytes());
             bytes.push(b'\n');
@@ -75,6 +79,10 @@ impl ReceiptSession {
 
 impl ProtocolHandler for ReceiptSession {
     fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
+
+    fn set_faults(&mut self, faults: Option<FaultId>) {
+        self.faults = faults;
+    }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
         let mut step = self.session.receive(input, now);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use common::{
+    fault::FaultId,
     frame::encode,
     protocol::Protocol,
     receipt::{Comparison, EndedBy, Receipt, StreamTally, Total},
@@ -176,4 +177,14 @@ proptest! {
             prop_assert_eq!(receipt.received.sha256, Total::of(&stream).sha256);
         }
     }
+}
+
+#[test]
+fn the_receipt_names_what_decides_the_faults_of_the_connection_at_its_end() {
+    let mut session = ReceiptSession::new(Protocol::Text).unwrap();
+    let faults = Some(FaultId { seed: 7, connection: 3 });
+    session.set_faults(Some(FaultId { seed: 1, connection: 0 }));
+    session.set_faults(faults);
+    let last = session.end(EndCause::EndOfStream, Instant::now());
+    assert_eq!(check(&last, b"").1.faults(), faults);
 }

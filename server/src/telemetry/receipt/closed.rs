@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use common::{count::Count, escape::Escaped};
+use common::{count::Count, escape::Escaped, fault::FaultId};
 use log::kv::Value;
 
 use super::{layer_names::LayerNames, tcp_info::TcpInfo, totals::ConnectionTotals};
@@ -22,6 +22,8 @@ pub(crate) struct Closed<'a> {
     pub(crate) messages_received: u64,
     pub(crate) messages_sent: u64,
     pub(crate) after: Duration,
+    /// What decided its faults, if it had any.
+    pub(crate) faults: Option<FaultId>,
     /// `None`: it was not TCP, or nobody would see them.
     pub(crate) tcp_info: Option<TcpInfo>,
     /// The text has the receipt.
@@ -48,6 +50,10 @@ impl Closed<'_> {
         visit("bytes_sent", Value::from(self.totals.bytes_sent));
         visit("messages_received", Value::from(self.messages_received));
         visit("messages_sent", Value::from(self.messages_sent));
+        if let Some(FaultId { seed, connection }) = self.faults {
+            visit("fault_seed", Value::from(seed));
+            visit("fault_connection", Value::from(connection));
+        }
         if let Some(tcp_info) = self.tcp_info {
             tcp_info.visit_fields(visit);
         }
@@ -77,6 +83,9 @@ impl fmt::Display for Closed<'_> {
             let user = Escaped(user.as_bytes()).to_string().replace('\'', "\\'");
             write!(f, "; user '{user}'")?;
         }
+        if let Some(FaultId { seed, connection }) = self.faults {
+            write!(f, "; faults of seed {seed}, connection {connection}")?;
+        }
         match self.tcp_info {
             Some(tcp_info) => write!(f, "; {tcp_info}"),
             None => Ok(()),
@@ -104,6 +113,7 @@ mod tests {
             messages_received: 2,
             messages_sent: 1,
             after: Duration::from_micros(3_201_400),
+            faults: None,
             tcp_info: Some(TcpInfo {
                 rtt_us: Some(45),
                 min_rtt_us: Some(30),
@@ -151,6 +161,18 @@ mod tests {
                             delivery_rate_bytes_per_second=3100000";
             assert_eq!(fields(&closed), expected);
             assert_eq!(fields(&Closed { has_text: false, ..closed }), expected);
+        });
+    }
+
+    #[test]
+    fn a_connection_with_faults_names_their_seed_and_its_number() {
+        with_closed(|closed| {
+            let faults = Some(FaultId { seed: 7, connection: 3 });
+            let closed = Closed { faults, tcp_info: None, user: None, ..closed };
+            assert!(
+                closed.to_string().ends_with("layers tls,login; faults of seed 7, connection 3")
+            );
+            assert!(fields(&closed).ends_with("messages_sent=1 fault_seed=7 fault_connection=3"));
         });
     }
 

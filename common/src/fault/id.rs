@@ -1,0 +1,11 @@
+//! What decides the faults of a connection.
+
+/// The seed of a listener's faults and the number of a connection: together with the faults, they decide everything that is
+/// left to chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultId {
+    /// The seed.
+    pub seed: u64,
+    /// The number of the connection at its listener, from 0. Over UDP, of the source.
+    pub connection: u64,
+}

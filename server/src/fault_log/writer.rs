@@ -1,0 +1,185 @@
+//! The writer of the fault log: the only thread that writes the file.
+//!
+//! Records that the file refuses are lost and counted; the log of the program has the first failure, and the number of lost
+//! records when the file takes bytes again, or at the end.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use common::{escape::Escaped, reason::reason};
+use log::error;
+
+use crate::logging::{LogQueue, ends_with_record, open_append};
+
+/// The writer and its file.
+pub(super) struct Writer {
+    queue: Arc<LogQueue>,
+    file: File,
+    path: PathBuf,
+    /// The last byte of the file ended a record, or there is no byte.
+    between_records: bool,
+    /// The file refused the last records.
+    is_failing: bool,
+}
+
+impl Writer {
+    pub(super) fn new(queue: Arc<LogQueue>, file: File, path: PathBuf) -> Self {
+        let between_records = ends_with_record(&file, &path);
+        Self { queue, file, path, between_records, is_failing: false }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut lines = String::new();
+        loop {
+            let job = self.queue.next(&mut lines);
+            if job.reopen {
+                self.reopen();
+            }
+            if !lines.is_empty() {
+                self.write(&lines);
+            }
+            lines.clear();
+            if job.last {
+                self.report_lost();
+                return self.queue.finish();
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        match open_append(&self.path) {
+            Ok(file) => {
+                self.between_records = ends_with_record(&file, &self.path);
+                self.file = file;
+            }
+            Err(error) => error!(event = "fault-log";
+                "Cannot reopen the fault log {}: {}; the old file stays in use", shown(&self.path), reason(&error)),
+        }
+    }
+
+    /// Writes whole records, a line each.
+    fn write(&mut self, lines: &str) {
+        let mut rest = lines.as_bytes();
+        let separator: &[u8] = if self.between_records { b"" } else { b"\n" };
+        let written = self.write_all(&mut &*separator).and_then(|()| self.write_all(&mut rest));
+        let Err(error) = written else {
+            self.report_lost();
+            self.is_failing = false;
+            return;
+        };
+        self.queue.count_dropped(memchr::memchr_iter(b'\n', rest).count() as u64);
+        if !self.is_failing {
+            self.is_failing = true;
+            error!(event = "fault-log"; "Cannot write the fault log {}: {}; its records are lost until it can be \
+                written; free space on its file system", shown(&self.path), reason(&error));
+        }
+    }
+
+    /// Writes `bytes` and advances it past the written ones.
+    fn write_all(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => {
+                    self.between_records = bytes[taken - 1] == b'\n';
+                    *bytes = &bytes[taken..];
+                    self.queue.record_progress();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs how many records are lost, if any are.
+    fn report_lost(&self) {
+        let lost = self.queue.take_dropped();
+        if lost > 0 {
+            error!(event = "fault-log", records = lost;
+                "{lost} records of injected faults are missing in the fault log {}", shown(&self.path));
+        }
+    }
+}
+
+/// Returns a path as the log shows it.
+pub(super) fn shown(path: &Path) -> String {
+    Escaped(path.as_os_str().as_encoded_bytes()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use common::fault::{Fault, FaultAct, FaultId, FaultRecord};
+
+    use crate::fault_log::{FaultLog, attach, detach, record};
+
+    fn record_one(offset: u64) {
+        let id = FaultId { seed: 7, connection: 3 };
+        record("tcp://127.0.0.1:7", "127.0.0.1:5000", id, &FaultAct::sent(Fault::Split, offset));
+    }
+
+    fn offsets(text: &str) -> Vec<u64> {
+        let record = |line| serde_json::from_str::<FaultRecord>(line).unwrap().act.offset;
+        text.lines().map(record).collect()
+    }
+
+    #[test]
+    fn each_fault_is_a_line_and_all_are_written_at_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("faults.jsonl");
+        // The rest of a record that a full disk has cut off.
+        fs::write(&path, "{\"time").unwrap();
+        let log = FaultLog::new(path.clone());
+        let writer = log.start().unwrap();
+        attach(log.queue(), true);
+        (0..10_000).for_each(record_one);
+        detach();
+        drop(writer);
+        let text = fs::read_to_string(&path).unwrap();
+        let (cut, rest) = text.split_once('\n').unwrap();
+        assert_eq!(cut, "{\"time");
+        assert_eq!(offsets(rest), (0..10_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_file_that_was_renamed_is_replaced_when_it_is_reopened() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, old] = ["faults", "faults.1"].map(|name| directory.path().join(name));
+        let log = FaultLog::new(path.clone());
+        let writer = log.start().unwrap();
+        fs::rename(&path, &old).unwrap();
+        log.reopen();
+        attach(log.queue(), false);
+        record_one(1);
+        detach();
+        drop(writer);
+        assert_eq!(offsets(&fs::read_to_string(&path).unwrap()), [1]);
+        assert_eq!(fs::read_to_string(&old).unwrap(), "");
+    }
+
+    #[test]
+    fn records_that_the_file_refuses_are_counted() {
+        let log = FaultLog::new("/dev/full".into());
+        let writer = log.start().unwrap();
+        attach(log.queue(), false);
+        (0..3).for_each(record_one);
+        detach();
+        drop(writer);
+        assert_eq!(log.queue().totals().dropped, 3);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_an_error() {
+        let error = FaultLog::new("/nowhere/faults".into()).start().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot write the fault log /nowhere/faults: no such file or directory"
+        );
+    }
+}
