@@ -112,6 +112,7 @@ impl FromStr for Url {
 
     fn from_str(typed: &str) -> Result<Self, UrlError> {
         let (typed, zone) = take_zone(typed);
+        let typed = encode_lone_percents(typed);
         let uri = Uri::parse(&*typed).map_err(|_| syntax_error(&typed))?;
         let scheme = uri.scheme().as_str().to_ascii_lowercase();
         let scheme = Scheme::parse(&scheme).ok_or(UrlError::Form)?;
@@ -159,6 +160,22 @@ fn shown(char: char) -> String {
 fn encoded(char: char) -> String {
     let bytes = char.to_string().into_bytes().into_iter();
     bytes.map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
+}
+
+/// Encodes each `%` of the query that is not followed by two hexadecimal digits: it stands for itself, as in `drop=1%`.
+fn encode_lone_percents(typed: Cow<'_, str>) -> Cow<'_, str> {
+    let Some((start, query)) = typed.split_once('?').filter(|(_, query)| query.contains('%'))
+    else {
+        return typed;
+    };
+    let mut parts = query.split('%');
+    let mut encoded = format!("{start}?{}", parts.next().unwrap_or_default());
+    for part in parts {
+        let is_encoding = part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+        encoded.push_str(if is_encoding { "%" } else { "%25" });
+        encoded.push_str(part);
+    }
+    encoded.into()
 }
 
 /// Splits a URL into one without a zone, and the zone, which RFC 3986 does not have.
@@ -409,5 +426,27 @@ mod tests {
         let url: Url = "tcp://localhost?b=1&a=%32&flag&c=d=e&".parse().unwrap();
         let query: Vec<_> = url.query.iter().map(|(name, value)| (&name[..], &value[..])).collect();
         assert_eq!(query, [("b", "1"), ("a", "2"), ("flag", ""), ("c", "d=e")]);
+    }
+
+    #[test]
+    fn a_percent_sign_of_a_query_without_two_digits_stands_for_itself() {
+        for (typed, value) in [
+            ("5%", "5%"),
+            ("1MB@5%", "1MB@5%"),
+            ("5%@10s..20s&b=%", "5%@10s..20s"),
+            ("%%41%4%zz%", "%A%4%zz%"),
+            ("%2525%%25", "%25%%"),
+            ("%é", "%\u{e9}"),
+        ] {
+            let url: Result<Url, _> = format!("tcp://localhost?a={typed}").parse();
+            if typed.is_ascii() {
+                assert_eq!(url.unwrap().query[0].1, value, "{typed}");
+            } else {
+                assert_eq!(url, Err(UrlError::Form), "{typed}");
+            }
+        }
+        let url: Url = "ws://h/?drop=1%".parse().unwrap();
+        assert_eq!(url.target, "/?drop=1%25", "a request has no other percent sign");
+        assert_eq!(parsed("unix:///a%?b=1%"), Err(UrlError::Form), "a path has encodings only");
     }
 }
