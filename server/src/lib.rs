@@ -105,9 +105,9 @@ pub use self::history::HistoryStats;
 pub use self::rooms::RoomStats;
 pub use self::{
     config::{
-        Config, FaultKind, FaultRule, Faults, FixedSetting, HistoryOptions, HistoryOverflow,
-        Jitter, Keep, Listener, ListenerOptions, LogReceipts, Proxy, Share, Spin, Window,
-        history_limits, limits, rlimit,
+        Config, FaultKind, FaultProfile, FaultRule, Faults, FixedSetting, HistoryOptions,
+        HistoryOverflow, Jitter, Keep, Listener, ListenerOptions, LogReceipts, Proxy, Share, Spin,
+        Window, history_limits, limits, rlimit,
     },
     listener::{BindError, InheritedSocket},
     metrics::Stats,

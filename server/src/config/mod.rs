@@ -10,6 +10,7 @@
 mod admin;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod config;
+mod fault_check;
 mod faults;
 mod history;
 pub mod limits;
@@ -40,9 +41,13 @@ pub(crate) use self::users::CookieError;
 pub use self::users::{Credential, User, Users};
 pub use self::{
     config::{Config, FixedSetting},
-    faults::{FaultKind, FaultRule, Faults, Jitter, Share, Window},
+    faults::{FaultKind, FaultProfile, FaultRule, Faults, Jitter, Share, Window},
     history::{HistoryOptions, HistoryOverflow, Keep, limits as history_limits},
     listener::{Listener, ListenerOptions, Proxy},
     log_receipts::LogReceipts,
     spin::Spin,
+};
+pub(crate) use self::{
+    fault_check::{FaultLogin, FaultScope, FaultTransport},
+    faults::FaultParameters,
 };

@@ -3,9 +3,11 @@
 use std::{fmt, num::NonZeroU64, time::Duration};
 
 use common::fault::Fault;
-use humantime::format_duration;
 
-use super::share::Share;
+use super::{
+    share::Share,
+    units::{Size, Time},
+};
 
 /// A fault with its figures. Numbers of bytes count what a connection has sent on its socket, with the records of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +155,7 @@ impl fmt::Display for FaultKind {
     /// Writes the parameter of a listener's URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
-        let time = |time: &Duration| format_duration(*time).to_string().replace(' ', "");
+        let time = |time: &Duration| Time(*time);
         match self {
             Self::Delay(delay)
             | Self::AcceptDelay(delay)
@@ -162,14 +164,18 @@ impl fmt::Display for FaultKind {
             Self::Jitter { spread, distribution } => {
                 write!(f, "{name}={}:{}", time(spread), distribution.name())
             }
-            Self::Throttle(rate) => write!(f, "{name}={rate}B/s"),
-            Self::Drip { bytes, every } => write!(f, "{name}={bytes}B/{}", time(every)),
-            Self::StallAfter { bytes, time: stall } => write!(f, "{name}={bytes}B:{}", time(stall)),
+            Self::Throttle(rate) => write!(f, "{name}={}/s", Size(rate.get())),
+            Self::Drip { bytes, every } => {
+                write!(f, "{name}={}/{}", Size(bytes.get()), time(every))
+            }
+            Self::StallAfter { bytes, time: stall } => {
+                write!(f, "{name}={}:{}", Size(*bytes), time(stall))
+            }
             Self::ResetAfter(bytes)
             | Self::CloseAfter(bytes)
             | Self::HalfCloseAfter(bytes)
-            | Self::Truncate(bytes) => write!(f, "{name}={bytes}B"),
-            Self::Corrupt(bytes) => write!(f, "{name}=1/{bytes}B"),
+            | Self::Truncate(bytes) => write!(f, "{name}={}", Size(*bytes)),
+            Self::Corrupt(bytes) => write!(f, "{name}=1/{}", Size(bytes.get())),
             Self::Drop(share) | Self::Duplicate(share) | Self::Reorder(share) => {
                 write!(f, "{name}={share}")
             }

@@ -1,19 +1,24 @@
 //! The configuration of faults on purpose.
 //!
-//! Owns what a listener may be told to do wrong, and the text of each fault. Must not know how a text is parsed (`settings`)
-//! nor how a fault is injected (`faults`).
+//! Owns what a listener may be told to do wrong, and the text of each fault. Must not know which listener can have which fault
+//! (`fault_check`), nor how a fault is injected (the folder `faults` above).
 //!
 //! Read `rule.rs` first.
 
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod faults;
 mod kind;
+mod parse;
+mod profile;
 mod rule;
 mod share;
+mod units;
 
+pub(crate) use self::parse::FaultParameters;
 pub use self::{
     faults::Faults,
     kind::{FaultKind, Jitter},
+    profile::FaultProfile,
     rule::{FaultRule, Window},
     share::Share,
 };

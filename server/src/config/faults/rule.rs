@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range, time::Duration};
 
-use super::{kind::FaultKind, share::Share};
+use super::{kind::FaultKind, share::Share, units::Time};
 
 /// Time in which a fault applies, counted from the moment at which the listener got its faults.
 pub type Window = Range<Duration>;
@@ -40,8 +40,6 @@ impl fmt::Display for FaultRule {
             }
         }
         let Some(Range { start, end }) = window else { return Ok(()) };
-        let format =
-            |time: &Duration| humantime::format_duration(*time).to_string().replace(' ', "");
-        write!(f, "@{}..{}", format(start), format(end))
+        write!(f, "@{}..{}", Time(*start), Time(*end))
     }
 }

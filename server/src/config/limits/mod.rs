@@ -5,6 +5,7 @@
 
 #[cfg(feature = "admin")]
 mod admin;
+mod faults;
 #[cfg(feature = "rooms")]
 mod rooms;
 
@@ -12,6 +13,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 #[cfg(feature = "admin")]
 pub use self::admin::*;
+pub use self::faults::*;
 #[cfg(feature = "rooms")]
 pub use self::rooms::*;
 

@@ -1,0 +1,15 @@
+//! Whether a listener can have faults, and whether they contradict each other.
+//!
+//! Owns every refusal of faults with its reason. The settings, a change at run time and an embedding program use the same check.
+//! Must not know how faults are written, nor what they do.
+//!
+//! Read `check.rs` first.
+
+mod check;
+mod pairs;
+mod scope;
+mod single;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::scope::{FaultLogin, FaultScope, FaultTransport};

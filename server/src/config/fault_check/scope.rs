@@ -1,0 +1,162 @@
+//! What a listener has, as far as its faults need it.
+
+use common::endpoint::Endpoint;
+
+use crate::config::{
+    faults::FaultKind,
+    listener::{Listener, ListenerOptions},
+};
+
+/// The properties of a listener on which its faults depend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FaultScope {
+    pub(crate) transport: FaultTransport,
+    pub(crate) has_tls: bool,
+    pub(crate) has_http: bool,
+    pub(crate) has_rooms: bool,
+    pub(crate) login: FaultLogin,
+}
+
+/// What carries the bytes of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultTransport {
+    Tcp,
+    Unix,
+    Udp,
+}
+
+/// How clients log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultLogin {
+    /// They do not.
+    None,
+    /// By SASL, without a mechanism in which the server proves that it knows the password.
+    WithoutProof,
+    /// By SASL, with SCRAM among the mechanisms.
+    WithProof,
+}
+
+impl From<&Endpoint> for FaultTransport {
+    fn from(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Tcp(_) => Self::Tcp,
+            Endpoint::Udp(_) => Self::Udp,
+            Endpoint::Unix(_) | Endpoint::Abstract(_) => Self::Unix,
+        }
+    }
+}
+
+impl FaultScope {
+    /// Returns the properties of a listener.
+    pub(crate) fn of(listener: &Listener) -> Self {
+        let Listener { endpoint, options } = listener;
+        Self {
+            transport: endpoint.into(),
+            has_tls: options.is_tls(),
+            has_http: options.is_http(),
+            has_rooms: has_rooms(options),
+            login: login(options),
+        }
+    }
+
+    /// Checks that the listener can have a fault.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot.
+    pub(super) fn check(&self, kind: &FaultKind) -> Result<(), String> {
+        let reason = match kind {
+            _ if self.transport == FaultTransport::Udp && !is_for_datagrams(kind) => {
+                "UDP has no connections; it can have delay, jitter, throttle, truncate, corrupt, drop, duplicate and reorder"
+            }
+            FaultKind::ResetAfter(_) | FaultKind::Refuse
+                if self.transport == FaultTransport::Unix =>
+            {
+                "a Unix socket has no reset; close-after ends its connections"
+            }
+            FaultKind::NoCloseNotify | FaultKind::HandshakeStall(_) if !self.has_tls => {
+                "it needs TLS: tls://HOST:PORT, https://HOST:PORT or unix:///PATH?tls=on"
+            }
+            FaultKind::BadMask(_) | FaultKind::CloseCode { .. } if !self.has_http => {
+                "it needs a WebSocket: http://HOST:PORT, https://HOST:PORT or unix:///PATH?http=on"
+            }
+            FaultKind::BadMask(_) | FaultKind::CloseCode { .. } if self.has_rooms => {
+                "it counts the messages that are echoed, and a room has events instead"
+            }
+            FaultKind::Drop(_) | FaultKind::Duplicate(_) | FaultKind::Reorder(_)
+                if self.has_rooms =>
+            {
+                "it applies to echoes, and a room has events instead"
+            }
+            FaultKind::LoginWrongProof => return self.check_proof(),
+            _ => return Ok(()),
+        };
+        Err(reason.to_owned())
+    }
+
+    fn check_proof(&self) -> Result<(), String> {
+        let reason = match self.login {
+            FaultLogin::None => "it needs login=required",
+            _ if self.has_http => {
+                "it needs a login by SCRAM, and HTTP has a password, a token or a cookie"
+            }
+            FaultLogin::WithoutProof => {
+                "it needs SCRAM-SHA-256 or SCRAM-SHA-256-PLUS in 'mechanisms'"
+            }
+            FaultLogin::WithProof => return Ok(()),
+        };
+        Err(reason.to_owned())
+    }
+}
+
+fn is_for_datagrams(kind: &FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::Delay(_)
+            | FaultKind::Jitter { .. }
+            | FaultKind::Throttle(_)
+            | FaultKind::Truncate(_)
+            | FaultKind::Corrupt(_)
+            | FaultKind::Drop(_)
+            | FaultKind::Duplicate(_)
+            | FaultKind::Reorder(_)
+    )
+}
+
+fn has_rooms(options: &ListenerOptions) -> bool {
+    #[cfg(feature = "rooms")]
+    let has_rooms = options.room.is_some();
+    #[cfg(not(feature = "rooms"))]
+    let has_rooms = {
+        let _ = options;
+        false
+    };
+    has_rooms
+}
+
+fn login(options: &ListenerOptions) -> FaultLogin {
+    #[cfg(feature = "login")]
+    let login = FaultLogin::of(options.login.as_deref(), options.is_tls());
+    #[cfg(not(feature = "login"))]
+    let login = {
+        let _ = options;
+        FaultLogin::None
+    };
+    login
+}
+
+#[cfg(feature = "login")]
+impl FaultLogin {
+    /// Returns how clients log in at a listener with this login.
+    pub(crate) fn of(login: Option<&crate::config::listener::Login>, has_tls: bool) -> Self {
+        use common::login::Mechanism;
+
+        let Some(login) = login else { return Self::None };
+        let has_proof = login.mechanisms.iter().any(|mechanism| match mechanism {
+            Mechanism::ScramSha256 => true,
+            Mechanism::ScramSha256Plus => has_tls,
+            Mechanism::External | Mechanism::Plain => false,
+        });
+        if has_proof { Self::WithProof } else { Self::WithoutProof }
+    }
+}

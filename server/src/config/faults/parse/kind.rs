@@ -1,0 +1,122 @@
+//! The parser of a fault with its figures.
+
+use super::values::{duration, gap, positive_size, rate, share, size, whole};
+use crate::config::faults::{
+    kind::{FaultKind, Jitter},
+    share::Share,
+};
+
+/// The names of the faults, for messages.
+pub(super) const NAMES: [&str; 22] = [
+    "delay",
+    "jitter",
+    "throttle",
+    "drip",
+    "stall-after",
+    "reset-after",
+    "close-after",
+    "half-close-after",
+    "truncate",
+    "refuse",
+    "accept-delay",
+    "corrupt",
+    "drop",
+    "duplicate",
+    "reorder",
+    "split",
+    "coalesce",
+    "no-close-notify",
+    "handshake-stall",
+    "bad-mask",
+    "close-code",
+    "login-wrong-proof",
+];
+
+/// Parses the value of a fault. The share of `refuse` is its value, and is returned apart.
+///
+/// # Errors
+///
+/// What was expected.
+pub(super) fn kind(name: &str, value: &str) -> Result<(FaultKind, Option<Share>), String> {
+    let kind = match name {
+        "delay" => FaultKind::Delay(duration(value)?),
+        "jitter" => jitter(value)?,
+        "throttle" => FaultKind::Throttle(rate(value)?),
+        "drip" => drip(value)?,
+        "stall-after" => stall(value)?,
+        "reset-after" => FaultKind::ResetAfter(size(value)?),
+        "close-after" => FaultKind::CloseAfter(size(value)?),
+        "half-close-after" => FaultKind::HalfCloseAfter(size(value)?),
+        "truncate" => FaultKind::Truncate(size(value)?),
+        "refuse" => return share(value).map(|share| (FaultKind::Refuse, Some(share))),
+        "accept-delay" => FaultKind::AcceptDelay(duration(value)?),
+        "corrupt" => FaultKind::Corrupt(gap(value)?),
+        "drop" => FaultKind::Drop(share(value)?),
+        "duplicate" => FaultKind::Duplicate(share(value)?),
+        "reorder" => FaultKind::Reorder(share(value)?),
+        "split" => split(value)?,
+        "coalesce" => FaultKind::Coalesce(duration(value)?),
+        "no-close-notify" => on(value, FaultKind::NoCloseNotify)?,
+        "handshake-stall" => FaultKind::HandshakeStall(duration(value)?),
+        "bad-mask" => bad_mask(value)?,
+        "close-code" => close_code(value)?,
+        "login-wrong-proof" => on(value, FaultKind::LoginWrongProof)?,
+        _ => return Err(format!("unknown fault; the faults are {}", NAMES.join(", "))),
+    };
+    Ok((kind, None))
+}
+
+fn on(value: &str, kind: FaultKind) -> Result<FaultKind, String> {
+    (value == "on").then_some(kind).ok_or_else(|| "expected on or off".to_owned())
+}
+
+fn jitter(value: &str) -> Result<FaultKind, String> {
+    let (spread, distribution) = value.split_once(':').unwrap_or((value, "uniform"));
+    let all = [Jitter::Uniform, Jitter::Normal, Jitter::Exponential, Jitter::Pareto];
+    let distribution = all.into_iter().find(|jitter| jitter.name() == distribution);
+    let distribution = distribution.ok_or(
+        "expected a duration and one of uniform, normal, exponential and pareto, like 20ms:normal",
+    )?;
+    Ok(FaultKind::Jitter { spread: duration(spread)?, distribution })
+}
+
+fn drip(value: &str) -> Result<FaultKind, String> {
+    let drip = value.split_once('/').and_then(|(bytes, every)| {
+        let every = duration(every).ok().filter(|every| !every.is_zero())?;
+        Some(FaultKind::Drip { bytes: positive_size(bytes).ok()?, every })
+    });
+    drip.ok_or_else(|| {
+        "expected a size of at least 1B and a duration longer than zero, like 1B/10ms".to_owned()
+    })
+}
+
+fn stall(value: &str) -> Result<FaultKind, String> {
+    let stall = value.split_once(':').and_then(|(bytes, time)| {
+        Some(FaultKind::StallAfter { bytes: size(bytes).ok()?, time: duration(time).ok()? })
+    });
+    stall.ok_or_else(|| "expected a size and a duration, like 1MB:5s".to_owned())
+}
+
+fn split(value: &str) -> Result<FaultKind, String> {
+    let (min, max) = value.split_once("..").unwrap_or((value, value));
+    let sizes = positive_size(min).ok().zip(positive_size(max).ok());
+    let (min, max) = sizes
+        .filter(|(min, max)| min <= max)
+        .ok_or("expected the shortest and the longest segment, at least 1 byte, like 1..7, or one size for both")?;
+    Ok(FaultKind::Split { min, max })
+}
+
+fn bad_mask(value: &str) -> Result<FaultKind, String> {
+    let after = if value == "on" { Some(0) } else { whole(value) };
+    let after = after.ok_or("expected on, or the number of messages before it")?;
+    Ok(FaultKind::BadMask(after))
+}
+
+fn close_code(value: &str) -> Result<FaultKind, String> {
+    let (code, after) = value.split_once(':').unwrap_or((value, "0"));
+    let code = whole(code).and_then(|code| u16::try_from(code).ok());
+    let (code, after) = code.zip(whole(after)).ok_or(
+        "expected a code from 0 to 65535, like 1002, or a code and the number of messages before it, like 1002:5",
+    )?;
+    Ok(FaultKind::CloseCode { code, after })
+}

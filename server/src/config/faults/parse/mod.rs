@@ -1,0 +1,13 @@
+//! The parser of faults, for the URL of a listener and for a change at run time.
+//!
+//! Owns the grammar of a fault, and what a profile is replaced by. Must not know whether a listener can have a fault.
+//!
+//! Read `parameters.rs` first.
+
+mod kind;
+mod parameters;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use self::parameters::FaultParameters;
