@@ -26,7 +26,17 @@ a password, a token or a cookie. mechanisms=NAME,NAME are those that it offers. 
 receipt=on ends each connection of text, length or WebSocket that closes gracefully with a client receipt: the bytes \
 that the server has received and sent, with a SHA-256 of each direction. Example: tcp://127.0.0.1:65432?receipt=on
 
-UDP is always raw and has no connections, so it accepts only v6only and rate. rate=N limits the datagrams that \
+Faults on purpose test clients and proxies; they do nothing else than stated, and each of them is in the log: \
+delay=50ms, jitter=20ms:normal (or uniform, exponential, pareto), throttle=64kB/s, drip=1B/10ms, stall-after=1MB:5s, \
+reset-after=1MB, close-after=1MB, half-close-after=1MB, truncate=1MB, refuse=10%, accept-delay=1s, corrupt=1/MB, \
+drop=1%, duplicate=1% and reorder=1% of the messages, split=1..7, coalesce=20ms; with TLS no-close-notify=on and \
+handshake-stall=5s; with WebSocket bad-mask=on and close-code=1002; with a login login-wrong-proof=on. Sizes have units of \
+powers of 1,024. @5% is the share of the connections that have a fault, and @10s..20s the time in which it applies, since \
+the listener got it. fault-seed=N makes another run have the same faults at the same bytes. fault-profile=NAME stands for \
+the faults that 'echo-server faults profiles' lists. Example: tcp://127.0.0.1:7?delay=50ms&reset-after=1MB@5%
+
+UDP is always raw and has no connections, so it accepts only v6only, rate and the faults of datagrams: delay, jitter, \
+throttle, truncate, corrupt, drop, duplicate and reorder. rate=N limits the datagrams that \
 are answered per second to one IPv4 address or one IPv6 network of 64 bits. The default is 10000; off removes \
 the limit.";
 

@@ -4,6 +4,7 @@
 
 mod admin;
 mod details;
+mod faults;
 mod http;
 mod login;
 mod receipt;

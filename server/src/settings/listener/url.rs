@@ -3,6 +3,7 @@
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     str::FromStr,
+    sync::Arc,
 };
 
 use clap::ValueEnum as _;
@@ -13,12 +14,15 @@ use common::{
 };
 
 use super::{
+    faults,
     http::HttpParameters,
     login::LoginParameters,
     receipt::{self, NOT_RAW},
     room::RoomParameters,
 };
-use crate::config::{Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX};
+use crate::config::{
+    FaultParameters, Faults, Listener, ListenerOptions, Proxy, limits::DATAGRAM_RATE_MAX,
+};
 use crate::settings::tls::TlsParameters;
 
 /// A listener as typed.
@@ -32,6 +36,9 @@ pub(in crate::settings) struct ListenerUrl {
     pub(in crate::settings) http: Option<HttpParameters>,
     pub(in crate::settings) login: LoginParameters,
     pub(in crate::settings) room: RoomParameters,
+    fault_parameters: FaultParameters,
+    /// What the parameters of faults mean, after the check.
+    faults: Option<Arc<Faults>>,
 }
 
 /// A parameter after the `?`: one listener option.
@@ -66,6 +73,8 @@ impl ListenerUrl {
             http: None,
             login: LoginParameters::default(),
             room: RoomParameters::default(),
+            fault_parameters: FaultParameters::default(),
+            faults: None,
         }
     }
 
@@ -98,6 +107,7 @@ impl ListenerUrl {
         for parameter in &self.parameters {
             parameter.apply_to(&mut listener.options);
         }
+        listener.options.faults.clone_from(&self.faults);
         #[cfg(feature = "http")]
         {
             listener.options.http = self.http.as_ref().map(|http| http.config().into());
@@ -128,6 +138,7 @@ impl ListenerUrl {
                 Endpoint::Udp(_) => Err("UDP has no connections that could be members".to_owned()),
                 _ => self.room.set(name, value),
             },
+            _ if FaultParameters::has(name) => self.fault_parameters.set(name, value),
             (Some(tls), _) if TlsParameters::has(name) => tls.set(name, value),
             (None, _) if TlsParameters::has(name) => {
                 Err("it applies to tls://HOST:PORT, https://HOST:PORT and unix:///PATH?tls=on only"
@@ -176,6 +187,8 @@ impl ListenerUrl {
         }
         #[cfg(feature = "login")]
         self.login.check(self.tls.as_ref(), self.http.is_some())?;
+        let has = [self.tls.is_some(), self.http.is_some(), self.room.is_room()];
+        self.faults = faults::faults(&self.fault_parameters, &self.endpoint, has, &self.login)?;
         Ok(self)
     }
 }
@@ -212,7 +225,10 @@ impl Parameter {
             ("write-timeout", _) => time_limit(value).map(Self::WriteTimeout),
             ("proxy-timeout", _) => time_limit(value).map(Self::ProxyTimeout),
             ("handshake-timeout", _) => time_limit(value).map(Self::HandshakeTimeout),
-            _ => Err(format!("unknown parameter; the parameters are {PARAMETERS}")),
+            _ => Err(format!(
+                "unknown parameter; the parameters are {PARAMETERS}; those of faults are {}",
+                FaultParameters::names()
+            )),
         }
     }
 

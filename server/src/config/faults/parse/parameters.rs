@@ -19,6 +19,11 @@ pub(crate) struct FaultParameters {
 }
 
 impl FaultParameters {
+    /// Returns the names of the parameters, for messages.
+    pub(crate) fn names() -> String {
+        format!("{}, fault-seed and fault-profile", NAMES.join(", "))
+    }
+
     /// Returns whether a parameter of this name belongs to faults.
     pub(crate) fn has(name: &str) -> bool {
         NAMES.contains(&name) || matches!(name, "fault-seed" | "fault-profile")
