@@ -17,7 +17,7 @@ use crate::tls::NewTls;
 use crate::{
     config::{Listener, ListenerOptions, Proxy},
     faults::ListenerFaults,
-    layer::{Layers, NewLayer},
+    layer::{Layer, NewLayer},
     metrics::ListenerMetrics,
 };
 
@@ -75,11 +75,9 @@ impl ConnectionPolicy {
         self.layer.is_some()
     }
 
-    /// Returns the layers of a new connection.
-    pub(crate) fn new_layers(&self) -> Layers {
-        self.layer
-            .as_ref()
-            .map_or(Layers::Plain, |layer| Layers::Stacked(Box::new(layer.new_layer())))
+    /// Returns the layer of a new connection, if it has one.
+    pub(crate) fn new_layer(&self) -> Option<Box<dyn Layer>> {
+        self.layer.as_ref().map(|layer| layer.new_layer())
     }
 
     /// Returns the policy of the same listener with other options.

@@ -17,6 +17,7 @@ use common::message::Splitter;
 use super::{
     buffer::{HeldBytes, SendBuffer},
     drain_budget::DrainBudget,
+    layers::Layers,
     stage::Stage,
     stream::Stream,
     turn::{Readiness, Turn, TurnContext},
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     admission::{Peer, Permit},
     config::{ListenerOptions, limits},
-    layer::Layers,
+    faults::Wire,
     metrics::WorkerListener,
     session::{EndCause, Next, Reason, Reply, Session},
     telemetry::{CloseReason, ConnectionId, ConnectionTotals, Subject},
@@ -77,7 +78,7 @@ impl<S: Stream> Connection<S> {
         now: Instant,
     ) -> Self {
         let policy = permit.policy();
-        let layers = policy.new_layers();
+        let layers = Layers::new(policy.new_layer());
         let session = Self::new_session(
             &permit,
             #[cfg(feature = "rooms")]
@@ -159,7 +160,9 @@ impl<S: Stream> Connection<S> {
     /// Begins the drain; a turn must follow.
     pub(crate) fn drain(&mut self) {
         // If the socket cannot tell, it has an error that the next read returns.
-        self.drain = DrainBudget::new(self.stream.received().unwrap_or(1));
+        let received = self.stream.received().unwrap_or(1);
+        let held = self.layers.wire().map_or(0, Wire::held);
+        self.drain = DrainBudget::new(received + held as u64);
         // The poll may not have reported yet what the socket holds.
         self.readiness.readable = true;
     }
@@ -172,6 +175,11 @@ impl<S: Stream> Connection<S> {
     /// Gives the session its deadline or the idle timeout, for which [`expire`](Self::expire) has returned [`Turn::Again`].
     #[cold]
     pub(crate) fn expire_session(&mut self, context: &mut TurnContext<'_>) -> Turn {
+        if self.has_due_faults(context.now) {
+            self.readiness.readable = true;
+            let settled = self.settle_faults(context);
+            return settled.map_or_else(|error| self.lose(&error, context), |()| Turn::Again);
+        }
         let is_idle = self.is_idle(context.now);
         if is_idle && let Err(error) = self.serve_rest(context) {
             return self.lose(&error, context);
@@ -207,6 +215,7 @@ impl<S: Stream> Connection<S> {
             Ok(()) if was_waiting => self.serve_held(context),
             answered => answered,
         };
+        let answered = answered.and_then(|()| self.settle_faults(context));
         answered.map_or_else(|error| self.lose(&error, context), |()| Turn::Again)
     }
 

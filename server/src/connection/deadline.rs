@@ -51,10 +51,8 @@ impl<S: Stream> Connection<S> {
 
     #[cold]
     fn deadline_with_session(&self) -> Option<Instant> {
-        if self.is_waiting() {
-            return self.session_deadline();
-        }
-        [self.own_deadline(), self.session_deadline()].into_iter().flatten().min()
+        let own = if self.is_waiting() { None } else { self.own_deadline() };
+        [own, self.session_deadline(), self.fault_deadline()].into_iter().flatten().min()
     }
 
     /// Returns the time from which the connection is no probe, and is logged.
@@ -72,6 +70,10 @@ impl<S: Stream> Connection<S> {
                     && let Some((timer, limit)) = self.preamble_timeout() =>
             {
                 (timer, self.totals.opened_at, Some(limit))
+            }
+            // The server itself holds back what is to be sent, or what was received.
+            _ if self.layers.wire().is_some_and(|wire| wire.is_gated() || wire.holds_any()) => {
+                return None;
             }
             _ if self.send_buffer.is_some() => {
                 (Timer::Write, self.last_activity, options.write_timeout)
@@ -128,6 +130,9 @@ impl<S: Stream> Connection<S> {
 
     /// Handles the timers that have fired by `now`. Returns [`Turn::Over`] if the connection has timed out.
     pub(crate) fn expire(&mut self, now: Instant, telemetry: &Recorder<'_>) -> Turn {
+        if self.has_due_faults(now) {
+            return Turn::Again;
+        }
         if !self.stage.is_preamble() && !self.is_suppressed() {
             self.log_connected(telemetry);
         }
@@ -168,7 +173,7 @@ impl<S: Stream> Connection<S> {
             }
             Timer::Idle => {
                 let after = limit(options.idle_timeout);
-                self.end_layer();
+                self.end_layer(now);
                 (CloseReason::IdleTimeout, ConnectionEvent::IdleTimedOut { after })
             }
             Timer::Delivery => (CloseReason::WriteTimeout, ConnectionEvent::DeliveryTimedOut),

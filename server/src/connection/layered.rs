@@ -15,7 +15,7 @@ use super::{
     turn::TurnContext,
 };
 use crate::{
-    layer::{Decoded, LayerError, Layers},
+    layer::{Decoded, LayerError},
     telemetry::{CloseReason, ConnectionEvent, Recorder},
 };
 
@@ -23,6 +23,12 @@ impl<S: Stream> Connection<S> {
     /// Reads bytes of the wire once, and serves the plaintext in them. Returns the number of messages that were logged.
     #[cold]
     pub(super) fn read_layered(&mut self, context: &mut TurnContext<'_>) -> io::Result<usize> {
+        let messages = self.read_and_decode(context)?;
+        self.settle_faults(context)?;
+        Ok(messages)
+    }
+
+    fn read_and_decode(&mut self, context: &mut TurnContext<'_>) -> io::Result<usize> {
         let half = context.buffer.len() / 2;
         // A PROXY header comes before the layer, so it is read into the half for the plaintext.
         let is_header = self.stage == Stage::ProxyHeader;
@@ -34,7 +40,8 @@ impl<S: Stream> Connection<S> {
             // The plaintext is no longer than this, and has its place behind the held bytes.
             half..context.buffer.len() - self.held.len()
         };
-        let mut read = match self.read_wire(&mut context.buffer[wire])? {
+        let now = context.now;
+        let mut read = match self.read_stacked(&mut context.buffer[wire], now)? {
             WireRead::Bytes(read) => read,
             WireRead::EndOfStream if self.stage == Stage::Handshake && self.has_layer_input() => {
                 let error = LayerError::Handshake("it disconnected before the end".to_owned());
@@ -43,7 +50,9 @@ impl<S: Stream> Connection<S> {
                 return Ok(0);
             }
             WireRead::EndOfStream => {
-                self.end_of_stream(Stage::Ending, CloseReason::Truncated, context)?;
+                let has_end = self.layers.layer().is_some_and(|layer| layer.has_end());
+                let reason = if has_end { CloseReason::Truncated } else { CloseReason::Fin };
+                self.end_of_stream(Stage::Ending, reason, context)?;
                 return Ok(0);
             }
             WireRead::Nothing => return Ok(0),
@@ -76,7 +85,7 @@ impl<S: Stream> Connection<S> {
             let (plaintext, wire) = context.buffer.split_at_mut(half);
             plaintext[..held].copy_from_slice(&self.held);
             let room = half - held;
-            let Layers::Stacked(layer) = &mut self.layers else { break };
+            let Some(layer) = self.layers.layer() else { break };
             let decoded = layer.decode(&wire[at - half..end - half], &mut plaintext[held..]);
             if self.stage == Stage::Handshake && layer.is_established() {
                 self.permit.end_handshake();
@@ -189,11 +198,11 @@ impl<S: Stream> Connection<S> {
     /// Ends this direction of the layer before the connection closes, if the socket takes it: a peer may otherwise take the
     /// end of the stream for a truncation.
     #[cold]
-    pub(super) fn end_layer(&mut self) {
+    pub(super) fn end_layer(&mut self, now: Instant) {
         let Some(layer) = self.layers.layer() else { return };
         layer.encode_end();
         // The connection closes even if this fails.
-        let (sent, _) = layer.transmit(&mut self.stream);
+        let (sent, _) = self.transmit_layer(now);
         self.count_sent(sent);
     }
 
@@ -211,10 +220,10 @@ impl<S: Stream> Connection<S> {
         let mut rest = Vec::new();
         let (mut sent, mut result) = (0, Ok(()));
         if self.send_buffer.is_none() {
-            (sent, result) = layer.transmit(&mut self.stream);
+            (sent, result) = self.transmit_layer(context.now);
         }
         // Memory takes everything.
-        let _ = layer.transmit(&mut rest);
+        let _ = self.layers.layer().map(|layer| layer.transmit(&mut rest));
         self.count_sent(sent);
         result?;
         // An echo without bytes of its own is sent with those before it.

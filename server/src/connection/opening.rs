@@ -17,6 +17,7 @@ use crate::sasl::SaslHandler;
 use crate::session::ReceiptSession;
 use crate::{
     admission::{Peer, Permit},
+    faults::FaultPlan,
     layer::is_client_hello,
     session::{Attributes, Session},
     telemetry::{ConnectionEvent, Recorder},
@@ -30,7 +31,14 @@ use crate::{config::Room, rooms::Rooms, session::RoomSession};
 #[derive(Debug)]
 pub(crate) enum Incoming<S> {
     /// From the acceptor.
-    New { stream: S, peer: Peer, permit: Permit, accepted_at: Instant },
+    New {
+        stream: S,
+        peer: Peer,
+        permit: Permit,
+        accepted_at: Instant,
+        /// The faults on purpose. Boxed: most have none.
+        faults: Option<Box<FaultPlan>>,
+    },
     /// From another worker.
     Migrated(Box<Connection<S>>),
 }

@@ -9,13 +9,13 @@ use common::message::Splitter;
 use super::{
     buffer::HeldBytes,
     connection::Connection,
+    layers::Layers,
     stage::Stage,
     stream::Stream,
     turn::{Readiness, TurnContext},
 };
 use crate::{
     history::Origin,
-    layer::Layers,
     session::{Next, Reply, Session, Step},
     telemetry::{CloseReason, Subject},
 };
@@ -81,10 +81,7 @@ impl<S: Stream> Connection<S> {
     #[expect(clippy::inline_always, reason = "see `Socket`")]
     #[inline(always)]
     pub(super) fn read_wire(&mut self, buffer: &mut [u8]) -> io::Result<WireRead> {
-        let max = match self.stage {
-            Stage::Lingering => buffer.len(),
-            _ => self.drain.limit(buffer.len()),
-        };
+        let max = self.read_limit(buffer.len());
         match self.stream.read(&mut buffer[..max]) {
             Ok(0) => {
                 self.readiness = Readiness::default();
@@ -93,8 +90,7 @@ impl<S: Stream> Connection<S> {
             Ok(read) => {
                 // A short read empties the socket, unless the poll has reported more.
                 self.readiness.readable = read == max || self.readiness.has_more;
-                self.totals.bytes_received += read as u64;
-                self.counters.bytes_received.add(read as u64);
+                self.count_received(read);
                 Ok(WireRead::Bytes(read))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -106,6 +102,22 @@ impl<S: Stream> Connection<S> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(WireRead::Nothing),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the number of bytes to read, at most `max`: while the server drains, no more than it has yet to serve.
+    #[inline]
+    pub(super) fn read_limit(&self, max: usize) -> usize {
+        match self.stage {
+            Stage::Lingering => max,
+            _ => self.drain.limit(max),
+        }
+    }
+
+    /// Counts bytes that the socket has returned.
+    #[inline]
+    pub(super) fn count_received(&mut self, read: usize) {
+        self.totals.bytes_received += read as u64;
+        self.counters.bytes_received.add(read as u64);
     }
 
     /// Counts bytes that a draining server has read.

@@ -9,11 +9,11 @@ use bytes::{Buf as _, Bytes};
 use super::{
     buffer::{UnloggedEcho, write_until_full},
     connection::Connection,
+    layers::Layers,
     receive::Echo,
     stream::Stream,
     turn::TurnContext,
 };
-use crate::{layer::Layers, telemetry::Subject};
 
 impl<S: Stream> Connection<S> {
     /// Sends an echo of a plain connection whose send buffer is empty. Bytes that the socket does not take go to the send
@@ -131,6 +131,7 @@ impl<S: Stream> Connection<S> {
     #[cold]
     pub(super) fn flush(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
         self.flush_buffer(context)?;
+        self.settle_faults(context)?;
         #[cfg(feature = "rooms")]
         self.send_waiting(context)?;
         Ok(())
@@ -139,20 +140,19 @@ impl<S: Stream> Connection<S> {
     /// Sends the send buffer, as much as the socket takes.
     #[cold]
     pub(super) fn flush_buffer(&mut self, context: &TurnContext<'_>) -> io::Result<()> {
-        let Some(send_buffer) = &mut self.send_buffer else { return Ok(()) };
-        let subject = Subject { id: self.id, peer: &self.peer, counters: &self.counters };
-        let (stream, totals) = (&mut self.stream, &mut self.totals);
-        if send_buffer.flush(stream, subject, context.telemetry, totals)? > 0 {
+        let Some(mut send_buffer) = self.send_buffer.take() else { return Ok(()) };
+        let (taken, sent, result) = self.flush_to_stream(&mut send_buffer, context);
+        self.count_sent(sent);
+        if taken > 0 {
             self.last_activity = context.now;
         }
-        if send_buffer.unsent() == 0 {
-            if let Some(received_at) = send_buffer.measured_from() {
-                let latency = context.now.saturating_duration_since(received_at);
-                self.counters.latency.record(latency);
-            }
-            self.send_buffer = None;
+        if send_buffer.unsent() > 0 {
+            self.send_buffer = Some(send_buffer);
+        } else if let Some(received_at) = send_buffer.measured_from() {
+            let latency = context.now.saturating_duration_since(received_at);
+            self.counters.latency.record(latency);
         }
-        Ok(())
+        result
     }
 
     /// Logs the messages of an echo that is sent completely.

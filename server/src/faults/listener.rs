@@ -45,9 +45,14 @@ impl ListenerFaults {
         *injector = None;
     }
 
+    /// Returns whether there are any.
+    pub(crate) fn has_any(&self) -> bool {
+        self.has_any.load(SeqCst)
+    }
+
     /// Returns the present faults.
     pub(crate) fn get(&self) -> Option<Arc<Injector>> {
-        if !self.has_any.load(SeqCst) {
+        if !self.has_any() {
             return None;
         }
         self.injector.lock().unwrap_or_else(PoisonError::into_inner).clone()

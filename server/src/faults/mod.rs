@@ -6,6 +6,8 @@
 //! injector: these faults with their seed; draws everything that is left to chance
 //!    ▼
 //! plan: the faults of one connection, by its number
+//!    ▼
+//! wire: what they do to the bytes of a connection
 //! ```
 //!
 //! Owns which faults a connection has, and what they do to its bytes. Must not know sockets, sessions, layers or the log: a
@@ -18,10 +20,12 @@ mod listener;
 mod plan;
 mod random;
 mod registry;
+mod wire;
 
 pub(crate) use self::{
     injector::Injector,
     listener::ListenerFaults,
     plan::FaultPlan,
     registry::{FaultRegistry, FaultyListener},
+    wire::{FaultyStream, Received, Wire, WireEnd},
 };

@@ -1,4 +1,4 @@
-//! The trait of a layer, and the choice of a connection.
+//! The trait of a layer.
 
 use std::{fmt, io};
 
@@ -34,6 +34,11 @@ pub(crate) trait Layer: fmt::Debug + Send {
     ///
     /// Those of `wire`, except "would block".
     fn transmit(&mut self, wire: &mut dyn io::Write) -> (usize, io::Result<()>);
+
+    /// Returns whether a direction has an end of its own, without which the end of the stream is a truncation.
+    fn has_end(&self) -> bool {
+        true
+    }
 
     /// Returns whether the peer has sent anything.
     fn has_begun(&self) -> bool;
@@ -83,47 +88,4 @@ pub(crate) enum LayerError {
 /// Creates the layer of each connection of a listener.
 pub(crate) trait NewLayer: fmt::Debug + Send + Sync {
     fn new_layer(&self) -> Box<dyn Layer>;
-}
-
-/// The layer of a connection, or none.
-#[derive(Debug)]
-pub(crate) enum Layers {
-    /// The bytes on the wire are those of the session.
-    Plain,
-    /// Boxed twice, so that it is no larger than one pointer.
-    Stacked(Box<Box<dyn Layer>>),
-}
-
-impl Layers {
-    /// Returns the layer, if there is one.
-    pub(crate) fn layer(&mut self) -> Option<&mut dyn Layer> {
-        match self {
-            Self::Plain => None,
-            Self::Stacked(layer) => Some(&mut ***layer),
-        }
-    }
-
-    /// Returns the result of the layer's handshake.
-    pub(crate) fn handshake(&self) -> Option<Handshake> {
-        match self {
-            Self::Plain => None,
-            Self::Stacked(layer) => layer.handshake(),
-        }
-    }
-
-    /// Returns what a login may use of the layer. `None`: there is no layer.
-    #[cfg(feature = "login")]
-    pub(crate) fn identity(&self) -> Option<Identity> {
-        match self {
-            Self::Plain => None,
-            Self::Stacked(layer) => Some(layer.identity()),
-        }
-    }
-
-    pub(crate) fn is_established(&self) -> bool {
-        match self {
-            Self::Plain => true,
-            Self::Stacked(layer) => layer.is_established(),
-        }
-    }
 }

@@ -267,7 +267,9 @@ impl<'a> Acceptor<'a> {
             Ok(permit) => {
                 policy.counters.acceptor.accepted.add(1);
                 let (stream, accepted_at) = (stream.into(), Instant::now());
-                self.waiting = Some(Incoming::New { stream, peer, permit, accepted_at });
+                // The order of the accepts numbers them.
+                let faults = policy.faults.get().map(|injector| Box::new(injector.next_plan()));
+                self.waiting = Some(Incoming::New { stream, peer, permit, accepted_at, faults });
             }
             Err(limit) => self.reject(stream.into(), &peer, policy, limit),
         }

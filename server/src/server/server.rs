@@ -366,7 +366,7 @@ fn close_undispatched(shared: &SharedState<Incoming<Socket>>) {
     while let Some(incoming) = shared.dispatch.pop() {
         let now = Instant::now();
         let mut connection = match incoming {
-            Incoming::New { stream, peer, permit, accepted_at } => {
+            Incoming::New { stream, peer, permit, accepted_at, .. } => {
                 let counters = Arc::clone(permit.policy().counters.worker(0));
                 telemetry.assigned(&counters, now.saturating_duration_since(accepted_at));
                 Connection::new(stream, &peer, permit, counters, accepted_at, now)

@@ -7,6 +7,7 @@
 //! Read [`step`] first, then `text.rs`: it decides what an `exit` is.
 
 mod attributes;
+mod handled;
 mod length;
 #[cfg(feature = "receipt")]
 mod receipt;
@@ -29,12 +30,10 @@ pub(crate) use self::room::RoomSession;
 pub(crate) use self::room::{Conversation, Ending, Flow};
 #[cfg(feature = "login")]
 pub(crate) use self::step::AfterLogin;
-#[cfg(any(test, feature = "http", feature = "login", feature = "receipt", feature = "rooms"))]
-pub(crate) use self::step::ProtocolHandler;
 #[cfg(test)]
 pub(crate) use self::testing::{Exchange, run_handler};
 pub(crate) use self::{
     attributes::Attributes,
     session::Session,
-    step::{EndCause, Next, Reason, Reply, Step},
+    step::{EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The highest token of a UDP socket; the one above it belongs to the worker's waker.
-pub(crate) const LAST_TOKEN: usize = usize::MAX - 1;
+pub(crate) const LAST_TOKEN: usize = usize::MAX - 2;
 
 /// The UDP sockets of one worker.
 #[derive(Debug, Default)]

@@ -21,21 +21,21 @@ impl<S: Stream + Source> Worker<'_, S> {
     pub(super) fn take_connections(&mut self) {
         for _ in 0..limits::TURN_TAKES {
             match self.shared.dispatch.take(self.index) {
-                Some(Incoming::New { stream, peer, permit, accepted_at }) => {
+                Some(Incoming::New { stream, peer, permit, accepted_at, faults }) => {
                     let counters = Arc::clone(permit.policy().counters.worker(self.index));
                     let waited = self.now.saturating_duration_since(accepted_at);
                     self.telemetry.assigned(&counters, waited);
                     #[cfg(feature = "rooms")]
                     let is_room = permit.policy().options.room.is_some();
-                    #[cfg_attr(
-                        not(feature = "rooms"),
-                        expect(unused_mut, reason = "there are no rooms")
-                    )]
                     let mut connection =
                         Connection::new(stream, &peer, permit, counters, accepted_at, self.now);
                     #[cfg(feature = "rooms")]
                     if is_room {
                         connection.use_rooms(&self.shared.rooms);
+                    }
+                    if faults.is_some() || connection.listener_has_faults() {
+                        connection.begin_with_faults(faults, self.now);
+                        self.use_precise_timer();
                     }
                     self.add(connection, false);
                 }
@@ -60,7 +60,8 @@ impl<S: Stream + Source> Worker<'_, S> {
         if self.draining {
             self.connections[key].connection.drain();
         }
-        if self.draining || is_migrated {
+        let has_faults = self.connections[key].connection.fault_plan().is_some();
+        if self.draining || is_migrated || has_faults {
             self.queue(key);
         }
         self.arm(key);
@@ -71,6 +72,18 @@ impl<S: Stream + Source> Worker<'_, S> {
         #[cfg(feature = "login")]
         if is_migrated {
             self.end_removed_user(key);
+        }
+    }
+
+    /// Gives the open connections the faults that their listeners have now.
+    #[cold]
+    pub(super) fn update_faults(&mut self) {
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if self.connections[key].connection.update_faults(self.now) {
+                self.use_precise_timer();
+                self.queue(key);
+            }
         }
     }
 

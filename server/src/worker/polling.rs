@@ -10,7 +10,10 @@ use mio::{
     event::{Event, Source},
 };
 
-use super::worker::Worker;
+use super::{
+    timing::{PRECISE_TIMER, PreciseTimer},
+    worker::Worker,
+};
 #[cfg(feature = "admin")]
 use crate::worker::listing;
 use crate::{
@@ -48,6 +51,9 @@ impl<S: Stream + Source> Worker<'_, S> {
     fn sleep(&mut self, events: &mut Events, idle: bool) -> io::Result<bool> {
         let sleeps = idle && self.shared.dispatch.prepare_park(self.index);
         let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
+        if sleeps && let (Some(timer), Some(next)) = (&self.precise_timer, self.timers.next()) {
+            timer.set(next);
+        }
         let polled = self.poll.poll(events, timeout);
         if sleeps {
             self.shared.dispatch.unpark(self.index);
@@ -90,6 +96,15 @@ impl<S: Stream + Source> Worker<'_, S> {
         Ok(false)
     }
 
+    /// Makes deadlines precise from now on: the worker has faults on purpose, whose delays are measured.
+    #[cold]
+    pub(super) fn use_precise_timer(&mut self) {
+        if self.precise_timer.is_none() {
+            // Without it, deadlines are up to a millisecond late.
+            self.precise_timer = PreciseTimer::new(self.poll.registry()).ok();
+        }
+    }
+
     /// Returns the time until the next deadline. `None`: only an event ends the sleep.
     fn until_next_deadline(&self) -> Option<Duration> {
         // A worker that sleeps is not overloaded: it must not count as overloaded after the next check.
@@ -118,7 +133,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     fn handle_other_event(&mut self, event: &Event) {
         if event.token() == WAKE {
             self.receive_messages();
-        } else {
+        } else if event.token() != PRECISE_TIMER {
             self.udp_sockets.handle_event(event.token(), &mut self.ready);
         }
     }
@@ -138,6 +153,9 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
         if let Some(ports) = self.shared.changed_udp_ports(&mut self.seen_udp_changes) {
             self.udp_sockets.update_listeners(ports, &mut self.ready);
+        }
+        if self.shared.faults.has_changed(&mut self.seen_fault_changes) {
+            self.update_faults();
         }
         #[cfg(feature = "rooms")]
         if self.shared.rooms.has_mail(self.index) {

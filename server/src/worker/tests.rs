@@ -94,7 +94,8 @@ fn connect_with(
     stream.set_nonblocking(true).unwrap();
     let permit = shared.limits.admit(policy, Some(peer.ip())).expect("the limit is not reached");
     let (stream, peer) = (PanickingSocket(stream.into()), Peer::remote(peer));
-    let incoming = Incoming::New { stream, peer, permit, accepted_at: Instant::now() };
+    let incoming =
+        Incoming::New { stream, peer, permit, accepted_at: Instant::now(), faults: None };
     shared.dispatch.push(incoming).expect("the queue has room");
     client
 }

@@ -22,7 +22,7 @@ use slab::Slab;
 use super::{
     rebalance::Rebalancer,
     slot::Slot,
-    timing::{BusyPoll, PollCoverage, Timers},
+    timing::{BusyPoll, PRECISE_TIMER, PollCoverage, PreciseTimer, Timers},
 };
 #[cfg(feature = "rooms")]
 use crate::rooms::LocalRooms;
@@ -36,7 +36,7 @@ use crate::{
 };
 
 // Tokens of UDP sockets must not collide with that of the waker.
-const _: () = assert!(udp::LAST_TOKEN < WAKE.0);
+const _: () = assert!(udp::LAST_TOKEN < PRECISE_TIMER.0 && PRECISE_TIMER.0 < WAKE.0);
 
 /// An event loop and its connections.
 pub(crate) struct Worker<'a, S> {
@@ -52,6 +52,8 @@ pub(crate) struct Worker<'a, S> {
     pub(super) udp_sockets: UdpSocketSet,
     /// Number of changes of the UDP listeners that the worker has seen.
     pub(super) seen_udp_changes: usize,
+    /// Number of changes of faults that the worker has seen.
+    pub(super) seen_fault_changes: usize,
     /// Number of removals of users that the worker has seen.
     #[cfg(feature = "login")]
     pub(super) seen_removals: usize,
@@ -64,6 +66,8 @@ pub(crate) struct Worker<'a, S> {
     /// most once, and none of those in `ready`.
     pub(super) ready_handshakes: VecDeque<usize>,
     pub(super) timers: Timers,
+    /// `None`: no connection has or had faults on purpose.
+    pub(super) precise_timer: Option<PreciseTimer>,
     pub(super) poll_coverage: PollCoverage,
     pub(super) busy_poll: BusyPoll,
     pub(super) rebalancer: Rebalancer,
@@ -104,6 +108,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             generation: 0,
             udp_sockets: UdpSocketSet::default(),
             seen_udp_changes: 0,
+            seen_fault_changes: 0,
             #[cfg(feature = "login")]
             seen_removals: 0,
             #[cfg(feature = "rooms")]
@@ -111,6 +116,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             ready: Vec::new(),
             ready_handshakes: VecDeque::new(),
             timers: Timers::default(),
+            precise_timer: None,
             poll_coverage: PollCoverage::default(),
             busy_poll: BusyPoll::new(spin),
             rebalancer: Rebalancer::new(counters.len(), now),

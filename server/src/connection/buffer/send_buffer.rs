@@ -15,7 +15,7 @@ use common::message::Splitter;
 use crate::{
     config::limits,
     connection::stream::Stream,
-    telemetry::{ConnectionTotals, Recorder, Subject},
+    telemetry::{Recorder, Subject},
 };
 
 /// Unsent bytes of a connection.
@@ -79,22 +79,19 @@ impl SendBuffer {
     /// sent.
     pub(crate) fn flush(
         &mut self,
-        stream: &mut impl Stream,
+        stream: &mut impl io::Write,
         subject: Subject<'_>,
         telemetry: &Recorder<'_>,
-        totals: &mut ConnectionTotals,
-    ) -> io::Result<usize> {
+    ) -> (usize, io::Result<()>) {
         let (sent, result) = self.write(stream);
         if sent > 0 {
-            subject.counters.bytes_sent.add(sent as u64);
-            totals.bytes_sent += sent as u64;
             self.record_sent(subject, telemetry);
         }
-        result.map(|()| sent)
+        (sent, result)
     }
 
     /// Sends the bytes that the stream takes. Returns their number, also if it fails then.
-    fn write(&mut self, stream: &mut impl Stream) -> (usize, io::Result<()>) {
+    fn write(&mut self, stream: &mut impl io::Write) -> (usize, io::Result<()>) {
         let mut sent = 0;
         while self.unsent > 0 {
             let mut slices = [IoSlice::new(&[]); limits::WRITE_CHUNKS];

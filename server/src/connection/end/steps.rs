@@ -68,7 +68,7 @@ impl<S: Stream> Connection<S> {
         Ok(None)
     }
 
-    fn half_close(&mut self) -> io::Result<()> {
+    pub(in crate::connection) fn half_close(&mut self) -> io::Result<()> {
         match self.stream.half_close() {
             // The peer has reset the connection; the next read returns the better error.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {
@@ -174,7 +174,7 @@ impl<S: Stream> Connection<S> {
         context: &TurnContext<'_>,
     ) -> Turn {
         self.end_because(CloseReason::of(error));
-        if self.is_logged {
+        if self.is_logged && self.close_reason != Some(CloseReason::Fault) {
             let event = ConnectionEvent::Lost { error, unsent: self.unsent() };
             context.telemetry.record(self.subject(), event);
         }

@@ -1,8 +1,7 @@
-//! What others may see of a connection: a sample of its latencies, its place in a list, and its faults.
+//! What others may see of a connection: a sample of its latencies, and its place in a list.
 //!
 //! Must not know who asks. Read `summary.rs` first.
 
-mod faults;
 #[cfg(feature = "admin")]
 mod filter;
 mod latency;

@@ -11,11 +11,11 @@ use crate::{
     connection::{
         buffer::write_until_full,
         connection::Connection,
+        layers::Layers,
         stage::Stage,
         stream::Stream,
         turn::{Turn, TurnContext},
     },
-    layer::Layers,
     rooms::{Batch, Form, Member, Notice, Overflow, RoomEvent, Rooms, Unqueued},
     session::{Next, Reason, Reply},
     telemetry::{ConnectionEvent, Recorder},

@@ -4,6 +4,7 @@ use std::{
     io::{self, IoSlice, Read, Write},
     net::SocketAddr,
     os::fd::{AsRawFd as _, OwnedFd},
+    time::Duration,
 };
 
 use mio::{Interest, Registry, Token, event::Source, unix::SourceFd};
@@ -11,11 +12,14 @@ use rustix::{
     io::Errno,
     net::{
         AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
-        getpeername, getsockname, recv, send, sendmsg, shutdown,
+        getpeername, getsockname, recv, send, sendmsg, shutdown, sockopt::set_socket_linger,
     },
 };
 
-use super::{stream::Stream, tcp_info::read_tcp_info};
+use super::{
+    stream::Stream,
+    tcp_info::{is_acknowledged, read_tcp_info},
+};
 use crate::telemetry::TcpInfo;
 
 /// A connected stream socket of any address family.
@@ -92,6 +96,15 @@ impl Stream for Socket {
 
     fn received(&self) -> io::Result<u64> {
         Ok(rustix::io::ioctl_fionread(&self.0)?)
+    }
+
+    fn reset(&mut self) {
+        // Without it the connection closes, which is all that a socket of another kind can do.
+        let _ = set_socket_linger(&self.0, Some(Duration::ZERO));
+    }
+
+    fn is_acknowledged(&self) -> bool {
+        is_acknowledged(&self.0)
     }
 
     fn tcp_info(&self) -> Option<TcpInfo> {

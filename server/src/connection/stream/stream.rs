@@ -31,6 +31,14 @@ pub(crate) trait Stream: Read + Write {
     /// None that a working socket returns.
     fn received(&self) -> io::Result<u64>;
 
+    /// Makes the close of the stream a reset (RST), which discards what was not sent. A Unix socket has no reset, and closes.
+    fn reset(&mut self) {}
+
+    /// Returns whether the peer has acknowledged everything that was sent, as far as the system can tell.
+    fn is_acknowledged(&self) -> bool {
+        true
+    }
+
     /// Returns the figures of the kernel about the connection. `None`: it is not TCP, or the kernel cannot tell.
     fn tcp_info(&self) -> Option<TcpInfo> {
         None

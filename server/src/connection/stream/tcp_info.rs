@@ -22,12 +22,17 @@ use crate::telemetry::TcpInfo;
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Prefix {
-    before_rtt: [u32; 17],
+    before_unacked: [u32; 6],
+    /// Segments that were sent and are not acknowledged.
+    unacked: u32,
+    before_rtt: [u32; 10],
     /// Smoothed round-trip time in microseconds; 0 until it is known.
     rtt: u32,
     before_total_retrans: [u32; 7],
     total_retrans: u32,
-    before_min_rtt: [u32; 11],
+    before_notsent_bytes: [u32; 10],
+    /// Bytes that were not sent yet.
+    notsent_bytes: u32,
     /// Least round-trip time in microseconds; `u32::MAX` until it is known.
     min_rtt: u32,
     before_delivery_rate: [u32; 2],
@@ -39,6 +44,8 @@ struct Prefix {
 const _: () = assert!(offset_of!(Prefix, rtt) == offset_of!(libc::tcp_info, tcpi_rtt));
 const _: () =
     assert!(offset_of!(Prefix, total_retrans) == offset_of!(libc::tcp_info, tcpi_total_retrans));
+const _: () = assert!(offset_of!(Prefix, unacked) == offset_of!(libc::tcp_info, tcpi_unacked));
+const _: () = assert!(offset_of!(Prefix, notsent_bytes) == 144);
 const _: () = assert!(offset_of!(Prefix, min_rtt) == 148);
 const _: () = assert!(offset_of!(Prefix, delivery_rate) == 160 && size_of::<Prefix>() == 168);
 
@@ -53,10 +60,19 @@ getsockopt_impl!(TcpInfoPrefix, libc::IPPROTO_TCP, libc::TCP_INFO, Prefix, GetSt
 
 /// Returns the figures of a socket. `None`: it is not of TCP, or the kernel is too old.
 pub(super) fn read_tcp_info(socket: &impl AsFd) -> Option<TcpInfo> {
+    read_prefix(socket).map(known)
+}
+
+/// Returns whether the peer has acknowledged everything, or whether the kernel cannot tell.
+pub(super) fn is_acknowledged(socket: &impl AsFd) -> bool {
+    read_prefix(socket).is_none_or(|prefix| prefix.unacked == 0 && prefix.notsent_bytes == 0)
+}
+
+fn read_prefix(socket: &impl AsFd) -> Option<Prefix> {
     /// Whether the kernel writes all fields. `nix` panics if it does not.
     static IS_SUPPORTED: OnceLock<bool> = OnceLock::new();
     let read = || getsockopt(socket, TcpInfoPrefix).ok();
-    let prefix = match IS_SUPPORTED.get() {
+    match IS_SUPPORTED.get() {
         Some(true) => read(),
         Some(false) => None,
         None if !has_all_fields(&uname().release().to_string_lossy()) => {
@@ -71,8 +87,7 @@ pub(super) fn read_tcp_info(socket: &impl AsFd) -> Option<TcpInfo> {
             }
             read.unwrap_or_default()
         }
-    };
-    prefix.map(known)
+    }
 }
 
 /// Returns whether a kernel of this release writes all fields.
@@ -129,11 +144,14 @@ mod tests {
     #[test]
     fn figures_that_are_not_known_yet_are_absent() {
         let mut prefix = Prefix {
-            before_rtt: [9; 17],
+            before_unacked: [9; 6],
+            unacked: 9,
+            before_rtt: [9; 10],
             rtt: 0,
             before_total_retrans: [9; 7],
             total_retrans: 0,
-            before_min_rtt: [9; 11],
+            before_notsent_bytes: [9; 10],
+            notsent_bytes: 9,
             min_rtt: u32::MAX,
             before_delivery_rate: [9; 2],
             delivery_rate: 0,

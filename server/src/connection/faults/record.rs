@@ -11,7 +11,7 @@ use crate::{
 impl<S: Stream> Connection<S> {
     /// Returns the faults that the connection has now.
     pub(crate) fn fault_plan(&self) -> Option<&FaultPlan> {
-        None
+        self.layers.wire()?.plan()
     }
 
     /// Returns what decides its faults, if it has any.

@@ -1,0 +1,121 @@
+//! How a connection gets its faults, and how it carries out their end.
+
+use std::{io, sync::Arc, time::Instant};
+
+use crate::{
+    connection::{
+        buffer::HeldBytes, connection::Connection, stage::Stage, stream::Stream, turn::TurnContext,
+    },
+    faults::{FaultPlan, WireEnd},
+    telemetry::{CloseReason, Recorder},
+};
+
+impl<S: Stream> Connection<S> {
+    /// Returns whether the listener has faults now.
+    pub(crate) fn listener_has_faults(&self) -> bool {
+        self.permit.policy().faults.has_any()
+    }
+
+    /// Gives a new connection the faults that its listener had when it was accepted, or those that it got since then.
+    #[cold]
+    pub(crate) fn begin_with_faults(&mut self, plan: Option<Box<FaultPlan>>, now: Instant) {
+        if let Some(plan) = plan {
+            self.set_faults(Some(*plan), true, now);
+        }
+        self.update_faults(now);
+    }
+
+    /// Takes over the faults that the listener has now. Returns whether they are others than before; then a turn must follow.
+    #[cold]
+    pub(crate) fn update_faults(&mut self, now: Instant) -> bool {
+        let injector = self.permit.policy().faults.get();
+        let present = self.fault_plan().map(FaultPlan::injector);
+        let is_same = match (present, &injector) {
+            (None, None) => true,
+            (Some(present), Some(injector)) => Arc::ptr_eq(present, injector),
+            _ => false,
+        };
+        if !is_same {
+            self.set_faults(injector.map(|injector| injector.next_plan()), false, now);
+        }
+        !is_same
+    }
+
+    fn set_faults(&mut self, plan: Option<FaultPlan>, is_new: bool, now: Instant) {
+        let (received, sent) = (self.totals.bytes_received, self.totals.bytes_sent);
+        self.session.handle();
+        self.layers.wire_or_new(received, sent).set_plan(plan, is_new, now);
+        self.tell_faults();
+        // What the former faults have held is due.
+        self.readiness.readable = true;
+    }
+
+    /// Records the faults that were injected, and carries out the end that they bring.
+    ///
+    /// # Errors
+    ///
+    /// If the connection is reset.
+    #[cold]
+    pub(in crate::connection) fn settle_faults(
+        &mut self,
+        context: &TurnContext<'_>,
+    ) -> io::Result<()> {
+        let Some(wire) = self.layers.wire_mut() else { return Ok(()) };
+        let acts = wire.take_acts();
+        let end = wire.end();
+        if !acts.is_empty() {
+            self.record_faults(&acts, context.telemetry);
+        }
+        end.map_or(Ok(()), |end| self.carry_out(end, context))
+    }
+
+    fn record_faults(&mut self, acts: &[common::fault::FaultAct], telemetry: &Recorder<'_>) {
+        self.log_connected(telemetry);
+        for act in acts {
+            self.record_fault(act, telemetry);
+        }
+    }
+
+    fn carry_out(&mut self, end: WireEnd, context: &TurnContext<'_>) -> io::Result<()> {
+        let Some(wire) = self.layers.wire_mut() else { return Ok(()) };
+        if end == WireEnd::Reset && !self.stream.is_acknowledged() && wire.postpone_end(context.now)
+        {
+            // A reset discards what the system has not sent yet.
+            return Ok(());
+        }
+        wire.set_ended();
+        match end {
+            WireEnd::Reset => {
+                self.end_because(CloseReason::Fault);
+                self.stream.reset();
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
+            WireEnd::Close => {
+                self.end_because(CloseReason::Fault);
+                self.send_buffer = None;
+                self.held = HeldBytes::default();
+                if self.stage.is_preamble() || self.stage.is_in_session() {
+                    self.enter(Stage::Flushing, context.now);
+                }
+                Ok(())
+            }
+            WireEnd::HalfClose => self.half_close(),
+            WireEnd::Discard => Ok(()),
+        }
+    }
+
+    /// Returns whether the connection has something to do for its faults by `now`.
+    pub(in crate::connection) fn has_due_faults(&self, now: Instant) -> bool {
+        self.fault_deadline().is_some_and(|at| at <= now)
+    }
+
+    /// Returns the time by which it has.
+    pub(in crate::connection) fn fault_deadline(&self) -> Option<Instant> {
+        let is_sending = self.send_buffer.is_some();
+        let reads = matches!(
+            self.stage,
+            Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering
+        );
+        self.layers.wire()?.deadline(reads && !is_sending, is_sending)
+    }
+}

@@ -1,0 +1,92 @@
+//! What is between a session and its socket.
+
+#[cfg(feature = "login")]
+use crate::layer::Identity;
+use crate::{
+    faults::Wire,
+    layer::{Handshake, Layer, PlainLayer},
+};
+
+/// What is between a session and its socket, or nothing.
+///
+/// A plain connection pays one predictable branch per read and per write for it.
+#[derive(Debug)]
+pub(crate) enum Layers {
+    /// The bytes on the wire are those of the session.
+    Plain,
+    /// Boxed, so that it is no larger than one pointer.
+    Stacked(Box<Stack>),
+}
+
+/// A layer, and the faults beneath it.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub(super) layer: Box<dyn Layer>,
+    /// `None`: the connection has and had no faults.
+    pub(super) wire: Option<Box<Wire>>,
+}
+
+impl Layers {
+    /// Creates the layers of a new connection.
+    pub(super) fn new(layer: Option<Box<dyn Layer>>) -> Self {
+        layer.map_or(Self::Plain, |layer| Self::Stacked(Box::new(Stack { layer, wire: None })))
+    }
+
+    /// Returns the layer, if there is one.
+    pub(super) fn layer(&mut self) -> Option<&mut dyn Layer> {
+        match self {
+            Self::Plain => None,
+            Self::Stacked(stack) => Some(&mut *stack.layer),
+        }
+    }
+
+    /// Returns the faults, if the connection has or had any.
+    pub(super) fn wire(&self) -> Option<&Wire> {
+        match self {
+            Self::Plain => None,
+            Self::Stacked(stack) => stack.wire.as_deref(),
+        }
+    }
+
+    /// Returns the faults for a change.
+    pub(super) fn wire_mut(&mut self) -> Option<&mut Wire> {
+        match self {
+            Self::Plain => None,
+            Self::Stacked(stack) => stack.wire.as_deref_mut(),
+        }
+    }
+
+    /// Returns the faults of a connection through whose stream bytes have passed, which are new unless it has some.
+    pub(super) fn wire_or_new(&mut self, received: u64, sent: u64) -> &mut Wire {
+        if let Self::Plain = self {
+            *self = Self::new(Some(Box::new(PlainLayer::default())));
+        }
+        let Self::Stacked(stack) = self else { unreachable!("it has a layer now") };
+        stack.wire.get_or_insert_with(|| Box::new(Wire::new(received, sent)))
+    }
+
+    /// Returns the result of the layer's handshake.
+    pub(super) fn handshake(&self) -> Option<Handshake> {
+        match self {
+            Self::Plain => None,
+            Self::Stacked(stack) => stack.layer.handshake(),
+        }
+    }
+
+    /// Returns what a login may use of the layer. `None`: there is no layer.
+    #[cfg(feature = "login")]
+    pub(super) fn identity(&self) -> Option<Identity> {
+        match self {
+            Self::Plain => None,
+            // One that has no end of its own is none.
+            Self::Stacked(stack) => stack.layer.has_end().then(|| stack.layer.identity()),
+        }
+    }
+
+    pub(super) fn is_established(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Stacked(stack) => stack.layer.is_established(),
+        }
+    }
+}

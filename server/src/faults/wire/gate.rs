@@ -1,0 +1,213 @@
+//! The gate of the sent direction: how many bytes may be sent now.
+
+use std::{
+    num::NonZeroU64,
+    time::{Duration, Instant},
+};
+
+use common::fault::{Fault, FaultAct};
+
+use super::pacer::Pacer;
+use crate::{
+    config::{FaultKind, FaultRule, limits},
+    faults::plan::FaultPlan,
+};
+
+/// Decides how many bytes may be sent now.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    stall: Option<(FaultRule, u64, Duration)>,
+    throttle: Option<(FaultRule, Pacer)>,
+    drip: Option<Drip>,
+    split: Option<Split>,
+    /// Nothing is sent before.
+    opens_at: Option<Instant>,
+    /// The time at which a send that the gate has refused may be repeated.
+    retry_at: Option<Instant>,
+    /// Faults that hold back and have been recorded.
+    recorded: [bool; 3],
+}
+
+#[derive(Debug)]
+struct Drip {
+    rule: FaultRule,
+    bytes: NonZeroU64,
+    every: Duration,
+    /// Bytes that are left of the portion at `since`.
+    left: u64,
+    since: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Split {
+    rule: FaultRule,
+    min: u64,
+    max: u64,
+    /// Number of segments in the turn at this time.
+    turn: Option<(Instant, usize)>,
+}
+
+impl Gate {
+    /// Creates the gate of a plan, which opens at `opens_at`.
+    pub(super) fn new(
+        plan: &FaultPlan,
+        opens_at: Option<Instant>,
+        sent: u64,
+        now: Instant,
+    ) -> Self {
+        let mut gate = Self { opens_at, ..Self::default() };
+        for rule in plan.rules() {
+            let owned = || rule.clone();
+            match rule.kind {
+                FaultKind::StallAfter { bytes, time } if bytes >= sent => {
+                    gate.stall = Some((owned(), bytes, time));
+                }
+                FaultKind::Throttle(rate) => gate.throttle = Some((owned(), Pacer::new(rate, now))),
+                FaultKind::Drip { bytes, every } => {
+                    gate.drip = Some(Drip { rule: owned(), bytes, every, left: 0, since: None });
+                }
+                FaultKind::Split { min, max } => {
+                    let (min, max) = (min.get(), max.get());
+                    gate.split = Some(Split { rule: owned(), min, max, turn: None });
+                }
+                _ => {}
+            }
+        }
+        gate
+    }
+
+    /// Returns the time at which a refused send may be repeated.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Returns the number of bytes of `len` that may be sent now, behind the first `sent`. 0: none before the deadline.
+    pub(super) fn allowance(
+        &mut self,
+        len: u64,
+        sent: u64,
+        plan: &FaultPlan,
+        now: Instant,
+        acts: &mut Vec<FaultAct>,
+    ) -> u64 {
+        match self.try_allowance(len, sent, plan, now, acts) {
+            Ok(allowed) => {
+                self.retry_at = None;
+                allowed
+            }
+            Err(at) => {
+                self.retry_at = Some(at);
+                0
+            }
+        }
+    }
+
+    fn try_allowance(
+        &mut self,
+        len: u64,
+        sent: u64,
+        plan: &FaultPlan,
+        now: Instant,
+        acts: &mut Vec<FaultAct>,
+    ) -> Result<u64, Instant> {
+        if let Some(at) = self.opens_at.filter(|at| *at > now) {
+            return Err(at);
+        }
+        let mut allowed = len;
+        if let Some((rule, bytes, time)) = &self.stall {
+            if sent == *bytes && plan.applies(rule, now) {
+                let (at, delay_ns) = (now + *time, u64::try_from(time.as_nanos()).ok());
+                acts.push(FaultAct { delay_ns, ..FaultAct::sent(Fault::StallAfter, sent) });
+                self.stall = None;
+                self.opens_at = Some(at);
+                return Err(at);
+            }
+            if sent < *bytes {
+                allowed = allowed.min(bytes - sent);
+            }
+        }
+        if let Some((rule, pacer)) = &mut self.throttle
+            && plan.applies(rule, now)
+        {
+            let rate = pacer.rate();
+            let allowance = pacer.allowance(now);
+            if allowance.is_err() || allowance.is_ok_and(|bytes| bytes < allowed) {
+                record_once(&mut self.recorded[0], Fault::Throttle, sent, rate, acts);
+            }
+            allowed = allowed.min(allowance?);
+        }
+        if let Some(drip) = &mut self.drip
+            && plan.applies(&drip.rule, now)
+        {
+            let allowance = drip.allowance(now);
+            if allowance.is_err() || allowance.is_ok_and(|bytes| bytes < allowed) {
+                record_once(&mut self.recorded[1], Fault::Drip, sent, drip.bytes.get(), acts);
+            }
+            allowed = allowed.min(allowance?);
+        }
+        if let Some(split) = &mut self.split
+            && plan.applies(&split.rule, now)
+        {
+            let segment = plan.random(Fault::Split).between(sent, split.min, split.max);
+            if segment < allowed {
+                record_once(&mut self.recorded[2], Fault::Split, sent, split.max, acts);
+            }
+            split.count_segment(now)?;
+            allowed = allowed.min(segment);
+        }
+        Ok(allowed)
+    }
+
+    /// Counts bytes that have been sent.
+    pub(super) fn pass(&mut self, bytes: u64) {
+        if let Some((_, pacer)) = &mut self.throttle {
+            pacer.pass(bytes);
+        }
+        if let Some(drip) = &mut self.drip {
+            drip.left = drip.left.saturating_sub(bytes);
+        }
+    }
+}
+
+impl Drip {
+    fn allowance(&mut self, now: Instant) -> Result<u64, Instant> {
+        if self.left == 0 {
+            let next = self.since.and_then(|since| since.checked_add(self.every));
+            if let Some(next) = next.filter(|next| *next > now) {
+                return Err(next);
+            }
+            self.left = self.bytes.get();
+            self.since = Some(now);
+        }
+        Ok(self.left)
+    }
+}
+
+impl Split {
+    /// Counts a segment. Each is a system call, so a turn has a limited number of them.
+    fn count_segment(&mut self, now: Instant) -> Result<(), Instant> {
+        match &mut self.turn {
+            Some((turn, count)) if *turn == now => {
+                if *count >= limits::TURN_SEGMENTS {
+                    return Err(now);
+                }
+                *count += 1;
+            }
+            turn => *turn = Some((now, 1)),
+        }
+        Ok(())
+    }
+}
+
+/// Records that a fault holds bytes back, the first time.
+fn record_once(
+    is_recorded: &mut bool,
+    fault: Fault,
+    sent: u64,
+    figure: u64,
+    acts: &mut Vec<FaultAct>,
+) {
+    if !std::mem::replace(is_recorded, true) {
+        acts.push(FaultAct { bytes: Some(figure), ..FaultAct::sent(fault, sent) });
+    }
+}
