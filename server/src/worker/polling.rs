@@ -51,8 +51,8 @@ impl<S: Stream + Source> Worker<'_, S> {
     fn sleep(&mut self, events: &mut Events, idle: bool) -> io::Result<bool> {
         let sleeps = idle && self.shared.dispatch.prepare_park(self.index);
         let timeout = if sleeps { self.until_next_deadline() } else { Some(Duration::ZERO) };
-        if sleeps && let (Some(timer), Some(next)) = (&self.precise_timer, self.timers.next()) {
-            timer.set(next);
+        if sleeps && self.precise_timer.is_some() {
+            self.arm_precise_timer();
         }
         let polled = self.poll.poll(events, timeout);
         if sleeps {
@@ -102,6 +102,14 @@ impl<S: Stream + Source> Worker<'_, S> {
         if self.precise_timer.is_none() {
             // Without it, deadlines are up to a millisecond late.
             self.precise_timer = PreciseTimer::new(self.poll.registry()).ok();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn arm_precise_timer(&self) {
+        if let (Some(timer), Some(next)) = (&self.precise_timer, self.timers.next()) {
+            timer.set(next);
         }
     }
 
