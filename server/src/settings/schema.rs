@@ -29,9 +29,10 @@ const ROOMS: &str = "Rooms";
 const ADMIN: &str = "Admin";
 const LOG: &str = "Log";
 const HISTORY: &str = "History";
+const FAULTS: &str = "Faults";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 35] = [
+pub(super) static SETTINGS: [Setting; 36] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -385,6 +386,21 @@ pub(super) static SETTINGS: [Setting; 35] = [
     .form(Form::Choice(possible_values::<HistoryOverflow>))
     .default(DefaultValue::Text("block"))
     .set(|values, text| parse(text, choice).map(|value| values.history_overflow = value)),
+    Setting::new(
+        "fault-log",
+        FAULTS,
+        "FILE",
+        "Append a line of JSON to this file for each fault that a listener injects on purpose",
+    )
+    .details(
+        "'echo-client load --expect-faults FILE' compares it with what the clients have seen. The faults are parameters of a \
+        listener's URL (--listen), or set by 'echo-server faults set'. SIGHUP reopens the file.",
+    )
+    .rare()
+    .needs_restart()
+    .default(DefaultValue::Unset("none"))
+    .hint(ValueHint::FilePath)
+    .set(|values, text| path(text).map(|path| values.fault_log = Some(path))),
 ];
 
 /// Returns the setting with this name.

@@ -432,6 +432,7 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("log-overflow", "drop", "block", "'drop'"),
     #[cfg(feature = "history")]
     ("history", "/f", "/e", "'/t'"),
+    ("fault-log", "/f", "/e", "'/t'"),
 ];
 
 /// Each setting in each source, and the reported source of its value.
@@ -470,6 +471,18 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
         .filter(|setting| cfg!(feature = "admin") || setting.name != "admin")
         .filter(|setting| cfg!(feature = "history") || setting.name != "history");
     assert_eq!(settings.count(), tested, "add the new setting above");
+}
+
+#[test]
+fn a_fault_log_at_the_path_of_the_log_or_of_a_socket_is_refused() {
+    for (flags, message) in [
+        (["--fault-log=/a/b", "--log-file=/a/./b"], "'fault-log' has the path of 'log-file'"),
+        (["--fault-log=/a", "--listen=unix:/a"], "'fault-log' has the path of the listener unix:"),
+    ] {
+        let error = errors(&flags, &[], "");
+        assert!(error.contains(message), "{error}");
+    }
+    loaded(&["--fault-log=/a", "--log-file=-"], &[], "");
 }
 
 #[test]
@@ -667,6 +680,7 @@ log-overflow = \"block\" # default
 # history: none
 history-keep = \"all\" # default
 history-overflow = \"block\" # default
+# fault-log: none
 "
     );
 }

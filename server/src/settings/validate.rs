@@ -31,6 +31,7 @@ pub(super) fn validate(settings: &Settings) -> Vec<Diagnostic> {
     errors.extend(conflicting_addresses(settings, values, &listeners));
     errors.extend(admin_at_listener(settings, values, &listeners));
     errors.extend(log_file_at_socket(settings, values, &listeners));
+    errors.extend(shared_fault_log(settings, values, &listeners));
     errors.extend(receipts_of_raw(settings, values));
     errors
 }
@@ -153,6 +154,24 @@ fn log_file_at_socket(
     let listener = listeners.iter().find(is_log)?;
     let message = format!("'log-file' has the path of the listener {}", listener.endpoint);
     Some(Diagnostic { origin: settings.origin("log-file", 0), message })
+}
+
+/// A fault log that has the path of the log or of a Unix socket.
+fn shared_fault_log(
+    settings: &Settings,
+    values: &Values,
+    listeners: &[Listener],
+) -> Option<Diagnostic> {
+    let path = normalize(values.fault_log.as_ref()?);
+    let is_log = matches!(&values.log_file, Destination::File(log) if normalize(log) == path);
+    let is_socket = |listener: &&Listener| matches!(&listener.endpoint, Endpoint::Unix(socket) if normalize(socket) == path);
+    let other = match listeners.iter().find(is_socket) {
+        Some(listener) => format!("the listener {}", listener.endpoint),
+        None if is_log => "'log-file'".to_owned(),
+        None => return None,
+    };
+    let message = format!("'fault-log' has the path of {other}; choose another file");
+    Some(Diagnostic { origin: settings.origin("fault-log", 0), message })
 }
 
 /// A listener with a receipt whose protocol has no place for one.

@@ -60,6 +60,7 @@ pub(super) struct Values {
     pub(super) history: Option<PathBuf>,
     pub(super) history_keep: Keep,
     pub(super) history_overflow: HistoryOverflow,
+    pub(super) fault_log: Option<PathBuf>,
 }
 
 /// The Redis through which rooms are shared.
@@ -132,6 +133,7 @@ impl Values {
         {
             config.history = self.history();
         }
+        config.fault_log.clone_from(&self.fault_log);
         let options = Options {
             level: match self.log_level {
                 LogLevel::Debug => LevelFilter::Debug,
