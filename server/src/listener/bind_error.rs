@@ -9,6 +9,8 @@ use common::{
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::config::Listener;
+
 /// Reason why a server cannot listen. The message is complete; the errors have no `source` to print in addition.
 #[derive(Debug, Error)]
 pub enum BindError {
@@ -64,6 +66,14 @@ pub enum BindError {
         /// The other listener as configured.
         other: Endpoint,
     },
+    /// The listener cannot have its faults, or they contradict each other.
+    #[error("cannot listen on {endpoint}: {reason}")]
+    Faults {
+        /// The endpoint as configured.
+        endpoint: Endpoint,
+        /// The fault, and the reason.
+        reason: String,
+    },
     /// The system lacks a resource that the server needs.
     #[error("cannot set up the server: {}", reason(.0))]
     System(io::Error),
@@ -84,10 +94,23 @@ impl BindError {
             | Self::Receive { cause, .. }
             | Self::Path { cause, .. }
             | Self::Abstract { cause, .. } => cause.kind() == io::ErrorKind::AddrInUse,
-            Self::Resolve { .. } | Self::AdminInUse(_) | Self::Twice { .. } | Self::System(_) => {
-                false
-            }
+            Self::Resolve { .. }
+            | Self::AdminInUse(_)
+            | Self::Twice { .. }
+            | Self::Faults { .. }
+            | Self::System(_) => false,
         }
+    }
+
+    /// Checks that a listener can have its faults.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    pub(crate) fn check_faults(listener: &Listener) -> Result<(), Self> {
+        let Some(faults) = &listener.options.faults else { return Ok(()) };
+        let endpoint = &listener.endpoint;
+        faults.check(listener).map_err(|reason| Self::Faults { endpoint: endpoint.clone(), reason })
     }
 
     /// Returns the error as one of the admin listener.

@@ -19,6 +19,7 @@ use super::socket_file::{SocketFile, SocketFileId};
 use crate::config::Tls;
 use crate::{
     admission::{ConnectionPolicy, Peer},
+    faults::ListenerFaults,
     metrics::ListenerMetrics,
     udp::{UdpListener, UdpPolicy},
 };
@@ -47,6 +48,14 @@ impl Policy {
         match self {
             Self::Stream(policy) => &policy.counters,
             Self::Udp(policy) => &policy.counters,
+        }
+    }
+
+    /// Returns the faults of the listener. `None`: it has no place for faults.
+    pub(crate) fn faults(&self) -> Option<&Arc<ListenerFaults>> {
+        match self {
+            Self::Stream(policy) => Some(&policy.faults),
+            Self::Udp(_) => None,
         }
     }
 }

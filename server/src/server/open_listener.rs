@@ -46,10 +46,7 @@ impl OpenListener {
 
     /// Returns the listener with its faults. `None`: it has no place for faults.
     pub(super) fn faulty_listener(&self) -> Option<FaultyListener> {
-        let faults = match &self.policy {
-            Policy::Stream(policy) => Arc::clone(&policy.faults),
-            Policy::Udp(_) => return None,
-        };
+        let faults = Arc::clone(self.policy.faults()?);
         let (address, listener) = (self.address.clone(), self.listener.clone());
         Some(FaultyListener { address, listener, faults })
     }

@@ -50,6 +50,7 @@ impl<'a> Plan<'a> {
         binder: Binder<'_>,
     ) -> Result<Self, BindError> {
         // Each open socket is kept once at most.
+        listeners.iter().try_for_each(BindError::check_faults)?;
         let mut unused: Vec<_> = (0..open.len()).collect();
         let required =
             listeners.iter().map(|listener| required_sockets(open, listener, &mut unused));

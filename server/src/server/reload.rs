@@ -18,7 +18,7 @@ use crate::{
         AcceptorControl, Address, BindError, Binder, BoundListener, Command, CommandBatch, Policy,
         set_mode,
     },
-    shared::{Phase, SharedState},
+    shared::{Phase, SharedState, log_faults},
 };
 
 /// Applies configurations to one server; owns the list of its open listeners.
@@ -161,7 +161,7 @@ fn execute<T>(
     let (mut opened, mut errors, mut postponed) = (Vec::new(), Vec::new(), Vec::new());
     for next in sockets {
         match next {
-            Next::Keep(kept) => opened.push(change(kept, listener, binder, commands)),
+            Next::Keep(kept) => opened.push(change(kept, listener, binder, shared, commands)),
             Next::Open(address, bound) => {
                 opened.push(begin(listener, address, bound, shared, commands));
             }
@@ -192,14 +192,34 @@ fn close<T>(open: OpenListener, shared: &SharedState<T>, commands: &CommandBatch
     }
 }
 
+/// Applies the policy of `listener` to new connections, and its faults to all.
+fn change<T>(
+    open: OpenListener,
+    listener: &Listener,
+    binder: Binder<'_>,
+    shared: &SharedState<T>,
+    commands: &CommandBatch<'_>,
+) -> OpenListener {
+    let faults = listener.options.faults.as_ref();
+    // Otherwise the faults stay that were set at run time.
+    let has_new_faults = open.listener.options.faults.as_ref() != faults;
+    let changed = change_policy(open, listener, binder, commands);
+    if has_new_faults && let Some(faulty) = changed.faulty_listener() {
+        shared.set_faults(&faulty, faults);
+    }
+    changed
+}
+
 /// Applies the policy of `listener` to new connections.
-fn change(
+fn change_policy(
     open: OpenListener,
     listener: &Listener,
     binder: Binder<'_>,
     commands: &CommandBatch<'_>,
 ) -> OpenListener {
-    if open.listener.options == listener.options {
+    let mut before = open.listener.options.clone();
+    before.faults.clone_from(&listener.options.faults);
+    if before == listener.options {
         return OpenListener { listener: listener.clone(), ..open };
     }
     if let Endpoint::Unix(path) = &listener.endpoint
@@ -246,6 +266,7 @@ fn begin<T>(
     let open = OpenListener::new(listener, Some(requested), &bound);
     info!(event = "started", address = open.address;
         "Echo server started on {}", open.address);
+    log_faults(&open.address, open.policy.faults());
     bound.policy().counters().set_open(true);
     match bound {
         BoundListener::Stream(stream) => commands.push(Command::Open(stream)),

@@ -37,7 +37,7 @@ use crate::{
     },
     logging,
     metrics::{Registry, Stats},
-    shared::{MessageReceiver, Phase, SharedState, WAKE},
+    shared::{MessageReceiver, Phase, SharedState, WAKE, log_faults},
     telemetry::Recorder,
     worker::Worker,
 };
@@ -317,6 +317,7 @@ fn bind_all(
     let (mut listeners, mut open) = (Vec::new(), Vec::<OpenListener>::new());
     let binder = Binder::new(config, registry);
     for listener in &config.listeners {
+        BindError::check_faults(listener)?;
         let has_endpoint = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
         let bound = if let Some(socket) = inherited.extract_if(.., has_endpoint).next() {
             vec![(None, binder.adopt(listener, socket).map_err(BindError::System)?)]
@@ -351,7 +352,9 @@ fn open_all(
     for listener in listeners {
         let address = listener.address();
         info!(event = "started", address; "Echo server started on {address}");
-        listener.policy().counters().set_open(true);
+        let policy = listener.policy();
+        policy.counters().set_open(true);
+        log_faults(&address, policy.faults());
         match listener {
             BoundListener::Stream(listener) => streams.push(listener),
             BoundListener::Udp(listener) => shared.open_udp(listener),

@@ -8,6 +8,7 @@
 mod dispatch_queue;
 #[cfg(test)]
 mod dispatch_queue_tests;
+mod fault_control;
 #[cfg(feature = "admin")]
 mod listing;
 mod phase;
@@ -21,6 +22,7 @@ pub use self::phase::Phase;
 #[cfg(test)]
 pub(crate) use self::state::fixture;
 pub(crate) use self::{
+    fault_control::log_faults,
     state::{SharedState, WAKE},
     worker_messages::{MessageReceiver, WorkerMessage},
 };

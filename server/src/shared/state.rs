@@ -34,8 +34,8 @@ use crate::relay::Relay;
 use crate::rooms::Rooms;
 use crate::{
     admission::ConnectionLimits,
-    config::{Config, Faults, limits},
-    faults::{FaultRegistry, FaultyListener},
+    config::{Config, limits},
+    faults::FaultRegistry,
     logging,
     metrics::{Counters, Registry},
     telemetry::Recording,
@@ -185,19 +185,6 @@ impl<T> SharedState<T> {
             }
         }
         self.announce_udp_change();
-    }
-
-    /// Makes the open listeners known to those who change faults, after a change of the listeners or of their faults.
-    pub(crate) fn publish_faults(&self, listeners: Vec<FaultyListener>) {
-        self.faults.publish(listeners);
-        self.dispatch.wake_all();
-    }
-
-    /// Sets the faults of a listener for its new and its open connections. `None` clears them.
-    pub(crate) fn set_faults(&self, listener: &FaultyListener, faults: Option<&Arc<Faults>>) {
-        listener.faults.set(faults, Instant::now());
-        self.faults.count_change();
-        self.dispatch.wake_all();
     }
 
     /// Asks a worker for some of its connections.
