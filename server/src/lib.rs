@@ -112,5 +112,5 @@ pub use self::{
     listener::{BindError, InheritedSocket},
     metrics::Stats,
     server::{Handle, ListenerError, Liveness, ReloadError, Reloaded, RunError, Server},
-    shared::Phase,
+    shared::{FaultsError, Phase},
 };

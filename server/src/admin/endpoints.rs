@@ -6,6 +6,7 @@ use super::{
     client::{Answer, Request},
     context::Context,
     exposition::{self, Format},
+    faults,
     health::not_ready,
     list::Query,
     negotiation::quality,
@@ -19,6 +20,8 @@ pub(super) enum Outcome {
     Answer(Answer),
     /// A list of connections, which the workers have.
     List(Query),
+    /// The body of the request has to arrive first.
+    Await,
 }
 
 /// An endpoint.
@@ -29,7 +32,7 @@ struct Endpoint {
     respond: fn(&Request<'_>, &Context<'_>) -> Result<Outcome, Refusal>,
 }
 
-const ENDPOINTS: [Endpoint; 7] = [
+const ENDPOINTS: [Endpoint; 8] = [
     Endpoint {
         path: "/livez",
         help: "200 if each thread makes progress",
@@ -68,6 +71,14 @@ const ENDPOINTS: [Endpoint; 7] = [
         path: "/version",
         help: "the version and the features of the program in JSON",
         respond: |_, _| now(Answer::json(version::to_json())),
+    },
+    Endpoint {
+        path: "/faults",
+        help: "the faults of listeners in JSON; PUT sets and DELETE clears them",
+        respond: |request, context| match request.body() {
+            None => Ok(Outcome::Await),
+            Some(body) => faults::respond(request, body, context.shared).map(Outcome::Answer),
+        },
     },
 ];
 

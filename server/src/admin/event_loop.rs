@@ -299,15 +299,22 @@ impl<'a> EventLoop<'a> {
             }
         };
         let (is_head, connection) = (request.is_head(), request.connection());
-        let hosts = self.listener.hosts.as_deref();
+        let allowed = request.allowed();
+        let access = &self.listener.access;
         let outcome = catch_panic(|| {
-            request.check(hosts)?;
+            request.check(access)?;
             respond(&request, &context)
         });
-        client.take_request(len);
+        if let (Outcome::Await, Some(body)) = (&outcome, request.body_len()) {
+            client.await_body(len + body);
+            return self.ready.push(key);
+        }
+        let body = request.body().map_or(0, <[u8]>::len);
+        client.take_request(len + body);
         match outcome {
+            Outcome::Await => {}
             Outcome::Answer(answer) => {
-                client.send(&answer, is_head, connection, self.now);
+                client.send(&Answer { allowed, ..answer }, is_head, connection, self.now);
                 self.ready.push(key);
             }
             Outcome::List(query) => {

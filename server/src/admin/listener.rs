@@ -2,9 +2,10 @@
 
 use std::{io, slice, sync::Arc};
 
-use common::endpoint::Endpoint;
+use common::endpoint::{Endpoint, split_zone};
 use mio::{Interest, Poll, Token, Waker};
 
+use super::client::Access;
 use crate::{
     config::{Admin, Config, Http, Listener},
     listener::{Address, BindError, Binder, BoundListener, StreamListener, skip_missing_addresses},
@@ -21,8 +22,7 @@ pub(crate) struct AdminListener {
     pub(super) sockets: Vec<StreamListener>,
     pub(super) poll: Poll,
     pub(super) waker: Arc<Waker>,
-    /// Names of the server in `Host`. `None`: any name, since no page of a browser can connect.
-    pub(super) hosts: Option<Vec<String>>,
+    pub(super) access: Access,
 }
 
 impl AdminListener {
@@ -49,7 +49,9 @@ impl AdminListener {
             Endpoint::Tcp(at) => Some([&admin.hosts[..], slice::from_ref(&at.host)].concat()),
             _ => None,
         };
-        Ok(Some(Self { sockets, poll, waker: Arc::new(waker), hosts }))
+        let is_local = sockets.iter().all(|socket| is_local(&socket.endpoint));
+        let access = Access { hosts, no_control: no_control(admin.control, is_local) };
+        Ok(Some(Self { sockets, poll, waker: Arc::new(waker), access }))
     }
 
     /// Returns the endpoints of its sockets, with the actual port.
@@ -64,6 +66,25 @@ impl AdminListener {
             // As `--admin` has it: HTTP goes without saying.
             endpoint => endpoint.to_string(),
         })
+    }
+}
+
+/// Returns whether only this machine can connect.
+fn is_local(endpoint: &Endpoint) -> bool {
+    let Endpoint::Tcp(at) = endpoint else { return true };
+    split_zone(&at.host).is_some_and(|(address, _)| address.to_canonical().is_loopback())
+}
+
+/// Returns why no client may change anything.
+fn no_control(control: Option<bool>, is_local: bool) -> Option<&'static str> {
+    match control {
+        Some(true) => None,
+        None if is_local => None,
+        Some(false) => Some("the admin listener has control=off, so nothing can be changed here"),
+        None => Some(
+            "other machines can reach the admin listener, so nothing can be changed here; use a loopback address or a Unix \
+             socket, or allow it by control=on in its URL",
+        ),
     }
 }
 

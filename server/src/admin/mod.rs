@@ -1,10 +1,10 @@
-//! The admin listener: health, metrics and connections for those who operate the server, over HTTP.
+//! The admin listener: health, metrics, connections and faults for those who operate the server, over HTTP.
 //!
 //! Owns a thread with its own poll, its connections, and the endpoints. Its clients do not count as clients of the server:
 //! they are in no limit, no counter and no log of clients. The parser of requests is that of `http/`.
 //!
 //! Must not wait for another thread, nor do anything on the path of a message. It reads counters, and asks workers by
-//! messages.
+//! messages. The only thing that it changes is the faults of listeners.
 //!
 //! Read `event_loop.rs` first, then [`endpoints`].
 
@@ -13,6 +13,7 @@ mod context;
 mod endpoints;
 mod event_loop;
 mod exposition;
+mod faults;
 mod health;
 mod list;
 mod listener;

@@ -9,7 +9,8 @@ use super::limits;
 /// A listener for those who operate the server: health, metrics and connections over HTTP. Its clients do not count as
 /// clients of the server.
 ///
-/// Every client that can connect can read everything, so it belongs on a loopback address or a Unix socket.
+/// Every client that can connect can read everything, so it belongs on a loopback address or a Unix socket. There, clients can
+/// also set and clear the [faults](crate::Faults) of the other listeners.
 ///
 /// ```
 /// use std::{io::{Read, Write}, net::TcpStream, thread};
@@ -46,6 +47,9 @@ pub struct Admin {
     /// Names of the server in `Host`, besides addresses, `localhost` and the host of the endpoint. A page under another name
     /// could be one of somebody else, whose name resolves to this server (DNS rebinding). Default: none.
     pub hosts: Vec<String>,
+    /// Permission to change the faults of the other listeners. Default: `None`, which means yes on a loopback address and on a
+    /// Unix socket, and no on other addresses.
+    pub control: Option<bool>,
     /// The settings of the program as text, which `/config` shows. It must have no secret. Default: none, then there is no
     /// `/config`.
     pub settings: Option<Arc<str>>,
@@ -55,14 +59,21 @@ impl Admin {
     /// Creates an admin listener with the default options.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, mode: limits::SOCKET_MODE, hosts: Vec::new(), settings: None }
+        Self {
+            endpoint,
+            mode: limits::SOCKET_MODE,
+            hosts: Vec::new(),
+            control: None,
+            settings: None,
+        }
     }
 }
 
 impl PartialEq for Admin {
     fn eq(&self, other: &Self) -> bool {
-        let Self { endpoint, mode, hosts, settings: _ } = self;
-        (endpoint, mode, hosts) == (&other.endpoint, &other.mode, &other.hosts)
+        let Self { endpoint, mode, hosts, control, settings: _ } = self;
+        (endpoint, mode, hosts, control)
+            == (&other.endpoint, &other.mode, &other.hosts, &other.control)
     }
 }
 
@@ -70,11 +81,12 @@ impl Eq for Admin {}
 
 impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { endpoint, mode, hosts, settings: _ } = self;
+        let Self { endpoint, mode, hosts, control, settings: _ } = self;
         f.debug_struct("Admin")
             .field("endpoint", endpoint)
             .field("mode", mode)
             .field("hosts", hosts)
+            .field("control", control)
             .finish_non_exhaustive()
     }
 }

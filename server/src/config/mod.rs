@@ -48,6 +48,6 @@ pub use self::{
     spin::Spin,
 };
 pub(crate) use self::{
-    fault_check::{FaultLogin, FaultScope, FaultTransport},
+    fault_check::{FaultLogin, FaultScope},
     faults::FaultParameters,
 };

@@ -49,7 +49,7 @@ impl Injector {
     }
 
     /// Returns the time from which windows count.
-    pub(super) fn since(&self) -> Instant {
+    pub(crate) fn since(&self) -> Instant {
         self.since
     }
 

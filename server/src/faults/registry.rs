@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
+use common::endpoint::Endpoint;
+
 use super::listener::ListenerFaults;
 use crate::config::Listener;
 
@@ -21,9 +23,18 @@ pub(crate) struct FaultRegistry {
 pub(crate) struct FaultyListener {
     /// The address as the log names it.
     pub(crate) address: String,
+    /// The endpoint with its actual port.
+    pub(crate) endpoint: Endpoint,
     /// The listener as it is configured.
     pub(crate) listener: Listener,
     pub(crate) faults: Arc<ListenerFaults>,
+}
+
+impl FaultyListener {
+    /// Returns whether this is its name: the address as the log has it, or the endpoint.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.address == name || self.endpoint.to_string() == name
+    }
 }
 
 impl FaultRegistry {

@@ -41,7 +41,7 @@ pub(crate) struct Head<'a> {
     pub(crate) framing: Framing,
     pub(crate) keeps_alive: bool,
     /// The client waits for `100 Continue` before it sends its body.
-    pub(super) expects_continue: bool,
+    pub(crate) expects_continue: bool,
 }
 
 /// How the end of a request's body is found.

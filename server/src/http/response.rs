@@ -20,8 +20,12 @@ pub(crate) enum Status {
     MethodNotAllowed,
     RequestTimeout,
     #[cfg(feature = "admin")]
+    LengthRequired,
+    #[cfg(feature = "admin")]
     ContentTooLarge,
     UriTooLong,
+    #[cfg(feature = "admin")]
+    UnsupportedMediaType,
     #[cfg(feature = "login")]
     TooManyRequests,
     ExpectationFailed,
@@ -58,6 +62,10 @@ impl Status {
             #[cfg(feature = "admin")]
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::RequestTimeout => "408 Request Timeout",
+            #[cfg(feature = "admin")]
+            Self::LengthRequired => "411 Length Required",
+            #[cfg(feature = "admin")]
+            Self::UnsupportedMediaType => "415 Unsupported Media Type",
             #[cfg(feature = "admin")]
             Self::ContentTooLarge => "413 Content Too Large",
             #[cfg(feature = "login")]

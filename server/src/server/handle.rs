@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use common::endpoint::Endpoint;
+
 use super::{
     liveness::Liveness,
     reload::{ReloadError, Reloaded, Reloader},
@@ -13,10 +15,10 @@ use crate::history::{HistoryStats, StatsReader};
 #[cfg(feature = "rooms")]
 use crate::rooms::RoomStats;
 use crate::{
-    config::Config,
+    config::{Config, Faults},
     connection::{Incoming, Socket},
     metrics::Stats,
-    shared::{Phase, SharedState},
+    shared::{FaultsError, Phase, SharedState},
 };
 
 /// Controls a server from any thread.
@@ -49,6 +51,57 @@ impl Handle {
     /// If a listener cannot be opened, or the server shuts down; then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<Reloaded, ReloadError> {
         self.reloader.reload(&self.shared, config)
+    }
+
+    /// Sets the faults of the listener at this endpoint, for its new connections and its open ones, until a reload changes them or
+    /// [`clear_faults`](Self::clear_faults) does.
+    ///
+    /// ```
+    /// use std::{io::{Read, Write}, net::TcpStream, thread};
+    /// use common::endpoint::Endpoint;
+    /// use server::Faults;
+    ///
+    /// let mut config = server::Config::default();
+    /// config.listeners = vec![server::Listener::tcp("127.0.0.1", 0)];
+    /// let server = server::Server::bind(config)?;
+    /// let (endpoints, handle) = (server.endpoints(), server.handle());
+    /// let running = thread::spawn(|| server.run());
+    ///
+    /// handle.set_faults(&endpoints[0], "truncate=3B".parse::<Faults>()?)?;
+    /// let refused = handle.set_faults(&endpoints[0], "no-close-notify=on".parse::<Faults>()?);
+    /// assert!(refused.unwrap_err().to_string().contains("it needs TLS"));
+    /// handle.clear_faults(&endpoints[0])?;
+    ///
+    /// let Endpoint::Tcp(at) = &endpoints[0] else { panic!("the only listener is a TCP listener") };
+    /// let mut client = TcpStream::connect((&at.host[..], at.port))?;
+    /// client.write_all(b"hello\nexit\n")?;
+    /// let mut reply = String::new();
+    /// client.read_to_string(&mut reply)?;
+    /// assert_eq!(reply, "hello\nGoodbye!\n");
+    ///
+    /// handle.shutdown();
+    /// running.join().expect("the server does not panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no such listener, or it cannot have these faults; then nothing has changed.
+    pub fn set_faults(
+        &self,
+        endpoint: &Endpoint,
+        faults: impl Into<Arc<Faults>>,
+    ) -> Result<(), FaultsError> {
+        self.shared.change_faults(endpoint, Some(&faults.into()))
+    }
+
+    /// Clears the faults of the listener at this endpoint. What they hold back is released.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such listener.
+    pub fn clear_faults(&self, endpoint: &Endpoint) -> Result<(), FaultsError> {
+        self.shared.change_faults(endpoint, None)
     }
 
     /// Returns the phase of the server.

@@ -136,10 +136,13 @@ fn admin_at_listener(
 
 /// Returns a warning about an admin listener that other machines can reach.
 pub(super) fn open_admin(settings: &Settings) -> Option<Diagnostic> {
-    settings.values.admin.as_ref().filter(|admin| admin.is_reachable_from_outside())?;
-    let message = "the admin listener is reachable from other machines, and shows the clients and settings of the server \
-                   to everyone who can connect; use a loopback address or a Unix socket, or keep others out by a firewall"
-        .to_owned();
+    let admin = settings.values.admin.as_ref().filter(|admin| admin.is_reachable_from_outside())?;
+    let control =
+        if admin.is_control_on() { ", who can also set the faults of its listeners" } else { "" };
+    let message = format!(
+        "the admin listener is reachable from other machines, and shows the clients and settings of the server to everyone \
+         who can connect{control}; use a loopback address or a Unix socket, or keep others out by a firewall"
+    );
     Some(Diagnostic { origin: settings.origin("admin", 0), message })
 }
 

@@ -2,13 +2,31 @@
 
 use std::{sync::Arc, time::Instant};
 
+use common::{endpoint::Endpoint, escape::Quoted};
 use log::info;
+use thiserror::Error;
 
 use super::state::SharedState;
 use crate::{
     config::Faults,
     faults::{FaultyListener, ListenerFaults},
 };
+
+/// Reason why the faults of a listener are not changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FaultsError {
+    /// No open listener has the address.
+    #[error("no listener is {}; there are {}", Quoted(name.as_bytes()), listeners.join(", "))]
+    NoListener {
+        /// The address that was given.
+        name: String,
+        /// The addresses of the open listeners.
+        listeners: Vec<String>,
+    },
+    /// The faults contradict each other, or the listener.
+    #[error("{0}")]
+    Contradiction(String),
+}
 
 impl<T> SharedState<T> {
     /// Makes the open listeners known to those who change faults, after a change of the listeners.
@@ -17,11 +35,47 @@ impl<T> SharedState<T> {
         self.dispatch.wake_all();
     }
 
+    /// Returns the open listener with this name: its address as the log has it, or its endpoint.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(crate) fn faulty_listener(&self, name: &str) -> Result<FaultyListener, FaultsError> {
+        let listeners = self.faults.listeners();
+        let named = listeners.iter().find(|listener| listener.is_named(name)).cloned();
+        named.ok_or_else(|| FaultsError::NoListener {
+            name: name.to_owned(),
+            listeners: listeners.into_iter().map(|listener| listener.address).collect(),
+        })
+    }
+
+    /// Checks the faults of the listener with this endpoint, and sets them. `None` clears them.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such listener, or it cannot have the faults.
+    pub(crate) fn change_faults(
+        &self,
+        endpoint: &Endpoint,
+        faults: Option<&Arc<Faults>>,
+    ) -> Result<(), FaultsError> {
+        let listener = self.faulty_listener(&endpoint.to_string())?;
+        let checked = faults.map_or(Ok(()), |faults| faults.check(&listener.listener));
+        checked.map_err(FaultsError::Contradiction)?;
+        self.set_faults(&listener, faults);
+        Ok(())
+    }
+
     /// Sets the faults of a listener for its new and its open connections. `None` clears them.
     pub(crate) fn set_faults(&self, listener: &FaultyListener, faults: Option<&Arc<Faults>>) {
         let had_faults = listener.faults.get().is_some();
         listener.faults.set(faults, Instant::now());
         self.faults.count_change();
+        let open = self.faults.listeners();
+        if !open.iter().any(|open| Arc::ptr_eq(&open.faults, &listener.faults)) {
+            // It has closed meanwhile, and nobody would free its connections.
+            listener.faults.clear();
+        }
         self.dispatch.wake_all();
         let address = &listener.address;
         if !log_faults(address, Some(&listener.faults)) && had_faults {

@@ -18,9 +18,9 @@ mod worker_messages;
 
 #[cfg(feature = "admin")]
 pub(crate) use self::listing::{ListPage, ListRequest};
-pub use self::phase::Phase;
 #[cfg(test)]
 pub(crate) use self::state::fixture;
+pub use self::{fault_control::FaultsError, phase::Phase};
 pub(crate) use self::{
     fault_control::log_faults,
     state::{SharedState, WAKE},

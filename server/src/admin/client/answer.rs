@@ -5,9 +5,6 @@ use crate::http::{ConnectionInfo, Refusal, Response, Status, refused};
 /// Headers of each response: it must not be cached, and its type must not be guessed.
 const HEADERS: &str = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
 
-/// The header of a response to another method than these.
-const ALLOW: &str = "Allow: GET, HEAD\r\n";
-
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The status and the body of a response.
@@ -16,17 +13,23 @@ pub(in crate::admin) struct Answer {
     pub(in crate::admin) status: Status,
     pub(in crate::admin) content_type: &'static str,
     pub(in crate::admin) body: Vec<u8>,
+    /// The methods that are named if the method of the request is not allowed.
+    pub(in crate::admin) allowed: &'static str,
 }
+
+/// The methods of an endpoint that changes nothing.
+const READING: &str = "GET, HEAD";
 
 impl Answer {
     /// Returns a text with the status 200.
     pub(in crate::admin) fn text(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: Status::Ok, content_type: TEXT, body: body.into() }
+        let (status, content_type, body) = (Status::Ok, TEXT, body.into());
+        Self { status, content_type, body, allowed: READING }
     }
 
     /// Returns a document in JSON.
     pub(in crate::admin) fn json(body: Vec<u8>) -> Self {
-        Self { status: Status::Ok, content_type: "application/json", body }
+        Self { content_type: "application/json", ..Self::text(body) }
     }
 
     /// Returns the answer after a panic in an endpoint.
@@ -42,10 +45,13 @@ impl Answer {
         connection: Option<&'static str>,
         info: &ConnectionInfo,
     ) -> Vec<u8> {
-        let allow = if self.status == Status::MethodNotAllowed { ALLOW } else { "" };
+        let allow = match self.status {
+            Status::MethodNotAllowed => format!("Allow: {}\r\n", self.allowed),
+            _ => String::new(),
+        };
         let response = Response {
             status: self.status,
-            headers: &[HEADERS, allow].concat(),
+            headers: &[HEADERS, &allow].concat(),
             content_type: self.content_type,
             body: &self.body,
             is_head,
@@ -58,6 +64,6 @@ impl Answer {
 impl From<Refusal> for Answer {
     fn from(Refusal { status, rule }: Refusal) -> Self {
         let body = format!("{}: {rule}\n", status.line()).into_bytes();
-        Self { status, content_type: TEXT, body }
+        Self { status, ..Self::text(body) }
     }
 }

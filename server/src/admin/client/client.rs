@@ -26,6 +26,8 @@ pub(in crate::admin) struct Client {
     state: State,
     /// Received bytes that are not answered yet.
     input: Vec<u8>,
+    /// Length of the request at the beginning of the input, if its head is complete and its body is not.
+    awaited: usize,
     /// The response that is being sent, and the number of its bytes that were sent.
     output: (Vec<u8>, usize),
     info: ConnectionInfo,
@@ -61,7 +63,7 @@ impl Client {
     pub(in crate::admin) fn new(stream: Socket, now: Instant) -> Self {
         let state = State::Reading { since: now, deadline: now + limits::ADMIN_HEAD_TIMEOUT };
         let info = ConnectionInfo::with_time(now, wall_clock());
-        Self { stream, state, input: Vec::new(), output: (Vec::new(), 0), info }
+        Self { stream, state, input: Vec::new(), awaited: 0, output: (Vec::new(), 0), info }
     }
 
     /// Returns the socket, for the poll.
@@ -96,10 +98,7 @@ impl Client {
     pub(in crate::admin) fn expire(&mut self, now: Instant) -> Step {
         match self.state {
             State::Reading { .. } if !self.input.is_empty() => {
-                self.refuse(
-                    refused(Status::RequestTimeout, "the head of the request was not complete"),
-                    now,
-                );
+                self.refuse(refused(Status::RequestTimeout, "the request was not complete"), now);
                 Step::Again
             }
             State::Waiting => Step::Wait,
@@ -123,8 +122,14 @@ impl Client {
         }
     }
 
+    /// Waits until a request of this length is complete, until the deadline of its head.
+    pub(in crate::admin) fn await_body(&mut self, len: usize) {
+        self.awaited = len;
+    }
+
     /// Takes the request out of the input. Its answer follows.
     pub(in crate::admin) fn take_request(&mut self, len: usize) {
+        self.awaited = 0;
         self.input.drain(..len);
         self.state = State::Waiting;
     }
@@ -149,7 +154,7 @@ impl Client {
         self.send(&refusal.into(), is_head, (Some("close"), false), now);
     }
 
-    /// Reads until a head is complete.
+    /// Reads until a head is complete, and its body if that is awaited.
     fn read(&mut self, now: Instant) -> io::Result<Step> {
         for _ in 0..TURN_READS {
             match self.find_request() {
@@ -176,8 +181,11 @@ impl Client {
         Ok(Step::Again)
     }
 
-    /// Returns the length of the head, if it is complete.
+    /// Returns the length of the head, if it is complete, and its body if that is awaited.
     fn find_request(&mut self) -> Result<Option<usize>, Refusal> {
+        if self.input.len() < self.awaited {
+            return Ok(None);
+        }
         // A robust server ignores an empty line before a request (RFC 9112, section 2.2).
         if self.input.starts_with(b"\r\n") {
             self.input.drain(..2);

@@ -10,5 +10,5 @@ mod request;
 pub(super) use self::{
     answer::Answer,
     client::{Client, Step},
-    request::Request,
+    request::{Access, Request},
 };

@@ -12,4 +12,4 @@ mod single;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::scope::{FaultLogin, FaultScope, FaultTransport};
+pub(crate) use self::scope::{FaultLogin, FaultScope};

@@ -1,6 +1,6 @@
 use common::endpoint::Endpoint;
 
-use super::{FaultLogin, FaultScope, FaultTransport};
+use super::scope::{FaultLogin, FaultScope, FaultTransport};
 use crate::config::{FaultKind, FaultProfile, FaultRule, Faults, Listener};
 
 const TCP: FaultScope = FaultScope {

@@ -6,9 +6,12 @@ use std::time::Duration;
 /// is full, the one that has waited longest without a complete request makes room.
 pub const ADMIN_CONNECTIONS: usize = 32;
 
-/// Maximum time from the accept of an admin connection, or from the first byte of a later request, until the head of the
-/// request is complete.
+/// Maximum time from the accept of an admin connection, or from the first byte of a later request, until the request is
+/// complete.
 pub const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Maximum body of a request to the admin listener, in bytes. All faults with their figures take less than 1 kB.
+pub const ADMIN_BODY: usize = 4096;
 
 /// Maximum time in which a client of the admin listener reads a response. The longest are a list of
 /// [`LISTED_CONNECTIONS`], and metrics, which have 7 kB for each listener and 2 kB for each worker (measured with addresses of

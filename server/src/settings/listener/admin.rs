@@ -14,6 +14,7 @@ pub(in crate::settings) struct AdminUrl {
     pub(in crate::settings) endpoint: Endpoint,
     mode: Option<u32>,
     hosts: Vec<String>,
+    control: Option<bool>,
 }
 
 /// The forms of the admin listener, for messages.
@@ -26,6 +27,7 @@ impl AdminUrl {
         let mut admin = Admin::new(self.endpoint.clone());
         admin.mode = self.mode.unwrap_or(admin.mode);
         admin.hosts.clone_from(&self.hosts);
+        admin.control = self.control;
         admin
     }
 
@@ -39,10 +41,16 @@ impl AdminUrl {
         }
     }
 
+    /// Returns whether other machines may change the faults of listeners.
+    pub(in crate::settings) fn is_control_on(&self) -> bool {
+        self.control == Some(true)
+    }
+
     /// Sets a parameter.
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match (name, &self.endpoint) {
             ("hosts", _) => self.hosts.extend(hosts(value)?),
+            ("control", _) => self.control = Some(control(value)?),
             ("mode", Endpoint::Unix(_)) => self.mode = Some(mode(value)?),
             ("mode", Endpoint::Abstract(_)) => {
                 return Err(
@@ -58,7 +66,11 @@ impl AdminUrl {
                             of a Unix socket"
                     .to_owned());
             }
-            _ => return Err("unknown parameter; the parameters are hosts and mode".to_owned()),
+            _ => {
+                return Err(
+                    "unknown parameter; the parameters are control, hosts and mode".to_owned()
+                );
+            }
         }
         Ok(())
     }
@@ -82,14 +94,22 @@ impl FromStr for AdminUrl {
                 return Err(format!("the admin listener speaks HTTP: expected {FORMS}"));
             }
         }
-        let mut url = Self { endpoint, mode: None, hosts: Vec::new() };
+        let mut url = Self { endpoint, mode: None, hosts: Vec::new(), control: None };
         for (index, (name, value)) in query.iter().enumerate() {
-            if name == "mode" && query[..index].iter().any(|(earlier, _)| earlier == name) {
+            if name != "hosts" && query[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(format!("'{name}' is set twice"));
             }
             url.set(name, value).map_err(|error| format!("'{name}={value}': {error}"))?;
         }
         Ok(url)
+    }
+}
+
+fn control(value: &str) -> Result<bool, String> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("expected on or off".to_owned()),
     }
 }
 
@@ -110,7 +130,9 @@ mod tests {
         let tcp = parsed("http://127.0.0.1:9465?hosts=a.example,b&hosts=c");
         assert_eq!(tcp.endpoint.to_string(), "tcp://127.0.0.1:9465");
         assert_eq!(tcp.hosts, ["a.example", "b", "c"]);
-        assert_eq!(tcp.mode, 0o600);
+        assert_eq!((tcp.mode, tcp.control), (0o600, None));
+        assert_eq!(parsed("http://h:1?control=on").control, Some(true));
+        assert_eq!(parsed("unix:s?control=off").control, Some(false));
         let unix = parsed("unix:///run/admin.sock?mode=660");
         assert_eq!(
             (unix.endpoint.to_string(), unix.mode),
@@ -133,9 +155,17 @@ mod tests {
             ("unix:@s?mode=600", "an abstract socket has no permissions"),
             ("unix:///s?mode=999", "expected permissions"),
             ("unix:///s?mode=600&mode=660", "'mode' is set twice"),
+            ("http://h:1?control=yes", "'control=yes': expected on or off"),
+            ("http://h:1?control=on&control=off", "'control' is set twice"),
             ("http://h:1?hosts=a:80", "expected names of the server"),
-            ("http://h:1?host=a", "'host=a': unknown parameter; the parameters are hosts and mode"),
-            ("http://h:1?protocol=raw", "unknown parameter; the parameters are hosts and mode"),
+            (
+                "http://h:1?host=a",
+                "'host=a': unknown parameter; the parameters are control, hosts and mode",
+            ),
+            (
+                "http://h:1?protocol=raw",
+                "unknown parameter; the parameters are control, hosts and mode",
+            ),
             ("http://user:password@h:1", "expected http://HOST:PORT"),
             ("http://h:1/metrics", "unexpected '/metrics' after the port"),
         ] {

@@ -42,7 +42,8 @@ the limit.";
 
 /// What the admin listener shows.
 pub(in crate::settings) const ADMIN_DETAILS: &str = "\
-It has /livez, /readyz, /metrics, /connections, /status, /config and /version. Every client that can connect can read \
+It has /livez, /readyz, /metrics, /connections, /status, /config, /version and /faults. Every client that can connect can read \
 them, so choose a loopback address, as in http://127.0.0.1:9465, or a Unix socket, whose permissions mode=660 sets. It has a \
 thread of its own, and its clients do not count as clients. hosts=NAME,NAME are names of the server in requests, besides \
-addresses and localhost.";
+addresses and localhost. At a loopback address or a Unix socket, clients can also set the faults of other listeners \
+('echo-server faults'); control=off forbids it, and control=on allows it at other addresses.";

@@ -1,0 +1,37 @@
+//! The faults of listeners as a document.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{config::Faults, faults::FaultyListener};
+
+/// Returns the document about these listeners.
+pub(super) fn to_json(listeners: &[FaultyListener]) -> Vec<u8> {
+    let listeners: Value = listeners.iter().map(listener).collect();
+    format!("{:#}\n", json!({ "listeners": listeners })).into_bytes()
+}
+
+/// Returns a listener. Without faults, everything about them is `null`.
+fn listener(listener: &FaultyListener) -> Value {
+    let injector = listener.faults.get();
+    let injector = injector.as_deref();
+    let age = injector.map(|injector| Instant::now().saturating_duration_since(injector.since()));
+    let rules = |faults: &Faults| Faults { seed: None, ..faults.clone() }.to_string();
+    json!({
+        "listener": listener.address,
+        "protocol": listener.listener.options.protocol_name(),
+        "faults": injector.map(|injector| rules(injector.faults())),
+        "seed": injector.map(|injector| injector.seed()),
+        "since": age.and_then(since),
+        "age_seconds": age.map(|age| age.as_secs_f64()),
+        "connections": injector.map(|injector| injector.connections()),
+    })
+}
+
+/// Returns the time that was so long ago, by the wall clock.
+fn since(age: Duration) -> Option<String> {
+    let at = Timestamp::try_from(SystemTime::now().checked_sub(age)?).ok()?;
+    Some(Timestamp::from_millisecond(at.as_millisecond()).ok()?.to_string())
+}
