@@ -9,6 +9,8 @@ use clap::{
 use common::cli::{self, completions::Shell};
 use server::settings::{Flags, Sources};
 
+#[cfg(feature = "admin")]
+use super::faults::FaultsCommand;
 #[cfg(feature = "history")]
 use super::history::HistoryArgs;
 #[cfg(feature = "admin")]
@@ -48,6 +50,10 @@ pub(crate) enum Command {
     /// Show a running server with --admin: its health, rates, listeners, workers and busiest peers
     #[cfg(feature = "admin")]
     Status(StatusArgs),
+    /// Change how a running server with --admin misbehaves on purpose: list, set, clear or profiles
+    #[cfg(feature = "admin")]
+    #[command(subcommand)]
+    Faults(FaultsCommand),
     /// Print a script that makes your shell complete the arguments of echo-server
     #[command(after_long_help = COMPLETIONS)]
     Completions {

@@ -12,6 +12,8 @@ use server::Server;
 use server::settings::{self, Diagnostics, Settings, Sources};
 
 use super::args::{self, Command, ConfigCommand};
+#[cfg(feature = "admin")]
+use super::faults;
 #[cfg(feature = "history")]
 use super::history;
 #[cfg(feature = "admin")]
@@ -41,6 +43,9 @@ pub(crate) fn run(command: &Command, matches: &ArgMatches) -> anyhow::Result<u8>
         },
         #[cfg(feature = "admin")]
         Command::Status(args) => status_view::run(args)
+            .map(|run| run.unwrap_or_else(|diagnostics| reject("", &diagnostics))),
+        #[cfg(feature = "admin")]
+        Command::Faults(command) => faults::run(command)
             .map(|run| run.unwrap_or_else(|diagnostics| reject("", &diagnostics))),
         Command::Completions { shell } => print(&completions::script(*shell, args::definition())),
         Command::Man { directory } => {

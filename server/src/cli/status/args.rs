@@ -1,24 +1,18 @@
 //! The arguments of `echo-server status`.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use clap::{Args, ValueHint};
+use clap::Args;
 use common::cli::positive_duration;
-use server::settings::{Diagnostics, Sources};
 
-use super::fetch::Target;
+use crate::cli::admin_client::AdminArgs;
 
 /// The server to show, and the form of the output.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct StatusArgs {
-    /// The admin listener of the server [default: the setting 'admin' of the environment or of --config, or else
-    /// 127.0.0.1, port 9465]
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = Target::parse)]
-    admin: Option<Target>,
-    /// Configuration file of the server
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "admin")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) admin: AdminArgs,
     /// Refresh every --interval, with rates between two samples; q, Escape or Ctrl+C quits
     #[arg(long, short)]
     pub(super) watch: bool,
@@ -45,14 +39,3 @@ Exit status:
   0  the server is live and ready; with --watch: it was in the last sample
   1  it is not, or it does not answer; standard error says why
   2  an argument is invalid";
-
-impl StatusArgs {
-    /// Returns the admin listener: the one that is named, or that of the settings, or the default.
-    pub(super) fn target(&self) -> Result<Target, Diagnostics> {
-        if let Some(target) = &self.admin {
-            return Ok(target.clone());
-        }
-        let sources = Sources::without_flags(self.config.clone(), std::env::vars_os());
-        Ok(sources.admin(Target::parse)?.unwrap_or_default())
-    }
-}

@@ -5,16 +5,18 @@ use server::settings::Diagnostics;
 
 use super::{
     args::StatusArgs,
-    fetch::Target,
-    output::{print, print_lines, width},
     sample::Sample,
     view::{Shown, Text, sections},
     watch::watch,
 };
+use crate::cli::{
+    admin_client::Target,
+    output::{print, print_lines, width},
+};
 
 /// Shows a server and returns the exit status.
 pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<Result<u8, Diagnostics>> {
-    let target = match args.target() {
+    let target = match args.admin.target() {
         Ok(target) => target,
         Err(diagnostics) => return Ok(Err(diagnostics)),
     };

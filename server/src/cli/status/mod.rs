@@ -1,12 +1,11 @@
 //! `echo-server status`: shows the state that the admin listener of a running server reports.
 //!
-//! Owns the request, the model of the answer, and how it is shown. Must not know how the server finds its figures.
+//! Owns the model of the answer, and how it is shown. Must not know how the server finds its figures.
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | `args` | the arguments |
 //! | `command` | one sample, printed; the exit status |
-//! | `fetch` | a request over HTTP with a deadline |
 //! | `model` | the answers as plain data, without I/O |
 //! | `view` | the screen as text, without I/O |
 //! | `watch` | a sample each second, in a terminal or as lines |
@@ -15,9 +14,7 @@
 
 mod args;
 mod command;
-mod fetch;
 mod model;
-mod output;
 mod sample;
 mod view;
 mod watch;

@@ -1,11 +1,9 @@
 //! One sample: both answers of the admin listener, as text and as data.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
-use super::{
-    fetch::{Deadline, Target, get},
-    model::{Page, Status},
-};
+use super::model::{Page, Status};
+use crate::cli::admin_client::{Deadline, Target, get, push_line};
 
 /// Time for both requests of a sample.
 const TIME: Duration = Duration::from_secs(5);
@@ -23,8 +21,9 @@ impl Sample {
     /// Asks the server. The error says why there is no answer, or not a usable one.
     pub(super) fn take(target: &Target) -> Result<Self, String> {
         let deadline = Deadline::after(TIME);
-        let status = get(target, "/status", deadline)?;
-        let page = get(target, "/connections?sort=bytes&limit=10", deadline)?;
+        let fetch = |path| get(target, path, deadline).map_err(|failure| failure.to_string());
+        let status = fetch("/status")?;
+        let page = fetch("/connections?sort=bytes&limit=10")?;
         Self::parse(status, page)
     }
 
@@ -47,20 +46,6 @@ impl Sample {
         push_line(&mut line, connections);
         line.push('}');
         line
-    }
-}
-
-/// Adds a valid text of JSON, without its white space, and with DEL and the control characters of C1 escaped.
-fn push_line(line: &mut String, json: &str) {
-    let (mut is_string, mut is_escaped) = (false, false);
-    for char in json.chars() {
-        if is_string && char.is_control() {
-            let _ = write!(line, "\\u{:04x}", u32::from(char));
-        } else if is_string || !char.is_ascii_whitespace() {
-            line.push(char);
-        }
-        is_string ^= char == '"' && !is_escaped;
-        is_escaped = is_string && char == '\\' && !is_escaped;
     }
 }
 

@@ -42,8 +42,8 @@ impl FaultProfile {
             datagrams: Some("jitter=42ms:pareto&drop=1%"),
             source: "Pei et al., 'WiFi Can Be the Weakest Link of Round Trip Network Latency in the Wild', INFOCOM 2016: of the \
                      packets, more than 50% waited longer than 20 ms for Wi-Fi, and 10% longer than 100 ms. The Pareto \
-                     distribution is our choice; with a mean of 42 ms 53% of the packets wait longer than 20 ms, and 9.5% longer than 100 ms. TCP \
-                     sends lost packets again, so its loss is a delay. The loss of 1% over UDP is our choice.",
+                     distribution is our choice; with a mean of 42 ms, 53% wait longer than 20 ms, and 9.5% longer than 100 ms. TCP sends \
+                     lost packets again, so its loss is a delay. The loss of 1% over UDP is our choice.",
         },
         Self {
             name: "flaky-backend",
@@ -51,7 +51,7 @@ impl FaultProfile {
                           and is silent for 2 s before it answers others.",
             faults: "refuse=2%&reset-after=1kB@2%&stall-after=0B:2s@5%",
             datagrams: None,
-            source: "The figures are our choice: enough failures for a client with 100 connections to meet each kind.",
+            source: "The figures are our choice: of 100 connections, about 2 are refused, 2 are reset and 5 wait for 2 s.",
         },
         Self {
             name: "half-open",

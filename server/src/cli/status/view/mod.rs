@@ -6,7 +6,6 @@
 //! Read `sections.rs` first.
 
 mod sections;
-mod table;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -1,11 +1,13 @@
 //! The sections of the view of a sample.
 
 use super::{
-    table::Column,
     text::Text,
     units::{byte_rate, bytes, count, counted, latency, rate, share, span},
 };
-use crate::cli::status::model::{Connection, Latency, Listener, Rates, Reasons, Status, Worker};
+use crate::cli::{
+    status::model::{Connection, Latency, Listener, Rates, Reasons, Status, Worker},
+    table::Column,
+};
 
 /// Maximum number of workers that are shown.
 const WORKERS: usize = 16;

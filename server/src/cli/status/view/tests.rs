@@ -191,7 +191,7 @@ fn of_many_workers_the_busiest_are_shown() {
 fn no_line_is_wider_than_a_terminal() {
     for width in [1, 2, 8, 20, 40, 79, 200] {
         for line in shown(STATUS, CONNECTIONS, Some(width)) {
-            assert!(super::table::cells(&line) <= width, "{width}: {line}");
+            assert!(crate::cli::table::cells(&line) <= width, "{width}: {line}");
         }
     }
 }

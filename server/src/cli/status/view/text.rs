@@ -6,7 +6,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::table::{Column, cells, cut_end, table};
+use crate::cli::table::{Column, cells, cut_end, table};
 
 /// The width of the names of fields.
 const LABEL: usize = 13;

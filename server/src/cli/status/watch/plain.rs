@@ -12,7 +12,7 @@ use super::{
     signals::{End, Signals},
     wait::wait,
 };
-use crate::cli::status::output::{print, print_lines, width};
+use crate::cli::output::{print, print_lines, width};
 
 /// Prints samples until a signal ends it, or until nobody reads them.
 pub(super) fn run(

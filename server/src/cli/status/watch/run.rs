@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use common::cli::terminal::is_plain_terminal;
 
 use super::{plain, sampler::Sampler, screen, series::Series, signals::Signals};
-use crate::cli::status::{args::StatusArgs, fetch::Target};
+use crate::cli::{admin_client::Target, status::args::StatusArgs};
 
 /// Shows samples until the user ends it. Returns why the server is not healthy in the last one; nothing if it is.
 pub(in crate::cli::status) fn watch(

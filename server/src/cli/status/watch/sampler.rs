@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::series::next_due;
-use crate::cli::status::{fetch::Target, sample::Sample};
+use crate::cli::{admin_client::Target, status::sample::Sample};
 
 /// Samples that arrive. It is readable when there is one.
 #[derive(Debug)]

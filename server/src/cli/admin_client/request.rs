@@ -11,15 +11,19 @@ use common::{
     reason::reason,
 };
 use socket2::{Domain, SockAddr, Socket, Type};
+use thiserror::Error;
 
-use super::{response::Response, target::Target};
+use super::{
+    response::{Response, ResponseError, refusal_reason},
+    target::Target,
+};
 
 /// Time at which the requests of a sample end.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::cli::status) struct Deadline(Instant);
+pub(in crate::cli) struct Deadline(Instant);
 
 impl Deadline {
-    pub(in crate::cli::status) fn after(time: Duration) -> Self {
+    pub(in crate::cli) fn after(time: Duration) -> Self {
         Self(Instant::now() + time)
     }
 
@@ -30,52 +34,85 @@ impl Deadline {
     }
 }
 
-/// Returns the body of the answer to a request for `path`, or why there is none.
-pub(in crate::cli::status) fn get(
-    target: &Target,
-    path: &str,
-    deadline: Deadline,
-) -> Result<String, String> {
-    let socket = connect(target, deadline).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            "no connection within the time limit".to_owned()
-        }
-        _ => format!("cannot connect: {}", reason(&error)),
-    })?;
-    let response = exchange(&socket, &request(target, path), deadline);
-    let body = response.map_err(|failure| match failure {
-        Failure::Io(error) => match error.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-                "no complete answer within the time limit".to_owned()
-            }
-            _ => format!("the connection failed: {}", reason(&error)),
-        },
-        Failure::Response(why) => format!("{}: {why}", path.split('?').next().unwrap_or(path)),
-    })?;
-    Ok(body)
-}
-
-fn request(target: &Target, path: &str) -> String {
-    let (host, version) = (target.host(), env!("CARGO_PKG_VERSION"));
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: echo-server-status/{version}\r\n\
-         Accept: application/json\r\nConnection: close\r\n\r\n"
-    )
+/// A request. One that only reads has no body.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Request<'a> {
+    pub(in crate::cli) method: &'static str,
+    /// The path with its query.
+    pub(in crate::cli) path: &'a str,
+    pub(in crate::cli) body: &'a str,
 }
 
 /// The reason of a missing answer.
-enum Failure {
+#[derive(Debug, Error)]
+pub(in crate::cli) enum Failure {
+    #[error("no connection within the time limit")]
+    ConnectTimeout,
+    #[error("cannot connect: {}", reason(.0))]
+    Connect(io::Error),
+    #[error("no complete answer within the time limit")]
+    Timeout,
+    #[error("the connection failed: {}", reason(.0))]
     Io(io::Error),
-    Response(String),
+    #[error("{0}: {1}")]
+    Response(String, ResponseError),
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+impl Failure {
+    /// Returns the reason of a server that answered with another status than 200.
+    pub(in crate::cli) fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Response(_, ResponseError::Refused(_, text)) => Some(refusal_reason(text)),
+            _ => None,
+        }
     }
 }
 
-fn exchange(socket: &Socket, request: &str, deadline: Deadline) -> Result<String, Failure> {
+/// Returns the body of the answer to a request for `path`, or why there is none.
+pub(in crate::cli) fn get(
+    target: &Target,
+    path: &str,
+    deadline: Deadline,
+) -> Result<String, Failure> {
+    send(target, Request { method: "GET", path, body: "" }, deadline)
+}
+
+/// Returns the body of the answer to a request, or why there is none.
+pub(in crate::cli) fn send(
+    target: &Target,
+    request: Request<'_>,
+    deadline: Deadline,
+) -> Result<String, Failure> {
+    let is_late = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+    };
+    let socket = connect(target, deadline).map_err(|error| {
+        if is_late(&error) { Failure::ConnectTimeout } else { Failure::Connect(error) }
+    })?;
+    let response = exchange(&socket, &text(target, request), deadline)
+        .map_err(|error| if is_late(&error) { Failure::Timeout } else { Failure::Io(error) })?;
+    let path = request.path.split('?').next().unwrap_or_default();
+    response.and_then(Response::body).map_err(|error| Failure::Response(path.to_owned(), error))
+}
+
+fn text(target: &Target, Request { method, path, body }: Request<'_>) -> String {
+    let (host, version) = (target.host(), env!("CARGO_PKG_VERSION"));
+    let length = match body.len() {
+        0 => String::new(),
+        length => format!("Content-Type: text/plain\r\nContent-Length: {length}\r\n"),
+    };
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: echo-server/{version}\r\n\
+         Accept: application/json\r\nConnection: close\r\n{length}\r\n{body}"
+    )
+}
+
+/// Sends a request, and receives the response up to its end.
+fn exchange(
+    socket: &Socket,
+    request: &str,
+    deadline: Deadline,
+) -> io::Result<Result<Response, ResponseError>> {
     let mut socket = socket;
     socket.set_write_timeout(Some(deadline.left()?))?;
     // A server that refuses the client answers, and reads nothing: its answer tells more than this error.
@@ -85,15 +122,15 @@ fn exchange(socket: &Socket, request: &str, deadline: Deadline) -> Result<String
     loop {
         socket.set_read_timeout(Some(deadline.left()?))?;
         let is_complete = match socket.read(&mut buffer) {
-            Ok(0) => true,
-            Ok(count) => response
-                .receive(&buffer[..count])
-                .map_err(|error| Failure::Response(error.to_string()))?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => false,
-            Err(error) => return Err(written.err().unwrap_or(error).into()),
+            Ok(0) => Ok(true),
+            Ok(count) => response.receive(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            Err(error) => return Err(written.err().unwrap_or(error)),
         };
-        if is_complete {
-            return response.body().map_err(|error| Failure::Response(error.to_string()));
+        match is_complete {
+            Ok(false) => {}
+            Ok(true) => return Ok(Ok(response)),
+            Err(error) => return Ok(Err(error)),
         }
     }
 }
@@ -153,9 +190,9 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let target = Target::parse(&url).unwrap();
         let error = get(&target, "/status", Deadline::after(SHORT)).unwrap_err();
-        assert_eq!(error, "no complete answer within the time limit");
+        assert_eq!(error.to_string(), "no complete answer within the time limit");
         let error = get(&target, "/status", Deadline::after(Duration::ZERO)).unwrap_err();
-        assert_eq!(error, "no connection within the time limit");
+        assert_eq!(error.to_string(), "no connection within the time limit");
     }
 
     #[test]
@@ -169,7 +206,7 @@ mod tests {
         let mut errors = Vec::new();
         while errors.last().is_none_or(|last| last != "no connection within the time limit") {
             assert!(errors.len() < 10, "{errors:?}");
-            errors.push(get(&target, "/status", Deadline::after(SHORT)).unwrap_err());
+            errors.push(get(&target, "/status", Deadline::after(SHORT)).unwrap_err().to_string());
         }
     }
 }

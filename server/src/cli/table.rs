@@ -10,25 +10,29 @@ const MIN_WIDTH: usize = 8;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
+pub(in crate::cli) struct Column {
     title: &'static str,
     /// It is a name, which is on the left and can be cut. A number is on the right and cannot.
     is_name: bool,
 }
 
 impl Column {
-    pub(super) const fn name(title: &'static str) -> Self {
+    pub(in crate::cli) const fn name(title: &'static str) -> Self {
         Self { title, is_name: true }
     }
 
-    pub(super) const fn number(title: &'static str) -> Self {
+    pub(in crate::cli) const fn number(title: &'static str) -> Self {
         Self { title, is_name: false }
     }
 }
 
 /// Returns the lines of a table, the titles first. Names are cut in the middle so that a line has `width` columns, as far
 /// as this suffices.
-pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> Vec<String> {
+pub(in crate::cli) fn table(
+    columns: &[Column],
+    rows: &[Vec<String>],
+    width: Option<usize>,
+) -> Vec<String> {
     let titles = columns.iter().map(|column| column.title.to_owned()).collect();
     let all = || [&titles].into_iter().chain(rows);
     let widest = |index: usize| all().map(|row: &Vec<String>| cells(&row[index])).max();
@@ -62,7 +66,7 @@ fn line(columns: &[Column], row: &[String], widths: &[usize]) -> String {
 }
 
 /// Returns the number of columns of a terminal that a text takes.
-pub(super) fn cells(text: &str) -> usize {
+pub(in crate::cli) fn cells(text: &str) -> usize {
     Span::raw(text).width()
 }
 
@@ -78,7 +82,7 @@ fn cut_middle(text: &str, width: usize) -> String {
 }
 
 /// Replaces the end of a text that is too long.
-pub(super) fn cut_end(text: &str, width: usize) -> String {
+pub(in crate::cli) fn cut_end(text: &str, width: usize) -> String {
     if cells(text) <= width {
         return text.to_owned();
     }

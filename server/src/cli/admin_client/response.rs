@@ -16,9 +16,12 @@ pub(super) const MAX_BODY: usize = 8 << 20;
 /// Maximum length of the text of a refusal that is shown.
 const MAX_REFUSAL: usize = 200;
 
+/// Maximum length of the reason of a refusal that is the answer to a command.
+const MAX_REASON: usize = 2000;
+
 /// A response that cannot be used.
 #[derive(Debug, PartialEq, Eq, Error)]
-pub(super) enum ResponseError {
+pub(in crate::cli) enum ResponseError {
     #[error(
         "the answer is not HTTP; another program or another listener of the server has this address"
     )]
@@ -143,6 +146,14 @@ fn refusal(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim();
     let shown: String = line.chars().take(MAX_REFUSAL).collect();
     if shown.is_empty() { shown } else { format!(": {}", Escaped(shown.as_bytes())) }
+}
+
+/// Returns the reason in the text of a refusal, which follows the status: `403 Forbidden: ...`.
+pub(super) fn refusal_reason(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim();
+    let reason = line.split_once(": ").map_or(line, |(_, reason)| reason);
+    let shown: String = reason.chars().take(MAX_REASON).collect();
+    Escaped(shown.as_bytes()).to_string()
 }
 
 #[cfg(test)]

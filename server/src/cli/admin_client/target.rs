@@ -6,7 +6,7 @@ use common::endpoint::{Endpoint, HOST_FORM, HostPort, Scheme, Url, UrlError};
 
 /// Address of an admin listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::status) struct Target(pub(super) Endpoint);
+pub(in crate::cli) struct Target(pub(super) Endpoint);
 
 /// The port that the documentation of the setting `admin` suggests.
 const DEFAULT_PORT: u16 = 9465;
@@ -19,7 +19,7 @@ impl Default for Target {
 
 impl Target {
     /// Parses a URL as the setting `admin` has it. Its parameters are for the server. A clap `value_parser`.
-    pub(in crate::cli::status) fn parse(typed: &str) -> Result<Self, String> {
+    pub(in crate::cli) fn parse(typed: &str) -> Result<Self, String> {
         let url: Url = typed.parse().map_err(|error| match error {
             UrlError::Form => {
                 format!("expected http://HOST:PORT, unix:///PATH or unix:@NAME; {HOST_FORM}")
