@@ -20,6 +20,7 @@ fn exposed() -> Metrics {
         "--listen=tcp://127.0.0.1:0",
         "--listen=tcp://127.0.0.1:0?proxy=required",
         "--listen=tcp://127.0.0.1:0?protocol=room",
+        "--listen=tcp://127.0.0.1:0?delay=1ms",
         "--listen=udp://127.0.0.1:0",
         "--listen=tls://127.0.0.1:0",
         "--tls-self-signed",

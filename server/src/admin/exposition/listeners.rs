@@ -1,7 +1,5 @@
 //! Metrics of each listener, with its address and its protocol as labels. None has a peer as a label.
 
-use std::sync::Arc;
-
 use common::fault::Fault as InjectedFault;
 
 use super::family::{Family, Labels, Samples, Unit, Value};
@@ -91,19 +89,8 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     Family::counter(
         "echo_faults",
-        "Faults that were injected on purpose, of listeners that have injected any.",
-        |context, samples| {
-            let has_any = |listener: &&Arc<ListenerMetrics>| {
-                listener.sum(|all| all.injected_faults.sum()) > 0
-            };
-            for listener in context.listeners().iter().filter(has_any) {
-                for fault in InjectedFault::ALL {
-                    let injected = listener.sum(|all| all.injected_faults.of(fault.index()).get());
-                    let labels = [&labels_of(listener)[..], &[("fault", fault.name())]].concat();
-                    samples.add(&labels, injected);
-                }
-            }
-        },
+        "Faults that were injected on purpose, of listeners that have faults or had them.",
+        injected_faults,
     ),
     Family::counter(
         "echo_datagrams_received",
@@ -154,6 +141,23 @@ const HANDSHAKES: [(&str, Of); 3] = [
 #[cfg(feature = "login")]
 const LOGINS: [(&str, Of); 2] =
     [("succeeded", |all| all.logins.succeeded.get()), ("failed", |all| all.logins.failed.get())];
+
+/// Adds the samples of injected faults. A listener without faults has none: it would have a series for each fault.
+fn injected_faults(context: &Context<'_>, samples: &mut Samples) {
+    let mut faulty = context.shared.faults.listeners();
+    faulty.retain(|listener| listener.faults.get().is_some());
+    let has_any = |listener: &ListenerMetrics| {
+        faulty.iter().any(|faulty| faulty.address == listener.address)
+            || listener.sum(|all| all.injected_faults.sum()) > 0
+    };
+    for listener in context.listeners().iter().filter(|listener| has_any(listener)) {
+        for fault in InjectedFault::ALL {
+            let injected = listener.sum(|all| all.injected_faults.of(fault.index()).get());
+            let labels = [&labels_of(listener)[..], &[("fault", fault.name())]].concat();
+            samples.add(&labels, injected);
+        }
+    }
+}
 
 /// Returns the sum of a counter over the threads of a listener.
 fn sum(of: impl Fn(&ListenerCounters) -> u64) -> impl Fn(&ListenerMetrics) -> u64 {
