@@ -22,7 +22,8 @@ pub struct FaultAct {
     /// To which bytes.
     pub direction: Direction,
     /// The number of bytes before it: on the socket, with the records of TLS. Faults of messages count the plaintext that the
-    /// server would have sent without faults; faults of datagrams count datagrams of the source.
+    /// server would have sent without faults; faults of datagrams count datagrams of the source, but
+    /// `corrupt` counts the bytes of its datagram, whose number is `message`.
     pub offset: u64,
     /// Number of bytes that it concerns.
     #[cfg_attr(feature = "fault-log", serde(default, skip_serializing_if = "Option::is_none"))]

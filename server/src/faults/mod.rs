@@ -8,6 +8,7 @@
 //! plan: the faults of one connection, by its number
 //!    ▼
 //! wire: what they do to the bytes of a connection
+//! datagrams/: what becomes of the answers of a UDP socket
 //! ```
 //!
 //! Owns which faults a connection has, and what they do to its bytes. Must not know sockets, sessions, layers or the log: a
@@ -15,6 +16,7 @@
 //!
 //! Read `plan.rs` first.
 
+mod datagrams;
 mod injector;
 mod listener;
 mod plan;
@@ -23,6 +25,7 @@ mod registry;
 mod wire;
 
 pub(crate) use self::{
+    datagrams::{Answer, FaultyAnswers, Injected},
     injector::Injector,
     listener::ListenerFaults,
     plan::FaultPlan,

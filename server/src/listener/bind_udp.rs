@@ -36,7 +36,7 @@ pub(super) fn bind_udp(
     let counters = registry.listener(&name, UDP);
     let policy = match sibling {
         Some(Policy::Udp(sibling)) => sibling.at_address(name, port, counters),
-        _ => UdpPolicy::new(name, port, options.rate, counters),
+        _ => UdpPolicy::new(name, port, options, counters),
     };
     Ok(UdpListener { endpoint, policy: Arc::new(policy), sockets })
 }
@@ -51,7 +51,7 @@ pub(super) fn adopt_udp(
 ) -> io::Result<UdpListener> {
     let name = endpoint.to_string();
     let counters = registry.listener(&name, UDP);
-    let policy = Arc::new(UdpPolicy::new(name, port, options.rate, counters));
+    let policy = Arc::new(UdpPolicy::new(name, port, options, counters));
     let sockets = vec![boxed(inherited.socket)?];
     Ok(UdpListener { endpoint, policy, sockets })
 }

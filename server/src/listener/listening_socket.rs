@@ -51,11 +51,11 @@ impl Policy {
         }
     }
 
-    /// Returns the faults of the listener. `None`: it has no place for faults.
-    pub(crate) fn faults(&self) -> Option<&Arc<ListenerFaults>> {
+    /// Returns the faults of the listener.
+    pub(crate) fn faults(&self) -> &Arc<ListenerFaults> {
         match self {
-            Self::Stream(policy) => Some(&policy.faults),
-            Self::Udp(_) => None,
+            Self::Stream(policy) => &policy.faults,
+            Self::Udp(policy) => &policy.faults,
         }
     }
 }

@@ -44,11 +44,11 @@ impl OpenListener {
         }
     }
 
-    /// Returns the listener with its faults. `None`: it has no place for faults.
-    pub(super) fn faulty_listener(&self) -> Option<FaultyListener> {
-        let faults = Arc::clone(self.policy.faults()?);
+    /// Returns the listener with its faults.
+    pub(super) fn faulty_listener(&self) -> FaultyListener {
+        let faults = Arc::clone(self.policy.faults());
         let (address, endpoint) = (self.address.clone(), self.endpoint.clone());
-        Some(FaultyListener { address, endpoint, listener: self.listener.clone(), faults })
+        FaultyListener { address, endpoint, listener: self.listener.clone(), faults }
     }
 
     pub(super) fn is_inherited(&self) -> bool {

@@ -146,7 +146,7 @@ impl Reloader {
 
 /// Makes the faults of the open listeners known.
 fn publish_faults<T>(open: &[OpenListener], shared: &SharedState<T>) {
-    shared.publish_faults(open.iter().filter_map(OpenListener::faulty_listener).collect());
+    shared.publish_faults(open.iter().map(OpenListener::faulty_listener).collect());
 }
 
 /// Opens and changes the sockets of a listener.
@@ -204,8 +204,8 @@ fn change<T>(
     // Otherwise the faults stay that were set at run time.
     let has_new_faults = open.listener.options.faults.as_ref() != faults;
     let changed = change_policy(open, listener, binder, commands);
-    if has_new_faults && let Some(faulty) = changed.faulty_listener() {
-        shared.set_faults(&faulty, faults);
+    if has_new_faults {
+        shared.set_faults(&changed.faulty_listener(), faults);
     }
     changed
 }

@@ -78,7 +78,7 @@ impl<T> SharedState<T> {
         }
         self.dispatch.wake_all();
         let address = &listener.address;
-        if !log_faults(address, Some(&listener.faults)) && had_faults {
+        if !log_faults(address, &listener.faults) && had_faults {
             info!(event = "faults-cleared", listener = address;
                 "{address} injects no faults any more");
         }
@@ -86,8 +86,8 @@ impl<T> SharedState<T> {
 }
 
 /// Logs the faults that a listener has now, with their seed. Returns whether it has any.
-pub(crate) fn log_faults(address: &str, faults: Option<&Arc<ListenerFaults>>) -> bool {
-    let Some(injector) = faults.and_then(|faults| faults.get()) else { return false };
+pub(crate) fn log_faults(address: &str, faults: &ListenerFaults) -> bool {
+    let Some(injector) = faults.get() else { return false };
     let seed = injector.seed();
     // With the seed, so that the text is the query of a URL that has the same faults again.
     let faults = Faults { seed: Some(seed), ..injector.faults().clone() }.to_string();

@@ -16,6 +16,7 @@ use crate::{
     admission::Peer,
     config::limits,
     connection::{Turn, TurnContext},
+    faults::FaultyAnswers,
     metrics::ListenerCounters,
     telemetry::DatagramEvent,
 };
@@ -25,20 +26,31 @@ use crate::{
 pub(crate) struct UdpEchoSocket {
     pub(super) socket: Box<dyn DatagramSocket>,
     pub(super) policy: Arc<UdpPolicy>,
-    unsent: Option<Unsent>,
+    pub(super) unsent: Option<Unsent>,
     /// The socket closes when it is empty, after this many more datagrams at most.
-    draining: Option<usize>,
+    pub(super) draining: Option<usize>,
+    /// What becomes of answers, if the listener has faults.
+    pub(super) faulty: Option<Box<FaultyAnswers<Route>>>,
 }
 
 #[derive(Debug)]
-struct Unsent {
-    bytes: Box<[u8]>,
-    route: Route,
+pub(super) struct Unsent {
+    pub(super) bytes: Box<[u8]>,
+    pub(super) route: Route,
+}
+
+/// Result of one read of the socket.
+#[derive(Debug)]
+pub(super) enum Received {
+    Datagram(Arrival),
+    /// An error, which is handled. The next datagram may wait behind it.
+    Error,
+    Empty,
 }
 
 impl UdpEchoSocket {
     pub(crate) fn new(socket: Box<dyn DatagramSocket>, policy: Arc<UdpPolicy>) -> Self {
-        Self { socket, policy, unsent: None, draining: None }
+        Self { socket, policy, unsent: None, draining: None, faulty: None }
     }
 
     /// Returns the counters of its listener in the worker whose turn it is.
@@ -70,55 +82,60 @@ impl UdpEchoSocket {
             self.unsent = Some(unsent);
             return Turn::Wait;
         }
+        if self.has_faults(context.now) {
+            return self.turn_with_faults(context, own_ports);
+        }
         let empty = if self.draining.is_some() { Turn::Over } else { Turn::Wait };
         let mut received = 0;
         for _ in 0..limits::TURN_DATAGRAMS {
-            match self.socket.receive(context.buffer) {
-                Ok(arrival) => {
+            match self.receive(context) {
+                Received::Datagram(arrival) => {
                     received += 1;
                     if !self.answer(&arrival, context, own_ports) {
                         return Turn::Wait;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return empty,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // An earlier answer did not arrive; that does not concern the next datagram.
-                Err(error) if is_about_an_answer(&error) => {}
-                Err(error) => {
-                    let allowed = self.policy.allow_failure_log(context.now);
-                    let address = &self.policy.address;
-                    let event = DatagramEvent::NotReceived { address, error: &error };
-                    let counters = self.counters(context);
-                    context.telemetry.record_datagram(event, counters, allowed);
-                }
+                Received::Error => {}
+                Received::Empty => return empty,
             }
-            if let Some(left) = &mut self.draining {
-                *left = left.saturating_sub(1);
-                if *left == 0 {
-                    return Turn::Over;
-                }
+            if self.is_drained() {
+                return Turn::Over;
             }
         }
         // A socket that only returns errors would return them forever; the next datagram is a new event.
         if received > 0 { Turn::Again } else { empty }
     }
 
-    /// Answers a datagram. Returns false if the answer has to wait for the socket.
-    fn answer(&mut self, arrival: &Arrival, context: &TurnContext<'_>, own_ports: &[u16]) -> bool {
-        let bytes = &context.buffer[..arrival.len];
-        let route = match self.policy.check(arrival, own_ports, context.now) {
-            Ok(route) => route,
-            Err(refusal) => {
-                let allowed = self.policy.allow_log(refusal, context.now);
-                let peer = &Peer::remote(arrival.from);
-                let event = DatagramEvent::Refused { peer, refusal };
+    /// Receives a datagram into the buffer.
+    pub(super) fn receive(&mut self, context: &mut TurnContext<'_>) -> Received {
+        match self.socket.receive(context.buffer) {
+            Ok(arrival) => return Received::Datagram(arrival),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::Empty,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // An earlier answer did not arrive; that does not concern the next datagram.
+            Err(error) if is_about_an_answer(&error) => {}
+            Err(error) => {
+                let allowed = self.policy.allow_failure_log(context.now);
+                let address = &self.policy.address;
+                let event = DatagramEvent::NotReceived { address, error: &error };
                 let counters = self.counters(context);
                 context.telemetry.record_datagram(event, counters, allowed);
-                return true;
             }
-        };
-        let (address, counters) = (&self.policy.address, self.counters(context));
-        context.telemetry.datagram_received(address, counters, arrival.from, bytes);
+        }
+        Received::Error
+    }
+
+    /// Counts a read in a drain. Returns whether it was the last one.
+    pub(super) fn is_drained(&mut self) -> bool {
+        let Some(left) = &mut self.draining else { return false };
+        *left = left.saturating_sub(1);
+        *left == 0
+    }
+
+    /// Answers a datagram. Returns false if the answer has to wait for the socket.
+    fn answer(&mut self, arrival: &Arrival, context: &TurnContext<'_>, own_ports: &[u16]) -> bool {
+        let Some(route) = self.admit(arrival, context, own_ports) else { return true };
+        let bytes = &context.buffer[..arrival.len];
         let sent = self.send(bytes, &route, context);
         if !sent {
             self.unsent = Some(Unsent { bytes: bytes.into(), route });
@@ -126,8 +143,32 @@ impl UdpEchoSocket {
         sent
     }
 
+    /// Returns the route of the answer to a datagram, and records it. `None`: it must not be answered.
+    pub(super) fn admit(
+        &mut self,
+        arrival: &Arrival,
+        context: &TurnContext<'_>,
+        own_ports: &[u16],
+    ) -> Option<Route> {
+        let counters = self.counters(context);
+        match self.policy.check(arrival, own_ports, context.now) {
+            Ok(route) => {
+                let (address, bytes) = (&self.policy.address, &context.buffer[..arrival.len]);
+                context.telemetry.datagram_received(address, counters, arrival.from, bytes);
+                Some(route)
+            }
+            Err(refusal) => {
+                let allowed = self.policy.allow_log(refusal, context.now);
+                let peer = &Peer::remote(arrival.from);
+                let event = DatagramEvent::Refused { peer, refusal };
+                context.telemetry.record_datagram(event, counters, allowed);
+                None
+            }
+        }
+    }
+
     /// Sends an answer. Returns false if the socket has no room for it.
-    fn send(&mut self, bytes: &[u8], route: &Route, context: &TurnContext<'_>) -> bool {
+    pub(super) fn send(&mut self, bytes: &[u8], route: &Route, context: &TurnContext<'_>) -> bool {
         match self.try_send(bytes, route) {
             Ok(()) => {
                 context.telemetry.datagram_echoed(self.counters(context), route.peer, bytes);

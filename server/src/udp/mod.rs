@@ -8,6 +8,7 @@
 //!          socket set: the sockets of one worker, and the dispatch of their events
 //!             ▼
 //!          echo socket: one socket's turn ──> policy: answer or refuse ──> rate limit
+//!             │           └────> faulty turn: the same for a listener with faults, whose answers wait for their time
 //!             ▼
 //!          socket: a datagram with its source, its destination and its hop limit
 //! ```
@@ -18,6 +19,7 @@
 //! Read [`policy`] first: it has the reasons for which a datagram is not answered.
 
 mod echo_socket;
+mod faulty_turn;
 mod listener;
 mod policy;
 mod rate_limit;

@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     admission::{DatagramRefusal, source},
-    config::limits::LOG_THROTTLE,
+    config::{ListenerOptions, limits::LOG_THROTTLE},
+    faults::ListenerFaults,
     metrics::ListenerMetrics,
     telemetry::{LogThrottle, Suppressed},
 };
@@ -78,6 +79,8 @@ pub(crate) struct UdpPolicy {
     is_closing: AtomicBool,
     /// The counters of the listener.
     pub(crate) counters: Arc<ListenerMetrics>,
+    /// The faults of all addresses of the listener.
+    pub(crate) faults: Arc<ListenerFaults>,
     /// A worker could not register its socket.
     pub(crate) has_failed: AtomicBool,
     /// Dropped with the last reference to this policy, when every worker has closed its socket.
@@ -88,11 +91,13 @@ impl UdpPolicy {
     pub(crate) fn new(
         address: String,
         port: u16,
-        rate: Option<NonZeroU32>,
+        options: &ListenerOptions,
         counters: Arc<ListenerMetrics>,
     ) -> Self {
-        let rate_limit = Arc::new(RateLimit::new(rate, Instant::now()));
-        Self::with_rate_limit(address, port, rate_limit, counters)
+        let now = Instant::now();
+        let rate_limit = Arc::new(RateLimit::new(options.rate, now));
+        let faults = Arc::new(ListenerFaults::new(options.faults.as_ref(), now));
+        Self::with_shared(address, port, rate_limit, faults, counters)
     }
 
     /// Returns the policy for another address of the same listener.
@@ -102,13 +107,15 @@ impl UdpPolicy {
         port: u16,
         counters: Arc<ListenerMetrics>,
     ) -> Self {
-        Self::with_rate_limit(address, port, Arc::clone(&self.rate_limit), counters)
+        let (rate_limit, faults) = (Arc::clone(&self.rate_limit), Arc::clone(&self.faults));
+        Self::with_shared(address, port, rate_limit, faults, counters)
     }
 
-    fn with_rate_limit(
+    fn with_shared(
         address: String,
         port: u16,
         rate_limit: Arc<RateLimit>,
+        faults: Arc<ListenerFaults>,
         counters: Arc<ListenerMetrics>,
     ) -> Self {
         let throttle = || Mutex::new(LogThrottle::new(LOG_THROTTLE));
@@ -120,6 +127,7 @@ impl UdpPolicy {
             failures: throttle(),
             is_closing: AtomicBool::new(false),
             counters,
+            faults,
             has_failed: AtomicBool::new(false),
             closed: OnceLock::new(),
         }
@@ -192,7 +200,8 @@ mod tests {
     fn policy(rate: u32) -> UdpPolicy {
         let counters = Arc::new(ListenerMetrics::new(String::new(), "udp", 1));
         let address = "udp://127.0.0.1:65432".to_owned();
-        UdpPolicy::new(address, 65432, NonZeroU32::new(rate), counters)
+        let options = ListenerOptions { rate: NonZeroU32::new(rate), ..Default::default() };
+        UdpPolicy::new(address, 65432, &options, counters)
     }
 
     fn refusal(policy: &UdpPolicy, arrival: &Arrival) -> Option<DatagramRefusal> {

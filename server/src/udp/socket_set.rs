@@ -6,6 +6,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering::SeqCst},
+    time::Instant,
 };
 
 use mio::{Interest, Registry, Token};
@@ -37,6 +38,8 @@ struct Slot {
     /// The poll reports when the socket is writable: only while an answer waits, because every sent datagram
     /// makes room and would cause an event.
     watches_write: bool,
+    /// The time at which a timer gives the socket a turn. Earlier timers of the socket are stale.
+    armed: Option<Instant>,
 }
 
 /// Converts a key to a token or an entry of the ready list, and back.
@@ -61,7 +64,12 @@ impl UdpSocketSet {
         registry: &Registry,
         telemetry: &Recorder<'_>,
     ) {
-        let key = self.slots.insert(Slot { echo_socket, queued: false, watches_write: false });
+        let key = self.slots.insert(Slot {
+            echo_socket,
+            queued: false,
+            watches_write: false,
+            armed: None,
+        });
         let UdpEchoSocket { socket, policy, .. } = &mut self.slots[key].echo_socket;
         let token = Token(mirrored(key));
         if let Err(error) = registry.register(socket.source(), token, Interest::READABLE) {
@@ -101,18 +109,39 @@ impl UdpSocketSet {
         }
     }
 
-    /// Gives a turn to the socket of this entry of `ready`, if it is still open.
+    /// Gives a turn to all sockets, because faults of listeners have changed.
+    pub(crate) fn update_faults(&mut self, ready: &mut Vec<usize>) {
+        for (key, slot) in &mut self.slots {
+            queue(slot, key, ready);
+        }
+    }
+
+    /// Handles a timer of the socket with this entry of `ready`.
+    pub(crate) fn expire(&mut self, entry: usize, at: Instant, ready: &mut Vec<usize>) {
+        let key = mirrored(entry);
+        if let Some(slot) = self.slots.get_mut(key)
+            && slot.armed.take_if(|armed| *armed == at).is_some()
+        {
+            queue(slot, key, ready);
+        }
+    }
+
+    /// Returns whether a timer of the socket with this entry of `ready` is not stale.
+    pub(crate) fn is_armed(&self, entry: usize, at: Instant) -> bool {
+        self.slots.get(mirrored(entry)).is_some_and(|slot| slot.armed == Some(at))
+    }
+
+    /// Gives a turn to the socket of this entry of `ready`, if it is still open. Returns the time for which the socket needs a
+    /// new timer.
     pub(crate) fn give_turn(
         &mut self,
         entry: usize,
         context: &mut TurnContext<'_>,
         registry: &Registry,
         ready: &mut Vec<usize>,
-    ) {
+    ) -> Option<Instant> {
         let key = mirrored(entry);
-        let Some(slot) = self.slots.get_mut(key) else {
-            return;
-        };
+        let slot = self.slots.get_mut(key)?;
         slot.queued = false;
         // A bug that a datagram triggers costs that datagram, which was removed from the socket.
         let turn =
@@ -132,14 +161,23 @@ impl UdpSocketSet {
             }
             Turn::Over => {
                 self.slots.remove(key);
-                return;
+                return None;
             }
         };
         if let Err(error) = registered {
             context.telemetry.registration_failed(&slot.echo_socket.policy.address, &error);
             self.slots.remove(key);
+            return None;
         }
+        new_timer(slot)
     }
+}
+
+/// Returns the deadline of the socket, if no timer is armed for it or an earlier time.
+fn new_timer(slot: &mut Slot) -> Option<Instant> {
+    let deadline = slot.echo_socket.deadline()?;
+    let is_new = slot.armed.is_none_or(|armed| deadline < armed);
+    is_new.then(|| *slot.armed.insert(deadline))
 }
 
 fn queue(slot: &mut Slot, key: usize, ready: &mut Vec<usize>) {

@@ -1,10 +1,10 @@
-//! Expiry: deadlines of connections.
+//! Expiry: deadlines of connections, and of UDP sockets.
 
 use std::time::Instant;
 
 use mio::event::Source;
 
-use super::worker::Worker;
+use super::{timing::Armed, worker::Worker};
 use crate::{
     config::limits,
     connection::{Stream, Turn},
@@ -23,15 +23,39 @@ impl<S: Stream + Source> Worker<'_, S> {
         self.timers.arm(key, &mut self.connections[key].armed, deadline);
         // Closed connections leave their entries behind.
         if self.timers.len() > limits::TIMERS + 2 * self.connections.len() {
-            let slots = &self.connections;
-            self.timers.retain(|key, at| slots.get(key).is_some_and(|slot| slot.armed.is(at)));
+            self.remove_stale_timers();
         }
+    }
+
+    /// Arms a timer of a UDP socket, which knows which of its timers are stale.
+    #[cold]
+    pub(super) fn arm_udp(&mut self, key: usize, deadline: Instant) {
+        self.timers.arm(key, &mut Armed::default(), deadline);
+        self.remove_stale_timers();
+    }
+
+    /// Removes stale timers, if there are more than the limit.
+    #[cold]
+    fn remove_stale_timers(&mut self) {
+        let (slots, udp_sockets) = (&self.connections, &self.udp_sockets);
+        if self.timers.len() <= limits::TIMERS + 2 * (slots.len() + udp_sockets.len()) {
+            return;
+        }
+        let is_armed = |key, at| match slots.get(key) {
+            Some(slot) => slot.armed.is(at),
+            None => udp_sockets.is_armed(key, at),
+        };
+        self.timers.retain(is_armed);
     }
 
     /// Closes the connections whose deadline passed before `until`.
     pub(super) fn expire(&mut self, until: Instant) {
         while let Some((key, at)) = self.timers.pop_due(until) {
-            if !self.connections.get_mut(key).is_some_and(|slot| slot.armed.fires(at)) {
+            let Some(slot) = self.connections.get_mut(key) else {
+                self.udp_sockets.expire(key, at, &mut self.ready);
+                continue;
+            };
+            if !slot.armed.fires(at) {
                 continue;
             }
             // The poll reports a socket as writable when a third of its buffer is free. A slow reader may need

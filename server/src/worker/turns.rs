@@ -110,7 +110,10 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
         let mut context =
             TurnContext { buffer: &mut self.buffer[..], telemetry: &self.telemetry, now: self.now };
-        self.udp_sockets.give_turn(key, &mut context, self.poll.registry(), &mut self.ready);
+        let (registry, ready) = (self.poll.registry(), &mut self.ready);
+        if let Some(deadline) = self.udp_sockets.give_turn(key, &mut context, registry, ready) {
+            self.arm_udp(key, deadline);
+        }
     }
 
     /// Registers interest in writing if the connection needs it, and arms its deadline.

@@ -25,3 +25,23 @@ pub const FAULT_RESET_RETRY: Duration = Duration::from_millis(1);
 
 /// Maximum time for which a reset waits for these acknowledgements. A peer that does not read never sends them.
 pub const FAULT_RESET_WAIT: Duration = Duration::from_secs(1);
+
+/// Maximum answers that a UDP socket holds back, because its listener delays them. Then nothing is received, and the kernel
+/// drops what its buffer has no room for. So many are 160,000 answers per second, each 100 ms late.
+pub const HELD_ANSWERS: usize = 16 * 1024;
+
+/// Maximum bytes of these answers: a gigabit per second, 100 ms late.
+pub const HELD_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// Maximum sources whose datagrams a UDP socket with faults counts. The source that was silent for the longest time makes room,
+/// and is a new one when it returns.
+pub const FAULT_SOURCES: usize = 4096;
+
+/// Maximum bytes of messages that a connection holds back, because they change places. A longer message keeps its place.
+pub const HELD_MESSAGE: usize = READ_BUFFER;
+
+/// Time after which a message or a datagram that is to be sent after the next one is sent alone.
+pub const REORDER_WAIT: Duration = Duration::from_secs(1);
+
+// An answer has its place, however long it is.
+const _: () = assert!(HELD_ANSWER_BYTES > 2 * READ_BUFFER);

@@ -1,5 +1,7 @@
 //! An echo socket over a scripted socket, and workers with real sockets.
 
+mod faults;
+
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
@@ -22,7 +24,7 @@ use super::{
 };
 use crate::{
     config::{
-        Config, Listener, Spin,
+        Config, Listener, ListenerOptions, Spin,
         limits::{DRAIN_DATAGRAMS, READ_BUFFER, TURN_DATAGRAMS},
     },
     connection::{Incoming, Socket, Turn, TurnContext},
@@ -116,10 +118,14 @@ struct Harness {
 
 impl Harness {
     fn new() -> Self {
+        Self::with(&ListenerOptions { rate: None, ..ListenerOptions::default() })
+    }
+
+    fn with(options: &ListenerOptions) -> Self {
         let socket = ScriptedSocket::default();
         let name = "udp://127.0.0.1:7000".to_owned();
         let listener = Arc::new(ListenerMetrics::new(name.clone(), "udp", 1));
-        let policy = UdpPolicy::new(name, 7000, None, Arc::clone(&listener));
+        let policy = UdpPolicy::new(name, 7000, options, Arc::clone(&listener));
         let echo_socket = UdpEchoSocket::new(Box::new(socket.clone()), Arc::new(policy));
         Self {
             socket,
@@ -131,8 +137,11 @@ impl Harness {
     }
 
     fn turn(&mut self) -> Turn {
+        self.turn_at(Instant::now())
+    }
+
+    fn turn_at(&mut self, now: Instant) -> Turn {
         let telemetry = Recorder::new(0, &self.counters, false);
-        let now = Instant::now();
         let mut context = TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now };
         self.echo_socket.turn(&mut context, &[7000])
     }

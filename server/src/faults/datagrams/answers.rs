@@ -1,0 +1,168 @@
+//! The answers of one socket whose listener has faults.
+
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Instant};
+
+use common::fault::{Fault, FaultAct};
+use lru::LruCache;
+
+use super::{
+    held::{Answer, Held, Waiting},
+    source::{Decision, Source},
+};
+use crate::{
+    config::limits::{FAULT_SOURCES, HELD_ANSWER_BYTES, HELD_ANSWERS, READ_BUFFER, REORDER_WAIT},
+    faults::injector::Injector,
+};
+
+const SOURCES: NonZeroUsize = NonZeroUsize::new(FAULT_SOURCES).expect("it is not zero");
+
+/// What one socket sends, and when.
+#[derive(Debug)]
+pub(crate) struct FaultyAnswers<R> {
+    /// `None`: the faults are gone, and the held answers are not sent yet.
+    injector: Option<Arc<Injector>>,
+    sources: LruCache<SocketAddr, Source>,
+    held: Held<R>,
+    /// What was done since the last call of [`take_injected`](Self::take_injected).
+    injected: Vec<Injected>,
+}
+
+/// A fault that was injected into the answers to a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Injected {
+    pub(crate) source: SocketAddr,
+    pub(crate) seed: u64,
+    /// The number of the source.
+    pub(crate) connection: u64,
+    pub(crate) act: FaultAct,
+}
+
+impl<R: Clone> FaultyAnswers<R> {
+    pub(crate) fn new(injector: Arc<Injector>) -> Self {
+        Self {
+            injector: Some(injector),
+            sources: LruCache::new(SOURCES),
+            held: Held::default(),
+            injected: Vec::new(),
+        }
+    }
+
+    /// Returns whether these are its faults. `None`: no faults.
+    pub(crate) fn is_of(&self, injector: Option<&Arc<Injector>>) -> bool {
+        match (&self.injector, injector) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Replaces the faults. All held answers are due, and all sources are new ones.
+    pub(crate) fn replace(&mut self, injector: Option<Arc<Injector>>, now: Instant) {
+        self.injector = injector;
+        self.sources.clear();
+        self.held.release(now);
+    }
+
+    /// Returns whether there are neither faults nor held answers.
+    pub(crate) fn is_over(&self) -> bool {
+        self.injector.is_none() && self.is_empty()
+    }
+
+    /// Returns whether no answer is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.len() == 0
+    }
+
+    /// Returns whether no further datagram may be received.
+    pub(crate) fn is_full(&self) -> bool {
+        self.held.len() >= HELD_ANSWERS || self.held.bytes() + READ_BUFFER > HELD_ANSWER_BYTES
+    }
+
+    /// Returns the time at which the next answer is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.held.first()
+    }
+
+    /// Returns what was done, and forgets it.
+    pub(crate) fn take_injected(&mut self) -> Vec<Injected> {
+        std::mem::take(&mut self.injected)
+    }
+
+    /// Takes the answer to a datagram of a source.
+    pub(crate) fn push(&mut self, source: SocketAddr, bytes: &[u8], route: R, now: Instant) {
+        let (len, mut bytes) = (bytes.len(), bytes.to_vec());
+        let decided = self.injector.as_ref().map(|injector| {
+            let decided = self.sources.get_or_insert_mut(source, || Source::new(injector));
+            let mut acts = Vec::new();
+            (decided.decide(&mut bytes, now, &mut acts), acts)
+        });
+        let (decision, acts) = decided.unwrap_or((Some(Decision::UNCHANGED), Vec::new()));
+        self.record(source, acts);
+        let Some(Decision { number, delay, copies, is_postponed }) = decision else { return };
+        let answer = Answer { bytes: bytes.into(), route };
+        let due = now.checked_add(delay).unwrap_or(now);
+        let waiting =
+            Waiting { answer, len, source, number, copies, has_passed: false, not_before: None };
+        if is_postponed {
+            let waiting = Waiting { not_before: Some(due), ..waiting };
+            let place = self.held.add(due + REORDER_WAIT, waiting);
+            if let Some(source) = self.sources.peek_mut(&source) {
+                source.postponed = Some(place);
+            }
+        } else {
+            self.held.add(due, waiting);
+            self.follow(source, due);
+        }
+    }
+
+    /// Sends the answer that waits for one to this source behind it, at `due` or later.
+    fn follow(&mut self, source: SocketAddr, due: Instant) {
+        let place = self.sources.peek_mut(&source).and_then(|source| source.postponed.take());
+        let Some(mut waiting) = place.and_then(|place| self.held.remove(place)) else { return };
+        let at = waiting.not_before.take().map_or(due, |at| at.max(due));
+        let (number, bytes) = (waiting.number, Some(waiting.len as u64));
+        let act = FaultAct::sent(Fault::Reorder, number);
+        self.record(source, [FaultAct { bytes, message: Some(number), ..act }]);
+        self.held.add(at, waiting);
+    }
+
+    /// Returns the next answer that is due.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<Answer<R>> {
+        loop {
+            let (place, mut waiting) = self.held.pop(now)?;
+            let mut acts = Vec::new();
+            let (source, mut at) = (waiting.source, place.0);
+            let state = self.sources.peek_mut(&source);
+            if waiting.not_before.take().is_some() {
+                // No other answer has followed it.
+                if let Some(state) = state {
+                    state.postponed = None;
+                }
+                self.held.put_back(place, waiting);
+                continue;
+            }
+            if waiting.copies > 1 {
+                let copies = waiting.copies - 1;
+                self.held.put_back(place, Waiting { copies, ..waiting.clone() });
+                waiting.copies = 1;
+            }
+            if !std::mem::replace(&mut waiting.has_passed, true)
+                && let Some(state) = state
+            {
+                at = state.pass(waiting.answer.bytes.len(), waiting.number, at, &mut acts);
+            }
+            self.record(source, acts);
+            if at <= now {
+                return Some(waiting.answer);
+            }
+            self.held.add(at, waiting);
+        }
+    }
+
+    fn record(&mut self, source: SocketAddr, acts: impl IntoIterator<Item = FaultAct>) {
+        let Some(plan) = self.sources.peek(&source).map(|source| &source.plan) else { return };
+        let (seed, connection) = (plan.injector().seed(), plan.connection());
+        let acts = acts.into_iter().map(|act| Injected { source, seed, connection, act });
+        self.injected.extend(acts);
+    }
+}

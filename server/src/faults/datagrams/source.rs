@@ -1,0 +1,182 @@
+//! The faults of one source of datagrams.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::fault::{Fault, FaultAct};
+
+use super::{damage::Damage, held::Place};
+use crate::{
+    config::{FaultKind, FaultRule},
+    faults::{injector::Injector, plan::FaultPlan},
+};
+
+/// One source: its faults, and what it was sent so far.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) plan: FaultPlan,
+    /// Number of its datagrams.
+    datagrams: u64,
+    /// Bytes of its answers, whether or not they were sent twice.
+    bytes: u64,
+    damage: Option<Damage>,
+    /// The time from which the throttle lets the next answer pass.
+    free_at: Option<Instant>,
+    is_throttled: bool,
+    /// The answer that waits for the next one.
+    pub(super) postponed: Option<Place>,
+}
+
+/// What becomes of an answer.
+#[derive(Debug)]
+pub(super) struct Decision {
+    /// Number of datagrams of the source before this one.
+    pub(super) number: u64,
+    pub(super) delay: Duration,
+    pub(super) copies: u32,
+    /// It is to be sent after the next one.
+    pub(super) is_postponed: bool,
+}
+
+impl Decision {
+    /// The decision without faults.
+    pub(super) const UNCHANGED: Self =
+        Self { number: 0, delay: Duration::ZERO, copies: 1, is_postponed: false };
+}
+
+impl Source {
+    /// Creates the next source of a listener.
+    pub(super) fn new(injector: &Arc<Injector>) -> Self {
+        Self {
+            plan: injector.next_plan(),
+            datagrams: 0,
+            bytes: 0,
+            damage: None,
+            free_at: None,
+            is_throttled: false,
+            postponed: None,
+        }
+    }
+
+    /// Decides about the answer to the next datagram, and damages it. `None`: it is dropped.
+    pub(super) fn decide(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        now: Instant,
+        acts: &mut Vec<FaultAct>,
+    ) -> Option<Decision> {
+        let number = self.datagrams;
+        self.datagrams += 1;
+        let len = bytes.len() as u64;
+        let of_datagram = |act| FaultAct { bytes: Some(len), message: Some(number), ..act };
+        if self.happens(Fault::Drop, number, now) {
+            acts.push(of_datagram(FaultAct::sent(Fault::Drop, number)));
+            return None;
+        }
+        let is_duplicate = self.happens(Fault::Duplicate, number, now);
+        if is_duplicate {
+            acts.push(of_datagram(FaultAct::sent(Fault::Duplicate, number)));
+        }
+        let is_postponed = self.postponed.is_none() && self.happens(Fault::Reorder, number, now);
+        self.truncate(bytes, number, now, acts);
+        self.damage(bytes, number, now, acts);
+        let delay = self.delay(number, now);
+        if !delay.is_zero() {
+            let delay_ns = u64::try_from(delay.as_nanos()).ok();
+            let act = of_datagram(FaultAct::received(Fault::Delay, number));
+            acts.push(FaultAct { delay_ns, ..act });
+        }
+        Some(Decision { number, delay, copies: 1 + u32::from(is_duplicate), is_postponed })
+    }
+
+    /// Returns the time at which the throttle lets an answer pass that is due at `due`.
+    pub(super) fn pass(
+        &mut self,
+        len: usize,
+        number: u64,
+        due: Instant,
+        acts: &mut Vec<FaultAct>,
+    ) -> Instant {
+        let rate = self.rules(due).find_map(|rule| match rule.kind {
+            FaultKind::Throttle(rate) => Some(rate.get()),
+            _ => None,
+        });
+        let Some(rate) = rate else { return due };
+        let at = self.free_at.map_or(due, |free_at| free_at.max(due));
+        let nanos = len as u128 * 1_000_000_000 / u128::from(rate);
+        let time = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        self.free_at = at.checked_add(time);
+        if at > due && !std::mem::replace(&mut self.is_throttled, true) {
+            let act = FaultAct::sent(Fault::Throttle, number);
+            acts.push(FaultAct { bytes: Some(rate), message: Some(number), ..act });
+        }
+        at
+    }
+
+    fn rules(&self, now: Instant) -> impl Iterator<Item = &FaultRule> {
+        self.plan.rules().filter(move |rule| self.plan.applies(rule, now))
+    }
+
+    /// Returns whether a fault of single datagrams happens to this one.
+    fn happens(&self, fault: Fault, number: u64, now: Instant) -> bool {
+        self.rules(now).any(|rule| {
+            let share = match rule.kind {
+                FaultKind::Drop(share)
+                | FaultKind::Duplicate(share)
+                | FaultKind::Reorder(share) => share,
+                _ => return false,
+            };
+            rule.kind.fault() == fault && self.plan.random(fault).happens(number, share)
+        })
+    }
+
+    fn truncate(&self, bytes: &mut Vec<u8>, number: u64, now: Instant, acts: &mut Vec<FaultAct>) {
+        for rule in self.rules(now) {
+            let FaultKind::Truncate(kept) = rule.kind else { continue };
+            if let Ok(len) = usize::try_from(kept)
+                && len < bytes.len()
+            {
+                bytes.truncate(len);
+                let act = FaultAct::sent(Fault::Truncate, number);
+                acts.push(FaultAct { bytes: Some(kept), message: Some(number), ..act });
+            }
+        }
+    }
+
+    fn damage(&mut self, bytes: &mut [u8], number: u64, now: Instant, acts: &mut Vec<FaultAct>) {
+        let begin = self.bytes;
+        self.bytes += bytes.len() as u64;
+        for rule in self.plan.rules() {
+            let FaultKind::Corrupt(mean) = rule.kind else { continue };
+            let random = self.plan.random(Fault::Corrupt);
+            let damage = self.damage.get_or_insert_with(|| Damage::new(random, mean.get()));
+            // Places outside of the window are passed without damage.
+            while let Some((place, mask)) = damage.next_before(self.bytes) {
+                if !self.plan.applies(rule, now) {
+                    continue;
+                }
+                let offset = place - begin;
+                if let Some(byte) = usize::try_from(offset).ok().and_then(|at| bytes.get_mut(at)) {
+                    *byte ^= mask;
+                }
+                let act = FaultAct::sent(Fault::Corrupt, offset);
+                acts.push(FaultAct { mask: Some(mask), message: Some(number), ..act });
+            }
+        }
+    }
+
+    fn delay(&self, number: u64, now: Instant) -> Duration {
+        let (mut mean, mut jitter) = (Duration::ZERO, None);
+        for rule in self.rules(now) {
+            match rule.kind {
+                FaultKind::Delay(delay) => mean = delay,
+                FaultKind::Jitter { spread, distribution } => jitter = Some((spread, distribution)),
+                _ => {}
+            }
+        }
+        let Some((spread, distribution)) = jitter else { return mean };
+        self.plan.random(Fault::Delay).delay(number, mean, spread, distribution)
+    }
+}

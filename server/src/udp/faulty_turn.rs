@@ -1,0 +1,116 @@
+//! A turn of a UDP socket whose listener has faults: its answers are damaged, dropped, and sent at their time.
+
+use std::time::Instant;
+
+use super::{
+    echo_socket::{Received, UdpEchoSocket, Unsent},
+    socket::Arrival,
+};
+use crate::{
+    config::limits,
+    connection::{Turn, TurnContext},
+    faults::FaultyAnswers,
+};
+
+impl UdpEchoSocket {
+    /// Returns the time at which the next held answer is due. An answer that waits for the socket has none.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.faulty.as_ref().filter(|_| self.unsent.is_none())?.deadline()
+    }
+
+    /// Returns whether the listener has faults, or answers are held because of those that it had.
+    pub(super) fn has_faults(&mut self, now: Instant) -> bool {
+        let present = self.policy.faults.get();
+        if present.is_none() && self.faulty.is_none() {
+            return false;
+        }
+        // Nobody waits for a listener that a reload has removed.
+        let present = present.filter(|_| !self.policy.is_closing());
+        match (&mut self.faulty, present) {
+            (Some(faulty), present) => {
+                if !faulty.is_of(present.as_ref()) {
+                    faulty.replace(present, now);
+                }
+                if faulty.is_over() {
+                    self.faulty = None;
+                }
+            }
+            (None, Some(present)) => self.faulty = Some(Box::new(FaultyAnswers::new(present))),
+            (None, None) => {}
+        }
+        self.faulty.is_some()
+    }
+
+    /// Sends the answers that are due, and receives datagrams, within the budget of a turn for each.
+    #[cold]
+    pub(super) fn turn_with_faults(
+        &mut self,
+        context: &mut TurnContext<'_>,
+        own_ports: &[u16],
+    ) -> Turn {
+        if let Some(turn) = self.send_due(context) {
+            return turn;
+        }
+        let mut received = 0;
+        for _ in 0..limits::TURN_DATAGRAMS {
+            let is_full = self.faulty.as_ref().is_some_and(|faulty| faulty.is_full());
+            if is_full || self.draining == Some(0) {
+                return self.send_due(context).unwrap_or_else(|| self.rest());
+            }
+            match self.receive(context) {
+                Received::Datagram(arrival) => {
+                    received += 1;
+                    self.hold(&arrival, context, own_ports);
+                }
+                Received::Error => {}
+                Received::Empty => return self.send_due(context).unwrap_or_else(|| self.rest()),
+            }
+            self.is_drained();
+        }
+        let turn = self.send_due(context);
+        turn.unwrap_or_else(|| if received > 0 { Turn::Again } else { self.rest() })
+    }
+
+    /// Takes a datagram that may be answered.
+    fn hold(&mut self, arrival: &Arrival, context: &TurnContext<'_>, own_ports: &[u16]) {
+        if let Some(route) = self.admit(arrival, context, own_ports)
+            && let Some(faulty) = &mut self.faulty
+        {
+            let bytes = &context.buffer[..arrival.len];
+            faulty.push(arrival.from, bytes, route, context.now);
+        }
+    }
+
+    /// Sends the answers that are due. Returns the end of the turn, if some of them have to wait.
+    fn send_due(&mut self, context: &TurnContext<'_>) -> Option<Turn> {
+        let mut turn = Some(Turn::Again);
+        for _ in 0..limits::TURN_DATAGRAMS {
+            let answer = self.faulty.as_mut().and_then(|faulty| faulty.pop(context.now));
+            let Some(answer) = answer else {
+                turn = None;
+                break;
+            };
+            if !self.send(&answer.bytes, &answer.route, context) {
+                let bytes = answer.bytes.to_vec().into();
+                self.unsent = Some(Unsent { bytes, route: answer.route });
+                turn = Some(Turn::Wait);
+                break;
+            }
+        }
+        self.record_injected();
+        turn
+    }
+
+    /// Returns the end of a turn after which the socket is empty.
+    fn rest(&self) -> Turn {
+        let is_empty = self.faulty.as_ref().is_none_or(|faulty| faulty.is_empty());
+        if self.draining.is_some() && is_empty { Turn::Over } else { Turn::Wait }
+    }
+
+    /// Records what was done to answers.
+    fn record_injected(&mut self) {
+        let injected = self.faulty.as_mut().map(|faulty| faulty.take_injected());
+        // TODO: telemetry
+        let _ = injected;
+    }
+}
