@@ -25,7 +25,7 @@ mod registry;
 mod wire;
 
 pub(crate) use self::{
-    datagrams::{Answer, FaultyAnswers, Injected},
+    datagrams::FaultyAnswers,
     injector::Injector,
     listener::ListenerFaults,
     plan::FaultPlan,

@@ -24,7 +24,7 @@ pub(crate) struct Victim<'a> {
     pub(crate) connection: Option<ConnectionId>,
     /// The listener, as it is configured.
     pub(crate) listener: &'a str,
-    /// It is a source of datagrams, and the offset is a number of datagrams.
+    /// It is a source of datagrams, and the offset is a number of datagrams, except that of damage.
     pub(crate) is_datagram: bool,
 }
 
@@ -93,7 +93,8 @@ impl fmt::Display for InjectedFault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { victim, id: FaultId { seed, connection }, act } = self;
         let FaultAct { fault, offset, .. } = act;
-        let unit = if victim.is_datagram { "datagram" } else { "byte" };
+        let counts_bytes = !victim.is_datagram || *fault == Fault::Corrupt;
+        let unit = if counts_bytes { "byte" } else { "datagram" };
         let (name, direction) = (fault.name(), direction(act));
         write!(
             f,
@@ -150,6 +151,12 @@ mod tests {
         assert_eq!(
             fault(&act, true).to_string(),
             "Fault injected for 127.0.0.1:5000: drop at datagram 4 of the datagrams sent, message 4, bytes 9 (seed 7, connection 3)"
+        );
+        let act = FaultAct { message: Some(4), mask: Some(1), ..FaultAct::sent(Fault::Corrupt, 9) };
+        assert!(
+            fault(&act, true)
+                .to_string()
+                .contains("corrupt at byte 9 of the bytes sent, message 4")
         );
         let act = FaultAct { delay_ns: Some(50_000_000), ..FaultAct::received(Fault::Delay, 0) };
         assert!(fault(&act, false).to_string().contains("of the bytes received, delay 50ms (seed"));

@@ -7,6 +7,7 @@ use super::{
     socket::Arrival,
 };
 use crate::{
+    admission::Peer,
     config::limits,
     connection::{Turn, TurnContext},
     faults::FaultyAnswers,
@@ -97,7 +98,7 @@ impl UdpEchoSocket {
                 break;
             }
         }
-        self.record_injected();
+        self.record_injected(context);
         turn
     }
 
@@ -108,9 +109,14 @@ impl UdpEchoSocket {
     }
 
     /// Records what was done to answers.
-    fn record_injected(&mut self) {
-        let injected = self.faulty.as_mut().map(|faulty| faulty.take_injected());
-        // TODO: telemetry
-        let _ = injected;
+    fn record_injected(&mut self, context: &TurnContext<'_>) {
+        let (policy, telemetry) = (&self.policy, context.telemetry);
+        let counters = policy.counters.worker(telemetry.worker());
+        if let Some(faulty) = &mut self.faulty {
+            faulty.report(|source, plan, act| {
+                let (peer, listener) = (&Peer::remote(source), &policy.address);
+                telemetry.datagram_fault(peer, listener, counters, plan, act);
+            });
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::limits::{FAULT_SOURCES, HELD_ANSWER_BYTES, HELD_ANSWERS, READ_BUFFER, REORDER_WAIT},
-    faults::injector::Injector,
+    faults::{injector::Injector, plan::FaultPlan},
 };
 
 const SOURCES: NonZeroUsize = NonZeroUsize::new(FAULT_SOURCES).expect("it is not zero");
@@ -23,18 +23,8 @@ pub(crate) struct FaultyAnswers<R> {
     injector: Option<Arc<Injector>>,
     sources: LruCache<SocketAddr, Source>,
     held: Held<R>,
-    /// What was done since the last call of [`take_injected`](Self::take_injected).
-    injected: Vec<Injected>,
-}
-
-/// A fault that was injected into the answers to a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Injected {
-    pub(crate) source: SocketAddr,
-    pub(crate) seed: u64,
-    /// The number of the source.
-    pub(crate) connection: u64,
-    pub(crate) act: FaultAct,
+    /// What was done to which source since the last call of [`report`](Self::report).
+    injected: Vec<(SocketAddr, FaultAct)>,
 }
 
 impl<R: Clone> FaultyAnswers<R> {
@@ -83,9 +73,13 @@ impl<R: Clone> FaultyAnswers<R> {
         self.held.first()
     }
 
-    /// Returns what was done, and forgets it.
-    pub(crate) fn take_injected(&mut self) -> Vec<Injected> {
-        std::mem::take(&mut self.injected)
+    /// Reports what was done, with the faults of the source.
+    pub(crate) fn report(&mut self, mut record: impl FnMut(SocketAddr, &FaultPlan, &FaultAct)) {
+        for (source, act) in std::mem::take(&mut self.injected) {
+            if let Some(state) = self.sources.peek(&source) {
+                record(source, &state.plan, &act);
+            }
+        }
     }
 
     /// Takes the answer to a datagram of a source.
@@ -160,9 +154,6 @@ impl<R: Clone> FaultyAnswers<R> {
     }
 
     fn record(&mut self, source: SocketAddr, acts: impl IntoIterator<Item = FaultAct>) {
-        let Some(plan) = self.sources.peek(&source).map(|source| &source.plan) else { return };
-        let (seed, connection) = (plan.injector().seed(), plan.connection());
-        let acts = acts.into_iter().map(|act| Injected { source, seed, connection, act });
-        self.injected.extend(acts);
+        self.injected.extend(acts.into_iter().map(|act| (source, act)));
     }
 }

@@ -19,7 +19,4 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{
-    answers::{FaultyAnswers, Injected},
-    held::Answer,
-};
+pub(crate) use self::answers::FaultyAnswers;

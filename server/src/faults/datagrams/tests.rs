@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::fault::{Direction, Fault, FaultAct};
+use common::fault::{Direction, Fault, FaultAct, FaultId};
 use proptest::prelude::*;
 
-use super::{FaultyAnswers, Injected};
+use super::FaultyAnswers;
 use crate::{
     config::{
         FaultKind, FaultRule, Faults, Jitter, Share,
@@ -51,8 +51,14 @@ fn sent_until_empty(answers: &mut FaultyAnswers<()>) -> Vec<(Instant, Vec<u8>)> 
     all
 }
 
+fn injected(answers: &mut FaultyAnswers<()>) -> Vec<(SocketAddr, FaultId, FaultAct)> {
+    let mut injected = Vec::new();
+    answers.report(|source, plan, act| injected.push((source, plan.id(), *act)));
+    injected
+}
+
 fn acts(answers: &mut FaultyAnswers<()>) -> Vec<FaultAct> {
-    answers.take_injected().into_iter().map(|injected| injected.act).collect()
+    injected(answers).into_iter().map(|(_, _, act)| act).collect()
 }
 
 #[test]
@@ -66,13 +72,13 @@ fn a_delayed_answer_is_due_after_its_delay() {
     assert_eq!(sent(&mut answers, start + 50 * MS), [b"one"]);
     assert_eq!(sent(&mut answers, start + 51 * MS), [b"two"]);
     assert!(answers.is_empty() && answers.deadline().is_none());
-    let injected = answers.take_injected();
-    let connections: Vec<_> = injected.iter().map(|one| (one.seed, one.connection)).collect();
-    assert_eq!(connections, [(7, 0), (7, 1)]);
+    let all = injected(&mut answers);
+    let id = |connection| FaultId { seed: 7, connection };
+    assert_eq!((all.len(), all[1].1), (2, id(1)));
     let act = FaultAct::received(Fault::Delay, 0);
     let act = FaultAct { bytes: Some(3), delay_ns: Some(50_000_000), message: Some(0), ..act };
-    assert_eq!(injected[0], Injected { source: source(1), seed: 7, connection: 0, act });
-    assert!(answers.take_injected().is_empty());
+    assert_eq!(all[0], (source(1), id(0), act));
+    assert!(acts(&mut answers).is_empty());
 }
 
 #[test]
@@ -254,11 +260,12 @@ fn sources_beyond_the_bound_push_out_the_one_that_was_silent_longest() {
     for port in 0..many {
         answers.push(source(port), b"", (), start);
     }
-    for port in [0, many, 0, 1] {
+    let mut number_of = |port| {
+        injected(&mut answers);
         answers.push(source(port), b"", (), start);
-    }
-    let injected = answers.take_injected();
-    let numbers: Vec<u64> = injected[FAULT_SOURCES..].iter().map(|one| one.connection).collect();
+        injected(&mut answers)[0].1.connection
+    };
+    let numbers = [0, many, 0, 1].map(&mut number_of);
     let many = u64::from(many);
     assert_eq!(numbers, [0, many, 0, many + 1]);
 }
