@@ -8,6 +8,7 @@
 //! plan: the faults of one connection, by its number
 //!    ▼
 //! wire: what they do to the bytes of a connection
+//! messages/: what becomes of the messages of an echo
 //! datagrams/: what becomes of the answers of a UDP socket
 //! ```
 //!
@@ -19,6 +20,7 @@
 mod datagrams;
 mod injector;
 mod listener;
+mod messages;
 mod plan;
 mod random;
 mod registry;
@@ -28,6 +30,7 @@ pub(crate) use self::{
     datagrams::FaultyAnswers,
     injector::Injector,
     listener::ListenerFaults,
+    messages::{Format, MessageFaults, Outcome},
     plan::FaultPlan,
     registry::{FaultRegistry, FaultyListener},
     wire::{FaultyStream, Received, Wire, WireEnd},

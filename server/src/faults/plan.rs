@@ -65,6 +65,20 @@ impl FaultPlan {
         self.injector.random(self.connection, fault)
     }
 
+    /// Returns whether a fault of single messages, or of single datagrams, happens to the one with this number.
+    pub(super) fn happens_to(&self, fault: Fault, message: u64, now: Instant) -> bool {
+        self.rules().any(|rule| {
+            let (FaultKind::Drop(share) | FaultKind::Duplicate(share) | FaultKind::Reorder(share)) =
+                rule.kind
+            else {
+                return false;
+            };
+            rule.kind.fault() == fault
+                && self.applies(rule, now)
+                && self.random(fault).happens(message, share)
+        })
+    }
+
     /// Returns whether a rule applies at this time.
     pub(crate) fn applies(&self, rule: &FaultRule, now: Instant) -> bool {
         let elapsed: Duration = now.saturating_duration_since(self.injector.since());

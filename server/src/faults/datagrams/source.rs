@@ -71,15 +71,16 @@ impl Source {
         self.datagrams += 1;
         let len = bytes.len() as u64;
         let of_datagram = |act| FaultAct { bytes: Some(len), message: Some(number), ..act };
-        if self.happens(Fault::Drop, number, now) {
+        if self.plan.happens_to(Fault::Drop, number, now) {
             acts.push(of_datagram(FaultAct::sent(Fault::Drop, number)));
             return None;
         }
-        let is_duplicate = self.happens(Fault::Duplicate, number, now);
+        let is_duplicate = self.plan.happens_to(Fault::Duplicate, number, now);
         if is_duplicate {
             acts.push(of_datagram(FaultAct::sent(Fault::Duplicate, number)));
         }
-        let is_postponed = self.postponed.is_none() && self.happens(Fault::Reorder, number, now);
+        let is_postponed =
+            self.postponed.is_none() && self.plan.happens_to(Fault::Reorder, number, now);
         self.truncate(bytes, number, now, acts);
         self.damage(bytes, number, now, acts);
         let delay = self.delay(number, now);
@@ -117,19 +118,6 @@ impl Source {
 
     fn rules(&self, now: Instant) -> impl Iterator<Item = &FaultRule> {
         self.plan.rules().filter(move |rule| self.plan.applies(rule, now))
-    }
-
-    /// Returns whether a fault of single datagrams happens to this one.
-    fn happens(&self, fault: Fault, number: u64, now: Instant) -> bool {
-        self.rules(now).any(|rule| {
-            let share = match rule.kind {
-                FaultKind::Drop(share)
-                | FaultKind::Duplicate(share)
-                | FaultKind::Reorder(share) => share,
-                _ => return false,
-            };
-            rule.kind.fault() == fault && self.plan.random(fault).happens(number, share)
-        })
     }
 
     fn truncate(&self, bytes: &mut Vec<u8>, number: u64, now: Instant, acts: &mut Vec<FaultAct>) {
