@@ -78,6 +78,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// Gives the open connections the faults that their listeners have now.
     #[cold]
     pub(super) fn update_faults(&mut self) {
+        self.udp_sockets.update_faults(&mut self.ready);
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             if self.connections[key].connection.update_faults(self.now) {
