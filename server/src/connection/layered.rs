@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::{
     buffer::{HeldBytes, UnloggedEcho},
     connection::Connection,
+    layers::Layers,
     receive::{Echo, WireRead},
     stage::Stage,
     stream::Stream,
@@ -161,9 +162,7 @@ impl<S: Stream> Connection<S> {
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
         let Echo { bytes, messages, splitter } = echo;
-        if let Some(layer) = self.layers.layer() {
-            layer.encode(bytes);
-        }
+        self.encode_echo(bytes, messages, context);
         // The wire does not show the plaintext, so its log needs a copy.
         let is_logged = context.telemetry.logs_messages();
         let bytes = if is_logged { Bytes::copy_from_slice(bytes) } else { Bytes::new() };
@@ -177,19 +176,18 @@ impl<S: Stream> Connection<S> {
         reply: &[u8],
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
-        if let Some(layer) = self.layers.layer() {
-            layer.encode(reply);
-        }
+        self.encode_reply(reply, context);
         self.transmit(None, context)
     }
 
     /// Ends this direction of the layer, if there is one. Returns whether everything is sent, so that the stream may end.
     /// After a failure, the end of the layer would make the peer believe that nothing went wrong.
     pub(super) fn send_end(&mut self, context: &TurnContext<'_>) -> io::Result<bool> {
-        let has_failed = self.has_failed();
-        let Some(layer) = self.layers.layer() else { return Ok(true) };
-        if !has_failed {
-            layer.encode_end();
+        if let Layers::Plain = self.layers {
+            return Ok(true);
+        }
+        if !self.has_failed() {
+            self.encode_end(context);
         }
         self.transmit(None, context)?;
         Ok(self.send_buffer.is_none())
@@ -208,7 +206,7 @@ impl<S: Stream> Connection<S> {
 
     /// Sends what the layer has encoded; the last of these bytes completes `echo`. Bytes that the socket does not take
     /// go to the send buffer.
-    fn transmit(
+    pub(super) fn transmit(
         &mut self,
         echo: Option<UnloggedEcho>,
         context: &TurnContext<'_>,

@@ -3,7 +3,7 @@
 #[cfg(feature = "login")]
 use crate::layer::Identity;
 use crate::{
-    faults::Wire,
+    faults::{MessageFaults, Wire},
     layer::{Handshake, Layer, PlainLayer},
 };
 
@@ -24,12 +24,30 @@ pub(crate) struct Stack {
     pub(super) layer: Box<dyn Layer>,
     /// `None`: the connection has and had no faults.
     pub(super) wire: Option<Box<Wire>>,
+    pub(super) messages: FaultyEcho,
+    /// Whether the end of the layer is omitted, once that is decided.
+    pub(super) omits_end: Option<bool>,
+}
+
+/// The faults of the messages of an echo.
+#[derive(Debug, Default)]
+pub(super) struct FaultyEcho {
+    /// `None`: the echo has and had none.
+    pub(super) faults: Option<Box<MessageFaults>>,
+    /// The last echo ended within a message, so that faults begin later.
+    pub(super) is_in_message: bool,
+}
+
+impl Stack {
+    fn new(layer: Box<dyn Layer>) -> Self {
+        Self { layer, wire: None, messages: FaultyEcho::default(), omits_end: None }
+    }
 }
 
 impl Layers {
     /// Creates the layers of a new connection.
     pub(super) fn new(layer: Option<Box<dyn Layer>>) -> Self {
-        layer.map_or(Self::Plain, |layer| Self::Stacked(Box::new(Stack { layer, wire: None })))
+        layer.map_or(Self::Plain, |layer| Self::Stacked(Box::new(Stack::new(layer))))
     }
 
     /// Returns the layer, if there is one.

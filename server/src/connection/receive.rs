@@ -5,6 +5,8 @@
 use std::io;
 
 use common::message::Splitter;
+#[cfg(feature = "login")]
+use common::protocol::Protocol;
 
 use super::{
     buffer::HeldBytes,
@@ -309,6 +311,15 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 
+    /// Begins a session without a handler, or with one if the connection has or had faults.
+    #[cfg(feature = "login")]
+    fn begin_plain_session(&mut self, protocol: Protocol) {
+        self.session = Session::new(protocol);
+        if self.layers.wire().is_some() {
+            self.session.handle();
+        }
+    }
+
     /// Records that the peer is a user, and begins the session of the user.
     #[cfg(feature = "login")]
     fn log_in(
@@ -321,10 +332,11 @@ impl<S: Stream> Connection<S> {
         let event = ConnectionEvent::LoggedIn { user: account.name(), mechanism };
         context.telemetry.record(self.subject(), event);
         self.permit.set_account(account);
+        self.record_fault_of_session(context.telemetry);
         match then {
             #[cfg(feature = "http")]
             AfterLogin::Continue => return,
-            AfterLogin::Protocol(protocol) => self.session = Session::new(protocol),
+            AfterLogin::Protocol(protocol) => self.begin_plain_session(protocol),
             AfterLogin::Handler(handler) => {
                 self.session = Session::Other(Box::new(handler));
                 self.begin_session(None, context.telemetry);

@@ -85,3 +85,13 @@ impl FaultPlan {
         rule.window.as_ref().is_none_or(|window| window.contains(&elapsed))
     }
 }
+
+#[cfg(test)]
+impl FaultPlan {
+    /// Returns the plan of the connection with this number.
+    pub(crate) fn fixture(seed: u64, connection: u64, kinds: &[FaultKind]) -> Self {
+        let rules = kinds.iter().cloned().map(FaultRule::always).collect();
+        let faults = Arc::new(crate::config::Faults { seed: Some(seed), rules });
+        Self::new(Arc::new(Injector::new(faults, Instant::now())), connection)
+    }
+}

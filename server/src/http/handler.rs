@@ -27,6 +27,7 @@ use crate::{config::Login, login::Authenticator};
 use crate::{config::Room, rooms::Rooms};
 use crate::{
     config::{Http, limits},
+    faults::{FaultPlan, MessageFaults},
     layer::is_client_hello,
     session::{Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
     websocket::WebSocket,
@@ -53,6 +54,8 @@ pub(crate) struct HttpHandler {
     rooms: Option<Box<(Arc<Rooms>, Arc<Room>)>>,
     /// Each WebSocket ends with a receipt.
     pub(crate) has_receipts: bool,
+    /// A message may be dropped, sent twice or later. The next ones could not be inflated then.
+    has_message_faults: bool,
     page: Page,
     state: State,
     /// The head of the response, until the beginning of the body is valid. A client that waits for `100 Continue` receives it
@@ -85,6 +88,7 @@ impl HttpHandler {
             #[cfg(feature = "rooms")]
             rooms: None,
             has_receipts: false,
+            has_message_faults: false,
             page: Page::Echo,
             state,
             withheld: None,
@@ -232,7 +236,7 @@ impl HttpHandler {
             return enter_room(head, &self.config, self.info.scheme(), rooms, now);
         }
         let Upgrade { response, deflate, .. } =
-            accept(head, &self.config, self.info.scheme(), false)?;
+            accept(head, &self.config, self.info.scheme(), false, !self.has_message_faults)?;
         let socket = WebSocket::new(Arc::clone(&self.config), deflate, now);
         let socket = if self.has_receipts { socket.with_receipt() } else { socket };
         Ok(Reply { bytes: response.into(), next: Next::Switch(Box::new(socket)) })
@@ -313,6 +317,10 @@ impl ProtocolHandler for HttpHandler {
             login.begin(attributes);
         }
         self.state = State::Idle(Some(now));
+    }
+
+    fn set_faults(&mut self, faults: Option<&FaultPlan>) {
+        self.has_message_faults = faults.is_some_and(MessageFaults::change_messages);
     }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {

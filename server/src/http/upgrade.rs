@@ -54,6 +54,7 @@ pub(super) fn accept(
     config: &Http,
     scheme: &str,
     is_room: bool,
+    compresses: bool,
 ) -> Result<Upgrade, Refusal> {
     if head.framing != Framing::None {
         return Err(bad("the handshake of a WebSocket has no body"));
@@ -66,8 +67,7 @@ pub(super) fn accept(
     let key = key.ok_or(bad("the Sec-WebSocket-Key is invalid"))?;
     check_origin(head, config, scheme)?;
     let offers = head.options("sec-websocket-extensions");
-    // The messages of a room are the same bytes for all members.
-    let deflate = if config.deflate && !is_room { negotiate(offers) } else { None };
+    let deflate = if config.deflate && compresses { negotiate(offers) } else { None };
     let accept = websocket::accept(key);
     let mut response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -109,7 +109,8 @@ pub(super) fn enter_room(
     now: Instant,
 ) -> Result<Reply, Refusal> {
     let room = chosen_room(head, &rooms.1)?;
-    let Upgrade { response, is_room_json, .. } = accept(head, config, scheme, true)?;
+    // The messages of a room are the same bytes for all members.
+    let Upgrade { response, is_room_json, .. } = accept(head, config, scheme, true, false)?;
     let socket = RoomSocket::new(rooms.clone(), Arc::clone(config), room, is_room_json, now);
     Ok(Reply { bytes: response.into(), next: Next::Switch(Box::new(socket)) })
 }

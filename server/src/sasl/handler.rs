@@ -9,6 +9,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
     exit::{goodbye, is_exit},
+    fault::{Fault, FaultAct},
     login::{Mechanism, ScramError},
     message::Splitter,
     protocol::Protocol,
@@ -19,9 +20,11 @@ use zeroize::Zeroizing;
 use super::{
     exchange::{Channel, Exchange, Failure, FailureReason, LoginContext, Progress},
     unit::{Unit, Units},
+    wrong_proof::wrong_signature,
 };
 use crate::{
-    config::{Login, limits},
+    config::{FaultKind, Login, limits},
+    faults::FaultPlan,
     login::{Authenticator, LoginFailure, Source, Verification},
     session::{AfterLogin, Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
@@ -43,6 +46,10 @@ pub(crate) struct SaslHandler {
     state: State,
     /// Number of wrong commands and failed logins.
     failures: u32,
+    /// The faults of the connection.
+    faults: Option<FaultPlan>,
+    /// A fault that was injected, until it is recorded.
+    act: Option<FaultAct>,
 }
 
 /// What the connection waits for.
@@ -77,6 +84,8 @@ impl SaslHandler {
             channel: Channel::default(),
             state: State::Command,
             failures: 0,
+            faults: None,
+            act: None,
         }
     }
 
@@ -157,7 +166,11 @@ impl SaslHandler {
             now,
         };
         match exchange.receive(&response, &login) {
-            Progress::Challenge(exchange, challenge) => {
+            Progress::Challenge(exchange, mut challenge) => {
+                if matches!(exchange, Exchange::Proven(..)) && self.has_wrong_proof(now) {
+                    challenge = wrong_signature(&challenge);
+                    self.act = Some(FaultAct::sent(Fault::LoginWrongProof, 0));
+                }
                 self.state = State::Response(exchange);
                 self.answer([&format!("+ {}", STANDARD.encode(challenge))[..]])
             }
@@ -168,6 +181,14 @@ impl SaslHandler {
             Progress::Success(mechanism, name) => self.succeed(mechanism, name, now),
             Progress::Failure(failure) => self.fail(failure, now),
         }
+    }
+
+    /// Returns whether the proof of the server is to be wrong.
+    fn has_wrong_proof(&self, now: Instant) -> bool {
+        self.faults.as_ref().is_some_and(|plan| {
+            let mut rules = plan.rules().filter(|rule| plan.applies(rule, now));
+            rules.any(|rule| matches!(rule.kind, FaultKind::LoginWrongProof))
+        })
     }
 
     /// Opens the session of a user.
@@ -247,6 +268,14 @@ impl ProtocolHandler for SaslHandler {
             exporter: attributes.identity.and_then(|identity| identity.exporter),
             common_name: attributes.identity.and_then(|identity| identity.common_name.clone()),
         };
+    }
+
+    fn set_faults(&mut self, faults: Option<&FaultPlan>) {
+        self.faults = faults.cloned();
+    }
+
+    fn take_fault_act(&mut self) -> Option<FaultAct> {
+        self.act.take()
     }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {

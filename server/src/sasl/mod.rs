@@ -8,11 +8,13 @@
 //! | `handler.rs` | the login of one connection: commands, delays, the end |
 //! | `exchange.rs` | one exchange of a mechanism |
 //! | `unit.rs` | lines and frames |
+//! | `wrong_proof.rs` | a fault on purpose |
 
 mod exchange;
 mod handler;
 #[cfg(test)]
 mod tests;
 mod unit;
+mod wrong_proof;
 
 pub(crate) use self::handler::SaslHandler;

@@ -4,9 +4,10 @@ use std::{borrow::Cow, fmt, time::Instant};
 
 #[cfg(feature = "login")]
 use common::protocol::Protocol;
-use common::{fault::FaultId, message::Splitter};
+use common::{fault::FaultAct, message::Splitter};
 
 use super::attributes::Attributes;
+use crate::faults::FaultPlan;
 #[cfg(feature = "login")]
 use crate::login::{Account, LoginFailure};
 #[cfg(feature = "rooms")]
@@ -19,8 +20,13 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// Receives the attributes of its connection, once, before the first bytes.
     fn begin(&mut self, attributes: &Attributes<'_>, now: Instant);
 
-    /// Receives what decides the faults of its connection, when it begins and when they change. `None`: it has no faults.
-    fn set_faults(&mut self, _faults: Option<FaultId>) {}
+    /// Receives the faults of its connection, when it begins and when they change. `None`: it has no faults.
+    fn set_faults(&mut self, _faults: Option<&FaultPlan>) {}
+
+    /// Returns a fault that the handler has injected, once.
+    fn take_fault_act(&mut self) -> Option<FaultAct> {
+        None
+    }
 
     /// Receives the bytes that the last step did not consume, and new ones. The handler may change them.
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step;
@@ -166,6 +172,8 @@ pub(crate) enum Reason {
     Complete,
     /// The server drains.
     Drain,
+    /// The session has injected a fault that ends it.
+    Fault,
     /// The peer reads too slowly: so many bytes of messages wait for it.
     #[cfg(feature = "rooms")]
     TooSlow(usize),

@@ -39,6 +39,7 @@ impl Code {
 pub(super) enum Closing {
     Exit,
     Drain,
+    Fault,
 }
 
 impl From<Closing> for Reason {
@@ -46,6 +47,7 @@ impl From<Closing> for Reason {
         match closing {
             Closing::Exit => Self::Exit,
             Closing::Drain => Self::Drain,
+            Closing::Fault => Self::Fault,
         }
     }
 }
@@ -54,6 +56,11 @@ impl From<Closing> for Reason {
 pub(super) fn close_frame(code: Code, reason: &str) -> Vec<u8> {
     let reason = &reason.as_bytes()[..reason.len().min(123)];
     short_frame(Opcode::Close, &[&code.number().to_be_bytes(), reason].concat())
+}
+
+/// Returns a close frame with any code, valid or not.
+pub(super) fn faulty_close_frame(code: u16) -> Vec<u8> {
+    short_frame(Opcode::Close, &code.to_be_bytes())
 }
 
 /// Checks the payload of a peer's close frame.

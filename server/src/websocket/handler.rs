@@ -9,15 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "receipt")]
+use common::receipt::EndedBy;
 use common::{
     exit::{Newline, goodbye},
+    fault::FaultAct,
     message::Splitter,
 };
-#[cfg(feature = "receipt")]
-use common::{fault::FaultId, receipt::EndedBy};
 
 use super::{
-    close::{Closing, Code, check_close, close_frame},
+    close::{Closing, Code, check_close, close_frame, faulty_close_frame},
+    close_fault::CloseFault,
     data::{Begun, DataFrames, Violation},
     deflate::Deflate,
     frame::{Header, Opcode, short_frame},
@@ -25,6 +27,7 @@ use super::{
 };
 use crate::{
     config::{Http, limits},
+    faults::FaultPlan,
     session::{Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
 
@@ -42,6 +45,8 @@ pub(crate) struct WebSocket {
     is_draining: bool,
     /// Bytes of the last step for the log: at most a read.
     logged: u32,
+    /// `None`: the connection has and had no faults.
+    fault: Option<Box<CloseFault>>,
 }
 
 impl WebSocket {
@@ -54,6 +59,7 @@ impl WebSocket {
             closing: None,
             is_draining: false,
             logged: 0,
+            fault: None,
         }
     }
 
@@ -120,7 +126,9 @@ impl WebSocket {
         self.begin_close(reason);
         match reason {
             Closing::Exit => close_frame(Code::Normal, ""),
-            Closing::Drain => close_frame(Code::GoingAway, "the server shuts down"),
+            Closing::Drain | Closing::Fault => {
+                close_frame(Code::GoingAway, "the server shuts down")
+            }
         }
     }
 
@@ -140,6 +148,14 @@ impl WebSocket {
                 if progress.is_share_used() {
                     return Ok(Some(Reply { bytes: (&b""[..]).into(), next: Next::Pause }));
                 }
+                if let Some(fault) = self.fault.as_mut().filter(|_| !self.data.is_in_message()) {
+                    fault.messages += 1;
+                }
+            }
+            if self.fault.is_some()
+                && let Some(reply) = self.close_by_fault(progress)
+            {
+                return Ok(Some(reply));
             }
             if self.is_draining && !self.data.is_in_message() {
                 return Ok(Some(self.go_away(progress.frames)));
@@ -212,6 +228,17 @@ impl WebSocket {
         Reply { bytes: bytes.into(), next: Next::Continue }
     }
 
+    /// Closes with the code of a fault, if that is due.
+    #[cold]
+    fn close_by_fault(&mut self, progress: &Progress) -> Option<Reply> {
+        let fault = self.fault.as_mut().filter(|_| !self.data.is_in_message())?;
+        let code = fault.take_code(progress.echo, self.last_activity)?;
+        let mut bytes = self.receipt(b"", progress.frames, true);
+        self.begin_close(Closing::Fault);
+        bytes.extend(faulty_close_frame(code));
+        Some(Reply { bytes: bytes.into(), next: Next::Continue })
+    }
+
     /// From now on, only the close frame of the peer has a meaning.
     fn begin_close(&mut self, reason: Closing) {
         self.closing = Some(reason);
@@ -250,11 +277,20 @@ impl WebSocket {
 impl ProtocolHandler for WebSocket {
     fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
 
-    #[cfg(feature = "receipt")]
-    fn set_faults(&mut self, faults: Option<FaultId>) {
+    fn set_faults(&mut self, faults: Option<&FaultPlan>) {
+        #[cfg(feature = "receipt")]
         if let Some(tally) = &mut self.data.tally {
-            tally.faults = faults;
+            tally.faults = faults.map(FaultPlan::id);
         }
+        match (faults.cloned(), &mut self.fault) {
+            (Some(plan), Some(fault)) => fault.plan = plan,
+            (Some(plan), None) => self.fault = Some(Box::new(CloseFault::new(plan))),
+            (None, _) => self.fault = None,
+        }
+    }
+
+    fn take_fault_act(&mut self) -> Option<FaultAct> {
+        self.fault.as_mut()?.act.take()
     }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
@@ -281,6 +317,9 @@ impl ProtocolHandler for WebSocket {
         #[cfg(feature = "receipt")]
         if let Some(tally) = &mut self.data.tally {
             tally.add_frames(messages);
+        }
+        if let Some(fault) = &mut self.fault {
+            fault.echoed += echo as u64;
         }
         self.logged = u32::try_from(logged.max(echo)).unwrap_or(u32::MAX);
         Step { consumed, echo, messages, reply }

@@ -6,6 +6,7 @@
 //! Read `frame.rs` first: the header of a frame. `handler.rs` decides what to do with each, `data.rs` echoes its payload.
 
 mod close;
+mod close_fault;
 mod data;
 mod deflate;
 mod frame;

@@ -12,7 +12,10 @@ use super::{
     WebSocket, negotiate,
     tests::{client, close, deflated, server},
 };
-use crate::session::{EndCause, Exchange, ProtocolHandler as _, run_handler};
+use crate::{
+    faults::FaultPlan,
+    session::{EndCause, Exchange, ProtocolHandler as _, run_handler},
+};
 
 fn websocket(is_compressed: bool) -> WebSocket {
     let deflate = negotiate(["permessage-deflate"]).filter(|_| is_compressed);
@@ -127,7 +130,7 @@ fn a_peer_that_breaks_a_rule_gets_no_receipt() {
 fn the_receipt_names_what_decides_the_faults_of_the_connection() {
     let mut socket = websocket(false);
     let faults = Some(FaultId { seed: 7, connection: 3 });
-    socket.set_faults(faults);
+    socket.set_faults(Some(&FaultPlan::fixture(7, 3, &[])));
     let mut close_frame = client(0x88, b"");
     let step = socket.receive(&mut close_frame, Instant::now());
     let empty = total(b"", 0);

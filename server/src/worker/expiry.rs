@@ -30,6 +30,7 @@ impl<S: Stream + Source> Worker<'_, S> {
     /// Arms a timer of a UDP socket, which knows which of its timers are stale.
     #[cold]
     pub(super) fn arm_udp(&mut self, key: usize, deadline: Instant) {
+        self.use_precise_timer();
         self.timers.arm(key, &mut Armed::default(), deadline);
         self.remove_stale_timers();
     }

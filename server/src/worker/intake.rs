@@ -75,7 +75,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         }
     }
 
-    /// Gives the open connections the faults that their listeners have now.
+    /// Gives the open connections and the UDP sockets the faults that their listeners have now.
     #[cold]
     pub(super) fn update_faults(&mut self) {
         self.udp_sockets.update_faults(&mut self.ready);
@@ -86,6 +86,7 @@ impl<S: Stream + Source> Worker<'_, S> {
                 self.queue(key);
             }
         }
+        self.udp_sockets.update_faults(&mut self.ready);
     }
 
     /// Closes the connections of users whom a reload has removed.

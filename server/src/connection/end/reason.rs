@@ -87,6 +87,7 @@ impl<S: Stream> Connection<S> {
             Reason::UserRemoved => return self.end_because(CloseReason::UserRemoved),
             Reason::Complete => return self.end_because(CloseReason::Complete),
             Reason::Drain => return self.end_because(CloseReason::Drain),
+            Reason::Fault => return self.end_because(CloseReason::Fault),
         };
         self.end_because(close_reason);
         context.telemetry.record(self.subject(), event);

@@ -7,7 +7,7 @@ use crate::{
         buffer::HeldBytes, connection::Connection, stage::Stage, stream::Stream, turn::TurnContext,
     },
     faults::{FaultPlan, WireEnd},
-    telemetry::{CloseReason, Recorder},
+    telemetry::CloseReason,
 };
 
 impl<S: Stream> Connection<S> {
@@ -46,6 +46,7 @@ impl<S: Stream> Connection<S> {
         self.session.handle();
         self.layers.wire_or_new(received, sent).set_plan(plan, is_new, now);
         self.tell_faults();
+        self.set_faults_of_messages(now);
         // What the former faults have held is due.
         self.readiness.readable = true;
     }
@@ -63,17 +64,10 @@ impl<S: Stream> Connection<S> {
         let Some(wire) = self.layers.wire_mut() else { return Ok(()) };
         let acts = wire.take_acts();
         let end = wire.end();
-        if !acts.is_empty() {
-            self.record_faults(&acts, context.telemetry);
-        }
+        self.record_faults(&acts, context.telemetry);
+        self.record_fault_of_session(context.telemetry);
+        self.expire_messages(context)?;
         end.map_or(Ok(()), |end| self.carry_out(end, context))
-    }
-
-    fn record_faults(&mut self, acts: &[common::fault::FaultAct], telemetry: &Recorder<'_>) {
-        self.log_connected(telemetry);
-        for act in acts {
-            self.record_fault(act, telemetry);
-        }
     }
 
     fn carry_out(&mut self, end: WireEnd, context: &TurnContext<'_>) -> io::Result<()> {
@@ -116,6 +110,7 @@ impl<S: Stream> Connection<S> {
             self.stage,
             Stage::ProxyHeader | Stage::Handshake | Stage::Serving | Stage::Lingering
         );
-        self.layers.wire()?.deadline(reads && !is_sending, is_sending)
+        let of_wire = self.layers.wire()?.deadline(reads && !is_sending, is_sending);
+        [of_wire, self.message_deadline()].into_iter().flatten().min()
     }
 }

@@ -5,5 +5,6 @@
 //! Read `apply.rs` first.
 
 mod apply;
+mod messages;
 mod record;
 mod transfer;

@@ -19,17 +19,37 @@ impl<S: Stream> Connection<S> {
         self.fault_plan().map(FaultPlan::id)
     }
 
-    /// Tells the session what decides the faults of the connection. To be called when a session begins, and when the faults
-    /// change.
+    /// Tells the session the faults of the connection. To be called when a session begins, and when the faults change.
     pub(in crate::connection) fn tell_faults(&mut self) {
-        let faults = self.fault_id();
+        let faults = self.fault_plan().cloned();
         if let Some(handler) = self.session.handler() {
-            handler.set_faults(faults);
+            handler.set_faults(faults.as_ref());
+        }
+    }
+
+    /// Records a fault that the session has injected.
+    pub(in crate::connection) fn record_fault_of_session(&mut self, telemetry: &Recorder<'_>) {
+        if let Some(act) = self.session.handler().and_then(|handler| handler.take_fault_act()) {
+            self.record_faults(&[act], telemetry);
+        }
+    }
+
+    /// Records faults that were injected.
+    pub(in crate::connection) fn record_faults(
+        &mut self,
+        acts: &[FaultAct],
+        telemetry: &Recorder<'_>,
+    ) {
+        if !acts.is_empty() {
+            self.log_connected(telemetry);
+        }
+        for act in acts {
+            self.record_fault(act, telemetry);
         }
     }
 
     /// Records a fault that was injected.
-    pub(in crate::connection) fn record_fault(&self, act: &FaultAct, telemetry: &Recorder<'_>) {
+    fn record_fault(&self, act: &FaultAct, telemetry: &Recorder<'_>) {
         if let Some(plan) = self.fault_plan() {
             telemetry.fault(self.subject(), &self.permit.policy().name, plan, act);
         }

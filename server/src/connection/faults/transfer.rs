@@ -56,7 +56,7 @@ impl<S: Stream> Connection<S> {
         now: Instant,
     ) -> (usize, io::Result<()>) {
         let Layers::Stacked(stack) = &mut self.layers else { return (0, Ok(())) };
-        let Stack { layer, wire } = &mut **stack;
+        let Stack { layer, wire, .. } = &mut **stack;
         let Some(wire) = wire else { return layer.transmit(&mut self.stream) };
         let (sent, result) =
             layer.transmit(&mut FaultyStream { stream: &mut self.stream, wire, now });

@@ -22,7 +22,8 @@ use crate::{
 /// if it is too long, if it waits for too long, or if a reply follows.
 #[derive(Debug)]
 pub(crate) struct MessageFaults {
-    plan: FaultPlan,
+    /// `None`: the faults are gone, and the stream goes on at its place.
+    plan: Option<FaultPlan>,
     boundaries: Boundaries,
     /// Bytes of the echo so far, without faults.
     offset: u64,
@@ -80,14 +81,10 @@ enum Way {
 impl MessageFaults {
     /// Creates the faults of an echo. `None`: it has no faults of messages.
     pub(crate) fn new(plan: &FaultPlan, format: Format) -> Option<Self> {
-        let concerns_messages = |kind: &FaultKind| match kind {
-            FaultKind::Drop(_) | FaultKind::Duplicate(_) | FaultKind::Reorder(_) => true,
-            FaultKind::BadMask(_) => format == Format::WebSocket,
-            _ => false,
-        };
-        let has_any = plan.rules().any(|rule| concerns_messages(&rule.kind));
-        has_any.then(|| Self {
-            plan: plan.clone(),
+        let is_mask = |kind: &FaultKind| matches!(kind, FaultKind::BadMask(_));
+        let has_mask = format == Format::WebSocket && plan.rules().any(|rule| is_mask(&rule.kind));
+        (has_mask || Self::change_messages(plan)).then(|| Self {
+            plan: Some(plan.clone()),
             boundaries: Boundaries::new(format),
             offset: 0,
             messages: 0,
@@ -97,15 +94,26 @@ impl MessageFaults {
         })
     }
 
-    /// Replaces the faults. The present message keeps none of those that it had.
-    pub(crate) fn replace(&mut self, plan: &FaultPlan) -> Outcome {
-        let outcome = self.flush();
-        if let Some(present) = &mut self.present {
-            present.message.is_duplicate = false;
-        }
-        self.plan = plan.clone();
+    /// Returns whether a plan has faults of whole messages.
+    pub(crate) fn change_messages(plan: &FaultPlan) -> bool {
+        plan.rules().any(|rule| {
+            let kind = &rule.kind;
+            matches!(kind, FaultKind::Drop(_) | FaultKind::Duplicate(_) | FaultKind::Reorder(_))
+        })
+    }
+
+    /// Begins behind so many bytes and messages of the echo.
+    pub(crate) fn behind(self, offset: u64, messages: u64) -> Self {
+        Self { offset, messages, ..self }
+    }
+
+    /// Replaces the faults. What is held is due, and a message that has begun keeps its faults.
+    pub(crate) fn replace(&mut self, plan: Option<FaultPlan>, now: Instant) {
+        self.plan = plan;
         self.has_masked = false;
-        outcome
+        for message in self.held_messages_mut() {
+            message.deadline = Some(now);
+        }
     }
 
     /// Returns the time at which [`expire`](Self::expire) is to be called.
@@ -113,6 +121,12 @@ impl MessageFaults {
         let present = self.present.as_ref().filter(|present| present.way == Way::Held);
         let messages = [self.postponed.as_ref(), present.map(|present| &present.message)];
         messages.into_iter().flatten().find_map(|message| message.deadline)
+    }
+
+    fn held_messages_mut(&mut self) -> impl Iterator<Item = &mut Message> {
+        let present = self.present.as_mut().filter(|present| present.way == Way::Held);
+        let messages = [self.postponed.as_mut(), present.map(|present| &mut present.message)];
+        messages.into_iter().flatten()
     }
 
     /// Returns the number of bytes that are held.
@@ -124,7 +138,7 @@ impl MessageFaults {
 
     /// Takes bytes of the echo.
     pub(crate) fn push(&mut self, mut bytes: &[u8], now: Instant) -> Outcome {
-        let mut outcome = Outcome::default();
+        let mut outcome = self.expire(now);
         while !bytes.is_empty() {
             let part = self.boundaries.next(bytes);
             let (first, rest) = bytes.split_at(part.len);
@@ -189,14 +203,17 @@ impl MessageFaults {
             is_duplicate: false,
             deadline: None,
         };
-        if self.plan.happens_to(Fault::Drop, number, now) {
+        let Some(plan) = &self.plan else {
+            return Present { message, way: Way::Passing, mask: None };
+        };
+        if plan.happens_to(Fault::Drop, number, now) {
             return Present { message, way: Way::Dropped, mask: None };
         }
-        message.is_duplicate = self.plan.happens_to(Fault::Duplicate, number, now);
+        message.is_duplicate = plan.happens_to(Fault::Duplicate, number, now);
         let mut way = Way::Passing;
         if self.postponed.is_some() {
             way = Way::Held;
-        } else if self.plan.happens_to(Fault::Reorder, number, now) {
+        } else if plan.happens_to(Fault::Reorder, number, now) {
             way = Way::Held;
             message.deadline = Some(now + REORDER_WAIT);
         }
@@ -215,14 +232,15 @@ impl MessageFaults {
         }
         let is_due =
             |kind: &FaultKind| matches!(kind, FaultKind::BadMask(after) if *after <= number);
-        let mut rules = self.plan.rules().filter(|rule| self.plan.applies(rule, now));
+        let plan = self.plan.as_ref()?;
+        let mut rules = plan.rules().filter(|rule| plan.applies(rule, now));
         if !rules.any(|rule| is_due(&rule.kind)) {
             return None;
         }
-        self.has_masked = true;
         // A mask of zeros would leave the payload as it is.
-        let key = self.plan.random(Fault::BadMask).between(number, 1, u32::MAX.into());
+        let key = plan.random(Fault::BadMask).between(number, 1, u32::MAX.into());
         let key = u32::try_from(key).expect("at most the maximum");
+        self.has_masked = true;
         Some(Mask::new(key.to_be_bytes()))
     }
 

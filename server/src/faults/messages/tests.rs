@@ -190,12 +190,12 @@ fn new_faults_hold_from_the_next_message_on() {
     let start = Instant::now();
     let mut changing = faults(&[FaultKind::Drop(Share::ALL)], Format::Lines, start);
     assert_eq!(changing.push(b"on", start).bytes, b"");
-    let reordering = plan_of(&[FaultKind::Reorder(Share::ALL)], start);
-    assert_eq!(changing.replace(&reordering), Outcome::default());
+    changing.replace(Some(plan_of(&[FaultKind::Reorder(Share::ALL)], start)), start);
     assert_eq!(changing.push(b"e\n", start).acts, [act(Fault::Drop, 0, 0, 4)]);
     assert_eq!(changing.push(b"two\n", start), Outcome::default());
-    let none = plan_of(&[], start);
-    assert_eq!(text(&changing.replace(&none)), "two\n", "what is held is released");
+    changing.replace(None, start);
+    assert_eq!(changing.deadline(), Some(start), "what is held is due");
+    assert_eq!(text(&changing.expire(start)), "two\n");
     assert_eq!(text(&changing.push(b"three\n", start)), "three\n");
 }
 

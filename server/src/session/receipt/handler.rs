@@ -10,10 +10,13 @@ use common::{
     receipt::{EndedBy, Receipt, Tally},
 };
 
-use crate::session::{
-    attributes::Attributes,
-    session::Session,
-    step::{EndCause, Next, ProtocolHandler, Reason, Reply, Step},
+use crate::{
+    faults::FaultPlan,
+    session::{
+        attributes::Attributes,
+        session::Session,
+        step::{EndCause, Next, ProtocolHandler, Reason, Reply, Step},
+    },
 };
 
 /// A session of the `text` or `length` protocol whose last bytes are a receipt.
@@ -80,8 +83,8 @@ impl ReceiptSession {
 impl ProtocolHandler for ReceiptSession {
     fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
 
-    fn set_faults(&mut self, faults: Option<FaultId>) {
-        self.faults = faults;
+    fn set_faults(&mut self, faults: Option<&FaultPlan>) {
+        self.faults = faults.map(FaultPlan::id);
     }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {

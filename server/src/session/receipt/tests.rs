@@ -11,8 +11,11 @@ use common::{
 use proptest::prelude::*;
 
 use super::ReceiptSession;
-use crate::session::{
-    Attributes, EndCause, Exchange, ProtocolHandler, Reason, run_handler, tests::run_session,
+use crate::{
+    faults::FaultPlan,
+    session::{
+        Attributes, EndCause, Exchange, ProtocolHandler, Reason, run_handler, tests::run_session,
+    },
 };
 
 /// Returns the bytes that a client receives for these reads, and the reason of an end before that of its stream.
@@ -183,8 +186,8 @@ proptest! {
 fn the_receipt_names_what_decides_the_faults_of_the_connection_at_its_end() {
     let mut session = ReceiptSession::new(Protocol::Text).unwrap();
     let faults = Some(FaultId { seed: 7, connection: 3 });
-    session.set_faults(Some(FaultId { seed: 1, connection: 0 }));
-    session.set_faults(faults);
+    session.set_faults(Some(&FaultPlan::fixture(1, 0, &[])));
+    session.set_faults(Some(&FaultPlan::fixture(7, 3, &[])));
     let last = session.end(EndCause::EndOfStream, Instant::now());
     assert_eq!(check(&last, b"").1.faults(), faults);
 }
