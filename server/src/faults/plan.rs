@@ -30,11 +30,6 @@ impl FaultPlan {
         Self { injector, connection, injected: Cell::default() }
     }
 
-    /// Returns the number of the connection.
-    pub(crate) fn connection(&self) -> u64 {
-        self.connection
-    }
-
     /// Returns what decides its faults.
     pub(crate) fn id(&self) -> FaultId {
         FaultId { seed: self.injector.seed(), connection: self.connection }

@@ -144,7 +144,6 @@ impl ScrambledPeer {
 
     /// Returns the plaintext of the complete records that a server decodes from the bytes of a client, and whether the
     /// client has ended its direction.
-    #[cfg(all(feature = "http", feature = "tls"))]
     pub(crate) fn sent(wire: &[u8]) -> (Vec<u8>, bool) {
         decode(wire, HELLO)
     }

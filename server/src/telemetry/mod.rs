@@ -25,7 +25,6 @@ pub(crate) use self::{
     connection_event::{ConnectionEvent, Subject},
     connection_id::ConnectionId,
     datagram_event::DatagramEvent,
-    injected_fault::{Victim, record_fault},
     log_throttle::{LogThrottle, Suppressed},
     receipt::{Closed, ConnectionTotals, LayerNames, TcpInfo},
     recorder::{Recorder, Recording},

@@ -11,6 +11,7 @@ use crate::connection::{
 };
 use crate::{
     config::{Proxy, limits},
+    faults::Wire,
     session::{EndCause, Step},
     telemetry::{CloseReason, Closed, ConnectionEvent, LayerNames, Recorder, Subject},
 };
@@ -63,7 +64,9 @@ impl<S: Stream> Connection<S> {
             Stage::Ending if self.totals.bytes_sent > limits::SAFE_ECHO => Stage::Delivering,
             _ => return Ok(Some(Turn::Over)),
         };
-        self.half_close()?;
+        if !self.layers.wire().is_some_and(Wire::has_half_closed) {
+            self.half_close()?;
+        }
         self.enter(next, context.now);
         Ok(None)
     }

@@ -7,4 +7,6 @@
 mod apply;
 mod messages;
 mod record;
+#[cfg(test)]
+mod tests;
 mod transfer;

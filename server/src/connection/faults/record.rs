@@ -40,7 +40,8 @@ impl<S: Stream> Connection<S> {
         acts: &[FaultAct],
         telemetry: &Recorder<'_>,
     ) {
-        if !acts.is_empty() {
+        // A client of a layer is connected after its handshake.
+        if !acts.is_empty() && !self.stage.is_preamble() {
             self.log_connected(telemetry);
         }
         for act in acts {
@@ -51,7 +52,7 @@ impl<S: Stream> Connection<S> {
     /// Records a fault that was injected.
     fn record_fault(&self, act: &FaultAct, telemetry: &Recorder<'_>) {
         if let Some(plan) = self.fault_plan() {
-            telemetry.fault(self.subject(), &self.permit.policy().name, plan, act);
+            telemetry.fault(self.subject(), &self.permit.policy().counters.address, plan, act);
         }
     }
 }

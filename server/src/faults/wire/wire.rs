@@ -139,6 +139,11 @@ impl Wire {
         self.end.filter(|_| !self.is_ended)
     }
 
+    /// Returns whether the sending direction of the stream has ended already.
+    pub(crate) fn has_half_closed(&self) -> bool {
+        self.is_ended && self.end == Some(WireEnd::HalfClose)
+    }
+
     /// Records that the end was carried out.
     pub(crate) fn set_ended(&mut self) {
         self.is_ended = true;
@@ -159,11 +164,6 @@ impl Wire {
     /// Returns the number of bytes that were discarded instead of sent since the last call.
     pub(crate) fn take_discarded(&mut self) -> usize {
         std::mem::take(&mut self.discarded)
-    }
-
-    /// Records an act that another part has done at the present place of the sent direction.
-    pub(crate) fn record_at_end(&mut self, fault: Fault) {
-        self.acts.push(FaultAct::sent(fault, self.sent));
     }
 
     /// Receives what the stream has, and reads what is due.
