@@ -2,6 +2,7 @@
 
 mod client;
 mod connections;
+mod control;
 mod endpoints;
 mod health;
 mod hostile;
