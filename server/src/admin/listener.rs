@@ -105,3 +105,28 @@ fn register(sockets: &mut [StreamListener]) -> io::Result<(Poll, Waker)> {
     let waker = Waker::new(poll.registry(), WAKE)?;
     Ok((poll, waker))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_allowed_where_no_other_machine_can_connect_unless_the_configuration_decides() {
+        for (host, is_allowed) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("192.0.2.1", false),
+            ("fe80::1%lo", false),
+        ] {
+            let is_local = is_local(&Listener::tcp(host, 1).endpoint);
+            assert_eq!(no_control(None, is_local).is_none(), is_allowed, "{host}");
+        }
+        assert!(is_local(&Endpoint::Unix("a".into())) && is_local(&Endpoint::Abstract("a".into())));
+        assert_eq!(no_control(Some(true), false), None);
+        assert!(no_control(Some(false), true).is_some());
+    }
+}

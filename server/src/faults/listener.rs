@@ -1,6 +1,7 @@
 //! The faults of a listener.
 
 use std::{
+    ptr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -36,6 +37,13 @@ impl ListenerFaults {
         let mut injector = self.injector.lock().unwrap_or_else(PoisonError::into_inner);
         *injector = Some(Arc::new(Injector::new(Arc::clone(faults), now)));
         self.has_any.store(true, SeqCst);
+    }
+
+    /// Returns whether it has these faults, not equal ones.
+    pub(crate) fn has(&self, faults: Option<&Arc<Faults>>) -> bool {
+        let injector = self.get();
+        let present = injector.as_ref().map(|injector| ptr::from_ref(injector.faults()));
+        present == faults.map(Arc::as_ptr)
     }
 
     /// Clears the faults.

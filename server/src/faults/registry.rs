@@ -35,6 +35,11 @@ impl FaultyListener {
     pub(crate) fn is_named(&self, name: &str) -> bool {
         self.address == name || self.endpoint.to_string() == name
     }
+
+    /// Returns whether both are addresses of one listener, which share its faults.
+    pub(crate) fn is_same_listener(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.faults, &other.faults)
+    }
 }
 
 impl FaultRegistry {

@@ -204,8 +204,10 @@ fn change<T>(
     // Otherwise the faults stay that were set at run time.
     let has_new_faults = open.listener.options.faults.as_ref() != faults;
     let changed = change_policy(open, listener, binder, commands);
-    if has_new_faults {
-        shared.set_faults(&changed.faulty_listener(), faults);
+    let faulty = changed.faulty_listener();
+    // The addresses of a listener share their faults.
+    if has_new_faults && !faulty.faults.has(faults) {
+        shared.set_faults(&faulty, faults);
     }
     changed
 }

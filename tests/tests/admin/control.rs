@@ -130,17 +130,6 @@ fn requests_with_another_method_or_body_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn a_body_that_does_not_arrive_costs_its_client_only() {
-    let (_server, admin) = start(&[]);
-    let mut slow = AdminClient::connect(admin);
-    slow.send(&format!("{PUT}Content-Length: 9\r\n\r\ndelay"));
-    assert_eq!(get(admin, "/livez").status, 200);
-    assert_eq!(slow.response(true).status, 408);
-    slow.expect_end();
-    assert_eq!(faults(admin), "null");
-}
-
-#[test]
 fn a_unix_socket_allows_changes_and_control_off_forbids_them() {
     let directory = tempdir().expect("a temporary directory");
     for (name, query, status) in [("a", "", 200), ("b", "?control=off", 403)] {

@@ -57,7 +57,18 @@ fn clients_that_complete_no_head_or_never_read_are_closed_at_their_deadlines() {
     thread::scope(|scope| {
         scope.spawn(a_client_that_does_not_complete_its_head_receives_408_and_is_closed);
         scope.spawn(a_client_that_never_reads_is_closed_and_keeps_nobody_out);
+        scope.spawn(a_client_that_does_not_complete_its_body_receives_408_and_changes_nothing);
     });
+}
+
+fn a_client_that_does_not_complete_its_body_receives_408_and_changes_nothing() {
+    let (_server, admin) = start(&[]);
+    let mut slow = AdminClient::connect(admin);
+    slow.send("PUT /faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\ndelay");
+    assert_eq!(get(admin, "/livez").status, 200);
+    assert_eq!(slow.response(true).status, 408);
+    slow.expect_end();
+    assert_eq!(get(admin, "/faults").json()["listeners"][0]["faults"], Value::Null);
 }
 
 fn a_client_that_does_not_complete_its_head_receives_408_and_is_closed() {

@@ -87,6 +87,16 @@ fn a_reload_sets_and_clears_faults_also_of_open_connections() {
 }
 
 #[test]
+fn a_reload_sets_and_clears_faults_of_datagrams() {
+    let mut configured = Configured::start("'udp://127.0.0.1:0'");
+    configured.reload("'udp://127.0.0.1:0?truncate=3&rate=off&fault-seed=7'");
+    configured.server.wait_for_log("udp://.* injects faults on purpose: truncate=3B&fault-seed=7");
+    assert!(configured.faults(&["list"]).contains("  7  truncate=3B\n"));
+    configured.reload("'udp://127.0.0.1:0?rate=off'");
+    configured.server.wait_for_log("udp://.* injects no faults any more");
+}
+
+#[test]
 fn a_reload_keeps_the_faults_of_the_admin_listener_unless_it_changes_those_of_the_url() {
     let mut configured = Configured::start("'tcp://127.0.0.1:0?delay=1ms'");
     configured.faults(&["set", "truncate=3", "--seed", "7"]);

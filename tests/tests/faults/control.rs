@@ -1,9 +1,12 @@
 //! `echo-server faults` against a running server.
 
+use std::net::UdpSocket;
+
 use serde_json::Value;
 use tests::{
     net::Peer,
     programs::{EchoServer, Finished, Program},
+    wait::DEADLINE,
 };
 
 /// A server with an admin listener.
@@ -138,4 +141,43 @@ fn profiles_are_shown_with_their_sources() {
     let json = Program::run_server(&["faults", "profiles", "--json"]).stdout_text().to_owned();
     let profiles: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(profiles[0]["faults"], "delay=400ms&throttle=50000B/s");
+}
+
+#[test]
+fn the_addresses_of_a_listener_with_a_name_share_its_faults() {
+    for listen in ["tcp://localhost:0", "udp://localhost:0"] {
+        let controlled = Controlled::start(&["--listen", listen]);
+        let addresses = controlled.server.addresses();
+        controlled.success(&["set", "delay=1ms", "--seed", "7"]);
+        let [listener] = &controlled.list()[..] else { panic!("one listener") };
+        assert_eq!(listener["addresses"].as_array().map(Vec::len), Some(addresses.len()));
+        for address in addresses {
+            let shown = controlled.success(&["set", "delay=2ms", "--listener", address]);
+            assert!(shown.contains(address), "{shown}");
+        }
+        controlled.success(&["clear"]);
+        assert_eq!(controlled.list()[0]["faults"], Value::Null);
+    }
+}
+
+#[test]
+fn faults_of_datagrams_are_set_and_cleared() {
+    let controlled = Controlled::start(&["--listen", "udp://127.0.0.1:0"]);
+    let address = controlled.server.addresses()[0].trim_start_matches("udp://");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.connect(address).expect("an address");
+    socket.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
+    let mut exchange = || {
+        let mut buffer = [0; 100];
+        socket.send(b"hello").expect("the server receives");
+        let len = socket.recv(&mut buffer).expect("an answer");
+        buffer[..len].to_vec()
+    };
+    assert_eq!(exchange(), b"hello");
+    let refused = controlled.run(&["set", "refuse=1%"]);
+    assert!(refused.stderr.contains("UDP has no connections"), "{refused:?}");
+    controlled.success(&["set", "truncate=3"]);
+    assert_eq!(exchange(), b"hel");
+    controlled.success(&["clear"]);
+    assert_eq!(exchange(), b"hello");
 }

@@ -7,20 +7,22 @@ use serde_json::{Value, json};
 
 use crate::{config::Faults, faults::FaultyListener};
 
-/// Returns the document about these listeners.
-pub(super) fn to_json(listeners: &[FaultyListener]) -> Vec<u8> {
-    let listeners: Value = listeners.iter().map(listener).collect();
+/// Returns the document about these listeners. `all` has each address of each listener of the server.
+pub(super) fn to_json(listeners: &[FaultyListener], all: &[FaultyListener]) -> Vec<u8> {
+    let listeners: Value = listeners.iter().map(|one| listener(one, all)).collect();
     format!("{:#}\n", json!({ "listeners": listeners })).into_bytes()
 }
 
 /// Returns a listener. Without faults, everything about them is `null`.
-fn listener(listener: &FaultyListener) -> Value {
+fn listener(listener: &FaultyListener, all: &[FaultyListener]) -> Value {
+    let addresses = all.iter().filter(|other| other.is_same_listener(listener));
     let injector = listener.faults.get();
     let injector = injector.as_deref();
     let age = injector.map(|injector| Instant::now().saturating_duration_since(injector.since()));
     let rules = |faults: &Faults| Faults { seed: None, ..faults.clone() }.to_string();
     json!({
         "listener": listener.address,
+        "addresses": addresses.map(|one| &one.address[..]).collect::<Value>(),
         "protocol": listener.listener.options.protocol_name(),
         "faults": injector.map(|injector| rules(injector.faults())),
         "seed": injector.map(|injector| injector.seed()),

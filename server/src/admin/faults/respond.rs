@@ -23,12 +23,14 @@ pub(in crate::admin) fn respond<T>(
     body: &[u8],
     shared: &SharedState<T>,
 ) -> Result<Answer, Refusal> {
+    let all = shared.faults.listeners();
     let named = named_listeners(request, shared)?;
-    let all = || shared.faults.listeners();
     let listeners = match named.is_empty() {
-        false => named,
-        true if request.is_change() && !request.is_delete() => vec![only_listener(all())?],
-        true => all(),
+        false => each_once(named),
+        true if request.is_change() && !request.is_delete() => {
+            vec![only_listener(each_once(all.clone()))?]
+        }
+        true => each_once(all.clone()),
     };
     if request.is_change() {
         let changes = listeners.iter().map(|listener| {
@@ -39,24 +41,32 @@ pub(in crate::admin) fn respond<T>(
             shared.set_faults(listener, faults.as_ref());
         }
     }
-    Ok(Answer::json(document::to_json(&listeners)))
+    Ok(Answer::json(document::to_json(&listeners, &all)))
 }
 
-/// Returns the listeners that the query names, each once.
+/// Returns the listeners without further addresses of them, which share their faults.
+fn each_once(listeners: Vec<FaultyListener>) -> Vec<FaultyListener> {
+    let mut each = Vec::<FaultyListener>::new();
+    for listener in listeners {
+        if !each.iter().any(|other| other.is_same_listener(&listener)) {
+            each.push(listener);
+        }
+    }
+    each
+}
+
+/// Returns the listeners that the query names.
 fn named_listeners<T>(
     request: &Request<'_>,
     shared: &SharedState<T>,
 ) -> Result<Vec<FaultyListener>, Refusal> {
-    let mut listeners = Vec::<FaultyListener>::new();
+    let mut listeners = Vec::new();
     for (name, value) in request.query() {
         if name != "listener" {
             let unknown = Quoted(name.as_bytes()).to_string();
             return Err(bad(format!("{unknown}: unknown parameter; the only one is listener")));
         }
-        let listener = shared.faulty_listener(&value).map_err(not_found)?;
-        if !listeners.iter().any(|other| Arc::ptr_eq(&other.faults, &listener.faults)) {
-            listeners.push(listener);
-        }
+        listeners.push(shared.faulty_listener(&value).map_err(not_found)?);
     }
     Ok(listeners)
 }
@@ -91,4 +101,57 @@ fn not_found(error: FaultsError) -> Refusal {
 
 fn bad(rule: String) -> Refusal {
     refused(Status::BadRequest, rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{config::Listener, shared::fixture::shared_state};
+
+    /// Returns the answer to a request with this body.
+    fn answer(shared: &SharedState<()>, line: &str, body: &str) -> Result<Value, Refusal> {
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let request = Request::parse(head.as_bytes(), head.len())?;
+        let answer = respond(&request, body.as_bytes(), shared)?;
+        Ok(serde_json::from_slice(&answer.body).unwrap())
+    }
+
+    fn at(host: &str, listener: &FaultyListener) -> FaultyListener {
+        let Listener { endpoint, .. } = Listener::tcp(host, 7);
+        let address = listener.listener.options.address(&endpoint);
+        FaultyListener { address, endpoint, ..listener.clone() }
+    }
+
+    #[test]
+    fn the_addresses_of_a_listener_are_one_listener() {
+        let (shared, ..) = shared_state(1);
+        let listener = Listener::tcp("localhost", 7);
+        let (address, endpoint) = (String::new(), listener.endpoint.clone());
+        let first = FaultyListener { address, endpoint, listener, faults: Arc::default() };
+        let second = FaultyListener { faults: Arc::default(), ..first.clone() };
+        shared.publish_faults(vec![at("127.0.0.1", &first), at("::1", &first)]);
+        let set = answer(&shared, "PUT /faults", "drop=1%&fault-seed=7").unwrap();
+        assert_eq!(set["listeners"].as_array().map(Vec::len), Some(1));
+        assert_eq!(set["listeners"][0]["addresses"], serde_json::json!(["127.0.0.1:7", "[::1]:7"]));
+        let both = "PUT /faults?listener=[::1]:7&listener=tcp://127.0.0.1:7";
+        assert_eq!(answer(&shared, both, "drop=2%").unwrap()["listeners"][0]["faults"], "drop=2%");
+
+        shared.publish_faults(vec![at("127.0.0.1", &first), at("::2", &second)]);
+        let error = answer(&shared, "PUT /faults", "drop=1%").unwrap_err();
+        assert!(error.rule.contains("name the listener, as in ?listener="), "{error:?}");
+        let cleared = answer(&shared, "DELETE /faults", "").unwrap();
+        assert_eq!(cleared["listeners"][0]["faults"], Value::Null);
+    }
+
+    #[test]
+    fn a_listener_that_has_closed_meanwhile_keeps_no_faults() {
+        let (shared, ..) = shared_state::<()>(1);
+        let listener = Listener::tcp("localhost", 7);
+        let (address, endpoint) = ("a".to_owned(), listener.endpoint.clone());
+        let closed = FaultyListener { address, endpoint, listener, faults: Arc::default() };
+        shared.set_faults(&closed, Some(&Arc::new("delay=1h".parse().unwrap())));
+        assert!(closed.faults.get().is_none());
+    }
 }

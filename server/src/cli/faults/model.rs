@@ -13,6 +13,9 @@ pub(super) struct Document {
 pub(super) struct Listener {
     /// The address, as the log of the server names it.
     pub(super) listener: String,
+    /// All of its addresses, if its host is a name.
+    #[serde(default)]
+    pub(super) addresses: Vec<String>,
     pub(super) protocol: String,
     pub(super) faults: Option<String>,
     pub(super) seed: Option<u64>,

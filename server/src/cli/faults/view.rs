@@ -24,8 +24,12 @@ pub(super) fn listeners(listeners: &[Listener]) -> Vec<String> {
 fn row(listener: &Listener) -> Vec<String> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let shown = |text: &str| Escaped(text.as_bytes()).to_string();
+    let address = match &listener.addresses[..] {
+        [] => listener.listener.clone(),
+        addresses => addresses.join(" "),
+    };
     vec![
-        shown(&listener.listener),
+        shown(&address),
         shown(&listener.protocol),
         or_none(listener.connections.map(|count| count.to_string())),
         or_none(listener.age_seconds.map(|age| format!("{age:.1}s ago"))),
@@ -60,16 +64,16 @@ mod tests {
     #[test]
     fn a_listener_without_faults_has_dashes_and_text_of_the_server_is_escaped() {
         let json = r#"{"listeners":[
-            {"listener":"127.0.0.1:7","protocol":"text","faults":"delay=50ms&drop=1%","seed":7,
+            {"listener":"127.0.0.1:7","addresses":["127.0.0.1:7","[::1]:7"],"protocol":"text","faults":"delay=50ms&drop=1%","seed":7,
              "since":"2026-01-31T12:00:00Z","age_seconds":3.14,"connections":12},
             {"listener":"unix:\u001bx","protocol":"http","faults":null,"seed":null,"later":1}]}"#;
         let document: Document = serde_json::from_str(json).unwrap();
         assert_eq!(
             listeners(&document.listeners),
             [
-                "LISTENER     PROTOCOL  CONNECTIONS     SINCE  SEED  FAULTS",
-                "127.0.0.1:7  text               12  3.1s ago     7  delay=50ms&drop=1%",
-                r"unix:\x1bx   http                -         -     -  -",
+                "LISTENER             PROTOCOL  CONNECTIONS     SINCE  SEED  FAULTS",
+                "127.0.0.1:7 [::1]:7  text               12  3.1s ago     7  delay=50ms&drop=1%",
+                r"unix:\x1bx           http                -         -     -  -",
             ]
         );
     }
