@@ -7,8 +7,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
+    fault::{Fault, FaultAct},
     login::{
-        ClientBinding, ClientExchange, DerivedKeys, Keys, Mechanism, prepare_password, random_nonce,
+        ClientBinding, ClientExchange, DerivedKeys, Keys, Mechanism, ScramError, prepare_password,
+        random_nonce,
     },
     protocol::Protocol,
 };
@@ -16,7 +18,8 @@ use proptest::prelude::*;
 
 use super::SaslHandler;
 use crate::{
-    config::{Config, Credential, Login, User, Users, limits},
+    config::{Config, Credential, FaultKind, Login, User, Users, limits},
+    faults::FaultPlan,
     layer::{Handshake, Identity},
     login::{Authenticator, Source},
     session::{Attributes, Next, ProtocolHandler, Reason, Reply},
@@ -142,6 +145,19 @@ impl Peer {
 
     /// Logs in by SCRAM. Returns the last answer.
     fn scram(&mut self, mechanism: Mechanism, name: &str, password: &str) -> String {
+        self.scram_until_proven(mechanism, name, password, |proof| {
+            proof.expect("the server knows the user");
+        })
+    }
+
+    /// Logs in by SCRAM, with a check of the server's proof.
+    fn scram_until_proven(
+        &mut self,
+        mechanism: Mechanism,
+        name: &str,
+        password: &str,
+        check: fn(Result<(), ScramError>),
+    ) -> String {
         let binding = match mechanism {
             Mechanism::ScramSha256Plus => ClientBinding::Exporter(EXPORTER),
             _ => ClientBinding::Unsupported,
@@ -153,7 +169,7 @@ impl Peer {
         let proof = client.prove(&challenge, &mut DerivedKeys::default()).unwrap();
         let signature = self.send(&STANDARD.encode(&proof.message));
         let Some(signature) = decode(self.units, &signature) else { return signature };
-        proof.verify(&signature).expect("the server knows the user");
+        check(proof.verify(&signature));
         self.send("")
     }
 
@@ -353,4 +369,22 @@ fn a_login_that_is_not_examined_counts_for_nobody() {
     }
     assert!(!authenticator.is_refused(Source::of("192.0.2.2:1"), "alice", now));
     assert!(!authenticator.is_refused(source, "alice", now + limits::LOGIN_REFUSAL));
+}
+
+#[test]
+fn a_proof_that_is_wrong_on_purpose_is_refused_and_the_server_goes_on_as_if_it_were_right() {
+    let identity = Identity { exporter: Some(EXPORTER), common_name: None };
+    for mechanism in [Mechanism::ScramSha256, Mechanism::ScramSha256Plus] {
+        for protocol in [Protocol::Text, Protocol::Length] {
+            let mut peer = Peer::new(protocol, Some(&identity));
+            let handler = peer.handler.as_mut().unwrap();
+            handler.set_faults(Some(&FaultPlan::fixture(7, 0, &[FaultKind::LoginWrongProof])));
+            peer.scram_until_proven(mechanism, "alice", "pencil", |proof| {
+                proof.unwrap_err();
+            });
+            assert_eq!(peer.user(), Some("alice"));
+            let act = peer.handler.as_mut().unwrap().take_fault_act();
+            assert_eq!(act, Some(FaultAct::sent(Fault::LoginWrongProof, 0)));
+        }
+    }
 }

@@ -15,8 +15,6 @@ mod mask;
 mod progress;
 #[cfg(feature = "receipt")]
 mod receipt;
-#[cfg(all(test, feature = "receipt"))]
-mod receipt_tests;
 #[cfg(feature = "rooms")]
 mod room;
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod delivery;
 #[cfg(all(feature = "http", feature = "tls"))]
 mod http;
 mod layered;
+mod message_faults;
 mod proxied;
 mod receipts;
 mod steps;

@@ -8,13 +8,11 @@ use common::{
 };
 use flate2::{Compress, Compression};
 
-use super::{
-    WebSocket, negotiate,
-    tests::{client, close, deflated, server},
-};
+use super::{client, close, deflated, server};
 use crate::{
     faults::FaultPlan,
     session::{EndCause, Exchange, ProtocolHandler as _, run_handler},
+    websocket::{WebSocket, negotiate},
 };
 
 fn websocket(is_compressed: bool) -> WebSocket {

@@ -1,15 +1,19 @@
 //! Whole streams of frames, at every split into reads.
 
+mod close_fault;
+#[cfg(feature = "receipt")]
+mod receipt;
+
 use std::{sync::Arc, time::Instant};
 
 use common::protocol::MAX_EXIT_PAYLOAD;
 use flate2::{Compress, Compression, FlushCompress};
 use proptest::prelude::*;
 
-use super::{Deflate, WebSocket, negotiate};
 use crate::{
     config::{Http, limits},
     session::{EndCause, Exchange, Next, ProtocolHandler as _, Reason, Reply, Step, run_handler},
+    websocket::{Deflate, WebSocket, negotiate},
 };
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -37,15 +41,15 @@ fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
     frame
 }
 
-pub(super) fn client(first: u8, payload: &[u8]) -> Vec<u8> {
+fn client(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, payload, Some(MASK))
 }
 
-pub(super) fn server(first: u8, payload: &[u8]) -> Vec<u8> {
+fn server(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, payload, None)
 }
 
-pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
+fn close(code: u16, reason: &str) -> Vec<u8> {
     server(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
@@ -318,7 +322,7 @@ fn a_peer_that_does_not_answer_a_close_is_left_after_a_while() {
 }
 
 /// Compresses a message as a client does.
-pub(super) fn deflated(compress: &mut Compress, message: &[u8]) -> Vec<u8> {
+fn deflated(compress: &mut Compress, message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(message.len() + 1000);
     compress.compress_vec(message, &mut bytes, FlushCompress::Sync).unwrap();
     bytes.strip_suffix(&[0, 0, 0xff, 0xff]).expect("a synchronous flush ends so").to_vec()
