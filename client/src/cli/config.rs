@@ -219,6 +219,7 @@ impl Mode {
                 if is_udp { Ok(ping.check_udp()?) } else { Ok(()) }
             }
             Self::Load(job) if is_udp => Ok(job.check_udp()?),
+            Self::Load(job) if endpoint.is_unix() => Ok(job.check_unix()?),
             _ => Ok(()),
         }
     }

@@ -18,6 +18,7 @@ use crate::{
         host::cpu::cpu_time,
         ipc::{
             message::{Command, REPORT_INTERVAL, Summary, WorkerMessage},
+            observation::Observation,
             worker_config::WorkerConfig,
         },
         stats::counters::Stats,
@@ -81,6 +82,8 @@ pub(crate) struct Outcome {
     pub(crate) cores: f64,
     /// Share of a core that the busiest process used.
     pub(crate) busiest_process: f64,
+    /// Connections and sockets that were observed.
+    pub(crate) observations: Vec<Observation>,
     /// Processes that failed, and the reason of each.
     pub(crate) failed_processes: Vec<String>,
     /// Ctrl+C ended the work early.
@@ -220,6 +223,7 @@ impl ProcessPool<'_> {
                 }
             }
             WorkerMessage::Progress(stats) => self.outcome.stats.merge(&stats),
+            WorkerMessage::Observed(observations) => self.outcome.observations.extend(observations),
             WorkerMessage::Done(summary) => {
                 process.state = State::Finished;
                 self.outcome.add(&summary);

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::observation::Observation;
 use crate::load::stats::{counters::Stats, error_kind::ErrorKind};
 
 /// Interval at which a running worker reports.
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Maximum number of observations in a message: each may have 100 KB.
+pub(crate) const MAX_OBSERVATIONS: usize = 32;
 
 /// Command of the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,8 @@ pub(crate) enum WorkerMessage {
     Ready,
     /// Statistics since the previous message, at least every [`REPORT_INTERVAL`].
     Progress(Stats),
+    /// Observations of connections and sockets that have ended, at most [`MAX_OBSERVATIONS`].
+    Observed(Vec<Observation>),
     /// End of the work.
     Done(Summary),
     /// The worker cannot continue, and exits.

@@ -10,5 +10,6 @@
 //! Read [`message`] first.
 
 pub(crate) mod message;
+pub(crate) mod observation;
 pub(crate) mod wire;
 pub(crate) mod worker_config;

@@ -46,6 +46,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) churn: Option<u64>,
     /// The server may end connections, which are then made again.
     pub(crate) expect_restart: bool,
+    /// Connections are observed: the server injects faults.
+    pub(crate) expects_faults: bool,
     /// Each connection ends with a receipt of the server, and is compared with it.
     pub(crate) expects_receipt: bool,
     /// Limit for a connection to be made, and for missing bytes to arrive.

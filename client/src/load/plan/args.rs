@@ -132,6 +132,14 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) receipt: bool,
 
+    /// Find exactly the faults that the server has written to FAULTLOG (its --fault-log), and nothing else
+    ///
+    /// The load passes if each fault of its connections is found at its offset, and everything that differs is one of these faults.
+    /// What the server did beyond the last byte that the client received is counted apart. The file has to be on this machine while
+    /// the load runs. With --churn, a connection that a fault ends is replaced.
+    #[arg(long, value_name = "FAULTLOG")]
+    pub(crate) expect_faults: Option<PathBuf>,
+
     /// Time at the start in which messages are checked but not counted [default: 0s; with --find-rate:
     /// 500ms]
     ///

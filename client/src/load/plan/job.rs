@@ -21,7 +21,7 @@ use crate::{
         ipc::worker_config::{Pace, RoomConfig, Server, Stop, WorkerConfig},
         worker::{
             io::context::CHUNK,
-            payload::block::{MAX_CONNECTIONS, NAME_LEN},
+            payload::block::{BLOCK_LEN, MAX_CONNECTIONS, NAME_LEN},
         },
     },
     net::target::Target,
@@ -68,6 +68,8 @@ pub(crate) struct Plan {
     pub(crate) churn: Option<u64>,
     /// The server may end connections.
     pub(crate) expect_restart: bool,
+    /// Log of the faults that the server injects, which have to be found.
+    pub(crate) fault_log: Option<PathBuf>,
     /// Each connection ends with a receipt of the server.
     pub(crate) expects_receipt: bool,
     /// Seed of the payload.
@@ -93,6 +95,15 @@ pub(crate) enum Contradiction {
     /// A receipt has no place in this load.
     #[error("the argument '--receipt' cannot be used with '{0}': {1}")]
     ReceiptWith(&'static str, &'static str),
+    /// Faults cannot be found in this load.
+    #[error("the argument '--expect-faults <FAULTLOG>' cannot be used with '{0}': {1}")]
+    FaultsWith(&'static str, &'static str),
+    /// Messages are too short for a fault to be found.
+    #[error(
+        "'--expect-faults <FAULTLOG>' needs messages of at least {MIN_FAULTY_SIZE} bytes, by which they are told apart; \
+         '--size <BYTES|MIN-MAX>' is {} to {}", .0.min, .0.max
+    )]
+    FaultySize(SizeRange),
     /// No message is due between the warm-up and the end.
     #[error(
         "'--rate <PER_SECOND>' sends no message in the measured time: use a longer '--duration <DURATION>'"
@@ -114,6 +125,9 @@ pub(crate) enum Contradiction {
 
 /// Sizes that datagrams may have: at least their name, at most what UDP carries.
 const DATAGRAM_SIZES: SizeRange = SizeRange { min: 16, max: MAX_DATAGRAM as u32 };
+
+/// Minimum size of messages whose loss or repetition is to be found: a block of the payload.
+const MIN_FAULTY_SIZE: u32 = BLOCK_LEN as u32;
 
 const _: () = assert!(DATAGRAM_SIZES.min as usize == NAME_LEN);
 const _: () = assert!(DATAGRAM_SIZES.max as usize <= CHUNK);
@@ -140,6 +154,16 @@ impl Job {
         let SizeRange { min, max } = plan.sizes;
         if min < DATAGRAM_SIZES.min || DATAGRAM_SIZES.max < max {
             return Err(Contradiction::DatagramSize(plan.sizes));
+        }
+        Ok(())
+    }
+
+    /// Checks that the job suits a Unix socket.
+    pub(crate) fn check_unix(&self) -> Result<(), Contradiction> {
+        let (Self::Run(plan, _) | Self::FindRate(plan, ..)) = self else { return Ok(()) };
+        if plan.fault_log.is_some() {
+            let reason = "a client has no address there by which the fault log could name it";
+            return Err(Contradiction::FaultsWith("unix://", reason));
         }
         Ok(())
     }
@@ -183,6 +207,7 @@ impl TryFrom<&RunArgs> for Plan {
             None => Stop::After(args.duration.unwrap_or(duration)),
         };
         check_receipt(args)?;
+        check_faults(args)?;
         let plan = Self {
             processes: args.processes,
             connections: args.connections,
@@ -192,6 +217,7 @@ impl TryFrom<&RunArgs> for Plan {
             warmup: args.warmup.unwrap_or(warmup),
             churn: args.churn,
             expect_restart: args.expect_restart,
+            fault_log: args.expect_faults.clone(),
             expects_receipt: args.receipt,
             seed: args.seed.unwrap_or_else(random_seed),
             room: args.room.resolve(&Others {
@@ -269,6 +295,7 @@ impl Plan {
             warmup: self.warmup,
             churn: self.churn,
             expect_restart: self.expect_restart,
+            expects_faults: self.fault_log.is_some(),
             expects_receipt: self.expects_receipt,
             timeout: target.timeout,
             room: self.room.clone(),
@@ -289,6 +316,26 @@ fn check_receipt(args: &RunArgs) -> Result<(), Contradiction> {
         _ => return Ok(()),
     };
     Err(Contradiction::ReceiptWith(argument, reason))
+}
+
+/// Checks that faults can be found in the load.
+fn check_faults(args: &RunArgs) -> Result<(), Contradiction> {
+    let (argument, reason) = match args {
+        _ if args.expect_faults.is_none() => return Ok(()),
+        _ if args.expect_restart => {
+            ("--expect-restart", "a connection that ends is a fault; use '--churn <MESSAGES>' to replace it")
+        }
+        _ if args.receipt => ("--receipt", "the last line of a connection with faults is no receipt"),
+        _ if args.find_rate.is_some() => {
+            ("--find-rate <EXPR>", "a rate at which faults happen is no rate of the server")
+        }
+        _ if args.room.room.is_some() => {
+            ("--room", "a member receives messages of others, and not the echo of its own")
+        }
+        _ if args.size.min < MIN_FAULTY_SIZE => return Err(Contradiction::FaultySize(args.size)),
+        _ => return Ok(()),
+    };
+    Err(Contradiction::FaultsWith(argument, reason))
 }
 
 /// Returns a random seed that is short enough to be typed again.

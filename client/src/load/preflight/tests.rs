@@ -20,6 +20,7 @@ fn plan(processes: u32, connections: u32) -> Plan {
         warmup: Duration::ZERO,
         churn: None,
         expect_restart: false,
+        fault_log: None,
         expects_receipt: false,
         seed: 1,
         room: None,

@@ -21,6 +21,7 @@ use super::{
         websocket_wire::WebSocketWire,
         wire::{PlainWire, TlsWire, Wire},
     },
+    observe::{ObservedConnection, ObservedSocket},
     room::Member,
     udp::UdpSocket,
 };
@@ -42,6 +43,12 @@ pub(crate) fn run() -> io::Result<()> {
     fcntl_setfl(&commands, fcntl_getfl(&commands)? | OFlags::NONBLOCK)?;
     let messages = io::stdout().lock();
     match config.server {
+        Server::Udp(_) if config.expects_faults => {
+            EventLoop::<ObservedSocket, _>::new(&config, commands, messages)?.run()
+        }
+        Server::Tcp(_) | Server::Unix(_) if config.expects_faults => {
+            EventLoop::<ObservedConnection, _>::new(&config, commands, messages)?.run()
+        }
         Server::Udp(_) => EventLoop::<UdpSocket, _>::new(&config, commands, messages)?.run(),
         Server::Tcp(_) | Server::Unix(_) => {
             let run = match (&config.tls, &config.websocket) {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     load::{
         ipc::{
-            message::{REPORT_INTERVAL, Summary, WorkerMessage},
+            message::{MAX_OBSERVATIONS, REPORT_INTERVAL, Summary, WorkerMessage},
             wire::encode,
             worker_config::WorkerConfig,
         },
@@ -191,6 +191,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
                 self.for_each(|channel, context| channel.check_timeouts(context, now));
             }
         }
+        self.send_observations()?;
         let (worked, cpu) = timing.work(self.context.now());
         C::finalize(&self.channels, &mut self.context);
         let warmup = self.context.config.warmup;
@@ -222,6 +223,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             timing.next_report = now + REPORT_INTERVAL;
             let stats = std::mem::take(&mut self.context.stats);
             self.send(&WorkerMessage::Progress(stats))?;
+            self.send_observations()?;
         }
         Ok(())
     }
@@ -329,6 +331,15 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             self.commands.receive()?;
         }
         Ok(is_polled)
+    }
+
+    /// Reports the connections that have ended, if they are observed.
+    fn send_observations(&mut self) -> io::Result<()> {
+        let observations = std::mem::take(&mut self.context.observations);
+        for part in observations.chunks(MAX_OBSERVATIONS) {
+            self.send(&WorkerMessage::Observed(part.to_vec()))?;
+        }
+        Ok(())
     }
 
     fn send(&mut self, message: &WorkerMessage) -> io::Result<()> {

@@ -4,7 +4,7 @@
 //! what the statistics add up to: it receives its work and reports over [`ipc`](crate::load::ipc).
 //!
 //! Read [`entry`] first, then [`event_loop`], and [`connection`] for what a connection does. Imports point
-//! from the event loop over `connection`, `room` and `udp` to `io`, `diagnose` and `payload`.
+//! from the event loop over `connection`, `observe`, `room` and `udp` to `io`, `diagnose` and `payload`.
 
 mod commands;
 pub(crate) mod connection;
@@ -12,6 +12,7 @@ pub(crate) mod diagnose;
 pub(crate) mod entry;
 pub(crate) mod event_loop;
 pub(crate) mod io;
+mod observe;
 pub(crate) mod payload;
 pub(crate) mod room;
 mod timer;

@@ -29,6 +29,7 @@ fn config(process: u32) -> WorkerConfig {
         warmup: Duration::ZERO,
         churn: None,
         expect_restart: false,
+        expects_faults: false,
         expects_receipt: false,
         timeout: Duration::from_millis(10),
         room: None,

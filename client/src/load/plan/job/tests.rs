@@ -27,6 +27,7 @@ fn without_arguments_it_is_a_closed_loop_of_ten_seconds() {
         warmup: Duration::ZERO,
         churn: None,
         expect_restart: false,
+        fault_log: None,
         expects_receipt: false,
         seed: plan.seed,
         room: None,

@@ -55,6 +55,7 @@ fn config(server: Server) -> WorkerConfig {
         warmup: Duration::ZERO,
         churn: None,
         expect_restart: false,
+        expects_faults: false,
         expects_receipt: false,
         timeout: Duration::from_secs(20),
         room: None,

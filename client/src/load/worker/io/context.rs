@@ -13,7 +13,10 @@ use socket2::Socket;
 
 use crate::{
     load::{
-        ipc::worker_config::{Stop, WorkerConfig},
+        ipc::{
+            observation::Observation,
+            worker_config::{Stop, WorkerConfig},
+        },
         stats::{counters::Stats, error_kind::ErrorKind},
         worker::{io::schedule::Schedule, payload::streams::Streams},
     },
@@ -50,6 +53,10 @@ pub(crate) struct Context<'a, S = ()> {
     pub(crate) received: Box<[u8]>,
     /// Buffer of [`CHUNK`] bytes for bytes to send, or to compare.
     pub(crate) scratch: Box<[u8]>,
+    /// Observations that have not been reported yet.
+    pub(crate) observations: Vec<Observation>,
+    /// Number of observations of this process.
+    pub(crate) observed: usize,
     /// State that the channels of one kind share.
     pub(crate) shared: S,
     registry: Registry,
@@ -76,6 +83,8 @@ impl<'a, S> Context<'a, S> {
             last_progress: Duration::ZERO,
             received: vec![0; CHUNK].into(),
             scratch: vec![0; CHUNK].into(),
+            observations: Vec::new(),
+            observed: 0,
             shared,
             registry,
             start: Instant::now(),
@@ -170,6 +179,12 @@ impl<'a, S> Context<'a, S> {
         }
         self.stats.tls_failure = Some(error.to_string());
         Some(ErrorKind::Tls)
+    }
+
+    /// Keeps an observation until the next report.
+    pub(crate) fn observe(&mut self, observation: Observation) {
+        self.observations.push(observation);
+        self.observed += 1;
     }
 
     /// Registers a socket for events until it is closed.

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind as Io},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -91,6 +91,16 @@ impl<W: Wire> Opening<W> {
         let is_complete = self.complete_login(context)?;
         context.stats.connects += u64::from(is_complete);
         Ok(is_complete)
+    }
+
+    /// Returns the local address of a socket with addresses of IP.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.wire.socket().local_addr().ok()?.as_socket()
+    }
+
+    /// Returns `true` if the socket is connected.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected_at.is_some()
     }
 
     /// Returns the wire of the connection that is made.

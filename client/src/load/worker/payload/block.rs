@@ -12,6 +12,11 @@ pub(crate) const MAX_CONNECTIONS: u64 = 1 << (HALF_BITS - CHECK_BITS);
 /// First of the 32 characters of the payload.
 pub(super) const FIRST_CHARACTER: u8 = b'!';
 
+/// Returns `true` if a byte is one of the characters of the payload.
+pub(crate) fn is_character(byte: u8) -> bool {
+    byte.wrapping_sub(FIRST_CHARACTER) < 32
+}
+
 /// Bits in half of a name: five in each of eight characters.
 pub(super) const HALF_BITS: u32 = 40;
 

@@ -14,4 +14,5 @@
 
 pub(crate) mod block;
 pub(crate) mod cursor;
+pub(crate) mod echo_stream;
 pub(crate) mod streams;

@@ -145,6 +145,7 @@ fn config(server: Server) -> WorkerConfig {
         warmup: Duration::ZERO,
         churn: None,
         expect_restart: false,
+        expects_faults: false,
         expects_receipt: false,
         timeout: Duration::from_secs(20),
         room: Some(RoomConfig { senders: 2, framing: Framing::Length, name: None }),
