@@ -219,7 +219,9 @@ impl Mode {
                 if is_udp { Ok(ping.check_udp()?) } else { Ok(()) }
             }
             Self::Load(job) if is_udp => Ok(job.check_udp()?),
-            Self::Load(job) if endpoint.is_unix() => Ok(job.check_unix()?),
+            Self::Load(job) if matches!(endpoint, Endpoint::Unix(_) | Endpoint::Abstract(_)) => {
+                Ok(job.check_unix()?)
+            }
             _ => Ok(()),
         }
     }

@@ -7,13 +7,14 @@ use super::{
     ipc::worker_config::{Framing, Pace, RoomConfig, Stop},
     plan::job::Plan,
     report::{
-        datagram_counts::DatagramCounts,
         distribution::Distribution,
         document::{
             ClientCpu, Pacing, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
         },
+        figures::{
+            datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+        },
         load_spec::{LoadSpec, RoomSpec},
-        room_figures::RoomFigures,
         verdict::Verdict,
     },
     stats::{
@@ -27,13 +28,14 @@ use super::{
 use crate::net::{sign::Sign, target::Target};
 use common::receipt::NoReceipt;
 
-/// Builds the report of a load. `receive_buffer` is the granted size of a socket's receive buffer, for a
+/// Builds the report of a load, which has found these faults. `receive_buffer` is the granted size of a socket's receive buffer, for a
 /// load over UDP.
 pub(super) fn build_report(
     target: &Target,
     plan: &Plan,
     outcome: Outcome,
     receive_buffer: Option<usize>,
+    injected_faults: Option<FaultFigures>,
 ) -> Report {
     let seconds = measured_seconds(plan, &outcome);
     let client_cpu = client_cpu(target, &outcome);
@@ -77,6 +79,7 @@ pub(super) fn build_report(
         room: plan.room.as_ref().map(|room| room_figures(plan, room, &stats.room, seconds)),
         receipts: plan.expects_receipt.then(|| receipt_figures(&stats.receipts)),
         errors: Some(stats.errors),
+        injected_faults,
         faults: stats.faults,
         failed_processes,
         client_cpu,

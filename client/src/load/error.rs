@@ -4,7 +4,7 @@ use std::io;
 
 use common::reason::reason;
 
-use super::{coordinator, merge, preflight::shortage::Shortage, report::files};
+use super::{coordinator, faults, merge, preflight::shortage::Shortage, report::files};
 use crate::{net, stdio};
 
 /// Reason why a load did not run, or why its report could not be kept.
@@ -44,6 +44,10 @@ pub(crate) enum Error {
         reason(.0)
     )]
     Program(io::Error),
+
+    /// The fault log cannot be used.
+    #[error(transparent)]
+    FaultLog(#[from] faults::log::Error),
 
     /// A report could not be written.
     #[error(transparent)]

@@ -17,14 +17,15 @@ use super::{
     build_report::per_second,
     evaluate::verdict,
     report::{
-        datagram_counts::DatagramCounts,
         distribution::Distribution,
         document::{
             ClientCpu, Part, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
         },
+        figures::{
+            datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+        },
         files::STANDARD,
         hlog::{self, Log},
-        room_figures::RoomFigures,
         verdict::Verdict,
     },
     stats::{counters::Stats, error_kind::ErrorKind, fault::Fault, histogram::Histogram},
@@ -126,6 +127,7 @@ fn report_of_log(log: Log) -> Report {
         room: None,
         receipts: None,
         errors: None,
+        injected_faults: None,
         faults: Vec::new(),
         failed_processes: Vec::new(),
         client_cpu: None,
@@ -177,6 +179,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         room: sum_rooms(all().map(|report| report.room), seconds),
         receipts: sum_receipts(all().map(|report| report.receipts)),
         errors: sum_errors(all().map(|report| report.errors.as_ref())),
+        injected_faults: sum_faults(&reports),
         faults: collect(&reports, |file, report| {
             let text = |fault: &Fault| format!("{file}: {}", fault.text);
             report.faults.iter().map(|fault| Fault { text: text(fault), ..fault.clone() }).collect()
@@ -342,6 +345,15 @@ fn sum_cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu
             machine_cores: sum.machine_cores + cpu.machine_cores,
         })
     })
+}
+
+/// Returns the sum of comparisons with faults. The median and the 99th percentile of a sum are unknown: the greatest are the bound.
+fn sum_faults(reports: &[(String, Report)]) -> Option<FaultFigures> {
+    let mut sum = FaultFigures::default();
+    for (file, report) in reports {
+        sum.merge(report.injected_faults.as_ref()?, file);
+    }
+    Some(sum)
 }
 
 /// Returns the parts of a report: itself, or the reports that were merged into it.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `preflight` | checks before the start: capacity of the host, reachability of the server |
 //! | `plan` | arguments, and the validated plan |
+//! | `faults` | whether a load has found exactly the faults that the server has injected |
 //! | `coordinator` | worker processes and their supervision |
 //! | `worker` | one worker process: event loop, connections, payload, diagnosis of wrong bytes |
 //! | `ipc` | messages between both |
@@ -23,6 +24,7 @@ mod build_report;
 mod coordinator;
 mod error;
 mod evaluate;
+mod faults;
 mod find_rate;
 mod host;
 mod ipc;

@@ -15,6 +15,7 @@ use super::{
         progress::Progress,
     },
     error::Error,
+    faults::log::FaultLog,
     host::{limits, sockets},
     ipc::worker_config::Server,
     plan::job::Plan,
@@ -26,6 +27,7 @@ use super::{
     },
     report::document::Report,
     stats::error_kind::ErrorKind,
+    worker::payload::streams::Streams,
 };
 use crate::{
     login::PASSWORD_VARIABLE,
@@ -80,7 +82,7 @@ impl<'s> Runner<'s> {
                 }
                 (target.endpoint.socket_name().map(Server::Unix), None)
             }
-            (Endpoint::Tcp(_), [one]) if !target.has_layers() => {
+            (Endpoint::Tcp(_), [one]) if !target.has_layers() || plan.fault_log.is_some() => {
                 (one.as_socket().map(Server::Tcp), None)
             }
             // Of several addresses, the load uses the first that answers. A server with TLS, a login or WebSocket is checked
@@ -91,6 +93,10 @@ impl<'s> Runner<'s> {
                     connected.stream.half_close();
                 }
                 (connected.address.as_socket().map(Server::Tcp), None)
+            }
+            (Endpoint::Udp(_), [first, ..]) if plan.fault_log.is_some() => {
+                let answer = Probe::assume(first, target)?;
+                (answer.address.as_socket().map(Server::Udp), Some(answer.receive_buffer))
             }
             (Endpoint::Udp(_), several) => {
                 let probe = Probe { seed: plan.seed, size: plan.sizes.min, deadline, interrupt };
@@ -126,9 +132,13 @@ impl<'s> Runner<'s> {
             timeouts: self.timeouts(plan),
             interrupt: self.interrupt,
         };
-        let outcome = process_pool::run(&config, &mut |stats| progress.update(stats))
+        let log = plan.fault_log.as_deref().map(FaultLog::open).transpose()?;
+        let mut outcome = process_pool::run(&config, &mut |stats| progress.update(stats))
             .map_err(|error| self.explain(error))?;
-        Ok(build_report(self.target, plan, outcome, self.receive_buffer))
+        let observations = std::mem::take(&mut outcome.observations);
+        let streams = Streams::new(plan.seed, plan.sizes.min..=plan.sizes.max);
+        let faults = log.map(|log| log.compare(&observations, &streams)).transpose()?;
+        Ok(build_report(self.target, plan, outcome, self.receive_buffer, faults))
     }
 
     /// Returns the time limits of the processes. An open loop may send for one time limit after its end, and then

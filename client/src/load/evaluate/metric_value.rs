@@ -2,7 +2,10 @@
 
 use super::metric::{DatagramMetric, Metric, RoomMetric, Statistic, Subject};
 use crate::load::{
-    report::{datagram_counts::DatagramCounts, document::Report, room_figures::RoomFigures},
+    report::{
+        document::Report, figures::datagram_counts::DatagramCounts,
+        figures::room_figures::RoomFigures,
+    },
     stats::{format, histogram::Histogram},
 };
 

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use super::verdict;
 use crate::load::{
     report::{
-        datagram_counts::DatagramCounts,
         document::{ClientCpu, Pacing, Report, VERSION},
-        room_figures::RoomFigures,
+        figures::datagram_counts::DatagramCounts,
+        figures::room_figures::RoomFigures,
         verdict::Verdict,
     },
     stats::histogram::Histogram,
@@ -69,6 +69,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         room: None,
         receipts: None,
         errors: Some(BTreeMap::new()),
+        injected_faults: None,
         faults: Vec::new(),
         failed_processes: Vec::new(),
         client_cpu: Some(ClientCpu {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::load::{
     report::{
-        datagram_counts::DatagramCounts,
         distribution::Distribution,
         document::{ClientCpu, Report},
-        room_figures::RoomFigures,
+        figures::{
+            datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+        },
         verdict::Verdict,
     },
     stats::format::{count, nanos as duration_nanos, percent, plural, share, time},
@@ -47,6 +48,9 @@ pub(crate) fn set(report: &mut Report) {
 fn evaluate(report: &Report) -> (Verdict, String) {
     if let Some(reason) = failure(report) {
         return (Verdict::Failed, reason);
+    }
+    if let Some(faults) = &report.injected_faults {
+        return (Verdict::Valid, faults.sentence());
     }
     let messages = returned(report.messages, report.room);
     let loss = loss(report.datagrams, report.lost) + &told(report.room);
@@ -145,6 +149,13 @@ fn failure(report: &Report) -> Option<String> {
             reasons.push(format!("{all} ({})", kinds.join(", ")));
         }
     }
+    if let Some(faults) = &report.injected_faults {
+        // What did not return has to be explained by a fault, and by nothing else.
+        if faults.disagreements > 0 {
+            reasons.push(disagreement(faults));
+        }
+        return (!reasons.is_empty()).then(|| reasons.join("; "));
+    }
     if let Some(room) = &report.room {
         let violations = room.violations().into_iter();
         reasons.extend(violations.map(|(number, what)| format!("{} {what}", count(number))));
@@ -166,6 +177,13 @@ fn failure(report: &Report) -> Option<String> {
         reasons.push("no message returned in the measured time".to_owned());
     }
     (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Returns the first disagreement with a fault log.
+fn disagreement(faults: &FaultFigures) -> String {
+    let first = faults.first_disagreements.first();
+    let first = first.map(|it| format!(": connection {}: {}", it.peer, it.text));
+    format!("{}{}", faults.sentence(), first.unwrap_or_default())
 }
 
 /// Returns the reason for which the client was the limit.

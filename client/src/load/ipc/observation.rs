@@ -18,6 +18,8 @@ pub(crate) struct Observation {
     pub(crate) first_line: u64,
     /// Offset of this line in the channel's stream.
     pub(crate) first_offset: u64,
+    /// The handshakes and the login were complete.
+    pub(crate) is_open: bool,
     /// Number of messages that were sent completely.
     pub(crate) messages: u64,
     /// The number of bytes that were received from the socket.

@@ -322,10 +322,13 @@ fn check_receipt(args: &RunArgs) -> Result<(), Contradiction> {
 fn check_faults(args: &RunArgs) -> Result<(), Contradiction> {
     let (argument, reason) = match args {
         _ if args.expect_faults.is_none() => return Ok(()),
-        _ if args.expect_restart => {
-            ("--expect-restart", "a connection that ends is a fault; use '--churn <MESSAGES>' to replace it")
+        _ if args.expect_restart => (
+            "--expect-restart",
+            "a connection that ends is a fault; use '--churn <MESSAGES>' to replace it",
+        ),
+        _ if args.receipt => {
+            ("--receipt", "the last line of a connection with faults is no receipt")
         }
-        _ if args.receipt => ("--receipt", "the last line of a connection with faults is no receipt"),
         _ if args.find_rate.is_some() => {
             ("--find-rate <EXPR>", "a rate at which faults happen is no rate of the server")
         }

@@ -71,6 +71,23 @@ impl Probe<'_> {
         Err(target.unreachable(Unreachable::combine(reasons)))
     }
 
+    /// Takes an address without an answer, because the server may drop it on purpose.
+    ///
+    /// # Errors
+    ///
+    /// The system has no socket, or no route to the address.
+    pub(crate) fn assume(address: &SockAddr, target: &Target) -> Result<Answer, Error> {
+        let open = || {
+            let server = address.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+            granted_receive_buffer(&connect(&Server::Udp(server), None)?)
+        };
+        let granted = open().map_err(|error| {
+            let reasons = vec![(target.show(address), target.reason(error))];
+            target.unreachable(Unreachable::combine(reasons))
+        })?;
+        Ok(Answer { address: address.clone(), receive_buffer: granted })
+    }
+
     /// Sends datagrams to one address until one returns; returns `None` if it was interrupted.
     fn probe(&self, address: &SockAddr, deadline: Deadline) -> io::Result<Option<usize>> {
         let address = address.as_socket().ok_or(io::ErrorKind::Unsupported)?;

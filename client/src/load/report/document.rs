@@ -8,8 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    datagram_counts::DatagramCounts, distribution::Distribution, load_spec::LoadSpec,
-    rate_curve::RateCurve, room_figures::RoomFigures, verdict::Verdict,
+    distribution::Distribution,
+    figures::{
+        datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+    },
+    load_spec::LoadSpec,
+    rate_curve::RateCurve,
+    verdict::Verdict,
 };
 use crate::load::stats::{error_kind::ErrorKind, fault::Fault};
 
@@ -89,6 +94,9 @@ pub(crate) struct Report {
     pub(crate) receipts: Option<ReceiptFigures>,
     /// Number of errors of each kind.
     pub(crate) errors: Option<BTreeMap<ErrorKind, u64>>,
+    /// Comparison with the faults that the server has injected (`--expect-faults`); absent without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) injected_faults: Option<FaultFigures>,
     /// First differences between what was sent and what returned.
     pub(crate) faults: Vec<Fault>,
     /// Processes of the client that failed, and the reason of each.

@@ -5,14 +5,13 @@
 //!
 //! Read [`document`] first.
 
-pub(crate) mod datagram_counts;
 pub(crate) mod distribution;
 pub(crate) mod document;
+pub(crate) mod figures;
 pub(crate) mod files;
 pub(crate) mod hlog;
 mod latency_bars;
 pub(crate) mod load_spec;
 pub(crate) mod rate_curve;
-pub(crate) mod room_figures;
 pub(crate) mod table;
 pub(crate) mod verdict;

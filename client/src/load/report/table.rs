@@ -6,13 +6,14 @@ use comfy_table::{CellAlignment, Table, presets};
 use common::escape::Escaped;
 
 use super::{
-    datagram_counts::DatagramCounts,
     distribution::Distribution,
     document::{Pacing, ReceiptFigures, Report},
+    figures::{
+        datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+    },
     latency_bars::latency_bars,
     load_spec::LoadSpec,
     rate_curve::RateCurve,
-    room_figures::RoomFigures,
 };
 use crate::load::stats::{
     fault::FaultKind,
@@ -54,6 +55,14 @@ pub(crate) fn render(report: &Report) -> String {
             _ => "Wrong bytes",
         };
         let _ = writeln!(text, "{what}: {}", safe(&fault.text));
+    }
+    for it in report.injected_faults.iter().flat_map(|faults| &faults.first_disagreements) {
+        let number = match (it.seed, it.connection) {
+            (Some(seed), Some(connection)) => format!(" (seed {seed}, number {connection})"),
+            _ => String::new(),
+        };
+        let (peer, what) = (safe(&it.peer), safe(&it.text));
+        let _ = writeln!(text, "Disagreement: connection {peer}{number}: {what}");
     }
     for process in &report.failed_processes {
         let _ = writeln!(text, "Client failure: {}", safe(process));
@@ -129,6 +138,7 @@ fn figures(report: &Report) -> Table {
         rows.extend(deliveries(room));
     }
     rows.extend(report.receipts.iter().flat_map(compared));
+    rows.extend(report.injected_faults.iter().flat_map(injected));
     let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
     rows.extend([
         ("errors", errors(report)),
@@ -232,6 +242,28 @@ fn compared(receipts: &ReceiptFigures) -> Vec<Row> {
     if receipts.bytes_unread_by_server > 0 {
         let unread = plural(receipts.bytes_unread_by_server, "byte");
         rows.push(("not read", format!("{unread}, because the server ended the connection")));
+    }
+    rows
+}
+
+/// Returns the rows about the faults that the server has injected.
+fn injected(faults: &FaultFigures) -> Vec<Row> {
+    let found = format!("{} of {} found", count(faults.found), count(faults.injected));
+    let mut rows =
+        vec![("faults", format!("{found}, {} beyond what was read", count(faults.unobservable)))];
+    for (name, kind) in &faults.kinds {
+        let beyond = match kind.unobservable {
+            0 => String::new(),
+            beyond => format!(", {} beyond", count(beyond)),
+        };
+        rows.push(("", format!("{} {}{beyond}", count(kind.found), safe(name))));
+    }
+    if let Some(excess) = faults.excess {
+        let [p50, p99, max] = [excess.p50_ns, excess.p99_ns, excess.max_ns].map(time);
+        rows.push(("later than asked", format!("p50 {p50}, p99 {p99}, max {max}")));
+    }
+    if faults.of_others > 0 {
+        rows.push(("of others", plural(faults.of_others, "record")));
     }
     rows
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::load::{
     evaluate::testing::{self, datagrams},
-    report::room_figures::RoomFigures,
+    report::figures::room_figures::RoomFigures,
 };
 
 fn assertion(typed: &str) -> Assertion {

@@ -270,9 +270,10 @@ impl ObservedConnection {
 
     fn next_message(&mut self, context: &Context<'_>) -> Vec<u8> {
         let now = context.now();
-        let due = context.schedule.as_ref().map(|schedule| {
-            schedule.channel_due_at(self.token.0 as u64, self.next.lines())
-        });
+        let due = context
+            .schedule
+            .as_ref()
+            .map(|schedule| schedule.channel_due_at(self.token.0 as u64, self.next.lines()));
         self.measured += u64::from(due.unwrap_or(now) >= context.config.warmup);
         let len = self.next.len_of_lines(&context.streams, 1);
         let mut message = vec![0; usize::try_from(len).expect("a message fits in memory")];

@@ -1,13 +1,10 @@
 //! What a connection has seen: from its received bytes to its observation.
 
-use std::{
-    io,
-    net::SocketAddr,
-    ops::Range,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, ops::Range, time::Duration};
 
-use super::{frames::Frames, outgoing::Outgoing, tap::Tap, transcript::Transcript, wire::ObservedWire};
+use super::{
+    frames::Frames, outgoing::Outgoing, tap::Tap, transcript::Transcript, wire::ObservedWire,
+};
 use crate::{
     load::{
         ipc::observation::{End, Failure, Layer, Observation, Times, TlsObservation},
@@ -26,6 +23,7 @@ pub(super) struct Seen {
     /// Line of the channel with which it begins, and its offset.
     first: (u64, u64),
     channel: u64,
+    is_open: bool,
     head: u64,
     opcode: Option<u8>,
     transcript: Transcript,
@@ -45,6 +43,7 @@ impl Seen {
             peer,
             first,
             channel,
+            is_open: false,
             head: 0,
             opcode: None,
             transcript: Transcript::new(EchoStream::new(&context.streams, channel, first, None)),
@@ -58,6 +57,7 @@ impl Seen {
 
     /// Notes that the handshakes and the login are complete: from here on, echoes arrive.
     pub(super) fn begin(&mut self, wire: &ObservedWire) {
+        self.is_open = true;
         self.head = wire.head();
         self.opcode = wire.frame_start();
         self.transcript.set_opcode(self.opcode);
@@ -165,6 +165,7 @@ impl Seen {
             channel: self.channel,
             first_line: self.first.0,
             first_offset: self.first.1,
+            is_open: self.is_open,
             head: self.head,
             pieces,
             damage,

@@ -170,7 +170,9 @@ impl Transcript {
         let mut best: Option<(usize, usize, u64)> = None;
         for (index, needle) in window.windows(len).enumerate() {
             for found in find_iter(&nearby, needle).take(MAX_PLACES) {
-                let Some(aligned) = (from + found as u64).checked_sub(index as u64) else { continue };
+                let Some(aligned) = (from + found as u64).checked_sub(index as u64) else {
+                    continue;
+                };
                 let other = self.echo.bytes(aligned, window.len());
                 let (kept, cost) = best_split(window, expected, &other);
                 if best.is_none_or(|(least, ..)| cost < least) {

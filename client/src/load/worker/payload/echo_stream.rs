@@ -35,6 +35,11 @@ impl EchoStream {
         (self.opcode, self.starts) = (opcode, vec![(0, 0)]);
     }
 
+    /// Returns `true` if a message has a header, so that its number names it.
+    pub(crate) fn has_headers(&self) -> bool {
+        self.opcode.is_some()
+    }
+
     /// Returns the start of a message, which is the end of the one before.
     pub(crate) fn start_of(&mut self, message: u64) -> u64 {
         self.starts_of(message).0

@@ -1,0 +1,190 @@
+//! Judgement on one connection of a stream.
+
+use common::fault::{Fault, FaultAct};
+
+use super::{
+    compare::{Masks, Side, equal_len},
+    end,
+    expected::Expected,
+    judgement::Judgement,
+    layers, times,
+};
+use crate::load::{
+    ipc::observation::Observation,
+    worker::payload::{echo_stream::EchoStream, streams::Streams},
+};
+
+/// A connection and its faults.
+#[derive(Debug)]
+pub(super) struct Connection<'c> {
+    pub(super) seen: &'c Observation,
+    pub(super) acts: &'c [FaultAct],
+    /// Number of echoed bytes that were received.
+    pub(super) echoed: u64,
+    pub(super) expected: Expected,
+    /// Number of bytes of `expected` that arrive if nothing ends the connection.
+    pub(super) complete: u64,
+    /// Number of echoed bytes before the message that the server masked, if it must arrive.
+    pub(super) mask_place: Option<u64>,
+}
+
+impl Connection<'_> {
+    /// Returns the faults of one kind.
+    pub(super) fn of(&self, fault: Fault) -> impl Iterator<Item = &FaultAct> {
+        self.acts.iter().filter(move |act| act.fault == fault)
+    }
+
+    /// Returns whether anything arrived that the faults at this offset on the socket could concern.
+    pub(super) fn has_received(&self, offset: u64) -> bool {
+        offset < self.seen.received
+    }
+}
+
+/// Compares a connection with the faults that its server has injected.
+pub(super) fn judge(seen: &Observation, acts: &[FaultAct], streams: &Streams) -> Judgement {
+    let first = (seen.first_line, seen.first_offset);
+    let mut echo = EchoStream::new(streams, seen.channel, first, seen.opcode);
+    let is_message =
+        |act: &&FaultAct| matches!(act.fault, Fault::Drop | Fault::Duplicate | Fault::Reorder);
+    let messages: Vec<_> = acts.iter().filter(is_message).collect();
+    let build = |echo: &mut EchoStream, messages_sent| {
+        let total = echo.start_of(messages_sent);
+        Expected::new(echo, &messages, total, &seen.pieces)
+    };
+    let complete = build(&mut echo, seen.messages).len;
+    let expected = build(&mut echo, seen.messages + 1);
+    let echoed = seen.pieces.iter().map(|piece| piece.len).sum();
+    let masked = acts.iter().find(|act| act.fault == Fault::BadMask);
+    let masked = masked.map(|act| echo.start_of(act.message.unwrap_or(0)));
+    let mask_place = masked.and_then(|start| expected.place_of(start));
+    let connection = Connection { seen, acts, echoed, expected, complete, mask_place };
+    let mut judgement = Judgement::default();
+    let causes = end::judge(&connection, &mut judgement);
+    layers::judge(&connection, &mut judgement);
+    judge_bytes(&connection, &mut echo, &causes, &mut judgement);
+    times::judge(&connection, &mut judgement);
+    judgement
+}
+
+/// Compares the received bytes.
+fn judge_bytes(
+    connection: &Connection<'_>,
+    echo: &mut EchoStream,
+    causes: &end::Causes,
+    judgement: &mut Judgement,
+) {
+    let Connection { seen, echoed, expected, complete, .. } = connection;
+    let (corrupt, others) = place_damage(connection);
+    let damage: Masks = seen.damage.iter().map(|damage| (damage.at, damage.mask)).collect();
+    let limit = seen.limit_reached_at.unwrap_or(*echoed);
+    let observed = Side { pieces: &seen.pieces, masks: &damage };
+    let side = Side { pieces: &expected.pieces, masks: &corrupt };
+    let equal = equal_len(echo, observed, side, limit);
+    // A damaged control frame is not recognised as one, and follows the last echo.
+    let is_tail = equal == *complete && others.iter().any(|&at| at >= equal && at < equal + 128);
+    let is_equal = equal == limit || is_tail;
+    if !is_equal {
+        judgement.disagree(describe(connection, echo, equal));
+    }
+    let is_complete = *echoed >= *complete && seen.limit_reached_at.is_none();
+    for (act, place) in &expected.places {
+        match () {
+            () if !is_equal && *place >= equal => judgement.miss(act),
+            () if *place < limit || is_complete => judgement.find(act),
+            () => judgement.miss(act),
+        }
+    }
+    if seen.tls.is_none() {
+        for act in connection.of(Fault::Corrupt) {
+            let place = place_on_wire(connection, act.offset);
+            let is_in_echo = place.is_some_and(|place| place < limit);
+            let is_read = act.offset < seen.head && causes.is_handshake_broken;
+            match () {
+                () if is_in_echo && (is_equal || place < Some(equal)) => judgement.find(act),
+                () if is_read
+                    || causes.is_handshake_broken && connection.has_received(act.offset) =>
+                {
+                    judgement.find(act);
+                }
+                () => judgement.miss(act),
+            }
+        }
+    }
+    if is_equal && !is_complete && seen.limit_reached_at.is_none() && !causes.explain_missing() {
+        let message = echo.message_at(expected_position(expected, *echoed));
+        judgement.disagree(format!(
+            "the last {} bytes of the echo are missing, from message {message} on, and no fault explains it",
+            complete - echoed
+        ));
+    }
+}
+
+/// Returns the damage by the number of echoed bytes before, and that which is not among the echoes but behind them.
+fn place_damage(connection: &Connection<'_>) -> (Masks, Vec<u64>) {
+    let (mut masks, mut others) = (Masks::new(), Vec::new());
+    if connection.seen.tls.is_some() {
+        return (masks, others);
+    }
+    for act in connection.of(Fault::Corrupt) {
+        let Some(mask) = act.mask else { continue };
+        match place_on_wire(connection, act.offset) {
+            Some(place) => {
+                *masks.entry(place).or_default() ^= mask;
+                others.push(place);
+            }
+            None => others.extend(act.offset.checked_sub(connection.seen.head)),
+        }
+    }
+    (masks, others)
+}
+
+/// Returns the number of echoed bytes before an offset on a socket without TLS. `None`: it is in front of the echoes, or in a
+/// control frame.
+pub(super) fn place_on_wire(connection: &Connection<'_>, offset: u64) -> Option<u64> {
+    let mut place = offset.checked_sub(connection.seen.head)?;
+    let mut passed = 0;
+    for control in &connection.seen.controls {
+        if place < control.at + passed {
+            break;
+        }
+        if place < control.at + passed + control.len {
+            return None;
+        }
+        passed += control.len;
+    }
+    place -= passed;
+    Some(place)
+}
+
+/// Returns the position in the echo of a byte that must arrive.
+fn expected_position(expected: &Expected, mut place: u64) -> u64 {
+    for piece in &expected.pieces {
+        if place < piece.len {
+            return piece.start + place;
+        }
+        place -= piece.len;
+    }
+    expected.pieces.last().map_or(0, |piece| piece.start + piece.len)
+}
+
+/// Describes the first byte that differs.
+fn describe(connection: &Connection<'_>, echo: &mut EchoStream, place: u64) -> String {
+    let Connection { seen, expected, .. } = connection;
+    let position_in = |pieces: &[_]| {
+        expected_position(&Expected { pieces: pieces.to_vec(), ..Expected::default() }, place)
+    };
+    let (received, wanted) = (position_in(&seen.pieces), position_in(&expected.pieces));
+    let mask = seen.damage.iter().find(|damage| damage.at == place).map_or(0, |it| it.mask);
+    let byte = echo.bytes(received, 1)[0] ^ mask;
+    let (from, to) = (echo.message_at(received), echo.message_at(wanted));
+    let what = if place >= expected.len {
+        "comes after the end of the echo".to_owned()
+    } else if received == wanted {
+        format!(
+            "has the bits {mask:#04x} inverted, by what was received, and others by the fault log"
+        )
+    } else {
+        format!("is of message {from}, and by the fault log one of message {to} is due")
+    };
+    format!("byte {place} of the echo ({byte:#04x}) {what}")
+}
