@@ -19,12 +19,18 @@ pub mod configuration;
 pub mod escape;
 // What the included sources import.
 mod config {
-    pub(crate) use server::{Http, limits};
+    pub(crate) use server::{
+        FaultKind, FaultRule, Faults, Http, Jitter, Listener, Share, limits,
+    };
 }
 #[path = "../../../server/src/telemetry/connection_id.rs"]
 mod connection_id;
 mod exchange;
 pub mod exit;
+// Included as a source, since the handlers of protocols know the faults that are theirs.
+#[expect(dead_code, unused_imports, reason = "only the server has listeners with faults")]
+#[path = "../../../server/src/faults/mod.rs"]
+mod faults;
 // Included as a source for the same reason as the session below.
 #[path = "../../../server/src/http/mod.rs"]
 mod http;
