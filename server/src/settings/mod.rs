@@ -9,6 +9,7 @@
 //!
 //! Read `schema.rs` first: the definition of each setting. `sources/` reads and merges the sources.
 
+mod details;
 mod diagnostic;
 mod listener;
 mod listener_tls;

@@ -9,7 +9,7 @@ use common::{
 };
 
 use super::{
-    listener::{ADMIN_DETAILS, LISTEN_DETAILS},
+    details,
     setting::{DefaultValue, Form, Setting},
     values::{
         LogLevel, RemovedUsers, choice, history, keep, log_file, non_empty, parse, path, port,
@@ -39,7 +39,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
         "URL",
         "Listen on tcp://HOST:PORT, tls://, udp://, http://, https:// or unix:///PATH; can be repeated",
     )
-    .details(LISTEN_DETAILS)
+    .details(details::LISTEN)
     .form(Form::List)
     .default(DefaultValue::Unset("--host and --port"))
     .hint(ValueHint::Url)
@@ -80,11 +80,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
     .implied("on")
     .set(|values, text| parse(text, choice).map(|value| values.reuse_port = value)),
     Setting::new("max-connections", CONNECTIONS, "N", "Limit the number of open connections")
-        .details(
-            "A client over the limit receives one line with the reason, and its connection is \
-            closed. At the start, the server raises its limit on descriptors as far as the system \
-            allows.",
-        )
+        .details(details::MAX_CONNECTIONS)
         .form(Form::Number)
         .default(DefaultValue::Unset("as the descriptor limit allows"))
         .set(|values, text| {
@@ -128,11 +124,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
         "DUR",
         "Close a connection if its PROXY header is not complete after this long",
     )
-    .details(
-        "It applies to listeners with proxy=required. Set it to off for a load balancer that sends the header \
-        with the first bytes of its client, such as the network load balancer of AWS; then idle-timeout limits \
-        the wait. A header has at most 4096 bytes.",
-    )
+    .details(details::PROXY_TIMEOUT)
     .rare()
     .form(Form::Word)
     .default(DefaultValue::Text("5s"))
@@ -153,10 +145,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
         "DUR",
         "Go on serving and accepting for this long when the server shuts down, before it drains",
     )
-    .details(
-        "Meanwhile /readyz of the admin listener reports that the server is not ready, so that a load balancer sends \
-        new clients elsewhere. A second signal ends the server immediately.",
-    )
+    .details(details::DRAIN_DELAY)
     .rare()
     .form(Form::Word)
     .default(DefaultValue::Text("0s"))
@@ -246,10 +235,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
         "FILE",
         "Append the session secrets of TLS to this file, to decrypt captured packets with Wireshark",
     )
-    .details(
-        "Everyone who can read the file can decrypt the connections, so it is for tests. The format is that of \
-        SSLKEYLOGFILE; that variable alone has no effect. A new file is readable by its owner only.",
-    )
+    .details(details::TLS_KEY_LOG)
     .rare()
     .default(DefaultValue::Unset("off"))
     .hint(ValueHint::FilePath)
@@ -285,12 +271,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
     .default(DefaultValue::Text("keep"))
     .set(|values, text| parse(text, choice).map(|value| values.removed_users = value)),
     Setting::new("rooms", ROOMS, "URL", "Share the rooms with other servers through Redis: redis://HOST")
-        .details(
-            "All servers with the same URL have the same rooms. redis://USER:PASSWORD@HOST:PORT/DATABASE logs in; a \
-            password belongs into the environment or the file, since everyone can read a command line. rediss:// is TLS. \
-            ?prefix=NAME separates servers that share a Redis and not their rooms. The server starts without Redis as well, \
-            and tries again until it answers.",
-        )
+        .details(details::ROOMS)
         .needs_restart()
         .secret()
         .default(DefaultValue::Unset("each server has its own"))
@@ -302,7 +283,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
         "URL",
         "Serve health, metrics and connections to operators at http://HOST:PORT or unix:///PATH",
     )
-    .details(ADMIN_DETAILS)
+    .details(details::ADMIN)
     .needs_restart()
     .default(DefaultValue::Unset("off"))
     .hint(ValueHint::Url)
@@ -392,10 +373,7 @@ pub(super) static SETTINGS: [Setting; 36] = [
         "FILE",
         "Append a line of JSON to this file for each fault that a listener injects on purpose",
     )
-    .details(
-        "'echo-client load --expect-faults FILE' compares it with what the clients have seen. The faults are parameters of a \
-        listener's URL (--listen), or set by 'echo-server faults set'. SIGHUP reopens the file.",
-    )
+    .details(details::FAULT_LOG)
     .rare()
     .needs_restart()
     .default(DefaultValue::Unset("none"))

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::READ_BUFFER;
-
 /// Maximum time that a fault takes: a delay, a stall, an interval. A test that waits longer waits for nothing.
 pub const FAULT_TIME: Duration = Duration::from_hours(1);
 
@@ -12,7 +10,7 @@ pub const FAULT_WINDOW: Duration = Duration::from_hours(365 * 24);
 
 /// Maximum received bytes of a connection that its faults hold. Then nothing more is read, so a delayed connection costs one
 /// read buffer.
-pub const HELD_BYTES: usize = READ_BUFFER;
+pub const HELD_BYTES: usize = 64 * 1024;
 
 /// Maximum reads of a connection whose bytes are held one by one. It bounds what a client of single bytes costs.
 pub const HELD_CHUNKS: usize = 1024;
@@ -38,10 +36,7 @@ pub const HELD_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 pub const FAULT_SOURCES: usize = 4096;
 
 /// Maximum bytes of messages that a connection holds back, because they change places. A longer message keeps its place.
-pub const HELD_MESSAGE: usize = READ_BUFFER;
+pub const HELD_MESSAGE: usize = 64 * 1024;
 
 /// Time after which a message or a datagram that is to be sent after the next one is sent alone.
 pub const REORDER_WAIT: Duration = Duration::from_secs(1);
-
-// An answer has its place, however long it is.
-const _: () = assert!(HELD_ANSWER_BYTES > 2 * READ_BUFFER);

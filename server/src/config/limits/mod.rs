@@ -22,6 +22,10 @@ pub use self::rooms::*;
 /// A peer that does not read can make the server keep this many bytes for it, and no more.
 pub const READ_BUFFER: usize = 64 * 1024;
 
+const _: () = assert!(HELD_BYTES == READ_BUFFER && HELD_MESSAGE == READ_BUFFER);
+// An answer has its place, however long it is.
+const _: () = assert!(HELD_ANSWER_BYTES > 2 * READ_BUFFER);
+
 /// Maximum size of a connection's send buffer, in bytes: the echo of one read, with what a layer adds, and replies. A
 /// connection whose session replies with more to one read is closed.
 pub const SEND_BUFFER: usize = 4 * READ_BUFFER;

@@ -3,7 +3,6 @@
 //! Must not know where a URL was set, nor the files that it names. Read `url.rs` first.
 
 mod admin;
-mod details;
 mod faults;
 mod http;
 mod login;
@@ -11,9 +10,4 @@ mod receipt;
 mod room;
 mod url;
 
-pub(super) use self::{
-    admin::AdminUrl,
-    details::{ADMIN_DETAILS, LISTEN_DETAILS},
-    receipt::NOT_RAW,
-    url::ListenerUrl,
-};
+pub(super) use self::{admin::AdminUrl, receipt::NOT_RAW, url::ListenerUrl};

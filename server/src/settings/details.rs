@@ -1,7 +1,7 @@
-//! The help of the settings that are URLs of listeners.
+//! The long help of settings.
 
 /// How a listener is written.
-pub(in crate::settings) const LISTEN_DETAILS: &str = "\
+pub(super) const LISTEN: &str = "\
 A host name is every address of it. A link-local address has the name of its interface: tcp://[fe80::1%eth0]:7. \
 A Unix socket without a file, in the abstract namespace, is unix:@NAME; every process can connect to it.
 
@@ -41,9 +41,43 @@ are answered per second to one IPv4 address or one IPv6 network of 64 bits. The 
 the limit.";
 
 /// What the admin listener shows.
-pub(in crate::settings) const ADMIN_DETAILS: &str = "\
+pub(super) const ADMIN: &str = "\
 It has /livez, /readyz, /metrics, /connections, /status, /config, /version and /faults. Every client that can connect can read \
 them, so choose a loopback address, as in http://127.0.0.1:9465, or a Unix socket, whose permissions mode=660 sets. It has a \
 thread of its own, and its clients do not count as clients. hosts=NAME,NAME are names of the server in requests, besides \
 addresses and localhost. At a loopback address or a Unix socket, clients can also set the faults of other listeners \
 ('echo-server faults'); control=off forbids it, and control=on allows it at other addresses.";
+
+/// When the PROXY header is awaited.
+pub(super) const PROXY_TIMEOUT: &str = "\
+It applies to listeners with proxy=required. Set it to off for a load balancer that sends the header \
+with the first bytes of its client, such as the network load balancer of AWS; then idle-timeout limits \
+the wait. A header has at most 4096 bytes.";
+
+/// What the drain delay is for.
+pub(super) const DRAIN_DELAY: &str = "\
+Meanwhile /readyz of the admin listener reports that the server is not ready, so that a load balancer sends \
+new clients elsewhere. A second signal ends the server immediately.";
+
+/// How rooms are shared.
+pub(super) const ROOMS: &str = "\
+All servers with the same URL have the same rooms. redis://USER:PASSWORD@HOST:PORT/DATABASE logs in; a \
+password belongs into the environment or the file, since everyone can read a command line. rediss:// is TLS. \
+?prefix=NAME separates servers that share a Redis and not their rooms. The server starts without Redis as well, \
+and tries again until it answers.";
+
+/// Who can use the key log.
+pub(super) const TLS_KEY_LOG: &str = "\
+Everyone who can read the file can decrypt the connections, so it is for tests. The format is that of \
+SSLKEYLOGFILE; that variable alone has no effect. A new file is readable by its owner only.";
+
+/// What the fault log is for.
+pub(super) const FAULT_LOG: &str = "\
+'echo-client load --expect-faults FILE' compares it with what the clients have seen. The faults are parameters of a \
+listener's URL (--listen), or set by 'echo-server faults set'. SIGHUP reopens the file.";
+
+/// What a client over the limit receives.
+pub(super) const MAX_CONNECTIONS: &str = "\
+A client over the limit receives one line with the reason, and its connection is \
+closed. At the start, the server raises its limit on descriptors as far as the system \
+allows.";
