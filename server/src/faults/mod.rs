@@ -28,6 +28,7 @@ mod wire;
 
 pub(crate) use self::{
     datagrams::FaultyAnswers,
+    injector::Injector,
     listener::ListenerFaults,
     messages::{Format, MessageFaults, Outcome},
     plan::FaultPlan,

@@ -42,7 +42,7 @@ impl Random {
     /// Returns a number from `min` to `max`.
     pub(crate) fn between(self, index: u64, min: u64, max: u64) -> u64 {
         let count = u128::from(max - min) + 1;
-        let drawn = u128::from(self.number(index)) * count >> 64;
+        let drawn = (u128::from(self.number(index)) * count) >> 64;
         min + u64::try_from(drawn).expect("it is less than the count")
     }
 

@@ -204,10 +204,10 @@ fn change<T>(
     // Otherwise the faults stay that were set at run time.
     let has_new_faults = open.listener.options.faults.as_ref() != faults;
     let changed = change_policy(open, listener, binder, commands);
-    let faulty = changed.faulty_listener();
+    let target = changed.faulty_listener();
     // The addresses of a listener share their faults.
-    if has_new_faults && !faulty.faults.has(faults) {
-        shared.set_faults(&faulty, faults);
+    if has_new_faults && !target.faults.has(faults) {
+        shared.set_faults(&target, faults);
     }
     changed
 }

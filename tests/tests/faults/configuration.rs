@@ -37,7 +37,7 @@ impl Configured {
         fs::write(self.path("echo.toml"), settings(listen)).expect("the file can be written");
         self.server.signal(Signal::HUP);
         self.reloads += 1;
-        self.server.log().wait_for_lines("Configuration reloaded", self.reloads);
+        let _ = self.server.log().wait_for_lines("Configuration reloaded", self.reloads);
     }
 
     fn faults(&self, args: &[&str]) -> String {

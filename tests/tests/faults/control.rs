@@ -167,7 +167,7 @@ fn faults_of_datagrams_are_set_and_cleared() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     socket.connect(address).expect("an address");
     socket.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
-    let mut exchange = || {
+    let exchange = || {
         let mut buffer = [0; 100];
         socket.send(b"hello").expect("the server receives");
         let len = socket.recv(&mut buffer).expect("an answer");

@@ -1,11 +1,15 @@
 //! The faults of listeners as a document.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{config::Faults, faults::FaultyListener};
+use crate::{
+    config::Faults,
+    connection::wall_clock,
+    faults::{FaultyListener, Injector},
+};
 
 /// Returns the document about these listeners. `all` has each address of each listener of the server.
 pub(super) fn to_json(listeners: &[FaultyListener], all: &[FaultyListener]) -> Vec<u8> {
@@ -25,15 +29,15 @@ fn listener(listener: &FaultyListener, all: &[FaultyListener]) -> Value {
         "addresses": addresses.map(|one| &one.address[..]).collect::<Value>(),
         "protocol": listener.listener.options.protocol_name(),
         "faults": injector.map(|injector| rules(injector.faults())),
-        "seed": injector.map(|injector| injector.seed()),
+        "seed": injector.map(Injector::seed),
         "since": age.and_then(since),
         "age_seconds": age.map(|age| age.as_secs_f64()),
-        "connections": injector.map(|injector| injector.connections()),
+        "connections": injector.map(Injector::connections),
     })
 }
 
 /// Returns the time that was so long ago, by the wall clock.
 fn since(age: Duration) -> Option<String> {
-    let at = Timestamp::try_from(SystemTime::now().checked_sub(age)?).ok()?;
+    let at = Timestamp::try_from(wall_clock().checked_sub(age)?).ok()?;
     Some(Timestamp::from_millisecond(at.as_millisecond()).ok()?.to_string())
 }

@@ -66,7 +66,7 @@ fn named_listeners<T>(
             let unknown = Quoted(name.as_bytes()).to_string();
             return Err(bad(format!("{unknown}: unknown parameter; the only one is listener")));
         }
-        listeners.push(shared.faulty_listener(&value).map_err(not_found)?);
+        listeners.push(shared.faulty_listener(&value).map_err(|error| not_found(&error))?);
     }
     Ok(listeners)
 }
@@ -95,7 +95,7 @@ fn parse(body: &[u8], listener: &FaultyListener) -> Result<Faults, Refusal> {
     checked.map_err(|reason| bad(format!("{}: {reason}", listener.address)))
 }
 
-fn not_found(error: FaultsError) -> Refusal {
+fn not_found(error: &FaultsError) -> Refusal {
     refused(Status::NotFound, error.to_string())
 }
 

@@ -19,18 +19,18 @@ impl Faults {
     /// # Ok::<(), String>(())
     /// ```
     pub fn check(&self, listener: &Listener) -> Result<(), String> {
-        self.check_in(&FaultScope::of(listener))
+        self.check_in(FaultScope::of(listener))
     }
 
     /// Checks that a listener with these properties can have these faults.
-    pub(crate) fn check_in(&self, scope: &FaultScope) -> Result<(), String> {
+    pub(crate) fn check_in(&self, scope: FaultScope) -> Result<(), String> {
         if self.rules.is_empty() && self.seed.is_some() {
             return Err("'fault-seed' needs a fault, such as delay=50ms".to_owned());
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            let refuse = |reason| format!("'{rule}': {reason}");
+            let refuse = |reason: String| format!("'{rule}': {reason}");
             single::check(rule).map_err(refuse)?;
-            scope.check(&rule.kind).map_err(|reason| format!("'{rule}': {reason}"))?;
+            scope.check(&rule.kind).map_err(refuse)?;
             for other in &self.rules[..index] {
                 if let Some(reason) = pairs::contradiction(other, rule) {
                     return Err(format!("'{rule}' cannot be used with '{other}': {reason}"));

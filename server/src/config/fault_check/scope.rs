@@ -64,7 +64,7 @@ impl FaultScope {
     /// # Errors
     ///
     /// Why it cannot.
-    pub(super) fn check(&self, kind: &FaultKind) -> Result<(), String> {
+    pub(super) fn check(self, kind: &FaultKind) -> Result<(), String> {
         let reason = match kind {
             _ if self.transport == FaultTransport::Udp && !is_for_datagrams(kind) => {
                 "UDP has no connections; it can have delay, jitter, throttle, truncate, corrupt, drop, duplicate and reorder"
@@ -94,7 +94,7 @@ impl FaultScope {
         Err(reason.to_owned())
     }
 
-    fn check_proof(&self) -> Result<(), String> {
+    fn check_proof(self) -> Result<(), String> {
         let reason = match self.login {
             FaultLogin::None => "it needs login=required",
             _ if self.has_http => {

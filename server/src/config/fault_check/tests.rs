@@ -17,7 +17,7 @@ const UNIX: FaultScope = FaultScope { transport: FaultTransport::Unix, ..TCP };
 const LOGIN: FaultScope = FaultScope { login: FaultLogin::WithProof, ..TCP };
 
 fn check(scope: FaultScope, text: &str) -> Result<(), String> {
-    text.parse::<Faults>().unwrap().check_in(&scope)
+    text.parse::<Faults>().unwrap().check_in(scope)
 }
 
 #[test]
@@ -143,8 +143,7 @@ fn the_options_of_a_listener_decide_which_faults_it_can_have() {
     let check = |listener: &Listener, text: &str| text.parse::<Faults>().unwrap().check(listener);
     listener.options.login = Some(Login::default().into());
     assert_eq!(check(&listener, "login-wrong-proof=on"), Ok(()));
-    let mut login = Login::default();
-    login.mechanisms = vec![Mechanism::ScramSha256Plus, Mechanism::Plain];
+    let login = Login { mechanisms: vec![Mechanism::ScramSha256Plus, Mechanism::Plain] };
     listener.options.login = Some(login.into());
     assert!(check(&listener, "login-wrong-proof=on").is_err(), "both need TLS");
     listener.options.http = Some(Http::default().into());

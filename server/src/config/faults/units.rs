@@ -26,7 +26,7 @@ const SIZES: [(&str, u64); 4] = [("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 1
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        let exact = TIMES.iter().find(|(_, unit)| nanos != 0 && nanos % unit == 0);
+        let exact = TIMES.iter().find(|(_, unit)| nanos != 0 && nanos.is_multiple_of(*unit));
         let (name, unit) = exact.copied().unwrap_or(("s", 1_000_000_000));
         write!(f, "{}{name}", nanos / unit)
     }

@@ -22,7 +22,7 @@ pub(super) fn faults(
         return Ok(None);
     };
     let (transport, login) = (endpoint.into(), fault_login(login, has_tls));
-    faults.check_in(&FaultScope { transport, has_tls, has_http, has_rooms, login })?;
+    faults.check_in(FaultScope { transport, has_tls, has_http, has_rooms, login })?;
     Ok(Some(faults.into()))
 }
 
