@@ -25,6 +25,12 @@ mod users;
 
 #[cfg(feature = "admin")]
 pub use self::admin::Admin;
+#[cfg(feature = "cli")]
+pub(crate) use self::fault_check::FaultScope;
+#[cfg(all(feature = "cli", feature = "login"))]
+pub(crate) use self::fault_check::has_proof;
+#[cfg(any(feature = "admin", feature = "cli"))]
+pub(crate) use self::faults::FaultParameters;
 #[cfg(feature = "http")]
 pub use self::listener::Http;
 #[cfg(feature = "login")]
@@ -46,8 +52,4 @@ pub use self::{
     listener::{Listener, ListenerOptions, Proxy},
     log_receipts::LogReceipts,
     spin::Spin,
-};
-pub(crate) use self::{
-    fault_check::{FaultLogin, FaultScope},
-    faults::FaultParameters,
 };

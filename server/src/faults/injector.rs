@@ -44,6 +44,7 @@ impl Injector {
     }
 
     /// Returns the number of connections that have got a plan.
+    #[cfg(feature = "admin")]
     pub(crate) fn connections(&self) -> u64 {
         self.next.load(Relaxed)
     }

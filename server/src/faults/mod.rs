@@ -26,9 +26,10 @@ mod random;
 mod registry;
 mod wire;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::injector::Injector;
 pub(crate) use self::{
     datagrams::FaultyAnswers,
-    injector::Injector,
     listener::ListenerFaults,
     messages::{Format, MessageFaults, Outcome},
     plan::FaultPlan,

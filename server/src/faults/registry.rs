@@ -37,6 +37,7 @@ impl FaultyListener {
     }
 
     /// Returns whether both are addresses of one listener, which share its faults.
+    #[cfg(feature = "admin")]
     pub(crate) fn is_same_listener(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.faults, &other.faults)
     }

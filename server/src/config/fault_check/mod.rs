@@ -12,4 +12,7 @@ mod single;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::scope::{FaultLogin, FaultScope};
+#[cfg(feature = "cli")]
+pub(crate) use self::scope::FaultScope;
+#[cfg(all(feature = "cli", feature = "login"))]
+pub(crate) use self::scope::has_proof;

@@ -1,7 +1,11 @@
 //! What a listener has, as far as its faults need it.
 
 use common::endpoint::Endpoint;
+#[cfg(feature = "login")]
+use common::login::Mechanism;
 
+#[cfg(feature = "login")]
+use crate::config::listener::Login;
 use crate::config::{
     faults::FaultKind,
     listener::{Listener, ListenerOptions},
@@ -14,7 +18,8 @@ pub(crate) struct FaultScope {
     pub(crate) has_tls: bool,
     pub(crate) has_http: bool,
     pub(crate) has_rooms: bool,
-    pub(crate) login: FaultLogin,
+    /// Whether the server proves in a login that it knows the password, as SCRAM does. `None`: there is no login.
+    pub(crate) login_has_proof: Option<bool>,
 }
 
 /// What carries the bytes of a listener.
@@ -23,17 +28,6 @@ pub(crate) enum FaultTransport {
     Tcp,
     Unix,
     Udp,
-}
-
-/// How clients log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FaultLogin {
-    /// They do not.
-    None,
-    /// By SASL, without a mechanism in which the server proves that it knows the password.
-    WithoutProof,
-    /// By SASL, with SCRAM among the mechanisms.
-    WithProof,
 }
 
 impl From<&Endpoint> for FaultTransport {
@@ -55,7 +49,7 @@ impl FaultScope {
             has_tls: options.is_tls(),
             has_http: options.is_http(),
             has_rooms: has_rooms(options),
-            login: login(options),
+            login_has_proof: login_has_proof(options),
         }
     }
 
@@ -95,15 +89,13 @@ impl FaultScope {
     }
 
     fn check_proof(self) -> Result<(), String> {
-        let reason = match self.login {
-            FaultLogin::None => "it needs login=required",
+        let reason = match self.login_has_proof {
+            None => "it needs login=required",
             _ if self.has_http => {
                 "it needs a login by SCRAM, and HTTP has a password, a token or a cookie"
             }
-            FaultLogin::WithoutProof => {
-                "it needs SCRAM-SHA-256 or SCRAM-SHA-256-PLUS in 'mechanisms'"
-            }
-            FaultLogin::WithProof => return Ok(()),
+            Some(false) => "it needs SCRAM-SHA-256 or SCRAM-SHA-256-PLUS in 'mechanisms'",
+            Some(true) => return Ok(()),
         };
         Err(reason.to_owned())
     }
@@ -134,29 +126,23 @@ fn has_rooms(options: &ListenerOptions) -> bool {
     has_rooms
 }
 
-fn login(options: &ListenerOptions) -> FaultLogin {
+fn login_has_proof(options: &ListenerOptions) -> Option<bool> {
     #[cfg(feature = "login")]
-    let login = FaultLogin::of(options.login.as_deref(), options.is_tls());
+    let has_proof = options.login.as_deref().map(|login| has_proof(login, options.is_tls()));
     #[cfg(not(feature = "login"))]
-    let login = {
+    let has_proof = {
         let _ = options;
-        FaultLogin::None
+        None
     };
-    login
+    has_proof
 }
 
+/// Returns whether the server proves in a login that it knows the password.
 #[cfg(feature = "login")]
-impl FaultLogin {
-    /// Returns how clients log in at a listener with this login.
-    pub(crate) fn of(login: Option<&crate::config::listener::Login>, has_tls: bool) -> Self {
-        use common::login::Mechanism;
-
-        let Some(login) = login else { return Self::None };
-        let has_proof = login.mechanisms.iter().any(|mechanism| match mechanism {
-            Mechanism::ScramSha256 => true,
-            Mechanism::ScramSha256Plus => has_tls,
-            Mechanism::External | Mechanism::Plain => false,
-        });
-        if has_proof { Self::WithProof } else { Self::WithoutProof }
-    }
+pub(crate) fn has_proof(login: &Login, has_tls: bool) -> bool {
+    login.mechanisms.iter().any(|mechanism| match mechanism {
+        Mechanism::ScramSha256 => true,
+        Mechanism::ScramSha256Plus => has_tls,
+        Mechanism::External | Mechanism::Plain => false,
+    })
 }

@@ -1,6 +1,6 @@
 use common::endpoint::Endpoint;
 
-use super::scope::{FaultLogin, FaultScope, FaultTransport};
+use super::scope::{FaultScope, FaultTransport};
 use crate::config::{FaultKind, FaultProfile, FaultRule, Faults, Listener};
 
 const TCP: FaultScope = FaultScope {
@@ -8,13 +8,13 @@ const TCP: FaultScope = FaultScope {
     has_tls: false,
     has_http: false,
     has_rooms: false,
-    login: FaultLogin::None,
+    login_has_proof: None,
 };
 const TLS: FaultScope = FaultScope { has_tls: true, ..TCP };
 const HTTP: FaultScope = FaultScope { has_http: true, ..TCP };
 const UDP: FaultScope = FaultScope { transport: FaultTransport::Udp, ..TCP };
 const UNIX: FaultScope = FaultScope { transport: FaultTransport::Unix, ..TCP };
-const LOGIN: FaultScope = FaultScope { login: FaultLogin::WithProof, ..TCP };
+const LOGIN: FaultScope = FaultScope { login_has_proof: Some(true), ..TCP };
 
 fn check(scope: FaultScope, text: &str) -> Result<(), String> {
     text.parse::<Faults>().unwrap().check_in(scope)
@@ -85,8 +85,8 @@ fn faults_that_contradict_each_other_are_refused_by_name() {
 #[test]
 fn faults_that_a_listener_cannot_have_are_refused_with_the_reason() {
     let room = FaultScope { has_rooms: true, ..HTTP };
-    let plain = FaultScope { login: FaultLogin::WithoutProof, ..TLS };
-    let http = FaultScope { login: FaultLogin::WithProof, ..HTTP };
+    let plain = FaultScope { login_has_proof: Some(false), ..TLS };
+    let http = FaultScope { login_has_proof: Some(true), ..HTTP };
     for (scope, text, reason) in [
         (TCP, "no-close-notify=on", "'no-close-notify=on': it needs TLS"),
         (TCP, "handshake-stall=5s@5%", "'handshake-stall=5s@5%': it needs TLS"),

@@ -14,6 +14,7 @@ mod rule;
 mod share;
 mod units;
 
+#[cfg(any(feature = "admin", feature = "cli"))]
 pub(crate) use self::parse::FaultParameters;
 pub use self::{
     faults::Faults,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use common::endpoint::Endpoint;
 
 use super::login::LoginParameters;
-use crate::config::{FaultLogin, FaultParameters, FaultScope, Faults};
+#[cfg(feature = "login")]
+use crate::config::has_proof;
+use crate::config::{FaultParameters, FaultScope, Faults};
 
 /// Returns the faults of a listener. `has_tls`, `has_http`, `has_rooms`: what the other parameters say.
 ///
@@ -21,19 +23,19 @@ pub(super) fn faults(
     let Some(faults) = parameters.faults(matches!(endpoint, Endpoint::Udp(_)))? else {
         return Ok(None);
     };
-    let (transport, login) = (endpoint.into(), fault_login(login, has_tls));
-    faults.check_in(FaultScope { transport, has_tls, has_http, has_rooms, login })?;
+    let (transport, login_has_proof) = (endpoint.into(), login_has_proof(login, has_tls));
+    faults.check_in(FaultScope { transport, has_tls, has_http, has_rooms, login_has_proof })?;
     Ok(Some(faults.into()))
 }
 
 #[cfg(feature = "login")]
-fn fault_login(login: &LoginParameters, has_tls: bool) -> FaultLogin {
-    FaultLogin::of(login.config().as_ref(), has_tls)
+fn login_has_proof(login: &LoginParameters, has_tls: bool) -> Option<bool> {
+    login.config().map(|login| has_proof(&login, has_tls))
 }
 
 #[cfg(not(feature = "login"))]
-fn fault_login(_: &LoginParameters, _: bool) -> FaultLogin {
-    FaultLogin::None
+fn login_has_proof(_: &LoginParameters, _: bool) -> Option<bool> {
+    None
 }
 
 #[cfg(test)]

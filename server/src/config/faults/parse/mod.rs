@@ -10,4 +10,5 @@ mod parameters;
 mod tests;
 mod values;
 
+#[cfg(any(feature = "admin", feature = "cli"))]
 pub(crate) use self::parameters::FaultParameters;

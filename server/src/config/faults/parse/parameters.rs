@@ -20,11 +20,13 @@ pub(crate) struct FaultParameters {
 
 impl FaultParameters {
     /// Returns the names of the parameters, for messages.
+    #[cfg(feature = "cli")]
     pub(crate) fn names() -> String {
         format!("{}, fault-seed and fault-profile", NAMES.join(", "))
     }
 
     /// Returns whether a parameter of this name belongs to faults.
+    #[cfg(feature = "cli")]
     pub(crate) fn has(name: &str) -> bool {
         NAMES.contains(&name) || matches!(name, "fault-seed" | "fault-profile")
     }
