@@ -86,7 +86,6 @@ impl<S: Stream + Source> Worker<'_, S> {
                 self.queue(key);
             }
         }
-        self.udp_sockets.update_faults(&mut self.ready);
     }
 
     /// Closes the connections of users whom a reload has removed.

@@ -1,4 +1,8 @@
-//! Faults on purpose: how they are configured and changed.
+//! Faults on purpose: how they are configured and changed, and what happens to datagrams, messages and protocols.
 
 mod configuration;
 mod control;
+mod datagrams;
+mod faulty;
+mod layers;
+mod messages;

@@ -1,0 +1,49 @@
+//! A server with faults, and its record of them.
+
+use std::{fs, net::SocketAddr};
+
+use common::fault::FaultRecord;
+use tempfile::TempDir;
+use tests::programs::{EchoServer, Launch};
+
+/// A running server with a fault log.
+pub(crate) struct Faulty {
+    pub(crate) process: EchoServer,
+    directory: TempDir,
+}
+
+impl Faulty {
+    /// Starts a server with a listener of this scheme for each of the faults, and with further arguments.
+    pub(crate) fn start(scheme: &str, faults: &[&str], args: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let listener =
+            |faults: &&str| format!("--listen={scheme}://127.0.0.1:0?fault-seed=7&{faults}");
+        let log = format!("--fault-log={}", directory.path().join("faults").display());
+        let own = faults.iter().map(listener).chain([log]);
+        let args: Vec<String> = own.chain(args.iter().map(|&arg| arg.to_owned())).collect();
+        Self { process: Launch::new(&args).without_port().start(), directory }
+    }
+
+    /// Returns the address of its listener with this index.
+    pub(crate) fn address(&self, index: usize) -> SocketAddr {
+        let address = self.process.addresses()[index].rsplit('/').next().unwrap_or_default();
+        address.parse().unwrap_or_else(|error| panic!("{error}: {address:?}"))
+    }
+
+    /// Returns the text of its fault log.
+    pub(crate) fn log_text(&self) -> String {
+        fs::read_to_string(self.directory.path().join("faults")).expect("it exists")
+    }
+
+    /// Ends the server, and returns its records.
+    pub(crate) fn records(self) -> Vec<FaultRecord> {
+        let (status, log) = self.process.terminate();
+        assert!(status.success(), "{log}");
+        let path = self.directory.path().join("faults");
+        let text = fs::read_to_string(path).expect("it exists");
+        let record = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        };
+        text.lines().map(record).collect()
+    }
+}
