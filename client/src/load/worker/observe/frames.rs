@@ -18,6 +18,9 @@ const PONG: u8 = 0x80 | Opcode::Pong as u8;
 /// Bit of the second byte that tells that the frame is masked.
 const MASKED: u8 = 0x80;
 
+/// Length of the longest payload of a control frame (RFC 6455, section 5.5).
+const MAX_CONTROL: u8 = 125;
+
 /// Code of a close frame without a code (RFC 6455, section 7.4.1).
 const NO_CODE: u16 = 1005;
 
@@ -60,13 +63,27 @@ impl Frames {
         mut on_placed: impl FnMut(Range<u64>),
     ) {
         self.held.extend_from_slice(bytes);
-        while !self.held.is_empty() && self.masked_at.is_none() {
+        self.advance(transcript, sent, false, &mut on_placed);
+    }
+
+    fn advance(
+        &mut self,
+        transcript: &mut Transcript,
+        sent: u64,
+        is_final: bool,
+        on_placed: &mut impl FnMut(Range<u64>),
+    ) {
+        while self.masked_at.is_none() {
             let is_new = self.echo_at != Some(transcript.placed());
             if is_new && transcript.is_at_start() {
                 let mut held = transcript.take_pending();
                 held.append(&mut self.held);
                 self.held = held;
+                if self.held.is_empty() {
+                    return;
+                }
                 match start(&self.held, transcript) {
+                    Start::Unknown if is_final => self.echo_at = Some(transcript.placed()),
                     Start::Unknown => return,
                     Start::Control(len) => self.take_control(transcript.placed(), len),
                     Start::Masked => self.masked_at = Some(transcript.placed()),
@@ -74,11 +91,13 @@ impl Frames {
                 }
                 continue;
             }
-            // Only whole frames are passed on, since a control frame may follow.
-            let len = if transcript.has_pending() { 1 } else { transcript.rest_of_message() };
-            let len = usize::try_from(len).unwrap_or(usize::MAX).min(self.held.len());
-            transcript.receive(&self.held[..len], sent, &mut on_placed);
-            self.held.drain(..len);
+            // The transcript stops behind a message, since a control frame may follow.
+            let placed = transcript.placed();
+            transcript.add(&std::mem::take(&mut self.held));
+            transcript.place_message(sent, is_final, &mut *on_placed);
+            if transcript.placed() == placed {
+                return;
+            }
         }
     }
 
@@ -89,10 +108,7 @@ impl Frames {
         sent: u64,
         mut on_placed: impl FnMut(Range<u64>),
     ) {
-        if self.masked_at.is_none() {
-            transcript.receive(&std::mem::take(&mut self.held), sent, &mut on_placed);
-            transcript.finish(sent, on_placed);
-        }
+        self.advance(transcript, sent, true, &mut on_placed);
     }
 
     /// Returns the number of bytes that it holds.
@@ -121,7 +137,7 @@ fn start(held: &[u8], transcript: &mut Transcript) -> Start {
         let may_be_control = matches!(held[0], CLOSE | PING | PONG);
         return if may_be_control || held[0] == expected[0] { Start::Unknown } else { Start::Echo };
     };
-    if matches!(*first, CLOSE | PING | PONG) && *second < MASKED {
+    if matches!(*first, CLOSE | PING | PONG) && *second <= MAX_CONTROL {
         // A damaged header is followed by an echo.
         let is_payload = rest.len() >= SAMPLE && rest[..SAMPLE].iter().all(|&it| is_character(it));
         let len = 2 + usize::from(*second);

@@ -66,13 +66,28 @@ impl Transcript {
 
     /// Adds received bytes; `sent` is the end of what was sent. Calls `on_placed` with the parts of the echo that have returned.
     pub(super) fn receive(&mut self, bytes: &[u8], sent: u64, on_placed: impl FnMut(Range<u64>)) {
+        self.add(bytes);
+        self.place(sent, false, false, on_placed);
+    }
+
+    /// Adds received bytes without a place.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
-        self.place(sent, false, on_placed);
+    }
+
+    /// Finds the places of bytes up to the end of a message. `is_final`: no more bytes will come.
+    pub(super) fn place_message(
+        &mut self,
+        sent: u64,
+        is_final: bool,
+        on_placed: impl FnMut(Range<u64>),
+    ) {
+        self.place(sent, is_final, true, on_placed);
     }
 
     /// Finds the places of the last bytes: no more will come.
     pub(super) fn finish(&mut self, sent: u64, on_placed: impl FnMut(Range<u64>)) {
-        self.place(sent, true, on_placed);
+        self.place(sent, true, false, on_placed);
     }
 
     /// Returns the end of the part of the echo that has returned, if all bytes without a place follow it.
@@ -90,11 +105,6 @@ impl Transcript {
         self.echo.is_start(self.position)
     }
 
-    /// Returns `true` if there are bytes whose place is not known yet.
-    pub(super) fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
     /// Takes the bytes whose place is not known yet.
     pub(super) fn take_pending(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.pending)
@@ -106,7 +116,7 @@ impl Transcript {
     }
 
     /// Returns the number of bytes up to the end of the message, if nothing is wrong.
-    pub(super) fn rest_of_message(&mut self) -> u64 {
+    fn rest_of_message(&mut self) -> u64 {
         let message = self.echo.message_at(self.position);
         self.echo.start_of(message + 1) - self.position
     }
@@ -126,13 +136,23 @@ impl Transcript {
         (self.pieces, self.damage, self.limit_reached_at)
     }
 
-    fn place(&mut self, sent: u64, is_final: bool, mut on_placed: impl FnMut(Range<u64>)) {
+    fn place(
+        &mut self,
+        sent: u64,
+        is_final: bool,
+        stops: bool,
+        mut on_placed: impl FnMut(Range<u64>),
+    ) {
         let pending = std::mem::take(&mut self.pending);
         let mut at = 0;
-        while at < pending.len() {
+        while at < pending.len() && !(stops && at > 0 && self.is_at_start()) {
             let rest = &pending[at..pending.len().min(at + STEP)];
             let expected = self.echo.bytes(self.position, rest.len());
-            let same = rest.iter().zip(&expected).take_while(|(one, other)| one == other).count();
+            let mut same =
+                rest.iter().zip(&expected).take_while(|(one, other)| one == other).count();
+            if stops {
+                same = same.min(usize::try_from(self.rest_of_message()).unwrap_or(usize::MAX));
+            }
             if same > 0 {
                 on_placed(self.position..self.position + same as u64);
                 self.advance(same);

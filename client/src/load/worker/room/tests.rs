@@ -170,7 +170,7 @@ fn stats(messages: &[WorkerMessage]) -> Stats {
         match message {
             WorkerMessage::Progress(stats) => all.merge(stats),
             WorkerMessage::Done(summary) => all.merge(&summary.stats),
-            WorkerMessage::Ready | WorkerMessage::Failed { .. } => {}
+            WorkerMessage::Ready | WorkerMessage::Observed(_) | WorkerMessage::Failed { .. } => {}
         }
     }
     assert!(matches!(messages.last(), Some(WorkerMessage::Done(_))), "{messages:?}");

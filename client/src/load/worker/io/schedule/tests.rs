@@ -23,6 +23,7 @@ fn schedule(rate: f64, process: u32, processes: u32, stop: Stop, warmup: Duratio
         warmup,
         churn: None,
         expect_restart: false,
+        expects_faults: false,
         expects_receipt: false,
         timeout: Duration::from_secs(1),
         room: None,
