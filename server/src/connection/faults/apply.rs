@@ -42,6 +42,8 @@ impl<S: Stream> Connection<S> {
     }
 
     fn set_faults(&mut self, plan: Option<FaultPlan>, is_new: bool, now: Instant) {
+        // The turn may have begun before the connection, and a delay counts from its beginning.
+        let now = if is_new { now.max(Instant::now()) } else { now };
         let (received, sent) = (self.totals.bytes_received, self.totals.bytes_sent);
         self.session.handle();
         self.layers.wire_or_new(received, sent).set_plan(plan, is_new, now);

@@ -25,6 +25,8 @@ impl<S: Stream> Connection<S> {
         if self.layers.wire().is_none() {
             return self.read_wire(buffer);
         }
+        // The turn may have begun before the bytes arrived, and a delay counts from their arrival.
+        let now = now.max(Instant::now());
         let max = self.read_limit(buffer.len());
         let Some(wire) = self.layers.wire_mut() else { return Ok(WireRead::Nothing) };
         Ok(match wire.receive(&mut self.stream, &mut buffer[..max], now)? {
