@@ -18,14 +18,14 @@ use crate::{
 
 /// To whom a fault happened.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Victim<'a> {
-    pub(crate) peer: &'a str,
-    /// `None`: it is a source of datagrams, or no worker has taken the connection.
-    pub(crate) connection: Option<ConnectionId>,
-    /// The listener, as it is configured.
-    pub(crate) listener: &'a str,
+pub(super) struct Victim<'a> {
+    pub(super) peer: &'a str,
+    /// `None`: it is a source of datagrams.
+    pub(super) connection: Option<ConnectionId>,
+    /// The listener, as the log names it at the start: with its port.
+    pub(super) listener: &'a str,
     /// It is a source of datagrams, and the offset is a number of datagrams, except that of damage.
-    pub(crate) is_datagram: bool,
+    pub(super) is_datagram: bool,
 }
 
 /// A fault that was injected.
@@ -39,7 +39,7 @@ struct InjectedFault<'a> {
 ///
 /// Every delayed chunk is a fault of its own, so the log of the program has only the first of a connection.
 #[cold]
-pub(crate) fn record_fault(
+pub(super) fn record_fault(
     victim: Victim<'_>,
     counters: &ListenerCounters,
     plan: &FaultPlan,

@@ -34,7 +34,8 @@ impl<S: Stream + Source> Worker<'_, S> {
                         connection.use_rooms(&self.shared.rooms);
                     }
                     if faults.is_some() || connection.listener_has_faults() {
-                        connection.begin_with_faults(faults, self.now);
+                        // The connection may be younger than the iteration.
+                        connection.begin_with_faults(faults, self.now.max(accepted_at));
                         self.use_precise_timer();
                     }
                     self.add(connection, false);
