@@ -135,6 +135,15 @@ pub fn ncat() -> Requirement {
     tool("ncat", &["--ssl", "--version"], "install the package ncat")
 }
 
+/// Requires `nc` of OpenBSD.
+///
+/// # Errors
+///
+/// See [`tool`].
+pub fn nc() -> Requirement {
+    tool("nc", &["-h"], "install the package netcat-openbsd")
+}
+
 /// Requires `socat`.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr};
 
 use common::fault::FaultRecord;
 use tempfile::TempDir;
-use tests::programs::{EchoServer, Launch};
+use tests::programs::{EchoServer, Launch, Program};
 
 /// A running server with a fault log.
 pub(crate) struct Faulty {
@@ -16,10 +16,13 @@ impl Faulty {
     /// Starts a server with a listener of this scheme for each of the faults, and with further arguments.
     pub(crate) fn start(scheme: &str, faults: &[&str], args: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let listener =
-            |faults: &&str| format!("--listen={scheme}://127.0.0.1:0?fault-seed=7&{faults}");
+        let listener = |faults: &&str| match faults.len() {
+            0 => format!("--listen={scheme}://127.0.0.1:0"),
+            _ => format!("--listen={scheme}://127.0.0.1:0?fault-seed=7&{faults}"),
+        };
         let log = format!("--fault-log={}", directory.path().join("faults").display());
-        let own = faults.iter().map(listener).chain([log]);
+        let admin = "--admin=http://127.0.0.1:0".to_owned();
+        let own = faults.iter().map(listener).chain([log, admin]);
         let args: Vec<String> = own.chain(args.iter().map(|&arg| arg.to_owned())).collect();
         Self { process: Launch::new(&args).without_port().start(), directory }
     }
@@ -28,6 +31,17 @@ impl Faulty {
     pub(crate) fn address(&self, index: usize) -> SocketAddr {
         let address = self.process.addresses()[index].rsplit('/').next().unwrap_or_default();
         address.parse().unwrap_or_else(|error| panic!("{error}: {address:?}"))
+    }
+
+    /// Runs `echo-server faults` with these arguments for the first listener.
+    pub(crate) fn change(&self, args: &[&str]) {
+        let line = self.process.log().wait_for_line("Admin listener started on http://");
+        let admin = line.rsplit(' ').next().expect("a last word");
+        let (command, rest) = args.split_first().expect("a command");
+        let listener = &self.process.addresses()[0];
+        let args = [&["faults", command, "--admin", admin, "--listener", listener], rest].concat();
+        let finished = Program::run_server(&args);
+        assert_eq!(finished.code(), 0, "{}", finished.stderr);
     }
 
     /// Returns the text of its fault log.

@@ -1,4 +1,5 @@
-//! Faults on purpose: how they are configured and changed, and what happens to datagrams, messages and protocols.
+//! Faults on purpose: how they are configured and changed, what happens to datagrams, messages and protocols, what other
+//! programs see of them, and how the server ends with them.
 
 mod configuration;
 mod control;
@@ -6,3 +7,5 @@ mod datagrams;
 mod faulty;
 mod layers;
 mod messages;
+mod peers;
+mod proxies;
