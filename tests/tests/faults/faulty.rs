@@ -3,6 +3,7 @@
 use std::{fs, net::SocketAddr};
 
 use common::fault::FaultRecord;
+use rustix::process::Signal;
 use tempfile::TempDir;
 use tests::programs::{EchoServer, Launch, Program};
 
@@ -44,14 +45,15 @@ impl Faulty {
         assert_eq!(finished.code(), 0, "{}", finished.stderr);
     }
 
-    /// Returns the text of its fault log.
-    pub(crate) fn log_text(&self) -> String {
-        fs::read_to_string(self.directory.path().join("faults")).expect("it exists")
-    }
-
     /// Ends the server, and returns its records.
     pub(crate) fn records(self) -> Vec<FaultRecord> {
-        let (status, log) = self.process.terminate();
+        self.process.signal(Signal::TERM);
+        self.ended_records()
+    }
+
+    /// Waits until the server ends, and returns its records.
+    pub(crate) fn ended_records(self) -> Vec<FaultRecord> {
+        let (status, log) = self.process.wait_with_log();
         assert!(status.success(), "{log}");
         let path = self.directory.path().join("faults");
         let text = fs::read_to_string(path).expect("it exists");

@@ -4,6 +4,7 @@
 mod configuration;
 mod control;
 mod datagrams;
+mod drain;
 mod faulty;
 mod layers;
 mod messages;
