@@ -19,9 +19,7 @@ pub mod configuration;
 pub mod escape;
 // What the included sources import.
 mod config {
-    pub(crate) use server::{
-        FaultKind, FaultRule, Faults, Http, Jitter, Listener, Share, limits,
-    };
+    pub(crate) use server::{FaultKind, FaultRule, Faults, Http, Jitter, Listener, Share, limits};
 }
 #[path = "../../../server/src/telemetry/connection_id.rs"]
 mod connection_id;
