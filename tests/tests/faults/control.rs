@@ -69,6 +69,17 @@ fn faults_are_set_for_open_and_new_connections_and_cleared_again() {
 }
 
 #[test]
+fn cleared_faults_release_what_they_hold() {
+    let controlled = Controlled::start(&["--listen", "tcp://127.0.0.1:0?delay=1h"]);
+    let mut peer = controlled.server.connect();
+    peer.send(b"hello\n");
+    controlled.server.wait_for_log("Fault injected for .*: delay at byte 0");
+    controlled.success(&["clear"]);
+    peer.expect(b"hello\n");
+    peer.exchange(b"more\n");
+}
+
+#[test]
 fn a_profile_is_set_with_other_faults_at_all_listeners_or_at_one() {
     let listen = ["--listen", "tcp://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0?protocol=raw"];
     let controlled = Controlled::start(&listen);
