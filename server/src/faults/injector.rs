@@ -10,7 +10,7 @@ use std::{
 
 use common::fault::Fault;
 
-use super::{plan::FaultPlan, random::Random};
+use super::random::Random;
 use crate::config::Faults;
 
 /// The faults that a listener got at one time, with their seed.
@@ -30,9 +30,9 @@ impl Injector {
         Self { faults, seed, since: now, next: AtomicU64::new(0) }
     }
 
-    /// Returns the plan of the next connection. The acceptor asks in the order of the accepts.
-    pub(crate) fn next_plan(self: &Arc<Self>) -> FaultPlan {
-        FaultPlan::new(Arc::clone(self), self.next.fetch_add(1, Relaxed))
+    /// Returns the number of the next connection.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next.fetch_add(1, Relaxed)
     }
 
     pub(crate) fn faults(&self) -> &Faults {

@@ -25,8 +25,15 @@ pub(crate) struct FaultPlan {
 
 const _: () = assert!(Fault::ALL.len() <= 32);
 
+impl Injector {
+    /// Returns the plan of the next connection. The acceptor asks in the order of the accepts.
+    pub(crate) fn next_plan(self: &Arc<Self>) -> FaultPlan {
+        FaultPlan::new(Arc::clone(self), self.next_number())
+    }
+}
+
 impl FaultPlan {
-    pub(super) fn new(injector: Arc<Injector>, connection: u64) -> Self {
+    fn new(injector: Arc<Injector>, connection: u64) -> Self {
         Self { injector, connection, injected: Cell::default() }
     }
 

@@ -36,7 +36,7 @@ fn run(faults: &str) -> (Vec<Vec<u8>>, Vec<FaultRecord>) {
     let records = server.records();
     client.set_nonblocking(true).expect("a socket");
     let mut answers = Vec::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     loop {
         match client.recv(&mut buffer) {
             Ok(len) => answers.push(buffer[..len].to_vec()),

@@ -96,7 +96,7 @@ fn websocket_frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> 
     let mut frame = vec![first];
     match u16::try_from(payload.len()).expect("it is short") {
         short @ ..126 => frame.push(bit | short.to_le_bytes()[0]),
-        len => frame.extend([&[bit | 126], &len.to_be_bytes()[..]].concat()),
+        len => frame.extend([&[bit | 0x7e], &len.to_be_bytes()[..]].concat()),
     }
     let mask = mask.inspect(|mask| frame.extend(mask)).unwrap_or_default();
     frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));

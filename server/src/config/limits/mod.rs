@@ -319,6 +319,10 @@ pub const REVOCATION_FILE: u64 = 32 * 1024 * 1024;
 
 // A batch must fit into the queue, and the writer must begin before the queue is full.
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
+// A delayed connection holds one read buffer; a message that is held has its place in the send buffer.
+const _: () = assert!(HELD_BYTES == READ_BUFFER && 2 * HELD_MESSAGE <= SEND_BUFFER);
+// An answer that is held has its place, however long it is.
+const _: () = assert!(HELD_ANSWER_BYTES > 2 * READ_BUFFER);
 // A datagram is received whole; over IPv6 it has at most 65,527 bytes.
 const _: () = assert!(READ_BUFFER > 65_527);
 // A frame that is held until it is complete, because it may be an exit, leaves room for the next read.

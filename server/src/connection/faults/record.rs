@@ -5,6 +5,7 @@ use common::fault::{FaultAct, FaultId};
 use crate::{
     connection::{connection::Connection, stream::Stream},
     faults::FaultPlan,
+    session::ProtocolHandler,
     telemetry::Recorder,
 };
 
@@ -29,7 +30,7 @@ impl<S: Stream> Connection<S> {
 
     /// Records a fault that the session has injected.
     pub(in crate::connection) fn record_fault_of_session(&mut self, telemetry: &Recorder<'_>) {
-        if let Some(act) = self.session.handler().and_then(|handler| handler.take_fault_act()) {
+        if let Some(act) = self.session.handler().and_then(ProtocolHandler::take_fault_act) {
             self.record_faults(&[act], telemetry);
         }
     }

@@ -115,7 +115,7 @@ fn a_throttle_spaces_the_answers_of_each_source_by_its_rate() {
         .into_iter()
         .map(|(at, bytes)| (bytes[0], at - start))
         .collect();
-    assert_eq!(times, [(1, 0 * MS), (2, 0 * MS), (1, 100 * MS), (1, 200 * MS)]);
+    assert_eq!(times, [(1, Duration::ZERO), (2, Duration::ZERO), (1, 100 * MS), (1, 200 * MS)]);
     let act = FaultAct::sent(Fault::Throttle, 1);
     let act = FaultAct { bytes: Some(1000), message: Some(1), ..act };
     assert_eq!(acts(&mut answers), [act], "once for each source that is held back");

@@ -180,7 +180,7 @@ impl MessageFaults {
         self.offset += bytes.len() as u64;
         present.message.len += bytes.len() as u64;
         if present.way != Way::Dropped {
-            self.append(&mut present, part, bytes, outcome);
+            present.append(part, bytes, outcome);
         }
         self.present = Some(present);
         if self.held() > HELD_MESSAGE {
@@ -244,29 +244,6 @@ impl MessageFaults {
         Some(Mask::new(key.to_be_bytes()))
     }
 
-    /// Sends bytes of a message, or keeps them.
-    fn append(&self, present: &mut Present, part: Part, bytes: &[u8], outcome: &mut Outcome) {
-        let Present { message, way, mask } = present;
-        let mut masked = Vec::new();
-        let bytes = match mask {
-            Some(mask) => {
-                mask.append(part, bytes, &mut masked);
-                &masked[..]
-            }
-            None => bytes,
-        };
-        if *way == Way::Passing {
-            outcome.bytes.extend_from_slice(bytes);
-        }
-        if *way == Way::Held || message.is_duplicate {
-            message.bytes.extend_from_slice(bytes);
-        }
-        if message.bytes.len() > HELD_MESSAGE && *way == Way::Passing {
-            message.is_duplicate = false;
-            message.bytes = Vec::new();
-        }
-    }
-
     /// Ends the present message.
     fn complete(&mut self, outcome: &mut Outcome) {
         let Some(Present { message, way, .. }) = self.present.take() else { return };
@@ -301,6 +278,31 @@ impl MessageFaults {
             if !message.is_duplicate {
                 message.bytes = Vec::new();
             }
+        }
+    }
+}
+
+impl Present {
+    /// Sends bytes of a message, or keeps them.
+    fn append(&mut self, part: Part, bytes: &[u8], outcome: &mut Outcome) {
+        let Self { message, way, mask } = self;
+        let mut masked = Vec::new();
+        let bytes = match mask {
+            Some(mask) => {
+                mask.append(part, bytes, &mut masked);
+                &masked[..]
+            }
+            None => bytes,
+        };
+        if *way == Way::Passing {
+            outcome.bytes.extend_from_slice(bytes);
+        }
+        if *way == Way::Held || message.is_duplicate {
+            message.bytes.extend_from_slice(bytes);
+        }
+        if message.bytes.len() > HELD_MESSAGE && *way == Way::Passing {
+            message.is_duplicate = false;
+            message.bytes = Vec::new();
         }
     }
 }
