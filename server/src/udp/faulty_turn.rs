@@ -78,7 +78,8 @@ impl UdpEchoSocket {
             && let Some(faulty) = &mut self.faulty
         {
             let bytes = &context.buffer[..arrival.len];
-            faulty.push(arrival.from, bytes, route, context.now);
+            // The turn may have begun before the datagram arrived, and a delay counts from its arrival.
+            faulty.push(arrival.from, bytes, route, context.now.max(Instant::now()));
         }
     }
 

@@ -101,10 +101,11 @@ impl FaultLog {
         let deadline = Deadline::after(PATIENCE);
         loop {
             let figures = judge(observations, &self.read()?, streams);
-            if figures.disagreements == 0 {
+            let agrees = figures.disagreements == 0;
+            if agrees && !growth.wait(Deadline::after(QUIET)) {
                 return Ok(figures);
             }
-            if !growth.wait(deadline) {
+            if !agrees && !growth.wait(deadline) {
                 let FaultFigures { injected, of_others: records, .. } = figures;
                 if injected == 0 && records > 0 {
                     return Err(Error::Foreign { path: self.path.clone(), records });
@@ -181,6 +182,9 @@ impl Growth {
 
 /// Time for which records that are missing are awaited: a server writes them in batches.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Time for which the file must not grow after everything agrees: a record that is late may be of a fault that did not happen.
+const QUIET: Duration = Duration::from_millis(50);
 
 fn name(path: &Path) -> String {
     Escaped(path.as_os_str().as_encoded_bytes()).to_string()

@@ -38,7 +38,8 @@ pub(super) fn judge_delay(act: &FaultAct, passed: Option<u64>, judgement: &mut J
         judgement.excess.push(excess);
     } else {
         judgement.disagree(format!(
-            "the server delayed byte {} by {} ({}); the client waited {}",
+            "the server delayed {} {} by {} ({}); the client waited {}",
+            if act.message.is_some() { "datagram" } else { "byte" },
             act.offset,
             time(asked),
             act.fault.name(),

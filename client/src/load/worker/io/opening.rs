@@ -93,6 +93,11 @@ impl<W: Wire> Opening<W> {
         Ok(is_complete)
     }
 
+    /// Returns the wire, of which the handshakes may not be complete.
+    pub(crate) fn wire_mut(&mut self) -> &mut W {
+        &mut self.wire
+    }
+
     /// Returns the local address of a socket with addresses of IP.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         self.wire.socket().local_addr().ok()?.as_socket()

@@ -81,7 +81,10 @@ impl Channel for ObservedConnection {
 
     fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let source = context.source_address(self.number);
-        let opening = Opening::<ObservedWire>::start(context, self.token, source)?;
+        // A server may accept the connection before the call returns.
+        let started = Instant::now();
+        let mut opening = Opening::<ObservedWire>::start(context, self.token, source)?;
+        opening.wire_mut().tap.started = started;
         self.seen = Seen::new(context, &self.next, opening.local_address());
         self.outgoing = Outgoing::default();
         self.active_at = Instant::now();
