@@ -10,3 +10,4 @@ mod layers;
 mod messages;
 mod peers;
 mod proxies;
+mod record;
