@@ -171,7 +171,8 @@ fn nc_sees_the_end_of_a_stream_and_times_out() {
     let cases = [
         ("close-after=1000", &["-N"][..], 1_000),
         ("half-close-after=1000", &["-N"], 1_000),
-        ("reset-after=1000", &["-N"], 1_000),
+        // With -N, the half-close of a connection that is reset already ends nc before it has read everything.
+        ("reset-after=1000", &[], 1_000),
         ("truncate=1000", &["-N"], 1_000),
         ("stall-after=1000:1h", &["-w", "1"], 1_000),
         ("delay=50ms&drip=100B/5ms", &["-N"], 4_000),
