@@ -1,11 +1,12 @@
 //! Faults with their seed.
 
 use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use common::fault::Fault;
@@ -60,9 +61,8 @@ impl Injector {
     }
 }
 
-/// Returns a seed that is short enough to be typed.
+/// Returns a seed that is short enough to be typed. The standard library draws one for each hash table, so that nobody can
+/// guess it.
 fn new_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let nanos = now.map_or(0, |now: Duration| now.as_nanos());
-    u64::try_from(nanos % 1_000_000_007).unwrap_or_default()
+    RandomState::new().build_hasher().finish() % 1_000_000_000
 }

@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use common::fault::Fault;
 
-use crate::config::{Jitter, Share};
-
-/// The longest delay that a distribution may draw.
-const MAX_DELAY: Duration = Duration::from_secs(3600);
+use crate::config::{Jitter, Share, limits};
 
 /// The source of chance for one fault of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +82,8 @@ impl Random {
             Jitter::Pareto => 2.0 * spread * ((1.0 - chance).powf(-1.0 / 3.0) - 1.0),
         };
         let delay = mean.as_secs_f64() + difference;
-        Duration::try_from_secs_f64(delay.max(0.0)).map_or(MAX_DELAY, |delay| delay.min(MAX_DELAY))
+        Duration::try_from_secs_f64(delay.max(0.0))
+            .map_or(limits::FAULT_TIME, |delay| delay.min(limits::FAULT_TIME))
     }
 }
 

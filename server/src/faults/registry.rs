@@ -46,11 +46,13 @@ impl FaultyListener {
 impl FaultRegistry {
     /// Replaces the list of the open listeners. A listener that is no longer among them loses its faults.
     pub(crate) fn publish(&self, listeners: Vec<FaultyListener>) {
-        let before = std::mem::replace(&mut *self.lock(), listeners.clone());
-        let is_open = |faults| listeners.iter().any(|open| Arc::ptr_eq(&open.faults, faults));
+        let mut open = self.lock();
+        let before = std::mem::replace(&mut *open, listeners);
+        let is_open = |faults| open.iter().any(|open| Arc::ptr_eq(&open.faults, faults));
         for closed in before.iter().filter(|listener| !is_open(&listener.faults)) {
             closed.faults.clear();
         }
+        drop(open);
         self.count_change();
     }
 

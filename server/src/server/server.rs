@@ -222,10 +222,7 @@ impl Server {
         control.close();
         close_undispatched(&shared);
         #[cfg(feature = "cli")]
-        {
-            fault_log::detach();
-            drop(fault_log);
-        }
+        end_fault_log(fault_log);
         #[cfg(feature = "history")]
         history.into_iter().for_each(History::close);
         let stats = shared.counters.stats();
@@ -233,6 +230,13 @@ impl Server {
         info!(event = "stopped"; "Server shutdown complete");
         if shared.has_failed() { Err(RunError::ThreadFailed) } else { Ok(stats) }
     }
+}
+
+/// Waits until the records of injected faults are written, also those of this thread.
+#[cfg(feature = "cli")]
+fn end_fault_log(fault_log: Option<FaultLogWriter>) {
+    fault_log::detach();
+    drop(fault_log);
 }
 
 /// Starts the workers, each with its poll and its messages.

@@ -135,7 +135,7 @@ mod tests {
         Victim { peer: "127.0.0.1:5000", connection: None, listener: "127.0.0.1:7", is_datagram }
     }
 
-    fn fault<'a>(act: &'a FaultAct, is_datagram: bool) -> InjectedFault<'a> {
+    fn fault(act: &FaultAct, is_datagram: bool) -> InjectedFault<'_> {
         let id = FaultId { seed: 7, connection: 3 };
         InjectedFault { victim: victim(is_datagram), id, act }
     }

@@ -63,7 +63,7 @@ impl Server {
         let mut names = which.listeners.clone();
         if names.is_empty() {
             let document = parse(&self.send("GET", PATH, "")?)?;
-            names = document.listeners.into_iter().map(|listener| listener.listener).collect();
+            names = document.listeners.into_iter().map(|listener| listener.address).collect();
             match names.len() {
                 0 => return Err("the server has no listener".to_owned()),
                 2.. if !which.all => {

@@ -12,7 +12,8 @@ pub(super) struct Document {
 #[derive(Debug, Deserialize)]
 pub(super) struct Listener {
     /// The address, as the log of the server names it.
-    pub(super) listener: String,
+    #[serde(rename = "listener")]
+    pub(super) address: String,
     /// All of its addresses, if its host is a name.
     #[serde(default)]
     pub(super) addresses: Vec<String>,

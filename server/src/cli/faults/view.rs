@@ -25,7 +25,7 @@ fn row(listener: &Listener) -> Vec<String> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let shown = |text: &str| Escaped(text.as_bytes()).to_string();
     let address = match &listener.addresses[..] {
-        [] => listener.listener.clone(),
+        [] => listener.address.clone(),
         addresses => addresses.join(" "),
     };
     vec![

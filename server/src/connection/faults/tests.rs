@@ -25,6 +25,7 @@ use crate::{
 const MOST_TURNS: usize = 5_000;
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 struct Network {
     arrived: Vec<u8>,
     has_ended: bool,

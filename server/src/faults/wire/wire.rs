@@ -87,7 +87,7 @@ impl Wire {
                     receives_at = receives_at.max(Some(now + time));
                 }
                 sends_at = sends_at.max(Some(now + time));
-                self.acts.push(FaultAct { delay_ns: nanos(time), ..act });
+                self.acts.push(FaultAct { delay_ns: Some(nanos(time)), ..act });
             }
             self.gate = Some(Gate::new(plan, sends_at, self.sent, now));
             for rule in plan.rules() {
@@ -252,6 +252,6 @@ impl<S: Write> Write for FaultyStream<'_, S> {
     }
 }
 
-fn nanos(time: Duration) -> Option<u64> {
-    Some(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
