@@ -6,7 +6,7 @@ use std::{
 };
 
 use common::fault::{Fault, FaultAct, FaultRecord};
-use tests::{programs::Program, wait::DEADLINE};
+use tests::wait::DEADLINE;
 
 use crate::faulty::Faulty;
 
@@ -112,14 +112,11 @@ fn a_drain_sends_delayed_answers_at_their_time() {
 
 #[test]
 fn cleared_faults_release_delayed_answers_at_once() {
-    let server = Faulty::start("udp", &["delay=1h"], &["--admin=http://127.0.0.1:0"]);
-    let line = server.process.log().wait_for_line("Admin listener started on http://");
-    let admin = line.rsplit(' ').next().expect("a last word");
+    let server = Faulty::start("udp", &["delay=1h"], &[]);
     let client = client(server.address(0));
     client.send(b"delayed").expect("it can be sent");
     server.process.wait_for_log("Fault injected for .*: delay at datagram 0 ");
-    let cleared = Program::run_server(&["faults", "clear", "--admin", admin]);
-    assert_eq!(cleared.code(), 0, "{cleared:?}");
+    server.change(&["clear"]);
     let mut buffer = [0; 16];
     assert_eq!(client.recv(&mut buffer).expect("an answer"), 7);
 }

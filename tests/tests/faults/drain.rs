@@ -1,19 +1,13 @@
-//! The end of a server, of a listener and of its faults, while connections are delayed.
+//! The end of a server and of its faults while connections are delayed.
 
 use std::{
-    fs,
     io::Read as _,
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use common::fault::Fault;
 use rustix::process::Signal;
-use tests::{
-    net::Peer,
-    payload::Random,
-    programs::{EchoServer, Report},
-};
+use tests::{net::Peer, payload::Random, programs::Report};
 
 use crate::faulty::Faulty;
 
@@ -128,32 +122,4 @@ fn faults_that_are_set_and_cleared_under_load_lose_no_byte() {
     peer.exchange(b"hello\n");
     drop(peer);
     assert!(!server.records().is_empty());
-}
-
-#[test]
-fn a_reload_that_removes_a_faulty_listener_releases_what_its_connections_are_owed() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path().join("echo-server.toml");
-    let config = |listeners: &[&str]| {
-        let text = format!("listen = {listeners:?}\nlog-messages = false\n");
-        fs::write(&path, text).expect("the directory is writable");
-    };
-    let faulty = "tcp://127.0.0.1:0?delay=1h&fault-seed=7";
-    config(&["tcp://127.0.0.1:0", faulty]);
-    let file = path.to_str().expect("the path is UTF-8");
-    let server = EchoServer::start_with(&["--config", file]);
-    let address: SocketAddr = server.addresses()[1].parse().expect("an address");
-    let mut peer = Peer::connect(address);
-    peer.send(b"hello\n");
-    server.wait_for_log("Fault injected for .*: delay at byte 0");
-    config(&["tcp://127.0.0.1:0"]);
-    server.signal(Signal::HUP);
-    // The listener takes its faults with it, and its connections stay.
-    peer.expect(b"hello\n");
-    server.wait_for_log("Configuration reloaded$");
-    for _ in 0..100 {
-        peer.exchange(b"hello again\n");
-    }
-    assert!(std::net::TcpStream::connect(address).is_err(), "the listener is closed");
-    server.connect().exchange(b"hello\n");
 }
