@@ -59,13 +59,17 @@ fn chunk_time(connection: &Connection<'_>, act: &FaultAct) -> Option<u64> {
     returned.checked_sub(begun)
 }
 
-/// Returns the time from the send of the message to which the byte at an offset belongs, to the arrival of this byte.
+/// Returns the time from the send of the message to which the byte at an offset belongs, to the arrival of this byte. In front of the
+/// first echo are bytes of layers, which belong to no message: there it counts from the connect.
 fn stall_time(connection: &Connection<'_>, offset: u64) -> Option<u64> {
     let times = &connection.seen.times;
     let &(_, arrived) = times.reads.iter().find(|(received, _)| *received > offset)?;
+    let is_behind_echo =
+        times.messages.iter().any(|&(.., returned)| (1..arrived).contains(&returned));
     let later = times.messages.iter().filter(|(.., returned)| *returned >= arrived);
-    let begun = later.map(|&(_, begun, _)| begun).min().filter(|_| offset > connection.seen.head);
-    Some(arrived - begun.unwrap_or(0).min(arrived))
+    let begun = later.map(|&(_, begun, _)| begun).min();
+    let begun = begun.filter(|&begun| is_behind_echo && begun < arrived);
+    Some(arrived - begun.unwrap_or(0))
 }
 
 fn judge_rate(connection: &Connection<'_>, act: &FaultAct, judgement: &mut Judgement) {

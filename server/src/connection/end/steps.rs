@@ -53,6 +53,10 @@ impl<S: Stream> Connection<S> {
         &mut self,
         context: &TurnContext<'_>,
     ) -> io::Result<Option<Turn>> {
+        if self.layers.wire().is_some_and(|wire| wire.end().is_some()) {
+            // A reset takes the place of this end, as soon as the peer has acknowledged what it follows.
+            return Ok(Some(Turn::Wait));
+        }
         if self.stage == Stage::Delivering {
             return Ok(Some(if self.stream.is_delivered()? { Turn::Over } else { Turn::Wait }));
         }
@@ -214,6 +218,7 @@ impl<S: Stream> Connection<S> {
         let delivered = self.end_membership(telemetry);
         #[cfg(not(feature = "rooms"))]
         let delivered: Option<u64> = None;
+        self.record_last_faults(telemetry);
         let unfinished = self.session.unfinished_messages();
         let is_sent = self.send_buffer.is_none();
         let partly_sent =

@@ -35,6 +35,14 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// Records the faults that were injected in a turn that an error has ended.
+    pub(in crate::connection) fn record_last_faults(&mut self, telemetry: &Recorder<'_>) {
+        let Some(wire) = self.layers.wire_mut() else { return };
+        let acts = wire.take_acts();
+        self.record_faults(&acts, telemetry);
+        self.record_fault_of_session(telemetry);
+    }
+
     /// Records faults that were injected.
     pub(in crate::connection) fn record_faults(
         &mut self,

@@ -310,10 +310,10 @@ impl ObservedConnection {
         self.due.saturating_sub(self.next.lines())
     }
 
-    /// Hands the observation over. An attempt without a message counts as one, so that their number is limited.
+    /// Hands the observation over. A connection counts for all messages that it should have sent, so that their number is limited.
     fn finish(&mut self, context: &mut Context<'_>, wire: ObservedWire) {
-        let is_wasted = self.outgoing.begun() == 0 && context.messages_left(self.measured) > 0;
-        self.measured += u64::from(is_wasted);
+        let unsent = context.config.churn.map_or(0, |churn| churn - self.outgoing.begun());
+        self.measured += unsent.min(context.messages_left(self.measured));
         self.seen.finish(context, wire, &self.outgoing);
         self.state = State::Ended;
         self.has_yielded = true;
