@@ -9,5 +9,6 @@ mod faulty;
 mod layers;
 mod messages;
 mod peers;
+mod proof;
 mod proxies;
 mod record;

@@ -146,7 +146,8 @@ impl<R: Clone> FaultyAnswers<R> {
                 at = state.pass(waiting.answer.bytes.len(), waiting.number, at, &mut acts);
             }
             self.record(source, acts);
-            if at <= now {
+            // One that the throttle holds back has its place behind those that it held back before.
+            if at <= place.0 {
                 return Some(waiting.answer);
             }
             self.held.add(at, waiting);

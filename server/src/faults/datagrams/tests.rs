@@ -128,6 +128,17 @@ fn a_throttle_spaces_the_answers_of_each_source_by_its_rate() {
 }
 
 #[test]
+fn a_throttle_keeps_the_order_if_the_server_is_late() {
+    let start = Instant::now();
+    let mut answers = answers(&[FaultKind::Throttle(NonZeroU64::new(100).unwrap())], start);
+    answers.push(source(1), b"a", (), start);
+    answers.push(source(1), b"b", (), start);
+    assert_eq!(sent(&mut answers, start), [b"a"]);
+    answers.push(source(1), b"c", (), start + MS);
+    assert_eq!(sent(&mut answers, start + 100 * MS), [b"b", b"c"]);
+}
+
+#[test]
 fn a_share_of_the_datagrams_is_dropped_and_another_is_duplicated() {
     let start = Instant::now();
     let kinds = [FaultKind::Drop(percent(20)), FaultKind::Duplicate(percent(20))];

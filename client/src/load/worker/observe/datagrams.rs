@@ -3,7 +3,7 @@
 //! It notes each datagram that arrives, and sends another one when one has returned or the time limit has passed.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io::{self, ErrorKind as Io},
     time::{Duration, Instant},
 };
@@ -38,6 +38,9 @@ const COMPARED: u64 = 256;
 
 /// Maximum number of bytes of a datagram that differ and are noted one by one.
 const MAX_DAMAGE: usize = 64;
+
+/// Time after which a server sends a datagram alone that it wanted to send after the next one, with some more for the way.
+const REORDER_WAIT: Duration = Duration::from_millis(1500);
 
 /// UDP socket of a load that expects faults.
 #[derive(Debug)]
@@ -136,10 +139,13 @@ impl Channel for ObservedSocket {
         while self.in_flight.front().is_some_and(is_late) {
             self.in_flight.pop_front();
         }
+        let arrived = self.seen.arrivals.iter().map(|arrival| arrival.number);
+        let has_all = arrived.collect::<BTreeSet<_>>().len() as u64 == self.seen.sent;
+        let linger = if has_all { limit } else { limit.max(REORDER_WAIT) };
         let is_idle = self.in_flight.is_empty()
             && self.backlog() == 0
             && context.messages_left(self.measured) == 0;
-        if !self.is_finished && is_idle && self.active_at.elapsed() > limit {
+        if !self.is_finished && is_idle && self.active_at.elapsed() > linger {
             self.finish(context);
         }
     }

@@ -1,0 +1,274 @@
+//! The proof: a load finds exactly the faults that the server has recorded, at their offsets, and nothing else.
+
+use std::{
+    ops::Range,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use tempfile::TempDir;
+use tests::{
+    payload::Random,
+    programs::{EchoServer, Program, Report},
+};
+
+/// Number of loads that run at the same time. Most of them wait.
+const PARALLEL: usize = 4;
+
+/// Number of listeners of one server.
+const LISTENERS: u64 = 40;
+
+/// A listener with faults, and a load of it.
+#[derive(Clone, Debug)]
+struct Case {
+    protocol: Protocol,
+    faults: String,
+    load: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Text,
+    Raw,
+    Tls,
+    WebSocket,
+    SecureWebSocket,
+    Udp,
+}
+
+impl Protocol {
+    const ALL: [Self; 6] =
+        [Self::Text, Self::Raw, Self::Tls, Self::WebSocket, Self::SecureWebSocket, Self::Udp];
+
+    /// Returns the URL of a listener, without its faults.
+    fn listener(self) -> &'static str {
+        match self {
+            Self::Text => "tcp://127.0.0.1:0?",
+            Self::Raw => "tcp://127.0.0.1:0?protocol=raw&",
+            Self::Tls => "tls://127.0.0.1:0?",
+            Self::WebSocket => "http://127.0.0.1:0?",
+            Self::SecureWebSocket => "https://127.0.0.1:0?",
+            Self::Udp => "udp://127.0.0.1:0?rate=off&",
+        }
+    }
+
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::Text | Self::Raw => "tcp",
+            Self::Tls => "tls",
+            Self::WebSocket => "ws",
+            Self::SecureWebSocket => "wss",
+            Self::Udp => "udp",
+        }
+    }
+
+    fn has_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::SecureWebSocket)
+    }
+
+    /// Returns its faults; `#` stands for a number of bytes, and `?` for a number of messages. Of those in one group, a listener has
+    /// at most one.
+    fn faults(self) -> Vec<&'static [&'static str]> {
+        if self == Self::Udp {
+            return vec![
+                &["corrupt=1/1kB"],
+                &["drop=3%", "drop=20%"],
+                &["duplicate=5%"],
+                &["reorder=3%", "reorder=30%"],
+                &["delay=2ms"],
+                &["jitter=1ms"],
+                &["throttle=256kB/s"],
+                &["truncate=40"],
+            ];
+        }
+        let mut faults: Vec<&[_]> = vec![
+            &["corrupt=1/4kB", "corrupt=1/300"],
+            &["drop=3%", "drop=20%"],
+            &["duplicate=3%", "duplicate=20%"],
+            &["reorder=3%", "reorder=20%"],
+            &["reset-after=#", "close-after=#", "half-close-after=#", "truncate=#", "refuse=40%"],
+            &["accept-delay=5ms"],
+            &["delay=2ms"],
+            &["jitter=1ms", "jitter=1ms:pareto"],
+            &["coalesce=2ms"],
+            &["throttle=256kB/s", "drip=200B/1ms", "split=1..7"],
+            &["stall-after=#:10ms"],
+        ];
+        if self.has_tls() {
+            faults.push(&["no-close-notify=on"]);
+            faults.push(&["handshake-stall=10ms"]);
+        }
+        if matches!(self, Self::WebSocket | Self::SecureWebSocket) {
+            faults.push(&["bad-mask=?", "close-code=1002:?"]);
+        }
+        faults
+    }
+}
+
+impl Case {
+    /// Returns a case of one to three faults.
+    fn random(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut below = |bound| random.below(bound);
+        let protocol = Protocol::ALL[below(Protocol::ALL.len())];
+        let mut groups = protocol.faults();
+        let count = 1 + below(3);
+        let mut faults = Vec::new();
+        while faults.len() < count {
+            let group = groups.swap_remove(below(groups.len()));
+            let fault = group[below(group.len())];
+            let bytes = below(6000).to_string();
+            faults.push(fault.replace('#', &bytes).replace('?', &below(15).to_string()));
+        }
+        let size = ["64", "40-300", "32", "1000-3000"][below(4)];
+        let pipeline = ["4", "16"][below(2)];
+        let churn = if protocol == Protocol::Udp { "" } else { ["", "--churn 15"][below(2)] };
+        Self {
+            protocol,
+            faults: faults.join("&"),
+            load: format!("--size {size} --pipeline {pipeline} {churn}"),
+        }
+    }
+
+    fn listener(&self, seed: u64) -> String {
+        format!("{}{}&fault-seed={seed}", self.protocol.listener(), self.faults)
+    }
+
+    /// Runs the load; returns what is wrong.
+    fn run(&self, address: &str, log: &Path) -> Result<(), String> {
+        let address = address.rsplit('/').next().unwrap_or_default();
+        let url = format!("{}://{address}", self.protocol.scheme());
+        let insecure = if self.protocol.has_tls() { "--insecure" } else { "" };
+        let args = format!(
+            "--connections 3 --messages 30 --timeout 400ms --seed 1 {} {insecure} --expect-faults {}",
+            self.load,
+            log.display()
+        );
+        let report = Report::at_url(&url, &args);
+        match (report.code(), &report.json) {
+            (0, Some(json)) if json["injected_faults"]["disagreements"] == 0 => Ok(()),
+            _ => Err(format!("{report:#?}")),
+        }
+    }
+}
+
+/// Runs the cases, each with its seed, against one server with a listener for each.
+fn prove(cases: &[(u64, Case)]) {
+    let directory = TempDir::new().expect("a temporary directory");
+    let log = directory.path().join("faults");
+    let mut args: Vec<String> =
+        cases.iter().map(|(seed, case)| format!("--listen={}", case.listener(*seed))).collect();
+    args.extend([format!("--fault-log={}", log.display()), "--tls-self-signed".to_owned()]);
+    args.push("--log-messages=off".to_owned());
+    if !cases.iter().any(|(_, case)| case.protocol.has_tls()) {
+        args.retain(|arg| arg != "--tls-self-signed");
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let server = EchoServer::start_with(&args);
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..PARALLEL {
+            scope.spawn(|| {
+                while let Some((seed, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let index = cases.iter().position(|(other, _)| other == seed).expect("it is one");
+                    if let Err(failure) = case.run(&server.addresses()[index], &log) {
+                        let failure = format!("seed {seed}, {case:?}: {failure}");
+                        failures.lock().expect("no thread panics").push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no thread panics");
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+}
+
+fn prove_random(seeds: Range<u64>) {
+    let cases: Vec<_> = seeds.map(|seed| (seed, Case::random(seed))).collect();
+    for some in cases.chunks(usize::try_from(LISTENERS).expect("it is small")) {
+        prove(some);
+    }
+}
+
+#[test]
+fn each_fault_alone_is_found_over_each_protocol() {
+    let mut cases = Vec::new();
+    for protocol in Protocol::ALL {
+        for fault in protocol.faults().into_iter().flatten() {
+            let seed = cases.len() as u64;
+            let faults = fault.replace('#', "2500").replace('?', "7");
+            let load = "--size 100 --pipeline 8".to_owned();
+            cases.push((seed, Case { protocol, faults, load }));
+        }
+    }
+    cases.chunks(cases.len().div_ceil(2)).for_each(prove);
+}
+
+#[test]
+fn faults_together_are_found_at_their_offsets() {
+    prove_random(0..LISTENERS * 3);
+}
+
+/// `FAULT_SEEDS=7..8` replays one.
+#[test]
+#[ignore = "make torture"]
+fn faults_of_thousands_of_seeds_are_found_at_their_offsets() {
+    let seeds = std::env::var("FAULT_SEEDS").unwrap_or_else(|_| "0..3000".to_owned());
+    let seeds = seeds.split_once("..").expect("FIRST..END");
+    let number = |text: &str| text.parse().expect("a number");
+    prove_random(number(seeds.0)..number(seeds.1));
+}
+
+#[test]
+fn a_load_without_faults_agrees_with_a_log_without_records() {
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("faults");
+    let server = EchoServer::start(&["--fault-log", log.to_str().unwrap()]);
+    let args = format!("--messages 20 --expect-faults {}", log.display());
+    let report = Report::run(server.address(), &args);
+    assert_eq!((report.code(), report.verdict()), (0, "VALID"), "{report:?}");
+    assert!(report.prints("0 faults injected, 0 found at their offsets, 0 others"), "{report:?}");
+}
+
+#[test]
+fn the_log_of_another_server_is_an_error_and_an_empty_one_a_failure() {
+    let directory = TempDir::new().unwrap();
+    let [own, foreign] = ["own", "foreign"].map(|name| directory.path().join(name));
+    let url = "--listen=tcp://127.0.0.1:0?reset-after=100&fault-seed=1";
+    let server = EchoServer::start_with(&[url, &format!("--fault-log={}", own.display())]);
+    let load = |log: &Path| {
+        let log = log.to_str().unwrap();
+        Program::run_load(server.address(), &format!("--messages 9 --quiet --expect-faults {log}"))
+    };
+    let missing = load(&foreign);
+    assert_eq!(missing.code(), 1, "{missing:?}");
+    assert!(missing.error_line().contains("Could not read the fault log"), "{missing:?}");
+    std::fs::write(&foreign, "").unwrap();
+    let empty = load(&foreign);
+    assert_eq!(empty.code(), 1, "{empty:?}");
+    assert!(empty.stdout_text().contains("a reset; no fault explains it"), "{empty:?}");
+    assert_eq!(load(&own).code(), 0);
+}
+
+#[test]
+fn a_load_in_which_faults_cannot_be_found_is_refused_by_name() {
+    let address = "127.0.0.1:1".parse().unwrap();
+    for (args, reason) in [
+        ("--room", "'--room'"),
+        ("--receipt", "'--receipt'"),
+        ("--expect-restart", "'--expect-restart'"),
+        ("--find-rate p99<5ms", "'--find-rate <EXPR>'"),
+        ("--size 20", "at least 32 bytes"),
+    ] {
+        let refused = Program::run_load(address, &format!("--expect-faults /dev/null {args}"));
+        assert_eq!(refused.code(), 2, "{refused:?}");
+        assert!(refused.error_line().contains(reason), "{refused:?}");
+    }
+    let over_unix = ["load", "unix:///run/echo", "--expect-faults", "/dev/null"];
+    let refused = Program::run_client(&over_unix);
+    assert!(refused.error_line().contains("'unix://'"), "{refused:?}");
+}
