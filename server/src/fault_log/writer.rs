@@ -5,7 +5,6 @@
 
 use std::{
     fs::File,
-    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,23 +12,21 @@ use std::{
 use common::{escape::Escaped, reason::reason};
 use log::error;
 
-use crate::logging::{LogQueue, ends_with_record, open_append};
+use crate::logging::{LogQueue, Output, open_append};
 
 /// The writer and its file.
 pub(super) struct Writer {
     queue: Arc<LogQueue>,
-    file: File,
+    output: Output,
     path: PathBuf,
-    /// The last byte of the file ended a record, or there is no byte.
-    between_records: bool,
     /// The file refused the last records.
     is_failing: bool,
 }
 
 impl Writer {
     pub(super) fn new(queue: Arc<LogQueue>, file: File, path: PathBuf) -> Self {
-        let between_records = ends_with_record(&file, &path);
-        Self { queue, file, path, between_records, is_failing: false }
+        let output = Output::of_file(file, &path);
+        Self { queue, output, path, is_failing: false }
     }
 
     pub(super) fn run(mut self) {
@@ -52,10 +49,7 @@ impl Writer {
 
     fn reopen(&mut self) {
         match open_append(&self.path) {
-            Ok(file) => {
-                self.between_records = ends_with_record(&file, &self.path);
-                self.file = file;
-            }
+            Ok(file) => self.output = Output::of_file(file, &self.path),
             Err(error) => error!(event = "fault-log";
                 "Cannot reopen the fault log {}: {}; the old file stays in use", shown(&self.path), reason(&error)),
         }
@@ -63,10 +57,7 @@ impl Writer {
 
     /// Writes whole records, a line each.
     fn write(&mut self, lines: &str) {
-        let mut rest = lines.as_bytes();
-        let separator: &[u8] = if self.between_records { b"" } else { b"\n" };
-        let written = self.write_all(&mut &*separator).and_then(|()| self.write_all(&mut rest));
-        let Err(error) = written else {
+        let Err((rest, error)) = self.output.write(lines.as_bytes(), &self.queue) else {
             self.report_lost();
             self.is_failing = false;
             return;
@@ -77,23 +68,6 @@ impl Writer {
             error!(event = "fault-log"; "Cannot write the fault log {}: {}; its records are lost until it can be \
                 written; free space on its file system", shown(&self.path), reason(&error));
         }
-    }
-
-    /// Writes `bytes` and advances it past the written ones.
-    fn write_all(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.file.write(bytes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(taken) => {
-                    self.between_records = bytes[taken - 1] == b'\n';
-                    *bytes = &bytes[taken..];
-                    self.queue.record_progress();
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 
     /// Logs how many records are lost, if any are.
@@ -113,11 +87,20 @@ pub(super) fn shown(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{
+        fs,
+        io::{self, BufRead as _, BufReader},
+        os::fd::OwnedFd,
+        thread,
+    };
 
     use common::fault::{Fault, FaultAct, FaultId, FaultRecord};
 
-    use crate::fault_log::{FaultLog, attach, detach, record};
+    use super::*;
+    use crate::{
+        fault_log::{FaultLog, attach, detach, record},
+        logging::Overflow,
+    };
 
     fn record_one(offset: u64) {
         let id = FaultId { seed: 7, connection: 3 };
@@ -172,6 +155,24 @@ mod tests {
         detach();
         drop(writer);
         assert_eq!(log.queue().totals().dropped, 3);
+    }
+
+    #[test]
+    fn threads_wait_for_a_slow_reader_and_no_record_is_lost() {
+        let (reader, pipe) = io::pipe().unwrap();
+        let queue = Arc::new(LogQueue::new(Overflow::Block));
+        let file = File::from(OwnedFd::from(pipe));
+        let writer = Writer::new(Arc::clone(&queue), file, "a pipe".into());
+        let writer = thread::spawn(|| writer.run());
+        let reader = thread::spawn(|| BufReader::new(reader).lines().count());
+        attach(Arc::clone(&queue), true);
+        // More than the queue may hold.
+        let count = 60_000;
+        (0..count as u64).for_each(record_one);
+        detach();
+        assert!(queue.close());
+        writer.join().unwrap();
+        assert_eq!((reader.join().unwrap(), queue.totals().dropped), (count, 0));
     }
 
     #[test]

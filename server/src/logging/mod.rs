@@ -44,7 +44,7 @@ pub use self::totals::Totals;
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     batch::flush_also,
-    file::{ends_with_record, open_append},
+    file::{Output, open_append},
     queue::LogQueue,
 };
 #[cfg(feature = "cli")]

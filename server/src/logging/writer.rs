@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io,
     os::fd::{AsFd as _, BorrowedFd},
     path::PathBuf,
     sync::Arc,
@@ -14,17 +14,12 @@ use std::{
 
 use common::{cli::print_error, escape::Escaped, reason::reason};
 use log::{error, warn};
-use rustix::{
-    event::{PollFd, PollFlags, poll},
-    io::Errno,
-};
 
 use super::{
     batch,
-    file::{ends_with_record, open_append},
+    file::{Output, open_append},
     queue::LogQueue,
 };
-use crate::config::limits;
 
 /// Destination of the log.
 #[derive(Debug)]
@@ -43,39 +38,17 @@ pub(super) struct Writer {
     path: Option<PathBuf>,
     /// The output is standard error.
     is_stderr: bool,
-    /// The last byte of the output ended a record, or there is no byte.
-    between_records: bool,
-}
-
-/// A file, pipe or terminal.
-struct Output {
-    file: File,
-    /// Maximum bytes per write.
-    chunk: usize,
-}
-
-impl From<File> for Output {
-    fn from(file: File) -> Self {
-        // A regular file takes a write of any size. A larger write to a pipe does not return while a slow reader
-        // reads, so the reader would look like a dead one.
-        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        Self { file, chunk: if is_file { usize::MAX } else { limits::LOG_CHUNK } }
-    }
 }
 
 impl Writer {
     pub(super) fn new(queue: Arc<LogQueue>, target: Target) -> Self {
         let is_stderr = matches!(target, Target::Stderr);
-        let mut between_records = true;
-        let (file, path) = match target {
-            Target::File { file, path } => {
-                between_records = ends_with_record(&file, &path);
-                (Some(file), Some(path))
-            }
-            Target::Stderr => (own(io::stderr().as_fd()), None),
-            Target::Stdout => (own(io::stdout().as_fd()), None),
+        let (output, path) = match target {
+            Target::File { file, path } => (Some(Output::of_file(file, &path)), Some(path)),
+            Target::Stderr => (own(io::stderr().as_fd()).map(Output::from), None),
+            Target::Stdout => (own(io::stdout().as_fd()).map(Output::from), None),
         };
-        Self { queue, output: file.map(Output::from), path, is_stderr, between_records }
+        Self { queue, output, path, is_stderr }
     }
 
     pub(super) fn run(mut self) {
@@ -104,10 +77,7 @@ impl Writer {
     fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
         match open_append(path) {
-            Ok(file) => {
-                self.between_records = ends_with_record(&file, path);
-                self.output = Some(file.into());
-            }
+            Ok(file) => self.output = Some(Output::of_file(file, path)),
             Err(error) => {
                 let path = path.display();
                 error!(
@@ -130,10 +100,10 @@ impl Writer {
 
     /// Writes bytes that begin with a record. The error is the rest that was not written.
     fn write_between<'a>(&mut self, lines: &'a [u8]) -> Result<(), &'a [u8]> {
-        let mut rest = lines;
-        let separator: &[u8] = if self.between_records { b"" } else { b"\n" };
-        let written = self.write_all(&mut &*separator).and_then(|()| self.write_all(&mut rest));
-        written.map_err(|_| rest)
+        match &mut self.output {
+            Some(output) => output.write(lines, &self.queue).map_err(|(rest, _)| rest),
+            None => Err(lines),
+        }
     }
 
     /// Logs the number of dropped records.
@@ -163,33 +133,6 @@ impl Writer {
                 "Warning: {dropped} log records could not be written to {sink} and are lost"
             ));
         }
-    }
-
-    /// Writes `bytes` and advances it past the written ones.
-    fn write_all(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
-        let Some(Output { file, chunk }) = &mut self.output else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        while !bytes.is_empty() {
-            match file.write(&bytes[..bytes.len().min(*chunk)]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(taken) => {
-                    self.between_records = bytes[taken - 1] == b'\n';
-                    *bytes = &bytes[taken..];
-                    self.queue.record_progress();
-                }
-                // Another process that shares the standard stream has made it non-blocking.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match poll(&mut [PollFd::new(&*file, PollFlags::OUT)], None) {
-                        Ok(_) | Err(Errno::INTR) => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 }
 
