@@ -13,6 +13,7 @@ use std::{
 use common::protocol::Protocol;
 
 mod delivery;
+mod faults;
 #[cfg(all(feature = "http", feature = "tls"))]
 mod http;
 mod layered;

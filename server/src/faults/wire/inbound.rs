@@ -44,6 +44,8 @@ pub(super) struct Inbound {
     batch_at: Option<Instant>,
     /// The peer has ended its direction, which the connection learns then.
     end_at: Option<Instant>,
+    /// The connection has learned it.
+    has_ended: bool,
     /// The time at which a read that the faults refused may be repeated.
     retry_at: Option<Instant>,
 }
@@ -63,7 +65,8 @@ impl Inbound {
     ) {
         let held = std::mem::take(&mut self.held);
         let (held_bytes, end_at) = (self.held_bytes, self.end_at.map(|_| now));
-        *self = Self { received: self.received, held_bytes, end_at, opens_at, ..Self::default() };
+        let Self { received, has_ended, .. } = *self;
+        *self = Self { received, held_bytes, end_at, has_ended, opens_at, ..Self::default() };
         self.held = held.into_iter().map(|(_, bytes)| (now, bytes)).collect();
         for rule in plan.iter().flat_map(|plan| plan.rules()) {
             match rule.kind {
@@ -87,12 +90,13 @@ impl Inbound {
 
     /// Returns whether the peer has ended its direction and the connection does not know it yet, or bytes are held.
     pub(super) fn holds_any(&self) -> bool {
-        self.held_bytes > 0 || self.end_at.is_some()
+        self.held_bytes > 0 || self.end_at.is_some_and(|_| !self.has_ended)
     }
 
     /// Returns the time at which a read returns something else than now.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let first = self.held.front().map(|(due, _)| *due).or(self.end_at);
+        let end = self.end_at.filter(|_| !self.has_ended);
+        let first = self.held.front().map(|(due, _)| *due).or(end);
         [first, self.retry_at].into_iter().flatten().min()
     }
 
@@ -113,6 +117,7 @@ impl Inbound {
             if let Some(end_at) = self.end_at {
                 // It is due after everything that is held.
                 if self.held.is_empty() && end_at <= now {
+                    self.has_ended = true;
                     return Ok(Received::EndOfStream);
                 }
                 return Ok(Received::Held);

@@ -30,7 +30,9 @@ fn each_read_is_delayed_by_itself_and_the_end_comes_after_all() {
     assert_eq!(bench.receive().0, Received::Held);
     assert_eq!(bench.deadline(), Some(ms(70)));
     assert_eq!(bench.at(ms(70)).receive().1, b"two");
+    assert!(bench.wire.holds_any());
     assert_eq!(bench.receive().0, Received::EndOfStream);
+    assert_eq!((bench.wire.holds_any(), bench.deadline()), (false, None));
     assert_eq!(bench.acts(), [(Fault::Delay, 0), (Fault::Delay, 3)]);
 }
 

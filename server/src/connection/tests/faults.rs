@@ -1,0 +1,52 @@
+//! Connections with faults whose timers must go on.
+
+use super::*;
+use crate::{
+    config::{FaultKind, FaultRule, Faults},
+    telemetry::CloseReason,
+};
+
+const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
+const DELAY: Duration = Duration::from_secs(10);
+
+/// A connection with one fault, of a listener with timeouts.
+fn harness(kind: FaultKind, incoming: &[&[u8]]) -> Harness {
+    let policy = ConnectionPolicy::for_protocol(Protocol::Text);
+    let policy = policy.with_timeouts(Some(WRITE_TIMEOUT), Some(WRITE_TIMEOUT));
+    let faults = Faults { seed: Some(1), rules: vec![FaultRule::always(kind)] };
+    let mut harness = Harness::with_policy(policy, incoming);
+    // Delays count from the clock of the system, if it is ahead.
+    harness.now += Duration::from_hours(1);
+    let now = harness.now;
+    let policy = harness.connection.permit.policy();
+    policy.faults.set(Some(&Arc::new(faults)), now);
+    let plan = policy.faults.get().unwrap().next_plan();
+    harness.connection.begin_with_faults(Some(Box::new(plan)), now);
+    harness
+}
+
+#[test]
+fn a_peer_that_reads_nothing_after_its_end_times_out_in_spite_of_its_faults() {
+    let mut harness = harness(FaultKind::Delay(Duration::ZERO), &[b"hello\n", END]);
+    harness.stream().write_sizes = vec![0; 100].into();
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(harness.turn(), Turn::Wait);
+    harness.connection.send_buffer.as_ref().expect("nothing is sent");
+    assert_eq!(harness.connection.deadline(), Some(harness.now + WRITE_TIMEOUT));
+    harness.now += WRITE_TIMEOUT;
+    let telemetry = Recorder::new(0, &harness.counters, harness.recording);
+    assert_eq!(harness.connection.expire(harness.now, &telemetry), Turn::Over);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::WriteTimeout));
+}
+
+#[test]
+fn what_the_server_itself_delays_does_not_time_out() {
+    let mut harness = harness(FaultKind::Delay(DELAY), &[b"hello\n"]);
+    harness.connection.is_logged = true;
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(harness.connection.deadline(), Some(harness.now + DELAY));
+    harness.now += DELAY;
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(harness.stream().outgoing, b"hello\n");
+    assert_eq!(harness.connection.deadline(), Some(harness.now + WRITE_TIMEOUT));
+}
