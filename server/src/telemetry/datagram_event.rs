@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use common::reason::reason;
+use common::{count::Count, reason::reason};
 use log::{
     Level::{Error, Warn},
     kv::Value,
@@ -31,6 +31,8 @@ pub(crate) enum DatagramEvent<'a> {
     Refused { peer: &'a Peer, refusal: DatagramRefusal },
     /// The system could not deliver a datagram to the socket with this address.
     NotReceived { address: &'a str, error: &'a io::Error },
+    /// The server ends before the answers that a fault on purpose delays are due.
+    Held { address: &'a str, answers: usize },
     /// The code that served a datagram of the socket with this address panicked.
     Panicked { address: &'a str },
 }
@@ -48,6 +50,7 @@ impl Event for OfDatagram<'_> {
             E::NotSent { .. } => Declaration::new(Warn, "datagram-not-sent"),
             E::Refused { .. } => Declaration::new(Warn, "datagram-refused"),
             E::NotReceived { .. } => Declaration::new(Warn, "datagram-not-received"),
+            E::Held { .. } => Declaration::new(Warn, "datagrams-held"),
             E::Panicked { .. } => Declaration::new(Error, "panic"),
         }
     }
@@ -57,6 +60,7 @@ impl Event for OfDatagram<'_> {
             DatagramEvent::NotSent { .. } => &counters.datagrams_not_sent,
             DatagramEvent::Refused { refusal, .. } => counters.datagrams_refused.of(refusal.kind()),
             DatagramEvent::NotReceived { .. } => counters.datagrams_refused.of(NOT_RECEIVED),
+            DatagramEvent::Held { .. } => return None,
             DatagramEvent::Panicked { .. } => &counters.panics,
         })
     }
@@ -68,6 +72,10 @@ impl Event for OfDatagram<'_> {
             }
             DatagramEvent::NotReceived { address, .. } | DatagramEvent::Panicked { address } => {
                 visit("address", Value::from(address));
+            }
+            DatagramEvent::Held { address, answers } => {
+                visit("address", Value::from(address));
+                visit("datagrams", Value::from(answers));
             }
         }
     }
@@ -85,6 +93,10 @@ impl fmt::Display for OfDatagram<'_> {
             }
             E::NotReceived { address, error } => {
                 write!(f, "Could not receive a datagram on {address}: {}", reason(error))?;
+            }
+            E::Held { address, answers } => {
+                let answers = Count(answers as u64, "delayed answer");
+                write!(f, "Ended before {answers} of {address} could be sent")?;
             }
             E::Panicked { address } => write!(
                 f,

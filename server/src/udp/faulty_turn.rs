@@ -19,6 +19,11 @@ impl UdpEchoSocket {
         self.faulty.as_ref().filter(|_| self.unsent.is_none())?.deadline()
     }
 
+    /// Returns the number of answers that are held.
+    pub(super) fn held(&self) -> usize {
+        self.faulty.as_ref().map_or(0, |faulty| faulty.len())
+    }
+
     /// Returns whether the listener has faults, or answers are held because of those that it had.
     pub(super) fn has_faults(&mut self, now: Instant) -> bool {
         let present = self.policy.faults.get();
@@ -78,16 +83,15 @@ impl UdpEchoSocket {
             && let Some(faulty) = &mut self.faulty
         {
             let bytes = &context.buffer[..arrival.len];
-            // The turn may have begun before the datagram arrived, and a delay counts from its arrival.
-            faulty.push(arrival.from, bytes, route, context.now.max(Instant::now()));
+            faulty.push(arrival.from, bytes, route, present(context));
         }
     }
 
     /// Sends the answers that are due. Returns the end of the turn, if some of them have to wait.
     fn send_due(&mut self, context: &TurnContext<'_>) -> Option<Turn> {
-        let mut turn = Some(Turn::Again);
+        let (now, mut turn) = (present(context), Some(Turn::Again));
         for _ in 0..limits::TURN_DATAGRAMS {
-            let answer = self.faulty.as_mut().and_then(|faulty| faulty.pop(context.now));
+            let answer = self.faulty.as_mut().and_then(|faulty| faulty.pop(now));
             let Some(answer) = answer else {
                 turn = None;
                 break;
@@ -105,8 +109,7 @@ impl UdpEchoSocket {
 
     /// Returns the end of a turn after which the socket is empty.
     fn rest(&self) -> Turn {
-        let is_empty = self.faulty.as_ref().is_none_or(|faulty| faulty.is_empty());
-        if self.draining.is_some() && is_empty { Turn::Over } else { Turn::Wait }
+        if self.draining.is_some() && self.held() == 0 { Turn::Over } else { Turn::Wait }
     }
 
     /// Records what was done to answers.
@@ -120,4 +123,9 @@ impl UdpEchoSocket {
             });
         }
     }
+}
+
+/// Returns the time. A turn may have begun before a datagram was sent, whose delay counts from its arrival.
+fn present(context: &TurnContext<'_>) -> Instant {
+    context.now.max(Instant::now())
 }

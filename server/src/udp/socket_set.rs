@@ -116,6 +116,19 @@ impl UdpSocketSet {
         }
     }
 
+    /// Records the answers that will not be sent, because the server ends.
+    pub(crate) fn cut(&self, telemetry: &Recorder<'_>) {
+        for (_, Slot { echo_socket, .. }) in &self.slots {
+            let answers = echo_socket.held();
+            if answers > 0 {
+                let policy = &echo_socket.policy;
+                let event = DatagramEvent::Held { address: &policy.address, answers };
+                let counters = policy.counters.worker(telemetry.worker());
+                telemetry.record_datagram(event, counters, Some(Suppressed::default()));
+            }
+        }
+    }
+
     /// Handles a timer of the socket with this entry of `ready`.
     pub(crate) fn expire(&mut self, entry: usize, at: Instant, ready: &mut Vec<usize>) {
         let key = mirrored(entry);

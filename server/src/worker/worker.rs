@@ -195,7 +195,7 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
         self.udp_sockets.drain(&mut self.ready);
     }
 
-    /// Drops all connections: the drain timeout has passed, or the server stops.
+    /// Drops all connections and held answers: the drain timeout has passed, or the server stops.
     fn drop_connections(&mut self) {
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
@@ -203,5 +203,6 @@ impl<'a, S: Stream + Source> Worker<'a, S> {
             self.connections[key].connection.cut(is_stopped, &self.telemetry);
             self.remove(key);
         }
+        self.udp_sockets.cut(&self.telemetry);
     }
 }

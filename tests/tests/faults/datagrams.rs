@@ -110,6 +110,21 @@ fn a_drain_sends_delayed_answers_at_their_time() {
     assert!(records.iter().all(|record| record.act.delay_ns == Some(300_000_000)));
 }
 
+/// The drain timeout bounds the time for which a server waits for its own delays.
+#[test]
+fn answers_that_are_held_at_the_end_of_a_drain_are_in_the_log() {
+    let server = Faulty::start("udp", &["delay=1h"], &["--drain-timeout=100ms"]);
+    let client = client(server.address(0));
+    for _ in 0..2 {
+        client.send(b"delayed").expect("it can be sent");
+    }
+    let address = server.process.addresses()[0].clone();
+    let (status, log) = server.process.terminate();
+    assert!(status.success());
+    let line = format!("Ended before 2 delayed answers of {address} could be sent\n");
+    assert!(log.contains(&line), "{log}");
+}
+
 #[test]
 fn cleared_faults_release_delayed_answers_at_once() {
     let server = Faulty::start("udp", &["delay=1h"], &[]);

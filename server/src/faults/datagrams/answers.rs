@@ -55,12 +55,12 @@ impl<R: Clone> FaultyAnswers<R> {
 
     /// Returns whether there are neither faults nor held answers.
     pub(crate) fn is_over(&self) -> bool {
-        self.injector.is_none() && self.is_empty()
+        self.injector.is_none() && self.len() == 0
     }
 
-    /// Returns whether no answer is held.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.held.len() == 0
+    /// Returns the number of held answers. One that is sent twice counts once.
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
     }
 
     /// Returns whether no further datagram may be received.

@@ -17,13 +17,18 @@ fn options(kinds: &[FaultKind]) -> ListenerOptions {
     ListenerOptions { rate: None, faults, ..ListenerOptions::default() }
 }
 
+/// Returns a time that the clock does not reach: a delay counts from the arrival of its datagram.
+fn later() -> Instant {
+    Instant::now() + Duration::from_hours(1)
+}
+
 fn delayed() -> Harness {
     Harness::with(&options(&[FaultKind::Delay(DELAY)]))
 }
 
 #[test]
 fn a_delayed_answer_is_sent_in_a_turn_after_its_delay() {
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     harness.socket.will_receive(&["one", "two"]);
     assert_eq!(harness.turn_at(start), Turn::Wait);
     assert_eq!(harness.echo_socket.deadline(), Some(start + DELAY));
@@ -38,7 +43,7 @@ fn a_delayed_answer_is_sent_in_a_turn_after_its_delay() {
 
 #[test]
 fn answers_that_are_due_at_the_same_time_take_several_turns() {
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     for _ in 0..2 {
         harness.socket.will_receive(&["x"; TURN_DATAGRAMS]);
         assert_eq!(harness.turn_at(start), Turn::Again);
@@ -52,7 +57,7 @@ fn answers_that_are_due_at_the_same_time_take_several_turns() {
 
 #[test]
 fn a_held_answer_waits_for_a_full_socket_and_nothing_is_lost() {
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     harness.socket.will_receive(&["one", "two"]);
     assert_eq!(harness.turn_at(start), Turn::Wait);
     harness.socket.will_refuse(&[ErrorKind::WouldBlock]);
@@ -65,7 +70,7 @@ fn a_held_answer_waits_for_a_full_socket_and_nothing_is_lost() {
 
 #[test]
 fn nothing_is_received_while_the_held_answers_are_at_their_bound() {
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     harness.socket.will_receive(&vec!["x"; HELD_ANSWERS + 1]);
     while harness.turn_at(start) == Turn::Again {}
     assert_eq!(harness.socket.waiting(), 1);
@@ -75,7 +80,7 @@ fn nothing_is_received_while_the_held_answers_are_at_their_bound() {
 
 #[test]
 fn cleared_faults_release_the_held_answers_and_leave_nothing_behind() {
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     harness.socket.will_receive(&["one", "two"]);
     assert_eq!(harness.turn_at(start), Turn::Wait);
     harness.echo_socket.policy.faults.clear();
@@ -87,7 +92,7 @@ fn cleared_faults_release_the_held_answers_and_leave_nothing_behind() {
 
 #[test]
 fn a_drain_waits_for_held_answers_and_a_removed_listener_does_not() {
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     harness.socket.will_receive(&["one"]);
     harness.echo_socket.drain();
     assert_eq!(harness.turn_at(start), Turn::Wait);
@@ -95,7 +100,7 @@ fn a_drain_waits_for_held_answers_and_a_removed_listener_does_not() {
     assert_eq!(harness.turn_at(start + DELAY), Turn::Over);
     assert_eq!(harness.socket.take_sent(), ["one"]);
 
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     harness.socket.will_receive(&["one"]);
     assert_eq!(harness.turn_at(start), Turn::Wait);
     Arc::clone(&harness.echo_socket.policy).close(mpsc::channel().0);
@@ -107,7 +112,7 @@ fn a_drain_waits_for_held_answers_and_a_removed_listener_does_not() {
 /// Without a bound on the datagrams of a drain, a peer that never pauses would keep the socket open.
 #[test]
 fn a_drain_with_faults_receives_up_to_its_limit() {
-    let (mut harness, start) = (delayed(), Instant::now());
+    let (mut harness, start) = (delayed(), later());
     harness.echo_socket.drain();
     let mut now = start;
     loop {

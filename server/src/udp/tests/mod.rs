@@ -7,6 +7,7 @@ use std::{
     io::{self, ErrorKind},
     net::{Ipv6Addr, SocketAddr, UdpSocket as Peer},
     num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
@@ -316,12 +317,14 @@ fn with_workers_after(
             scope.spawn(move || Worker::new(index, spin, shared, poll, messages).run())
         };
         let workers: Vec<_> = workers.into_iter().enumerate().map(run).collect();
-        test(shared);
+        // The workers end also if the test fails.
+        let tested = catch_unwind(AssertUnwindSafe(|| test(shared)));
         shared.advance(Phase::Draining);
         shared.dispatch.close();
         for worker in workers {
             worker.join().unwrap().unwrap();
         }
+        tested.unwrap_or_else(|panic| resume_unwind(panic));
     });
     shared.counters.stats()
 }
