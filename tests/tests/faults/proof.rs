@@ -144,14 +144,14 @@ impl Case {
         let url = format!("{}://{address}", self.protocol.scheme());
         let insecure = if self.protocol.has_tls() { "--insecure" } else { "" };
         let args = format!(
-            "--connections 3 --messages 30 --timeout 400ms --seed 1 {} {insecure} --expect-faults {}",
+            "--quiet --connections 3 --messages 30 --timeout 400ms --seed 1 {} {insecure} --expect-faults {}",
             self.load,
             log.display()
         );
         let report = Report::at_url(&url, &args);
         match (report.code(), &report.json) {
             (0, Some(json)) if json["injected_faults"]["disagreements"] == 0 => Ok(()),
-            _ => Err(format!("{report:#?}")),
+            _ => Err(format!("{}{}", report.ended.stdout_text(), report.ended.stderr)),
         }
     }
 }
@@ -174,7 +174,8 @@ fn prove(cases: &[(u64, Case)]) {
         for _ in 0..PARALLEL {
             scope.spawn(|| {
                 while let Some((seed, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let index = cases.iter().position(|(other, _)| other == seed).expect("it is one");
+                    let index =
+                        cases.iter().position(|(other, _)| other == seed).expect("it is one");
                     if let Err(failure) = case.run(&server.addresses()[index], &log) {
                         let failure = format!("seed {seed}, {case:?}: {failure}");
                         failures.lock().expect("no thread panics").push(failure);

@@ -17,6 +17,34 @@ pub(super) struct Side<'s> {
     pub(super) masks: &'s Masks,
 }
 
+/// Received bytes without the damage that the fault log explains.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received<'r> {
+    pub(super) seen: Side<'r>,
+    /// Damage of the fault log.
+    pub(super) explained: &'r Masks,
+}
+
+impl Received<'_> {
+    /// Returns the bytes from a place on, as far as they were received.
+    pub(super) fn bytes(&self, echo: &mut EchoStream, at: u64, len: u64) -> Vec<u8> {
+        let mut position = Position::new(self.seen.pieces);
+        position.advance(at);
+        let mut bytes = Vec::new();
+        while let Some((start, rest)) = position.next().filter(|_| (bytes.len() as u64) < len) {
+            let part = rest.min(len - bytes.len() as u64);
+            bytes.extend(echo.bytes(start, usize::try_from(part).unwrap_or(0)));
+            position.advance(part);
+        }
+        for masks in [self.seen.masks, self.explained] {
+            for (&place, mask) in masks.range(at..at + bytes.len() as u64) {
+                bytes[usize::try_from(place - at).unwrap_or(0)] ^= mask;
+            }
+        }
+        bytes
+    }
+}
+
 /// Returns the number of equal bytes, at most `limit`: where both differ, or one ends.
 pub(super) fn equal_len(echo: &mut EchoStream, one: Side<'_>, other: Side<'_>, limit: u64) -> u64 {
     let (mut left, mut right) = (Position::new(one.pieces), Position::new(other.pieces));

@@ -4,10 +4,17 @@ use std::collections::BTreeMap;
 
 use common::fault::{Fault, FaultAct};
 
+use super::compare::Received;
 use crate::load::{ipc::observation::Piece, worker::payload::echo_stream::EchoStream};
 
-/// Number of bytes by which two messages may happen to agree.
+/// Maximum number of bytes by which two messages may happen to agree.
 const COINCIDENCE: u64 = 64;
+
+/// Maximum length of a message that a server holds.
+const MAX_HELD: u64 = 64 * 1024;
+
+/// Number of bytes that are compared at a time.
+const CHUNK: u64 = 4096;
 
 /// Message with faults.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,22 +37,17 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Builds the echo up to `total` with these faults of messages. `observed` tells only where a message begins that is not a line:
-    /// a server that knows no lines takes what one read has returned for a message.
+    /// Builds the echo up to `total` with these faults of messages. `received` tells only where a message ends that is no frame: a
+    /// server that knows no lines takes what one read has returned for a message.
     pub(super) fn new(
         echo: &mut EchoStream,
         acts: &[&FaultAct],
         total: u64,
-        observed: &[Piece],
+        received: Received<'_>,
     ) -> Self {
         let edits = edits(echo, acts);
-        let are_lines = acts.iter().all(|act| {
-            let message = echo.message_at(act.offset);
-            act.message == Some(message) && echo.is_start(act.offset)
-        });
         let mut expected = Self::default();
-        let mut builder =
-            Builder { echo, observed, are_lines, postponed: None, expected: &mut expected };
+        let mut builder = Builder { echo, received, postponed: None, expected: &mut expected };
         let mut cursor = 0;
         for edit in edits.values() {
             builder.pass(cursor, edit.start.min(total).max(cursor));
@@ -100,8 +102,7 @@ fn edits(echo: &mut EchoStream, acts: &[&FaultAct]) -> BTreeMap<u64, Edit> {
 
 struct Builder<'e> {
     echo: &'e mut EchoStream,
-    observed: &'e [Piece],
-    are_lines: bool,
+    received: Received<'e>,
     /// Message that follows the next one.
     postponed: Option<Edit>,
     expected: &'e mut Expected,
@@ -163,14 +164,30 @@ impl Builder<'_> {
     fn end_of_message(&mut self, from: u64, postponed: &Edit) -> u64 {
         let message = self.echo.message_at(from);
         let line = self.echo.start_of(message + 1);
-        if self.are_lines && self.echo.has_headers() {
+        if self.echo.has_headers() {
             return line;
         }
-        let start = postponed.start;
-        let found = self.observed.windows(2).find_map(|pair| {
-            let (end, same) = (pair[0].start + pair[0].len, pair[1].start.checked_sub(start)?);
-            (same < COINCIDENCE && end > from + same).then(|| end - same)
+        // The message goes on as long as its bytes do, and a little less if the postponed one happens to begin like its rest.
+        let place = self.expected.len;
+        let mut same = 0;
+        while same <= MAX_HELD {
+            let received = self.received.bytes(self.echo, place + same, CHUNK);
+            let echo = self.echo.bytes(from + same, received.len());
+            let equal = received.iter().zip(&echo).take_while(|(one, other)| one == other).count();
+            same += equal as u64;
+            if equal < received.len() || equal == 0 {
+                break;
+            }
+        }
+        let ends = (same.saturating_sub(COINCIDENCE).max(1)..=same).rev();
+        let mut ends = ends.map(|len| {
+            let received = self.received.bytes(self.echo, place + len, postponed.len);
+            (
+                len,
+                !received.is_empty()
+                    && received == self.echo.bytes(postponed.start, received.len()),
+            )
         });
-        found.unwrap_or(line)
+        ends.find_map(|(len, follows)| follows.then_some(from + len)).unwrap_or(line)
     }
 }

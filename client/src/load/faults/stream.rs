@@ -3,7 +3,7 @@
 use common::fault::{Fault, FaultAct};
 
 use super::{
-    compare::{Masks, Side, equal_len},
+    compare::{Masks, Received, Side, equal_len},
     end,
     expected::Expected,
     judgement::Judgement,
@@ -47,9 +47,13 @@ pub(super) fn judge(seen: &Observation, acts: &[FaultAct], streams: &Streams) ->
     let is_message =
         |act: &&FaultAct| matches!(act.fault, Fault::Drop | Fault::Duplicate | Fault::Reorder);
     let messages: Vec<_> = acts.iter().filter(is_message).collect();
+    let (corrupt, others) = place_damage(seen, acts);
+    let damage: Masks = seen.damage.iter().map(|damage| (damage.at, damage.mask)).collect();
+    let observed = Side { pieces: &seen.pieces, masks: &damage };
+    let received = Received { seen: observed, explained: &corrupt };
     let build = |echo: &mut EchoStream, messages_sent| {
         let total = echo.start_of(messages_sent);
-        Expected::new(echo, &messages, total, &seen.pieces)
+        Expected::new(echo, &messages, total, received)
     };
     let complete = build(&mut echo, seen.messages).len;
     let expected = build(&mut echo, seen.messages + 1);
@@ -61,27 +65,36 @@ pub(super) fn judge(seen: &Observation, acts: &[FaultAct], streams: &Streams) ->
     let mut judgement = Judgement::default();
     let causes = end::judge(&connection, &mut judgement);
     layers::judge(&connection, &mut judgement);
-    judge_bytes(&connection, &mut echo, &causes, &mut judgement);
+    let bytes = Bytes { observed, corrupt: &corrupt, others: &others };
+    judge_bytes(&connection, &bytes, &mut echo, &causes, &mut judgement);
     times::judge(&connection, &mut judgement);
     judgement
+}
+
+/// Received bytes, and the damage of the fault log.
+struct Bytes<'b> {
+    observed: Side<'b>,
+    /// Damage by the number of echoed bytes before.
+    corrupt: &'b Masks,
+    /// Places of damage, with those that are among no echoes.
+    others: &'b [u64],
 }
 
 /// Compares the received bytes.
 fn judge_bytes(
     connection: &Connection<'_>,
+    bytes: &Bytes<'_>,
     echo: &mut EchoStream,
     causes: &end::Causes,
     judgement: &mut Judgement,
 ) {
     let Connection { seen, echoed, expected, complete, .. } = connection;
-    let (corrupt, others) = place_damage(connection);
-    let damage: Masks = seen.damage.iter().map(|damage| (damage.at, damage.mask)).collect();
     let limit = seen.limit_reached_at.unwrap_or(*echoed);
-    let observed = Side { pieces: &seen.pieces, masks: &damage };
-    let side = Side { pieces: &expected.pieces, masks: &corrupt };
-    let equal = equal_len(echo, observed, side, limit);
+    let side = Side { pieces: &expected.pieces, masks: bytes.corrupt };
+    let equal = equal_len(echo, bytes.observed, side, limit);
     // A damaged control frame is not recognised as one, and follows the last echo.
-    let is_tail = equal == *complete && others.iter().any(|&at| at >= equal && at < equal + 128);
+    let is_tail =
+        equal == *complete && bytes.others.iter().any(|&at| at >= equal && at < equal + 128);
     let is_equal = equal == limit || is_tail;
     if !is_equal {
         judgement.disagree(describe(connection, echo, equal));
@@ -96,7 +109,7 @@ fn judge_bytes(
     }
     if seen.tls.is_none() {
         for act in connection.of(Fault::Corrupt) {
-            let place = place_on_wire(connection, act.offset);
+            let place = place_on_wire(seen, act.offset);
             let is_in_echo = place.is_some_and(|place| place < limit);
             let is_read = act.offset < seen.head && causes.is_handshake_broken;
             match () {
@@ -120,19 +133,19 @@ fn judge_bytes(
 }
 
 /// Returns the damage by the number of echoed bytes before, and that which is not among the echoes but behind them.
-fn place_damage(connection: &Connection<'_>) -> (Masks, Vec<u64>) {
+fn place_damage(seen: &Observation, acts: &[FaultAct]) -> (Masks, Vec<u64>) {
     let (mut masks, mut others) = (Masks::new(), Vec::new());
-    if connection.seen.tls.is_some() {
+    if seen.tls.is_some() {
         return (masks, others);
     }
-    for act in connection.of(Fault::Corrupt) {
+    for act in acts.iter().filter(|act| act.fault == Fault::Corrupt) {
         let Some(mask) = act.mask else { continue };
-        match place_on_wire(connection, act.offset) {
+        match place_on_wire(seen, act.offset) {
             Some(place) => {
                 *masks.entry(place).or_default() ^= mask;
                 others.push(place);
             }
-            None => others.extend(act.offset.checked_sub(connection.seen.head)),
+            None => others.extend(act.offset.checked_sub(seen.head)),
         }
     }
     (masks, others)
@@ -140,10 +153,10 @@ fn place_damage(connection: &Connection<'_>) -> (Masks, Vec<u64>) {
 
 /// Returns the number of echoed bytes before an offset on a socket without TLS. `None`: it is in front of the echoes, or in a
 /// control frame.
-pub(super) fn place_on_wire(connection: &Connection<'_>, offset: u64) -> Option<u64> {
-    let mut place = offset.checked_sub(connection.seen.head)?;
+fn place_on_wire(seen: &Observation, offset: u64) -> Option<u64> {
+    let mut place = offset.checked_sub(seen.head)?;
     let mut passed = 0;
-    for control in &connection.seen.controls {
+    for control in &seen.controls {
         if place < control.at + passed {
             break;
         }
