@@ -50,6 +50,7 @@ else
         "$cargo" test --release --package server --test dispatch_queue_model
     part fuzzing scripts/fuzz.sh "$FUZZ_SECONDS"
     part autobahn autobahn
+    part faults "$cargo" test --release --package tests --test faults -- --ignored
     # One test at a time: some use all descriptors, others measure processor time.
     part processes "$cargo" test --release --package tests --test torture -- \
         --ignored --nocapture --test-threads 1

@@ -41,10 +41,8 @@ pub(super) fn build_report(
     let client_cpu = client_cpu(target, &outcome);
     let Outcome { stats, failed_processes, stopped_early, .. } = outcome;
     let datagrams = receive_buffer.map(|granted| datagram_counts(&stats, granted));
-    let lost = match datagrams {
-        Some(_) => stats.datagrams.timed_out - stats.datagrams.late,
-        None => stats.lost,
-    };
+    let lost_datagrams = stats.datagrams.timed_out - stats.datagrams.late;
+    let lost = if datagrams.is_some() { lost_datagrams } else { stats.lost };
     let remark = remark(&stats, target);
     let (tls, login, websocket) = layers(&stats, target);
     let is_open = plan.rate().is_some();

@@ -180,10 +180,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         receipts: sum_receipts(all().map(|report| report.receipts)),
         errors: sum_errors(all().map(|report| report.errors.as_ref())),
         injected_faults: sum_faults(&reports),
-        faults: collect(&reports, |file, report| {
-            let text = |fault: &Fault| format!("{file}: {}", fault.text);
-            report.faults.iter().map(|fault| Fault { text: text(fault), ..fault.clone() }).collect()
-        }),
+        faults: collect(&reports, name_faults),
         failed_processes: collect(&reports, |file, report| {
             report.failed_processes.iter().map(|process| format!("{file}: {process}")).collect()
         }),
@@ -345,6 +342,12 @@ fn sum_cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu
             machine_cores: sum.machine_cores + cpu.machine_cores,
         })
     })
+}
+
+/// Returns the differences in a report, with the name of its file.
+fn name_faults(file: &str, report: &Report) -> Vec<Fault> {
+    let text = |fault: &Fault| format!("{file}: {}", fault.text);
+    report.faults.iter().map(|fault| Fault { text: text(fault), ..fault.clone() }).collect()
 }
 
 /// Returns the sum of comparisons with faults. The median and the 99th percentile of a sum are unknown: the greatest are the bound.

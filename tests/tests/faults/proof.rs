@@ -211,7 +211,7 @@ fn each_fault_alone_is_found_over_each_protocol() {
 
 #[test]
 fn faults_together_are_found_at_their_offsets() {
-    prove_random(0..LISTENERS * 3);
+    prove_random(0..LISTENERS * 2);
 }
 
 /// `FAULT_SEEDS=7..8` replays one.

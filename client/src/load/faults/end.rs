@@ -22,56 +22,48 @@ const WAITS: [Fault; 8] = [
 ];
 
 /// Why a connection did not go on to its regular end.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Causes {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
     /// A fault has ended it.
-    pub(super) ended_by: Option<Fault>,
+    End,
     /// Damage in a handshake or a login has ended it.
-    pub(super) is_handshake_broken: bool,
+    Handshake,
     /// Damage in a record of TLS has ended it.
-    pub(super) is_record_broken: bool,
+    Record,
     /// A frame with a mask, a close code or a wrong proof has ended it.
-    pub(super) is_violated: bool,
+    Violation,
     /// The client has given up, because of a fault that takes time.
-    pub(super) is_given_up: bool,
-}
-
-impl Causes {
-    /// Returns whether some of the echo may be missing.
-    pub(super) fn explain_missing(&self) -> bool {
-        self.ended_by.is_some()
-            || self.is_handshake_broken
-            || self.is_record_broken
-            || self.is_violated
-            || self.is_given_up
-    }
+    Patience,
 }
 
 /// Finds the faults that end the connection, and checks that its end has a cause.
-pub(super) fn judge(connection: &Connection<'_>, judgement: &mut Judgement) -> Causes {
+pub(super) fn judge(connection: &Connection<'_>, judgement: &mut Judgement) -> Vec<Cause> {
     let seen = connection.seen;
-    let mut causes = Causes {
-        is_handshake_broken: !seen.is_open
-            && connection.of(Fault::Corrupt).any(|act| connection.has_received(act.offset)),
-        is_record_broken: layers::is_record_broken(connection),
-        is_violated: layers::is_violated(connection),
-        ..Causes::default()
-    };
+    let is_damaged = connection.of(Fault::Corrupt).any(|act| connection.has_received(act.offset));
+    let given_up =
+        seen.end.is_timed_out && connection.acts.iter().any(|act| WAITS.contains(&act.fault));
+    let mut causes: Vec<_> = [
+        (!seen.is_open && is_damaged, Cause::Handshake),
+        (layers::is_record_broken(connection), Cause::Record),
+        (layers::is_violated(connection), Cause::Violation),
+        (given_up, Cause::Patience),
+    ]
+    .into_iter()
+    .filter_map(|(is_one, cause)| is_one.then_some(cause))
+    .collect();
     let mut contradictions = Vec::new();
     for act in connection.acts.iter().filter(|act| ENDS.contains(&act.fault)) {
         if act.offset == seen.received && is_end(connection, act) {
-            causes.ended_by = Some(act.fault);
+            causes.push(Cause::End);
             judgement.find(act);
         } else {
             contradictions.push(act);
         }
     }
-    causes.is_given_up =
-        seen.end.is_timed_out && connection.acts.iter().any(|act| WAITS.contains(&act.fault));
     for act in contradictions {
         // A client that has ended the connection itself does not see what follows.
         let is_beyond = act.offset >= seen.received && seen.end.wire.is_none();
-        if is_beyond && causes.explain_missing() {
+        if is_beyond && !causes.is_empty() {
             judgement.miss(act);
         } else {
             judgement.disagree(format!(
@@ -83,18 +75,15 @@ pub(super) fn judge(connection: &Connection<'_>, judgement: &mut Judgement) -> C
             ));
         }
     }
-    if judgement.disagreements.is_empty() {
-        check_cause(connection, &causes, judgement);
+    if judgement.disagreements.is_empty() && causes.is_empty() {
+        check_cause(connection, judgement);
     }
     causes
 }
 
-/// Checks that an end that is not a regular one has a cause.
-fn check_cause(connection: &Connection<'_>, causes: &Causes, judgement: &mut Judgement) {
+/// Checks that an end without a cause is a regular one.
+fn check_cause(connection: &Connection<'_>, judgement: &mut Judgement) {
     let end = &connection.seen.end;
-    if causes.explain_missing() {
-        return;
-    }
     if end.is_timed_out || end.wire == Some(WireEnd::Reset) {
         judgement.disagree(format!(
             "the client received {} bytes, and then {}; no fault explains it",

@@ -4,7 +4,7 @@ use common::fault::{Fault, FaultAct};
 
 use super::{
     compare::{Masks, Received, Side, equal_len},
-    end,
+    end::{self, Cause},
     expected::Expected,
     judgement::Judgement,
     layers, times,
@@ -85,10 +85,11 @@ fn judge_bytes(
     connection: &Connection<'_>,
     bytes: &Bytes<'_>,
     echo: &mut EchoStream,
-    causes: &end::Causes,
+    causes: &[Cause],
     judgement: &mut Judgement,
 ) {
     let Connection { seen, echoed, expected, complete, .. } = connection;
+    let is_handshake_broken = causes.contains(&Cause::Handshake);
     let limit = seen.limit_reached_at.unwrap_or(*echoed);
     let side = Side { pieces: &expected.pieces, masks: bytes.corrupt };
     let equal = equal_len(echo, bytes.observed, side, limit);
@@ -111,19 +112,17 @@ fn judge_bytes(
         for act in connection.of(Fault::Corrupt) {
             let place = place_on_wire(seen, act.offset);
             let is_in_echo = place.is_some_and(|place| place < limit);
-            let is_read = act.offset < seen.head && causes.is_handshake_broken;
+            let is_read = act.offset < seen.head && is_handshake_broken;
             match () {
                 () if is_in_echo && (is_equal || place < Some(equal)) => judgement.find(act),
-                () if is_read
-                    || causes.is_handshake_broken && connection.has_received(act.offset) =>
-                {
+                () if is_read || is_handshake_broken && connection.has_received(act.offset) => {
                     judgement.find(act);
                 }
                 () => judgement.miss(act),
             }
         }
     }
-    if is_equal && !is_complete && seen.limit_reached_at.is_none() && !causes.explain_missing() {
+    if is_equal && !is_complete && seen.limit_reached_at.is_none() && causes.is_empty() {
         let message = echo.message_at(expected_position(expected, *echoed));
         judgement.disagree(format!(
             "the last {} bytes of the echo are missing, from message {message} on, and no fault explains it",

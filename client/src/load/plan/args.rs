@@ -215,6 +215,7 @@ Examples:
   echo-client load unix:///run/echo.sock                over a Unix socket
   echo-client load --udp --rate 1000 --assert 'lost<1%' datagrams, of which some may be lost
   echo-client load --room --connections 1000 --size 100 a room of 1,000 members, of which one sends
+  echo-client load --expect-faults faults.jsonl         the faults of a server with --fault-log, and no other
   echo-client load merge a.json b.json                  one report of two machines
 
 Metrics of EXPR:
@@ -234,7 +235,8 @@ Metrics of EXPR:
 
 Exit status (the first that applies):
   1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process;
-     with --room also events that are missing, duplicate or out of order
+     with --room also events that are missing, duplicate or out of order; with --expect-faults only what
+     the fault log does not explain
   3  an assertion does not hold, or no rate was found
   4  CLIENT-LIMITED: the client, not the server, was the limit
   0  VALID; UNKNOWN: too short to judge the client, or merged histogram logs

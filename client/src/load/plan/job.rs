@@ -127,7 +127,9 @@ pub(crate) enum Contradiction {
 const DATAGRAM_SIZES: SizeRange = SizeRange { min: 16, max: MAX_DATAGRAM as u32 };
 
 /// Minimum size of messages whose loss or repetition is to be found: a block of the payload.
-const MIN_FAULTY_SIZE: u32 = BLOCK_LEN as u32;
+const MIN_FAULTY_SIZE: u32 = 32;
+
+const _: () = assert!(MIN_FAULTY_SIZE as usize == BLOCK_LEN);
 
 const _: () = assert!(DATAGRAM_SIZES.min as usize == NAME_LEN);
 const _: () = assert!(DATAGRAM_SIZES.max as usize <= CHUNK);

@@ -56,14 +56,7 @@ pub(crate) fn render(report: &Report) -> String {
         };
         let _ = writeln!(text, "{what}: {}", safe(&fault.text));
     }
-    for it in report.injected_faults.iter().flat_map(|faults| &faults.first_disagreements) {
-        let number = match (it.seed, it.connection) {
-            (Some(seed), Some(connection)) => format!(" (seed {seed}, number {connection})"),
-            _ => String::new(),
-        };
-        let (peer, what) = (safe(&it.peer), safe(&it.text));
-        let _ = writeln!(text, "Disagreement: connection {peer}{number}: {what}");
-    }
+    text += &report.injected_faults.as_ref().map_or_else(String::new, disagreements);
     for process in &report.failed_processes {
         let _ = writeln!(text, "Client failure: {}", safe(process));
     }
@@ -139,19 +132,14 @@ fn figures(report: &Report) -> Table {
     }
     rows.extend(report.receipts.iter().flat_map(compared));
     rows.extend(report.injected_faults.iter().flat_map(injected));
+    let way = if report.room.is_some() { "delivered" } else { "each way" };
     let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
     rows.extend([
         ("errors", errors(report)),
         ("rate", rate(report.rate)),
         (
             "bytes/s",
-            or_unknown(report.bytes_per_second, |it| {
-                format!(
-                    "{}{}",
-                    bytes_per_second(it),
-                    if report.room.is_some() { " delivered" } else { " each way" }
-                )
-            }),
+            or_unknown(report.bytes_per_second, |it| format!("{} {way}", bytes_per_second(it))),
         ),
         ("measured", format!("{:.2} s", report.seconds)),
         (connects, or_unknown(report.connects, count)),
@@ -244,6 +232,23 @@ fn compared(receipts: &ReceiptFigures) -> Vec<Row> {
         rows.push(("not read", format!("{unread}, because the server ended the connection")));
     }
     rows
+}
+
+/// Returns the disagreements with a fault log, a line each.
+fn disagreements(faults: &FaultFigures) -> String {
+    let mut text = String::new();
+    for it in &faults.first_disagreements {
+        let number = match (it.seed, it.connection) {
+            (Some(seed), Some(connection)) => format!(" (seed {seed}, number {connection})"),
+            _ => String::new(),
+        };
+        let (peer, what) = (safe(&it.peer), safe(&it.text));
+        let _ = writeln!(text, "Disagreement: connection {peer}{number}: {what}");
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// Returns the rows about the faults that the server has injected.

@@ -60,6 +60,8 @@ impl<S: Stream> Connection<S> {
         let Layers::Stacked(stack) = &mut self.layers else { return (0, Ok(())) };
         let Stack { layer, wire, .. } = &mut **stack;
         let Some(wire) = wire else { return layer.transmit(&mut self.stream) };
+        // A stall counts from the send, and not from the start of the turn.
+        let now = now.max(Instant::now());
         let (sent, result) =
             layer.transmit(&mut FaultyStream { stream: &mut self.stream, wire, now });
         (sent - wire.take_discarded(), result)
@@ -78,7 +80,9 @@ impl<S: Stream> Connection<S> {
             let (sent, result) = send_buffer.flush(&mut self.stream, subject, telemetry);
             return (sent, sent, result);
         };
-        let mut stream = FaultyStream { stream: &mut self.stream, wire, now: context.now };
+        // A stall counts from the send, and not from the start of the turn.
+        let now = context.now.max(Instant::now());
+        let mut stream = FaultyStream { stream: &mut self.stream, wire, now };
         let (taken, result) = send_buffer.flush(&mut stream, subject, telemetry);
         (taken, taken - wire.take_discarded(), result)
     }

@@ -152,11 +152,11 @@ impl Channel for ObservedConnection {
             }
             State::Open(wire) | State::Ending(wire) if is_late => {
                 self.seen.end.is_timed_out = true;
-                self.finish(context, wire);
+                self.finish(context, &wire);
             }
             State::Connecting(opening) if is_late => {
                 self.seen.end.is_timed_out = true;
-                self.finish(context, opening.into_wire());
+                self.finish(context, &opening.into_wire());
             }
             state => self.state = state,
         }
@@ -185,7 +185,7 @@ impl ObservedConnection {
                 let mut wire = opening.into_wire();
                 wire.tap.note_error(&error);
                 self.seen.note_failure(&error, is_connected);
-                self.finish(context, wire);
+                self.finish(context, &wire);
             }
         }
     }
@@ -200,7 +200,7 @@ impl ObservedConnection {
                     self.active_at = Instant::now();
                     self.seen.receive(context, &mut wire, count, &self.outgoing);
                     if self.seen.is_violated() {
-                        return self.finish(context, wire);
+                        return self.finish(context, &wire);
                     }
                     if self.seen.is_closing() {
                         self.outgoing.end(&mut wire);
@@ -216,7 +216,7 @@ impl ObservedConnection {
                     if wire.tap.end.is_none() {
                         self.seen.note_failure(&error, true);
                     }
-                    return self.finish(context, wire);
+                    return self.finish(context, &wire);
                 }
             }
         }
@@ -228,7 +228,7 @@ impl ObservedConnection {
     fn end(&mut self, context: &mut Context<'_>, mut wire: ObservedWire) {
         self.seen.end.is_after_ours = self.outgoing.has_ended;
         if wire.tap.end.is_some() {
-            return self.finish(context, wire);
+            return self.finish(context, &wire);
         }
         self.seen.has_close_notify = true;
         self.outgoing.end(&mut wire);
@@ -245,7 +245,7 @@ impl ObservedConnection {
                     self.state = State::Ending(wire);
                     return;
                 }
-                Ok(0) | Err(_) => return self.finish(context, wire),
+                Ok(0) | Err(_) => return self.finish(context, &wire),
             }
         }
         self.has_yielded = true;
@@ -311,7 +311,7 @@ impl ObservedConnection {
     }
 
     /// Hands the observation over. A connection counts for all messages that it should have sent, so that their number is limited.
-    fn finish(&mut self, context: &mut Context<'_>, wire: ObservedWire) {
+    fn finish(&mut self, context: &mut Context<'_>, wire: &ObservedWire) {
         let unsent = context.config.churn.map_or(0, |churn| churn - self.outgoing.begun());
         self.measured += unsent.min(context.messages_left(self.measured));
         self.seen.finish(context, wire, &self.outgoing);

@@ -139,9 +139,7 @@ impl Channel for ObservedSocket {
         while self.in_flight.front().is_some_and(is_late) {
             self.in_flight.pop_front();
         }
-        let arrived = self.seen.arrivals.iter().map(|arrival| arrival.number);
-        let has_all = arrived.collect::<BTreeSet<_>>().len() as u64 == self.seen.sent;
-        let linger = if has_all { limit } else { limit.max(REORDER_WAIT) };
+        let linger = if self.missing() == 0 { limit } else { limit.max(REORDER_WAIT) };
         let is_idle = self.in_flight.is_empty()
             && self.backlog() == 0
             && context.messages_left(self.measured) == 0;
@@ -280,7 +278,14 @@ impl ObservedSocket {
         nanos(self.started.elapsed())
     }
 
+    /// Returns the number of datagrams that have not arrived.
+    fn missing(&self) -> u64 {
+        let arrived = self.seen.arrivals.iter().map(|arrival| arrival.number);
+        self.seen.sent.saturating_sub(arrived.collect::<BTreeSet<_>>().len() as u64)
+    }
+
     fn finish(&mut self, context: &mut Context<'_>) {
+        context.stats.datagrams.timed_out += self.missing();
         let address = self.socket.as_ref().and_then(|socket| socket.local_addr().ok());
         context.observe(Observation {
             peer: address.and_then(|address| address.as_socket()),

@@ -120,7 +120,7 @@ impl Seen {
     pub(super) fn finish(
         &mut self,
         context: &mut Context<'_>,
-        wire: ObservedWire,
+        wire: &ObservedWire,
         outgoing: &Outgoing,
     ) {
         let sent = self.transcript.echo().start_of(outgoing.begun());
@@ -132,7 +132,7 @@ impl Seen {
         }
         self.mark(context, placed, wire.tap.last_read);
         let is_secured = wire.is_secured;
-        let Tap { end, received, first_byte, ref reads, last_read, ref records, .. } = wire.tap;
+        let &Tap { end, received, first_byte, ref reads, last_read, ref records, .. } = &wire.tap;
         self.end.wire = end;
         self.end.is_after_ours |= outgoing.has_ended;
         self.times.first_byte = first_byte;
