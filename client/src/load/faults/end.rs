@@ -2,7 +2,7 @@
 
 use common::fault::{Fault, FaultAct};
 
-use super::{judgement::Judgement, layers, stream::Connection};
+use super::{connection::Connection, judgement::Judgement, layers};
 use crate::load::ipc::observation::{Layer, WireEnd};
 
 /// Faults that end a connection, or its bytes.

@@ -2,7 +2,7 @@
 
 use common::fault::{Fault, FaultAct};
 
-use super::{judgement::Judgement, stream::Connection};
+use super::{connection::Connection, judgement::Judgement};
 use crate::load::ipc::observation::{Layer, TlsObservation, WireEnd};
 
 /// Code of a close that answers the client's (RFC 6455, section 7.4.1).

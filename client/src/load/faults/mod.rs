@@ -15,6 +15,7 @@
 //! Read `stream.rs` first.
 
 mod compare;
+mod connection;
 mod datagrams;
 mod end;
 mod expected;

@@ -2,7 +2,7 @@
 
 use common::fault::{Direction, Fault, FaultAct};
 
-use super::{judgement::Judgement, stream::Connection};
+use super::{connection::Connection, judgement::Judgement};
 use crate::load::stats::format::time;
 
 /// Nanoseconds of a second.
