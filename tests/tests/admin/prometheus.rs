@@ -84,7 +84,7 @@ fn the_server_has_every_metric_of_the_alerts() {
         "--rooms",
         "redis://127.0.0.1:1",
         "--listen",
-        "tls://127.0.0.1:0",
+        "tls://127.0.0.1:0?delay=1ms",
         "--tls-self-signed",
     ]);
     let metrics = get(admin_address(&server), "/metrics").body;
