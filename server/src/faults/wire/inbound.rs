@@ -66,7 +66,7 @@ impl Inbound {
         let held = std::mem::take(&mut self.held);
         let (held_bytes, end_at) = (self.held_bytes, self.end_at.map(|_| now));
         let Self { received, has_ended, .. } = *self;
-        *self = Self { received, held_bytes, end_at, has_ended, opens_at, ..Self::default() };
+        *self = Self { received, opens_at, held_bytes, end_at, has_ended, ..Self::default() };
         self.held = held.into_iter().map(|(_, bytes)| (now, bytes)).collect();
         for rule in plan.iter().flat_map(|plan| plan.rules()) {
             match rule.kind {
