@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::{connection::Connection, stage::Stage, stream::Stream, turn::Turn};
 use crate::{
     config::limits,
+    faults::Wire,
     session::Session,
     telemetry::{CloseReason, ConnectionEvent, Recorder},
 };
@@ -71,8 +72,8 @@ impl<S: Stream> Connection<S> {
             {
                 (timer, self.totals.opened_at, Some(limit))
             }
-            // The server itself holds back what is to be sent, or what was received.
-            _ if self.layers.wire().is_some_and(|wire| wire.is_gated() || wire.holds_any()) => {
+            // The server itself holds back what is to be sent.
+            _ if self.send_buffer.is_some() && self.layers.wire().is_some_and(Wire::is_gated) => {
                 return None;
             }
             _ if self.send_buffer.is_some() => {
@@ -83,6 +84,8 @@ impl<S: Stream> Connection<S> {
                 (Timer::Linger, self.last_activity, limit)
             }
             Stage::Delivering => (Timer::Delivery, self.last_activity, Some(limits::DELIVERY)),
+            // The server itself holds back what was received.
+            _ if self.layers.wire().is_some_and(Wire::holds_back) => return None,
             _ => (Timer::Idle, self.last_activity, options.idle_timeout),
         };
         // A deadline beyond the range of the clock never comes.

@@ -207,7 +207,8 @@ impl<S: Stream> Connection<S> {
         if self.session.handler().is_none() {
             return Ok(());
         }
-        self.serve_held(context)
+        self.serve_held(context)?;
+        self.settle_faults(context)
     }
 
     pub(super) fn no_echo(&self) -> Echo<'static> {

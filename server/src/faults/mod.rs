@@ -17,6 +17,7 @@
 //!
 //! Read `plan.rs` first.
 
+mod damage;
 mod datagrams;
 mod injector;
 mod listener;

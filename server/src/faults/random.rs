@@ -1,7 +1,8 @@
 //! Numbers that are decided by a seed and by what they are for.
 //!
 //! There is no state: the same question has the same answer in another run, in another order and in another thread. The
-//! numbers are a part of what a seed promises, so they come from no library whose next version may change them.
+//! numbers are a part of what a seed promises, so they come from no library whose next version may change them. Only delays
+//! that are not uniform use functions that another platform may round differently, by a nanosecond.
 
 use std::time::Duration;
 
@@ -41,23 +42,6 @@ impl Random {
         let count = u128::from(max - min) + 1;
         let drawn = (u128::from(self.number(index)) * count) >> 64;
         min + u64::try_from(drawn).expect("it is less than the count")
-    }
-
-    /// Returns a number that is geometrically distributed, at least 1 and `mean` on average.
-    pub(crate) fn gap(self, index: u64, mean: u64) -> u64 {
-        if mean <= 1 {
-            return 1;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a mean needs no more precision")]
-        let success = 1.0 / mean as f64;
-        let failures = (1.0 - self.fraction(index)).ln() / (1.0 - success).ln();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is not negative, and a conversion saturates"
-        )]
-        let failures = failures as u64;
-        failures.saturating_add(1)
     }
 
     /// Returns a delay around `mean`, by the inverse of the distribution; `Normal` by the transform of Box and Muller.
@@ -131,10 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_and_delays_have_their_mean() {
-        let gaps: u64 = (0..10_000).map(|index| random().gap(index, 100)).sum();
-        assert!((950_000..1_050_000).contains(&gaps), "{gaps}");
-        assert_eq!(random().gap(0, 1), 1);
+    fn delays_have_their_mean() {
         let ms = Duration::from_millis;
         for (jitter, mean) in [
             (Jitter::Uniform, 50.0),

@@ -70,12 +70,13 @@ impl<T> SharedState<T> {
     pub(crate) fn set_faults(&self, listener: &FaultyListener, faults: Option<&Arc<Faults>>) {
         let had_faults = listener.faults.get().is_some();
         listener.faults.set(faults, Instant::now());
-        self.faults.count_change();
         let open = self.faults.listeners();
         if !open.iter().any(|open| Arc::ptr_eq(&open.faults, &listener.faults)) {
             // It has closed meanwhile, and nobody would free its connections.
             listener.faults.clear();
         }
+        // The last step, so that a worker that has seen it has also seen the faults.
+        self.faults.count_change();
         self.dispatch.wake_all();
         let address = &listener.address;
         if !log_faults(address, &listener.faults) && had_faults {

@@ -35,7 +35,8 @@ impl<S: Stream + Source> Worker<'_, S> {
                     }
                     if faults.is_some() || connection.listener_has_faults() {
                         // The connection may be younger than the iteration.
-                        connection.begin_with_faults(faults, self.now.max(accepted_at));
+                        let now = self.now.max(accepted_at);
+                        connection.begin_with_faults(faults, now, &self.telemetry);
                         self.use_precise_timer();
                     }
                     self.add(connection, false);
@@ -52,6 +53,11 @@ impl<S: Stream + Source> Worker<'_, S> {
             connection.count_for(self.index);
         } else {
             connection.set_id(self.next_id());
+        }
+        // Faults may have changed while it was in the queue.
+        if is_migrated && (connection.has_faults() || connection.listener_has_faults()) {
+            connection.update_faults(self.now, &self.telemetry);
+            self.use_precise_timer();
         }
         let key = self.connections.insert(Slot::new(connection));
         let stream = self.connections[key].connection.stream_mut();
@@ -82,7 +88,7 @@ impl<S: Stream + Source> Worker<'_, S> {
         self.udp_sockets.update_faults(&mut self.ready);
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
-            if self.connections[key].connection.update_faults(self.now) {
+            if self.connections[key].connection.update_faults(self.now, &self.telemetry) {
                 self.use_precise_timer();
                 self.queue(key);
             }

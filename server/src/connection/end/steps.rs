@@ -53,14 +53,17 @@ impl<S: Stream> Connection<S> {
         &mut self,
         context: &TurnContext<'_>,
     ) -> io::Result<Option<Turn>> {
-        if self.layers.wire().is_some_and(|wire| wire.end().is_some()) {
+        self.settle_faults(context)?;
+        if self.has_pending_end() {
             // A reset takes the place of this end, as soon as the peer has acknowledged what it follows.
             return Ok(Some(Turn::Wait));
         }
         if self.stage == Stage::Delivering {
             return Ok(Some(if self.stream.is_delivered()? { Turn::Over } else { Turn::Wait }));
         }
-        if !self.send_end(context)? {
+        let is_sent = self.send_end(context)?;
+        self.settle_faults(context)?;
+        if !is_sent || self.has_pending_end() {
             return Ok(None);
         }
         let next = match self.stage {

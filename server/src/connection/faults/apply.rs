@@ -6,11 +6,16 @@ use crate::{
     connection::{
         buffer::HeldBytes, connection::Connection, stage::Stage, stream::Stream, turn::TurnContext,
     },
-    faults::{FaultPlan, WireEnd},
-    telemetry::CloseReason,
+    faults::{FaultPlan, Wire, WireEnd},
+    telemetry::{CloseReason, Recorder},
 };
 
 impl<S: Stream> Connection<S> {
+    /// Returns whether the connection has faults, or had some that are cleared.
+    pub(crate) fn has_faults(&self) -> bool {
+        self.layers.wire().is_some()
+    }
+
     /// Returns whether the listener has faults now.
     pub(crate) fn listener_has_faults(&self) -> bool {
         self.permit.policy().faults.has_any()
@@ -18,16 +23,24 @@ impl<S: Stream> Connection<S> {
 
     /// Gives a new connection the faults that its listener had when it was accepted, or those that it got since then.
     #[cold]
-    pub(crate) fn begin_with_faults(&mut self, plan: Option<Box<FaultPlan>>, now: Instant) {
+    pub(crate) fn begin_with_faults(
+        &mut self,
+        plan: Option<Box<FaultPlan>>,
+        now: Instant,
+        telemetry: &Recorder<'_>,
+    ) {
         if let Some(plan) = plan {
             self.set_faults(Some(*plan), true, now);
+            // Before, the peer is not silent: the server does not listen.
+            let opens_at = self.layers.wire().and_then(Wire::opens_at);
+            self.last_activity = self.last_activity.max(opens_at.unwrap_or(now));
         }
-        self.update_faults(now);
+        self.update_faults(now, telemetry);
     }
 
     /// Takes over the faults that the listener has now. Returns whether they are others than before; then a turn must follow.
     #[cold]
-    pub(crate) fn update_faults(&mut self, now: Instant) -> bool {
+    pub(crate) fn update_faults(&mut self, now: Instant, telemetry: &Recorder<'_>) -> bool {
         let injector = self.permit.policy().faults.get();
         let present = self.fault_plan().map(FaultPlan::injector);
         let is_same = match (present, &injector) {
@@ -36,6 +49,8 @@ impl<S: Stream> Connection<S> {
             _ => false,
         };
         if !is_same {
+            // What was injected has the numbers of the former faults.
+            self.record_injected(telemetry);
             self.set_faults(injector.map(|injector| injector.next_plan()), false, now);
         }
         !is_same
@@ -63,13 +78,25 @@ impl<S: Stream> Connection<S> {
         &mut self,
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
-        let Some(wire) = self.layers.wire_mut() else { return Ok(()) };
-        let acts = wire.take_acts();
-        let end = wire.end();
-        self.record_faults(&acts, context.telemetry);
-        self.record_fault_of_session(context.telemetry);
+        if self.layers.wire().is_none() {
+            return Ok(());
+        }
         self.expire_messages(context)?;
+        self.record_injected(context.telemetry);
+        let end = self.layers.wire().and_then(Wire::end);
         end.map_or(Ok(()), |end| self.carry_out(end, context))
+    }
+
+    /// Records the faults that were injected.
+    pub(in crate::connection) fn record_injected(&mut self, telemetry: &Recorder<'_>) {
+        let acts = self.layers.wire_mut().map(Wire::take_acts).unwrap_or_default();
+        self.record_faults(&acts, telemetry);
+        self.record_fault_of_session(telemetry);
+    }
+
+    /// Returns whether an end has come that is not carried out yet.
+    pub(in crate::connection) fn has_pending_end(&self) -> bool {
+        self.layers.wire().and_then(Wire::end).is_some()
     }
 
     fn carry_out(&mut self, end: WireEnd, context: &TurnContext<'_>) -> io::Result<()> {

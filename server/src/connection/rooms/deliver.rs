@@ -76,7 +76,17 @@ impl<S: Stream> Connection<S> {
             Some(form) => self.send_batch(batch, form, context),
             None => self.queue_events(batch.events(), context),
         };
-        delivered.unwrap_or_else(|error| self.lose(&error, context))
+        self.settle_delivery(delivered, context)
+    }
+
+    /// Carries out what faults have made of a delivery.
+    fn settle_delivery(&mut self, delivered: io::Result<Turn>, context: &TurnContext<'_>) -> Turn {
+        let settled = delivered.and_then(|turn| {
+            self.settle_faults(context)?;
+            // An end that they have brought takes a turn.
+            Ok(if self.stage.is_in_session() { turn } else { Turn::Again })
+        });
+        settled.unwrap_or_else(|error| self.lose(&error, context))
     }
 
     /// Counts events that the socket or the send buffer has taken: these are not dropped any more.
@@ -91,7 +101,7 @@ impl<S: Stream> Connection<S> {
             return Turn::Wait;
         }
         let delivered = self.queue_events(events, context);
-        delivered.unwrap_or_else(|error| self.lose(&error, context))
+        self.settle_delivery(delivered, context)
     }
 
     /// Sends events before which nothing waits.

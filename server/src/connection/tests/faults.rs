@@ -21,7 +21,8 @@ fn harness(kind: FaultKind, incoming: &[&[u8]]) -> Harness {
     let policy = harness.connection.permit.policy();
     policy.faults.set(Some(&Arc::new(faults)), now);
     let plan = policy.faults.get().unwrap().next_plan();
-    harness.connection.begin_with_faults(Some(Box::new(plan)), now);
+    let telemetry = Recorder::new(0, &harness.counters, harness.recording);
+    harness.connection.begin_with_faults(Some(Box::new(plan)), now, &telemetry);
     harness
 }
 
@@ -49,4 +50,56 @@ fn what_the_server_itself_delays_does_not_time_out() {
     assert_eq!(harness.readable(), Turn::Wait);
     assert_eq!(harness.stream().outgoing, b"hello\n");
     assert_eq!(harness.connection.deadline(), Some(harness.now + WRITE_TIMEOUT));
+}
+
+#[test]
+fn a_peer_that_reads_nothing_times_out_while_the_server_delays_its_next_bytes() {
+    let mut harness = harness(FaultKind::Delay(DELAY), &[b"one\n"]);
+    assert_eq!(harness.readable(), Turn::Wait);
+    harness.now += DELAY;
+    harness.stream().incoming.push_back(Ok(b"two\n".to_vec()));
+    harness.stream().write_sizes = vec![0; 100].into();
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert!(harness.connection.send_buffer.is_some(), "the peer does not read");
+    assert_eq!(harness.connection.deadline(), Some(harness.now + WRITE_TIMEOUT));
+}
+
+#[test]
+fn a_peer_that_goes_on_sending_after_its_exit_does_not_linger_for_ever() {
+    let mut harness = harness(FaultKind::Delay(DELAY), &[b"exit\n"]);
+    assert_eq!(harness.readable(), Turn::Wait);
+    harness.now += DELAY;
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert!(harness.stream().half_closed);
+    harness.stream().incoming.push_back(Ok(b"more\n".to_vec()));
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(harness.connection.deadline(), Some(harness.now + limits::LINGER));
+}
+
+#[test]
+fn the_idle_timeout_begins_when_the_server_begins_to_receive() {
+    let mut harness = harness(FaultKind::AcceptDelay(DELAY), &[]);
+    harness.connection.is_logged = true;
+    let opens_at = harness.now + DELAY;
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(harness.connection.deadline(), Some(opens_at));
+    harness.now = opens_at;
+    assert_eq!(harness.readable(), Turn::Wait);
+    assert_eq!(harness.connection.deadline(), Some(opens_at + WRITE_TIMEOUT));
+}
+
+#[test]
+fn a_refused_connection_ends_also_in_a_drain() {
+    let mut harness = harness(FaultKind::Refuse, &[]);
+    harness.connection.drain();
+    assert_eq!(harness.turn(), Turn::Over);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Fault));
+}
+
+#[test]
+fn a_reset_in_the_last_bytes_takes_the_place_of_the_end() {
+    let mut harness = harness(FaultKind::ResetAfter(6), &[b"exit\n"]);
+    assert_eq!(harness.readable(), Turn::Over);
+    assert_eq!(harness.stream().outgoing.len(), 6);
+    assert_eq!(harness.connection.close_reason, Some(CloseReason::Fault));
 }

@@ -15,7 +15,7 @@ fn faulty(protocol: Protocol, kinds: &[FaultKind], incoming: &[&[u8]]) -> Harnes
     listener.options.protocol = protocol;
     listener.options.faults = Some(faults(kinds));
     let mut harness = Harness::with_policy(ConnectionPolicy::alone(&listener), incoming);
-    harness.connection.begin_with_faults(None, harness.now);
+    harness.update_faults();
     harness
 }
 
@@ -93,7 +93,7 @@ fn cleared_faults_release_a_held_message() {
     let mut harness = faulty(Protocol::Text, &[FaultKind::Reorder(Share::ALL)], &[b"one\n"]);
     harness.run();
     harness.connection.permit.policy().faults.clear();
-    assert!(harness.connection.update_faults(harness.now));
+    assert!(harness.update_faults());
     harness.turn();
     assert_eq!(harness.stream().outgoing, b"one\n");
     harness.stream().incoming.extend([Ok(b"two\n".to_vec())]);
@@ -111,7 +111,7 @@ fn faults_of_an_open_connection_begin_behind_the_present_message() {
     harness.run();
     let changed = faults(&[FaultKind::Duplicate(Share::ALL)]);
     harness.connection.permit.policy().faults.set(Some(&changed), harness.now);
-    assert!(harness.connection.update_faults(harness.now));
+    assert!(harness.update_faults());
     harness.stream().incoming.extend([second, &short].map(|chunk| Ok(chunk.to_vec())));
     harness.run();
     harness.stream().outgoing.clear();

@@ -216,6 +216,12 @@ impl Harness {
         self.connection.turn(&mut context)
     }
 
+    /// Gives the connection the faults that its listener has now. Returns whether they are others than before.
+    fn update_faults(&mut self) -> bool {
+        let telemetry = Recorder::new(0, &self.counters, self.recording);
+        self.connection.update_faults(self.now, &telemetry)
+    }
+
     #[cfg(feature = "http")]
     fn expire_session(&mut self) -> Turn {
         let telemetry = Recorder::new(0, &self.counters, self.recording);

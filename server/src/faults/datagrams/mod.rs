@@ -4,7 +4,6 @@
 //! answers: what one socket sends, and when
 //!    ▼
 //! source: the faults of one source, and what it has sent so far
-//! damage: the bits that are inverted
 //! held: the answers that wait for their time
 //! ```
 //!
@@ -13,7 +12,6 @@
 //! Read `answers.rs` first.
 
 mod answers;
-mod damage;
 mod held;
 mod source;
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::{
 
 use common::fault::{Fault, FaultAct};
 
-use super::{damage::Damage, held::Place};
+use super::held::Place;
 use crate::{
     config::{FaultKind, FaultRule},
-    faults::{injector::Injector, plan::FaultPlan},
+    faults::{damage::Damage, injector::Injector, plan::FaultPlan},
 };
 
 /// One source: its faults, and what it was sent so far.
@@ -21,7 +21,6 @@ pub(super) struct Source {
     datagrams: u64,
     /// Bytes of its answers, whether or not they were sent twice.
     bytes: u64,
-    damage: Option<Damage>,
     /// The time from which the throttle lets the next answer pass.
     free_at: Option<Instant>,
     is_throttled: bool,
@@ -53,7 +52,6 @@ impl Source {
             plan: injector.next_plan(),
             datagrams: 0,
             bytes: 0,
-            damage: None,
             free_at: None,
             is_throttled: false,
             postponed: None,
@@ -136,21 +134,18 @@ impl Source {
     fn damage(&mut self, bytes: &mut [u8], number: u64, now: Instant, acts: &mut Vec<FaultAct>) {
         let begin = self.bytes;
         self.bytes += bytes.len() as u64;
-        for rule in self.plan.rules() {
-            let FaultKind::Corrupt(mean) = rule.kind else { continue };
-            let random = self.plan.random(Fault::Corrupt);
-            let damage = self.damage.get_or_insert_with(|| Damage::new(random, mean.get()));
-            // Places outside of the window are passed without damage.
-            while let Some((place, mask)) = damage.next_before(self.bytes) {
-                if !self.plan.applies(rule, now) {
-                    continue;
-                }
-                let offset = place - begin;
+        for rule in self.rules(now) {
+            let FaultKind::Corrupt(block) = rule.kind else { continue };
+            let damage = Damage::new(self.plan.random(Fault::Corrupt), block.get());
+            let mut place = damage.next(begin);
+            while place < self.bytes {
+                let (offset, mask) = (place - begin, damage.mask(place));
                 if let Some(byte) = usize::try_from(offset).ok().and_then(|at| bytes.get_mut(at)) {
                     *byte ^= mask;
                 }
                 let act = FaultAct::sent(Fault::Corrupt, offset);
                 acts.push(FaultAct { mask: Some(mask), message: Some(number), ..act });
+                place = damage.next(place + 1);
             }
         }
     }

@@ -20,6 +20,7 @@ pub(super) struct Gate {
     throttle: Option<(FaultRule, Pacer)>,
     drip: Option<Drip>,
     split: Option<Split>,
+    segments: Segments,
     /// Nothing is sent before.
     opens_at: Option<Instant>,
     /// The time at which a send that the gate has refused may be repeated.
@@ -38,13 +39,15 @@ struct Drip {
     since: Option<Instant>,
 }
 
+/// Segments of the turn at a time. Each is a system call, so a turn has a limited number of them.
+#[derive(Debug, Default)]
+struct Segments(Option<(Instant, usize)>);
+
 #[derive(Debug)]
 struct Split {
     rule: FaultRule,
     min: u64,
     max: u64,
-    /// Number of segments in the turn at this time.
-    turn: Option<(Instant, usize)>,
 }
 
 impl Gate {
@@ -68,7 +71,7 @@ impl Gate {
                 }
                 FaultKind::Split { min, max } => {
                     let (min, max) = (min.get(), max.get());
-                    gate.split = Some(Split { rule: owned(), min, max, turn: None });
+                    gate.split = Some(Split { rule: owned(), min, max });
                 }
                 _ => {}
             }
@@ -145,17 +148,29 @@ impl Gate {
             }
             allowed = allowed.min(allowance?);
         }
-        if let Some(split) = &mut self.split
+        if let Some(split) = &self.split
             && plan.applies(&split.rule, now)
         {
             let segment = plan.random(Fault::Split).between(sent, split.min, split.max);
             if segment < allowed {
                 record_once(&mut self.recorded[2], Fault::Split, sent, split.max, acts);
             }
-            split.count_segment(now)?;
+            if !self.segments.count(now) {
+                return Err(now);
+            }
             allowed = allowed.min(segment);
         }
         Ok(allowed)
+    }
+
+    /// Counts a segment that another fault cuts off. Returns false if the turn has had its number of them; then the deadline is
+    /// now.
+    pub(super) fn count_segment(&mut self, now: Instant) -> bool {
+        let is_counted = self.segments.count(now);
+        if !is_counted {
+            self.retry_at = Some(now);
+        }
+        is_counted
     }
 
     /// Counts bytes that have been sent.
@@ -183,19 +198,19 @@ impl Drip {
     }
 }
 
-impl Split {
-    /// Counts a segment. Each is a system call, so a turn has a limited number of them.
-    fn count_segment(&mut self, now: Instant) -> Result<(), Instant> {
-        match &mut self.turn {
+impl Segments {
+    /// Counts a segment. Returns false if the turn has had its number of them.
+    fn count(&mut self, now: Instant) -> bool {
+        match &mut self.0 {
             Some((turn, count)) if *turn == now => {
-                if *count >= limits::TURN_SEGMENTS {
-                    return Err(now);
-                }
                 *count += 1;
+                *count <= limits::TURN_SEGMENTS
             }
-            turn => *turn = Some((now, 1)),
+            turn => {
+                *turn = Some((now, 1));
+                true
+            }
         }
-        Ok(())
     }
 }
 

@@ -88,12 +88,12 @@ impl Inbound {
         self.held_bytes
     }
 
-    /// Returns whether the peer has ended its direction and the connection does not know it yet, or bytes are held.
-    pub(super) fn holds_any(&self) -> bool {
-        self.held_bytes > 0 || self.end_at.is_some_and(|_| !self.has_ended)
+    /// Returns the time before which nothing is received.
+    pub(super) fn opens_at(&self) -> Option<Instant> {
+        self.opens_at
     }
 
-    /// Returns the time at which a read returns something else than now.
+    /// Returns the time at which a read can return more.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let end = self.end_at.filter(|_| !self.has_ended);
         let first = self.held.front().map(|(due, _)| *due).or(end);

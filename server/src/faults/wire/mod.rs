@@ -11,7 +11,6 @@
 //!
 //! Read `wire.rs` first.
 
-mod damage;
 mod end;
 mod gate;
 mod inbound;

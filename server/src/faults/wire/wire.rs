@@ -8,14 +8,13 @@ use std::{
 use common::fault::{Fault, FaultAct};
 
 use super::{
-    damage::Damage,
     end::{Limit, WireEnd},
     gate::Gate,
     inbound::{Inbound, Received},
 };
 use crate::{
-    config::{FaultKind, limits},
-    faults::plan::FaultPlan,
+    config::{FaultKind, FaultRule, limits},
+    faults::{damage::Damage, plan::FaultPlan},
 };
 
 /// The faults of one connection below its layers, and the bytes that they hold.
@@ -26,7 +25,7 @@ pub(crate) struct Wire {
     plan: Option<FaultPlan>,
     inbound: Inbound,
     gate: Option<Gate>,
-    damage: Option<Damage>,
+    damage: Option<(FaultRule, Damage)>,
     /// The ends that are to come, the first one first.
     limits: Vec<Limit>,
     /// The end that has come. Nothing is sent any more.
@@ -91,8 +90,9 @@ impl Wire {
             }
             self.gate = Some(Gate::new(plan, sends_at, self.sent, now));
             for rule in plan.rules() {
-                if let FaultKind::Corrupt(mean) = rule.kind {
-                    self.damage = Some(Damage::new(plan, rule, mean.get(), self.sent));
+                if let FaultKind::Corrupt(block) = rule.kind {
+                    let damage = Damage::new(plan.random(Fault::Corrupt), block.get());
+                    self.damage = Some((rule.clone(), damage));
                 }
                 let refuses = rule.kind == FaultKind::Refuse;
                 let limit = Limit::of(rule).filter(|limit| limit.at >= self.sent);
@@ -116,9 +116,14 @@ impl Wire {
         self.inbound.held()
     }
 
-    /// Returns whether received bytes, or the end of the stream, are held.
-    pub(crate) fn holds_any(&self) -> bool {
-        self.inbound.holds_any()
+    /// Returns whether the faults hold back received bytes, the end of the stream, or the next read.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.inbound.deadline().is_some()
+    }
+
+    /// Returns the time before which a new connection receives nothing.
+    pub(crate) fn opens_at(&self) -> Option<Instant> {
+        self.inbound.opens_at()
     }
 
     /// Returns whether the faults hold back bytes that the connection wants to send.
@@ -203,15 +208,17 @@ impl Wire {
             allowed = allowed.min(limit.at - self.sent);
         }
         let mut mask = None;
-        if let Some(damage) = &mut self.damage {
-            if damage.at() == self.sent && !plan.applies(&damage.rule, now) {
-                damage.advance();
-            }
-            if damage.at() == self.sent {
+        let damage = self.damage.as_ref().filter(|(rule, _)| plan.applies(rule, now));
+        if let Some((_, damage)) = damage {
+            let place = damage.next(self.sent);
+            if place > self.sent {
+                allowed = allowed.min(place - self.sent);
+            } else if gate.count_segment(now) {
+                // The damaged byte is sent by itself.
                 allowed = 1;
-                mask = Some(damage.mask());
+                mask = Some(damage.mask(place));
             } else {
-                allowed = allowed.min(damage.at() - self.sent);
+                return Err(io::ErrorKind::WouldBlock.into());
             }
         }
         let allowed = usize::try_from(allowed).map_or(bytes.len(), |most| most.min(bytes.len()));
@@ -220,9 +227,8 @@ impl Wire {
             None => stream.write(&bytes[..allowed])?,
         };
         gate.pass(sent as u64);
-        if let (Some(damage), Some(_), 1..) = (&mut self.damage, mask, sent) {
+        if mask.is_some() && sent > 0 {
             self.acts.push(FaultAct { mask, ..FaultAct::sent(Fault::Corrupt, self.sent) });
-            damage.advance();
         }
         self.sent += sent as u64;
         self.reach_limits(now);
