@@ -69,7 +69,13 @@ fn judge_damage(connection: &Connection<'_>, tls: &TlsObservation, judgement: &m
             )),
         }
     }
-    for header in headers {
+    // Behind a damaged length, no header is where it seems to be.
+    let misread = connection
+        .of(Fault::Corrupt)
+        .filter(|act| !connection.seen.is_open || breaks(connection, tls, act))
+        .map(|act| act.offset)
+        .min();
+    for header in headers.into_iter().filter(|it| misread.is_none_or(|from| it.at < from)) {
         judgement.disagree(format!(
             "byte {} of a record's header has the bits {:#04x} inverted, and no fault explains it",
             header.at, header.mask
