@@ -190,7 +190,11 @@ impl<S: Stream> Connection<S> {
             self.encode_end(context);
         }
         self.transmit(None, context)?;
-        Ok(self.send_buffer.is_none())
+        let is_sent = self.send_buffer.is_none();
+        if is_sent {
+            self.record_omitted_end(context);
+        }
+        Ok(is_sent)
     }
 
     /// Ends this direction of the layer before the connection closes, if the socket takes it: a peer may otherwise take the

@@ -27,6 +27,8 @@ pub(crate) struct Stack {
     pub(super) messages: FaultyEcho,
     /// Whether the end of the layer is omitted, once that is decided.
     pub(super) omits_end: Option<bool>,
+    /// This omission is on record.
+    pub(super) is_omission_recorded: bool,
 }
 
 /// The faults of the messages of an echo.
@@ -40,7 +42,13 @@ pub(super) struct FaultyEcho {
 
 impl Stack {
     fn new(layer: Box<dyn Layer>) -> Self {
-        Self { layer, wire: None, messages: FaultyEcho::default(), omits_end: None }
+        Self {
+            layer,
+            wire: None,
+            messages: FaultyEcho::default(),
+            omits_end: None,
+            is_omission_recorded: false,
+        }
     }
 }
 

@@ -152,11 +152,17 @@ impl<S: Stream> Connection<S> {
         }
         let omits_end = has_fault && stack.layer.has_end();
         stack.omits_end = Some(omits_end);
-        if omits_end {
+        omits_end
+    }
+
+    /// Records, once, that the peer misses the end of the layer behind the last byte.
+    pub(in crate::connection) fn record_omitted_end(&mut self, context: &TurnContext<'_>) {
+        let Layers::Stacked(stack) = &mut self.layers else { return };
+        let omits_end = stack.omits_end == Some(true);
+        if omits_end && !std::mem::replace(&mut stack.is_omission_recorded, true) {
             let act = FaultAct::sent(Fault::NoCloseNotify, self.totals.bytes_sent);
             self.record_faults(&[act], context.telemetry);
         }
-        omits_end
     }
 
     /// Returns the faults of messages, if the connection has or had any faults.
