@@ -1,7 +1,7 @@
-//! What decides the faults of a connection.
+//! The seed and the number of a connection.
 
-/// The seed of a listener's faults and the number of a connection: together with the faults, they decide everything that is
-/// left to chance.
+/// The seed of a listener's faults and the number of a connection. Together with the faults they determine all random
+/// choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultId {
     /// The seed.

@@ -30,7 +30,7 @@ pub struct Comparison {
     pub to_server: Transit,
     /// From the server to the client.
     pub to_client: Transit,
-    /// What decides the faults that the server injects on purpose into the connection.
+    /// The seed and the number of a connection into which the server injects faults on purpose.
     pub faults: Option<FaultId>,
 }
 

@@ -34,7 +34,7 @@ pub struct Receipt {
     /// The seed of the faults that the server injects on purpose; absent without faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fault_seed: Option<u64>,
-    /// The number of the connection, which decides its faults with the seed.
+    /// The number of the connection among those with these faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fault_connection: Option<u64>,
 }
@@ -86,7 +86,7 @@ impl Receipt {
         }
     }
 
-    /// Returns what decides the faults of the connection, if it has faults.
+    /// Returns the seed and the number of the connection, if it has faults.
     #[must_use]
     pub fn faults(&self) -> Option<FaultId> {
         Some(FaultId { seed: self.fault_seed?, connection: self.fault_connection? })

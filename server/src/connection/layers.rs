@@ -104,7 +104,7 @@ impl Layers {
     pub(super) fn identity(&self) -> Option<Identity> {
         match self {
             Self::Plain => None,
-            // One that has no end of its own is none.
+            // The plain layer has no identity.
             Self::Stacked(stack) => stack.layer.has_end().then(|| stack.layer.identity()),
         }
     }

@@ -39,7 +39,7 @@ impl ListenerFaults {
         self.has_any.store(true, SeqCst);
     }
 
-    /// Returns whether it has these faults, not equal ones.
+    /// Returns true if the present faults are this same object.
     pub(crate) fn has(&self, faults: Option<&Arc<Faults>>) -> bool {
         let injector = self.get();
         let present = injector.as_ref().map(|injector| ptr::from_ref(injector.faults()));

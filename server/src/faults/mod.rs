@@ -1,19 +1,21 @@
 //! Faults on purpose, without I/O.
 //!
 //! ```text
-//! listener: the faults of one listener now, which the admin listener and a reload change
+//! registry: the open listeners, for a change by the admin listener or a reload
 //!    ▼
-//! injector: these faults with their seed; draws everything that is left to chance
+//! listener: the present faults of one listener
+//!    ▼
+//! injector: these faults with their seed; makes all random choices
 //!    ▼
 //! plan: the faults of one connection, by its number
 //!    ▼
-//! wire: what they do to the bytes of a connection
-//! messages/: what becomes of the messages of an echo
-//! datagrams/: what becomes of the answers of a UDP socket
+//! wire/: their effect on the bytes of a connection
+//! messages/: their effect on the messages of an echo
+//! datagrams/: their effect on the answers of a UDP socket
 //! ```
 //!
-//! Owns which faults a connection has, and what they do to its bytes. Must not know sockets, sessions, layers or the log: a
-//! fault returns what was done, and its caller records it.
+//! Owns which faults a connection has, and their effect on its bytes. Must not know sockets, sessions, layers or the log: a
+//! fault returns an act, and its caller records it.
 //!
 //! Read `plan.rs` first.
 

@@ -37,7 +37,7 @@ impl FaultPlan {
         Self { injector, connection, injected: Cell::default() }
     }
 
-    /// Returns what decides its faults.
+    /// Returns the seed and the number of the connection.
     pub(crate) fn id(&self) -> FaultId {
         FaultId { seed: self.injector.seed(), connection: self.connection }
     }

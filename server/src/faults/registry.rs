@@ -5,12 +5,12 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use common::endpoint::Endpoint;
+use common::endpoint::{Endpoint, Url};
 
 use super::listener::ListenerFaults;
 use crate::config::Listener;
 
-/// The faults of the open listeners, for those who look at them and change them.
+/// The faults of the open listeners. The admin listener reads and changes them.
 #[derive(Debug, Default)]
 pub(crate) struct FaultRegistry {
     listeners: Mutex<Vec<FaultyListener>>,
@@ -31,9 +31,11 @@ pub(crate) struct FaultyListener {
 }
 
 impl FaultyListener {
-    /// Returns whether this is its name: the address as the log has it, or the endpoint.
+    /// Returns whether this is its name: the address as the log has it, or a URL of the endpoint in any spelling.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        self.address == name || self.endpoint.to_string() == name
+        self.address == name
+            || self.endpoint.to_string() == name
+            || name.parse().is_ok_and(|Url { endpoint, .. }| endpoint == self.endpoint)
     }
 
     /// Returns whether both are addresses of one listener, which share its faults.
@@ -74,5 +76,43 @@ impl FaultRegistry {
 
     fn lock(&self) -> MutexGuard<'_, Vec<FaultyListener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::endpoint::HostPort;
+
+    use super::*;
+
+    fn open(endpoint: &Endpoint) -> FaultyListener {
+        let listener = Listener::new(endpoint.clone());
+        let address = listener.options.address(endpoint);
+        let (endpoint, faults) = (endpoint.clone(), Arc::default());
+        FaultyListener { address, endpoint, listener, faults }
+    }
+
+    #[test]
+    fn a_listener_is_named_by_its_address_and_by_each_spelling_of_its_url() {
+        let at = |host: &str, port| HostPort { host: host.to_owned(), port };
+        let tcp = Endpoint::Tcp(at("127.0.0.1", 7));
+        let six = Endpoint::Tcp(at("::1", 7));
+        let udp = Endpoint::Udp(at("127.0.0.1", 7));
+        let unix = Endpoint::Unix("/run/echo 1.sock".into());
+        for (endpoint, names) in [
+            (&tcp, &["127.0.0.1:7", "tcp://127.0.0.1:7", "TCP://127.0.0.1:7"][..]),
+            (&six, &["[::1]:7", "tcp://[::1]:7"]),
+            (&udp, &["udp://127.0.0.1:7"]),
+            (
+                &unix,
+                &["unix:///run/echo 1.sock", "unix:/run/echo%201.sock", "unix:///run/echo%201.sock"],
+            ),
+        ] {
+            for name in names {
+                assert!(open(endpoint).is_named(name), "{name}");
+                let others = [&tcp, &six, &udp, &unix].into_iter().filter(|other| *other != endpoint);
+                assert_eq!(others.filter(|other| open(other).is_named(name)).count(), 0, "{name}");
+            }
+        }
     }
 }

@@ -9,8 +9,6 @@ use common::{
 use rustix::io::Errno;
 use thiserror::Error;
 
-use crate::config::Listener;
-
 /// Reason why a server cannot listen. The message is complete; the errors have no `source` to print in addition.
 #[derive(Debug, Error)]
 pub enum BindError {
@@ -100,17 +98,6 @@ impl BindError {
             | Self::Faults { .. }
             | Self::System(_) => false,
         }
-    }
-
-    /// Checks that a listener can have its faults.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot.
-    pub(crate) fn check_faults(listener: &Listener) -> Result<(), Self> {
-        let Some(faults) = &listener.options.faults else { return Ok(()) };
-        let endpoint = &listener.endpoint;
-        faults.check(listener).map_err(|reason| Self::Faults { endpoint: endpoint.clone(), reason })
     }
 
     /// Returns the error as one of the admin listener.

@@ -5,6 +5,7 @@
 //!
 //! Read `server.rs` first, then [`reload`].
 
+mod fault_check;
 mod handle;
 mod liveness;
 mod open_listener;

@@ -7,7 +7,7 @@ use std::mem;
 
 use log::warn;
 
-use super::open_listener::OpenListener;
+use super::{fault_check::check_faults, open_listener::OpenListener};
 use crate::{
     config::Listener,
     listener::{Address, BindError, Binder, BoundListener, Sibling, skip_missing_addresses},
@@ -49,8 +49,8 @@ impl<'a> Plan<'a> {
         listeners: &'a [Listener],
         binder: Binder<'_>,
     ) -> Result<Self, BindError> {
+        listeners.iter().try_for_each(check_faults)?;
         // Each open socket is kept once at most.
-        listeners.iter().try_for_each(BindError::check_faults)?;
         let mut unused: Vec<_> = (0..open.len()).collect();
         let required =
             listeners.iter().map(|listener| required_sockets(open, listener, &mut unused));

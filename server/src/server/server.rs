@@ -10,6 +10,7 @@ use threadpool::ThreadPool;
 #[cfg(feature = "redis")]
 use super::relay::RelayThreads;
 use super::{
+    fault_check::check_faults,
     handle::Handle,
     open_listener::OpenListener,
     reload::Reloader,
@@ -321,7 +322,7 @@ fn bind_all(
     let (mut listeners, mut open) = (Vec::new(), Vec::<OpenListener>::new());
     let binder = Binder::new(config, registry);
     for listener in &config.listeners {
-        BindError::check_faults(listener)?;
+        check_faults(listener)?;
         let has_endpoint = |socket: &mut InheritedSocket| *socket.endpoint() == listener.endpoint;
         let bound = if let Some(socket) = inherited.extract_if(.., has_endpoint).next() {
             vec![(None, binder.adopt(listener, socket).map_err(BindError::System)?)]

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FaultsError {
     /// No open listener has the address.
-    #[error("no listener is {}; there are {}", Quoted(name.as_bytes()), listeners.join(", "))]
+    #[error("no listener has the address {}; the listeners are {}", Quoted(name.as_bytes()), listeners.join(", "))]
     NoListener {
         /// The address that was given.
         name: String,
@@ -29,7 +29,7 @@ pub enum FaultsError {
 }
 
 impl<T> SharedState<T> {
-    /// Makes the open listeners known to those who change faults, after a change of the listeners.
+    /// Publishes the open listeners after they have changed, so that their faults can be changed.
     pub(crate) fn publish_faults(&self, listeners: Vec<FaultyListener>) {
         self.faults.publish(listeners);
         self.dispatch.wake_all();
@@ -72,7 +72,7 @@ impl<T> SharedState<T> {
         listener.faults.set(faults, Instant::now());
         let open = self.faults.listeners();
         if !open.iter().any(|open| Arc::ptr_eq(&open.faults, &listener.faults)) {
-            // It has closed meanwhile, and nobody would free its connections.
+            // It has closed meanwhile, and no later change would free its connections.
             listener.faults.clear();
         }
         // The last step, so that a worker that has seen it has also seen the faults.
@@ -80,8 +80,7 @@ impl<T> SharedState<T> {
         self.dispatch.wake_all();
         let address = &listener.address;
         if !log_faults(address, &listener.faults) && had_faults {
-            info!(event = "faults-cleared", listener = address;
-                "{address} injects no faults any more");
+            info!(event = "faults-cleared", listener = address; "Faults of {address} cleared");
         }
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct PayloadTally {
     received: Tally,
     /// The bytes before an exit.
     before_exit: Option<Tally>,
-    /// What decides the faults of the connection, if it has any.
+    /// The seed and the number of the connection, if it has faults.
     pub(super) faults: Option<FaultId>,
 }
 

@@ -12,6 +12,7 @@ mod latency;
 mod listing;
 mod migration;
 mod polling;
+mod precise_timer;
 mod rebalance;
 #[cfg(feature = "rooms")]
 mod rooms;

@@ -11,7 +11,7 @@ use mio::{
 };
 
 use super::{
-    timing::{PRECISE_TIMER, PreciseTimer},
+    precise_timer::{PRECISE_TIMER, PreciseTimer},
     worker::Worker,
 };
 #[cfg(feature = "admin")]

@@ -20,9 +20,10 @@ use mio::{Events, Poll, event::Source};
 use slab::Slab;
 
 use super::{
+    precise_timer::{PRECISE_TIMER, PreciseTimer},
     rebalance::Rebalancer,
     slot::Slot,
-    timing::{BusyPoll, PRECISE_TIMER, PollCoverage, PreciseTimer, Timers},
+    timing::{BusyPoll, PollCoverage, Timers},
 };
 #[cfg(feature = "rooms")]
 use crate::rooms::LocalRooms;

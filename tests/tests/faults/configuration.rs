@@ -82,7 +82,7 @@ fn a_reload_sets_and_clears_faults_also_of_open_connections() {
     next.exchange(b"hello\n");
     cut(&mut next);
     configured.reload("'tcp://127.0.0.1:0'");
-    configured.server.wait_for_log("injects no faults any more");
+    configured.server.wait_for_log("Faults of .* cleared$");
     configured.server.connect().exchange(b"hello\n");
 }
 
@@ -93,7 +93,7 @@ fn a_reload_sets_and_clears_faults_of_datagrams() {
     configured.server.wait_for_log("udp://.* injects faults on purpose: truncate=3B&fault-seed=7");
     assert!(configured.faults(&["list"]).contains("  7  truncate=3B\n"));
     configured.reload("'udp://127.0.0.1:0?rate=off'");
-    configured.server.wait_for_log("udp://.* injects no faults any more");
+    configured.server.wait_for_log("Faults of udp://.* cleared$");
 }
 
 #[test]

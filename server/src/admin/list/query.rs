@@ -81,7 +81,7 @@ impl Query {
         if !names.clone().any(|known| known == name) {
             let known: Vec<_> = names.collect();
             let name = Quoted(listener.as_bytes()).to_string();
-            return Err(bad(format!("no listener is {name}; there are {}", known.join(", "))));
+            return Err(bad(format!("no listener has the address {name}; the listeners are {}", known.join(", "))));
         }
         *listener = name.to_owned();
         Ok(self)
@@ -233,7 +233,7 @@ mod tests {
         let refusal = find("127.0.0.1:9").unwrap_err();
         assert_eq!(
             refusal.rule,
-            "no listener is '127.0.0.1:9'; there are 127.0.0.1:7, tls://127.0.0.1:8"
+            "no listener has the address '127.0.0.1:9'; the listeners are 127.0.0.1:7, tls://127.0.0.1:8"
         );
     }
 }

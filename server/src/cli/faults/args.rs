@@ -32,7 +32,7 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("what").args(["faults", "profile"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("faults-to-set").args(["faults", "profile"]).required(true).multiple(true))]
 pub(crate) struct SetArgs {
     /// Faults, as in the URL of a listener: KIND=VALUE, with @SHARE% of the connections and @FROM..TO
     #[arg(value_name = "FAULT", value_parser = fault)]
@@ -40,7 +40,7 @@ pub(crate) struct SetArgs {
     /// Faults by a name; FAULT overrides single ones, and KIND=off leaves one out
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(FaultProfile::ALL.iter().map(|profile| profile.name)))]
     pub(super) profile: Option<String>,
-    /// Seed of everything that is left to chance [default: the server chooses one, and shows it]
+    /// Seed of all random choices [default: the server chooses one, and shows it]
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
     #[command(flatten)]

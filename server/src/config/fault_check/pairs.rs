@@ -32,15 +32,15 @@ fn one_way(one: &FaultRule, other: &FaultRule) -> Option<&'static str> {
         {
             Some("the WebSocket is closed before the frame is masked")
         }
-        (kind, FaultKind::NoCloseNotify) if is_one_certain && end(kind).is_some() => {
-            Some("every connection ends by the other fault, which never ends TLS")
+        (kind, FaultKind::NoCloseNotify) if is_one_certain && end(kind) == Some(0) => {
+            Some("the other fault ends every connection, and never ends TLS")
         }
         (kind, other) => match (end(kind).filter(|_| is_one_certain)?, other) {
             (_, other) if end(other).is_some() && is_other_certain => {
-                Some("both end every connection")
+                Some("both end what a connection sends, and only the earlier one acts")
             }
             (end, FaultKind::StallAfter { bytes, .. }) if *bytes > end => {
-                Some("every connection ends before the stall")
+                Some("what a connection sends ends before the stall")
             }
             _ => None,
         },

@@ -1,4 +1,4 @@
-//! What a listener has, as far as its faults need it.
+//! The properties of a listener that its faults require.
 
 use common::endpoint::Endpoint;
 #[cfg(feature = "login")]

@@ -6,8 +6,8 @@ use super::rule::FaultRule;
 
 /// Faults that a listener injects into its connections, or into its datagrams.
 ///
-/// The seed and the number of a connection decide everything that is left to chance, so a run with the same seed has the same
-/// faults at the same bytes.
+/// The seed and the number of a connection determine all random choices, so a run with the same seed has the same faults at
+/// the same bytes.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ use super::rule::FaultRule;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Seed of everything that is left to chance. `None`: the server chooses one, and logs it.
+    /// Seed of all random choices. `None`: the server chooses one, and logs it.
     pub seed: Option<u64>,
     /// The faults, at most one rule of each kind.
     pub rules: Vec<FaultRule>,

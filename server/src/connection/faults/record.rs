@@ -1,4 +1,4 @@
-//! What decides the faults of a connection, for its reports; and the record of each fault.
+//! The seed and the number of a connection with faults, for its reports; and the record of each fault.
 
 use common::fault::{FaultAct, FaultId};
 
@@ -15,7 +15,7 @@ impl<S: Stream> Connection<S> {
         self.layers.wire()?.plan()
     }
 
-    /// Returns what decides its faults, if it has any.
+    /// Returns the seed and the number of the connection, if it has faults.
     pub(in crate::connection) fn fault_id(&self) -> Option<FaultId> {
         self.fault_plan().map(FaultPlan::id)
     }

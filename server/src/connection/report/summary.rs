@@ -26,9 +26,10 @@ pub(crate) struct Summary {
     received: Traffic,
     sent: Traffic,
     unsent_bytes: usize,
-    /// What decides its faults; absent without faults.
+    /// The seed of its faults; absent without faults.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault_seed: Option<u64>,
+    /// Its number among the connections with these faults.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault_connection: Option<u64>,
 }

@@ -19,7 +19,7 @@ pub(super) struct Source {
     pub(super) plan: FaultPlan,
     /// Number of its datagrams.
     datagrams: u64,
-    /// Bytes of its answers, whether or not they were sent twice.
+    /// Bytes of its answers; a copy counts once.
     bytes: u64,
     /// The time from which the throttle lets the next answer pass.
     free_at: Option<Instant>,

@@ -29,7 +29,7 @@ pub(crate) struct ReceiptSession {
     echo: Tally,
     /// The echo ends within a line.
     is_in_line: bool,
-    /// What decides the faults of the connection, if it has any.
+    /// The seed and the number of the connection, if it has faults.
     faults: Option<FaultId>,
     /// Bytes of the last step, for the log.
     logged: usize,

@@ -1,7 +1,7 @@
 //! A timer that fires within microseconds, for deadlines that peers measure.
 //!
-//! The timeout of `epoll_wait(2)` is in milliseconds, rounded up: fine for a limit on silence, and too late for a delay of
-//! 10 ms that somebody has asked for. Only a worker with faults on purpose has this timer.
+//! The timeout of `epoll_wait(2)` is in milliseconds, rounded up: fine for a limit on silence, and too late for a configured
+//! delay of 10 ms. Only a worker with faults on purpose has this timer.
 
 use std::{
     io,
@@ -19,11 +19,11 @@ use rustix::{
 };
 
 /// Token of the timer in the poll of its worker.
-pub(crate) const PRECISE_TIMER: Token = Token(usize::MAX - 1);
+pub(super) const PRECISE_TIMER: Token = Token(usize::MAX - 1);
 
 /// A `timerfd` that wakes a poll.
 #[derive(Debug)]
-pub(crate) struct PreciseTimer(OwnedFd);
+pub(super) struct PreciseTimer(OwnedFd);
 
 impl PreciseTimer {
     /// Creates the timer, whose events a poll reports.
@@ -31,7 +31,7 @@ impl PreciseTimer {
     /// # Errors
     ///
     /// If the system is out of descriptors or memory.
-    pub(crate) fn new(registry: &Registry) -> io::Result<Self> {
+    pub(super) fn new(registry: &Registry) -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         // Edge-triggered: an expiry is an event, and nothing has to be read.
@@ -40,7 +40,7 @@ impl PreciseTimer {
     }
 
     /// Makes the timer fire at `deadline`, unless it is set again.
-    pub(crate) fn set(&self, deadline: Instant) {
+    pub(super) fn set(&self, deadline: Instant) {
         // Zero would disarm it.
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
