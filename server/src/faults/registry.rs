@@ -105,12 +105,17 @@ mod tests {
             (&udp, &["udp://127.0.0.1:7"]),
             (
                 &unix,
-                &["unix:///run/echo 1.sock", "unix:/run/echo%201.sock", "unix:///run/echo%201.sock"],
+                &[
+                    "unix:///run/echo 1.sock",
+                    "unix:/run/echo%201.sock",
+                    "unix:///run/echo%201.sock",
+                ],
             ),
         ] {
             for name in names {
                 assert!(open(endpoint).is_named(name), "{name}");
-                let others = [&tcp, &six, &udp, &unix].into_iter().filter(|other| *other != endpoint);
+                let others =
+                    [&tcp, &six, &udp, &unix].into_iter().filter(|other| *other != endpoint);
                 assert_eq!(others.filter(|other| open(other).is_named(name)).count(), 0, "{name}");
             }
         }

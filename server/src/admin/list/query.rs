@@ -81,7 +81,10 @@ impl Query {
         if !names.clone().any(|known| known == name) {
             let known: Vec<_> = names.collect();
             let name = Quoted(listener.as_bytes()).to_string();
-            return Err(bad(format!("no listener has the address {name}; the listeners are {}", known.join(", "))));
+            return Err(bad(format!(
+                "no listener has the address {name}; the listeners are {}",
+                known.join(", ")
+            )));
         }
         *listener = name.to_owned();
         Ok(self)

@@ -9,6 +9,9 @@ use super::{
     units::{Size, Time},
 };
 
+/// The name of a jitter, which is a part of the fault `delay`.
+const JITTER: &str = "jitter";
+
 /// A fault with its figures. Numbers of bytes count what a connection has sent on its socket, with the records of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -132,9 +135,17 @@ impl FaultKind {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Jitter { .. } => "jitter",
+            Self::Jitter { .. } => JITTER,
             kind => kind.fault().name(),
         }
+    }
+
+    /// Returns the names of all parameters.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        Fault::ALL.into_iter().flat_map(|fault| {
+            let jitter = (fault == Fault::Delay).then_some(JITTER);
+            [Some(fault.name()), jitter].into_iter().flatten()
+        })
     }
 }
 

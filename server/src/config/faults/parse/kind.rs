@@ -6,32 +6,6 @@ use crate::config::faults::{
     share::Share,
 };
 
-/// The names of the faults, for messages.
-pub(super) const NAMES: [&str; 22] = [
-    "delay",
-    "jitter",
-    "throttle",
-    "drip",
-    "stall-after",
-    "reset-after",
-    "close-after",
-    "half-close-after",
-    "truncate",
-    "refuse",
-    "accept-delay",
-    "corrupt",
-    "drop",
-    "duplicate",
-    "reorder",
-    "split",
-    "coalesce",
-    "no-close-notify",
-    "handshake-stall",
-    "bad-mask",
-    "close-code",
-    "login-wrong-proof",
-];
-
 /// Parses the value of a fault. The share of `refuse` is its value, and is returned apart.
 ///
 /// # Errors
@@ -61,9 +35,14 @@ pub(super) fn kind(name: &str, value: &str) -> Result<(FaultKind, Option<Share>)
         "bad-mask" => bad_mask(value)?,
         "close-code" => close_code(value)?,
         "login-wrong-proof" => on(value, FaultKind::LoginWrongProof)?,
-        _ => return Err(format!("unknown fault; the faults are {}", NAMES.join(", "))),
+        _ => return Err(format!("unknown fault; the faults are {}", joined_names())),
     };
     Ok((kind, None))
+}
+
+/// Returns the names of all faults, for messages.
+pub(super) fn joined_names() -> String {
+    FaultKind::names().collect::<Vec<_>>().join(", ")
 }
 
 fn on(value: &str, kind: FaultKind) -> Result<FaultKind, String> {

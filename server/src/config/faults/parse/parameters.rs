@@ -3,10 +3,12 @@
 use std::str::FromStr;
 
 use super::{
-    kind::{NAMES, kind},
+    kind::{joined_names, kind},
     values::{share, whole, window},
 };
-use crate::config::faults::{faults::Faults, profile::FaultProfile, rule::FaultRule, share::Share};
+use crate::config::faults::{
+    faults::Faults, kind::FaultKind, profile::FaultProfile, rule::FaultRule, share::Share,
+};
 
 /// The parameters of faults of one listener, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,13 +24,13 @@ impl FaultParameters {
     /// Returns the names of the parameters, for messages.
     #[cfg(feature = "cli")]
     pub(crate) fn names() -> String {
-        format!("{}, fault-seed and fault-profile", NAMES.join(", "))
+        format!("{}, fault-seed and fault-profile", joined_names())
     }
 
     /// Returns whether a parameter of this name belongs to faults.
     #[cfg(feature = "cli")]
     pub(crate) fn has(name: &str) -> bool {
-        NAMES.contains(&name) || matches!(name, "fault-seed" | "fault-profile")
+        is_fault(name) || matches!(name, "fault-seed" | "fault-profile")
     }
 
     /// Parses `KIND=VALUE` parameters that are joined by `&`.
@@ -58,7 +60,7 @@ impl FaultParameters {
             }
             "fault-profile" => self.profile.replace(FaultProfile::find(value)?).is_some(),
             _ if self.has_rule(name) => true,
-            _ if value == "off" && NAMES.contains(&name) => {
+            _ if value == "off" && is_fault(name) => {
                 self.off.push(name.to_owned());
                 false
             }
@@ -110,6 +112,10 @@ impl FaultProfile {
         })?;
         FaultParameters::parse(text).map(|parameters| parameters.rules)
     }
+}
+
+fn is_fault(name: &str) -> bool {
+    FaultKind::names().any(|fault| fault == name)
 }
 
 /// Parses `VALUE[@SHARE%][@FROM..TO]`.

@@ -2,7 +2,7 @@ use std::{num::NonZeroU64, time::Duration};
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use super::{FaultParameters, kind::NAMES};
+use super::{FaultParameters, kind::kind};
 use crate::config::{FaultKind, FaultRule, Faults, Jitter, Share};
 
 fn parsed(text: &str) -> FaultRule {
@@ -54,6 +54,20 @@ fn each_fault_has_its_figures() {
     ] {
         assert_eq!(parsed(text), FaultRule::always(kind), "{text}");
     }
+}
+
+#[test]
+fn the_name_of_each_fault_is_known() {
+    for name in FaultKind::names() {
+        let error = kind(name, "").unwrap_err();
+        assert!(error.starts_with("expected "), "{name}: {error}");
+        assert_eq!(kind("", "").unwrap_err().matches(name).next(), Some(name));
+    }
+    assert!(
+        kind("delays", "1s")
+            .unwrap_err()
+            .starts_with("unknown fault; the faults are delay, jitter,")
+    );
 }
 
 #[test]
@@ -222,7 +236,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parser_fail_other_than_by_an_error(
-        name in select(NAMES.to_vec()),
+        name in select(FaultKind::names().collect::<Vec<_>>()),
         value in "[0-9.%@:/a-zB-]{0,20}",
     ) {
         if let Ok(faults) = format!("{name}={value}").parse::<Faults>() {
