@@ -25,8 +25,6 @@ pub(super) struct Gate {
     opens_at: Option<Instant>,
     /// The time at which a send that the gate has refused may be repeated.
     retry_at: Option<Instant>,
-    /// Faults that hold back and have been recorded.
-    recorded: [bool; 3],
 }
 
 #[derive(Debug)]
@@ -37,6 +35,7 @@ struct Drip {
     /// Bytes that are left of the portion at `since`.
     left: u64,
     since: Option<Instant>,
+    is_recorded: bool,
 }
 
 /// Segments of the turn at a time. Each is a system call, so a turn has a limited number of them.
@@ -48,6 +47,7 @@ struct Split {
     rule: FaultRule,
     min: u64,
     max: u64,
+    is_recorded: bool,
 }
 
 impl Gate {
@@ -67,11 +67,11 @@ impl Gate {
                 }
                 FaultKind::Throttle(rate) => gate.throttle = Some((owned(), Pacer::new(rate, now))),
                 FaultKind::Drip { bytes, every } => {
-                    gate.drip = Some(Drip { rule: owned(), bytes, every, left: 0, since: None });
+                    gate.drip = Some(Drip::new(owned(), bytes, every));
                 }
                 FaultKind::Split { min, max } => {
                     let (min, max) = (min.get(), max.get());
-                    gate.split = Some(Split { rule: owned(), min, max });
+                    gate.split = Some(Split { rule: owned(), min, max, is_recorded: false });
                 }
                 _ => {}
             }
@@ -132,10 +132,9 @@ impl Gate {
         if let Some((rule, pacer)) = &mut self.throttle
             && plan.applies(rule, now)
         {
-            let rate = pacer.rate();
             let allowance = pacer.allowance(now);
             if allowance.is_err() || allowance.is_ok_and(|bytes| bytes < allowed) {
-                record_once(&mut self.recorded[0], Fault::Throttle, sent, rate, acts);
+                pacer.record(FaultAct::sent(Fault::Throttle, sent), acts);
             }
             allowed = allowed.min(allowance?);
         }
@@ -144,16 +143,17 @@ impl Gate {
         {
             let allowance = drip.allowance(now);
             if allowance.is_err() || allowance.is_ok_and(|bytes| bytes < allowed) {
-                record_once(&mut self.recorded[1], Fault::Drip, sent, drip.bytes.get(), acts);
+                drip.record(sent, acts);
             }
             allowed = allowed.min(allowance?);
         }
-        if let Some(split) = &self.split
+        if let Some(split) = &mut self.split
             && plan.applies(&split.rule, now)
         {
             let segment = plan.random(Fault::Split).between(sent, split.min, split.max);
-            if segment < allowed {
-                record_once(&mut self.recorded[2], Fault::Split, sent, split.max, acts);
+            if segment < allowed && !std::mem::replace(&mut split.is_recorded, true) {
+                let bytes = Some(split.max);
+                acts.push(FaultAct { bytes, ..FaultAct::sent(Fault::Split, sent) });
             }
             if !self.segments.count(now) {
                 return Err(now);
@@ -185,6 +185,19 @@ impl Gate {
 }
 
 impl Drip {
+    fn new(rule: FaultRule, bytes: NonZeroU64, every: Duration) -> Self {
+        Self { rule, bytes, every, left: 0, since: None, is_recorded: false }
+    }
+
+    /// Adds its record to `acts`, the first time that it holds bytes back.
+    fn record(&mut self, sent: u64, acts: &mut Vec<FaultAct>) {
+        if !std::mem::replace(&mut self.is_recorded, true) {
+            let (bytes, delay_ns) = (Some(self.bytes.get()), u64::try_from(self.every.as_nanos()));
+            let act = FaultAct::sent(Fault::Drip, sent);
+            acts.push(FaultAct { bytes, delay_ns: delay_ns.ok(), ..act });
+        }
+    }
+
     fn allowance(&mut self, now: Instant) -> Result<u64, Instant> {
         if self.left == 0 {
             let next = self.since.and_then(|since| since.checked_add(self.every));
@@ -211,18 +224,5 @@ impl Segments {
                 true
             }
         }
-    }
-}
-
-/// Records that a fault holds bytes back, the first time.
-fn record_once(
-    is_recorded: &mut bool,
-    fault: Fault,
-    sent: u64,
-    figure: u64,
-    acts: &mut Vec<FaultAct>,
-) {
-    if !std::mem::replace(is_recorded, true) {
-        acts.push(FaultAct { bytes: Some(figure), ..FaultAct::sent(fault, sent) });
     }
 }

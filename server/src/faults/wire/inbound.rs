@@ -34,7 +34,6 @@ pub(super) struct Inbound {
     jitter: Option<(FaultRule, Duration, Jitter)>,
     coalesce: Option<(FaultRule, Duration)>,
     throttle: Option<(FaultRule, Pacer)>,
-    is_throttle_recorded: bool,
     /// Nothing is received before.
     opens_at: Option<Instant>,
     /// Received bytes, each with the time at which they are due, in order.
@@ -190,9 +189,8 @@ impl Inbound {
             && plan.is_some_and(|plan| plan.applies(rule, now))
         {
             let allowance = pacer.allowance(now);
-            if allowance.is_err() && !std::mem::replace(&mut self.is_throttle_recorded, true) {
-                let act = FaultAct::received(Fault::Throttle, self.received);
-                acts.push(FaultAct { bytes: Some(pacer.rate()), ..act });
+            if allowance.is_err() {
+                pacer.record(FaultAct::received(Fault::Throttle, self.received), acts);
             }
             match allowance {
                 Ok(bytes) => room = usize::try_from(bytes).map_or(room, |bytes| room.min(bytes)),

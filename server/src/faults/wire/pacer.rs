@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::fault::FaultAct;
+
 /// The time for which bytes that did not pass add up. A wakeup that is later costs throughput.
 const BURST: Duration = Duration::from_millis(50);
 
@@ -18,13 +20,14 @@ pub(super) struct Pacer {
     /// Bytes that may pass at `as_of`, in billionths.
     credit: u128,
     as_of: Instant,
+    is_recorded: bool,
 }
 
 const NANO: u128 = 1_000_000_000;
 
 impl Pacer {
     pub(super) fn new(bytes_per_second: NonZeroU64, now: Instant) -> Self {
-        Self { bytes_per_second, credit: 0, as_of: now }
+        Self { bytes_per_second, credit: 0, as_of: now, is_recorded: false }
     }
 
     /// Returns the number of bytes that may pass now, or the time at which some may.
@@ -46,9 +49,11 @@ impl Pacer {
         }
     }
 
-    /// Returns the rate in bytes per second.
-    pub(super) fn rate(&self) -> u64 {
-        self.bytes_per_second.get()
+    /// Adds the record of the rate to `acts`, the first time that it holds bytes back.
+    pub(super) fn record(&mut self, act: FaultAct, acts: &mut Vec<FaultAct>) {
+        if !std::mem::replace(&mut self.is_recorded, true) {
+            acts.push(FaultAct { bytes: Some(self.bytes_per_second.get()), ..act });
+        }
     }
 
     /// Counts bytes that have passed.
