@@ -32,6 +32,9 @@ struct ExtraCounts {
     /// The user who has logged in.
     #[cfg(feature = "login")]
     account: Option<Account>,
+    /// Bytes that were sent until then.
+    #[cfg(feature = "login")]
+    sent_before_login: u64,
 }
 
 impl Permit {
@@ -62,10 +65,18 @@ impl Permit {
         self.extra.as_ref()?.account.as_ref()
     }
 
-    /// Sets the user who has logged in, until the connection closes.
+    /// Returns the number of bytes that were sent until the user had logged in.
     #[cfg(feature = "login")]
-    pub(crate) fn set_account(&mut self, account: Account) {
-        self.extra.get_or_insert_default().account = Some(account);
+    pub(crate) fn sent_before_login(&self) -> u64 {
+        self.extra.as_ref().map_or(0, |extra| extra.sent_before_login)
+    }
+
+    /// Sets the user who has logged in behind so many sent bytes, until the connection closes.
+    #[cfg(feature = "login")]
+    pub(crate) fn set_account(&mut self, account: Account, sent: u64) {
+        let extra = self.extra.get_or_insert_default();
+        extra.account = Some(account);
+        extra.sent_before_login = sent;
     }
 
     /// Counts the connection for the source of this address, if there is a limit per source.

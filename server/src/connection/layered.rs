@@ -162,7 +162,7 @@ impl<S: Stream> Connection<S> {
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
         let Echo { bytes, messages, splitter } = echo;
-        self.encode_echo(bytes, messages, context);
+        self.encode_echo(bytes, context);
         // The wire does not show the plaintext, so its log needs a copy.
         let is_logged = context.telemetry.logs_messages();
         let bytes = if is_logged { Bytes::copy_from_slice(bytes) } else { Bytes::new() };

@@ -3,7 +3,7 @@
 #[cfg(feature = "login")]
 use crate::layer::Identity;
 use crate::{
-    faults::{MessageFaults, Wire},
+    faults::{EchoPlace, FaultPlan, MessageFaults, Wire},
     layer::{Handshake, Layer, PlainLayer},
 };
 
@@ -27,8 +27,8 @@ pub(crate) struct Stack {
     pub(super) messages: FaultyEcho,
     /// Whether the end of the layer is omitted, once that is decided.
     pub(super) omits_end: Option<bool>,
-    /// This omission is on record.
-    pub(super) is_omission_recorded: bool,
+    /// The faults that omit it, until that is on record.
+    pub(super) unrecorded_omission: Option<FaultPlan>,
 }
 
 /// The faults of the messages of an echo.
@@ -36,8 +36,9 @@ pub(crate) struct Stack {
 pub(super) struct FaultyEcho {
     /// `None`: the echo has and had none.
     pub(super) faults: Option<Box<MessageFaults>>,
-    /// The last echo ended within a message, so that faults begin later.
-    pub(super) is_in_message: bool,
+    /// The end of the last echo, at which faults begin unless it is within a message. Of a connection without faults, it is
+    /// only the number of bytes that were echoed through its layer.
+    pub(super) end: EchoPlace,
 }
 
 impl Stack {
@@ -47,7 +48,7 @@ impl Stack {
             wire: None,
             messages: FaultyEcho::default(),
             omits_end: None,
-            is_omission_recorded: false,
+            unrecorded_omission: None,
         }
     }
 }

@@ -332,7 +332,8 @@ impl<S: Stream> Connection<S> {
     ) {
         let event = ConnectionEvent::LoggedIn { user: account.name(), mechanism };
         context.telemetry.record(self.subject(), event);
-        self.permit.set_account(account);
+        let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.unsent() as u64);
+        self.permit.set_account(account, self.totals.bytes_sent + unsent);
         self.record_fault_of_session(context.telemetry);
         match then {
             #[cfg(feature = "http")]

@@ -21,6 +21,7 @@
 
 mod damage;
 mod datagrams;
+mod injected;
 mod injector;
 mod listener;
 mod messages;
@@ -33,8 +34,9 @@ mod wire;
 pub(crate) use self::injector::Injector;
 pub(crate) use self::{
     datagrams::FaultyAnswers,
+    injected::InjectedFault,
     listener::ListenerFaults,
-    messages::{Format, MessageFaults, Outcome},
+    messages::{EchoPlace, Format, MessageFaults, Outcome},
     plan::FaultPlan,
     registry::{FaultRegistry, FaultyListener},
     wire::{FaultyStream, Received, Wire, WireEnd},

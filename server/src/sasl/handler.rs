@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::{FaultKind, Login, limits},
-    faults::FaultPlan,
+    faults::{FaultPlan, InjectedFault},
     login::{Authenticator, LoginFailure, Source, Verification},
     session::{AfterLogin, Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
@@ -49,7 +49,7 @@ pub(crate) struct SaslHandler {
     /// The faults of the connection.
     faults: Option<FaultPlan>,
     /// A fault that was injected, until it is recorded.
-    act: Option<FaultAct>,
+    injected: Option<InjectedFault>,
 }
 
 /// What the connection waits for.
@@ -85,7 +85,7 @@ impl SaslHandler {
             state: State::Command,
             failures: 0,
             faults: None,
-            act: None,
+            injected: None,
         }
     }
 
@@ -167,9 +167,12 @@ impl SaslHandler {
         };
         match exchange.receive(&response, &login) {
             Progress::Challenge(exchange, mut challenge) => {
-                if matches!(exchange, Exchange::Proven(..)) && self.has_wrong_proof(now) {
+                if matches!(exchange, Exchange::Proven(..))
+                    && let Some(plan) = self.wrong_proof(now)
+                {
                     challenge = wrong_signature(&challenge);
-                    self.act = Some(FaultAct::sent(Fault::LoginWrongProof, 0));
+                    let act = FaultAct::sent(Fault::LoginWrongProof, 0);
+                    self.injected = Some(InjectedFault { plan, act });
                 }
                 self.state = State::Response(exchange);
                 self.answer([&format!("+ {}", STANDARD.encode(challenge))[..]])
@@ -183,12 +186,12 @@ impl SaslHandler {
         }
     }
 
-    /// Returns whether the proof of the server is to be wrong.
-    fn has_wrong_proof(&self, now: Instant) -> bool {
-        self.faults.as_ref().is_some_and(|plan| {
-            let mut rules = plan.rules().filter(|rule| plan.applies(rule, now));
-            rules.any(|rule| matches!(rule.kind, FaultKind::LoginWrongProof))
-        })
+    /// Returns the plan by which the proof of the server is to be wrong.
+    fn wrong_proof(&self, now: Instant) -> Option<FaultPlan> {
+        let plan = self.faults.as_ref()?;
+        let mut rules = plan.rules().filter(|rule| plan.applies(rule, now));
+        let is_wrong = rules.any(|rule| matches!(rule.kind, FaultKind::LoginWrongProof));
+        is_wrong.then(|| plan.clone())
     }
 
     /// Opens the session of a user.
@@ -274,8 +277,8 @@ impl ProtocolHandler for SaslHandler {
         self.faults = faults.cloned();
     }
 
-    fn take_fault_act(&mut self) -> Option<FaultAct> {
-        self.act.take()
+    fn take_injected_fault(&mut self) -> Option<InjectedFault> {
+        self.injected.take()
     }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {

@@ -383,8 +383,11 @@ fn a_proof_that_is_wrong_on_purpose_is_refused_and_the_server_goes_on_as_if_it_w
                 proof.unwrap_err();
             });
             assert_eq!(peer.user(), Some("alice"));
-            let act = peer.handler.as_mut().unwrap().take_fault_act();
-            assert_eq!(act, Some(FaultAct::sent(Fault::LoginWrongProof, 0)));
+            let injected = peer.handler.as_mut().unwrap().take_injected_fault();
+            assert_eq!(
+                injected.map(|injected| injected.act),
+                Some(FaultAct::sent(Fault::LoginWrongProof, 0))
+            );
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     step::{ProtocolHandler, Step},
     text::Text,
 };
+use crate::faults::{EchoPlace, Format};
 
 /// The protocol state of one connection.
 #[derive(Debug)]
@@ -72,6 +73,14 @@ impl Session {
         match self {
             Self::Text(_) | Self::Raw | Self::Length(_) => false,
             Self::Other(handler) => handler.is_websocket(),
+        }
+    }
+
+    /// Returns what separates the messages of its echo, and the place in it behind the last step, of a handler that counts them.
+    pub(crate) fn echo(&self) -> Option<(Format, EchoPlace)> {
+        match self {
+            Self::Text(_) | Self::Raw | Self::Length(_) => None,
+            Self::Other(handler) => handler.echo(),
         }
     }
 

@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, fmt, time::Instant};
 
+use common::message::Splitter;
 #[cfg(feature = "login")]
 use common::protocol::Protocol;
-use common::{fault::FaultAct, message::Splitter};
 
 use super::attributes::Attributes;
-use crate::faults::FaultPlan;
+use crate::faults::{EchoPlace, FaultPlan, Format, InjectedFault};
 #[cfg(feature = "login")]
 use crate::login::{Account, LoginFailure};
 #[cfg(feature = "rooms")]
@@ -24,7 +24,7 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     fn set_faults(&mut self, _faults: Option<&FaultPlan>) {}
 
     /// Returns a fault that the handler has injected, once.
-    fn take_fault_act(&mut self) -> Option<FaultAct> {
+    fn take_injected_fault(&mut self) -> Option<InjectedFault> {
         None
     }
 
@@ -50,6 +50,12 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// Returns whether it is a WebSocket.
     fn is_websocket(&self) -> bool {
         false
+    }
+
+    /// Returns what separates the messages of its echo, and the place in it behind the last step. `None`: the echo is that of
+    /// the protocol under which they are recorded, if there is one.
+    fn echo(&self) -> Option<(Format, EchoPlace)> {
+        None
     }
 
     /// Returns the number of messages of which only a part was received.

@@ -4,35 +4,32 @@ use std::time::Instant;
 
 use common::fault::{Fault, FaultAct};
 
-use crate::{config::FaultKind, faults::FaultPlan};
+use crate::{
+    config::FaultKind,
+    faults::{FaultPlan, InjectedFault},
+};
 
-/// The faults of a WebSocket, and the place in its echo.
-#[derive(Debug)]
+/// The faults of a WebSocket.
+#[derive(Debug, Default)]
 pub(super) struct CloseFault {
-    pub(super) plan: FaultPlan,
-    /// Messages that were echoed.
-    pub(super) messages: u64,
-    /// Bytes that were echoed before the present step.
-    pub(super) echoed: u64,
+    /// `None`: they are gone.
+    pub(super) plan: Option<FaultPlan>,
     /// The close, until it is recorded.
-    pub(super) act: Option<FaultAct>,
+    pub(super) injected: Option<InjectedFault>,
 }
 
 impl CloseFault {
-    pub(super) fn new(plan: FaultPlan) -> Self {
-        Self { plan, messages: 0, echoed: 0, act: None }
-    }
-
-    /// Returns the code of the close, if it is due behind `echo` bytes of the present step.
-    pub(super) fn take_code(&mut self, echo: usize, now: Instant) -> Option<u16> {
-        let (plan, messages) = (&self.plan, self.messages);
+    /// Returns the code of the close, if it is due behind so many bytes and messages of the echo.
+    pub(super) fn take_code(&mut self, offset: u64, messages: u64, now: Instant) -> Option<u16> {
+        let plan = self.plan.as_ref()?;
         let mut rules = plan.rules().filter(|rule| plan.applies(rule, now));
         let code = rules.find_map(|rule| match rule.kind {
             FaultKind::CloseCode { code, after } if messages >= after => Some(code),
             _ => None,
         })?;
-        let act = FaultAct::sent(Fault::CloseCode, self.echoed + echo as u64);
-        self.act = Some(FaultAct { message: Some(messages), code: Some(code), ..act });
+        let act = FaultAct::sent(Fault::CloseCode, offset);
+        let act = FaultAct { message: Some(messages), code: Some(code), ..act };
+        self.injected = Some(InjectedFault { plan: plan.clone(), act });
         Some(code)
     }
 }

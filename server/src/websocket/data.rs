@@ -75,6 +75,11 @@ impl DataFrames {
         self.streaming.is_some()
     }
 
+    /// Returns whether a message may be compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.inflater.is_some()
+    }
+
     /// Returns whether a part of a message has been echoed.
     pub(super) fn is_in_message(&self) -> bool {
         self.streaming.is_some() || self.message.is_some()

@@ -13,7 +13,6 @@ use std::{
 use common::receipt::EndedBy;
 use common::{
     exit::{Newline, goodbye},
-    fault::FaultAct,
     message::Splitter,
 };
 
@@ -27,7 +26,7 @@ use super::{
 };
 use crate::{
     config::{Http, limits},
-    faults::FaultPlan,
+    faults::{EchoPlace, FaultPlan, Format, InjectedFault},
     session::{Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
 
@@ -45,6 +44,10 @@ pub(crate) struct WebSocket {
     is_draining: bool,
     /// Bytes of the last step for the log: at most a read.
     logged: u32,
+    /// Bytes that were echoed in the former steps.
+    echoed: u64,
+    /// Messages that were echoed.
+    messages: u64,
     /// `None`: the connection has and had no faults.
     fault: Option<Box<CloseFault>>,
 }
@@ -59,6 +62,8 @@ impl WebSocket {
             closing: None,
             is_draining: false,
             logged: 0,
+            echoed: 0,
+            messages: 0,
             fault: None,
         }
     }
@@ -148,8 +153,8 @@ impl WebSocket {
                 if progress.is_share_used() {
                     return Ok(Some(Reply { bytes: (&b""[..]).into(), next: Next::Pause }));
                 }
-                if let Some(fault) = self.fault.as_mut().filter(|_| !self.data.is_in_message()) {
-                    fault.messages += 1;
+                if !self.data.is_in_message() {
+                    self.messages += 1;
                 }
             }
             if self.fault.is_some()
@@ -232,7 +237,8 @@ impl WebSocket {
     #[cold]
     fn close_by_fault(&mut self, progress: &Progress) -> Option<Reply> {
         let fault = self.fault.as_mut().filter(|_| !self.data.is_in_message())?;
-        let code = fault.take_code(progress.echo, self.last_activity)?;
+        let offset = self.echoed + progress.echo as u64;
+        let code = fault.take_code(offset, self.messages, self.last_activity)?;
         let mut bytes = self.receipt(b"", progress.frames, true);
         self.begin_close(Closing::Fault);
         bytes.extend(faulty_close_frame(code));
@@ -282,15 +288,13 @@ impl ProtocolHandler for WebSocket {
         if let Some(tally) = &mut self.data.tally {
             tally.faults = faults.map(FaultPlan::id);
         }
-        match (faults.cloned(), &mut self.fault) {
-            (Some(plan), Some(fault)) => fault.plan = plan,
-            (Some(plan), None) => self.fault = Some(Box::new(CloseFault::new(plan))),
-            (None, _) => self.fault = None,
+        if faults.is_some() || self.fault.is_some() {
+            self.fault.get_or_insert_default().plan = faults.cloned();
         }
     }
 
-    fn take_fault_act(&mut self) -> Option<FaultAct> {
-        self.fault.as_mut()?.act.take()
+    fn take_injected_fault(&mut self) -> Option<InjectedFault> {
+        self.fault.as_mut()?.injected.take()
     }
 
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
@@ -318,9 +322,7 @@ impl ProtocolHandler for WebSocket {
         if let Some(tally) = &mut self.data.tally {
             tally.add_frames(messages);
         }
-        if let Some(fault) = &mut self.fault {
-            fault.echoed += echo as u64;
-        }
+        self.echoed += echo as u64;
         self.logged = u32::try_from(logged.max(echo)).unwrap_or(u32::MAX);
         Step { consumed, echo, messages, reply }
     }
@@ -339,6 +341,13 @@ impl ProtocolHandler for WebSocket {
 
     fn is_websocket(&self) -> bool {
         true
+    }
+
+    fn echo(&self) -> Option<(Format, EchoPlace)> {
+        let format = Format::WebSocket { is_compressed: self.data.is_compressed() };
+        let is_in_message = self.data.is_in_message();
+        let place = EchoPlace { offset: self.echoed, messages: self.messages, is_in_message };
+        Some((format, place))
     }
 
     fn unfinished_messages(&self) -> isize {

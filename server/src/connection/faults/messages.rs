@@ -1,50 +1,56 @@
-//! The echo of a connection on its way through the faults of its messages, and the end of its layer.
+//! The echo of a connection on its way through the faults of its messages.
 //!
 //! The counts of messages and the log of messages are those of the session: what becomes of an echo is in the record of faults.
 
 use std::{io, time::Instant};
 
-use common::fault::{Fault, FaultAct};
-
 use crate::{
-    config::FaultKind,
     connection::{
         connection::Connection,
         layers::{FaultyEcho, Layers},
         stream::Stream,
         turn::TurnContext,
     },
-    faults::{FaultPlan, Format, MessageFaults, Outcome},
+    faults::{EchoPlace, Format, MessageFaults, Outcome},
+    telemetry::Recorder,
 };
 
 impl<S: Stream> Connection<S> {
     /// Replaces the faults of messages. Those of a message that has begun stay with it.
     pub(super) fn set_faults_of_messages(&mut self, now: Instant) {
-        let is_in_message = self.session.unfinished_messages() > 0;
+        let end = self.echo_end(self.echoed());
         let plan = self.fault_plan().cloned();
         let Some(echo) = self.echo_mut() else { return };
         match &mut echo.faults {
             Some(faults) => faults.replace(plan, now),
-            None => echo.is_in_message = is_in_message,
+            None => echo.end = end,
         }
     }
 
-    /// Encodes an echo of which `messages` are complete, as its faults change it.
-    pub(in crate::connection) fn encode_echo(
-        &mut self,
-        bytes: &[u8],
-        messages: isize,
-        context: &TurnContext<'_>,
-    ) {
-        self.begin_faults_of_messages(bytes, messages);
-        let is_in_message = self.session.unfinished_messages() > 0;
-        let outcome = self.echo_mut().and_then(|echo| {
-            echo.is_in_message = is_in_message;
-            echo.faults.as_mut().map(|faults| faults.push(bytes, context.now))
-        });
-        match outcome {
+    /// Encodes an echo, as its faults change it.
+    pub(in crate::connection) fn encode_echo(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
+        let Layers::Stacked(stack) = &mut self.layers else { return };
+        if stack.wire.is_none() {
+            stack.messages.end.offset += bytes.len() as u64;
+            return stack.layer.encode(bytes);
+        }
+        self.encode_faulty_echo(bytes, context);
+    }
+
+    /// Encodes an echo of a connection that has or had faults.
+    fn encode_faulty_echo(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
+        self.begin_faults_of_messages(bytes);
+        let faults = self.echo_mut().and_then(|echo| echo.faults.as_deref_mut());
+        match faults.map(|faults| faults.push(bytes, context.now)) {
             Some(outcome) => self.encode_outcome(&outcome, context),
-            None => self.encode(bytes),
+            None => {
+                self.encode(bytes);
+                let echoed = self.echo_mut().map_or(0, |echo| echo.end.offset);
+                let end = self.echo_end(echoed + bytes.len() as u64);
+                if let Some(echo) = self.echo_mut() {
+                    echo.end = end;
+                }
+            }
         }
     }
 
@@ -80,34 +86,34 @@ impl<S: Stream> Connection<S> {
         stack.messages.faults.as_ref()?.deadline()
     }
 
+    /// Records the fault of a message whose end the connection did not reach.
+    pub(super) fn record_last_message(&mut self, telemetry: &Recorder<'_>) {
+        let faults = self.echo_mut().and_then(|echo| echo.faults.as_deref_mut());
+        if let Some(injected) = faults.and_then(MessageFaults::abandon) {
+            self.record_with_plans(&[injected], telemetry);
+        }
+    }
+
     /// Begins the faults of messages with the first echo behind a complete message.
-    fn begin_faults_of_messages(&mut self, bytes: &[u8], messages: isize) {
+    fn begin_faults_of_messages(&mut self, bytes: &[u8]) {
         let begins =
-            self.echo_mut().is_some_and(|echo| echo.faults.is_none() && !echo.is_in_message);
+            self.echo_mut().is_some_and(|echo| echo.faults.is_none() && !echo.end.is_in_message);
         if !begins || bytes.is_empty() {
             return;
         }
-        let Some(format) = self.message_format() else { return };
-        let Some(faults) = self.fault_plan().and_then(|plan| MessageFaults::new(plan, format))
-        else {
-            return;
-        };
-        // What was echoed before the faults began is known of a plain connection.
-        let has_end = self.layers.layer().is_some_and(|layer| layer.has_end());
-        let is_plain = !has_end && !self.options().is_http() && !self.options().has_login();
-        let before = self.totals.messages_received.saturating_add_signed(-(messages as i64));
-        let sent = self.totals.bytes_sent
-            + self.send_buffer.as_ref().map_or(0, |buffer| buffer.unsent() as u64);
-        let faults = if is_plain { faults.behind(sent, before) } else { faults };
-        if let Some(echo) = self.echo_mut() {
-            echo.faults = Some(Box::new(faults));
+        let Some(format) = self.echo_format() else { return };
+        let faults = self.fault_plan().and_then(|plan| MessageFaults::new(plan, format));
+        if let Some(echo) = self.echo_mut()
+            && let Some(faults) = faults
+        {
+            echo.faults = Some(Box::new(faults.at(echo.end)));
         }
     }
 
     /// Returns what separates the messages of the session. `None`: it has none that are echoed.
-    fn message_format(&self) -> Option<Format> {
-        if self.session.is_websocket() {
-            return Some(Format::WebSocket);
+    fn echo_format(&self) -> Option<Format> {
+        if let Some((format, _)) = self.session.echo() {
+            return Some(format);
         }
         match self.session.recorded_as()? {
             "text" => Some(Format::Lines),
@@ -115,6 +121,33 @@ impl<S: Stream> Connection<S> {
             "raw" => Some(Format::Reads),
             _ => None,
         }
+    }
+
+    /// Returns the number of bytes that the session has echoed, of all that were passed to its stream or its layer.
+    fn echoed(&self) -> u64 {
+        if let Layers::Stacked(stack) = &self.layers
+            && stack.layer.has_end()
+        {
+            return stack.messages.end.offset;
+        }
+        #[cfg(feature = "login")]
+        let before = self.permit.sent_before_login();
+        #[cfg(not(feature = "login"))]
+        let before = 0;
+        let unsent = self.send_buffer.as_ref().map_or(0, |buffer| buffer.unsent() as u64);
+        self.totals.bytes_sent + unsent - before
+    }
+
+    /// Returns the end of the last echo, behind which the session has echoed so many bytes.
+    fn echo_end(&self, offset: u64) -> EchoPlace {
+        if let Some((_, end)) = self.session.echo() {
+            return end;
+        }
+        if self.echo_format().is_none() {
+            return EchoPlace::default();
+        }
+        let messages = self.totals.messages_received;
+        EchoPlace { offset, messages, is_in_message: self.session.unfinished_messages() > 0 }
     }
 
     fn encode_held(
@@ -130,38 +163,12 @@ impl<S: Stream> Connection<S> {
 
     fn encode_outcome(&mut self, outcome: &Outcome, context: &TurnContext<'_>) {
         self.encode(&outcome.bytes);
-        self.record_faults(&outcome.acts, context.telemetry);
+        self.record_with_plans(&outcome.injected, context.telemetry);
     }
 
     fn encode(&mut self, bytes: &[u8]) {
         if let Some(layer) = self.layers.layer() {
             layer.encode(bytes);
-        }
-    }
-
-    /// Decides whether the peer misses the end of the layer, once.
-    fn omits_end(&mut self, context: &TurnContext<'_>) -> bool {
-        let applies = |plan: &FaultPlan| {
-            let mut rules = plan.rules().filter(|rule| plan.applies(rule, context.now));
-            rules.any(|rule| matches!(rule.kind, FaultKind::NoCloseNotify))
-        };
-        let has_fault = self.fault_plan().is_some_and(applies);
-        let Layers::Stacked(stack) = &mut self.layers else { return false };
-        if let Some(omits_end) = stack.omits_end {
-            return omits_end;
-        }
-        let omits_end = has_fault && stack.layer.has_end();
-        stack.omits_end = Some(omits_end);
-        omits_end
-    }
-
-    /// Records, once, that the peer misses the end of the layer behind the last byte.
-    pub(in crate::connection) fn record_omitted_end(&mut self, context: &TurnContext<'_>) {
-        let Layers::Stacked(stack) = &mut self.layers else { return };
-        let omits_end = stack.omits_end == Some(true);
-        if omits_end && !std::mem::replace(&mut stack.is_omission_recorded, true) {
-            let act = FaultAct::sent(Fault::NoCloseNotify, self.totals.bytes_sent);
-            self.record_faults(&[act], context.telemetry);
         }
     }
 

@@ -1,10 +1,12 @@
 //! Faults on purpose: how a connection gets them, and what they do to it.
 //!
-//! Must not know which faults there are: the faults beneath the layers pass bytes and name an end, which is carried out here.
+//! Must not know what faults do to bytes: those beneath the layers pass bytes and name an end, which is carried out here, and
+//! those of messages return what to encode. Only the fault that omits the end of a layer is decided here.
 //!
 //! Read `apply.rs` first.
 
 mod apply;
+mod layer_end;
 mod messages;
 mod record;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use common::fault::{FaultAct, FaultId};
 
 use crate::{
     connection::{connection::Connection, stream::Stream},
-    faults::FaultPlan,
+    faults::{FaultPlan, InjectedFault},
     session::ProtocolHandler,
     telemetry::Recorder,
 };
@@ -30,38 +30,51 @@ impl<S: Stream> Connection<S> {
 
     /// Records a fault that the session has injected.
     pub(in crate::connection) fn record_fault_of_session(&mut self, telemetry: &Recorder<'_>) {
-        if let Some(act) = self.session.handler().and_then(ProtocolHandler::take_fault_act) {
-            self.record_faults(&[act], telemetry);
-        }
+        let injected = self.session.handler().and_then(ProtocolHandler::take_injected_fault);
+        self.record_with_plans(injected.as_slice(), telemetry);
     }
 
     /// Records the faults that were injected in a turn that an error has ended.
     pub(in crate::connection) fn record_last_faults(&mut self, telemetry: &Recorder<'_>) {
-        let Some(wire) = self.layers.wire_mut() else { return };
-        let acts = wire.take_acts();
-        self.record_faults(&acts, telemetry);
-        self.record_fault_of_session(telemetry);
+        if self.layers.wire().is_some() {
+            self.record_injected(telemetry);
+            self.record_last_message(telemetry);
+        }
     }
 
-    /// Records faults that were injected.
+    /// Records faults that the present plan has injected.
     pub(in crate::connection) fn record_faults(
         &mut self,
         acts: &[FaultAct],
         telemetry: &Recorder<'_>,
     ) {
-        // A client of a layer is connected after its handshake.
-        if !acts.is_empty() && !self.stage.is_preamble() {
-            self.log_connected(telemetry);
-        }
+        self.log_faulty(acts.is_empty(), telemetry);
+        let Some(plan) = self.fault_plan() else { return };
         for act in acts {
-            self.record_fault(act, telemetry);
+            self.record_fault(plan, act, telemetry);
         }
     }
 
-    /// Records a fault that was injected.
-    fn record_fault(&self, act: &FaultAct, telemetry: &Recorder<'_>) {
-        if let Some(plan) = self.fault_plan() {
-            telemetry.fault(self.subject(), &self.permit.policy().counters.address, plan, act);
+    /// Records faults with the plans that have injected them, which may be former ones.
+    pub(in crate::connection) fn record_with_plans(
+        &mut self,
+        injected: &[InjectedFault],
+        telemetry: &Recorder<'_>,
+    ) {
+        self.log_faulty(injected.is_empty(), telemetry);
+        for InjectedFault { plan, act } in injected {
+            self.record_fault(plan, act, telemetry);
         }
+    }
+
+    /// Logs the connection before its first fault. A client of a layer is connected after its handshake.
+    fn log_faulty(&mut self, has_none: bool, telemetry: &Recorder<'_>) {
+        if !has_none && !self.stage.is_preamble() {
+            self.log_connected(telemetry);
+        }
+    }
+
+    fn record_fault(&self, plan: &FaultPlan, act: &FaultAct, telemetry: &Recorder<'_>) {
+        telemetry.fault(self.subject(), &self.permit.policy().counters.address, plan, act);
     }
 }

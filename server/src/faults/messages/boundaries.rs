@@ -13,9 +13,23 @@ pub(crate) enum Format {
     /// Each has its length in front of it, as in the protocol `length`.
     Frames,
     /// Each is one frame of a WebSocket or several, which have no mask.
-    WebSocket,
+    WebSocket {
+        /// The WebSocket has negotiated compression, whether or not a message uses it.
+        is_compressed: bool,
+    },
     /// Each echo of a read is one.
     Reads,
+}
+
+/// A place in an echo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EchoPlace {
+    /// Number of bytes of the echo before it.
+    pub(crate) offset: u64,
+    /// Number of complete messages before it.
+    pub(crate) messages: u64,
+    /// A part of a message precedes it.
+    pub(crate) is_in_message: bool,
 }
 
 /// The boundaries of the messages in a stream that arrives in pieces.
@@ -62,7 +76,12 @@ impl Boundaries {
 
     /// Returns whether frames of this stream have headers that can be masked.
     pub(super) fn is_websocket(&self) -> bool {
-        self.format == Format::WebSocket
+        matches!(self.format, Format::WebSocket { .. })
+    }
+
+    /// Returns whether a message can depend on those before it.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.format == Format::WebSocket { is_compressed: true }
     }
 
     /// Returns the part at the beginning of the next bytes of the stream, of which there is at least one.
@@ -82,7 +101,7 @@ impl Boundaries {
                 });
                 whole(len, is_end)
             }
-            Format::WebSocket => self.next_websocket(bytes),
+            Format::WebSocket { .. } => self.next_websocket(bytes),
         }
     }
 

@@ -5,15 +5,17 @@ use std::time::Instant;
 use common::fault::{Fault, FaultAct};
 
 use super::{
-    boundaries::{Boundaries, Format, Part, Place},
+    boundaries::{Boundaries, EchoPlace, Format, Part, Place},
     mask::Mask,
+    message::{Fate, Message, PartialMessage},
+    outcome::Outcome,
 };
 use crate::{
     config::{
         FaultKind,
         limits::{HELD_MESSAGE, REORDER_WAIT},
     },
-    faults::plan::FaultPlan,
+    faults::{injected::InjectedFault, plan::FaultPlan},
 };
 
 /// The echo of one session, on its way to the layer.
@@ -30,65 +32,25 @@ pub(crate) struct MessageFaults {
     /// Messages of the echo so far, without faults.
     messages: u64,
     /// The message that is not complete.
-    present: Option<Present>,
+    partial: Option<PartialMessage>,
     /// The message that waits for the next one.
     postponed: Option<Message>,
     /// A frame has had a mask.
     has_masked: bool,
 }
 
-/// What to send, and what was done for it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) acts: Vec<FaultAct>,
-}
-
-/// A message.
-#[derive(Debug)]
-struct Message {
-    /// Number of messages before it.
-    number: u64,
-    /// Number of bytes of the echo before it.
-    offset: u64,
-    /// Number of its bytes, without a mask.
-    len: u64,
-    /// Its bytes, if it is held or sent twice.
-    bytes: Vec<u8>,
-    is_duplicate: bool,
-    /// The time at which it is sent alone.
-    deadline: Option<Instant>,
-}
-
-/// A message of which more may arrive.
-#[derive(Debug)]
-struct Present {
-    message: Message,
-    way: Way,
-    mask: Option<Mask>,
-}
-
-/// The way of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// It is sent as it arrives.
-    Passing,
-    Dropped,
-    /// It is held until it is complete.
-    Held,
-}
-
 impl MessageFaults {
     /// Creates the faults of an echo. `None`: it has no faults of messages.
     pub(crate) fn new(plan: &FaultPlan, format: Format) -> Option<Self> {
         let is_mask = |kind: &FaultKind| matches!(kind, FaultKind::BadMask(_));
-        let has_mask = format == Format::WebSocket && plan.rules().any(|rule| is_mask(&rule.kind));
+        let has_mask = matches!(format, Format::WebSocket { .. })
+            && plan.rules().any(|rule| is_mask(&rule.kind));
         (has_mask || Self::change_messages(plan)).then(|| Self {
             plan: Some(plan.clone()),
             boundaries: Boundaries::new(format),
             offset: 0,
             messages: 0,
-            present: None,
+            partial: None,
             postponed: None,
             has_masked: false,
         })
@@ -102,8 +64,9 @@ impl MessageFaults {
         })
     }
 
-    /// Begins behind so many bytes and messages of the echo.
-    pub(crate) fn behind(self, offset: u64, messages: u64) -> Self {
+    /// Begins at a place of the echo, which is not within a message.
+    pub(crate) fn at(self, place: EchoPlace) -> Self {
+        let EchoPlace { offset, messages, .. } = place;
         Self { offset, messages, ..self }
     }
 
@@ -118,21 +81,21 @@ impl MessageFaults {
 
     /// Returns the time at which [`expire`](Self::expire) is to be called.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let present = self.present.as_ref().filter(|present| present.way == Way::Held);
-        let messages = [self.postponed.as_ref(), present.map(|present| &present.message)];
+        let partial = self.partial.as_ref().filter(|partial| partial.fate == Fate::Held);
+        let messages = [self.postponed.as_ref(), partial.map(|partial| &partial.message)];
         messages.into_iter().flatten().find_map(|message| message.deadline)
     }
 
     fn held_messages_mut(&mut self) -> impl Iterator<Item = &mut Message> {
-        let present = self.present.as_mut().filter(|present| present.way == Way::Held);
-        let messages = [self.postponed.as_mut(), present.map(|present| &mut present.message)];
+        let partial = self.partial.as_mut().filter(|partial| partial.fate == Fate::Held);
+        let messages = [self.postponed.as_mut(), partial.map(|partial| &mut partial.message)];
         messages.into_iter().flatten()
     }
 
     /// Returns the number of bytes that are held.
     pub(crate) fn held(&self) -> usize {
-        let present = self.present.as_ref().filter(|present| present.way == Way::Held);
-        let messages = [self.postponed.as_ref(), present.map(|present| &present.message)];
+        let partial = self.partial.as_ref().filter(|partial| partial.fate == Fate::Held);
+        let messages = [self.postponed.as_ref(), partial.map(|partial| &partial.message)];
         messages.into_iter().flatten().map(|message| message.bytes.len()).sum()
     }
 
@@ -158,10 +121,14 @@ impl MessageFaults {
     /// Ends the echo.
     pub(crate) fn end(&mut self) -> Outcome {
         let mut outcome = self.flush();
-        if let Some(Present { message, way: Way::Dropped, .. }) = self.present.take() {
-            outcome.acts.push(message.act(Fault::Drop));
-        }
+        outcome.injected.extend(self.abandon());
         outcome
+    }
+
+    /// Returns the fault of a message whose end does not follow.
+    pub(crate) fn abandon(&mut self) -> Option<InjectedFault> {
+        let PartialMessage { message, fate, .. } = self.partial.take()?;
+        if fate == Fate::Dropped { message.injected(Fault::Drop) } else { None }
     }
 
     /// Sends what is held, if its time has come.
@@ -176,13 +143,13 @@ impl MessageFaults {
             self.offset += bytes.len() as u64;
             return;
         }
-        let mut present = self.present.take().unwrap_or_else(|| self.begin(now, outcome));
+        let mut partial = self.partial.take().unwrap_or_else(|| self.begin(now, outcome));
         self.offset += bytes.len() as u64;
-        present.message.len += bytes.len() as u64;
-        if present.way != Way::Dropped {
-            present.append(part, bytes, outcome);
+        partial.message.len += bytes.len() as u64;
+        if partial.fate != Fate::Dropped {
+            partial.append(part, bytes, outcome);
         }
-        self.present = Some(present);
+        self.partial = Some(partial);
         if self.held() > HELD_MESSAGE {
             self.release(outcome);
         }
@@ -193,9 +160,10 @@ impl MessageFaults {
     }
 
     /// Begins the next message.
-    fn begin(&mut self, now: Instant, outcome: &mut Outcome) -> Present {
+    fn begin(&mut self, now: Instant, outcome: &mut Outcome) -> PartialMessage {
         let (number, offset) = (self.messages, self.offset);
         let mut message = Message {
+            plan: self.plan.clone(),
             number,
             offset,
             len: 0,
@@ -203,26 +171,30 @@ impl MessageFaults {
             is_duplicate: false,
             deadline: None,
         };
-        let Some(plan) = &self.plan else {
-            return Present { message, way: Way::Passing, mask: None };
+        let Some(plan) = self.plan.clone() else {
+            return PartialMessage { message, fate: Fate::Passing, mask: None };
         };
-        if plan.happens_to(Fault::Drop, number, now) {
-            return Present { message, way: Way::Dropped, mask: None };
+        // What follows a message that is missing could not be inflated.
+        let may_change = !self.boundaries.is_compressed();
+        let happens = |fault| may_change && plan.happens_to(fault, number, now);
+        if happens(Fault::Drop) {
+            return PartialMessage { message, fate: Fate::Dropped, mask: None };
         }
-        message.is_duplicate = plan.happens_to(Fault::Duplicate, number, now);
-        let mut way = Way::Passing;
+        message.is_duplicate = happens(Fault::Duplicate);
+        let mut fate = Fate::Passing;
         if self.postponed.is_some() {
-            way = Way::Held;
-        } else if plan.happens_to(Fault::Reorder, number, now) {
-            way = Way::Held;
+            fate = Fate::Held;
+        } else if happens(Fault::Reorder) {
+            fate = Fate::Held;
             message.deadline = Some(now + REORDER_WAIT);
         }
         let mask = self.begin_mask(number, now);
         if mask.is_some() {
             let act = FaultAct::sent(Fault::BadMask, offset);
-            outcome.acts.push(FaultAct { message: Some(number), ..act });
+            let act = FaultAct { message: Some(number), ..act };
+            outcome.injected.push(InjectedFault { plan, act });
         }
-        Present { message, way, mask }
+        PartialMessage { message, fate, mask }
     }
 
     /// Returns the mask of the first frame of a message, if it has one.
@@ -246,19 +218,19 @@ impl MessageFaults {
 
     /// Ends the present message.
     fn complete(&mut self, outcome: &mut Outcome) {
-        let Some(Present { message, way, .. }) = self.present.take() else { return };
-        match way {
-            Way::Dropped => outcome.acts.push(message.act(Fault::Drop)),
-            Way::Passing if message.is_duplicate => {
+        let Some(PartialMessage { message, fate, .. }) = self.partial.take() else { return };
+        match fate {
+            Fate::Dropped => outcome.injected.extend(message.injected(Fault::Drop)),
+            Fate::Passing if message.is_duplicate => {
                 outcome.bytes.extend_from_slice(&message.bytes);
-                outcome.acts.push(message.act(Fault::Duplicate));
+                outcome.injected.extend(message.injected(Fault::Duplicate));
             }
-            Way::Passing => {}
-            Way::Held => match self.postponed.take() {
+            Fate::Passing => {}
+            Fate::Held => match self.postponed.take() {
                 None => self.postponed = Some(message),
                 Some(earlier) => {
                     message.send(outcome);
-                    outcome.acts.push(earlier.act(Fault::Reorder));
+                    outcome.injected.extend(earlier.injected(Fault::Reorder));
                     earlier.send(outcome);
                 }
             },
@@ -270,55 +242,14 @@ impl MessageFaults {
         if let Some(message) = self.postponed.take() {
             message.send(outcome);
         }
-        if let Some(Present { message, way: way @ Way::Held, .. }) = &mut self.present {
-            *way = Way::Passing;
+        if let Some(PartialMessage { message, fate: fate @ Fate::Held, .. }) = &mut self.partial {
+            *fate = Fate::Passing;
             outcome.bytes.extend_from_slice(&message.bytes);
             // The bytes of a message that is sent twice are needed once more.
             message.is_duplicate &= message.bytes.len() <= HELD_MESSAGE;
             if !message.is_duplicate {
                 message.bytes = Vec::new();
             }
-        }
-    }
-}
-
-impl Present {
-    /// Sends bytes of a message, or keeps them.
-    fn append(&mut self, part: Part, bytes: &[u8], outcome: &mut Outcome) {
-        let Self { message, way, mask } = self;
-        let mut masked = Vec::new();
-        let bytes = match mask {
-            Some(mask) => {
-                mask.append(part, bytes, &mut masked);
-                &masked[..]
-            }
-            None => bytes,
-        };
-        if *way == Way::Passing {
-            outcome.bytes.extend_from_slice(bytes);
-        }
-        if *way == Way::Held || message.is_duplicate {
-            message.bytes.extend_from_slice(bytes);
-        }
-        if message.bytes.len() > HELD_MESSAGE && *way == Way::Passing {
-            message.is_duplicate = false;
-            message.bytes = Vec::new();
-        }
-    }
-}
-
-impl Message {
-    fn act(&self, fault: Fault) -> FaultAct {
-        let act = FaultAct::sent(fault, self.offset);
-        FaultAct { bytes: Some(self.len), message: Some(self.number), ..act }
-    }
-
-    /// Sends a complete message.
-    fn send(&self, outcome: &mut Outcome) {
-        outcome.bytes.extend_from_slice(&self.bytes);
-        if self.is_duplicate {
-            outcome.bytes.extend_from_slice(&self.bytes);
-            outcome.acts.push(self.act(Fault::Duplicate));
         }
     }
 }

@@ -3,6 +3,8 @@
 //! ```text
 //! messages: which messages of an echo are sent, how often, and in which order
 //!    ▼
+//! message: one message
+//!    ▼
 //! boundaries: where a message ends
 //! mask: the mask of a WebSocket frame, which a server must not send
 //! ```
@@ -14,12 +16,15 @@
 
 mod boundaries;
 mod mask;
+mod message;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod messages;
+mod outcome;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::{
-    boundaries::Format,
-    messages::{MessageFaults, Outcome},
+    boundaries::{EchoPlace, Format},
+    messages::MessageFaults,
+    outcome::Outcome,
 };

@@ -17,8 +17,10 @@ use crate::{
         FaultKind, FaultRule, Faults, Share,
         limits::{HELD_MESSAGE, REORDER_WAIT},
     },
-    faults::{injector::Injector, plan::FaultPlan},
+    faults::{injected::InjectedFault, injector::Injector, plan::FaultPlan},
 };
+
+const WEBSOCKET: Format = Format::WebSocket { is_compressed: false };
 
 fn plan(seed: u64, rules: Vec<FaultRule>, start: Instant) -> FaultPlan {
     let faults = Arc::new(Faults { seed: Some(seed), rules });
@@ -37,6 +39,12 @@ fn act(fault: Fault, offset: u64, message: u64, bytes: u64) -> FaultAct {
     FaultAct { bytes: Some(bytes), message: Some(message), ..FaultAct::sent(fault, offset) }
 }
 
+impl Outcome {
+    fn acts(&self) -> Vec<FaultAct> {
+        self.injected.iter().map(|injected| injected.act).collect()
+    }
+}
+
 fn text(outcome: &Outcome) -> &str {
     std::str::from_utf8(&outcome.bytes).unwrap()
 }
@@ -47,13 +55,13 @@ fn a_dropped_line_is_not_sent_and_a_duplicated_one_is_sent_twice() {
     let mut dropping = faults(&[FaultKind::Drop(Share::ALL)], Format::Lines, start);
     let outcome = dropping.push(b"one\ntwo\nthr", start);
     assert_eq!(outcome.bytes, b"");
-    assert_eq!(outcome.acts, [act(Fault::Drop, 0, 0, 4), act(Fault::Drop, 4, 1, 4)]);
-    assert_eq!(dropping.end().acts, [act(Fault::Drop, 8, 2, 3)], "a line without an end");
+    assert_eq!(outcome.acts(), [act(Fault::Drop, 0, 0, 4), act(Fault::Drop, 4, 1, 4)]);
+    assert_eq!(dropping.end().acts(), [act(Fault::Drop, 8, 2, 3)], "a line without an end");
     let mut duplicating = faults(&[FaultKind::Duplicate(Share::ALL)], Format::Lines, start);
     assert_eq!(text(&duplicating.push(b"on", start)), "on", "bytes are not delayed");
     let outcome = duplicating.push(b"e\ntwo\nthr", start);
     assert_eq!(text(&outcome), "e\none\ntwo\ntwo\nthr");
-    assert_eq!(outcome.acts, [act(Fault::Duplicate, 0, 0, 4), act(Fault::Duplicate, 4, 1, 4)]);
+    assert_eq!(outcome.acts(), [act(Fault::Duplicate, 0, 0, 4), act(Fault::Duplicate, 4, 1, 4)]);
     assert_eq!(duplicating.end(), Outcome::default());
 }
 
@@ -66,7 +74,7 @@ fn a_reordered_line_is_sent_after_the_next_one() {
     assert_eq!(reordering.deadline(), Some(start + REORDER_WAIT));
     let outcome = reordering.push(b"o\n", start);
     assert_eq!(
-        (text(&outcome), &outcome.acts[..]),
+        (text(&outcome), &outcome.acts()[..]),
         ("two\none\n", &[act(Fault::Reorder, 0, 0, 4)][..])
     );
     assert_eq!((reordering.deadline(), reordering.held()), (None, 0));
@@ -79,7 +87,7 @@ fn a_reordered_line_is_sent_alone_in_its_place_after_a_while() {
     reordering.push(b"one\ntw", start);
     assert_eq!(reordering.expire(start), Outcome::default());
     let outcome = reordering.expire(start + REORDER_WAIT);
-    assert_eq!((text(&outcome), outcome.acts.len()), ("one\ntw", 0));
+    assert_eq!((text(&outcome), outcome.acts().len()), ("one\ntw", 0));
     assert_eq!(text(&reordering.push(b"o\n", start)), "o\n");
     assert_eq!(reordering.deadline(), None);
 }
@@ -92,7 +100,7 @@ fn what_is_held_is_sent_before_a_reply_and_at_the_end() {
     assert_eq!(text(&reordering.flush()), "one\n");
     reordering.push(b"two", start);
     let outcome = reordering.end();
-    assert_eq!((text(&outcome), outcome.acts.len()), ("two", 0));
+    assert_eq!((text(&outcome), outcome.acts().len()), ("two", 0));
 }
 
 #[test]
@@ -123,7 +131,7 @@ fn a_message_over_the_bound_keeps_its_place_and_is_sent_once() {
     let mut reordering = faults(&[FaultKind::Reorder(all)], Format::Lines, start);
     assert_eq!(reordering.push(b"first\n", start), Outcome::default());
     let outcome = reordering.push(&line(HELD_MESSAGE), start);
-    assert!(outcome.bytes.starts_with(b"first\nx") && outcome.acts.is_empty());
+    assert!(outcome.bytes.starts_with(b"first\nx") && outcome.acts().is_empty());
 }
 
 fn websocket_frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -140,15 +148,15 @@ fn websocket_frame(first: u8, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn all_fragments_of_a_websocket_message_have_one_fate_and_control_frames_pass() {
     let start = Instant::now();
-    let mut dropping = faults(&[FaultKind::Drop(Share::ALL)], Format::WebSocket, start);
+    let mut dropping = faults(&[FaultKind::Drop(Share::ALL)], WEBSOCKET, start);
     let ping = websocket_frame(0x89, b"ping");
     let fragments = [websocket_frame(0x01, b"a"), ping.clone(), websocket_frame(0x80, &[1; 200])];
     let outcome = dropping.push(&fragments.concat(), start);
     assert_eq!(outcome.bytes, ping);
-    assert_eq!(outcome.acts, [act(Fault::Drop, 0, 0, 3 + 204)]);
+    assert_eq!(outcome.acts(), [act(Fault::Drop, 0, 0, 3 + 204)]);
     let empty = websocket_frame(0x81, b"");
     let outcome = dropping.push(&empty, start);
-    assert_eq!(outcome.acts, [act(Fault::Drop, 3 + 6 + 204, 1, 2)]);
+    assert_eq!(outcome.acts(), [act(Fault::Drop, 3 + 6 + 204, 1, 2)]);
 }
 
 #[test]
@@ -160,7 +168,7 @@ fn the_first_frame_after_so_many_messages_has_a_mask() {
         websocket_frame(0x80, b" and its end"),
         websocket_frame(0x82, b"third"),
     ];
-    let mut masking = faults(&[FaultKind::BadMask(1)], Format::WebSocket, start);
+    let mut masking = faults(&[FaultKind::BadMask(1)], WEBSOCKET, start);
     let outcome = masking.push(&frames.concat(), start);
     let at = frames[0].len();
     let masked = &outcome.bytes[at..at + frames[1].len() + 4];
@@ -172,7 +180,7 @@ fn the_first_frame_after_so_many_messages_has_a_mask() {
     let others = [&outcome.bytes[..at], &outcome.bytes[at + masked.len()..]].concat();
     assert_eq!(others, [&frames[0][..], &frames[2], &frames[3]].concat());
     let act = FaultAct { message: Some(1), ..FaultAct::sent(Fault::BadMask, at as u64) };
-    assert_eq!(outcome.acts, [act]);
+    assert_eq!(outcome.acts(), [act]);
     // No frame of another protocol has a mask.
     assert!(MessageFaults::new(&plan_of(&[FaultKind::BadMask(0)], start), Format::Lines).is_none());
 }
@@ -191,12 +199,55 @@ fn new_faults_hold_from_the_next_message_on() {
     let mut changing = faults(&[FaultKind::Drop(Share::ALL)], Format::Lines, start);
     assert_eq!(changing.push(b"on", start).bytes, b"");
     changing.replace(Some(plan_of(&[FaultKind::Reorder(Share::ALL)], start)), start);
-    assert_eq!(changing.push(b"e\n", start).acts, [act(Fault::Drop, 0, 0, 4)]);
+    assert_eq!(changing.push(b"e\n", start).acts(), [act(Fault::Drop, 0, 0, 4)]);
     assert_eq!(changing.push(b"two\n", start), Outcome::default());
     changing.replace(None, start);
     assert_eq!(changing.deadline(), Some(start), "what is held is due");
     assert_eq!(text(&changing.expire(start)), "two\n");
     assert_eq!(text(&changing.push(b"three\n", start)), "three\n");
+}
+
+#[test]
+fn a_fault_has_the_plan_under_which_its_message_began_whatever_follows() {
+    let start = Instant::now();
+    let end = |mut changing: MessageFaults, next: Option<FaultPlan>, rest: &[u8]| {
+        assert!(changing.push(b"on", start).injected.is_empty());
+        changing.replace(next, start);
+        let mut injected = changing.push(rest, start).injected;
+        injected.extend(changing.end().injected);
+        injected.into_iter().map(|InjectedFault { plan, act }| (plan.id().seed, act)).collect()
+    };
+    let other = || plan(8, vec![FaultRule::always(FaultKind::Delay(Duration::ZERO))], start);
+    for (kind, fault) in [
+        (FaultKind::Drop(Share::ALL), Fault::Drop),
+        (FaultKind::Duplicate(Share::ALL), Fault::Duplicate),
+    ] {
+        for next in [None, Some(other())] {
+            let changing = faults(std::slice::from_ref(&kind), Format::Lines, start);
+            let injected: Vec<_> = end(changing, next, b"e\ntwo\n");
+            assert_eq!(injected, [(7, act(fault, 0, 0, 4))]);
+        }
+    }
+    // Its end may never arrive.
+    let changing = faults(&[FaultKind::Drop(Share::ALL)], Format::Lines, start);
+    let injected: Vec<_> = end(changing, None, b"e");
+    assert_eq!(injected, [(7, act(Fault::Drop, 0, 0, 3))]);
+}
+
+#[test]
+fn messages_of_a_compressed_websocket_are_left_alone_except_for_a_mask() {
+    let start = Instant::now();
+    let all = Share::ALL;
+    let kinds = [FaultKind::Drop(all), FaultKind::Reorder(all), FaultKind::Duplicate(all)];
+    let compressed = Format::WebSocket { is_compressed: true };
+    let frames = [websocket_frame(0xc1, b"first"), websocket_frame(0x81, b"second")].concat();
+    let mut leaving = faults(&kinds, compressed, start);
+    let outcome = leaving.push(&frames, start);
+    assert_eq!((outcome.bytes, outcome.injected), (frames.clone(), Vec::new()));
+    let masking = [&kinds[..], &[FaultKind::BadMask(1)]].concat();
+    let outcome = faults(&masking, compressed, start).push(&frames, start);
+    assert_eq!(outcome.bytes.len(), frames.len() + 4);
+    assert_eq!(outcome.acts()[0].fault, Fault::BadMask);
 }
 
 #[test]
@@ -237,19 +288,19 @@ fn streams() -> impl Strategy<Value = Stream> {
     prop_oneof![
         of(Format::Lines, line),
         of(Format::Frames, |payload| frame::encode(&payload).unwrap()),
-        of(Format::WebSocket, fragments),
+        of(WEBSOCKET, fragments),
     ]
 }
 
 /// Returns what is sent, and what was done, for a stream that arrives in pieces of these lengths.
 fn run(plan: &FaultPlan, format: Format, stream: &[u8], pieces: &[usize], now: Instant) -> Outcome {
     let Some(mut faults) = MessageFaults::new(plan, format) else {
-        return Outcome { bytes: stream.to_vec(), acts: Vec::new() };
+        return Outcome { bytes: stream.to_vec(), injected: Vec::new() };
     };
     let mut all = Outcome::default();
     let mut add = |outcome: Outcome| {
         all.bytes.extend(outcome.bytes);
-        all.acts.extend(outcome.acts);
+        all.injected.extend(outcome.injected);
     };
     let (mut rest, mut pieces) = (stream, pieces.iter().cycle());
     while !rest.is_empty() {
@@ -284,10 +335,11 @@ proptest! {
         bytes.truncate(bytes.len().saturating_sub(end));
         let outcome = run(&plan, format, &bytes, &pieces, start);
         let whole = run(&plan, format, &bytes, &[usize::MAX], start);
-        prop_assert!(outcome == whole, "{:?} {:?}", outcome.acts, whole.acts);
+        prop_assert!(outcome == whole, "{:?} {:?}", outcome.acts(), whole.acts());
 
+        let acts = outcome.acts();
         let has = |fault, number: usize| {
-            outcome.acts.iter().find(|act| act.fault == fault && act.message == Some(number as u64))
+            acts.iter().find(|act| act.fault == fault && act.message == Some(number as u64))
         };
         let (mut expected, mut postponed, mut offset) = (Vec::new(), Vec::new(), 0);
         for (number, message) in messages.iter().enumerate() {
@@ -312,6 +364,6 @@ proptest! {
             }
         }
         prop_assert!(postponed.is_empty());
-        prop_assert!(outcome.bytes == expected, "{:?}", outcome.acts);
+        prop_assert!(outcome.bytes == expected, "{:?}", outcome.acts());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use common::fault::{Fault, FaultAct};
+use common::fault::{Fault, FaultAct, FaultId};
 
 use super::{client, server};
 use crate::{
@@ -17,7 +17,7 @@ fn run(after: u64, reads: &[&[u8]]) -> (Exchange, Option<FaultAct>) {
     let kind = FaultKind::CloseCode { code: 999, after };
     socket.set_faults(Some(&FaultPlan::fixture(7, 0, &[kind])));
     let (exchange, mut handler) = run_handler(Box::new(socket), reads);
-    (exchange, handler.take_fault_act())
+    (exchange, handler.take_injected_fault().map(|injected| injected.act))
 }
 
 #[test]
@@ -54,5 +54,36 @@ fn cleared_faults_close_nothing() {
     socket.set_faults(None);
     let (exchange, mut handler) = run_handler(Box::new(socket), &[&client(0x81, b"one")]);
     assert_eq!(exchange.received, server(0x81, b"one"));
-    assert_eq!(handler.take_fault_act(), None);
+    assert_eq!(handler.take_injected_fault(), None);
+}
+
+#[test]
+fn a_close_is_on_record_with_its_own_faults_after_they_were_replaced_or_cleared() {
+    for next in [None, Some(FaultPlan::fixture(8, 3, &[]))] {
+        let mut socket = WebSocket::new(Arc::default(), None, Instant::now());
+        let kind = FaultKind::CloseCode { code: 999, after: 1 };
+        socket.set_faults(Some(&FaultPlan::fixture(7, 2, &[kind])));
+        socket.receive(&mut client(0x81, b"one"), Instant::now());
+        socket.set_faults(next.as_ref());
+        let injected = socket.take_injected_fault().expect("it is closed");
+        assert_eq!(injected.plan.id(), FaultId { seed: 7, connection: 2 });
+        assert_eq!((injected.act.message, injected.act.code), (Some(1), Some(999)));
+        assert_eq!(socket.take_injected_fault(), None);
+    }
+}
+
+#[test]
+fn the_place_of_a_close_counts_from_the_beginning_of_the_websocket() {
+    let plan = FaultPlan::fixture(7, 0, &[FaultKind::CloseCode { code: 999, after: 3 }]);
+    let mut socket = WebSocket::new(Arc::default(), None, Instant::now());
+    socket.receive(&mut client(0x81, b"one"), Instant::now());
+    socket.set_faults(Some(&plan));
+    socket.receive(&mut client(0x81, b"two"), Instant::now());
+    socket.set_faults(None);
+    assert_eq!(socket.take_injected_fault(), None);
+    socket.set_faults(Some(&plan));
+    socket.receive(&mut client(0x81, b"three"), Instant::now());
+    let act = socket.take_injected_fault().expect("it is closed").act;
+    let echoes = [server(0x81, b"one"), server(0x81, b"two"), server(0x81, b"three")];
+    assert_eq!((act.offset, act.message), (echoes.concat().len() as u64, Some(3)));
 }
