@@ -17,15 +17,15 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "fault-log", derive(serde::Deserialize, serde::Serialize))]
 pub struct FaultAct {
-    /// What was done.
+    /// The fault.
     pub fault: Fault,
-    /// To which bytes.
+    /// The direction of its bytes.
     pub direction: Direction,
     /// The number of bytes before it: on the socket, with the records of TLS. Faults of messages count the plaintext that the
     /// server would have sent without faults; faults of datagrams count datagrams of the source, but
     /// `corrupt` counts the bytes of its datagram, whose number is `message`.
     pub offset: u64,
-    /// Number of bytes that it concerns.
+    /// Number of bytes that it affects.
     #[cfg_attr(feature = "fault-log", serde(default, skip_serializing_if = "Option::is_none"))]
     pub bytes: Option<u64>,
     /// Time by which it delays them, in nanoseconds.

@@ -1,7 +1,7 @@
 //! Faults on purpose: their names, and the record of each that a server has injected.
 //!
-//! A server writes a record for each fault as it happens, and a client that knows what it sent finds the same faults in what
-//! it receives.
+//! A server writes a record for each fault as it happens. A client that knows its own bytes finds the same faults in the bytes
+//! that it receives.
 
 mod act;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]

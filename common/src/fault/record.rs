@@ -26,7 +26,7 @@ pub struct FaultRecord {
     pub seed: u64,
     /// The number of the connection at its listener, from 0. Over UDP, of the source.
     pub connection: u64,
-    /// What was done.
+    /// The fault and its place.
     #[serde(flatten)]
     pub act: FaultAct,
 }

@@ -76,7 +76,7 @@ impl Receipt {
         Self { received, sent, ended_by, fault_seed: None, fault_connection: None }
     }
 
-    /// Names the seed and the number that decide the faults of the connection, if it has faults.
+    /// Names the seed and the number of the connection, if it has faults.
     #[must_use]
     pub fn with_faults(self, faults: Option<FaultId>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The admin listener: health, metrics, connections and faults for those who operate the server, over HTTP.
+//! The admin listener: health, metrics, connections and faults for the operators of the server, over HTTP.
 //!
 //! Owns a thread with its own poll, its connections, and the endpoints. Its clients do not count as clients of the server:
 //! they are in no limit, no counter and no log of clients. The parser of requests is that of `http/`.

@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// Show a running server with --admin: its health, rates, listeners, workers and busiest peers
     #[cfg(feature = "admin")]
     Status(StatusArgs),
-    /// Change how a running server with --admin misbehaves on purpose: list, set, clear or profiles
+    /// Show and change the faults of a running server with --admin: list, set, clear or profiles
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Faults(FaultsCommand),

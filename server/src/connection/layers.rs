@@ -1,4 +1,4 @@
-//! What is between a session and its socket.
+//! The layer and the faults between a session and its socket.
 
 #[cfg(feature = "login")]
 use crate::layer::Identity;
@@ -7,7 +7,7 @@ use crate::{
     layer::{Handshake, Layer, PlainLayer},
 };
 
-/// What is between a session and its socket, or nothing.
+/// The layer and the faults between a session and its socket, if there are any.
 ///
 /// A plain connection pays one predictable branch per read and per write for it.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Layers {
         }
     }
 
-    /// Returns what a login may use of the layer. `None`: there is no layer.
+    /// Returns the properties of the layer that a login may use. `None`: there is no layer.
     #[cfg(feature = "login")]
     pub(super) fn identity(&self) -> Option<Identity> {
         match self {

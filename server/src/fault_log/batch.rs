@@ -68,7 +68,7 @@ impl Batch {
             connection: id.connection,
             act: *act,
         };
-        // A record has no value that JSON lacks.
+        // JSON can express every value of a record.
         self.lines.push_str(&serde_json::to_string(&record).unwrap_or_default());
         self.lines.push('\n');
         self.records += 1;

@@ -25,7 +25,7 @@ pub enum FaultLogError {
     Thread(io::Error),
 }
 
-/// What other threads need of a fault log.
+/// The part of a fault log that other threads use.
 #[derive(Debug)]
 pub(crate) struct FaultLog {
     path: PathBuf,

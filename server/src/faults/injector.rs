@@ -55,13 +55,13 @@ impl Injector {
         self.since
     }
 
-    /// Returns the source of chance for a fault of a connection.
+    /// Returns the random function for a fault of a connection.
     pub(super) fn random(&self, connection: u64, fault: Fault) -> Random {
         Random::new(self.seed, connection, fault)
     }
 }
 
-/// Returns a seed that is short enough to be typed. The standard library draws one for each hash table, so that nobody can
+/// Returns a seed that is short enough to be typed. The standard library draws one for each hash table, so clients cannot
 /// guess it.
 fn new_seed() -> u64 {
     RandomState::new().build_hasher().finish() % 1_000_000_000

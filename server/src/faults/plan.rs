@@ -62,7 +62,7 @@ impl FaultPlan {
         })
     }
 
-    /// Returns the source of chance for a fault.
+    /// Returns the random function for a fault.
     pub(crate) fn random(&self, fault: Fault) -> Random {
         self.injector.random(self.connection, fault)
     }

@@ -44,7 +44,7 @@ impl Output {
         Self { between_records, ..file.into() }
     }
 
-    /// Writes bytes that begin with a record, and tells the queue of each progress. The error has the rest that was not written.
+    /// Writes bytes that begin with a record, and reports each progress to the queue. The error has the unwritten rest.
     pub(crate) fn write<'a>(
         &mut self,
         records: &'a [u8],

@@ -186,7 +186,7 @@ impl SaslHandler {
         }
     }
 
-    /// Returns the plan by which the proof of the server is to be wrong.
+    /// Returns the plan by which the proof of the server must be wrong.
     fn wrong_proof(&self, now: Instant) -> Option<FaultPlan> {
         let plan = self.faults.as_ref()?;
         let mut rules = plan.rules().filter(|rule| plan.applies(rule, now));

@@ -95,7 +95,7 @@ impl Handle {
         self.shared.change_faults(endpoint, Some(&faults.into()))
     }
 
-    /// Clears the faults of the listener at this endpoint. What they hold back is released.
+    /// Clears the faults of the listener at this endpoint. The bytes that they hold back are released.
     ///
     /// # Errors
     ///

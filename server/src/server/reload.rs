@@ -144,7 +144,7 @@ impl Reloader {
     }
 }
 
-/// Makes the faults of the open listeners known.
+/// Publishes the open listeners with their faults.
 fn publish_faults<T>(open: &[OpenListener], shared: &SharedState<T>) {
     shared.publish_faults(open.iter().map(OpenListener::faulty_listener).collect());
 }
@@ -201,7 +201,7 @@ fn change<T>(
     commands: &CommandBatch<'_>,
 ) -> OpenListener {
     let faults = listener.options.faults.as_ref();
-    // Otherwise the faults stay that were set at run time.
+    // Otherwise faults that were set at run time stay.
     let has_new_faults = open.listener.options.faults.as_ref() != faults;
     let changed = change_policy(open, listener, binder, commands);
     let target = changed.faulty_listener();

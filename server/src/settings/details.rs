@@ -26,13 +26,13 @@ a password, a token or a cookie. mechanisms=NAME,NAME are those that it offers. 
 receipt=on ends each connection of text, length or WebSocket that closes gracefully with a client receipt: the bytes \
 that the server has received and sent, with a SHA-256 of each direction. Example: tcp://127.0.0.1:65432?receipt=on
 
-Faults on purpose test clients and proxies; they do nothing else than stated, and each of them is in the log: \
+A listener injects faults on purpose, to test clients and proxies, and records them: \
 delay=50ms, jitter=20ms:normal (or uniform, exponential, pareto), throttle=64kB/s, drip=1B/10ms, stall-after=1MB:5s, \
 reset-after=1MB, close-after=1MB, half-close-after=1MB, truncate=1MB, refuse=10%, accept-delay=1s, corrupt=1/MB, \
 drop=1%, duplicate=1% and reorder=1% of the messages, split=1..7, coalesce=20ms; with TLS no-close-notify=on and \
 handshake-stall=5s; with WebSocket bad-mask=on and close-code=1002; with a login login-wrong-proof=on. Sizes have units of \
-powers of 1,024. @5% is the share of the connections that have a fault, and @10s..20s the time in which it applies, since \
-the listener got it. fault-seed=N makes another run have the same faults at the same bytes. fault-profile=NAME stands for \
+powers of 1,024. @5% is the share of the connections that have a fault, and @10s..20s the time in which it applies, from \
+the moment at which the listener got it. fault-seed=N makes another run have the same faults at the same bytes. fault-profile=NAME stands for \
 the faults that 'echo-server faults profiles' lists. Example: tcp://127.0.0.1:7?delay=50ms&reset-after=1MB@5%
 
 UDP is always raw and has no connections, so it accepts only v6only, rate and the faults of datagrams: delay, jitter, \
@@ -71,10 +71,10 @@ pub(super) const TLS_KEY_LOG: &str = "\
 Everyone who can read the file can decrypt the connections, so it is for tests. The format is that of \
 SSLKEYLOGFILE; that variable alone has no effect. A new file is readable by its owner only.";
 
-/// What the fault log is for.
+/// The purpose of the fault log.
 pub(super) const FAULT_LOG: &str = "\
-'echo-client load --expect-faults FILE' compares it with what the clients have seen. The faults are parameters of a \
-listener's URL (--listen), or set by 'echo-server faults set'. SIGHUP reopens the file.";
+'echo-client load --expect-faults FILE' compares it with the observations of the clients. Faults are parameters of a \
+listener's URL (--listen), or 'echo-server faults set' sets them. SIGHUP reopens the file.";
 
 /// What a client over the limit receives.
 pub(super) const MAX_CONNECTIONS: &str = "\

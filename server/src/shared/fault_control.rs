@@ -35,7 +35,7 @@ impl<T> SharedState<T> {
         self.dispatch.wake_all();
     }
 
-    /// Returns the open listener with this name: its address as the log has it, or its endpoint.
+    /// Returns the open listener with this name: its address as the log has it, or a URL of its endpoint.
     ///
     /// # Errors
     ///

@@ -31,7 +31,7 @@ pub(crate) enum DatagramEvent<'a> {
     Refused { peer: &'a Peer, refusal: DatagramRefusal },
     /// The system could not deliver a datagram to the socket with this address.
     NotReceived { address: &'a str, error: &'a io::Error },
-    /// The server ends before the answers that a fault on purpose delays are due.
+    /// The server ends before delayed answers are due.
     Held { address: &'a str, answers: usize },
     /// The code that served a datagram of the socket with this address panicked.
     Panicked { address: &'a str },

@@ -16,7 +16,7 @@ use crate::{
     metrics::{Counter, ListenerCounters},
 };
 
-/// To whom a fault happened.
+/// The connection or source of datagrams into which a fault was injected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Victim<'a> {
     pub(super) peer: &'a str,

@@ -29,7 +29,7 @@ pub(crate) struct UdpEchoSocket {
     pub(super) unsent: Option<Unsent>,
     /// The socket closes when it is empty, after this many more datagrams at most.
     pub(super) draining: Option<usize>,
-    /// What becomes of answers, if the listener has faults.
+    /// The faulty answers, if the listener has faults.
     pub(super) faulty: Option<Box<FaultyAnswers<Route>>>,
 }
 

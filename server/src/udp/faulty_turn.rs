@@ -1,4 +1,4 @@
-//! A turn of a UDP socket whose listener has faults: its answers are damaged, dropped, and sent at their time.
+//! A turn of a UDP socket whose listener has faults: its answers are damaged, dropped, and sent when they are due.
 
 use std::time::Instant;
 
@@ -24,13 +24,13 @@ impl UdpEchoSocket {
         self.faulty.as_ref().map_or(0, |faulty| faulty.len())
     }
 
-    /// Returns whether the listener has faults, or answers are held because of those that it had.
+    /// Returns whether the listener has faults, or holds answers of earlier faults.
     pub(super) fn has_faults(&mut self, now: Instant) -> bool {
         let present = self.policy.faults.get();
         if present.is_none() && self.faulty.is_none() {
             return false;
         }
-        // Nobody waits for a listener that a reload has removed.
+        // The drain timeout does not bound a listener that a reload has removed.
         let present = present.filter(|_| !self.policy.is_closing());
         match (&mut self.faulty, present) {
             (Some(faulty), present) => {
@@ -112,7 +112,7 @@ impl UdpEchoSocket {
         if self.draining.is_some() && self.held() == 0 { Turn::Over } else { Turn::Wait }
     }
 
-    /// Records what was done to answers.
+    /// Records the faults of answers.
     fn record_injected(&mut self, context: &TurnContext<'_>) {
         let (policy, telemetry) = (&self.policy, context.telemetry);
         let counters = policy.counters.worker(telemetry.worker());

@@ -116,7 +116,7 @@ impl UdpSocketSet {
         }
     }
 
-    /// Records the answers that will not be sent, because the server ends.
+    /// Records the held answers that are lost because the server ends.
     pub(crate) fn cut(&self, telemetry: &Recorder<'_>) {
         for (_, Slot { echo_socket, .. }) in &self.slots {
             let answers = echo_socket.held();

@@ -15,11 +15,11 @@ const _: () = assert!(limits::ADMIN_BODY == 4096, "the limit is in the text");
 #[derive(Debug)]
 pub(in crate::admin) struct Request<'a> {
     head: Head<'a>,
-    /// What has arrived behind the head: its body, or a part of it, and further requests.
+    /// The bytes behind the head: its body, or a part of it, and further requests.
     rest: &'a [u8],
 }
 
-/// What a client of the admin listener may do.
+/// The permissions of a client of the admin listener.
 #[derive(Debug)]
 pub(in crate::admin) struct Access {
     /// Names of the server in `Host`. `None`: any name, since no page of a browser can connect.
@@ -41,12 +41,12 @@ impl<'a> Request<'a> {
         Ok(Self { head: Head::parse(bytes, len)?, rest: &bytes[len..] })
     }
 
-    /// Checks what all endpoints require: a host of this server; a method that only reads, and no body; or a change that the
+    /// Checks the requirements of all endpoints: a host of this server; a method that only reads, and no body; or a change that the
     /// client may make, with a body of known length.
     ///
     /// # Errors
     ///
-    /// If the request does not have it.
+    /// If the request does not meet them.
     pub(in crate::admin) fn check(&self, access: &Access) -> Result<(), Refusal> {
         if let Some(hosts) = &access.hosts {
             check_own_host(&self.head, hosts, Status::Misdirected)?;
@@ -122,7 +122,7 @@ impl<'a> Request<'a> {
         self.head.path == Self::CHANGEABLE && matches!(self.head.method, "PUT" | "DELETE")
     }
 
-    /// Returns whether the request asks to remove what it names.
+    /// Returns whether the request clears faults.
     pub(in crate::admin) fn is_delete(&self) -> bool {
         self.head.method == "DELETE"
     }

@@ -1,6 +1,6 @@
 //! `/faults`: the faults of listeners are shown, set and cleared.
 //!
-//! Owns the names of listeners in a request, and the document. Must not know who may change faults (`client`), nor what they do.
+//! Owns the names of listeners in a request, and the document. Must not know who may change faults (`client`), nor their effect.
 //!
 //! Read `respond.rs` first.
 

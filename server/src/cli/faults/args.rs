@@ -26,7 +26,7 @@ pub(crate) enum FaultsCommand {
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(super) admin: AdminArgs,
-    /// Print what the server answers, an object of JSON
+    /// Print the answer of the server, an object of JSON
     #[arg(long)]
     pub(super) json: bool,
 }

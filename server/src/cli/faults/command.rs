@@ -1,4 +1,4 @@
-//! One command: what is asked of the server, and the exit status.
+//! One command: its requests to the server, and the exit status.
 
 use std::time::Duration;
 

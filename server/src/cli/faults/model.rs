@@ -8,7 +8,7 @@ pub(super) struct Document {
     pub(super) listeners: Vec<Listener>,
 }
 
-/// A listener. What concerns faults is missing if it has none.
+/// A listener. The fields about faults are `None` if it has none.
 #[derive(Debug, Deserialize)]
 pub(super) struct Listener {
     /// The address, as the log of the server names it.

@@ -1,7 +1,7 @@
 //! Whether a listener can have faults, and whether they contradict each other.
 //!
 //! Owns every refusal of faults with its reason. The settings, a change at run time and an embedding program use the same check.
-//! Must not know how faults are written, nor what they do.
+//! Must not know the text of faults, nor their effect.
 //!
 //! Read `check.rs` first.
 

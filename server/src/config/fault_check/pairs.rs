@@ -47,7 +47,7 @@ fn one_way(one: &FaultRule, other: &FaultRule) -> Option<&'static str> {
     }
 }
 
-/// Returns after how many bytes a fault ends what a connection sends.
+/// Returns the number of bytes after which a fault ends the sent direction of a connection.
 fn end(kind: &FaultKind) -> Option<u64> {
     match kind {
         FaultKind::ResetAfter(bytes)

@@ -22,7 +22,7 @@ pub(crate) struct FaultScope {
     pub(crate) login_has_proof: Option<bool>,
 }
 
-/// What carries the bytes of a listener.
+/// The transport of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultTransport {
     Tcp,

@@ -12,7 +12,7 @@ use super::{
 /// The name of a jitter, which is a part of the fault `delay`.
 const JITTER: &str = "jitter";
 
-/// A fault with its figures. Numbers of bytes count what a connection has sent on its socket, with the records of TLS.
+/// A fault with its figures. Numbers of bytes count the bytes that a connection has sent on its socket, with the records of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {

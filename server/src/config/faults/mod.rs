@@ -1,6 +1,6 @@
 //! The configuration of faults on purpose.
 //!
-//! Owns what a listener may be told to do wrong, and the text of each fault. Must not know which listener can have which fault
+//! Owns the faults that a listener can inject, and the text of each. Must not know which listener can have which fault
 //! (`fault_check`), nor how a fault is injected (the folder `faults` above).
 //!
 //! Read `rule.rs` first.

@@ -1,4 +1,4 @@
-//! Faults by the name of what they imitate.
+//! Names for several faults, after the network or server that they imitate.
 
 /// Faults that imitate a network or a server: a name for several faults with figures from a stated source.
 ///
@@ -74,7 +74,7 @@ impl FaultProfile {
     ///
     /// # Errors
     ///
-    /// The names that there are.
+    /// The names of all profiles.
     pub(super) fn find(name: &str) -> Result<&'static Self, String> {
         Self::ALL.iter().find(|profile| profile.name == name).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|profile| profile.name).collect();

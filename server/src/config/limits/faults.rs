@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Maximum time that a fault takes: a delay, a stall, an interval. A test that waits longer waits for nothing.
+/// Maximum time that a fault takes: a delay, a stall, an interval. No test needs a longer one.
 pub const FAULT_TIME: Duration = Duration::from_hours(1);
 
 /// Maximum end of the time in which a fault applies, since its listener got it.
@@ -12,7 +12,7 @@ pub const FAULT_WINDOW: Duration = Duration::from_hours(365 * 24);
 /// read buffer.
 pub const HELD_BYTES: usize = 64 * 1024;
 
-/// Maximum reads of a connection whose bytes are held one by one. It bounds what a client of single bytes costs.
+/// Maximum reads of a connection whose bytes are held one by one. It bounds the cost of a client that sends single bytes.
 pub const HELD_CHUNKS: usize = 1024;
 
 /// Maximum segments of a split stream in one turn. Each is a system call.
@@ -25,7 +25,7 @@ pub const FAULT_RESET_RETRY: Duration = Duration::from_millis(1);
 pub const FAULT_RESET_WAIT: Duration = Duration::from_secs(1);
 
 /// Maximum answers that a UDP socket holds back, because its listener delays them. Then nothing is received, and the kernel
-/// drops what its buffer has no room for. So many are 160,000 answers per second, each 100 ms late.
+/// drops datagrams for which its buffer has no room. The limit is 160,000 answers per second, each 100 ms late.
 pub const HELD_ANSWERS: usize = 16 * 1024;
 
 /// Maximum bytes of these answers: a gigabit per second, 100 ms late.
@@ -38,5 +38,5 @@ pub const FAULT_SOURCES: usize = 4096;
 /// Maximum bytes of messages that a connection holds back, because they change places. A longer message keeps its place.
 pub const HELD_MESSAGE: usize = 64 * 1024;
 
-/// Time after which a message or a datagram that is to be sent after the next one is sent alone.
+/// Time after which a message or a datagram that waits for the next one is sent alone.
 pub const REORDER_WAIT: Duration = Duration::from_secs(1);

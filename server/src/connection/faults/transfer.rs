@@ -31,7 +31,7 @@ impl<S: Stream> Connection<S> {
         let Some(wire) = self.layers.wire_mut() else { return Ok(WireRead::Nothing) };
         Ok(match wire.receive(&mut self.stream, &mut buffer[..max], now)? {
             Received::Bytes(read) => {
-                // The stream and what is held are asked until they have nothing.
+                // Reads go on until the stream and the held bytes are empty.
                 self.readiness.readable = true;
                 self.count_received(read);
                 WireRead::Bytes(read)
@@ -52,7 +52,7 @@ impl<S: Stream> Connection<S> {
         })
     }
 
-    /// Transmits what the layer has encoded. Returns the number of bytes that the socket has taken, also with an error.
+    /// Transmits the encoded bytes of the layer. Returns the number of bytes that the socket has taken, also with an error.
     pub(in crate::connection) fn transmit_layer(
         &mut self,
         now: Instant,

@@ -99,7 +99,7 @@ impl Stream for Socket {
     }
 
     fn reset(&mut self) {
-        // Without it the connection closes, which is all that a socket of another kind can do.
+        // Without it the connection closes. A socket of another kind has no reset.
         let _ = set_socket_linger(&self.0, Some(Duration::ZERO));
     }
 

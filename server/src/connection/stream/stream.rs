@@ -31,7 +31,7 @@ pub(crate) trait Stream: Read + Write {
     /// None that a working socket returns.
     fn received(&self) -> io::Result<u64>;
 
-    /// Makes the close of the stream a reset (RST), which discards what was not sent. A Unix socket has no reset, and closes.
+    /// Makes the close of the stream a reset (RST), which discards unsent bytes. A Unix socket has no reset, and closes.
     fn reset(&mut self) {}
 
     /// Returns whether the peer has acknowledged everything that was sent, as far as the system can tell.

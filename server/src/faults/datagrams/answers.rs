@@ -16,14 +16,14 @@ use crate::{
 
 const SOURCES: NonZeroUsize = NonZeroUsize::new(FAULT_SOURCES).expect("it is not zero");
 
-/// What one socket sends, and when.
+/// The answers of one socket, and the time of each.
 #[derive(Debug)]
 pub(crate) struct FaultyAnswers<R> {
     /// `None`: the faults are gone, and the held answers are not sent yet.
     injector: Option<Arc<Injector>>,
     sources: LruCache<SocketAddr, Source>,
     held: Held<R>,
-    /// What was done to which source since the last call of [`report`](Self::report).
+    /// The injected faults with their sources since the last call of [`report`](Self::report).
     injected: Vec<(SocketAddr, FaultAct)>,
 }
 
@@ -73,7 +73,7 @@ impl<R: Clone> FaultyAnswers<R> {
         self.held.first()
     }
 
-    /// Reports what was done, with the faults of the source.
+    /// Reports the injected faults with the plan of each source.
     pub(crate) fn report(&mut self, mut record: impl FnMut(SocketAddr, &FaultPlan, &FaultAct)) {
         for (source, act) in std::mem::take(&mut self.injected) {
             if let Some(state) = self.sources.peek(&source) {

@@ -25,7 +25,7 @@ pub(super) struct Waiting<R> {
     pub(super) number: u64,
     /// How many times it is sent.
     pub(super) copies: u32,
-    /// The throttle of its source has let it pass.
+    /// The throttle of its source has accepted it.
     pub(super) has_passed: bool,
     /// It waits for the next answer to its source. The time at which it is sent is not before this one.
     pub(super) not_before: Option<Instant>,

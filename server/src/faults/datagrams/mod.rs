@@ -1,13 +1,13 @@
 //! Faults of datagrams, without I/O and without a clock.
 //!
 //! ```text
-//! answers: what one socket sends, and when
+//! answers: the answers of one socket, and the time of each
 //!    ▼
-//! source: the faults of one source, and what it has sent so far
+//! source: the faults of one source, and its counts
 //! held: the answers that wait for their time
 //! ```
 //!
-//! Owns what becomes of an answer between the policy and the socket. Must not know sockets: the route of an answer has any type.
+//! Owns an answer between the policy and the socket. Must not know sockets: the route of an answer has any type.
 //!
 //! Read `answers.rs` first.
 

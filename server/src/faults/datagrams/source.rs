@@ -13,7 +13,7 @@ use crate::{
     faults::{damage::Damage, injector::Injector, plan::FaultPlan},
 };
 
-/// One source: its faults, and what it was sent so far.
+/// One source: its faults, and its counts.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) plan: FaultPlan,
@@ -21,21 +21,21 @@ pub(super) struct Source {
     datagrams: u64,
     /// Bytes of its answers; a copy counts once.
     bytes: u64,
-    /// The time from which the throttle lets the next answer pass.
+    /// The time from which the throttle accepts the next answer.
     free_at: Option<Instant>,
     is_throttled: bool,
     /// The answer that waits for the next one.
     pub(super) postponed: Option<Place>,
 }
 
-/// What becomes of an answer.
+/// The decision about an answer.
 #[derive(Debug)]
 pub(super) struct Decision {
     /// Number of datagrams of the source before this one.
     pub(super) number: u64,
     pub(super) delay: Duration,
     pub(super) copies: u32,
-    /// It is to be sent after the next one.
+    /// It is sent after the next one.
     pub(super) is_postponed: bool,
 }
 
@@ -90,7 +90,7 @@ impl Source {
         Some(Decision { number, delay, copies: 1 + u32::from(is_duplicate), is_postponed })
     }
 
-    /// Returns the time at which the throttle lets an answer pass that is due at `due`.
+    /// Returns the time at which the throttle accepts an answer that is due at `due`.
     pub(super) fn pass(
         &mut self,
         len: usize,

@@ -9,7 +9,7 @@ use super::login::LoginParameters;
 use crate::config::has_proof;
 use crate::config::{FaultParameters, FaultScope, Faults};
 
-/// Returns the faults of a listener. `has_tls`, `has_http`, `has_rooms`: what the other parameters say.
+/// Returns the faults of a listener. `has_tls`, `has_http`, `has_rooms`: as the other parameters set them.
 ///
 /// # Errors
 ///

@@ -37,7 +37,7 @@ pub(in crate::settings) struct ListenerUrl {
     pub(in crate::settings) login: LoginParameters,
     pub(in crate::settings) room: RoomParameters,
     fault_parameters: FaultParameters,
-    /// What the parameters of faults mean, after the check.
+    /// The checked faults.
     faults: Option<Arc<Faults>>,
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Closed<'a> {
     pub(crate) messages_received: u64,
     pub(crate) messages_sent: u64,
     pub(crate) after: Duration,
-    /// What decided its faults, if it had any.
+    /// The seed and the number of the connection, if it had faults.
     pub(crate) faults: Option<FaultId>,
     /// `None`: it was not TCP, or nobody would see them.
     pub(crate) tcp_info: Option<TcpInfo>,

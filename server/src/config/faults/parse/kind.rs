@@ -10,7 +10,7 @@ use crate::config::faults::{
 ///
 /// # Errors
 ///
-/// What was expected.
+/// The expected form.
 pub(super) fn kind(name: &str, value: &str) -> Result<(FaultKind, Option<Share>), String> {
     let kind = match name {
         "delay" => FaultKind::Delay(duration(value)?),

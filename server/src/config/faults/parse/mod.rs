@@ -1,6 +1,6 @@
 //! The parser of faults, for the URL of a listener and for a change at run time.
 //!
-//! Owns the grammar of a fault, and what a profile is replaced by. Must not know whether a listener can have a fault.
+//! Owns the grammar of a fault, and the replacement of a profile by its faults. Must not know whether a listener can have a fault.
 //!
 //! Read `parameters.rs` first.
 

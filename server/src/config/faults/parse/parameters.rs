@@ -37,7 +37,7 @@ impl FaultParameters {
     ///
     /// # Errors
     ///
-    /// What was expected, with the parameter.
+    /// The expected form, with the parameter.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parameters = Self::default();
         for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -51,7 +51,7 @@ impl FaultParameters {
     ///
     /// # Errors
     ///
-    /// What was expected.
+    /// The expected form.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         let is_set = match name {
             "fault-seed" => {

@@ -91,7 +91,7 @@ pub(super) fn window(text: &str) -> Result<Window, String> {
         text.split_once("..").and_then(|(from, to)| duration(from).ok().zip(duration(to).ok()));
     let window = ends.map(|(from, to)| from..to).filter(|window| !window.is_empty());
     window.ok_or_else(|| {
-        "expected the time in which it holds, like 10s..20s, since the listener got its faults"
+        "expected the time in which it applies, like 10s..20s, counted from the moment at which the listener got its faults"
             .to_owned()
     })
 }
