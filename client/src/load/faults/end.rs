@@ -68,7 +68,7 @@ pub(super) fn judge(connection: &Connection<'_>, judgement: &mut Judgement) -> V
         } else {
             judgement.disagree(format!(
                 "the server {} at byte {}; the client received {} bytes, and then {}",
-                deed(act.fault),
+                verb(act.fault),
                 act.offset,
                 seen.received,
                 describe(connection)
@@ -119,7 +119,7 @@ fn is_end(connection: &Connection<'_>, act: &FaultAct) -> bool {
     }
 }
 
-fn deed(fault: Fault) -> &'static str {
+fn verb(fault: Fault) -> &'static str {
     match fault {
         Fault::ResetAfter => "reset it",
         Fault::CloseAfter => "closed it",

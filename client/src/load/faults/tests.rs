@@ -129,7 +129,7 @@ fn a_fault_of_bytes_or_messages_agrees_with_its_record_and_with_no_other() {
 
 #[test]
 fn an_end_agrees_with_its_record_at_exactly_its_offset() {
-    for (fault, end, deed) in [
+    for (fault, end, verb) in [
         (Fault::ResetAfter, WireEnd::Reset, "the server reset it at byte 500"),
         (Fault::CloseAfter, WireEnd::Fin, "the server closed it at byte 500"),
         (Fault::HalfCloseAfter, WireEnd::Fin, "the server ended its direction at byte 500"),
@@ -143,9 +143,9 @@ fn an_end_agrees_with_its_record_at_exactly_its_offset() {
             cut(&mut seen, 500, end);
             cut(&mut seen, received.min(500), end);
             seen.received = received;
-            disagree(&seen, &[act(fault, 500)], deed);
+            disagree(&seen, &[act(fault, 500)], verb);
         }
-        disagree(&regular(), &[act(fault, 500)], deed);
+        disagree(&regular(), &[act(fault, 500)], verb);
     }
     let mut seen = regular();
     cut(&mut seen, 0, WireEnd::Reset);
