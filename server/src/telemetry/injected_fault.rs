@@ -18,7 +18,7 @@ use crate::{
 
 /// The connection or source of datagrams into which a fault was injected.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Victim<'a> {
+pub(super) struct Target<'a> {
     pub(super) peer: &'a str,
     /// `None`: it is a source of datagrams.
     pub(super) connection: Option<ConnectionId>,
@@ -30,7 +30,7 @@ pub(super) struct Victim<'a> {
 
 /// A fault that was injected.
 struct InjectedFault<'a> {
-    victim: Victim<'a>,
+    target: Target<'a>,
     id: FaultId,
     act: &'a FaultAct,
 }
@@ -40,7 +40,7 @@ struct InjectedFault<'a> {
 /// Every delayed chunk is a fault of its own, so the log of the program has only the first of a connection.
 #[cold]
 pub(super) fn record_fault(
-    victim: Victim<'_>,
+    target: Target<'_>,
     counters: &ListenerCounters,
     plan: &FaultPlan,
     act: &FaultAct,
@@ -48,8 +48,8 @@ pub(super) fn record_fault(
     let is_repeated = matches!(act.fault, Fault::Delay | Fault::Coalesce);
     let is_logged = plan.mark(act.fault) || !is_repeated;
     let id = plan.id();
-    record(&InjectedFault { victim, id, act }, counters, is_logged);
-    fault_log::record(victim.listener, victim.peer, id, act);
+    record(&InjectedFault { target, id, act }, counters, is_logged);
+    fault_log::record(target.listener, target.peer, id, act);
 }
 
 impl Event for InjectedFault<'_> {
@@ -62,12 +62,12 @@ impl Event for InjectedFault<'_> {
     }
 
     fn visit_fields<'a>(&'a self, visit: &mut dyn FnMut(&'static str, Value<'a>)) {
-        let Self { victim, id, act } = self;
-        visit("peer", Value::from(victim.peer));
-        if let Some(connection) = &victim.connection {
+        let Self { target, id, act } = self;
+        visit("peer", Value::from(target.peer));
+        if let Some(connection) = &target.connection {
             visit("connection", Value::from_display(connection));
         }
-        visit("listener", Value::from(victim.listener));
+        visit("listener", Value::from(target.listener));
         visit("fault", Value::from(act.fault.name()));
         visit("direction", Value::from(direction(act)));
         visit("offset", Value::from(act.offset));
@@ -91,15 +91,15 @@ impl Event for InjectedFault<'_> {
 
 impl fmt::Display for InjectedFault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { victim, id: FaultId { seed, connection }, act } = self;
+        let Self { target, id: FaultId { seed, connection }, act } = self;
         let FaultAct { fault, offset, .. } = act;
-        let counts_bytes = !victim.is_datagram || *fault == Fault::Corrupt;
+        let counts_bytes = !target.is_datagram || *fault == Fault::Corrupt;
         let unit = if counts_bytes { "byte" } else { "datagram" };
         let (name, direction) = (fault.name(), direction(act));
         write!(
             f,
             "Fault injected for {}: {name} at {unit} {offset} of the {unit}s {direction}",
-            victim.peer
+            target.peer
         )?;
         if let Some(message) = act.message {
             write!(f, ", message {message}")?;
@@ -131,13 +131,13 @@ fn direction(act: &FaultAct) -> &'static str {
 mod tests {
     use super::*;
 
-    fn victim(is_datagram: bool) -> Victim<'static> {
-        Victim { peer: "127.0.0.1:5000", connection: None, listener: "127.0.0.1:7", is_datagram }
+    fn target(is_datagram: bool) -> Target<'static> {
+        Target { peer: "127.0.0.1:5000", connection: None, listener: "127.0.0.1:7", is_datagram }
     }
 
     fn fault(act: &FaultAct, is_datagram: bool) -> InjectedFault<'_> {
         let id = FaultId { seed: 7, connection: 3 };
-        InjectedFault { victim: victim(is_datagram), id, act }
+        InjectedFault { target: target(is_datagram), id, act }
     }
 
     #[test]

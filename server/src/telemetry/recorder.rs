@@ -22,7 +22,7 @@ use super::{
     connection_event::{ConnectionEvent, OfConnection, Subject},
     datagram_event::{DatagramEvent, OfDatagram},
     event::record,
-    injected_fault::{Victim, record_fault},
+    injected_fault::{Target, record_fault},
     log_throttle::{LogThrottle, Suppressed},
 };
 use crate::{
@@ -192,8 +192,8 @@ impl<'a> Recorder<'a> {
         act: &FaultAct,
     ) {
         let Subject { id, peer, counters } = subject;
-        let victim = Victim { peer, connection: Some(id), listener, is_datagram: false };
-        record_fault(victim, counters, plan, act);
+        let target = Target { peer, connection: Some(id), listener, is_datagram: false };
+        record_fault(target, counters, plan, act);
     }
 
     /// Records a fault that was injected into datagrams of this peer.
@@ -207,8 +207,8 @@ impl<'a> Recorder<'a> {
         act: &FaultAct,
     ) {
         let peer = &peer.to_string();
-        let victim = Victim { peer, connection: None, listener, is_datagram: true };
-        record_fault(victim, counters, plan, act);
+        let target = Target { peer, connection: None, listener, is_datagram: true };
+        record_fault(target, counters, plan, act);
     }
 
     /// Counts a connection that the worker has taken, and the time for which it has waited.
