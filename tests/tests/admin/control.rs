@@ -117,7 +117,7 @@ fn requests_with_another_method_or_body_are_refused_and_change_nothing() {
         (
             PUT.replace("/faults", "/faults?listener=tcp://127.0.0.1:1") + "\r\n",
             404,
-            "no listener is 'tcp://127.0.0.1:1'; there are 127.0.0.1:",
+            "no listener has the address 'tcp://127.0.0.1:1'; the listeners are 127.0.0.1:",
         ),
         (PUT.replace("/faults", "/faults?all=on") + "\r\n", 400, "the only one is listener"),
     ] {

@@ -110,9 +110,9 @@ fn what_the_server_refuses_changes_nothing_at_any_listener() {
         (vec!["set", "--all", "refuse=100%", "delay=1s"], "every connection is reset"),
         (
             vec!["set", "--listener", "x\u{1b}", "delay=1s"],
-            "no listener is 'x\\x1b'; there are 127.",
+            "no listener has the address 'x\\x1b'; the listeners are 127.",
         ),
-        (vec!["clear", "--listener", "tcp://127.0.0.1:1"], "no listener is"),
+        (vec!["clear", "--listener", "tcp://127.0.0.1:1"], "no listener has the address"),
     ] {
         let done = controlled.run(&args);
         assert_eq!(done.code(), 1, "{args:?}: {done:?}");
