@@ -9,7 +9,7 @@ use common::fault::{FaultAct, FaultId, FaultRecord};
 
 use crate::{
     config::limits,
-    logging::{self, Also, LogQueue},
+    logging::{self, FlushHook, LogQueue},
 };
 
 /// Records of one thread.
@@ -75,7 +75,7 @@ impl Batch {
         if !self.is_deferred || self.lines.len() >= limits::LOG_BATCH {
             self.flush();
         } else if self.records == 1 {
-            logging::flush_also(Also::FaultLog, flush);
+            logging::set_flush_hook(FlushHook::FaultLog, flush);
         }
     }
 

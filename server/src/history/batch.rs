@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::history_limits,
-    logging::{self, Also},
+    logging::{self, FlushHook},
 };
 
 /// What a thread needs to record.
@@ -95,7 +95,7 @@ impl Batch {
         encode(&mut self.messages, self.time, origin, message);
         self.rows += 1;
         if self.rows == 1 {
-            logging::flush_also(Also::History, flush);
+            logging::set_flush_hook(FlushHook::History, flush);
         }
         if self.messages.len() >= history_limits::BATCH {
             self.flush();

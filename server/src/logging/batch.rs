@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, fmt, fmt::Write as _, mem, sync::Arc};
 
-use super::{also::Also, queue::LogQueue};
+use super::{flush_hook::FlushHook, queue::LogQueue};
 use crate::config::limits;
 
 /// Records of one thread.
@@ -16,9 +16,9 @@ struct Batch {
     records: u64,
     is_deferred: bool,
     queue: Option<Arc<LogQueue>>,
-    /// What else is to be handed over with the next flush: at the index of [`Also`].
-    also: [Option<fn()>; 2],
-    /// There are records, or something else.
+    /// The functions to call at the next flush, each at the index of its [`FlushHook`].
+    hooks: [Option<fn()>; FlushHook::COUNT],
+    /// There are records or hooks.
     has_work: bool,
 }
 
@@ -33,23 +33,23 @@ pub fn defer() {
 
 /// Hands this thread's records to the writer. Costs nothing if there are none.
 pub fn flush() {
-    let also = BATCH.with_borrow_mut(|batch| {
+    let hooks = BATCH.with_borrow_mut(|batch| {
         if !batch.has_work {
             return None;
         }
-        let also = mem::take(&mut batch.also);
+        let hooks = mem::take(&mut batch.hooks);
         batch.flush();
-        Some(also)
+        Some(hooks)
     });
-    for flush in also.into_iter().flatten().flatten() {
-        flush();
+    for hook in hooks.into_iter().flatten().flatten() {
+        hook();
     }
 }
 
-/// Makes the next [`flush`] of this thread call `also`. So a thread asks once for everything that is to be handed over.
-pub(crate) fn flush_also(also: Also, flush: fn()) {
+/// Makes the next [`flush`] of this thread call a function. So a thread checks one flag for all of its batches.
+pub(crate) fn set_flush_hook(hook: FlushHook, function: fn()) {
     BATCH.with_borrow_mut(|batch| {
-        batch.also[also as usize] = Some(flush);
+        batch.hooks[hook as usize] = Some(function);
         batch.has_work = true;
     });
 }
@@ -88,7 +88,7 @@ pub(super) fn add(queue: &Arc<LogQueue>, record: &fmt::Arguments<'_>) {
 
 impl Batch {
     fn flush(&mut self) {
-        self.has_work = self.also.iter().any(Option::is_some);
+        self.has_work = self.hooks.iter().any(Option::is_some);
         if self.records > 0
             && let Some(queue) = &self.queue
         {
@@ -117,11 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_calls_what_was_asked_for_once_and_hands_over_the_records() {
+    fn a_flush_calls_each_hook_once_and_hands_over_the_records() {
         let queue = Arc::new(LogQueue::new(super::super::Overflow::Block));
         defer();
         flush();
-        flush_also(Also::History, || CALLS.set(CALLS.get() + 1));
+        set_flush_hook(FlushHook::History, || CALLS.set(CALLS.get() + 1));
         add(&queue, &format_args!("record"));
         assert_eq!(CALLS.get(), 0);
         flush();
@@ -133,11 +133,11 @@ mod tests {
     }
 
     #[test]
-    fn a_full_batch_of_records_does_not_forget_what_else_is_to_be_handed_over() {
+    fn a_full_batch_of_records_keeps_the_hooks_of_the_flush() {
         let queue = Arc::new(LogQueue::new(super::super::Overflow::Block));
         defer();
-        flush_also(Also::History, || CALLS.set(CALLS.get() + 1));
-        flush_also(Also::FaultLog, || CALLS.set(CALLS.get() + 10));
+        set_flush_hook(FlushHook::History, || CALLS.set(CALLS.get() + 1));
+        set_flush_hook(FlushHook::FaultLog, || CALLS.set(CALLS.get() + 10));
         add(&queue, &format_args!("{}", "x".repeat(limits::LOG_BATCH)));
         assert_eq!(CALLS.get(), 0);
         flush();

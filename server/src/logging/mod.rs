@@ -12,12 +12,12 @@
 //!
 //! Read `start.rs` first, then `queue.rs`: it decides when a thread that logs waits.
 
-#[cfg(any(feature = "history", feature = "cli"))]
-mod also;
 #[cfg(feature = "cli")]
 mod batch;
 #[cfg(feature = "cli")]
 mod file;
+#[cfg(any(feature = "history", feature = "cli"))]
+mod flush_hook;
 #[cfg(feature = "cli")]
 mod format;
 #[cfg(not(feature = "cli"))]
@@ -35,15 +35,15 @@ mod totals;
 mod writer;
 
 #[cfg(any(feature = "history", feature = "cli"))]
-pub(crate) use self::also::Also;
+pub(crate) use self::flush_hook::FlushHook;
 #[cfg(all(feature = "history", not(feature = "cli")))]
-pub(crate) use self::no_batch::flush_also;
+pub(crate) use self::no_batch::set_flush_hook;
 #[cfg(not(feature = "cli"))]
 pub use self::no_batch::{defer, flush, totals};
 pub use self::totals::Totals;
 #[cfg(feature = "cli")]
 pub(crate) use self::{
-    batch::flush_also,
+    batch::set_flush_hook,
     file::{Output, open_append},
     queue::LogQueue,
 };

@@ -1,7 +1,7 @@
 //! No batches: the logger of the embedding program receives each record immediately.
 
 #[cfg(feature = "history")]
-use super::also::Also;
+use super::flush_hook::FlushHook;
 use super::totals::Totals;
 
 /// Does nothing: records are not batched.
@@ -18,4 +18,4 @@ pub fn totals() -> Totals {
 
 /// Does nothing: nobody calls `flush` for the records.
 #[cfg(feature = "history")]
-pub(crate) fn flush_also(_: Also, _: fn()) {}
+pub(crate) fn set_flush_hook(_: FlushHook, _: fn()) {}
