@@ -160,7 +160,7 @@ impl<S: Stream> Connection<S> {
             };
             handler.begin(&attributes, self.last_activity);
         }
-        self.tell_faults();
+        self.set_session_faults();
     }
 }
 

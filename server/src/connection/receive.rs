@@ -288,7 +288,7 @@ impl<S: Stream> Connection<S> {
             Next::Switch(handler) => {
                 self.session = Session::Other(Box::new(handler));
                 self.splitter = self.session.splitter();
-                self.tell_faults();
+                self.set_session_faults();
                 #[cfg(feature = "rooms")]
                 if self.is_member() {
                     self.begin_session(None, context.telemetry);

@@ -62,7 +62,7 @@ impl<S: Stream> Connection<S> {
         let (received, sent) = (self.totals.bytes_received, self.totals.bytes_sent);
         self.session.handle();
         self.layers.wire_or_new(received, sent).set_plan(plan, is_new, now);
-        self.tell_faults();
+        self.set_session_faults();
         self.set_faults_of_messages(now);
         // What the former faults have held is due.
         self.readiness.readable = true;

@@ -20,8 +20,8 @@ impl<S: Stream> Connection<S> {
         self.fault_plan().map(FaultPlan::id)
     }
 
-    /// Tells the session the faults of the connection. To be called when a session begins, and when the faults change.
-    pub(in crate::connection) fn tell_faults(&mut self) {
+    /// Gives the session the faults of the connection. To be called when a session begins, and when the faults change.
+    pub(in crate::connection) fn set_session_faults(&mut self) {
         let faults = self.fault_plan().cloned();
         if let Some(handler) = self.session.handler() {
             handler.set_faults(faults.as_ref());
