@@ -10,10 +10,10 @@ pub const FAULT_WINDOW: Duration = Duration::from_hours(365 * 24);
 
 /// Maximum received bytes of a connection that its faults hold. Then nothing more is read, so a delayed connection costs one
 /// read buffer.
-pub const HELD_BYTES: usize = 64 * 1024;
+pub const DELAYED_BYTES: usize = 64 * 1024;
 
 /// Maximum reads of a connection whose bytes are held one by one. It bounds the cost of a client that sends single bytes.
-pub const HELD_CHUNKS: usize = 1024;
+pub const DELAYED_READS: usize = 1024;
 
 /// Maximum segments of a split stream in one turn. Each is a system call.
 pub const TURN_SEGMENTS: usize = 64;
@@ -36,7 +36,7 @@ pub const HELD_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 pub const FAULT_SOURCES: usize = 4096;
 
 /// Maximum bytes of messages that a connection holds back, because they change places. A longer message keeps its place.
-pub const HELD_MESSAGE: usize = 64 * 1024;
+pub const POSTPONED_MESSAGE: usize = 64 * 1024;
 
 /// Time after which a message or a datagram that waits for the next one is sent alone.
 pub const REORDER_WAIT: Duration = Duration::from_secs(1);

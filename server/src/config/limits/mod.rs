@@ -22,10 +22,6 @@ pub use self::rooms::*;
 /// A peer that does not read can make the server keep this many bytes for it, and no more.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-const _: () = assert!(HELD_BYTES == READ_BUFFER && HELD_MESSAGE == READ_BUFFER);
-// An answer has its place, however long it is.
-const _: () = assert!(HELD_ANSWER_BYTES > 2 * READ_BUFFER);
-
 /// Maximum size of a connection's send buffer, in bytes: the echo of one read, with what a layer adds, and replies. A
 /// connection whose session replies with more to one read is closed.
 pub const SEND_BUFFER: usize = 4 * READ_BUFFER;
@@ -320,7 +316,8 @@ pub const REVOCATION_FILE: u64 = 32 * 1024 * 1024;
 // A batch must fit into the queue, and the writer must begin before the queue is full.
 const _: () = assert!(LOG_BATCH < LOG_EAGER && LOG_EAGER < LOG_PENDING);
 // A delayed connection holds one read buffer; a message that is held has its place in the send buffer.
-const _: () = assert!(HELD_BYTES == READ_BUFFER && 2 * HELD_MESSAGE <= SEND_BUFFER);
+const _: () = assert!(DELAYED_BYTES == READ_BUFFER && POSTPONED_MESSAGE == READ_BUFFER);
+const _: () = assert!(2 * POSTPONED_MESSAGE <= SEND_BUFFER);
 // An answer that is held has its place, however long it is.
 const _: () = assert!(HELD_ANSWER_BYTES > 2 * READ_BUFFER);
 // A datagram is received whole; over IPv6 it has at most 65,527 bytes.

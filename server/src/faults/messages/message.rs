@@ -6,7 +6,7 @@ use common::fault::{Fault, FaultAct};
 
 use super::{boundaries::Part, mask::Mask, outcome::Outcome};
 use crate::{
-    config::limits::HELD_MESSAGE,
+    config::limits::POSTPONED_MESSAGE,
     faults::{injected::InjectedFault, plan::FaultPlan},
 };
 
@@ -64,7 +64,7 @@ impl PartialMessage {
         if *fate == Fate::Held || message.is_duplicate {
             message.bytes.extend_from_slice(bytes);
         }
-        if message.bytes.len() > HELD_MESSAGE && *fate == Fate::Passing {
+        if message.bytes.len() > POSTPONED_MESSAGE && *fate == Fate::Passing {
             message.is_duplicate = false;
             message.bytes = Vec::new();
         }

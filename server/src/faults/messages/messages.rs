@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::{
         FaultKind,
-        limits::{HELD_MESSAGE, REORDER_WAIT},
+        limits::{POSTPONED_MESSAGE, REORDER_WAIT},
     },
     faults::{injected::InjectedFault, plan::FaultPlan},
 };
@@ -150,7 +150,7 @@ impl MessageFaults {
             partial.append(part, bytes, outcome);
         }
         self.partial = Some(partial);
-        if self.held() > HELD_MESSAGE {
+        if self.held() > POSTPONED_MESSAGE {
             self.release(outcome);
         }
         if part.ends_message {
@@ -246,7 +246,7 @@ impl MessageFaults {
             *fate = Fate::Passing;
             outcome.bytes.extend_from_slice(&message.bytes);
             // The bytes of a message that is sent twice are needed once more.
-            message.is_duplicate &= message.bytes.len() <= HELD_MESSAGE;
+            message.is_duplicate &= message.bytes.len() <= POSTPONED_MESSAGE;
             if !message.is_duplicate {
                 message.bytes = Vec::new();
             }

@@ -15,7 +15,7 @@ use super::{Format, MessageFaults, Outcome};
 use crate::{
     config::{
         FaultKind, FaultRule, Faults, Share,
-        limits::{HELD_MESSAGE, REORDER_WAIT},
+        limits::{POSTPONED_MESSAGE, REORDER_WAIT},
     },
     faults::{injected::InjectedFault, injector::Injector, plan::FaultPlan},
 };
@@ -109,9 +109,9 @@ fn a_message_over_the_bound_keeps_its_place_and_is_sent_once() {
     let line = |len: usize| [vec![b'x'; len - 1], b"\n".to_vec()].concat();
     let all = Share::ALL;
     for (kinds, held) in [
-        (&[FaultKind::Reorder(all)][..], HELD_MESSAGE),
-        (&[FaultKind::Duplicate(all)], HELD_MESSAGE),
-        (&[FaultKind::Duplicate(all), FaultKind::Reorder(all)], HELD_MESSAGE),
+        (&[FaultKind::Reorder(all)][..], POSTPONED_MESSAGE),
+        (&[FaultKind::Duplicate(all)], POSTPONED_MESSAGE),
+        (&[FaultKind::Duplicate(all), FaultKind::Reorder(all)], POSTPONED_MESSAGE),
     ] {
         let mut longest = faults(kinds, Format::Lines, start);
         let sent = [longest.push(&line(held), start), longest.end()];
@@ -122,7 +122,7 @@ fn a_message_over_the_bound_keeps_its_place_and_is_sent_once() {
         let mut sent = Vec::new();
         for piece in line(held + 1).chunks(1000) {
             sent.extend(longer.push(piece, start).bytes);
-            assert!(longer.held() <= HELD_MESSAGE);
+            assert!(longer.held() <= POSTPONED_MESSAGE);
         }
         assert_eq!(sent, line(held + 1));
         assert_eq!(longer.end(), Outcome::default());
@@ -130,7 +130,7 @@ fn a_message_over_the_bound_keeps_its_place_and_is_sent_once() {
     // Both that change places have to be held.
     let mut reordering = faults(&[FaultKind::Reorder(all)], Format::Lines, start);
     assert_eq!(reordering.push(b"first\n", start), Outcome::default());
-    let outcome = reordering.push(&line(HELD_MESSAGE), start);
+    let outcome = reordering.push(&line(POSTPONED_MESSAGE), start);
     assert!(outcome.bytes.starts_with(b"first\nx") && outcome.acts().is_empty());
 }
 
@@ -307,7 +307,7 @@ fn run(plan: &FaultPlan, format: Format, stream: &[u8], pieces: &[usize], now: I
         let len = pieces.next().map_or(rest.len(), |len| *len.min(&rest.len()));
         let (piece, next) = rest.split_at(len);
         add(faults.push(piece, now));
-        assert!(faults.held() <= HELD_MESSAGE);
+        assert!(faults.held() <= POSTPONED_MESSAGE);
         rest = next;
     }
     add(faults.end());

@@ -181,10 +181,10 @@ impl Inbound {
             self.retry_at = Some(opens_at);
             return 0;
         }
-        if self.held.len() >= limits::HELD_CHUNKS {
+        if self.held.len() >= limits::DELAYED_READS {
             return 0;
         }
-        let mut room = len.min(limits::HELD_BYTES - self.held_bytes);
+        let mut room = len.min(limits::DELAYED_BYTES - self.held_bytes);
         if let Some((rule, pacer)) = &mut self.throttle
             && plan.is_some_and(|plan| plan.applies(rule, now))
         {

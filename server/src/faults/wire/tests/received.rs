@@ -40,15 +40,15 @@ fn each_read_is_delayed_by_itself_and_the_end_comes_after_all() {
 fn no_more_is_held_than_a_read_buffer() {
     let mut bench = Bench::new([FaultKind::Delay(ms(50))]);
     for _ in 0..4 {
-        bench.arrive(&vec![7; limits::HELD_BYTES / 2]);
+        bench.arrive(&vec![7; limits::DELAYED_BYTES / 2]);
     }
     assert_eq!(bench.receive().0, Received::Held);
-    assert_eq!(bench.wire.held(), limits::HELD_BYTES);
+    assert_eq!(bench.wire.held(), limits::DELAYED_BYTES);
     assert_eq!(bench.socket.received.len(), 2, "the rest stays in the socket");
     let mut single = Bench::new([FaultKind::Delay(ms(50))]);
-    (0..2 * limits::HELD_CHUNKS).for_each(|_| single.arrive(b"x"));
+    (0..2 * limits::DELAYED_READS).for_each(|_| single.arrive(b"x"));
     assert_eq!(single.receive().0, Received::Held);
-    assert_eq!(single.wire.held(), limits::HELD_CHUNKS);
+    assert_eq!(single.wire.held(), limits::DELAYED_READS);
 }
 
 #[test]
