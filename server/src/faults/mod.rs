@@ -38,6 +38,6 @@ pub(crate) use self::{
     listener::ListenerFaults,
     messages::{EchoPlace, Format, MessageFaults, Outcome},
     plan::FaultPlan,
-    registry::{FaultRegistry, FaultyListener},
+    registry::{FaultRegistry, OpenListenerFaults},
     wire::{FaultyStream, Received, Wire, WireEnd},
 };

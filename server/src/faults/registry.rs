@@ -13,14 +13,14 @@ use crate::config::Listener;
 /// The faults of the open listeners. The admin listener reads and changes them.
 #[derive(Debug, Default)]
 pub(crate) struct FaultRegistry {
-    listeners: Mutex<Vec<FaultyListener>>,
+    listeners: Mutex<Vec<OpenListenerFaults>>,
     /// Number of changes of faults. Workers compare it with the last one that they have seen.
     changes: AtomicUsize,
 }
 
-/// An open listener, whether or not it has faults now.
+/// The faults of an open listener, whether or not it has any now.
 #[derive(Clone, Debug)]
-pub(crate) struct FaultyListener {
+pub(crate) struct OpenListenerFaults {
     /// The address as the log names it.
     pub(crate) address: String,
     /// The endpoint with its actual port.
@@ -30,7 +30,7 @@ pub(crate) struct FaultyListener {
     pub(crate) faults: Arc<ListenerFaults>,
 }
 
-impl FaultyListener {
+impl OpenListenerFaults {
     /// Returns whether this is its name: the address as the log has it, or a URL of the endpoint in any spelling.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         self.address == name
@@ -47,7 +47,7 @@ impl FaultyListener {
 
 impl FaultRegistry {
     /// Replaces the list of the open listeners. A listener that is no longer among them loses its faults.
-    pub(crate) fn publish(&self, listeners: Vec<FaultyListener>) {
+    pub(crate) fn publish(&self, listeners: Vec<OpenListenerFaults>) {
         let mut open = self.lock();
         let before = std::mem::replace(&mut *open, listeners);
         let is_open = |faults| open.iter().any(|open| Arc::ptr_eq(&open.faults, faults));
@@ -59,7 +59,7 @@ impl FaultRegistry {
     }
 
     /// Returns the open listeners.
-    pub(crate) fn listeners(&self) -> Vec<FaultyListener> {
+    pub(crate) fn listeners(&self) -> Vec<OpenListenerFaults> {
         self.lock().clone()
     }
 
@@ -74,7 +74,7 @@ impl FaultRegistry {
         std::mem::replace(seen, changes) != changes
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<FaultyListener>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<OpenListenerFaults>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,11 +85,11 @@ mod tests {
 
     use super::*;
 
-    fn open(endpoint: &Endpoint) -> FaultyListener {
+    fn open(endpoint: &Endpoint) -> OpenListenerFaults {
         let listener = Listener::new(endpoint.clone());
         let address = listener.options.address(endpoint);
         let (endpoint, faults) = (endpoint.clone(), Arc::default());
-        FaultyListener { address, endpoint, listener, faults }
+        OpenListenerFaults { address, endpoint, listener, faults }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use common::endpoint::Endpoint;
 
 use crate::{
     config::Listener,
-    faults::FaultyListener,
+    faults::OpenListenerFaults,
     listener::{Address, BoundListener, Policy, Sibling, SocketFileId},
 };
 
@@ -45,10 +45,10 @@ impl OpenListener {
     }
 
     /// Returns the listener with its faults.
-    pub(super) fn faulty_listener(&self) -> FaultyListener {
+    pub(super) fn open_listener_faults(&self) -> OpenListenerFaults {
         let faults = Arc::clone(self.policy.faults());
         let (address, endpoint) = (self.address.clone(), self.endpoint.clone());
-        FaultyListener { address, endpoint, listener: self.listener.clone(), faults }
+        OpenListenerFaults { address, endpoint, listener: self.listener.clone(), faults }
     }
 
     pub(super) fn is_inherited(&self) -> bool {

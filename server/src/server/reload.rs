@@ -146,7 +146,7 @@ impl Reloader {
 
 /// Publishes the open listeners with their faults.
 fn publish_faults<T>(open: &[OpenListener], shared: &SharedState<T>) {
-    shared.publish_faults(open.iter().map(OpenListener::faulty_listener).collect());
+    shared.publish_faults(open.iter().map(OpenListener::open_listener_faults).collect());
 }
 
 /// Opens and changes the sockets of a listener.
@@ -204,7 +204,7 @@ fn change<T>(
     // Otherwise faults that were set at run time stay.
     let has_new_faults = open.listener.options.faults.as_ref() != faults;
     let changed = change_policy(open, listener, binder, commands);
-    let target = changed.faulty_listener();
+    let target = changed.open_listener_faults();
     // The addresses of a listener share their faults.
     if has_new_faults && !target.faults.has(faults) {
         shared.set_faults(&target, faults);

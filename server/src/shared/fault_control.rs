@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::state::SharedState;
 use crate::{
     config::Faults,
-    faults::{FaultyListener, ListenerFaults},
+    faults::{ListenerFaults, OpenListenerFaults},
 };
 
 /// Reason why the faults of a listener are not changed.
@@ -30,7 +30,7 @@ pub enum FaultsError {
 
 impl<T> SharedState<T> {
     /// Publishes the open listeners after they have changed, so that their faults can be changed.
-    pub(crate) fn publish_faults(&self, listeners: Vec<FaultyListener>) {
+    pub(crate) fn publish_faults(&self, listeners: Vec<OpenListenerFaults>) {
         self.faults.publish(listeners);
         self.dispatch.wake_all();
     }
@@ -40,7 +40,10 @@ impl<T> SharedState<T> {
     /// # Errors
     ///
     /// If there is none.
-    pub(crate) fn faulty_listener(&self, name: &str) -> Result<FaultyListener, FaultsError> {
+    pub(crate) fn open_listener_faults(
+        &self,
+        name: &str,
+    ) -> Result<OpenListenerFaults, FaultsError> {
         let listeners = self.faults.listeners();
         let named = listeners.iter().find(|listener| listener.is_named(name)).cloned();
         named.ok_or_else(|| FaultsError::NoListener {
@@ -59,7 +62,7 @@ impl<T> SharedState<T> {
         endpoint: &Endpoint,
         faults: Option<&Arc<Faults>>,
     ) -> Result<(), FaultsError> {
-        let listener = self.faulty_listener(&endpoint.to_string())?;
+        let listener = self.open_listener_faults(&endpoint.to_string())?;
         let checked = faults.map_or(Ok(()), |faults| faults.check(&listener.listener));
         checked.map_err(FaultsError::Contradiction)?;
         self.set_faults(&listener, faults);
@@ -67,7 +70,7 @@ impl<T> SharedState<T> {
     }
 
     /// Sets the faults of a listener for its new and its open connections. `None` clears them.
-    pub(crate) fn set_faults(&self, listener: &FaultyListener, faults: Option<&Arc<Faults>>) {
+    pub(crate) fn set_faults(&self, listener: &OpenListenerFaults, faults: Option<&Arc<Faults>>) {
         let had_faults = listener.faults.get().is_some();
         listener.faults.set(faults, Instant::now());
         let open = self.faults.listeners();

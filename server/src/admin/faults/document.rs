@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::{
     config::Faults,
     connection::wall_clock,
-    faults::{FaultyListener, Injector},
+    faults::{Injector, OpenListenerFaults},
 };
 
 /// Returns the document about these listeners. `all` has each address of each listener of the server.
-pub(super) fn to_json(listeners: &[FaultyListener], all: &[FaultyListener]) -> Vec<u8> {
+pub(super) fn to_json(listeners: &[OpenListenerFaults], all: &[OpenListenerFaults]) -> Vec<u8> {
     let listeners: Value = listeners.iter().map(|one| listener(one, all)).collect();
     format!("{:#}\n", json!({ "listeners": listeners })).into_bytes()
 }
 
 /// Returns a listener. Without faults, everything about them is `null`.
-fn listener(listener: &FaultyListener, all: &[FaultyListener]) -> Value {
+fn listener(listener: &OpenListenerFaults, all: &[OpenListenerFaults]) -> Value {
     let addresses = all.iter().filter(|other| other.is_same_listener(listener));
     let injector = listener.faults.get();
     let injector = injector.as_deref();

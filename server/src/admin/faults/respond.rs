@@ -8,7 +8,7 @@ use super::document;
 use crate::{
     admin::client::{Answer, Request},
     config::{FaultParameters, Faults},
-    faults::FaultyListener,
+    faults::OpenListenerFaults,
     http::{Refusal, Status, refused},
     shared::{FaultsError, SharedState},
 };
@@ -45,8 +45,8 @@ pub(in crate::admin) fn respond<T>(
 }
 
 /// Returns the listeners without further addresses of them, which share their faults.
-fn each_once(listeners: Vec<FaultyListener>) -> Vec<FaultyListener> {
-    let mut each = Vec::<FaultyListener>::new();
+fn each_once(listeners: Vec<OpenListenerFaults>) -> Vec<OpenListenerFaults> {
+    let mut each = Vec::<OpenListenerFaults>::new();
     for listener in listeners {
         if !each.iter().any(|other| other.is_same_listener(&listener)) {
             each.push(listener);
@@ -59,20 +59,20 @@ fn each_once(listeners: Vec<FaultyListener>) -> Vec<FaultyListener> {
 fn named_listeners<T>(
     request: &Request<'_>,
     shared: &SharedState<T>,
-) -> Result<Vec<FaultyListener>, Refusal> {
+) -> Result<Vec<OpenListenerFaults>, Refusal> {
     let mut listeners = Vec::new();
     for (name, value) in request.query() {
         if name != "listener" {
             let unknown = Quoted(name.as_bytes()).to_string();
             return Err(bad(format!("{unknown}: unknown parameter; the only one is listener")));
         }
-        listeners.push(shared.faulty_listener(&value).map_err(|error| not_found(&error))?);
+        listeners.push(shared.open_listener_faults(&value).map_err(|error| not_found(&error))?);
     }
     Ok(listeners)
 }
 
 /// Returns the listener, if there is one only.
-fn only_listener(mut listeners: Vec<FaultyListener>) -> Result<FaultyListener, Refusal> {
+fn only_listener(mut listeners: Vec<OpenListenerFaults>) -> Result<OpenListenerFaults, Refusal> {
     match (listeners.pop(), &listeners[..]) {
         (Some(only), []) => Ok(only),
         (None, _) => Err(refused(Status::NotFound, "the server has no listener")),
@@ -85,7 +85,7 @@ fn only_listener(mut listeners: Vec<FaultyListener>) -> Result<FaultyListener, R
 }
 
 /// Parses faults for a listener, and checks that it can have them.
-fn parse(body: &[u8], listener: &FaultyListener) -> Result<Faults, Refusal> {
+fn parse(body: &[u8], listener: &OpenListenerFaults) -> Result<Faults, Refusal> {
     let text = str::from_utf8(body).map_err(|_| bad("the body is not UTF-8".to_owned()))?;
     let is_udp = matches!(listener.endpoint, Endpoint::Udp(_));
     let faults = FaultParameters::parse(text.trim()).and_then(|parsed| parsed.faults(is_udp));
@@ -118,10 +118,10 @@ mod tests {
         Ok(serde_json::from_slice(&answer.body).unwrap())
     }
 
-    fn at(host: &str, listener: &FaultyListener) -> FaultyListener {
+    fn at(host: &str, listener: &OpenListenerFaults) -> OpenListenerFaults {
         let Listener { endpoint, .. } = Listener::tcp(host, 7);
         let address = listener.listener.options.address(&endpoint);
-        FaultyListener { address, endpoint, ..listener.clone() }
+        OpenListenerFaults { address, endpoint, ..listener.clone() }
     }
 
     #[test]
@@ -129,8 +129,8 @@ mod tests {
         let (shared, ..) = shared_state(1);
         let listener = Listener::tcp("localhost", 7);
         let (address, endpoint) = (String::new(), listener.endpoint.clone());
-        let first = FaultyListener { address, endpoint, listener, faults: Arc::default() };
-        let second = FaultyListener { faults: Arc::default(), ..first.clone() };
+        let first = OpenListenerFaults { address, endpoint, listener, faults: Arc::default() };
+        let second = OpenListenerFaults { faults: Arc::default(), ..first.clone() };
         shared.publish_faults(vec![at("127.0.0.1", &first), at("::1", &first)]);
         let set = answer(&shared, "PUT /faults", "drop=1%&fault-seed=7").unwrap();
         assert_eq!(set["listeners"].as_array().map(Vec::len), Some(1));
@@ -150,7 +150,7 @@ mod tests {
         let (shared, ..) = shared_state::<()>(1);
         let listener = Listener::tcp("localhost", 7);
         let (address, endpoint) = ("a".to_owned(), listener.endpoint.clone());
-        let closed = FaultyListener { address, endpoint, listener, faults: Arc::default() };
+        let closed = OpenListenerFaults { address, endpoint, listener, faults: Arc::default() };
         shared.set_faults(&closed, Some(&Arc::new("delay=1h".parse().unwrap())));
         assert!(closed.faults.get().is_none());
     }
