@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use common::fault::{Fault, FaultAct, FaultRecord};
+use tempfile::TempDir;
 use tests::{
     net::TestCa,
     programs::{Finished, Program, binaries},
@@ -106,8 +107,8 @@ fn clients_of_a_websocket_see_the_code_of_the_close() {
     }
 }
 
-/// Runs a client that logs in as `alice` and echoes a line, at a server with these faults. Returns what was done as well.
-fn log_in(faults: &str) -> (Finished, Vec<FaultAct>) {
+/// Starts a server that knows the user `alice`, with these faults.
+fn login_server(parameters: &str) -> (TempDir, Faulty) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let users = directory.path().join("users");
     let users = users.to_str().expect("it is UTF-8");
@@ -115,10 +116,22 @@ fn log_in(faults: &str) -> (Finished, Vec<FaultAct>) {
     let mut user = Program::start(binaries::echo_server(), &add);
     user.feed_all(b"pencil\n".to_vec());
     assert_eq!(user.finish().code(), 0);
-    let server = Faulty::start("tcp", &[&format!("login=required&{faults}")], &["--users", users]);
+    let parameters = format!("login=required{parameters}");
+    let server = Faulty::start("tcp", &[&parameters], &["--users", users]);
+    (directory, server)
+}
+
+/// Starts a client that logs in as `alice`.
+fn log_in_at(server: &Faulty) -> Program {
     let mut client = Command::new(binaries::echo_client());
     client.args([&server.address(0).to_string(), "--user", "alice"]).env("ECHO_PASSWORD", "pencil");
-    let mut client = Program::spawn(client);
+    Program::spawn(client)
+}
+
+/// Runs a client that logs in as `alice` and echoes a line, at a server with these faults. Returns what was done as well.
+fn log_in(faults: &str) -> (Finished, Vec<FaultAct>) {
+    let (_directory, server) = login_server(&format!("&{faults}"));
+    let mut client = log_in_at(&server);
     client.feed_all(b"hello\n".to_vec());
     let finished = client.finish();
     (finished, acts(&server.records()))
@@ -140,4 +153,20 @@ fn a_session_behind_a_login_has_the_faults_of_its_connection() {
     let (finished, acts) = log_in("delay=20ms");
     assert_eq!((finished.code(), finished.stdout_text()), (0, "hello\n"), "{finished:?}");
     assert!(acts.iter().all(|act| act.fault == Fault::Delay) && acts.len() > 3, "{acts:?}");
+}
+
+/// The bytes of the login counted as bytes of the echo, or the place began anew with each change.
+#[test]
+fn the_place_of_a_message_behind_a_login_counts_the_echo_since_the_login() {
+    let (_directory, server) = login_server("&delay=1ms@0%");
+    let mut client = log_in_at(&server);
+    client.feed(b"one\n");
+    server.process.wait_for_log("Echoed to .*: 'one'");
+    server.change(&["set", "drop=100%", "--seed", "7"]);
+    client.feed_all(b"two\n".to_vec());
+    // It finds that bytes are missing.
+    assert_ne!(client.finish().code(), 0);
+    let act = FaultAct::sent(Fault::Drop, 4);
+    let expected = FaultAct { bytes: Some(4), message: Some(1), ..act };
+    assert_eq!(acts(&server.records()), [expected]);
 }
