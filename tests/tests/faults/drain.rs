@@ -85,16 +85,25 @@ fn after_a_clear_what_is_held_arrives_at_once_and_nothing_is_left_behind() {
             peer.exchange(b"hello\n");
         }
     }
-    // A stall ends at once, too, and a throttle leaves no debt.
-    server.change(&["set", "stall-after=600000:1h", "throttle=1B/s@0%"]);
+    // A stall ends at once, too.
+    server.change(&["set", "stall-after=600000:1h"]);
     let mut new = server.process.connect();
     let sender = new.send_in_background(payload(1).repeat(20));
     new.expect(&payload(1).repeat(20)[..600_000]);
     server.change(&["clear"]);
     new.expect(&payload(1).repeat(20)[600_000..]);
     sender.join().expect("the sender does not panic").expect("the server reads");
-    drop((peers, new));
-    let kinds = [Fault::Delay, Fault::StallAfter];
+    // A throttle leaves no debt: what it held back would take hours.
+    server.change(&["set", "throttle=1B/s"]);
+    let mut throttled = server.process.connect();
+    throttled.send(&payload(2));
+    server.process.wait_for_log(&format!("Fault injected for {}: throttle", throttled.address()));
+    server.change(&["clear"]);
+    throttled.expect(&payload(2));
+    server.change(&["set", "throttle=1GB/s"]);
+    throttled.exchange(&payload(3));
+    drop((peers, new, throttled));
+    let kinds = [Fault::Delay, Fault::StallAfter, Fault::Throttle];
     let records = server.records();
     assert!(records.iter().all(|record| kinds.contains(&record.act.fault)), "{records:?}");
 }
