@@ -72,14 +72,18 @@ impl<S: Stream> Connection<S> {
     ///
     /// # Errors
     ///
-    /// If the connection is reset.
+    /// If the connection is reset, by its faults or by the peer.
     #[cold]
     pub(in crate::connection) fn settle_faults(
         &mut self,
         context: &TurnContext<'_>,
     ) -> io::Result<()> {
-        if self.layers.wire().is_none() {
-            return Ok(());
+        let Some(wire) = self.layers.wire() else { return Ok(()) };
+        let has_both_directions =
+            !wire.has_half_closed() && (self.stage.is_preamble() || self.stage.is_in_session());
+        if self.readiness.has_more && has_both_directions && self.stream.is_reset_by_peer() {
+            // The faults may hold back each read and each write that would find it.
+            return Err(io::ErrorKind::ConnectionReset.into());
         }
         self.expire_messages(context)?;
         self.record_injected(context.telemetry);

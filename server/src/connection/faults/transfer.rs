@@ -26,10 +26,10 @@ impl<S: Stream> Connection<S> {
             return self.read_wire(buffer);
         }
         // The turn may have begun before the bytes arrived, and a delay counts from their arrival.
-        let now = now.max(Instant::now());
+        let clock = || now.max(Instant::now());
         let max = self.read_limit(buffer.len());
         let Some(wire) = self.layers.wire_mut() else { return Ok(WireRead::Nothing) };
-        Ok(match wire.receive(&mut self.stream, &mut buffer[..max], now)? {
+        Ok(match wire.receive(&mut self.stream, &mut buffer[..max], clock)? {
             Received::Bytes(read) => {
                 // Reads go on until the stream and the held bytes are empty.
                 self.readiness.readable = true;

@@ -107,6 +107,11 @@ impl Stream for Socket {
         is_acknowledged(&self.0)
     }
 
+    fn is_reset_by_peer(&self) -> bool {
+        // A TCP socket has a peer until it has closed.
+        matches!(getpeername(&self.0), Err(Errno::NOTCONN))
+    }
+
     fn tcp_info(&self) -> Option<TcpInfo> {
         read_tcp_info(&self.0)
     }

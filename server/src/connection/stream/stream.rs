@@ -39,6 +39,12 @@ pub(crate) trait Stream: Read + Write {
         true
     }
 
+    /// Returns whether the connection is over although nobody has read or written: the peer has reset it. `false` if the
+    /// system cannot tell.
+    fn is_reset_by_peer(&self) -> bool {
+        false
+    }
+
     /// Returns the figures of the kernel about the connection. `None`: it is not TCP, or the kernel cannot tell.
     fn tcp_info(&self) -> Option<TcpInfo> {
         None

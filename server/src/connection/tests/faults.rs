@@ -103,3 +103,15 @@ fn a_reset_in_the_last_bytes_takes_the_place_of_the_end() {
     assert_eq!(harness.stream().outgoing.len(), 6);
     assert_eq!(harness.connection.close_reason, Some(CloseReason::Fault));
 }
+
+#[test]
+fn a_peer_that_resets_is_noticed_while_faults_hold_everything_back() {
+    for kind in [FaultKind::AcceptDelay(DELAY), FaultKind::StallAfter { bytes: 0, time: DELAY }] {
+        let mut harness = harness(kind, &[b"hello\n"]);
+        assert_eq!(harness.readable(), Turn::Wait);
+        harness.stream().is_reset_by_peer = true;
+        harness.connection.set_ready(Readiness { readable: true, has_more: true });
+        assert_eq!(harness.turn(), Turn::Over);
+        assert_eq!(harness.connection.close_reason, Some(CloseReason::Reset));
+    }
+}

@@ -54,6 +54,7 @@ struct ScriptedStream {
     half_closed: bool,
     /// The peer has not acknowledged everything.
     is_unacknowledged: bool,
+    is_reset_by_peer: bool,
     /// Error that the half-close returns.
     half_close_error: Option<io::ErrorKind>,
     tcp_info: Option<TcpInfo>,
@@ -118,6 +119,10 @@ impl Stream for ScriptedStream {
 
     fn received(&self) -> io::Result<u64> {
         Ok(self.incoming.iter().flatten().map(|chunk| chunk.len() as u64).sum())
+    }
+
+    fn is_reset_by_peer(&self) -> bool {
+        self.is_reset_by_peer
     }
 
     fn tcp_info(&self) -> Option<TcpInfo> {

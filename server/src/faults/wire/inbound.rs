@@ -105,11 +105,12 @@ impl Inbound {
         stream: &mut impl Read,
         buffer: &mut [u8],
         plan: Option<&FaultPlan>,
-        now: Instant,
+        clock: impl Fn() -> Instant,
         acts: &mut Vec<FaultAct>,
     ) -> io::Result<Received> {
         self.retry_at = None;
         loop {
+            let now = clock();
             if let Some(read) = self.take_due(buffer, now) {
                 return Ok(Received::Bytes(read));
             }
@@ -128,6 +129,8 @@ impl Inbound {
             match stream.read(&mut buffer[..room]) {
                 Ok(0) => self.end_at = Some(self.due(0, plan, now, acts)),
                 Ok(read) => {
+                    // They may have arrived since the last look at the clock.
+                    let now = clock();
                     let due = self.due(read, plan, now, acts);
                     self.received += read as u64;
                     if let Some((_, pacer)) = &mut self.throttle {

@@ -171,7 +171,7 @@ impl Wire {
         std::mem::take(&mut self.discarded)
     }
 
-    /// Receives what the stream has, and reads what is due.
+    /// Receives what the stream has, and reads what is due. `clock` is asked around each read of the stream.
     ///
     /// # Errors
     ///
@@ -180,9 +180,9 @@ impl Wire {
         &mut self,
         stream: &mut impl Read,
         buffer: &mut [u8],
-        now: Instant,
+        clock: impl Fn() -> Instant,
     ) -> io::Result<Received> {
-        self.inbound.receive(stream, buffer, self.plan.as_ref(), now, &mut self.acts)
+        self.inbound.receive(stream, buffer, self.plan.as_ref(), clock, &mut self.acts)
     }
 
     /// Sends bytes, as far as the faults and the stream allow.

@@ -98,7 +98,7 @@ impl Bench {
 
     fn receive(&mut self) -> (Received, Vec<u8>) {
         let mut buffer = vec![0; limits::READ_BUFFER];
-        let received = self.wire.receive(&mut self.socket, &mut buffer, self.now).unwrap();
+        let received = self.wire.receive(&mut self.socket, &mut buffer, || self.now).unwrap();
         let len = if let Received::Bytes(len) = received { len } else { 0 };
         buffer.truncate(len);
         (received, buffer)
