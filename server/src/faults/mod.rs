@@ -7,7 +7,7 @@
 //!    ▼
 //! injector: these faults with their seed; makes all random choices
 //!    ▼
-//! plan: the faults of one connection, by its number
+//! plan: the faults of one connection, by its number; its random choices come from random and damage
 //!    ▼
 //! wire/: their effect on the bytes of a connection
 //! messages/: their effect on the messages of an echo

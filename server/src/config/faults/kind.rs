@@ -54,7 +54,7 @@ pub enum FaultKind {
     Refuse,
     /// Nothing is read or sent for a time after the accept.
     AcceptDelay(Duration),
-    /// In every so many bytes, on average, bits of one byte are inverted.
+    /// In each block of so many bytes, bits of one byte are inverted.
     Corrupt(NonZeroU64),
     /// This share of the messages is not sent.
     Drop(Share),

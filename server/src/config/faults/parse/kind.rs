@@ -1,6 +1,6 @@
 //! The parser of a fault with its figures.
 
-use super::values::{duration, gap, positive_size, rate, share, size, whole};
+use super::values::{block, duration, positive_size, rate, share, size, whole};
 use crate::config::faults::{
     kind::{FaultKind, Jitter},
     share::Share,
@@ -24,7 +24,7 @@ pub(super) fn kind(name: &str, value: &str) -> Result<(FaultKind, Option<Share>)
         "truncate" => FaultKind::Truncate(size(value)?),
         "refuse" => return share(value).map(|share| (FaultKind::Refuse, Some(share))),
         "accept-delay" => FaultKind::AcceptDelay(duration(value)?),
-        "corrupt" => FaultKind::Corrupt(gap(value)?),
+        "corrupt" => FaultKind::Corrupt(block(value)?),
         "drop" => FaultKind::Drop(share(value)?),
         "duplicate" => FaultKind::Duplicate(share(value)?),
         "reorder" => FaultKind::Reorder(share(value)?),

@@ -46,15 +46,15 @@ pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
     per_second.ok_or_else(|| "expected a rate of at least 1B/s, like 64kB/s".to_owned())
 }
 
-/// Parses a mean gap: `1/MB`, `3/GB` or `1/4096`.
-pub(super) fn gap(text: &str) -> Result<NonZeroU64, String> {
-    let gap = || {
+/// Parses the length of a block with one damaged byte: `1/MB`, `3/GB` or `1/4096`.
+pub(super) fn block(text: &str) -> Result<NonZeroU64, String> {
+    let block = || {
         let (count, bytes) = text.split_once('/')?;
         let count = whole(count).and_then(NonZeroU64::new)?;
         let one = if bytes.starts_with(|char: char| char.is_ascii_digit()) { "" } else { "1" };
         NonZeroU64::new(size(&format!("{one}{bytes}")).ok()? / count)
     };
-    gap().ok_or_else(|| {
+    block().ok_or_else(|| {
         "expected a number of bytes in a larger size, like 1/MB, 3/GB or 1/4096".to_owned()
     })
 }
