@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    config::{FaultKind, FaultRule, Faults},
+    config::{FaultKind, FaultRule, Faults, Share},
+    layer::{NewScrambled, ScrambledPeer},
     telemetry::CloseReason,
 };
 
@@ -114,4 +115,30 @@ fn a_peer_that_resets_is_noticed_while_faults_hold_everything_back() {
         assert_eq!(harness.turn(), Turn::Over);
         assert_eq!(harness.connection.close_reason, Some(CloseReason::Reset));
     }
+}
+
+#[test]
+fn an_omitted_end_is_on_record_with_its_seed_after_its_faults_were_cleared() {
+    capture_log();
+    let policy = ConnectionPolicy::for_protocol(Protocol::Text).with_layer(NewScrambled);
+    let kinds = [FaultKind::NoCloseNotify, FaultKind::Reorder(Share::ALL)];
+    let faults = Faults { seed: Some(7), rules: kinds.map(FaultRule::always).into() };
+    policy.faults.set(Some(&Arc::new(faults)), Instant::now());
+    let mut harness = Harness::with_policy(policy, &[&ScrambledPeer::encode(b"hello\n", true)]);
+    harness.update_faults();
+    harness.stream().write_sizes = [1, 0, 0].into();
+    harness.readable();
+    harness
+        .connection
+        .send_buffer
+        .as_ref()
+        .expect("the end is decided behind a message that is not sent yet");
+    harness.connection.permit.policy().faults.clear();
+    assert!(harness.update_faults());
+    while harness.connection.wants_write() {
+        harness.turn();
+    }
+    assert_eq!(ScrambledPeer::received(&harness.stream().outgoing), (b"hello\n".to_vec(), false));
+    let line = "Fault injected for 127.0.0.1:54321: no-close-notify at byte 9 of the bytes sent (seed 7, connection 0)";
+    assert_eq!(count_lines(line), 1, "{:?}", lines());
 }
