@@ -120,4 +120,36 @@ mod tests {
             assert_eq!(fault.index(), index);
         }
     }
+
+    /// The numbers that a seed promises depend on the index.
+    #[test]
+    fn a_seed_promises_these_indexes() {
+        let promised = [
+            (Fault::Delay, 0),
+            (Fault::Throttle, 1),
+            (Fault::Drip, 2),
+            (Fault::StallAfter, 3),
+            (Fault::ResetAfter, 4),
+            (Fault::CloseAfter, 5),
+            (Fault::HalfCloseAfter, 6),
+            (Fault::Truncate, 7),
+            (Fault::Refuse, 8),
+            (Fault::AcceptDelay, 9),
+            (Fault::Corrupt, 10),
+            (Fault::Drop, 11),
+            (Fault::Duplicate, 12),
+            (Fault::Reorder, 13),
+            (Fault::Split, 14),
+            (Fault::Coalesce, 15),
+            (Fault::NoCloseNotify, 16),
+            (Fault::HandshakeStall, 17),
+            (Fault::BadMask, 18),
+            (Fault::CloseCode, 19),
+            (Fault::LoginWrongProof, 20),
+        ];
+        assert_eq!(promised.map(|(fault, _)| fault), Fault::ALL);
+        for (fault, index) in promised {
+            assert_eq!(fault.index(), index, "{}", fault.name());
+        }
+    }
 }

@@ -95,6 +95,22 @@ mod tests {
         assert!(other.iter().all(|other| other.number(0) != random().number(0)));
         assert_ne!(Random::new(1, 2, Fault::Drop).number(0), random().number(0));
         assert_eq!(random().number(7), random().number(7));
+        // They were computed by another program.
+        let numbers = [0, 1, 7, u64::MAX].map(|index| random().number(index));
+        let promised = [
+            0xb002_506b_1faa_eec5,
+            0x0eac_4724_2265_9c3b,
+            0xbe11_50a0_1694_dfd0,
+            0x82ed_3d26_8a5e_e9ba,
+        ];
+        assert_eq!(numbers, promised);
+        let last = Random::new(1 << 63, 1_000_000, Fault::LoginWrongProof);
+        assert_eq!(last.number(3), 0xa4df_21a9_88ea_1ae8);
+        let from_1_to_7: Vec<u64> = (0..12).map(|index| random().between(index, 1, 7)).collect();
+        assert_eq!(from_1_to_7, [5, 1, 3, 5, 3, 5, 6, 6, 7, 3, 3, 6]);
+        let quarter = Share::from_millionths(250_000).unwrap();
+        let happens: Vec<u64> = (0..40).filter(|&index| random().happens(index, quarter)).collect();
+        assert_eq!(happens, [2, 3, 7, 10, 14, 15, 17, 18, 19, 21, 24, 26, 33]);
     }
 
     #[test]
