@@ -24,7 +24,7 @@ impl UdpEchoSocket {
         self.faulty.as_ref().map_or(0, |faulty| faulty.len())
     }
 
-    /// Returns whether the listener has faults, or holds answers of earlier faults.
+    /// Returns whether the listener has faults, or had some: then its datagrams are counted until it is closed.
     pub(super) fn has_faults(&mut self, now: Instant) -> bool {
         let present = self.policy.faults.get();
         if present.is_none() && self.faulty.is_none() {
@@ -36,9 +36,6 @@ impl UdpEchoSocket {
             (Some(faulty), present) => {
                 if !faulty.is_of(present.as_ref()) {
                     faulty.replace(present, now);
-                }
-                if faulty.is_over() {
-                    self.faulty = None;
                 }
             }
             (None, Some(present)) => self.faulty = Some(Box::new(FaultyAnswers::new(present))),

@@ -19,7 +19,7 @@ const SOURCES: NonZeroUsize = NonZeroUsize::new(FAULT_SOURCES).expect("it is not
 /// The answers of one socket, and the time of each.
 #[derive(Debug)]
 pub(crate) struct FaultyAnswers<R> {
-    /// `None`: the faults are gone, and the held answers are not sent yet.
+    /// `None`: the faults are cleared. Datagrams are still counted, so that later faults have the places of all datagrams.
     injector: Option<Arc<Injector>>,
     sources: LruCache<SocketAddr, Source>,
     held: Held<R>,
@@ -46,16 +46,13 @@ impl<R: Clone> FaultyAnswers<R> {
         }
     }
 
-    /// Replaces the faults. All held answers are due, and all sources are new ones.
+    /// Replaces the faults. All held answers are due. Each source keeps its counts, and gets the next number at its next datagram.
     pub(crate) fn replace(&mut self, injector: Option<Arc<Injector>>, now: Instant) {
         self.injector = injector;
-        self.sources.clear();
+        for (_, source) in &mut self.sources {
+            source.clear_faults();
+        }
         self.held.release(now);
-    }
-
-    /// Returns whether there are neither faults nor held answers.
-    pub(crate) fn is_over(&self) -> bool {
-        self.injector.is_none() && self.len() == 0
     }
 
     /// Returns the number of held answers. One that is sent twice counts once.
@@ -76,21 +73,17 @@ impl<R: Clone> FaultyAnswers<R> {
     /// Reports the injected faults with the plan of each source.
     pub(crate) fn report(&mut self, mut record: impl FnMut(SocketAddr, &FaultPlan, &FaultAct)) {
         for (source, act) in std::mem::take(&mut self.injected) {
-            if let Some(state) = self.sources.peek(&source) {
-                record(source, &state.plan, &act);
+            if let Some(plan) = self.sources.peek(&source).and_then(Source::plan) {
+                record(source, plan, &act);
             }
         }
     }
 
     /// Takes the answer to a datagram of a source.
     pub(crate) fn push(&mut self, source: SocketAddr, bytes: &[u8], route: R, now: Instant) {
-        let (len, mut bytes) = (bytes.len(), bytes.to_vec());
-        let decided = self.injector.as_ref().map(|injector| {
-            let decided = self.sources.get_or_insert_mut(source, || Source::new(injector));
-            let mut acts = Vec::new();
-            (decided.decide(&mut bytes, now, &mut acts), acts)
-        });
-        let (decision, acts) = decided.unwrap_or((Some(Decision::UNCHANGED), Vec::new()));
+        let (len, mut bytes, mut acts) = (bytes.len(), bytes.to_vec(), Vec::new());
+        let counted = self.sources.get_or_insert_mut(source, Source::default);
+        let decision = counted.decide(self.injector.as_ref(), &mut bytes, now, &mut acts);
         self.record(source, acts);
         let Some(Decision { number, delay, copies, is_postponed }) = decision else { return };
         let answer = Answer { bytes: bytes.into(), route };

@@ -13,10 +13,11 @@ use crate::{
     faults::{damage::Damage, injector::Injector, plan::FaultPlan},
 };
 
-/// One source: its faults, and its counts.
-#[derive(Debug)]
+/// One source: its faults, and its counts, which outlive a change of the faults.
+#[derive(Debug, Default)]
 pub(super) struct Source {
-    pub(super) plan: FaultPlan,
+    /// `None`: no datagram has arrived since the faults were changed, or there are none.
+    plan: Option<FaultPlan>,
     /// Number of its datagrams.
     datagrams: u64,
     /// Bytes of its answers; a copy counts once.
@@ -39,46 +40,42 @@ pub(super) struct Decision {
     pub(super) is_postponed: bool,
 }
 
-impl Decision {
-    /// The decision without faults.
-    pub(super) const UNCHANGED: Self =
-        Self { number: 0, delay: Duration::ZERO, copies: 1, is_postponed: false };
-}
-
 impl Source {
-    /// Creates the next source of a listener.
-    pub(super) fn new(injector: &Arc<Injector>) -> Self {
-        Self {
-            plan: injector.next_plan(),
-            datagrams: 0,
-            bytes: 0,
-            free_at: None,
-            is_throttled: false,
-            postponed: None,
-        }
+    /// Returns its present faults.
+    pub(super) fn plan(&self) -> Option<&FaultPlan> {
+        self.plan.as_ref()
+    }
+
+    /// Ends the present faults. The counts stay.
+    pub(super) fn clear_faults(&mut self) {
+        let Self { datagrams, bytes, .. } = *self;
+        *self = Self { datagrams, bytes, ..Self::default() };
     }
 
     /// Decides about the answer to the next datagram, and damages it. `None`: it is dropped.
     pub(super) fn decide(
         &mut self,
+        injector: Option<&Arc<Injector>>,
         bytes: &mut Vec<u8>,
         now: Instant,
         acts: &mut Vec<FaultAct>,
     ) -> Option<Decision> {
         let number = self.datagrams;
         self.datagrams += 1;
+        if let Some(injector) = injector {
+            self.plan.get_or_insert_with(|| injector.next_plan());
+        }
         let len = bytes.len() as u64;
         let of_datagram = |act| FaultAct { bytes: Some(len), message: Some(number), ..act };
-        if self.plan.happens_to(Fault::Drop, number, now) {
+        if self.happens_to(Fault::Drop, number, now) {
             acts.push(of_datagram(FaultAct::sent(Fault::Drop, number)));
             return None;
         }
-        let is_duplicate = self.plan.happens_to(Fault::Duplicate, number, now);
+        let is_duplicate = self.happens_to(Fault::Duplicate, number, now);
         if is_duplicate {
             acts.push(of_datagram(FaultAct::sent(Fault::Duplicate, number)));
         }
-        let is_postponed =
-            self.postponed.is_none() && self.plan.happens_to(Fault::Reorder, number, now);
+        let is_postponed = self.postponed.is_none() && self.happens_to(Fault::Reorder, number, now);
         self.truncate(bytes, number, now, acts);
         self.damage(bytes, number, now, acts);
         let delay = self.delay(number, now);
@@ -114,8 +111,13 @@ impl Source {
         at
     }
 
+    fn happens_to(&self, fault: Fault, number: u64, now: Instant) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.happens_to(fault, number, now))
+    }
+
     fn rules(&self, now: Instant) -> impl Iterator<Item = &FaultRule> {
-        self.plan.rules().filter(move |rule| self.plan.applies(rule, now))
+        let plan = self.plan.iter();
+        plan.flat_map(move |plan| plan.rules().filter(move |rule| plan.applies(rule, now)))
     }
 
     fn truncate(&self, bytes: &mut Vec<u8>, number: u64, now: Instant, acts: &mut Vec<FaultAct>) {
@@ -134,9 +136,10 @@ impl Source {
     fn damage(&mut self, bytes: &mut [u8], number: u64, now: Instant, acts: &mut Vec<FaultAct>) {
         let begin = self.bytes;
         self.bytes += bytes.len() as u64;
+        let Some(plan) = &self.plan else { return };
         for rule in self.rules(now) {
             let FaultKind::Corrupt(block) = rule.kind else { continue };
-            let damage = Damage::new(self.plan.random(Fault::Corrupt), block.get());
+            let damage = Damage::new(plan.random(Fault::Corrupt), block.get());
             let mut place = damage.next(begin);
             while place < self.bytes {
                 let (offset, mask) = (place - begin, damage.mask(place));
@@ -159,7 +162,9 @@ impl Source {
                 _ => {}
             }
         }
-        let Some((spread, distribution)) = jitter else { return mean };
-        self.plan.random(Fault::Delay).delay(number, mean, spread, distribution)
+        let Some(((spread, distribution), plan)) = jitter.zip(self.plan.as_ref()) else {
+            return mean;
+        };
+        plan.random(Fault::Delay).delay(number, mean, spread, distribution)
     }
 }

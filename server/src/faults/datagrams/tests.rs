@@ -249,7 +249,7 @@ fn held_answers_are_bounded_in_number_and_in_bytes() {
 fn other_faults_and_none_release_what_is_held_in_its_order() {
     let start = Instant::now();
     let rate = NonZeroU64::MIN;
-    for (next, is_over) in [(None, true), (Some(injector(Vec::new(), start)), false)] {
+    for next in [None, Some(injector(Vec::new(), start))] {
         let kinds = [FaultKind::Delay(50 * MS), FaultKind::Throttle(rate)];
         let mut answers = answers(&kinds, start);
         for datagram in [b"1", b"2", b"3"] {
@@ -259,8 +259,31 @@ fn other_faults_and_none_release_what_is_held_in_its_order() {
         assert!(answers.is_of(next.as_ref()));
         answers.push(source(1), b"4", (), start + MS);
         assert_eq!(sent(&mut answers, start + MS), [b"1", b"2", b"3", b"4"]);
-        assert_eq!(answers.is_over(), is_over);
     }
+}
+
+#[test]
+fn a_source_keeps_its_count_when_its_faults_are_changed_and_cleared() {
+    let start = Instant::now();
+    let drop = FaultRule::always(FaultKind::Drop(Share::ALL));
+    let changes = [
+        Some(FaultRule::always(FaultKind::Delay(MS))),
+        Some(drop.clone()),
+        None,
+        Some(FaultRule::always(FaultKind::Truncate(1))),
+        Some(drop),
+    ];
+    let mut answers = answers(&[FaultKind::Duplicate(Share::ALL)], start);
+    let mut places = Vec::new();
+    for change in changes {
+        answers.replace(change.map(|rule| injector(vec![rule], start)), start);
+        answers.push(source(2), b"two", (), start);
+        answers.push(source(1), b"one", (), start);
+        let injected = injected(&mut answers);
+        places.extend(injected.iter().map(|(_, id, act)| (id.connection, act.message.unwrap())));
+    }
+    let expected = [0, 1, 3, 4].into_iter().flat_map(|number| [(0, number), (1, number)]);
+    assert_eq!(places, expected.collect::<Vec<_>>());
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn nothing_is_received_while_the_held_answers_are_at_their_bound() {
 }
 
 #[test]
-fn cleared_faults_release_the_held_answers_and_leave_nothing_behind() {
+fn cleared_faults_release_the_held_answers_and_a_later_fault_has_the_place_of_its_datagram() {
     let (mut harness, start) = (delayed(), later());
     harness.socket.will_receive(&["one", "two"]);
     assert_eq!(harness.turn_at(start), Turn::Wait);
@@ -87,7 +87,11 @@ fn cleared_faults_release_the_held_answers_and_leave_nothing_behind() {
     harness.socket.will_receive(&["three"]);
     assert_eq!(harness.turn_at(start), Turn::Wait);
     assert_eq!(harness.socket.take_sent(), ["one", "two", "three"]);
-    assert!(!harness.echo_socket.has_faults(start));
+    let faults = options(&[FaultKind::Drop(Share::ALL)]).faults;
+    harness.echo_socket.policy.faults.set(faults.as_ref(), start);
+    harness.socket.will_receive(&["four"]);
+    assert_eq!(harness.turn_at(start), Turn::Wait);
+    assert!(harness.socket.take_sent().is_empty());
 }
 
 #[test]
