@@ -64,10 +64,15 @@ impl DataFrames {
         self
     }
 
-    /// Returns the number of bytes that are missing of the payload whose first bytes have been echoed.
+    /// Returns the length of the first frame in the input, or of its part in it.
     #[cfg(feature = "rooms")]
-    pub(super) fn missing(&self) -> Option<u64> {
-        self.streaming.map(|streaming| streaming.left)
+    pub(super) fn frame_len(&self, input: &[u8]) -> usize {
+        let len = match (self.streaming, Header::parse(input)) {
+            (Some(streaming), _) => streaming.left,
+            (None, Ok(Some(header))) => header.payload.saturating_add(header.len as u64),
+            (None, _) => return input.len(),
+        };
+        usize::try_from(len).map_or(input.len(), |len| len.min(input.len()))
     }
 
     /// Returns whether a part of a frame has been echoed, so that no other frame has a place.

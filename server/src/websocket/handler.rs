@@ -44,9 +44,8 @@ pub(crate) struct WebSocket {
     is_draining: bool,
     /// Bytes of the last step for the log: at most a read.
     logged: u32,
-    /// Bytes that were echoed in the former steps.
+    /// Bytes and messages that were echoed in the former steps.
     echoed: u64,
-    /// Messages that were echoed.
     messages: u64,
     /// `None`: the connection has and had no faults.
     fault: Option<Box<CloseFault>>,
@@ -69,7 +68,7 @@ impl WebSocket {
     }
 
     /// Ends the WebSocket with a receipt.
-    #[cfg_attr(not(feature = "receipt"), expect(unused_mut, reason = "there are no receipts"))]
+    #[cfg_attr(not(feature = "receipt"), expect(unused_mut, reason = "no receipts"))]
     pub(crate) fn with_receipt(mut self) -> Self {
         #[cfg(feature = "receipt")]
         {
@@ -98,19 +97,13 @@ impl WebSocket {
     /// Creates a WebSocket that echoes every message, also an exit.
     #[cfg(feature = "rooms")]
     pub(super) fn without_exit(config: Arc<Http>, now: Instant) -> Self {
-        let socket = Self::new(config, None, now);
-        Self { data: socket.data.without_exit(), ..socket }
+        Self { data: DataFrames::new(None).without_exit(), ..Self::new(config, None, now) }
     }
 
     /// Returns the length of the first frame in the input, or of its part in it.
     #[cfg(feature = "rooms")]
     pub(super) fn frame_len(&self, input: &[u8]) -> usize {
-        let len = match (self.data.missing(), Header::parse(input)) {
-            (Some(missing), _) => missing,
-            (None, Ok(Some(header))) => header.payload.saturating_add(header.len as u64),
-            (None, _) => return input.len(),
-        };
-        usize::try_from(len).map_or(input.len(), |len| len.min(input.len()))
+        self.data.frame_len(input)
     }
 
     /// Returns whether a part of a message has been echoed.

@@ -41,16 +41,14 @@ impl<S: Stream> Connection<S> {
     fn encode_faulty_echo(&mut self, bytes: &[u8], context: &TurnContext<'_>) {
         self.begin_faults_of_messages(bytes);
         let faults = self.echo_mut().and_then(|echo| echo.faults.as_deref_mut());
-        match faults.map(|faults| faults.push(bytes, context.now)) {
-            Some(outcome) => self.encode_outcome(&outcome, context),
-            None => {
-                self.encode(bytes);
-                let echoed = self.echo_mut().map_or(0, |echo| echo.end.offset);
-                let end = self.echo_end(echoed + bytes.len() as u64);
-                if let Some(echo) = self.echo_mut() {
-                    echo.end = end;
-                }
-            }
+        if let Some(outcome) = faults.map(|faults| faults.push(bytes, context.now)) {
+            return self.encode_outcome(&outcome, context);
+        }
+        self.encode(bytes);
+        let echoed = self.echo_mut().map_or(0, |echo| echo.end.offset);
+        let end = self.echo_end(echoed + bytes.len() as u64);
+        if let Some(echo) = self.echo_mut() {
+            echo.end = end;
         }
     }
 
