@@ -58,7 +58,7 @@ fn judge_damage(connection: &Connection<'_>, tls: &TlsObservation, judgement: &m
         }
         let is_received = connection.has_received(act.offset);
         match () {
-            () if !is_received => judgement.miss(act),
+            () if !is_received => connection.miss(act, judgement),
             () if !connection.seen.is_open || breaks(connection, tls, act) => judgement.find(act),
             // The client has not waited for the end of the record.
             () if act.offset >= tls.record.0 => judgement.miss(act),

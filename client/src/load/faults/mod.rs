@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! log: the records of the server ──> pairing: which belong to which observed connection
-//!                                        │
+//!                                        ├───────> records: whether they contradict each other
 //! stream: one connection <───────────────┼───────> datagrams: one UDP socket
 //!   expected: what it must have received │
 //!   compare: whether it did              ▼
@@ -23,6 +23,7 @@ mod judgement;
 mod layers;
 pub(crate) mod log;
 mod pairing;
+mod records;
 mod stream;
 #[cfg(test)]
 mod tests;

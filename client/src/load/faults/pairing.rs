@@ -5,28 +5,22 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use common::fault::{FaultAct, FaultRecord};
+use common::fault::FaultRecord;
 
-use super::{datagrams, judgement::Judgement, stream};
+use super::{
+    datagrams,
+    judgement::Judgement,
+    records::{self, Numbered},
+    stream,
+};
 use crate::load::{
     ipc::observation::Observation,
     report::figures::fault_figures::{Disagreement, ExcessFigures, FaultFigures},
     worker::payload::streams::Streams,
 };
 
-/// Maximum number of connections with the same address for which every assignment is tried.
-const MAX_ASSIGNED: usize = 6;
-
-/// Faults of one connection of a listener.
-#[derive(Clone, Debug)]
-struct Faults {
-    seed: u64,
-    connection: u64,
-    acts: Vec<FaultAct>,
-}
-
-/// Connection that a listener has numbered: its name, the seed and the number.
-type Number = (String, u64, u64);
+/// Maximum number of connections from one address, and of their sets of records, for which every assignment is tried.
+const MAX_ASSIGNED: usize = 8;
 
 /// Compares all observations of a load with the records of a fault log.
 pub(crate) fn judge(
@@ -42,7 +36,7 @@ pub(crate) fn judge(
             None => unnamed.push(observation),
         }
     }
-    let mut faults: BTreeMap<SocketAddr, BTreeMap<Number, Faults>> = BTreeMap::new();
+    let mut sets: BTreeMap<SocketAddr, Vec<Numbered>> = BTreeMap::new();
     let mut figures = FaultFigures::default();
     for record in records {
         let peer = record.peer.parse().ok().map(canonical);
@@ -50,80 +44,91 @@ pub(crate) fn judge(
             figures.of_others += 1;
             continue;
         };
-        let FaultRecord { listener, seed, connection, .. } = record;
-        let (seed, connection) = (*seed, *connection);
-        let of_peer = faults.entry(peer).or_default();
-        let faults = of_peer.entry((listener.clone(), seed, connection));
-        faults.or_insert(Faults { seed, connection, acts: Vec::new() }).acts.push(record.act);
+        add_record(sets.entry(peer).or_default(), record);
+    }
+    let numbered: Vec<_> =
+        sets.iter().flat_map(|(peer, sets)| sets.iter().map(|set| (*peer, set))).collect();
+    for (peer, set, text) in records::compare(&numbered) {
+        figures.disagreements += 1;
+        add_disagreement(&mut figures, &peer.to_string(), Some(set), text);
     }
     let mut excess = Vec::new();
     for (peer, observations) in &peers {
-        let faults: Vec<_> = faults.remove(peer).unwrap_or_default().into_values().collect();
-        judge_peer(&mut figures, &mut excess, &peer.to_string(), observations, &faults, streams);
+        let sets = sets.get(peer).map_or(&[][..], Vec::as_slice);
+        let ends = assign(observations, sets, streams);
+        let mut start = 0;
+        for (observation, end) in observations.iter().zip(ends) {
+            let judgement = judge_one(observation, &sets[start..end], streams);
+            add(&mut figures, &mut excess, &peer.to_string(), &sets[start..end], judgement);
+            start = end;
+        }
     }
     for observation in unnamed {
         let judgement = judge_one(observation, &[], streams);
-        add(&mut figures, &mut excess, "a connection without an address", None, judgement);
+        add(&mut figures, &mut excess, "a connection without an address", &[], judgement);
     }
     figures.excess = excess_figures(excess);
     figures
 }
 
-/// Compares the connections from one address, in the order of their ends, with those that the server has numbered.
-fn judge_peer(
-    figures: &mut FaultFigures,
-    excess: &mut Vec<u64>,
-    peer: &str,
-    observations: &[&Observation],
-    faults: &[Faults],
-    streams: &Streams,
-) {
-    let chosen = match (observations, faults) {
-        ([_], [_] | []) => faults.first().map(|_| 0).into_iter().collect(),
-        _ => assign(observations, faults, streams),
-    };
-    for (index, observation) in observations.iter().enumerate() {
-        let faults = chosen.iter().position(|&at| at == index).map(|at| &faults[at]);
-        let acts = faults.map_or(&[][..], |faults| &faults.acts);
-        add(figures, excess, peer, faults, judge_one(observation, acts, streams));
-    }
-    for faults in faults.iter().skip(chosen.len()) {
-        let text = "the fault log has more connections from this address than the load has made";
-        let judgement = Judgement { disagreements: vec![text.to_owned()], ..Judgement::default() };
-        figures.connections -= 1;
-        add(figures, excess, peer, Some(faults), judgement);
+/// Adds a record to the sets of an address, which are in the order of their first records.
+fn add_record(sets: &mut Vec<Numbered>, record: &FaultRecord) {
+    let FaultRecord { ref listener, seed, connection, act, .. } = *record;
+    let own = sets
+        .iter_mut()
+        .rfind(|set| (&set.listener, set.seed, set.connection) == (listener, seed, connection));
+    match own {
+        Some(set) => set.acts.push(act),
+        None => {
+            let listener = listener.clone();
+            sets.push(Numbered { listener, seed, connection, acts: vec![act] });
+        }
     }
 }
 
-/// Returns for each numbered connection the index of its observation, in order. The system gives an address again when it is free, and
-/// a connection without faults has no record.
-fn assign(observations: &[&Observation], faults: &[Faults], streams: &Streams) -> Vec<usize> {
-    let count = faults.len().min(observations.len());
-    let in_order: Vec<usize> = (0..count).collect();
-    if count == observations.len() || observations.len() > MAX_ASSIGNED {
-        return in_order;
+/// Returns for each connection from one address the end of its sets. The system gives an address again when it is free, a connection
+/// without faults has no record, and one whose faults were replaced has several sets.
+fn assign(observations: &[&Observation], sets: &[Numbered], streams: &Streams) -> Vec<usize> {
+    let (count, total) = (observations.len(), sets.len());
+    let in_order = || (1..=count).map(|end| if end == count { total } else { end.min(total) });
+    if count == 1 || total == 0 || count.max(total) > MAX_ASSIGNED {
+        return in_order().collect();
     }
-    let disagreements = |chosen: &[usize]| -> usize {
-        (0..observations.len())
-            .map(|index| {
-                let faults = chosen.iter().position(|&at| at == index).map(|at| &faults[at]);
-                let acts = faults.map_or(&[][..], |faults| &faults.acts);
-                judge_one(observations[index], acts, streams).disagreements.len()
-            })
-            .sum()
-    };
-    let choices =
-        (0_u32..1 << observations.len()).filter(|bits| bits.count_ones() as usize == count);
-    let choices = choices
-        .map(|bits| (0..observations.len()).filter(|at| bits >> at & 1 == 1).collect::<Vec<_>>());
-    choices.min_by_key(|chosen| disagreements(chosen)).unwrap_or(in_order)
+    // The least cost, and the ends, of the connections so far, by the number of sets that they have.
+    let mut best: Vec<Option<(Cost, Vec<usize>)>> = vec![None; total + 1];
+    best[0] = Some((Cost::default(), Vec::new()));
+    for observation in observations {
+        let mut next: Vec<Option<(Cost, Vec<usize>)>> = vec![None; total + 1];
+        for (start, before) in best.iter().enumerate() {
+            let Some((cost, ends)) = before else { continue };
+            for end in start..=total {
+                let judgement = judge_one(observation, &sets[start..end], streams);
+                let cost = (
+                    cost.0 + judgement.disagreements.len(),
+                    cost.1 + judgement.unobservable.len(),
+                    cost.2 + (end - start).saturating_sub(1),
+                );
+                if next[end].as_ref().is_none_or(|(least, _)| cost < *least) {
+                    next[end] = Some((cost, [&ends[..], &[end]].concat()));
+                }
+            }
+        }
+        best = next;
+    }
+    best.pop().flatten().map_or_else(|| in_order().collect(), |(_, ends)| ends)
 }
 
-fn judge_one(observation: &Observation, acts: &[FaultAct], streams: &Streams) -> Judgement {
-    match &observation.datagrams {
-        Some(seen) => datagrams::judge(observation, seen, acts, streams),
-        None => stream::judge(observation, acts, streams),
-    }
+/// Number of disagreements, of faults beyond what was read, and of sets that follow another one.
+type Cost = (usize, usize, usize);
+
+fn judge_one(observation: &Observation, sets: &[Numbered], streams: &Streams) -> Judgement {
+    let checked = records::check(observation, sets, streams);
+    let mut judgement = match &observation.datagrams {
+        Some(seen) => datagrams::judge(observation, seen, &checked.acts, streams),
+        None => stream::judge(observation, &checked, streams),
+    };
+    judgement.disagreements.extend(checked.contradictions);
+    judgement
 }
 
 /// Adds the judgement on one connection.
@@ -131,12 +136,12 @@ fn add(
     figures: &mut FaultFigures,
     excess: &mut Vec<u64>,
     peer: &str,
-    faults: Option<&Faults>,
+    sets: &[Numbered],
     judgement: Judgement,
 ) {
     figures.connections += 1;
-    figures.injected += faults.map_or(0, |faults| faults.acts.len() as u64);
-    figures.seeds.extend(faults.map(|faults| faults.seed));
+    figures.injected += sets.iter().map(|set| set.acts.len() as u64).sum::<u64>();
+    figures.seeds.extend(sets.iter().map(|set| set.seed));
     figures.found += judgement.found.len() as u64;
     figures.unobservable += judgement.unobservable.len() as u64;
     for fault in judgement.found {
@@ -148,14 +153,18 @@ fn add(
     excess.extend(judgement.excess);
     figures.disagreements += judgement.disagreements.len() as u64;
     for text in judgement.disagreements {
-        if figures.first_disagreements.len() < FaultFigures::MAX_DISAGREEMENTS {
-            figures.first_disagreements.push(Disagreement {
-                peer: peer.to_owned(),
-                seed: faults.map(|faults| faults.seed),
-                connection: faults.map(|faults| faults.connection),
-                text,
-            });
-        }
+        add_disagreement(figures, peer, sets.first(), text);
+    }
+}
+
+fn add_disagreement(figures: &mut FaultFigures, peer: &str, set: Option<&Numbered>, text: String) {
+    if figures.first_disagreements.len() < FaultFigures::MAX_DISAGREEMENTS {
+        figures.first_disagreements.push(Disagreement {
+            peer: peer.to_owned(),
+            seed: set.map(|set| set.seed),
+            connection: set.map(|set| set.connection),
+            text,
+        });
     }
 }
 

@@ -8,7 +8,9 @@ use super::{
     end::{self, Cause},
     expected::Expected,
     judgement::Judgement,
-    layers, times,
+    layers,
+    records::Checked,
+    times,
 };
 use crate::load::{
     ipc::observation::Observation,
@@ -16,7 +18,8 @@ use crate::load::{
 };
 
 /// Compares a connection with the faults that its server has injected.
-pub(super) fn judge(seen: &Observation, acts: &[FaultAct], streams: &Streams) -> Judgement {
+pub(super) fn judge(seen: &Observation, checked: &Checked, streams: &Streams) -> Judgement {
+    let Checked { acts, replaced, .. } = checked;
     let first = (seen.first_line, seen.first_offset);
     let mut echo = EchoStream::new(streams, seen.channel, first, seen.opcode);
     let is_message =
@@ -36,7 +39,7 @@ pub(super) fn judge(seen: &Observation, acts: &[FaultAct], streams: &Streams) ->
     let masked = acts.iter().find(|act| act.fault == Fault::BadMask);
     let masked = masked.map(|act| echo.start_of(act.message.unwrap_or(0)));
     let mask_place = masked.and_then(|start| expected.place_of(start));
-    let connection = Connection { seen, acts, echoed, expected, complete, mask_place };
+    let connection = Connection { seen, acts, replaced, echoed, expected, complete, mask_place };
     let mut judgement = Judgement::default();
     let causes = end::judge(&connection, &mut judgement);
     layers::judge(&connection, &mut judgement);
@@ -93,6 +96,7 @@ fn judge_bytes(
                 () if is_read || is_handshake_broken && connection.has_received(act.offset) => {
                     judgement.find(act);
                 }
+                () if !connection.has_received(act.offset) => connection.miss(act, judgement),
                 () => judgement.miss(act),
             }
         }

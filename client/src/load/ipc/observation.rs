@@ -22,6 +22,8 @@ pub(crate) struct Observation {
     pub(crate) is_open: bool,
     /// Number of messages that were sent completely.
     pub(crate) messages: u64,
+    /// The number of bytes that the socket has taken.
+    pub(crate) sent: u64,
     /// The number of bytes that were received from the socket.
     pub(crate) received: u64,
     /// Number of bytes without TLS that were received before the first echo: answers of a login and of a WebSocket handshake.
@@ -169,15 +171,40 @@ pub(crate) struct TlsObservation {
 pub(crate) struct Times {
     /// First byte of the server.
     pub(crate) first_byte: Option<u64>,
-    /// First messages: number of bytes that were sent on the socket up to its end, time before its first byte was sent, and time at
-    /// which its last byte had returned, or 0.
-    pub(crate) messages: Vec<(u64, u64, u64)>,
+    /// First messages.
+    pub(crate) messages: Vec<MessageTimes>,
     /// First reads: number of bytes that were received on the socket, and the time.
     pub(crate) reads: Vec<(u64, u64)>,
     /// Time of the last read.
     pub(crate) last_read: u64,
     /// Time of the end.
     pub(crate) end: u64,
+}
+
+/// Times of a message, and its place among the bytes that were sent on the socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(u64, u64, u64, u64)", from = "(u64, u64, u64, u64)")]
+pub(crate) struct MessageTimes {
+    /// Number of bytes that the socket had taken when the message was begun.
+    pub(crate) start: u64,
+    /// Number of bytes up to its end.
+    pub(crate) end: u64,
+    /// Time before its first byte was sent.
+    pub(crate) begun: u64,
+    /// Time after its last byte was received, or 0.
+    pub(crate) returned: u64,
+}
+
+impl From<(u64, u64, u64, u64)> for MessageTimes {
+    fn from((start, end, begun, returned): (u64, u64, u64, u64)) -> Self {
+        Self { start, end, begun, returned }
+    }
+}
+
+impl From<MessageTimes> for (u64, u64, u64, u64) {
+    fn from(times: MessageTimes) -> Self {
+        (times.start, times.end, times.begun, times.returned)
+    }
 }
 
 /// Datagrams of a socket.

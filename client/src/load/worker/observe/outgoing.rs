@@ -3,7 +3,10 @@
 use std::io::ErrorKind as Io;
 
 use super::wire::ObservedWire;
-use crate::load::{ipc::observation::Times, worker::io::wire::Wire as _};
+use crate::load::{
+    ipc::observation::{MessageTimes, Times},
+    worker::io::wire::Wire as _,
+};
 
 /// Maximum number of messages whose times are noted.
 const MAX_TIMED: usize = 1024;
@@ -14,8 +17,8 @@ pub(super) struct Outgoing {
     message: Vec<u8>,
     /// Number of bytes of the message that were handed to the wire.
     sent: usize,
-    /// Time at which the message was begun, until it was sent.
-    begun_at: Option<u64>,
+    /// Start of the message on the socket and its time, until it was sent.
+    timed: Option<MessageTimes>,
     begun: u64,
     completed: u64,
     /// The socket takes nothing more. A receive returns the reason.
@@ -28,7 +31,8 @@ impl Outgoing {
     /// Begins a message. The one before is sent.
     pub(super) fn begin(&mut self, wire: &mut ObservedWire, message: Vec<u8>) {
         self.begun += 1;
-        self.begun_at = Some(wire.tap.now());
+        let (start, begun) = (wire.tap.sent, wire.tap.now());
+        self.timed = Some(MessageTimes { start, begun, ..MessageTimes::default() });
         self.message = if wire.encode(&message) { Vec::new() } else { message };
         self.sent = 0;
     }
@@ -46,10 +50,10 @@ impl Outgoing {
         if self.is_broken || !wire.flush() {
             return false;
         }
-        if let Some(begun_at) = self.begun_at.take() {
+        if let Some(message) = self.timed.take() {
             self.completed += 1;
             if times.messages.len() < MAX_TIMED {
-                times.messages.push((wire.tap.sent, begun_at, 0));
+                times.messages.push(MessageTimes { end: wire.tap.sent, ..message });
             }
         }
         true

@@ -132,7 +132,16 @@ impl Seen {
         }
         self.mark(context, placed, wire.tap.last_read);
         let is_secured = wire.is_secured;
-        let &Tap { end, received, first_byte, ref reads, last_read, ref records, .. } = &wire.tap;
+        let &Tap {
+            end,
+            sent: sent_bytes,
+            received,
+            first_byte,
+            ref reads,
+            last_read,
+            ref records,
+            ..
+        } = &wire.tap;
         self.end.wire = end;
         self.end.is_after_ours |= outgoing.has_ended;
         self.times.first_byte = first_byte;
@@ -145,8 +154,13 @@ impl Seen {
             headers: records.headers().to_vec(),
         });
         context.stats.lost += outgoing.begun().saturating_sub(self.returned);
-        let observation =
-            Observation { messages: outgoing.completed(), received, tls, ..self.observation() };
+        let observation = Observation {
+            messages: outgoing.completed(),
+            sent: sent_bytes,
+            received,
+            tls,
+            ..self.observation()
+        };
         context.observe(observation);
     }
 
@@ -191,10 +205,11 @@ impl Seen {
                 self.returned += 1;
                 context.stats.messages += u64::from(is_counted);
                 let index = usize::try_from(message).unwrap_or(usize::MAX);
-                if let Some((_, begun, returned @ 0)) = self.times.messages.get_mut(index) {
-                    *returned = now;
+                let times = self.times.messages.get_mut(index);
+                if let Some(times) = times.filter(|times| times.returned == 0) {
+                    times.returned = now;
                     if is_counted {
-                        let latency = Duration::from_nanos(now.saturating_sub(*begun));
+                        let latency = Duration::from_nanos(now.saturating_sub(times.begun));
                         context.stats.latency.record(latency);
                     }
                 }
