@@ -20,6 +20,8 @@ pub(crate) struct Observation {
     pub(crate) first_offset: u64,
     /// The handshakes and the login were complete.
     pub(crate) is_open: bool,
+    /// Number of messages of which a byte may have been sent.
+    pub(crate) begun: u64,
     /// Number of messages that were sent completely.
     pub(crate) messages: u64,
     /// The number of bytes that the socket has taken.

@@ -21,7 +21,7 @@ pub(super) fn check(seen: &Observation, acts: &[FaultAct], echo: &mut EchoStream
         let wrong = messages.into_iter().filter_map(|act| check_frame(seen, act, echo));
         return wrong.collect();
     }
-    let end = echo.start_of(seen.messages + 1);
+    let end = echo.start_of(seen.begun);
     let beyond = messages.iter().filter(|act| end_of(act) > end);
     let mut texts: Vec<_> = beyond
         .map(|act| format!("the fault log has {}; the client sent {end} bytes", place(seen, act)))
@@ -59,7 +59,7 @@ fn check_frame(seen: &Observation, act: &FaultAct, echo: &mut EchoStream) -> Opt
     let controls: u64 = seen.controls.iter().map(|control| control.len).sum();
     let is_late = act.offset > start + controls && seen.end.is_after_ours;
     let is_partial = number >= seen.messages && act.bytes < Some(end - start);
-    let agrees = number <= seen.messages
+    let agrees = number < seen.begun
         && act.offset >= start
         && !is_late
         && (act.bytes == Some(end - start) || is_partial);

@@ -26,6 +26,7 @@ fn streams() -> Streams {
 fn regular() -> Observation {
     Observation {
         is_open: true,
+        begun: MESSAGES,
         messages: MESSAGES,
         sent: MESSAGES * LEN,
         received: MESSAGES * LEN,
@@ -195,7 +196,11 @@ fn a_delay_is_found_if_nothing_came_earlier_and_its_excess_is_a_figure() {
     };
     let judgement = judge(&seen, &[delay(5_000_000)]);
     assert_eq!((judgement.found, judgement.excess), (vec![Fault::Delay], vec![500]));
-    disagree(&seen, &[delay(5_000_501)], "delayed byte 64 by 5000501 ns (delay); the client waited 5000500 ns");
+    disagree(
+        &seen,
+        &[delay(5_000_501)],
+        "delayed byte 64 by 5000501 ns (delay); the client waited 5000500 ns",
+    );
     seen.times.messages[1].returned = 0;
     assert_eq!(judge(&seen, &[delay(5_000_000)]).unobservable, [Fault::Delay]);
 }

@@ -74,7 +74,7 @@ fn kinds() -> Vec<(Observation, Vec<FaultAct>)> {
         (model(&acts), acts)
     };
     let mut refused = model(&[act(Fault::ResetAfter, 0)]);
-    (refused.messages, refused.sent) = (0, 0);
+    (refused.begun, refused.messages, refused.sent) = (0, 0, 0);
     let damage = vec![corrupt(100, 7), corrupt(300, 9)];
     vec![
         of_messages(Fault::Drop),
@@ -195,6 +195,15 @@ fn records_of_received_bytes_that_the_client_has_not_sent_are_found() {
     disagree(&seen, &records);
     records[0].act.offset = 0;
     records[0].act.direction = act(Fault::Drop, 0).direction;
+    disagree(&seen, &records);
+}
+
+#[test]
+fn a_record_of_more_bytes_than_the_last_message_has_is_found() {
+    let acts = [of_message(Fault::Drop, 19)];
+    let (seen, mut records) = log(&model(&acts), &acts);
+    agree(&seen, &records);
+    records[0].act.bytes = Some(LEN + 1);
     disagree(&seen, &records);
 }
 

@@ -155,6 +155,7 @@ impl Seen {
         });
         context.stats.lost += outgoing.begun().saturating_sub(self.returned);
         let observation = Observation {
+            begun: outgoing.begun(),
             messages: outgoing.completed(),
             sent: sent_bytes,
             received,
