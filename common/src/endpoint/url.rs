@@ -82,6 +82,14 @@ pub enum UrlError {
     /// `unix:/a b`
     #[error("'{}' cannot be in a URL; write it as {}", shown(*.0), encoded(*.0))]
     Unencoded(char),
+    /// `tcp://host?name=a b`
+    #[error("'{}': '{}' cannot be in a URL; write it as {}", Escaped(parameter.as_bytes()), shown(*char), encoded(*char))]
+    UnencodedIn {
+        /// The parameter as typed.
+        parameter: String,
+        /// The character.
+        char: char,
+    },
     /// `unix:/a%00b`
     #[error("the path of a socket cannot contain a NUL byte (%00)")]
     NulInPath,
@@ -140,10 +148,20 @@ impl FromStr for Url {
 
 /// Returns the error in a text that is no URL. The path of a socket, unlike a host, may contain any character, encoded.
 fn syntax_error(typed: &str) -> UrlError {
-    let socket = typed.split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("unix"));
-    let Some((_, socket)) = socket else { return UrlError::Form };
     let is_allowed =
         |char: char| char.is_ascii_alphanumeric() || "-._~:/?#@!$&'()*+,;=%".contains(char);
+    let (address, query) = typed.split_once('?').unwrap_or((typed, ""));
+    let unencoded = |parameter: &str| parameter.chars().find(|&char| !is_allowed(char));
+    let mut parameters = query.split('&');
+    // The form of an address says nothing about a parameter.
+    if Uri::parse(address).is_ok()
+        && let Some(parameter) = parameters.find(|parameter| unencoded(parameter).is_some())
+        && let Some(char) = unencoded(parameter)
+    {
+        return UrlError::UnencodedIn { parameter: parameter.to_owned(), char };
+    }
+    let socket = typed.split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("unix"));
+    let Some((_, socket)) = socket else { return UrlError::Form };
     match socket.chars().find(|&char| !is_allowed(char)) {
         Some('\0') if socket.starts_with('@') => UrlError::NulInName,
         Some('\0') => UrlError::NulInPath,
@@ -442,7 +460,8 @@ mod tests {
             if typed.is_ascii() {
                 assert_eq!(url.unwrap().query[0].1, value, "{typed}");
             } else {
-                assert_eq!(url, Err(UrlError::Form), "{typed}");
+                let parameter = "a=%25\u{e9}".to_owned();
+                assert_eq!(url, Err(UrlError::UnencodedIn { parameter, char: 'é' }), "{typed}");
             }
         }
         let url: Url = "ws://h/?drop=1%".parse().unwrap();

@@ -25,7 +25,7 @@ mod users;
 
 #[cfg(feature = "admin")]
 pub use self::admin::Admin;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "admin", feature = "cli"))]
 pub(crate) use self::fault_check::FaultScope;
 #[cfg(all(feature = "cli", feature = "login"))]
 pub(crate) use self::fault_check::has_proof;

@@ -2,12 +2,12 @@
 
 use std::{str, sync::Arc};
 
-use common::{endpoint::Endpoint, escape::Quoted};
+use common::escape::Quoted;
 
 use super::document;
 use crate::{
     admin::client::{Answer, Request},
-    config::{FaultParameters, Faults},
+    config::{FaultParameters, FaultScope, Faults},
     faults::OpenListenerFaults,
     http::{Refusal, Status, refused},
     shared::{FaultsError, SharedState},
@@ -87,12 +87,12 @@ fn only_listener(mut listeners: Vec<OpenListenerFaults>) -> Result<OpenListenerF
 /// Parses faults for a listener, and checks that it can have them.
 fn parse(body: &[u8], listener: &OpenListenerFaults) -> Result<Faults, Refusal> {
     let text = str::from_utf8(body).map_err(|_| bad("the body is not UTF-8".to_owned()))?;
-    let is_udp = matches!(listener.endpoint, Endpoint::Udp(_));
-    let faults = FaultParameters::parse(text.trim()).and_then(|parsed| parsed.faults(is_udp));
+    let scope = FaultScope::of(&listener.listener);
+    let faults = FaultParameters::parse(text.trim()).and_then(|parsed| parsed.checked(scope));
     let none = || "the body has no faults, such as delay=50ms; DELETE clears them".to_owned();
-    let faults = faults.and_then(|faults| faults.ok_or_else(none));
-    let checked = faults.and_then(|faults| faults.check(&listener.listener).map(|()| faults));
-    checked.map_err(|reason| bad(format!("{}: {reason}", listener.address)))
+    faults
+        .and_then(|faults| faults.ok_or_else(none))
+        .map_err(|reason| bad(format!("{}: {reason}", listener.address)))
 }
 
 fn not_found(error: &FaultsError) -> Refusal {

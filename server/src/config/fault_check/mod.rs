@@ -12,7 +12,7 @@ mod single;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "admin", feature = "cli"))]
 pub(crate) use self::scope::FaultScope;
 #[cfg(all(feature = "cli", feature = "login"))]
 pub(crate) use self::scope::has_proof;

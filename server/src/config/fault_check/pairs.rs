@@ -33,12 +33,12 @@ fn one_way(one: &FaultRule, other: &FaultRule) -> Option<&'static str> {
             Some("the WebSocket is closed before the frame is masked")
         }
         (kind, FaultKind::NoCloseNotify) if is_one_certain && end(kind) == Some(0) => {
-            Some("the other fault ends every connection, and never ends TLS")
+            Some("the other fault ends what every connection sends, and TLS never ends")
         }
         (kind, other) => match (end(kind).filter(|_| is_one_certain)?, other) {
-            (_, other) if end(other).is_some() && is_other_certain => {
-                Some("both end what a connection sends, and only the earlier one acts")
-            }
+            (_, other) if end(other).is_some() && is_other_certain => Some(
+                "a connection sends nothing after the first of both, so the other one never acts",
+            ),
             (end, FaultKind::StallAfter { bytes, .. }) if *bytes > end => {
                 Some("what a connection sends ends before the stall")
             }

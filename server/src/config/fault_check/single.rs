@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{
-    faults::{FaultKind, FaultRule},
+    faults::{FaultKind, FaultRule, TOO_LARGE},
     limits,
 };
 
@@ -18,6 +18,9 @@ pub(super) fn check(rule: &FaultRule) -> Result<(), String> {
         assert!(limits::FAULT_WINDOW.as_secs() == 365 * 86_400, "the limit is in the text");
     if time(&rule.kind).is_some_and(|time| time > limits::FAULT_TIME) {
         return Err("the longest time of a fault is 1h".to_owned());
+    }
+    if size(&rule.kind).is_some_and(|size| size > limits::FAULT_SIZE) {
+        return Err(TOO_LARGE.to_owned());
     }
     match &rule.kind {
         FaultKind::Drip { every, .. } if every.is_zero() => {
@@ -47,6 +50,22 @@ fn time(kind: &FaultKind) -> Option<Duration> {
         | FaultKind::AcceptDelay(time)
         | FaultKind::Coalesce(time)
         | FaultKind::HandshakeStall(time) => Some(*time),
+        _ => None,
+    }
+}
+
+/// Returns the largest number of bytes of a fault.
+fn size(kind: &FaultKind) -> Option<u64> {
+    match kind {
+        FaultKind::StallAfter { bytes, .. }
+        | FaultKind::ResetAfter(bytes)
+        | FaultKind::CloseAfter(bytes)
+        | FaultKind::HalfCloseAfter(bytes)
+        | FaultKind::Truncate(bytes) => Some(*bytes),
+        FaultKind::Throttle(bytes)
+        | FaultKind::Drip { bytes, .. }
+        | FaultKind::Corrupt(bytes)
+        | FaultKind::Split { max: bytes, .. } => Some(bytes.get()),
         _ => None,
     }
 }

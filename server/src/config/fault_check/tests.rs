@@ -17,7 +17,7 @@ const UNIX: FaultScope = FaultScope { transport: FaultTransport::Unix, ..TCP };
 const LOGIN: FaultScope = FaultScope { login_has_proof: Some(true), ..TCP };
 
 fn check(scope: FaultScope, text: &str) -> Result<(), String> {
-    text.parse::<Faults>().unwrap().check_in(scope)
+    text.parse::<Faults>().unwrap().check_in(scope, |rule| format!("'{rule}'"))
 }
 
 #[test]
@@ -60,14 +60,14 @@ fn faults_that_contradict_each_other_are_refused_by_name() {
             "split=1..7&coalesce=20ms@5%",
             "'coalesce=20ms@5%' cannot be used with 'split=1..7': one makes",
         ),
-        ("reset-after=1MB&close-after=2MB", "both end what a connection sends"),
-        ("half-close-after=1&truncate=1", "both end what a connection sends"),
+        ("reset-after=1MB&close-after=2MB", "a connection sends nothing after the first of both"),
+        ("half-close-after=1&truncate=1", "a connection sends nothing after the first of both"),
         (
             "delay=1s&refuse=100%",
             "'refuse=100%' cannot be used with 'delay=1s': every connection is reset",
         ),
         ("stall-after=1000:5s&close-after=999", "what a connection sends ends before the stall"),
-        ("no-close-notify=on&reset-after=0", "the other fault ends every connection, and never"),
+        ("no-close-notify=on&reset-after=0", "the other fault ends what every connection sends"),
         ("drop=100%&reorder=1%", "no message is left"),
         ("duplicate=1%&drop=100%", "no message is left"),
         ("close-code=1002:5&bad-mask=5", "the WebSocket is closed before the frame is masked"),
@@ -122,6 +122,9 @@ fn the_faults_of_an_embedding_program_are_checked_as_those_of_a_url() {
     assert!(check(drip).unwrap_err().contains("two drips is zero"));
     let split = FaultKind::Split { min: one.saturating_add(1), max: one };
     assert!(check(split).unwrap_err().contains("longer than the longest"));
+    for kind in [FaultKind::ResetAfter(u64::MAX), FaultKind::Corrupt(std::num::NonZeroU64::MAX)] {
+        assert!(check(kind).unwrap_err().contains("the largest size is 1073741824GB"));
+    }
     let mut rule = FaultRule::always(FaultKind::Truncate(1));
     let twice = Faults { seed: None, rules: vec![rule.clone(), rule.clone()] };
     assert!(twice.check(&Listener::tcp("h", 0)).unwrap_err().contains("at most one fault"));

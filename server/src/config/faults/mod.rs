@@ -16,6 +16,7 @@ mod units;
 
 #[cfg(any(feature = "admin", feature = "cli"))]
 pub(crate) use self::parse::FaultParameters;
+pub(super) use self::parse::TOO_LARGE;
 pub use self::{
     faults::Faults,
     kind::{FaultKind, Jitter},

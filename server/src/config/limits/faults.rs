@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Maximum time that a fault takes: a delay, a stall, an interval. No test needs a longer one.
 pub const FAULT_TIME: Duration = Duration::from_hours(1);
 
+/// Maximum number of bytes in a fault: a place, a rate, a block. At 100 Gbit/s a connection takes almost three years to send as
+/// many, and the sum of a few such places fits into 64 bits.
+pub const FAULT_SIZE: u64 = 1 << 60;
+
 /// Maximum end of the time in which a fault applies, since its listener got it.
 pub const FAULT_WINDOW: Duration = Duration::from_hours(365 * 24);
 

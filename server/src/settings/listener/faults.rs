@@ -20,12 +20,9 @@ pub(super) fn faults(
     [has_tls, has_http, has_rooms]: [bool; 3],
     login: &LoginParameters,
 ) -> Result<Option<Arc<Faults>>, String> {
-    let Some(faults) = parameters.faults(matches!(endpoint, Endpoint::Udp(_)))? else {
-        return Ok(None);
-    };
     let (transport, login_has_proof) = (endpoint.into(), login_has_proof(login, has_tls));
-    faults.check_in(FaultScope { transport, has_tls, has_http, has_rooms, login_has_proof })?;
-    Ok(Some(faults.into()))
+    let scope = FaultScope { transport, has_tls, has_http, has_rooms, login_has_proof };
+    Ok(parameters.checked(scope)?.map(Arc::new))
 }
 
 #[cfg(feature = "login")]
@@ -72,7 +69,14 @@ mod tests {
         for (typed, message) in [
             ("tcp://h?delay=5", "'delay=5': expected a duration"),
             ("tcp://h?delay=5s&delay=6s", "'delay' is set twice"),
-            ("tcp://h?drip=1B/1s&throttle=1kB/s", "cannot be used with 'drip=1B/1s'"),
+            ("tcp://h?drip=1024/1s&throttle=1kB/s", "cannot be used with 'drip=1024/1s'"),
+            ("tcp://h?bad-mask=on", "'bad-mask=on': it needs a WebSocket"),
+            ("udp://h?split=3", "'split=3': UDP has no connections"),
+            (
+                "unix:s?fault-profile=flaky-backend",
+                "'refuse=2%' of fault-profile=flaky-backend (refuse=off leaves it out): a Unix socket has no reset",
+            ),
+            ("tcp://h?delay=5µs", "'delay=5µs': 'µ' cannot be in a URL; write it as %C2%B5"),
             ("tcp://h?no-close-notify=on", "'no-close-notify=on': it needs TLS"),
             ("udp://h?refuse=1%", "'refuse=1%': UDP has no connections"),
             ("udp://h?fault-profile=half-open", "'half-open' is for connections"),

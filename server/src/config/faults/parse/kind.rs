@@ -1,6 +1,6 @@
 //! The parser of a fault with its figures.
 
-use super::values::{block, duration, positive_size, rate, share, size, whole};
+use super::values::{SIZE, SizeError, block, duration, positive_size, rate, share, size, whole};
 use crate::config::faults::{
     kind::{FaultKind, Jitter},
     share::Share,
@@ -18,10 +18,10 @@ pub(super) fn kind(name: &str, value: &str) -> Result<(FaultKind, Option<Share>)
         "throttle" => FaultKind::Throttle(rate(value)?),
         "drip" => drip(value)?,
         "stall-after" => stall(value)?,
-        "reset-after" => FaultKind::ResetAfter(size(value)?),
-        "close-after" => FaultKind::CloseAfter(size(value)?),
-        "half-close-after" => FaultKind::HalfCloseAfter(size(value)?),
-        "truncate" => FaultKind::Truncate(size(value)?),
+        "reset-after" => FaultKind::ResetAfter(place(value)?),
+        "close-after" => FaultKind::CloseAfter(place(value)?),
+        "half-close-after" => FaultKind::HalfCloseAfter(place(value)?),
+        "truncate" => FaultKind::Truncate(place(value)?),
         "refuse" => return share(value).map(|share| (FaultKind::Refuse, Some(share))),
         "accept-delay" => FaultKind::AcceptDelay(duration(value)?),
         "corrupt" => FaultKind::Corrupt(block(value)?),
@@ -59,30 +59,42 @@ fn jitter(value: &str) -> Result<FaultKind, String> {
     Ok(FaultKind::Jitter { spread: duration(spread)?, distribution })
 }
 
+/// Parses the number of bytes before a fault.
+fn place(value: &str) -> Result<u64, String> {
+    size(value).map_err(|error| error.message(SIZE))
+}
+
 fn drip(value: &str) -> Result<FaultKind, String> {
-    let drip = value.split_once('/').and_then(|(bytes, every)| {
-        let every = duration(every).ok().filter(|every| !every.is_zero())?;
-        Some(FaultKind::Drip { bytes: positive_size(bytes).ok()?, every })
-    });
-    drip.ok_or_else(|| {
-        "expected a size of at least 1B and a duration longer than zero, like 1B/10ms".to_owned()
+    let drip = || {
+        let (bytes, every) = value.split_once('/').ok_or(SizeError::Form)?;
+        let every = duration(every).ok().filter(|every| !every.is_zero());
+        let (bytes, every) = (positive_size(bytes)?, every.ok_or(SizeError::Form)?);
+        Ok(FaultKind::Drip { bytes, every })
+    };
+    drip().map_err(|error: SizeError| {
+        error
+            .message("expected a size of at least 1B and a duration longer than zero, like 1B/10ms")
     })
 }
 
 fn stall(value: &str) -> Result<FaultKind, String> {
-    let stall = value.split_once(':').and_then(|(bytes, time)| {
-        Some(FaultKind::StallAfter { bytes: size(bytes).ok()?, time: duration(time).ok()? })
-    });
-    stall.ok_or_else(|| "expected a size and a duration, like 1MB:5s".to_owned())
+    let stall = || {
+        let (bytes, time) = value.split_once(':').ok_or(SizeError::Form)?;
+        let (bytes, time) = (size(bytes)?, duration(time).map_err(|_| SizeError::Form)?);
+        Ok(FaultKind::StallAfter { bytes, time })
+    };
+    stall().map_err(|error: SizeError| error.message("expected a size and a duration, like 1MB:5s"))
 }
 
 fn split(value: &str) -> Result<FaultKind, String> {
-    let (min, max) = value.split_once("..").unwrap_or((value, value));
-    let sizes = positive_size(min).ok().zip(positive_size(max).ok());
-    let (min, max) = sizes
-        .filter(|(min, max)| min <= max)
-        .ok_or("expected the shortest and the longest segment, at least 1 byte, like 1..7, or one size for both")?;
-    Ok(FaultKind::Split { min, max })
+    let split = || {
+        let (min, max) = value.split_once("..").unwrap_or((value, value));
+        let (min, max) = (positive_size(min)?, positive_size(max)?);
+        if min > max { Err(SizeError::Form) } else { Ok(FaultKind::Split { min, max }) }
+    };
+    split().map_err(|error| {
+        error.message("expected the shortest and the longest segment, at least 1 byte, like 1..7, or one size for both")
+    })
 }
 
 fn bad_mask(value: &str) -> Result<FaultKind, String> {

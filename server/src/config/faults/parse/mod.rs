@@ -12,3 +12,4 @@ mod values;
 
 #[cfg(any(feature = "admin", feature = "cli"))]
 pub(crate) use self::parameters::FaultParameters;
+pub(in crate::config) use self::values::TOO_LARGE;

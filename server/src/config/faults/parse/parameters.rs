@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::{
     kind::{joined_names, kind},
-    values::{share, whole, window},
+    values::{WINDOW, duration, share, whole, window},
 };
 use crate::config::faults::{
     faults::Faults, kind::FaultKind, profile::FaultProfile, rule::FaultRule, share::Share,
@@ -15,7 +15,8 @@ use crate::config::faults::{
 pub(crate) struct FaultParameters {
     profile: Option<&'static FaultProfile>,
     seed: Option<u64>,
-    rules: Vec<FaultRule>,
+    /// The faults, each with its text.
+    rules: Vec<(String, FaultRule)>,
     /// Names of the faults of the profile that are left out (`delay=off`).
     off: Vec<String>,
 }
@@ -65,7 +66,7 @@ impl FaultParameters {
                 false
             }
             _ => {
-                self.rules.push(rule(name, value)?);
+                self.rules.push((format!("{name}={value}"), rule(name, value)?));
                 false
             }
         };
@@ -88,14 +89,28 @@ impl FaultParameters {
         let kept = profile.into_iter().filter(is_kept);
         Ok(Some(Faults {
             seed: self.seed,
-            rules: kept.chain(self.rules.iter().cloned()).collect(),
+            rules: kept.chain(self.rules.iter().map(|(_, rule)| rule.clone())).collect(),
         }))
     }
 
     /// Returns whether a fault is set, or left out.
     fn has_rule(&self, name: &str) -> bool {
-        self.rules.iter().any(|rule| rule.kind.name() == name)
+        self.rules.iter().any(|(_, rule)| rule.kind.name() == name)
             || self.off.iter().any(|off| off == name)
+    }
+
+    /// Returns one of the faults as it was typed, for messages. One that a profile has added names the profile.
+    #[cfg(any(feature = "admin", feature = "cli"))]
+    pub(crate) fn shown(&self, rule: &FaultRule) -> String {
+        let typed = self.rules.iter().find(|(_, own)| own == rule);
+        match (typed, self.profile) {
+            (Some((text, _)), _) => format!("'{text}'"),
+            (None, Some(FaultProfile { name, .. })) => {
+                let fault = rule.kind.name();
+                format!("'{rule}' of fault-profile={name} ({fault}=off leaves it out)")
+            }
+            (None, None) => format!("'{rule}'"),
+        }
     }
 }
 
@@ -110,7 +125,8 @@ impl FaultProfile {
         let text = text.ok_or_else(|| {
             format!("the fault profile '{}' is for connections, and UDP has none", self.name)
         })?;
-        FaultParameters::parse(text).map(|parameters| parameters.rules)
+        let parsed = FaultParameters::parse(text)?.rules;
+        Ok(parsed.into_iter().map(|(_, rule)| rule).collect())
     }
 }
 
@@ -130,8 +146,12 @@ fn rule(name: &str, value: &str) -> Result<FaultRule, String> {
             (None, "share") if own_share.is_some() => {
                 return Err("its value is the share of the connections already".to_owned());
             }
+            (None, "share") if duration(part).is_ok() => return Err(WINDOW.to_owned()),
             (None, "share") => rule.share = share(part)?,
             (None | Some("share"), "window") => rule.window = Some(window(part)?),
+            (Some("window"), "share") => {
+                return Err("the share comes before the time, as in @5%@10s..20s".to_owned());
+            }
             _ => {
                 return Err("expected VALUE, VALUE@SHARE, VALUE@FROM..TO or VALUE@SHARE@FROM..TO"
                     .to_owned());

@@ -3,7 +3,7 @@ use std::{num::NonZeroU64, time::Duration};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{FaultParameters, kind::kind};
-use crate::config::{FaultKind, FaultRule, Faults, Jitter, Share};
+use crate::config::{FaultKind, FaultRule, Faults, Jitter, Share, limits::FAULT_SIZE};
 
 fn parsed(text: &str) -> FaultRule {
     let faults: Faults = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -102,7 +102,15 @@ fn an_error_names_the_parameter_and_what_was_expected() {
         ("stall-after=1MB", "expected a size and a duration, like 1MB:5s"),
         ("reset-after=1Mb", "expected a size like 512, 64kB or 1MB"),
         ("reset-after=-1", "expected a size"),
-        ("reset-after=99999999999GB", "expected a size"),
+        ("reset-after=", "expected a size"),
+        ("reset-after=99999999999GB", "the largest size is 1073741824GB"),
+        ("close-after=1152921504606846977", "the largest size is 1073741824GB"),
+        ("truncate=99999999999999999999", "the largest size is 1073741824GB"),
+        ("throttle=99999999999GB/s", "the largest size is 1073741824GB"),
+        ("drip=99999999999GB/1s", "the largest size is 1073741824GB"),
+        ("stall-after=99999999999GB:1s", "the largest size is 1073741824GB"),
+        ("corrupt=1/99999999999GB", "the largest size is 1073741824GB"),
+        ("split=1..99999999999GB", "the largest size is 1073741824GB"),
         ("refuse=on", "expected a share like 5%, 0.1% or 1/200"),
         ("refuse=10%@5%", "its value is the share of the connections already"),
         ("corrupt=1", "like 1/MB, 3/GB or 1/4096"),
@@ -126,7 +134,9 @@ fn an_error_names_the_parameter_and_what_was_expected() {
         ("truncate=1@5", "expected a share"),
         ("truncate=1@2s..1s", "like 10s..20s"),
         ("truncate=1@1s..", "like 10s..20s"),
-        ("truncate=1@1s..2s@5%", "expected VALUE, VALUE@SHARE, VALUE@FROM..TO or"),
+        ("truncate=1@1s", "expected the time in which it applies, like 10s..20s"),
+        ("truncate=1@1s..2s@5%", "the share comes before the time, as in @5%@10s..20s"),
+        ("truncate=1@1s..2s@1s..2s", "expected VALUE, VALUE@SHARE, VALUE@FROM..TO or"),
         ("truncate=1@5%@5%", "expected VALUE, VALUE@SHARE, VALUE@FROM..TO or"),
         ("fault-seed=-1", "expected a whole number below 2^64"),
         ("fault-profile=3g", "expected the name of a profile: slow-3g, lossy-wifi,"),
@@ -163,7 +173,7 @@ fn a_time() -> impl Strategy<Value = Duration> {
 }
 
 fn a_size() -> impl Strategy<Value = NonZeroU64> {
-    any::<NonZeroU64>()
+    (1..=FAULT_SIZE).prop_map(bytes)
 }
 
 fn a_share() -> impl Strategy<Value = Share> {
@@ -179,16 +189,16 @@ fn a_kind() -> impl Strategy<Value = FaultKind> {
         a_time().prop_map(FaultKind::HandshakeStall),
         (a_time(), select(jitters))
             .prop_map(|(spread, distribution)| FaultKind::Jitter { spread, distribution }),
-        (any::<u64>(), a_time()).prop_map(|(bytes, time)| FaultKind::StallAfter { bytes, time }),
+        (0..=FAULT_SIZE, a_time()).prop_map(|(bytes, time)| FaultKind::StallAfter { bytes, time }),
         (a_size(), a_time()).prop_map(|(bytes, every)| {
             FaultKind::Drip { bytes, every: every + Duration::from_nanos(1) }
         }),
     ];
     let sizes = prop_oneof![
-        any::<u64>().prop_map(FaultKind::ResetAfter),
-        any::<u64>().prop_map(FaultKind::CloseAfter),
-        any::<u64>().prop_map(FaultKind::HalfCloseAfter),
-        any::<u64>().prop_map(FaultKind::Truncate),
+        (0..=FAULT_SIZE).prop_map(FaultKind::ResetAfter),
+        (0..=FAULT_SIZE).prop_map(FaultKind::CloseAfter),
+        (0..=FAULT_SIZE).prop_map(FaultKind::HalfCloseAfter),
+        (0..=FAULT_SIZE).prop_map(FaultKind::Truncate),
         a_size().prop_map(FaultKind::Throttle),
         a_size().prop_map(FaultKind::Corrupt),
         (a_size(), a_size())

@@ -2,13 +2,41 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use crate::config::faults::{rule::Window, share::Share};
+use crate::config::{
+    faults::{rule::Window, share::Share},
+    limits::FAULT_SIZE,
+};
 
 /// The expected form of a duration.
 const DURATION: &str = "expected a duration like 50ms, 5s or 1m";
 
 /// The expected form of a size.
-const SIZE: &str = "expected a size like 512, 64kB or 1MB";
+pub(super) const SIZE: &str = "expected a size like 512, 64kB or 1MB";
+
+/// Refusal of a size over the limit.
+pub(in crate::config) const TOO_LARGE: &str =
+    "the largest size is 1073741824GB, which is 2^60 bytes";
+
+const _: () = assert!(FAULT_SIZE == 1 << 60, "the limit is in the text");
+
+/// Reason why a text is no size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SizeError {
+    Form,
+    TooLarge,
+}
+
+impl SizeError {
+    /// Returns the message. `form`: the expected form of the whole value.
+    pub(super) fn message(self, form: &str) -> String {
+        let text = if self == Self::TooLarge { TOO_LARGE } else { form };
+        text.to_owned()
+    }
+}
+
+/// The expected form of a window.
+pub(super) const WINDOW: &str = "expected the time in which it applies, like 10s..20s, counted from the moment at which the listener \
+                                 got its faults";
 
 /// The units of durations. Others, such as months, have no fixed length.
 const UNITS: [&str; 9] = ["ns", "us", "µs", "ms", "s", "m", "h", "d", "w"];
@@ -22,40 +50,44 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a number of bytes, with a unit of powers of 1,024.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, SizeError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor = match unit {
-        "" | "B" => Some(1_u64),
-        "kB" => Some(1 << 10),
-        "MB" => Some(1 << 20),
-        "GB" => Some(1 << 30),
-        _ => None,
+        "" | "B" => 1_u64,
+        "kB" => 1 << 10,
+        "MB" => 1 << 20,
+        "GB" => 1 << 30,
+        _ => return Err(SizeError::Form),
     };
-    let bytes = number.parse::<u64>().ok().zip(factor);
-    bytes.and_then(|(number, factor)| number.checked_mul(factor)).ok_or_else(|| SIZE.to_owned())
+    if number.is_empty() {
+        return Err(SizeError::Form);
+    }
+    // Digits that are no number of 64 bits are too many.
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    bytes.filter(|bytes| *bytes <= FAULT_SIZE).ok_or(SizeError::TooLarge)
 }
 
-pub(super) fn positive_size(text: &str) -> Result<NonZeroU64, String> {
-    NonZeroU64::new(size(text)?).ok_or_else(|| "expected a size of at least 1 byte".to_owned())
+pub(super) fn positive_size(text: &str) -> Result<NonZeroU64, SizeError> {
+    NonZeroU64::new(size(text)?).ok_or(SizeError::Form)
 }
 
 /// Parses `64kB/s`.
 pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
-    let per_second = text.strip_suffix("/s").and_then(|size| positive_size(size).ok());
-    per_second.ok_or_else(|| "expected a rate of at least 1B/s, like 64kB/s".to_owned())
+    let per_second = text.strip_suffix("/s").ok_or(SizeError::Form).and_then(positive_size);
+    per_second.map_err(|error| error.message("expected a rate of at least 1B/s, like 64kB/s"))
 }
 
 /// Parses the length of a block with one damaged byte: `1/MB`, `3/GB` or `1/4096`.
 pub(super) fn block(text: &str) -> Result<NonZeroU64, String> {
     let block = || {
-        let (count, bytes) = text.split_once('/')?;
-        let count = whole(count).and_then(NonZeroU64::new)?;
+        let (count, bytes) = text.split_once('/').ok_or(SizeError::Form)?;
+        let count = whole(count).and_then(NonZeroU64::new).ok_or(SizeError::Form)?;
         let one = if bytes.starts_with(|char: char| char.is_ascii_digit()) { "" } else { "1" };
-        NonZeroU64::new(size(&format!("{one}{bytes}")).ok()? / count)
+        NonZeroU64::new(size(&format!("{one}{bytes}"))? / count).ok_or(SizeError::Form)
     };
-    block().ok_or_else(|| {
-        "expected a number of bytes in a larger size, like 1/MB, 3/GB or 1/4096".to_owned()
+    block().map_err(|error| {
+        error.message("expected a number of bytes in a larger size, like 1/MB, 3/GB or 1/4096")
     })
 }
 
@@ -90,10 +122,7 @@ pub(super) fn window(text: &str) -> Result<Window, String> {
     let ends =
         text.split_once("..").and_then(|(from, to)| duration(from).ok().zip(duration(to).ok()));
     let window = ends.map(|(from, to)| from..to).filter(|window| !window.is_empty());
-    window.ok_or_else(|| {
-        "expected the time in which it applies, like 10s..20s, counted from the moment at which the listener got its faults"
-            .to_owned()
-    })
+    window.ok_or_else(|| WINDOW.to_owned())
 }
 
 /// Parses a whole number without a sign.
