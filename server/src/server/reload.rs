@@ -18,7 +18,7 @@ use crate::{
         AcceptorControl, Address, BindError, Binder, BoundListener, Command, CommandBatch, Policy,
         set_mode,
     },
-    shared::{Phase, SharedState, log_faults},
+    shared::{FaultSource, Phase, SharedState, log_faults},
 };
 
 /// Applies configurations to one server; owns the list of its open listeners.
@@ -207,7 +207,7 @@ fn change<T>(
     let target = changed.open_listener_faults();
     // The addresses of a listener share their faults.
     if has_new_faults && !target.faults.has(faults) {
-        shared.set_faults(&target, faults);
+        shared.set_faults(&target, faults, FaultSource::Settings);
     }
     changed
 }
@@ -268,7 +268,7 @@ fn begin<T>(
     let open = OpenListener::new(listener, Some(requested), &bound);
     info!(event = "started", address = open.address;
         "Echo server started on {}", open.address);
-    log_faults(&open.address, open.policy.faults());
+    log_faults(&open.address, open.policy.faults(), FaultSource::Settings);
     bound.policy().counters().set_open(true);
     match bound {
         BoundListener::Stream(stream) => commands.push(Command::Open(stream)),

@@ -38,7 +38,7 @@ use crate::{
     },
     logging,
     metrics::{Registry, Stats},
-    shared::{MessageReceiver, Phase, SharedState, WAKE, log_faults},
+    shared::{FaultSource, MessageReceiver, Phase, SharedState, WAKE, log_faults},
     telemetry::Recorder,
     worker::Worker,
 };
@@ -359,7 +359,7 @@ fn open_all(
         info!(event = "started", address; "Echo server started on {address}");
         let policy = listener.policy();
         policy.counters().set_open(true);
-        log_faults(&address, policy.faults());
+        log_faults(&address, policy.faults(), FaultSource::Settings);
         match listener {
             BoundListener::Stream(listener) => streams.push(listener),
             BoundListener::Udp(listener) => shared.open_udp(listener),

@@ -12,6 +12,40 @@ use crate::{
     faults::{ListenerFaults, OpenListenerFaults},
 };
 
+/// Origin of the faults of a listener, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultSource {
+    /// The settings, at the start or after a reload.
+    Settings,
+    /// A request to the admin listener.
+    #[cfg(feature = "admin")]
+    Admin,
+    /// The program that embeds the server.
+    Program,
+}
+
+impl FaultSource {
+    /// Returns its name in the log in JSON.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            #[cfg(feature = "admin")]
+            Self::Admin => "admin",
+            Self::Program => "program",
+        }
+    }
+
+    /// Returns the words for it in the text of a change.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Settings => "",
+            #[cfg(feature = "admin")]
+            Self::Admin => " through the admin listener",
+            Self::Program => " by the embedding program",
+        }
+    }
+}
+
 /// Reason why the faults of a listener are not changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FaultsError {
@@ -52,7 +86,7 @@ impl<T> SharedState<T> {
         })
     }
 
-    /// Checks the faults of the listener with this endpoint, and sets them. `None` clears them.
+    /// Checks the faults that the embedding program sets at the listener with this endpoint, and sets them. `None` clears them.
     ///
     /// # Errors
     ///
@@ -65,12 +99,17 @@ impl<T> SharedState<T> {
         let listener = self.open_listener_faults(&endpoint.to_string())?;
         let checked = faults.map_or(Ok(()), |faults| faults.check(&listener.listener));
         checked.map_err(FaultsError::Contradiction)?;
-        self.set_faults(&listener, faults);
+        self.set_faults(&listener, faults, FaultSource::Program);
         Ok(())
     }
 
     /// Sets the faults of a listener for its new and its open connections. `None` clears them.
-    pub(crate) fn set_faults(&self, listener: &OpenListenerFaults, faults: Option<&Arc<Faults>>) {
+    pub(crate) fn set_faults(
+        &self,
+        listener: &OpenListenerFaults,
+        faults: Option<&Arc<Faults>>,
+        source: FaultSource,
+    ) {
         let had_faults = listener.faults.get().is_some();
         listener.faults.set(faults, Instant::now());
         let open = self.faults.listeners();
@@ -82,19 +121,21 @@ impl<T> SharedState<T> {
         self.faults.count_change();
         self.dispatch.wake_all();
         let address = &listener.address;
-        if !log_faults(address, &listener.faults) && had_faults {
-            info!(event = "faults-cleared", listener = address; "Faults of {address} cleared");
+        if !log_faults(address, &listener.faults, source) && had_faults {
+            info!(event = "faults-cleared", listener = address, source = source.name();
+                "Faults of {address} cleared{}", source.words());
         }
     }
 }
 
 /// Logs the faults that a listener has now, with their seed. Returns whether it has any.
-pub(crate) fn log_faults(address: &str, faults: &ListenerFaults) -> bool {
+pub(crate) fn log_faults(address: &str, faults: &ListenerFaults, source: FaultSource) -> bool {
     let Some(injector) = faults.get() else { return false };
     let seed = injector.seed();
     // With the seed, so that the text is the query of a URL that has the same faults again.
     let faults = Faults { seed: Some(seed), ..injector.faults().clone() }.to_string();
-    info!(event = "faults-set", listener = address, faults, seed;
-        "{address} injects faults on purpose: {faults}");
+    let set = if source == FaultSource::Settings { "" } else { ", set" };
+    info!(event = "faults-set", listener = address, faults, seed, source = source.name();
+        "{address} injects faults on purpose{set}{}: {faults}", source.words());
     true
 }

@@ -22,7 +22,7 @@ pub(crate) use self::listing::{ListPage, ListRequest};
 pub(crate) use self::state::fixture;
 pub use self::{fault_control::FaultsError, phase::Phase};
 pub(crate) use self::{
-    fault_control::log_faults,
+    fault_control::{FaultSource, log_faults},
     state::{SharedState, WAKE},
     worker_messages::{MessageReceiver, WorkerMessage},
 };

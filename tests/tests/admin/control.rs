@@ -111,6 +111,13 @@ fn requests_with_another_method_or_body_are_refused_and_change_nothing() {
             415,
             "the body is text/plain",
         ),
+        (
+            format!(
+                "{PUT}Content-Type: text/plain\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\ndelay=1ms"
+            ),
+            415,
+            "the body is text/plain",
+        ),
         (format!("{PUT}\r\n"), 400, "the body has no faults"),
         (format!("{PUT}Content-Length: 2\r\n\r\n\n\n"), 400, "the body has no faults"),
         (format!("{PUT}Content-Length: 5\r\n\r\nlag=1"), 400, "'lag=1': unknown fault"),

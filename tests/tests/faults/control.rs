@@ -51,7 +51,9 @@ fn faults_are_set_for_open_and_new_connections_and_cleared_again() {
     open.exchange(b"hello\n");
     let set = controlled.success(&["set", "close-after=9", "--seed", "7"]);
     assert!(set.lines().nth(1).is_some_and(|row| row.ends_with("  7  close-after=9B")), "{set}");
-    controlled.server.wait_for_log("injects faults on purpose: close-after=9B&fault-seed=7$");
+    controlled.server.wait_for_log(
+        "injects faults on purpose, set through the admin listener: close-after=9B&fault-seed=7$",
+    );
     open.send(b"hello\n");
     open.expect_to_end(b"hel");
     let mut new = controlled.server.connect();
@@ -61,7 +63,7 @@ fn faults_are_set_for_open_and_new_connections_and_cleared_again() {
     assert_eq!((&listener["faults"], &listener["seed"]), (&"close-after=9B".into(), &7.into()));
     assert_eq!(listener["connections"], 2);
     controlled.success(&["clear"]);
-    controlled.server.wait_for_log("Faults of .* cleared$");
+    controlled.server.wait_for_log("Faults of .* cleared through the admin listener$");
     assert_eq!(controlled.list()[0]["faults"], Value::Null);
     let mut free = controlled.server.connect();
     free.exchange(b"hello\n");
@@ -106,7 +108,7 @@ fn what_the_server_refuses_changes_nothing_at_any_listener() {
     let listen = ["--listen", "tcp://127.0.0.1:0?delay=1ms", "--listen", "http://127.0.0.1:0"];
     let controlled = Controlled::start(&listen);
     for (args, message) in [
-        (vec!["set", "--all", "close-code=1002"], "'close-code=1002:0': it needs a WebSocket"),
+        (vec!["set", "--all", "close-code=1002"], "'close-code=1002': it needs a WebSocket"),
         (vec!["set", "--all", "refuse=100%", "delay=1s"], "every connection is reset"),
         (
             vec!["set", "--listener", "x\u{1b}", "delay=1s"],

@@ -106,9 +106,12 @@ impl<'a> Request<'a> {
     }
 
     fn check_type(&self) -> Result<(), Refusal> {
-        let Some(content_type) = self.head.values("content-type").next() else { return Ok(()) };
-        let media = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
-        if media.trim_ascii().eq_ignore_ascii_case(b"text/plain") {
+        let mut types = self.head.values("content-type").map(|content_type| {
+            let media = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
+            media.trim_ascii().eq_ignore_ascii_case(b"text/plain")
+        });
+        // `curl -T` sends no type.
+        if types.next().unwrap_or(true) && types.next().is_none() {
             return Ok(());
         }
         Err(refused(

@@ -10,7 +10,7 @@ use crate::{
     config::{FaultParameters, FaultScope, Faults},
     faults::OpenListenerFaults,
     http::{Refusal, Status, refused},
-    shared::{FaultsError, SharedState},
+    shared::{FaultSource, FaultsError, SharedState},
 };
 
 /// Answers a valid request, whose body is complete. A change of several listeners changes all of them or none.
@@ -38,7 +38,7 @@ pub(in crate::admin) fn respond<T>(
             Ok((listener, faults.map(Arc::new)))
         });
         for (listener, faults) in changes.collect::<Result<Vec<_>, Refusal>>()? {
-            shared.set_faults(listener, faults.as_ref());
+            shared.set_faults(listener, faults.as_ref(), FaultSource::Admin);
         }
     }
     Ok(Answer::json(document::to_json(&listeners, &all)))
@@ -151,7 +151,8 @@ mod tests {
         let listener = Listener::tcp("localhost", 7);
         let (address, endpoint) = ("a".to_owned(), listener.endpoint.clone());
         let closed = OpenListenerFaults { address, endpoint, listener, faults: Arc::default() };
-        shared.set_faults(&closed, Some(&Arc::new("delay=1h".parse().unwrap())));
+        let faults = Arc::new("delay=1h".parse().unwrap());
+        shared.set_faults(&closed, Some(&faults), FaultSource::Admin);
         assert!(closed.faults.get().is_none());
     }
 }

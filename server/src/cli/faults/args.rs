@@ -106,14 +106,15 @@ Exit status:
   2  an argument is invalid";
 
 const SET: &str = "\
-A change holds until the next one, until a reload changes the faults of the listener, or until the server ends. The admin
-listener allows it at a loopback address or a Unix socket, or with control=on in its URL.
+A change holds until the next one, until a reload changes the faults of the listener, or until
+the server ends. The admin listener allows it at a loopback address or a Unix socket, or with
+control=on in its URL.
 
 Examples:
   echo-server faults set delay=50ms jitter=20ms:normal       the only listener of the server
   echo-server faults set --listener 127.0.0.1:7000 'reset-after=1MB@5%' --seed 7
   echo-server faults set --all --profile flaky-backend refuse=off
-  echo-server faults set 'drop=1%@10s..20s'                  from 10 to 20 seconds after this command
+  echo-server faults set 'drop=1%@10s..20s'                  10 to 20 seconds after this command
 
 Exit status:
   0  the faults are set
@@ -136,3 +137,16 @@ Examples:
   echo-server faults profiles
   echo-server faults set --profile slow-3g
   echo-server --listen 'tcp://127.0.0.1:7000?fault-profile=slow-3g'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clap breaks a longer line in the middle of a paragraph or an example.
+    #[test]
+    fn the_lines_of_the_help_fit_into_its_width() {
+        for line in [LIST, SET, CLEAR, PROFILES].into_iter().flat_map(str::lines) {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
+}
