@@ -3,18 +3,21 @@
 //! A worker hands them over with the records of its log, once per iteration of its loop. The acceptor, which injects few
 //! faults, hands over each.
 
-use std::{cell::RefCell, sync::Arc, time::SystemTime};
+use std::{cell::RefCell, time::SystemTime};
 
 use common::fault::{FaultAct, FaultId, FaultRecord};
 
+use log::error;
+
+use super::fault_log::FaultLog;
 use crate::{
     config::limits,
-    logging::{self, FlushHook, LogQueue},
+    logging::{self, FlushHook},
 };
 
 /// Records of one thread.
 struct Batch {
-    queue: Arc<LogQueue>,
+    log: FaultLog,
     /// Records wait for the end of an iteration.
     is_deferred: bool,
     lines: String,
@@ -27,12 +30,13 @@ thread_local! {
 
 /// Makes this thread record faults, until [`detach`] or its end. `is_deferred`: the thread calls [`logging::flush`] at the end
 /// of each iteration of its loop.
-pub(crate) fn attach(queue: Arc<LogQueue>, is_deferred: bool) {
-    BATCH.set(Some(Batch { queue, is_deferred, lines: String::new(), records: 0 }));
+pub(crate) fn attach(log: &FaultLog, is_deferred: bool) {
+    BATCH.set(Some(Batch { log: log.clone(), is_deferred, lines: String::new(), records: 0 }));
 }
 
 /// Hands over the records of this thread, which records no more.
 pub(crate) fn detach() {
+    flush();
     BATCH.take();
 }
 
@@ -80,16 +84,24 @@ impl Batch {
     }
 
     fn flush(&mut self) {
-        if self.records > 0 {
-            self.queue.push(&self.lines, self.records);
-            self.lines.clear();
-            self.records = 0;
+        if self.hand_over() {
+            error!(event = "fault-log"; "The fault log {} has taken nothing for a second, and its queue is full: records are lost \
+                until it takes bytes again; if it is a FIFO, check its reader", self.log.shown());
         }
+    }
+
+    /// Returns whether a loss of records begins.
+    fn hand_over(&mut self) -> bool {
+        let begins_loss = self.records > 0 && self.log.queue().push(&self.lines, self.records);
+        self.lines.clear();
+        self.records = 0;
+        begins_loss
     }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        self.flush();
+        // At the end of a thread nothing can be logged any more.
+        self.hand_over();
     }
 }

@@ -1,6 +1,11 @@
 //! The fault log of one server: its start and its end.
 
-use std::{io, path::PathBuf, sync::Arc, thread};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use common::reason::reason;
 use log::{error, info};
@@ -26,17 +31,16 @@ pub enum FaultLogError {
 }
 
 /// The part of a fault log that other threads use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FaultLog {
-    path: PathBuf,
+    path: Arc<Path>,
     queue: Arc<LogQueue>,
 }
 
 /// The running writer. Dropping it writes everything that was handed over.
 #[derive(Debug)]
 pub(crate) struct FaultLogWriter {
-    path: PathBuf,
-    queue: Arc<LogQueue>,
+    log: FaultLog,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -44,7 +48,7 @@ impl FaultLog {
     /// Creates a fault log without opening its file.
     pub(crate) fn new(path: PathBuf) -> Self {
         // A proof needs all records, so a thread waits while the file is slow.
-        Self { path, queue: Arc::new(LogQueue::new(Overflow::Block)) }
+        Self { path: path.into(), queue: Arc::new(LogQueue::new(Overflow::Block)) }
     }
 
     /// Opens the file, to append to it, and starts the writer.
@@ -53,21 +57,25 @@ impl FaultLog {
     ///
     /// If the file cannot be opened, or the system refuses a thread.
     pub(crate) fn start(&self) -> Result<FaultLogWriter, FaultLogError> {
-        let (path, queue) = (self.path.clone(), Arc::clone(&self.queue));
-        let file = open_append(&path)
-            .map_err(|cause| FaultLogError::File { path: path.clone(), cause })?;
-        let writer = Writer::new(Arc::clone(&queue), file, path.clone());
+        let file = open_append(&self.path)
+            .map_err(|cause| FaultLogError::File { path: self.path.to_path_buf(), cause })?;
+        let writer = Writer::new(self.queue(), file, Arc::clone(&self.path));
         let thread = thread::Builder::new()
             .name("fault-writer".into())
             .spawn(|| writer.run())
             .map_err(FaultLogError::Thread)?;
-        info!(event = "fault-log-started"; "Recording injected faults in {}", shown(&path));
-        Ok(FaultLogWriter { path, queue, thread: Some(thread) })
+        info!(event = "fault-log-started"; "Recording injected faults in {}", self.shown());
+        Ok(FaultLogWriter { log: self.clone(), thread: Some(thread) })
     }
 
-    /// Returns the queue to which a thread attaches itself.
-    pub(crate) fn queue(&self) -> Arc<LogQueue> {
+    /// Returns the queue of the records.
+    pub(super) fn queue(&self) -> Arc<LogQueue> {
         Arc::clone(&self.queue)
+    }
+
+    /// Returns the path as the log shows it.
+    pub(super) fn shown(&self) -> String {
+        shown(&self.path)
     }
 
     /// Reopens the file, for a rotation that has renamed the old one.
@@ -78,10 +86,12 @@ impl FaultLog {
 
 impl Drop for FaultLogWriter {
     fn drop(&mut self) {
-        let path = shown(&self.path);
-        if !self.queue.close() {
-            return error!(event = "fault-log";
-                "The fault log {path} has lost its last records: the file takes nothing");
+        let (path, queue) = (self.log.shown(), self.log.queue());
+        if !queue.close() {
+            let lost = queue.unwritten();
+            return error!(event = "fault-log", records = lost;
+                "Up to {lost} records of injected faults are missing in the fault log {path}: it takes nothing; if it is a FIFO, \
+                 check its reader");
         }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()

@@ -5,7 +5,8 @@
 
 use std::{
     fs::File,
-    path::{Path, PathBuf},
+    io::{self, ErrorKind},
+    path::Path,
     sync::Arc,
 };
 
@@ -18,13 +19,13 @@ use crate::logging::{LogQueue, Output, open_append};
 pub(super) struct Writer {
     queue: Arc<LogQueue>,
     output: Output,
-    path: PathBuf,
+    path: Arc<Path>,
     /// The file refused the last records.
     is_failing: bool,
 }
 
 impl Writer {
-    pub(super) fn new(queue: Arc<LogQueue>, file: File, path: PathBuf) -> Self {
+    pub(super) fn new(queue: Arc<LogQueue>, file: File, path: Arc<Path>) -> Self {
         let output = Output::of_file(file, &path);
         Self { queue, output, path, is_failing: false }
     }
@@ -66,7 +67,7 @@ impl Writer {
         if !self.is_failing {
             self.is_failing = true;
             error!(event = "fault-log"; "Cannot write the fault log {}: {}; its records are lost until it can be \
-                written; free space on its file system", shown(&self.path), reason(&error));
+                written{}", shown(&self.path), reason(&error), advice(&error));
         }
     }
 
@@ -80,6 +81,15 @@ impl Writer {
     }
 }
 
+/// Returns what to do about an error of a write, as the end of a sentence.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free space on its file system",
+        ErrorKind::BrokenPipe => ": it is a FIFO, and its reader has ended; start a reader again",
+        _ => "",
+    }
+}
+
 /// Returns a path as the log shows it.
 pub(super) fn shown(path: &Path) -> String {
     Escaped(path.as_os_str().as_encoded_bytes()).to_string()
@@ -89,7 +99,7 @@ pub(super) fn shown(path: &Path) -> String {
 mod tests {
     use std::{
         fs,
-        io::{self, BufRead as _, BufReader},
+        io::{BufRead as _, BufReader},
         os::fd::OwnedFd,
         thread,
     };
@@ -97,10 +107,7 @@ mod tests {
     use common::fault::{Fault, FaultAct, FaultId, FaultRecord};
 
     use super::*;
-    use crate::{
-        fault_log::{FaultLog, attach, detach, record},
-        logging::Overflow,
-    };
+    use crate::fault_log::{FaultLog, attach, detach, record};
 
     fn record_one(offset: u64) {
         let id = FaultId { seed: 7, connection: 3 };
@@ -120,7 +127,7 @@ mod tests {
         fs::write(&path, "{\"time").unwrap();
         let log = FaultLog::new(path.clone());
         let writer = log.start().unwrap();
-        attach(log.queue(), true);
+        attach(&log, true);
         (0..10_000).for_each(record_one);
         detach();
         drop(writer);
@@ -138,7 +145,7 @@ mod tests {
         let writer = log.start().unwrap();
         fs::rename(&path, &old).unwrap();
         log.reopen();
-        attach(log.queue(), false);
+        attach(&log, false);
         record_one(1);
         detach();
         drop(writer);
@@ -150,7 +157,7 @@ mod tests {
     fn records_that_the_file_refuses_are_counted() {
         let log = FaultLog::new("/dev/full".into());
         let writer = log.start().unwrap();
-        attach(log.queue(), false);
+        attach(&log, false);
         (0..3).for_each(record_one);
         detach();
         drop(writer);
@@ -160,12 +167,12 @@ mod tests {
     #[test]
     fn threads_wait_for_a_slow_reader_and_no_record_is_lost() {
         let (reader, pipe) = io::pipe().unwrap();
-        let queue = Arc::new(LogQueue::new(Overflow::Block));
-        let file = File::from(OwnedFd::from(pipe));
-        let writer = Writer::new(Arc::clone(&queue), file, "a pipe".into());
+        let log = FaultLog::new("a pipe".into());
+        let (queue, file) = (log.queue(), File::from(OwnedFd::from(pipe)));
+        let writer = Writer::new(Arc::clone(&queue), file, Path::new("a pipe").into());
         let writer = thread::spawn(|| writer.run());
         let reader = thread::spawn(|| BufReader::new(reader).lines().count());
-        attach(Arc::clone(&queue), true);
+        attach(&log, true);
         // More than the queue may hold.
         let count = 60_000;
         (0..count as u64).for_each(record_one);

@@ -41,9 +41,12 @@ pub fn flush() {
         batch.flush();
         Some(hooks)
     });
-    for hook in hooks.into_iter().flatten().flatten() {
+    let Some(hooks) = hooks else { return };
+    for hook in hooks.into_iter().flatten() {
         hook();
     }
+    // A hook may log.
+    BATCH.with_borrow_mut(Batch::flush);
 }
 
 /// Makes the next [`flush`] of this thread call a function. So a thread checks one flag for all of its batches.

@@ -85,7 +85,13 @@ impl Output {
 /// Opens a file to append to it. Refuses a named pipe without a reader instead of waiting for one.
 pub(crate) fn open_append(path: &Path) -> io::Result<File> {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = OpenOptions::new().create(true).append(true).custom_flags(nonblocking).open(path)?;
+    let file = OpenOptions::new().create(true).append(true).custom_flags(nonblocking).open(path);
+    let file = file.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NXIO) => {
+            io::Error::other("it is a FIFO without a reader; start its reader first")
+        }
+        _ => error,
+    })?;
     // Only the opening must not block.
     fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
     Ok(file)

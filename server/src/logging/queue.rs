@@ -26,6 +26,8 @@ struct State {
     pending: String,
     /// Number of the pending records.
     records: u64,
+    /// Number of the records that the writer is writing.
+    in_writer: u64,
     /// Records that were not written, because the queue was full or the sink refused them, until they are logged.
     dropped: u64,
     totals: Totals,
@@ -83,6 +85,7 @@ impl LogQueue {
         let state = State {
             pending: String::new(),
             records: 0,
+            in_writer: 0,
             dropped: 0,
             totals: Totals::default(),
             writer: Activity::Idle,
@@ -98,8 +101,9 @@ impl LogQueue {
     }
 
     /// Adds records, a line each. Waits for room while the sink is slow; if it is stuck, or the overflow
-    /// behaviour forbids waiting, the records are dropped and counted.
-    pub(crate) fn push(&self, lines: &str, records: u64) {
+    /// behaviour forbids waiting, the records are dropped and counted. Returns whether a loss begins: these records are
+    /// dropped, and no others since [`take_dropped`](Self::take_dropped).
+    pub(crate) fn push(&self, lines: &str, records: u64) -> bool {
         let mut state = self.lock();
         while state.pending.len() + lines.len() > LOG_PENDING && !state.pending.is_empty() {
             let budget = match self.overflow {
@@ -107,7 +111,9 @@ impl LogQueue {
                 Overflow::Drop => None,
             };
             let Some(budget) = budget else {
-                return state.count_dropped(records);
+                let is_first = state.dropped == 0;
+                state.count_dropped(records);
+                return is_first;
             };
             state = wait_timeout(&self.progress, state, budget);
         }
@@ -116,11 +122,12 @@ impl LogQueue {
         match state.writer {
             Activity::Idle => state.writer = Activity::Gathering,
             Activity::Gathering if state.is_urgent() => {}
-            _ => return,
+            _ => return false,
         }
         // Unlock first, so that the writer does not wake up only to wait for the lock.
         drop(state);
         self.records_pending.notify_one();
+        false
     }
 
     pub(crate) fn count_dropped(&self, records: u64) {
@@ -139,6 +146,13 @@ impl LogQueue {
     /// Returns the number of dropped records that has not been logged, and resets it.
     pub(crate) fn take_dropped(&self) -> u64 {
         mem::take(&mut self.lock().dropped)
+    }
+
+    /// Returns the number of records that are lost if the process ends now: those that were dropped since
+    /// [`take_dropped`](Self::take_dropped), those that wait, and those of the present write, which may have written a part.
+    pub(crate) fn unwritten(&self) -> u64 {
+        let state = self.lock();
+        state.dropped + state.records + state.in_writer
     }
 
     /// Takes back a number of dropped records that could not be logged.
@@ -186,12 +200,9 @@ impl LogQueue {
         }
         mem::swap(&mut state.pending, written);
         state.writer = Activity::Writing(Instant::now());
+        state.in_writer = mem::take(&mut state.records);
         self.progress.notify_all();
-        Job {
-            reopen: mem::take(&mut state.reopen),
-            last: state.closing,
-            records: mem::take(&mut state.records),
-        }
+        Job { reopen: mem::take(&mut state.reopen), last: state.closing, records: state.in_writer }
     }
 
     /// Records that the sink has taken bytes. Called by the writer only.
@@ -201,7 +212,10 @@ impl LogQueue {
 
     /// Ends the queue after the last job. Called by the writer only.
     pub(crate) fn finish(&self) {
-        self.lock().writer = Activity::Finished;
+        let mut state = self.lock();
+        state.writer = Activity::Finished;
+        state.in_writer = 0;
+        drop(state);
         self.progress.notify_all();
     }
 
@@ -254,14 +268,17 @@ mod tests {
     #[test]
     fn a_stuck_sink_drops_records_without_waiting() {
         let queue = in_state(Overflow::Block, Activity::Writing(long_ago()));
-        queue.push(&more_than_half(), 1);
-        queue.push(&more_than_half(), 7);
-        assert_eq!((queue.take_dropped(), queue.take_dropped()), (7, 0));
+        assert!(!queue.push(&more_than_half(), 1));
+        assert!(queue.push(&more_than_half(), 7), "a loss begins");
+        assert!(!queue.push(&more_than_half(), 2), "it goes on");
+        assert_eq!(queue.unwritten(), 10);
+        assert_eq!((queue.take_dropped(), queue.take_dropped()), (9, 0));
         assert_eq!(
             queue.totals(),
-            Totals { written: 0, dropped: 7 },
+            Totals { written: 0, dropped: 9 },
             "a logged number stays in it"
         );
+        assert!(queue.push(&more_than_half(), 1), "another loss begins");
         assert!(!queue.close(), "close does not wait for a stuck sink");
     }
 

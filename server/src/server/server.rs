@@ -256,7 +256,7 @@ fn start_workers(
             name_worker(index);
             logging::defer();
             #[cfg(feature = "cli")]
-            shared.fault_log.iter().for_each(|log| fault_log::attach(log.queue(), true));
+            shared.fault_log.iter().for_each(|log| fault_log::attach(log, true));
             #[cfg(feature = "history")]
             recorder.into_iter().for_each(history::attach);
             shared.run_supervised(|| Worker::new(index, spin, &shared, poll, messages).run());
@@ -272,7 +272,7 @@ fn start_fault_log(
 ) -> Result<Option<FaultLogWriter>, FaultLogError> {
     let Some(log) = &shared.fault_log else { return Ok(None) };
     let writer = log.start()?;
-    fault_log::attach(log.queue(), false);
+    fault_log::attach(log, false);
     Ok(Some(writer))
 }
 

@@ -1,10 +1,18 @@
 //! Where a fault is on record.
 
-use std::fs;
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 use common::fault::{Fault, FaultRecord};
-use rustix::process::Signal;
+use rustix::{
+    fs::{CWD, Mode, OFlags, mkfifoat, openat},
+    process::Signal,
+};
 use serde_json::Value;
+use tempfile::TempDir;
 use tests::{
     net::Peer,
     programs::{EchoServer, Program, binaries},
@@ -119,4 +127,66 @@ fn a_fault_log_that_cannot_be_written_affects_no_client_and_is_reported() {
     assert_eq!(nowhere.code(), 1);
     let error = "Error: cannot write the fault log /nowhere/faults: no such file or directory\n";
     assert!(nowhere.stderr.ends_with(error), "{}", nowhere.stderr);
+}
+
+/// Creates a FIFO, and returns its path.
+fn fifo(directory: &TempDir) -> PathBuf {
+    let path = directory.path().join("fifo");
+    mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("the directory is writable");
+    path
+}
+
+/// Opens a FIFO for reading, without waiting for its writer.
+fn open_reader(fifo: &Path) -> OwnedFd {
+    openat(CWD, fifo, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+        .expect("it exists")
+}
+
+#[test]
+fn a_fault_log_that_takes_nothing_is_reported_when_records_begin_to_be_lost_and_at_the_end() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = fifo(&directory);
+    let _reader = open_reader(&path);
+    let log = format!("--fault-log={}", path.display());
+    let server = EchoServer::start_with(&["--listen=tcp://127.0.0.1:0?duplicate=100%", &log]);
+    let mut peer = server.connect();
+    // The queue has room for fewer records.
+    let lines = b"x\n".repeat(80_000);
+    let sender = peer.send_in_background(lines.clone());
+    peer.expect(&lines.repeat(2));
+    sender.join().expect("it does not panic").expect("the server reads");
+    server.wait_for_log("ERROR - The fault log .*/fifo has taken nothing for a second");
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
+    assert_eq!(log.matches("has taken nothing").count(), 1, "one line for a loss");
+    let lost = log.lines().find_map(|line| {
+        let count = line.split_once("ERROR - Up to ")?.1;
+        count
+            .split_once(" records of injected faults are missing in the fault log ")?
+            .0
+            .parse()
+            .ok()
+    });
+    // The pipe holds 64 KiB of them.
+    assert!(lost.is_some_and(|lost: u64| (79_000..=80_000).contains(&lost)), "{lost:?}");
+}
+
+#[test]
+fn an_error_of_a_fifo_names_its_missing_reader() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = fifo(&directory);
+    let log = format!("--fault-log={}", path.display());
+    let refused = Program::run_server(&["--port=0", &log]);
+    assert_eq!(refused.code(), 1);
+    let error = "fifo: it is a FIFO without a reader; start its reader first\n";
+    assert!(refused.stderr.ends_with(error), "{}", refused.stderr);
+    let reader = open_reader(&path);
+    let server = EchoServer::start_with(&["--listen=tcp://127.0.0.1:0?delay=1ms", &log]);
+    drop(reader);
+    server.connect().exchange(b"hello\n");
+    let line = server.log().wait_for_line("Cannot write the fault log");
+    assert!(
+        line.ends_with("it is a FIFO, and its reader has ended; start a reader again"),
+        "{line}"
+    );
 }
