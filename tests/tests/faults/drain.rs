@@ -7,7 +7,11 @@ use std::{
 
 use common::fault::Fault;
 use rustix::process::Signal;
-use tests::{net::Peer, payload::Random, programs::Report};
+use tests::{
+    net::Peer,
+    payload::Random,
+    programs::{Load, Report},
+};
 
 use crate::faulty::Faulty;
 
@@ -131,4 +135,33 @@ fn faults_that_are_set_and_cleared_under_load_lose_no_byte() {
     peer.exchange(b"hello\n");
     drop(peer);
     assert!(!server.records().is_empty());
+}
+
+#[test]
+fn a_load_finds_the_faults_of_all_sets_that_a_listener_had_one_after_another() {
+    for (scheme, load) in [("tcp", "--pipeline 8"), ("udp", "--rate 900")] {
+        let server = Faulty::start(scheme, &[""], &[]);
+        let url = format!("{scheme}://{}", server.address(0));
+        let log = server.log();
+        let args = format!(
+            "--connections 3 --duration 1h --timeout 2s {load} --expect-faults {}",
+            log.display()
+        );
+        let load = Load::at_url(&url, &args);
+        for (faults, last) in [
+            (&["drop=2%"][..], "drop"),
+            (&["duplicate=2%", "reorder=2%"], "reorder"),
+            (&["corrupt=1/2kB"], "corrupt"),
+        ] {
+            server.change(&[&["set"], faults].concat());
+            server.process.wait_for_log(&format!("Fault injected for .*: {last}"));
+            server.change(&["clear"]);
+        }
+        load.program.signal(Signal::INT);
+        let report = load.finish();
+        let faults = report.json("/injected_faults");
+        assert_eq!(faults["disagreements"], 0, "{report:?}");
+        assert_eq!(faults["seeds"].as_array().map(Vec::len), Some(3), "{report:?}");
+        drop(server);
+    }
 }

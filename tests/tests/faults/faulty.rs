@@ -1,6 +1,6 @@
 //! A server with faults, and its record of them.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, path::PathBuf};
 
 use common::fault::FaultRecord;
 use rustix::process::Signal;
@@ -26,6 +26,11 @@ impl Faulty {
         let own = faults.iter().map(listener).chain([log, admin]);
         let args: Vec<String> = own.chain(args.iter().map(|&arg| arg.to_owned())).collect();
         Self { process: Launch::new(&args).without_port().start(), directory }
+    }
+
+    /// Returns the path of its fault log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.directory.path().join("faults")
     }
 
     /// Returns the address of its listener with this index.
@@ -55,8 +60,7 @@ impl Faulty {
     pub(crate) fn ended_records(self) -> Vec<FaultRecord> {
         let (status, log) = self.process.wait_with_log();
         assert!(status.success(), "{log}");
-        let path = self.directory.path().join("faults");
-        let text = fs::read_to_string(path).expect("it exists");
+        let text = fs::read_to_string(self.directory.path().join("faults")).expect("it exists");
         let record = |line: &str| {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
         };

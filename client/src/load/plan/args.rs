@@ -137,6 +137,9 @@ pub(crate) struct RunArgs {
     /// The load passes if each fault of its connections is found at its offset, and everything that differs is one of these faults.
     /// What the server did beyond the last byte that the client received is counted apart. The file has to be on this machine while
     /// the load runs. With --churn, a connection that a fault ends is replaced.
+    ///
+    /// Messages need at least 32 bytes. It is refused over unix://, where a client has no address, and with --room, --receipt,
+    /// --expect-restart and --find-rate.
     #[arg(long, value_name = "FAULTLOG")]
     pub(crate) expect_faults: Option<PathBuf>,
 
