@@ -28,7 +28,8 @@ pub struct FaultAct {
     /// Number of bytes that it affects.
     #[cfg_attr(feature = "fault-log", serde(default, skip_serializing_if = "Option::is_none"))]
     pub bytes: Option<u64>,
-    /// Time by which it delays them, in nanoseconds.
+    /// Time by which it delays them, in nanoseconds. A `reorder` with a delay was held for this time, and is in its own place, because
+    /// no other message or datagram has followed.
     #[cfg_attr(feature = "fault-log", serde(default, skip_serializing_if = "Option::is_none"))]
     pub delay_ns: Option<u64>,
     /// Bits that were inverted in the byte at the offset.

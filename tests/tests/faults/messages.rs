@@ -32,7 +32,8 @@ fn explained(echoes: &[Vec<u8>], records: &[FaultRecord]) -> Vec<u8> {
             let act = acts.find(|act| act.fault == fault && act.message == Some(number as u64));
             let place = act.map(|act| (act.offset, act.bytes));
             assert!(place.is_none_or(|place| place == (offset, Some(echo.len() as u64))));
-            act.is_some()
+            // One with a delay has waited for the next one in vain.
+            act.is_some_and(|act| act.delay_ns.is_none())
         };
         let (is_dropped, is_duplicate) = (has(Fault::Drop), has(Fault::Duplicate));
         let is_postponed = has(Fault::Reorder);

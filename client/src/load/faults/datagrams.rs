@@ -83,7 +83,8 @@ fn wanted(number: u64, acts: &[FaultAct], len: u64) -> Wanted {
             Fault::Corrupt => {
                 *wanted.damage.entry(act.offset).or_default() ^= act.mask.unwrap_or(0);
             }
-            Fault::Reorder => wanted.is_postponed = true,
+            // One with a delay is late, in its place.
+            Fault::Reorder => wanted.is_postponed |= act.delay_ns.is_none(),
             _ => {}
         }
     }

@@ -95,7 +95,8 @@ fn edits(echo: &mut EchoStream, acts: &[&FaultAct]) -> BTreeMap<u64, Edit> {
         let edit = edits.entry(start).or_insert(Edit { start, len, ..Edit::default() });
         edit.is_dropped |= act.fault == Fault::Drop;
         edit.is_repeated |= act.fault == Fault::Duplicate;
-        edit.is_postponed |= act.fault == Fault::Reorder;
+        // One with a delay is late, in its place.
+        edit.is_postponed |= act.fault == Fault::Reorder && act.delay_ns.is_none();
     }
     edits
 }

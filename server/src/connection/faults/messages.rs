@@ -55,14 +55,14 @@ impl<S: Stream> Connection<S> {
     /// Encodes a reply behind the echoes that are held.
     pub(in crate::connection) fn encode_reply(&mut self, reply: &[u8], context: &TurnContext<'_>) {
         if !reply.is_empty() {
-            self.encode_held(MessageFaults::flush, context);
+            self.encode_held(|faults| faults.flush(context.now), context);
             self.encode(reply);
         }
     }
 
     /// Encodes the end of this direction behind the echoes that are held.
     pub(in crate::connection) fn encode_end(&mut self, context: &TurnContext<'_>) {
-        self.encode_held(MessageFaults::end, context);
+        self.encode_held(|faults| faults.end(context.now), context);
         if !self.omits_end(context)
             && let Some(layer) = self.layers.layer()
         {

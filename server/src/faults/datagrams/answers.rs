@@ -107,9 +107,7 @@ impl<R: Clone> FaultyAnswers<R> {
         let place = self.sources.peek_mut(&source).and_then(|source| source.postponed.take());
         let Some(mut waiting) = place.and_then(|place| self.held.remove(place)) else { return };
         let at = waiting.not_before.take().map_or(due, |at| at.max(due));
-        let (number, bytes) = (waiting.number, Some(waiting.len as u64));
-        let act = FaultAct::sent(Fault::Reorder, number);
-        self.record(source, [FaultAct { bytes, message: Some(number), ..act }]);
+        self.record(source, [reordered(&waiting)]);
         self.held.add(at, waiting);
     }
 
@@ -120,11 +118,13 @@ impl<R: Clone> FaultyAnswers<R> {
             let mut acts = Vec::new();
             let (source, mut at) = (waiting.source, place.0);
             let state = self.sources.peek_mut(&source);
-            if waiting.not_before.take().is_some() {
+            if let Some(due) = waiting.not_before.take() {
                 // No other answer has followed it.
                 if let Some(state) = state {
                     state.postponed = None;
                 }
+                let delay_ns = u64::try_from(now.saturating_duration_since(due).as_nanos()).ok();
+                self.record(source, [FaultAct { delay_ns, ..reordered(&waiting) }]);
                 self.held.put_back(place, waiting);
                 continue;
             }
@@ -150,4 +150,9 @@ impl<R: Clone> FaultyAnswers<R> {
     fn record(&mut self, source: SocketAddr, acts: impl IntoIterator<Item = FaultAct>) {
         self.injected.extend(acts.into_iter().map(|act| (source, act)));
     }
+}
+
+fn reordered<R>(waiting: &Waiting<R>) -> FaultAct {
+    let (number, bytes) = (waiting.number, Some(waiting.len as u64));
+    FaultAct { bytes, message: Some(number), ..FaultAct::sent(Fault::Reorder, number) }
 }

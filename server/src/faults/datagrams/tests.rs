@@ -175,7 +175,8 @@ fn a_reordered_answer_is_sent_after_the_next_one_or_alone_after_a_while() {
     assert_eq!(acts(&mut answers), [act]);
     assert_eq!(answers.deadline(), Some(start + REORDER_WAIT));
     assert_eq!(sent(&mut answers, start + REORDER_WAIT), [b"other"]);
-    assert!(acts(&mut answers).is_empty(), "nothing has changed");
+    let delay_ns = u64::try_from(REORDER_WAIT.as_nanos()).ok();
+    assert_eq!(acts(&mut answers), [FaultAct { delay_ns, ..act }], "it is late, in its place");
     // Its source goes on as before.
     answers.push(source(2), b"one", (), start + 2 * REORDER_WAIT);
     answers.push(source(2), b"two", (), start + 2 * REORDER_WAIT);
@@ -327,10 +328,14 @@ proptest! {
         let has = |fault, number: u8| {
             acts.iter().any(|act| act.fault == fault && act.offset == u64::from(number))
         };
+        let is_swapped = |number: u8| {
+            let of = |act: &&FaultAct| act.fault == Fault::Reorder && act.offset == u64::from(number);
+            acts.iter().find(of).is_some_and(|act| act.delay_ns.is_none())
+        };
         let (mut expected, mut postponed) = (Vec::new(), Vec::new());
         for number in (0..count).filter(|&number| !has(Fault::Drop, number)) {
             let copies = if has(Fault::Duplicate, number) { 2 } else { 1 };
-            if has(Fault::Reorder, number) {
+            if is_swapped(number) {
                 postponed = vec![number; copies];
             } else {
                 expected.extend(vec![number; copies]);

@@ -1,6 +1,6 @@
 //! One message of an echo, on its way through its faults.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::fault::{Fault, FaultAct};
 
@@ -26,6 +26,10 @@ pub(super) struct Message {
     pub(super) is_duplicate: bool,
     /// The time at which it is sent alone.
     pub(super) deadline: Option<Instant>,
+    /// The time from which it waits for the next message.
+    pub(super) held_since: Option<Instant>,
+    /// The time for which it has waited in vain.
+    pub(super) delay: Duration,
 }
 
 /// A message of which more may arrive.
@@ -77,6 +81,20 @@ impl Message {
         let act = FaultAct::sent(fault, self.offset);
         let act = FaultAct { bytes: Some(self.len), message: Some(self.number), ..act };
         self.plan.clone().map(|plan| InjectedFault { plan, act })
+    }
+
+    /// Ends the wait for the next message, which has not followed.
+    pub(super) fn end_wait(&mut self, now: Instant) {
+        if let Some(since) = self.held_since.take() {
+            self.delay = now.saturating_duration_since(since);
+        }
+    }
+
+    /// Returns the fault of a message that has waited in vain: it keeps its place, and is late.
+    pub(super) fn delayed(&self) -> Option<InjectedFault> {
+        let InjectedFault { plan, act } = self.injected(Fault::Reorder)?;
+        let delay_ns = u64::try_from(self.delay.as_nanos()).ok().filter(|delay| *delay > 0)?;
+        Some(InjectedFault { plan, act: FaultAct { delay_ns: Some(delay_ns), ..act } })
     }
 
     /// Sends a complete message.

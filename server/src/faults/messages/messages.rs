@@ -1,6 +1,6 @@
 //! The messages of one echo: dropped, sent twice, or sent after the next one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::fault::{Fault, FaultAct};
 
@@ -112,15 +112,15 @@ impl MessageFaults {
     }
 
     /// Sends what is held, because a reply follows it.
-    pub(crate) fn flush(&mut self) -> Outcome {
+    pub(crate) fn flush(&mut self, now: Instant) -> Outcome {
         let mut outcome = Outcome::default();
-        self.release(&mut outcome);
+        self.release(now, &mut outcome);
         outcome
     }
 
     /// Ends the echo.
-    pub(crate) fn end(&mut self) -> Outcome {
-        let mut outcome = self.flush();
+    pub(crate) fn end(&mut self, now: Instant) -> Outcome {
+        let mut outcome = self.flush(now);
         outcome.injected.extend(self.abandon());
         outcome
     }
@@ -134,7 +134,7 @@ impl MessageFaults {
     /// Sends what is held, if its time has come.
     pub(crate) fn expire(&mut self, now: Instant) -> Outcome {
         let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
-        if is_due { self.flush() } else { Outcome::default() }
+        if is_due { self.flush(now) } else { Outcome::default() }
     }
 
     fn take(&mut self, part: Part, bytes: &[u8], now: Instant, outcome: &mut Outcome) {
@@ -151,7 +151,7 @@ impl MessageFaults {
         }
         self.partial = Some(partial);
         if self.held() > POSTPONED_MESSAGE {
-            self.release(outcome);
+            self.release(now, outcome);
         }
         if part.ends_message {
             self.messages += 1;
@@ -170,6 +170,8 @@ impl MessageFaults {
             bytes: Vec::new(),
             is_duplicate: false,
             deadline: None,
+            held_since: None,
+            delay: Duration::ZERO,
         };
         let Some(plan) = self.plan.clone() else {
             return PartialMessage { message, fate: Fate::Passing, mask: None };
@@ -187,6 +189,7 @@ impl MessageFaults {
         } else if happens(Fault::Reorder) {
             fate = Fate::Held;
             message.deadline = Some(now + REORDER_WAIT);
+            message.held_since = Some(now);
         }
         let mask = self.begin_mask(number, now);
         if mask.is_some() {
@@ -219,6 +222,7 @@ impl MessageFaults {
     /// Ends the present message.
     fn complete(&mut self, outcome: &mut Outcome) {
         let Some(PartialMessage { message, fate, .. }) = self.partial.take() else { return };
+        outcome.injected.extend(message.delayed());
         match fate {
             Fate::Dropped => outcome.injected.extend(message.injected(Fault::Drop)),
             Fate::Passing if message.is_duplicate => {
@@ -238,12 +242,15 @@ impl MessageFaults {
     }
 
     /// Sends what is held, in its own order.
-    fn release(&mut self, outcome: &mut Outcome) {
-        if let Some(message) = self.postponed.take() {
+    fn release(&mut self, now: Instant, outcome: &mut Outcome) {
+        if let Some(mut message) = self.postponed.take() {
+            message.end_wait(now);
+            outcome.injected.extend(message.delayed());
             message.send(outcome);
         }
         if let Some(PartialMessage { message, fate: fate @ Fate::Held, .. }) = &mut self.partial {
             *fate = Fate::Passing;
+            message.end_wait(now);
             outcome.bytes.extend_from_slice(&message.bytes);
             // The bytes of a message that is sent twice are needed once more.
             message.is_duplicate &= message.bytes.len() <= POSTPONED_MESSAGE;

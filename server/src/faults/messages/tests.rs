@@ -56,13 +56,13 @@ fn a_dropped_line_is_not_sent_and_a_duplicated_one_is_sent_twice() {
     let outcome = dropping.push(b"one\ntwo\nthr", start);
     assert_eq!(outcome.bytes, b"");
     assert_eq!(outcome.acts(), [act(Fault::Drop, 0, 0, 4), act(Fault::Drop, 4, 1, 4)]);
-    assert_eq!(dropping.end().acts(), [act(Fault::Drop, 8, 2, 3)], "a line without an end");
+    assert_eq!(dropping.end(start).acts(), [act(Fault::Drop, 8, 2, 3)], "a line without an end");
     let mut duplicating = faults(&[FaultKind::Duplicate(Share::ALL)], Format::Lines, start);
     assert_eq!(text(&duplicating.push(b"on", start)), "on", "bytes are not delayed");
     let outcome = duplicating.push(b"e\ntwo\nthr", start);
     assert_eq!(text(&outcome), "e\none\ntwo\ntwo\nthr");
     assert_eq!(outcome.acts(), [act(Fault::Duplicate, 0, 0, 4), act(Fault::Duplicate, 4, 1, 4)]);
-    assert_eq!(duplicating.end(), Outcome::default());
+    assert_eq!(duplicating.end(start), Outcome::default());
 }
 
 #[test]
@@ -87,9 +87,16 @@ fn a_reordered_line_is_sent_alone_in_its_place_after_a_while() {
     reordering.push(b"one\ntw", start);
     assert_eq!(reordering.expire(start), Outcome::default());
     let outcome = reordering.expire(start + REORDER_WAIT);
-    assert_eq!((text(&outcome), outcome.acts().len()), ("one\ntw", 0));
+    let delay_ns = u64::try_from(REORDER_WAIT.as_nanos()).ok();
+    let late = |offset, number| FaultAct { delay_ns, ..act(Fault::Reorder, offset, number, 4) };
+    assert_eq!((text(&outcome), &outcome.acts()[..]), ("one\ntw", &[late(0, 0)][..]));
     assert_eq!(text(&reordering.push(b"o\n", start)), "o\n");
     assert_eq!(reordering.deadline(), None);
+    // A line whose end arrives after its wait.
+    reordering.push(b"si", start);
+    assert_eq!(text(&reordering.expire(start + REORDER_WAIT)), "si");
+    let outcome = reordering.push(b"x\n", start);
+    assert_eq!((text(&outcome), &outcome.acts()[..]), ("x\n", &[late(8, 2)][..]));
 }
 
 #[test]
@@ -97,9 +104,11 @@ fn what_is_held_is_sent_before_a_reply_and_at_the_end() {
     let start = Instant::now();
     let mut reordering = faults(&[FaultKind::Reorder(Share::ALL)], Format::Lines, start);
     reordering.push(b"one\n", start);
-    assert_eq!(text(&reordering.flush()), "one\n");
+    let outcome = reordering.flush(start + Duration::from_nanos(5));
+    let late = FaultAct { delay_ns: Some(5), ..act(Fault::Reorder, 0, 0, 4) };
+    assert_eq!((text(&outcome), &outcome.acts()[..]), ("one\n", &[late][..]));
     reordering.push(b"two", start);
-    let outcome = reordering.end();
+    let outcome = reordering.end(start);
     assert_eq!((text(&outcome), outcome.acts().len()), ("two", 0));
 }
 
@@ -114,7 +123,7 @@ fn a_message_over_the_bound_keeps_its_place_and_is_sent_once() {
         (&[FaultKind::Duplicate(all), FaultKind::Reorder(all)], POSTPONED_MESSAGE),
     ] {
         let mut longest = faults(kinds, Format::Lines, start);
-        let sent = [longest.push(&line(held), start), longest.end()];
+        let sent = [longest.push(&line(held), start), longest.end(start)];
         let len: usize = sent.iter().map(|outcome| outcome.bytes.len()).sum();
         let copies = if kinds.contains(&FaultKind::Duplicate(all)) { 2 } else { 1 };
         assert_eq!(len, copies * held);
@@ -125,7 +134,7 @@ fn a_message_over_the_bound_keeps_its_place_and_is_sent_once() {
             assert!(longer.held() <= POSTPONED_MESSAGE);
         }
         assert_eq!(sent, line(held + 1));
-        assert_eq!(longer.end(), Outcome::default());
+        assert_eq!(longer.end(start), Outcome::default());
     }
     // Both that change places have to be held.
     let mut reordering = faults(&[FaultKind::Reorder(all)], Format::Lines, start);
@@ -214,7 +223,7 @@ fn a_fault_has_the_plan_under_which_its_message_began_whatever_follows() {
         assert!(changing.push(b"on", start).injected.is_empty());
         changing.replace(next, start);
         let mut injected = changing.push(rest, start).injected;
-        injected.extend(changing.end().injected);
+        injected.extend(changing.end(start).injected);
         injected.into_iter().map(|InjectedFault { plan, act }| (plan.id().seed, act)).collect()
     };
     let other = || plan(8, vec![FaultRule::always(FaultKind::Delay(Duration::ZERO))], start);
@@ -310,7 +319,7 @@ fn run(plan: &FaultPlan, format: Format, stream: &[u8], pieces: &[usize], now: I
         assert!(faults.held() <= POSTPONED_MESSAGE);
         rest = next;
     }
-    add(faults.end());
+    add(faults.end(now));
     all
 }
 

@@ -36,6 +36,11 @@ fn regular() -> Observation {
     }
 }
 
+/// Returns the fault of a message that has waited for the next one in vain.
+fn late(act: FaultAct) -> FaultAct {
+    FaultAct { delay_ns: Some(1_000_000_000), ..act }
+}
+
 /// Returns what a connection sees whose server injects these faults.
 fn model(acts: &[FaultAct]) -> Observation {
     let mut order = Vec::new();
@@ -144,6 +149,9 @@ fn a_fault_of_bytes_or_messages_agrees_with_its_record_and_with_no_other() {
         disagree(&seen, &[other], "of the echo");
         disagree(&regular(), &[act], "of the echo");
     }
+    agree(&regular(), &[late(of_message(Fault::Reorder, 3))]);
+    let repeated = of_message(Fault::Duplicate, 3);
+    agree(&model(&[repeated]), &[late(of_message(Fault::Reorder, 3)), repeated]);
 }
 
 #[test]
@@ -325,10 +333,11 @@ fn datagrams_agree_with_the_records_of_their_numbers() {
             FaultAct { bytes: Some(30), ..of(Fault::Truncate, 1) },
         ),
         (numbers(&[0, 1, 2, 3]), FaultAct { delay_ns: Some(50), ..of(Fault::Delay, 1) }),
+        (numbers(&[0, 1, 2, 3]), late(of(Fault::Reorder, 1))),
     ] {
         let judgement = judge(arrivals.clone(), &[act]);
         assert_eq!((judgement.found.len(), judgement.disagreements.len()), (1, 0), "{judgement:?}");
-        if act.fault != Fault::Delay {
+        if act.delay_ns.is_none() {
             assert!(!judge(arrivals, &[]).disagreements.is_empty(), "{act:?}");
             assert!(!judge(numbers(&[0, 1, 2, 3]), &[act]).disagreements.is_empty(), "{act:?}");
         }
