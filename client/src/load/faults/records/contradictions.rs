@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use common::fault::{Direction, Fault, FaultAct};
 
-use super::{messages, numbered::Numbered};
+use super::{messages, numbered::Numbered, place::place};
 use crate::load::{
     ipc::observation::{Datagrams, Observation},
     worker::payload::{echo_stream::EchoStream, streams::Streams},
@@ -203,14 +203,4 @@ fn check_datagrams(
 
 fn end_of(act: &FaultAct) -> u64 {
     act.offset.saturating_add(act.bytes.filter(|_| act.fault != Fault::Throttle).unwrap_or(0))
-}
-
-/// Names a fault and its place.
-pub(super) fn place(seen: &Observation, act: &FaultAct) -> String {
-    let name = act.fault.name();
-    match act.message {
-        Some(number) if seen.datagrams.is_some() => format!("{name} of datagram {number}"),
-        Some(number) => format!("{name} of message {number} at byte {}", act.offset),
-        None => format!("{name} at byte {}", act.offset),
-    }
 }

@@ -5,7 +5,7 @@
 
 use common::fault::{Direction, Fault, FaultAct};
 
-use super::contradictions::place;
+use super::place::place;
 use crate::load::{ipc::observation::Observation, worker::payload::echo_stream::EchoStream};
 
 /// Number of sent bytes up to which each read of a server returns whole messages: they fit in all buffers on the way.

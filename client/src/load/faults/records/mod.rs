@@ -8,6 +8,7 @@
 mod contradictions;
 mod messages;
 mod numbered;
+mod place;
 mod sets;
 
 pub(super) use self::{
