@@ -142,8 +142,11 @@ fn what_is_held_alone_is_sent_before_a_drain_ends_its_connection() {
     let received = std::thread::spawn(move || peer.read_to_end());
     let records = server.records();
     assert_eq!(received.join().expect("no panic"), b"alone\n");
-    let [record] = &records[..] else { panic!("{records:?}") };
-    assert_eq!((&record.peer[..], record.act.fault), (&address[..], Fault::Reorder));
+    let [swap, wait] = &records[..] else { panic!("{records:?}") };
+    for (record, has_delay) in [(swap, false), (wait, true)] {
+        assert_eq!((&record.peer[..], record.act.fault), (&address[..], Fault::Reorder));
+        assert_eq!(record.act.delay_ns.is_some(), has_delay, "{record:?}");
+    }
 }
 
 #[test]
