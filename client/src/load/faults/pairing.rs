@@ -77,12 +77,10 @@ fn add_record(sets: &mut Vec<Numbered>, record: &FaultRecord) {
     let own = sets
         .iter_mut()
         .rfind(|set| (&set.listener, set.seed, set.connection) == (listener, seed, connection));
-    match own {
-        Some(set) => set.acts.push(act),
-        None => {
-            let listener = listener.clone();
-            sets.push(Numbered { listener, seed, connection, acts: vec![act] });
-        }
+    if let Some(set) = own {
+        set.acts.push(act);
+    } else {
+        sets.push(Numbered { listener: listener.clone(), seed, connection, acts: vec![act] });
     }
 }
 
