@@ -3,13 +3,10 @@
 //! A server of lines or frames records a message by its number, its first byte and its length, and the client knows all three. A server
 //! of `raw` takes what one read has returned for a message. The client does not know which one it talks to, unless it is a WebSocket.
 
-use common::fault::{Direction, Fault, FaultAct};
+use common::fault::{Fault, FaultAct};
 
 use super::place::place;
 use crate::load::{ipc::observation::Observation, worker::payload::echo_stream::EchoStream};
-
-/// Number of sent bytes up to which each read of a server returns whole messages: they fit in all buffers on the way.
-const WHOLE: u64 = 16 * 1024;
 
 /// Returns what is impossible.
 pub(super) fn check(seen: &Observation, acts: &[FaultAct], echo: &mut EchoStream) -> Vec<String> {
@@ -27,19 +24,19 @@ pub(super) fn check(seen: &Observation, acts: &[FaultAct], echo: &mut EchoStream
         .map(|act| format!("the fault log has {}; the client sent {end} bytes", place(seen, act)))
         .collect();
     texts.extend(messages.windows(2).filter_map(|pair| check_order(seen, pair[0], pair[1])));
-    // A limited rate splits reads anywhere.
-    let splits =
-        |act: &FaultAct| act.fault == Fault::Throttle && act.direction == Direction::Received;
-    let can_count = !acts.iter().any(splits);
-    let last = messages.iter().rposition(|act| is_line(seen, act, echo));
+    let lines: Vec<_> = messages.iter().map(|act| is_line(seen, act, echo)).collect();
+    let (first, last) = (lines.iter().position(|is| *is), lines.iter().rposition(|is| *is));
+    let is_single = lines.iter().filter(|is| !**is).count() == 1;
     for (index, act) in messages.iter().enumerate() {
         let line = echo.message_at(act.offset);
         let number = act.message.unwrap_or(0);
-        // A read of several messages leaves the numbers behind for good.
-        let is_between_lines = Some(index) < last && !is_line(seen, act, echo);
-        let is_ahead = seen.sent <= WHOLE && number > line;
-        let is_first = (number == 0) != (act.offset == 0) || number > act.offset;
-        if is_first || can_count && (is_between_lines || is_ahead) {
+        // A read of several messages leaves the numbers of `raw` behind, and that of a part is in front of them.
+        let is_between_lines = is_single
+            && !lines[index]
+            && first.is_some_and(|first| first < index)
+            && last.is_some_and(|last| index < last);
+        let is_impossible = (number == 0) != (act.offset == 0) || number > act.offset;
+        if is_impossible || is_between_lines {
             texts.push(format!(
                 "the fault log has {} with {} bytes; message {line} has the bytes {}..{}",
                 place(seen, act),
