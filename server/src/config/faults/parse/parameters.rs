@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::{
-    kind::{joined_names, kind},
+    kind::kind,
     values::{WINDOW, duration, share, whole, window},
 };
 use crate::config::faults::{
@@ -25,7 +25,7 @@ impl FaultParameters {
     /// Returns the names of the parameters, for messages.
     #[cfg(feature = "cli")]
     pub(crate) fn names() -> String {
-        format!("{}, fault-seed and fault-profile", joined_names())
+        format!("{}, fault-seed and fault-profile", super::kind::joined_names())
     }
 
     /// Returns whether a parameter of this name belongs to faults.
