@@ -215,7 +215,6 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Closes the socket and records the end of the connection. Closing the socket also removes it from the poll.
-    #[cfg_attr(not(feature = "rooms"), expect(unused_mut, reason = "there are no rooms"))]
     pub(crate) fn close(mut self, now: Instant, telemetry: &Recorder<'_>) {
         #[cfg(feature = "rooms")]
         let delivered = self.end_membership(telemetry);
