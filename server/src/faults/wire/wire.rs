@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use common::fault::{Fault, FaultAct};
@@ -73,20 +73,8 @@ impl Wire {
         self.limits.clear();
         (self.gate, self.damage) = (None, None);
         if let Some(plan) = &plan {
-            let rules = plan.rules().filter(|rule| plan.applies(rule, now));
-            for rule in rules.filter(|_| is_new) {
-                let (fault, time) = match rule.kind {
-                    FaultKind::AcceptDelay(time) => (Fault::AcceptDelay, time),
-                    FaultKind::HandshakeStall(time) => (Fault::HandshakeStall, time),
-                    _ => continue,
-                };
-                let mut act = FaultAct::sent(fault, 0);
-                if fault == Fault::AcceptDelay {
-                    act = FaultAct::received(fault, 0);
-                    receives_at = receives_at.max(Some(now + time));
-                }
-                sends_at = sends_at.max(Some(now + time));
-                self.acts.push(FaultAct { delay_ns: Some(nanos(time)), ..act });
+            if is_new {
+                (receives_at, sends_at) = self.delay_beginning(plan, now);
             }
             self.gate = Some(Gate::new(plan, sends_at, self.sent, now));
             for rule in plan.rules() {
@@ -105,6 +93,29 @@ impl Wire {
         if is_new && self.limits.iter().any(|limit| limit.fault == Fault::Refuse) {
             self.reach_limits(now);
         }
+    }
+
+    /// Injects the faults of the beginning of a connection. Returns the times before which it receives and sends nothing.
+    fn delay_beginning(
+        &mut self,
+        plan: &FaultPlan,
+        now: Instant,
+    ) -> (Option<Instant>, Option<Instant>) {
+        let (mut receives_at, mut sends_at) = (None, None);
+        for rule in plan.rules().filter(|rule| plan.applies(rule, now)) {
+            let (act, time) = match rule.kind {
+                FaultKind::AcceptDelay(time) => {
+                    receives_at = receives_at.max(Some(now + time));
+                    (FaultAct::received(Fault::AcceptDelay, 0), time)
+                }
+                FaultKind::HandshakeStall(time) => (FaultAct::sent(Fault::HandshakeStall, 0), time),
+                _ => continue,
+            };
+            sends_at = sends_at.max(Some(now + time));
+            let delay_ns = Some(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            self.acts.push(FaultAct { delay_ns, ..act });
+        }
+        (receives_at, sends_at)
     }
 
     pub(crate) fn plan(&self) -> Option<&FaultPlan> {
@@ -207,29 +218,25 @@ impl Wire {
         if let Some(limit) = self.limits.first() {
             allowed = allowed.min(limit.at - self.sent);
         }
-        let mut mask = None;
         let damage = self.damage.as_ref().filter(|(rule, _)| plan.applies(rule, now));
-        if let Some((_, damage)) = damage {
-            let place = damage.next(self.sent);
-            if place > self.sent {
-                allowed = allowed.min(place - self.sent);
-            } else if gate.count_segment(now) {
-                // The damaged byte is sent by itself.
-                allowed = 1;
-                mask = Some(damage.mask(place));
-            } else {
+        let place = damage.map_or(u64::MAX, |(_, damage)| damage.next(self.sent));
+        let sent = if let Some((_, damage)) = damage
+            && place == self.sent
+        {
+            // The damaged byte is sent by itself.
+            if !gate.count_segment(now) {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-        }
-        let allowed = usize::try_from(allowed).map_or(bytes.len(), |most| most.min(bytes.len()));
-        let sent = match mask {
-            Some(mask) => stream.write(&[bytes[0] ^ mask])?,
-            None => stream.write(&bytes[..allowed])?,
+            let mask = damage.mask(place);
+            let sent = stream.write(&[bytes[0] ^ mask])?;
+            let act = FaultAct { mask: Some(mask), ..FaultAct::sent(Fault::Corrupt, place) };
+            self.acts.extend((sent > 0).then_some(act));
+            sent
+        } else {
+            let most = usize::try_from(allowed.min(place - self.sent)).unwrap_or(usize::MAX);
+            stream.write(&bytes[..most.min(bytes.len())])?
         };
         gate.pass(sent as u64);
-        if mask.is_some() && sent > 0 {
-            self.acts.push(FaultAct { mask, ..FaultAct::sent(Fault::Corrupt, self.sent) });
-        }
         self.sent += sent as u64;
         self.reach_limits(now);
         Ok(sent)
@@ -256,8 +263,4 @@ impl<S: Write> Write for FaultyStream<'_, S> {
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
