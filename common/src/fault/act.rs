@@ -1,5 +1,7 @@
 //! One injected fault, without the connection to which it happened.
 
+use std::time::Duration;
+
 use super::fault::Fault;
 
 /// The direction of the bytes to which a fault happened, as the server sees it.
@@ -58,6 +60,12 @@ impl FaultAct {
             message: None,
             code: None,
         }
+    }
+
+    /// Returns the fault with the time by which it delays its bytes.
+    #[must_use]
+    pub fn with_delay(self, delay: Duration) -> Self {
+        Self { delay_ns: Some(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX)), ..self }
     }
 
     /// Creates a fault in bytes of the client, without figures.

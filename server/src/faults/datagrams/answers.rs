@@ -102,7 +102,7 @@ impl<R: Clone> FaultyAnswers<R> {
         }
     }
 
-    /// Sends the answer that waits for one to this source behind it, at `due` or later.
+    /// Makes the postponed answer of a source due behind the one that it has waited for, at `due` or later.
     fn follow(&mut self, source: SocketAddr, due: Instant) {
         let place = self.sources.peek_mut(&source).and_then(|source| source.postponed.take());
         let Some(mut waiting) = place.and_then(|place| self.held.remove(place)) else { return };
@@ -123,8 +123,8 @@ impl<R: Clone> FaultyAnswers<R> {
                 if let Some(state) = state {
                     state.postponed = None;
                 }
-                let delay_ns = u64::try_from(now.saturating_duration_since(due).as_nanos()).ok();
-                self.record(source, [FaultAct { delay_ns, ..reordered(&waiting) }]);
+                let delay = now.saturating_duration_since(due);
+                self.record(source, [reordered(&waiting).with_delay(delay)]);
                 self.held.put_back(place, waiting);
                 continue;
             }

@@ -80,9 +80,8 @@ impl Source {
         self.damage(bytes, number, now, acts);
         let delay = self.delay(number, now);
         if !delay.is_zero() {
-            let delay_ns = u64::try_from(delay.as_nanos()).ok();
             let act = of_datagram(FaultAct::received(Fault::Delay, number));
-            acts.push(FaultAct { delay_ns, ..act });
+            acts.push(act.with_delay(delay));
         }
         Some(Decision { number, delay, copies: 1 + u32::from(is_duplicate), is_postponed })
     }

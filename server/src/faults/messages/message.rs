@@ -93,8 +93,7 @@ impl Message {
     /// Returns the fault of a message that has waited in vain: it keeps its place, and is late.
     pub(super) fn delayed(&self) -> Option<InjectedFault> {
         let InjectedFault { plan, act } = self.injected(Fault::Reorder)?;
-        let delay_ns = u64::try_from(self.delay.as_nanos()).ok().filter(|delay| *delay > 0)?;
-        Some(InjectedFault { plan, act: FaultAct { delay_ns: Some(delay_ns), ..act } })
+        (!self.delay.is_zero()).then(|| InjectedFault { plan, act: act.with_delay(self.delay) })
     }
 
     /// Sends a complete message.

@@ -119,8 +119,8 @@ impl Gate {
         let mut allowed = len;
         if let Some((rule, bytes, time)) = &self.stall {
             if sent == *bytes && plan.applies(rule, now) {
-                let (at, delay_ns) = (now + *time, u64::try_from(time.as_nanos()).ok());
-                acts.push(FaultAct { delay_ns, ..FaultAct::sent(Fault::StallAfter, sent) });
+                let at = now + *time;
+                acts.push(FaultAct::sent(Fault::StallAfter, sent).with_delay(*time));
                 self.stall = None;
                 self.opens_at = Some(at);
                 return Err(at);
@@ -192,9 +192,8 @@ impl Drip {
     /// Adds its record to `acts`, the first time that it holds bytes back.
     fn record(&mut self, sent: u64, acts: &mut Vec<FaultAct>) {
         if !std::mem::replace(&mut self.is_recorded, true) {
-            let (bytes, delay_ns) = (Some(self.bytes.get()), u64::try_from(self.every.as_nanos()));
-            let act = FaultAct::sent(Fault::Drip, sent);
-            acts.push(FaultAct { bytes, delay_ns: delay_ns.ok(), ..act });
+            let act = FaultAct::sent(Fault::Drip, sent).with_delay(self.every);
+            acts.push(FaultAct { bytes: Some(self.bytes.get()), ..act });
         }
     }
 

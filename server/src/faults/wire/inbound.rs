@@ -225,10 +225,9 @@ impl Inbound {
         if let Some((last, _)) = self.held.back() {
             due = due.max(*last);
         }
-        let act = |fault, delay: Duration| FaultAct {
+        let act = |fault, delay| FaultAct {
             bytes: Some(len as u64),
-            delay_ns: Some(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX)),
-            ..FaultAct::received(fault, self.received)
+            ..FaultAct::received(fault, self.received).with_delay(delay)
         };
         if due > now && len > 0 && !(mean.is_zero() && jitter.is_none()) {
             acts.push(act(Fault::Delay, due - now));

@@ -112,8 +112,7 @@ impl Wire {
                 _ => continue,
             };
             sends_at = sends_at.max(Some(now + time));
-            let delay_ns = Some(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-            self.acts.push(FaultAct { delay_ns, ..act });
+            self.acts.push(act.with_delay(time));
         }
         (receives_at, sends_at)
     }
