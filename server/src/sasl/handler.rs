@@ -326,10 +326,6 @@ impl ProtocolHandler for SaslHandler {
         0
     }
 
-    fn may_end(&self) -> bool {
-        false
-    }
-
     fn deadline(&self) -> Option<Instant> {
         let own = match &self.state {
             State::Verifying { look_at, .. } => Some(*look_at),

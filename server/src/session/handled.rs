@@ -5,7 +5,6 @@ use std::{borrow::Cow, time::Instant};
 use common::message::Splitter;
 
 use super::{
-    attributes::Attributes,
     session::Session,
     step::{EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
@@ -29,8 +28,6 @@ impl Session {
 }
 
 impl ProtocolHandler for Handled {
-    fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
-
     fn receive(&mut self, input: &mut [u8], now: Instant) -> Step {
         let step = self.session.receive(input, now);
         self.logged = step.consumed;
@@ -56,18 +53,6 @@ impl ProtocolHandler for Handled {
 
     fn unfinished_messages(&self) -> isize {
         self.session.unfinished_messages()
-    }
-
-    fn may_end(&self) -> bool {
-        false
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
-
-    fn expire(&mut self, _now: Instant) -> Reply {
-        Reply { bytes: Cow::Borrowed(b""), next: Next::Continue }
     }
 
     fn end(&mut self, _cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {

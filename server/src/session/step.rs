@@ -18,7 +18,7 @@ use crate::rooms::{Member, Notice};
 /// It reads no clock: the connection passes the time.
 pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     /// Receives the attributes of its connection, once, before the first bytes.
-    fn begin(&mut self, attributes: &Attributes<'_>, now: Instant);
+    fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
 
     /// Receives the faults of its connection, when it begins and when they change. `None`: it has no faults.
     fn set_faults(&mut self, _faults: Option<&FaultPlan>) {}
@@ -62,13 +62,19 @@ pub(crate) trait ProtocolHandler: fmt::Debug + Send {
     fn unfinished_messages(&self) -> isize;
 
     /// Returns whether the peer may end its stream here, as HTTP allows it between requests.
-    fn may_end(&self) -> bool;
+    fn may_end(&self) -> bool {
+        false
+    }
 
     /// Returns the time from which [`expire`](Self::expire) is to be called, unless it moves before.
-    fn deadline(&self) -> Option<Instant>;
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
 
     /// Handles the deadline. It must move or be removed, unless the reply closes the connection.
-    fn expire(&mut self, now: Instant) -> Reply;
+    fn expire(&mut self, _now: Instant) -> Reply {
+        Reply { bytes: Cow::Borrowed(b""), next: Next::Continue }
+    }
 
     /// The connection ends, by its peer or by the idle timeout. Returns the last bytes for the peer.
     fn end(&mut self, _cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     config::{Http, limits},
     faults::{EchoPlace, FaultPlan, Format, InjectedFault},
-    session::{Attributes, EndCause, Next, ProtocolHandler, Reason, Reply, Step},
+    session::{EndCause, Next, ProtocolHandler, Reason, Reply, Step},
 };
 
 /// A WebSocket after its handshake.
@@ -274,8 +274,6 @@ impl WebSocket {
 }
 
 impl ProtocolHandler for WebSocket {
-    fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
-
     fn set_faults(&mut self, faults: Option<&FaultPlan>) {
         #[cfg(feature = "receipt")]
         if let Some(tally) = &mut self.data.tally {
@@ -348,10 +346,6 @@ impl ProtocolHandler for WebSocket {
     }
 
     /// A peer ends a WebSocket with a close frame.
-    fn may_end(&self) -> bool {
-        false
-    }
-
     fn deadline(&self) -> Option<Instant> {
         self.last_activity.checked_add(self.ping_interval()?)
     }

@@ -203,10 +203,6 @@ impl ProtocolHandler for RoomSocket {
         self.socket.unfinished_messages()
     }
 
-    fn may_end(&self) -> bool {
-        false
-    }
-
     fn deadline(&self) -> Option<Instant> {
         [self.conversation.retry_at(), self.socket.deadline()].into_iter().flatten().min()
     }

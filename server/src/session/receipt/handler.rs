@@ -13,7 +13,6 @@ use common::{
 use crate::{
     faults::FaultPlan,
     session::{
-        attributes::Attributes,
         session::Session,
         step::{EndCause, Next, ProtocolHandler, Reason, Reply, Step},
     },
@@ -81,8 +80,6 @@ impl ReceiptSession {
 }
 
 impl ProtocolHandler for ReceiptSession {
-    fn begin(&mut self, _attributes: &Attributes<'_>, _now: Instant) {}
-
     fn set_faults(&mut self, faults: Option<&FaultPlan>) {
         self.faults = faults.map(FaultPlan::id);
     }
@@ -122,18 +119,6 @@ impl ProtocolHandler for ReceiptSession {
 
     fn unfinished_messages(&self) -> isize {
         self.session.unfinished_messages()
-    }
-
-    fn may_end(&self) -> bool {
-        false
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
-
-    fn expire(&mut self, _now: Instant) -> Reply {
-        Reply { bytes: Cow::Borrowed(b""), next: Next::Continue }
     }
 
     fn end(&mut self, cause: EndCause, _now: Instant) -> Cow<'static, [u8]> {

@@ -141,10 +141,6 @@ impl ProtocolHandler for RoomSession {
         0
     }
 
-    fn may_end(&self) -> bool {
-        false
-    }
-
     fn deadline(&self) -> Option<Instant> {
         self.conversation.retry_at()
     }

@@ -33,7 +33,9 @@ pub(crate) trait Channel: Sized {
     fn connect(&mut self, context: &mut Context<'_, Self::Shared>) -> io::Result<()>;
 
     /// Returns `true` while it is connecting.
-    fn is_connecting(&self) -> bool;
+    fn is_connecting(&self) -> bool {
+        false
+    }
 
     /// Returns the error for a handshake of a layer that is not complete within the limit; `None` if there is no handshake
     /// in progress.
@@ -46,7 +48,9 @@ pub(crate) trait Channel: Sized {
     /// # Errors
     ///
     /// The connection cannot be made.
-    fn finish_connect(&mut self, context: &mut Context<'_, Self::Shared>) -> io::Result<()>;
+    fn finish_connect(&mut self, _: &mut Context<'_, Self::Shared>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Tells how many messages of the channel have become due since the start (open loop). Returns `true` if the
     /// channel had no backlog and has one now, so that it has to be [driven](Self::drive).

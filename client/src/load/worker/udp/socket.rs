@@ -88,14 +88,6 @@ impl Channel for UdpSocket {
         Ok(())
     }
 
-    fn is_connecting(&self) -> bool {
-        false
-    }
-
-    fn finish_connect(&mut self, _: &mut Context<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
     fn extend_backlog(&mut self, due: u64) -> bool {
         let had_backlog = self.backlog() > 0;
         self.due = due;
