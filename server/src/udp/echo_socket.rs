@@ -43,7 +43,7 @@ pub(super) struct Unsent {
 #[derive(Debug)]
 pub(super) enum Received {
     Datagram(Arrival),
-    /// An error, which is handled. The next datagram may wait behind it.
+    /// The socket returned an error, and may have another datagram.
     Error,
     Empty,
 }

@@ -1,4 +1,4 @@
-//! Requests that change something: which are refused, whoever sends them.
+//! Requests that change something, and those that the listener refuses from every client.
 
 use std::{net::SocketAddr, os::unix::net::UnixStream};
 

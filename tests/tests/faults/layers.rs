@@ -155,7 +155,7 @@ fn a_session_behind_a_login_has_the_faults_of_its_connection() {
     assert!(acts.iter().all(|act| act.fault == Fault::Delay) && acts.len() > 3, "{acts:?}");
 }
 
-/// The bytes of the login counted as bytes of the echo, or the place began anew with each change.
+/// The place once counted the bytes of the login, and later began again with each change.
 #[test]
 fn the_place_of_a_message_behind_a_login_counts_the_echo_since_the_login() {
     let (_directory, server) = login_server("&delay=1ms@0%");

@@ -110,7 +110,8 @@ fn judge_bytes(
     }
 }
 
-/// Returns the damage by the number of echoed bytes before, and that which is not among the echoes but behind them.
+/// Returns the masks of damaged bytes by their places in the echo, and the places of all damage behind the head, also that in control
+/// frames.
 fn place_damage(seen: &Observation, acts: &[FaultAct]) -> (Masks, Vec<u64>) {
     let (mut masks, mut others) = (Masks::new(), Vec::new());
     if seen.tls.is_some() {

@@ -113,7 +113,7 @@ impl Boundaries {
         let is_control = first & 0x08 != 0;
         let place = match (is_control, is_header) {
             (true, _) => Place::Control,
-            // The state begins anew after a frame without payload.
+            // A frame without payload ends with its header.
             (_, true) => Place::Header { index, is_last: ends_frame || self.left.is_some() },
             (_, false) => Place::Payload,
         };
