@@ -15,11 +15,13 @@ use super::{
             datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
         },
         load_spec::{LoadSpec, RoomSpec},
+        time_series::TimeSeries,
         verdict::Verdict,
     },
     stats::{
         counters::{DatagramStats, Stats},
         error_kind::ErrorKind,
+        rate::per_second,
         receipt_stats::ReceiptStats,
         room_stats::RoomStats,
     },
@@ -39,10 +41,10 @@ pub(super) fn build_report(
 ) -> Report {
     let seconds = measured_seconds(plan, &outcome);
     let client_cpu = client_cpu(target, &outcome);
+    let series = time_series(plan, &outcome, seconds);
     let Outcome { stats, failed_processes, stopped_early, .. } = outcome;
     let datagrams = receive_buffer.map(|granted| datagram_counts(&stats, granted));
-    let lost_datagrams = stats.datagrams.timed_out - stats.datagrams.late;
-    let lost = if datagrams.is_some() { lost_datagrams } else { stats.lost };
+    let lost = datagrams.map_or(stats.lost, |_| stats.datagrams.lost());
     let remark = remark(&stats, target);
     let (tls, login, websocket) = layers(&stats, target);
     let is_open = plan.rate().is_some();
@@ -73,6 +75,7 @@ pub(super) fn build_report(
         login,
         websocket,
         lag: is_open.then(|| Distribution::from(stats.lag)),
+        series,
         datagrams,
         room: plan.room.as_ref().map(|room| room_figures(plan, room, &stats.room, seconds)),
         receipts: plan.expects_receipt.then(|| receipt_figures(&stats.receipts)),
@@ -230,6 +233,13 @@ fn measured_seconds(plan: &Plan, outcome: &Outcome) -> f64 {
     .as_secs_f64()
 }
 
+/// Returns the course of the load; `None` if it ended in the warm-up.
+fn time_series(plan: &Plan, outcome: &Outcome, seconds: f64) -> Option<TimeSeries> {
+    let start = outcome.start?.checked_add(plan.warmup).ok()?;
+    let has_intervals = !outcome.series.intervals().is_empty();
+    has_intervals.then(|| TimeSeries::new(start, seconds, &outcome.series))
+}
+
 fn client_cpu(target: &Target, outcome: &Outcome) -> Option<ClientCpu> {
     let machine_cores = cores();
     (outcome.busiest_process > 0.0).then(|| ClientCpu {
@@ -256,10 +266,4 @@ fn datagram_counts(stats: &Stats, receive_buffer: usize) -> DatagramCounts {
         receive_buffer_requested_bytes: RECEIVE_BUFFER as u64,
         receive_buffer_granted_bytes: receive_buffer as u64,
     }
-}
-
-/// Returns a rate, or zero if nothing was measured.
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub(super) fn per_second(number: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
 }

@@ -14,7 +14,6 @@ use common::{cli::stdio::stdin, escape::Escaped, reason::reason};
 use serde::Deserialize;
 
 use super::{
-    build_report::per_second,
     evaluate::verdict,
     report::{
         distribution::Distribution,
@@ -26,9 +25,13 @@ use super::{
         },
         files::STANDARD,
         hlog::{self, Log},
+        time_series::TimeSeries,
         verdict::Verdict,
     },
-    stats::{counters::Stats, error_kind::ErrorKind, fault::Fault, histogram::Histogram},
+    stats::{
+        counters::Stats, error_kind::ErrorKind, fault::Fault, histogram::Histogram,
+        rate::per_second,
+    },
 };
 
 /// Failure to read a file.
@@ -123,6 +126,7 @@ fn report_of_log(log: Log) -> Report {
         login: None,
         websocket: None,
         lag: log.lag.map(Distribution::from),
+        series: None,
         datagrams: None,
         room: None,
         receipts: None,
@@ -175,6 +179,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         login: merge_distributions(all().map(|report| report.login.as_ref())),
         websocket: sum_websockets(all().map(|report| report.websocket.as_ref())),
         lag: merge_distributions(all().map(|report| report.lag.as_ref())),
+        series: merge_series(all().map(|report| report.series.as_ref())),
         datagrams: sum_datagrams(all().map(|report| report.datagrams)),
         room: sum_rooms(all().map(|report| report.room), seconds),
         receipts: sum_receipts(all().map(|report| report.receipts)),
@@ -234,6 +239,10 @@ fn merge_distributions<'d>(
         sum.merge(&distribution?.histogram);
     }
     Some(sum.into())
+}
+
+fn merge_series<'s>(all: impl Iterator<Item = Option<&'s TimeSeries>>) -> Option<TimeSeries> {
+    TimeSeries::merge(&all.collect::<Option<Vec<_>>>()?)
 }
 
 /// Collects the items of all reports, up to the maximum of one report.

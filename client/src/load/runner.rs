@@ -133,8 +133,9 @@ impl<'s> Runner<'s> {
             interrupt: self.interrupt,
         };
         let log = plan.fault_log.as_deref().map(FaultLog::open).transpose()?;
-        let mut outcome = process_pool::run(&config, &mut |stats| progress.update(stats))
-            .map_err(|error| self.explain(error))?;
+        let mut outcome =
+            process_pool::run(&config, &mut |outcome| progress.update(&outcome.stats))
+                .map_err(|error| self.explain(error))?;
         let observations = std::mem::take(&mut outcome.observations);
         let streams = Streams::new(plan.seed, plan.sizes.min..=plan.sizes.max);
         let faults = log.map(|log| log.compare(&observations, &streams)).transpose()?;

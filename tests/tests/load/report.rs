@@ -26,6 +26,23 @@ fn exits_with_0_if_all_assertions_hold_and_otherwise_with_3() {
 }
 
 #[test]
+fn the_course_of_a_load_adds_up_to_its_figures() {
+    let server = EchoServer::start_quiet();
+    let run = "--processes 2 --connections 3 --duration 1200ms --warmup 300ms --rate 500";
+    let report = Report::run(server.address(), run);
+    report.expect_success();
+    let intervals = report.json("/series/intervals").as_array().unwrap();
+    let sum = |key: &str| intervals.iter().map(|it| it[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(report.json("/series/interval_seconds"), 1);
+    assert!(intervals.len() >= 2, "{intervals:?}");
+    assert_eq!(sum("messages"), report.messages());
+    assert_eq!((sum("errors"), sum("lost")), (0, 0));
+    assert_eq!(intervals[0]["connections"], 6);
+    let max = intervals.iter().map(|it| it["max_ns"].as_u64()).max().unwrap();
+    assert_eq!(max, report.json("/latency/max_ns").as_u64());
+}
+
+#[test]
 fn names_an_assertion_that_does_not_hold() {
     let server = EchoServer::start_quiet();
     let run = "--processes 1 --connections 2 --messages 100 --size 64";

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags};
 
 use super::{
@@ -17,11 +18,11 @@ use crate::{
     load::{
         host::cpu::cpu_time,
         ipc::{
-            message::{Command, REPORT_INTERVAL, Summary, WorkerMessage},
+            message::{Command, Progress, REPORT_INTERVAL, Summary, WorkerMessage},
             observation::Observation,
             worker_config::WorkerConfig,
         },
-        stats::counters::Stats,
+        stats::{counters::Stats, series::Series},
     },
     net::poll::{Deadline, Interrupt, poll},
 };
@@ -72,6 +73,10 @@ pub(crate) struct PoolConfig<'t> {
 pub(crate) struct Outcome {
     /// Statistics of all processes, including those that failed.
     pub(crate) stats: Stats,
+    /// Course of them over time.
+    pub(crate) series: Series,
+    /// Time of the start; `None` if it was not reached.
+    pub(crate) start: Option<Timestamp>,
     /// Longest time that a process measured.
     pub(crate) measured: Duration,
     /// CPU time of all processes in it, including this one.
@@ -90,14 +95,14 @@ pub(crate) struct Outcome {
     pub(crate) stopped_early: bool,
 }
 
-/// Runs the work; calls `on_progress` with the statistics every [`REPORT_INTERVAL`].
+/// Runs the work; calls `on_progress` with the result so far every [`REPORT_INTERVAL`].
 ///
 /// # Errors
 ///
 /// A process could not be started or connected, or Ctrl+C came before the start, or for the second time.
 pub(crate) fn run(
     config: &PoolConfig<'_>,
-    on_progress: &mut dyn FnMut(&Stats),
+    on_progress: &mut dyn FnMut(&Outcome),
 ) -> Result<Outcome, Error> {
     let mut pool = ProcessPool {
         processes: Vec::new(),
@@ -148,7 +153,7 @@ impl ProcessPool<'_> {
     fn supervise(
         &mut self,
         config: &PoolConfig<'_>,
-        on_progress: &mut dyn FnMut(&Stats),
+        on_progress: &mut dyn FnMut(&Outcome),
     ) -> Result<(), Error> {
         self.start();
         let last_reply = config.timeout.saturating_add(config.timeouts.finishing);
@@ -160,7 +165,7 @@ impl ProcessPool<'_> {
             let now = Instant::now();
             if next_progress <= now {
                 next_progress = now + REPORT_INTERVAL;
-                on_progress(&self.outcome.stats);
+                on_progress(&self.outcome);
             }
             let until = deadline.map_or(next_progress, |deadline| deadline.min(next_progress));
             if self.poll(Some(until))? {
@@ -179,13 +184,15 @@ impl ProcessPool<'_> {
                 is_silent.then_some(ExitReason::Silent)
             });
         }
-        on_progress(&self.outcome.stats);
+        on_progress(&self.outcome);
         // Adding up the statistics is a part of the client's work.
         self.outcome.add_cpu(cpu_time().saturating_sub(own_cpu), start.elapsed());
         Ok(())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a report holds the wall-clock time")]
     fn start(&mut self) {
+        self.outcome.start = Some(Timestamp::now());
         for process in &mut self.processes {
             process.state = State::Running;
             process.last_heard_at = Instant::now();
@@ -222,10 +229,14 @@ impl ProcessPool<'_> {
                     process.state = State::Ready;
                 }
             }
-            WorkerMessage::Progress(stats) => self.outcome.stats.merge(&stats),
+            WorkerMessage::Progress(Progress { stats, since, connections }) => {
+                process.connections = connections;
+                self.record(since, &stats);
+            }
             WorkerMessage::Observed(observations) => self.outcome.observations.extend(observations),
             WorkerMessage::Done(summary) => {
                 process.state = State::Finished;
+                self.record(summary.since, &summary.stats);
                 self.outcome.add(&summary);
             }
             WorkerMessage::Failed { kind, errno, text } if process.state == State::Connecting => {
@@ -237,6 +248,15 @@ impl ProcessPool<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the statistics of a process since this time.
+    fn record(&mut self, since: Option<Duration>, stats: &Stats) {
+        self.outcome.stats.merge(stats);
+        if let Some(since) = since {
+            let connections = self.processes.iter().map(|process| process.connections).sum();
+            self.outcome.series.record(since, stats, connections);
+        }
     }
 
     fn has_any(&self, state: State) -> bool {
@@ -260,14 +280,14 @@ impl ProcessPool<'_> {
     }
 
     fn record_exit(&mut self, index: usize, reason: &ExitReason) {
+        self.processes[index].connections = 0;
         self.outcome.failed_processes.push(format!("{} {reason}", self.processes[index].name()));
     }
 }
 
 impl Outcome {
-    /// Adds the last message of a process.
+    /// Adds the times of the last message of a process.
     fn add(&mut self, summary: &Summary) {
-        self.stats.merge(&summary.stats);
         self.tls_cpu += summary.tls_cpu;
         self.measured = self.measured.max(summary.measured);
         let share = self.add_cpu(summary.cpu, summary.worked);

@@ -1,12 +1,13 @@
 //! Progress line on a terminal while a load runs.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::load::stats::{
     counters::{DatagramStats, Stats},
     format::{count, nanos, rate, time},
+    rate::per_second,
 };
 
 /// Progress line; it disappears when this is dropped.
@@ -42,10 +43,11 @@ impl Progress {
         if last_count == 0 && stats.messages == 0 {
             self.start = self.start.max(last_update);
         }
-        let per_second = per_second(stats.messages - last_count, now.duration_since(last_update));
+        let interval = now.duration_since(last_update).as_secs_f64();
+        let per_second = per_second(stats.messages - last_count, interval);
         let lost = match &stats.datagrams {
             DatagramStats { sent: 0, .. } => String::new(),
-            datagrams => format!("lost {}   ", count(datagrams.timed_out - datagrams.late)),
+            datagrams => format!("lost {}   ", count(datagrams.lost())),
         };
         self.line.set_message(format!(
             "{}{:.1} s   {}   p99 {}   {}errors {}",
@@ -64,9 +66,4 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.line.finish_and_clear();
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-fn per_second(messages: u64, time: Duration) -> f64 {
-    messages as f64 / time.as_secs_f64().max(f64::EPSILON)
 }

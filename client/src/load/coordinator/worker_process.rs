@@ -40,6 +40,8 @@ pub(super) struct WorkerProcess {
     pub(super) state: State,
     /// Time at which it last sent something.
     pub(super) last_heard_at: Instant,
+    /// Number of its connections that are open, as it last reported.
+    pub(super) connections: u64,
 }
 
 /// Phase of a process.
@@ -80,6 +82,7 @@ impl WorkerProcess {
             lines: LineBuffer::default(),
             state: State::Connecting,
             last_heard_at: Instant::now(),
+            connections: config.connections.into(),
         };
         // The configuration may hold a password.
         process.write(&Zeroizing::new(encode(config)));

@@ -65,6 +65,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         login: None,
         websocket: None,
         lag: Some(Histogram::default().into()),
+        series: None,
         datagrams: None,
         room: None,
         receipts: None,

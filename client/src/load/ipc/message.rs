@@ -30,7 +30,7 @@ pub(crate) enum WorkerMessage {
     /// All connections are made; the worker waits for [`Command::Start`].
     Ready,
     /// Statistics since the previous message, at least every [`REPORT_INTERVAL`].
-    Progress(Stats),
+    Progress(Progress),
     /// Observations of connections and sockets that have ended, at most [`MAX_OBSERVATIONS`].
     Observed(Vec<Observation>),
     /// End of the work.
@@ -46,11 +46,24 @@ pub(crate) enum WorkerMessage {
     },
 }
 
+/// Statistics of a running worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Statistics since the previous message.
+    pub(crate) stats: Stats,
+    /// Time of the previous message, from the end of the warm-up; `None` in the warm-up.
+    pub(crate) since: Option<Duration>,
+    /// Number of connections that are open.
+    pub(crate) connections: u64,
+}
+
 /// Last message of a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// Statistics since the previous message.
     pub(crate) stats: Stats,
+    /// Time of the previous message, from the end of the warm-up; `None` in the warm-up.
+    pub(crate) since: Option<Duration>,
     /// Time from the end of the warm-up to the last message that returned; over UDP, that returned or was
     /// sent.
     pub(crate) measured: Duration,

@@ -14,6 +14,7 @@ use super::{
     },
     load_spec::LoadSpec,
     rate_curve::RateCurve,
+    time_series::TimeSeries,
     verdict::Verdict,
 };
 use crate::load::stats::{error_kind::ErrorKind, fault::Fault};
@@ -83,6 +84,9 @@ pub(crate) struct Report {
     pub(crate) websocket: Option<WebSocketFigures>,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     pub(crate) lag: Option<Distribution>,
+    /// Course of the load over time; null if it is unknown.
+    #[serde(default)]
+    pub(crate) series: Option<TimeSeries>,
     /// Counts of a load over UDP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) datagrams: Option<DatagramCounts>,

@@ -14,4 +14,5 @@ mod latency_bars;
 pub(crate) mod load_spec;
 pub(crate) mod rate_curve;
 pub(crate) mod table;
+pub(crate) mod time_series;
 pub(crate) mod verdict;

@@ -117,6 +117,11 @@ impl DatagramStats {
         *self == Self::default()
     }
 
+    /// Returns the number of datagrams that have not returned.
+    pub(crate) fn lost(&self) -> u64 {
+        self.timed_out - self.late
+    }
+
     fn merge(&mut self, other: &Self) {
         self.sent += other.sent;
         self.timed_out += other.timed_out;

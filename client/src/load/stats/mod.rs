@@ -5,10 +5,13 @@
 //!
 //! Read [`counters`] first.
 
+pub(crate) mod compact_histogram;
 pub(crate) mod counters;
 pub(crate) mod error_kind;
 pub(crate) mod fault;
 pub(crate) mod format;
 pub(crate) mod histogram;
+pub(crate) mod rate;
 pub(crate) mod receipt_stats;
 pub(crate) mod room_stats;
+pub(crate) mod series;

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     load::{
         ipc::{
-            message::{MAX_OBSERVATIONS, REPORT_INTERVAL, Summary, WorkerMessage},
+            message::{MAX_OBSERVATIONS, Progress, Summary, WorkerMessage},
             wire::encode,
             worker_config::WorkerConfig,
         },
@@ -197,6 +197,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         let warmup = self.context.config.warmup;
         Ok(Summary {
             stats: std::mem::take(&mut self.context.stats),
+            since: timing.start_report(self.context.now()),
             measured: self.context.last_progress.saturating_sub(warmup),
             cpu,
             tls_cpu: timing.tls_cpu(),
@@ -219,10 +220,13 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         if timing.take_give_up(now) {
             self.for_each(C::drop_unsent);
         }
-        if now >= timing.next_report {
-            timing.next_report = now + REPORT_INTERVAL;
-            let stats = std::mem::take(&mut self.context.stats);
-            self.send(&WorkerMessage::Progress(stats))?;
+        if timing.take_report(now) {
+            let progress = Progress {
+                stats: std::mem::take(&mut self.context.stats),
+                since: timing.start_report(now),
+                connections: self.open_channels(),
+            };
+            self.send(&WorkerMessage::Progress(progress))?;
             self.send_observations()?;
         }
         Ok(())
@@ -294,6 +298,12 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         }
         self.timer.arm(left)?;
         Ok(true)
+    }
+
+    /// Returns the number of channels that are connected.
+    fn open_channels(&self) -> u64 {
+        let is_open = |channel: &&C| !channel.is_finished() && !channel.is_connecting();
+        self.channels.iter().filter(is_open).count() as u64
     }
 
     fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Context<'a, C::Shared>)) {

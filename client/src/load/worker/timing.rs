@@ -30,8 +30,10 @@ pub(super) struct Timing {
     timeout: Duration,
     /// Time at which those that are unsent are given up.
     give_up: Option<Duration>,
+    /// Time of the last report.
+    last_report: Duration,
     /// Time of the next report.
-    pub(super) next_report: Duration,
+    next_report: Duration,
     /// Time of the next check of the time limits.
     pub(super) next_check: Duration,
     /// Time since which there has been no work, and the CPU time by then. The process waits at the end for
@@ -52,7 +54,8 @@ impl Timing {
             },
             timeout: config.timeout,
             give_up: None,
-            next_report: REPORT_INTERVAL,
+            last_report: Duration::ZERO,
+            next_report: next_report(config.warmup, Duration::ZERO),
             next_check: CHECK_INTERVAL,
             idle_since: None,
         }
@@ -83,6 +86,22 @@ impl Timing {
         self.give_up.take_if(|time| *time <= now).is_some()
     }
 
+    /// Returns `true` once, when a report is due. Reports are due at full intervals from the end of the warm-up, so that each
+    /// is about a part of one second.
+    pub(super) fn take_report(&mut self, now: Duration) -> bool {
+        let is_due = now >= self.next_report;
+        if is_due {
+            self.next_report = next_report(self.warmup, now);
+        }
+        is_due
+    }
+
+    /// Starts the next report; returns the time of the last one from the end of the warm-up, or `None` if that was in the
+    /// warm-up.
+    pub(super) fn start_report(&mut self, now: Duration) -> Option<Duration> {
+        std::mem::replace(&mut self.last_report, now).checked_sub(self.warmup)
+    }
+
     /// Returns the time of the next task.
     pub(super) fn next_wakeup(&self, now: Duration) -> Duration {
         self.next_report.min(self.next_check).min(self.end.max(now))
@@ -106,5 +125,36 @@ impl Timing {
     pub(super) fn work(&self, now: Duration) -> (Duration, Duration) {
         let (end, cpu) = self.idle_since.unwrap_or_else(|| (now, cpu_time()));
         (end, cpu.saturating_sub(self.cpu_at_warmup))
+    }
+}
+
+/// Returns the time of the first report after this time.
+fn next_report(warmup: Duration, now: Duration) -> Duration {
+    let phase = warmup.as_nanos() % REPORT_INTERVAL.as_nanos();
+    let now_ns = now.as_nanos();
+    let since_last = (now_ns + REPORT_INTERVAL.as_nanos() - phase) % REPORT_INTERVAL.as_nanos();
+    let left = REPORT_INTERVAL.as_nanos() - since_last;
+    now + Duration::from_nanos(u64::try_from(left).expect("at most an interval"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_due_at_full_intervals_from_the_end_of_the_warmup() {
+        let ms = Duration::from_millis;
+        for (warmup, now, next) in [
+            (0, 0, 500),
+            (0, 499, 500),
+            (0, 500, 1000),
+            (0, 3777, 4000),
+            (200, 0, 200),
+            (200, 200, 700),
+            (1300, 0, 300),
+            (1300, 1299, 1300),
+        ] {
+            assert_eq!(next_report(ms(warmup), ms(now)), ms(next), "{warmup} {now}");
+        }
     }
 }

@@ -41,6 +41,12 @@ fn send(message: &WorkerMessage) -> String {
     format!("echo '{}'\n", encode(message).trim_end())
 }
 
+/// Returns the progress of a process in its first second.
+fn progress(messages: u64) -> WorkerMessage {
+    let since = Some(Duration::ZERO);
+    WorkerMessage::Progress(Progress { stats: stats(messages), since, connections: 1 })
+}
+
 fn stats(messages: u64) -> Stats {
     Stats { messages, ..Stats::default() }
 }
@@ -53,6 +59,7 @@ fn done(messages: u64) -> String {
     let (measured, cpu) = (Duration::from_secs(1), Duration::from_millis(200));
     send(&WorkerMessage::Done(Summary {
         stats: stats(messages),
+        since: Some(Duration::from_millis(1500)),
         measured,
         worked: measured,
         cpu,
@@ -94,9 +101,11 @@ fn is_gone(pid: u32) -> bool {
 
 #[test]
 fn adds_up_the_statistics_of_all_processes() {
-    let progress = send(&WorkerMessage::Progress(stats(3)));
+    let progress = send(&progress(3));
     let outcome = run_script(&[ready(), progress, done(4)].concat()).unwrap();
     assert_eq!((outcome.stats.messages, outcome.failed_processes.len()), (14, 0));
+    let seconds: Vec<_> = outcome.series.intervals().iter().map(|it| it.messages).collect();
+    assert_eq!((seconds, outcome.series.intervals()[0].connections), (vec![6, 8], 2));
     assert_eq!(outcome.measured, Duration::from_secs(1));
     assert!((outcome.busiest_process - 0.2).abs() < 1e-9, "{}", outcome.busiest_process);
     assert!(outcome.cores >= 0.4, "{}", outcome.cores);
@@ -120,7 +129,7 @@ fn starts_when_the_last_process_is_ready() {
 
 #[test]
 fn names_a_process_that_dies_and_keeps_its_statistics() {
-    let progress = send(&WorkerMessage::Progress(stats(3)));
+    let progress = send(&progress(3));
     for (end, reason) in [
         ("kill -KILL $$", "was killed by SIGKILL before it had finished"),
         ("exit 7", "exited with status 7 before it had finished"),
@@ -177,11 +186,7 @@ fn reports_a_program_that_does_not_exist() {
 /// No process outlives a run, and the statistics of those that hang are kept.
 #[test]
 fn kills_and_names_a_process_that_hangs() {
-    let hang = format!(
-        "{}{}while read command; do :; done",
-        ready(),
-        send(&WorkerMessage::Progress(stats(1)))
-    );
+    let hang = format!("{}{}while read command; do :; done", ready(), send(&progress(1)));
     let soon = Duration::from_millis(300);
     for (duration, timeouts, reason) in [
         (
@@ -223,7 +228,7 @@ fn ctrl_c_stops_all_processes_and_keeps_their_statistics() {
     // Ctrl+C comes after the first report.
     let script = [
         ready(),
-        send(&WorkerMessage::Progress(stats(3))),
+        send(&progress(3)),
         "read command\ntest \"$command\" = '\"stop\"' || exit 5\n".to_owned(),
         done(1),
     ]
@@ -249,8 +254,8 @@ fn ctrl_c_stops_all_processes_and_keeps_their_statistics() {
         interrupt: &interrupt,
     };
     let mut is_interrupted = false;
-    let outcome = run(&config, &mut |stats| {
-        if stats.messages == 6 && !std::mem::replace(&mut is_interrupted, true) {
+    let outcome = run(&config, &mut |outcome| {
+        if outcome.stats.messages == 6 && !std::mem::replace(&mut is_interrupted, true) {
             counted.send(()).unwrap();
         }
     })
@@ -263,8 +268,7 @@ fn ctrl_c_stops_all_processes_and_keeps_their_statistics() {
 fn a_second_ctrl_c_ends_the_run_immediately() {
     let (read, mut write) = UnixStream::pair().unwrap();
     let interrupt = Interrupt::from(read);
-    let ignoring =
-        ready() + &send(&WorkerMessage::Progress(stats(1))) + "while read command; do :; done";
+    let ignoring = ready() + &send(&progress(1)) + "while read command; do :; done";
     let config = PoolConfig {
         command: &|| {
             let mut command = process::Command::new("sh");

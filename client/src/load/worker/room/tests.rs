@@ -168,7 +168,7 @@ fn stats(messages: &[WorkerMessage]) -> Stats {
     let mut all = Stats::default();
     for message in messages {
         match message {
-            WorkerMessage::Progress(stats) => all.merge(stats),
+            WorkerMessage::Progress(progress) => all.merge(&progress.stats),
             WorkerMessage::Done(summary) => all.merge(&summary.stats),
             WorkerMessage::Ready | WorkerMessage::Observed(_) | WorkerMessage::Failed { .. } => {}
         }
