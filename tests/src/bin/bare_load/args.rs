@@ -42,7 +42,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: Mode,
 
-    /// Measure round trips as well; only at a depth of 1, or in a room
+    /// Measure round trips as well, at a rate from the time at which a message is due; only at a depth of 1, at a rate, or in
+    /// a room
     #[arg(long)]
     pub(crate) latency: bool,
 
@@ -58,7 +59,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "1")]
     pub(crate) senders: NonZero<usize>,
 
-    /// Messages per second of all senders together, on schedule; without it, each waits for its own messages
+    /// Messages per second of all connections or senders together, on schedule; without it, each waits for its own
+    /// messages
     #[arg(long)]
     pub(crate) rate: Option<NonZero<u32>>,
 

@@ -11,6 +11,7 @@
 //! | [`small`] | connections whose bytes in flight fit into a socket |
 //! | [`large`] | connections whose bytes in flight do not fit |
 //! | [`churn`] | connections with one message each |
+//! | [`open_loop`] | connections that send on schedule |
 //! | [`fan_out`] | members of a room |
 //! | [`wire`] | what the members of a room speak |
 //! | [`socket`] | connecting, sending, the timer, and waiting |
@@ -25,6 +26,7 @@ mod http;
 mod large;
 mod load;
 mod measurement;
+mod open_loop;
 mod small;
 mod socket;
 mod websocket;
@@ -42,6 +44,7 @@ use self::{
     large::Large,
     load::Load,
     measurement::Measurement,
+    open_loop::OpenLoop,
     small::Small,
 };
 
@@ -56,6 +59,7 @@ fn main() -> anyhow::Result<()> {
             idle.exchange_once()?;
             return if args.controlled { hold() } else { Ok(()) };
         }
+        Mode::Echo if args.rate.is_some() => Box::new(OpenLoop::connect(&args)?),
         Mode::Echo if args.in_flight().is_some_and(|bytes| bytes <= SOCKET_CAPACITY) => {
             Box::new(Small::connect(&args)?)
         }
