@@ -67,15 +67,16 @@ impl Args {
     /// Returns the selected servers: those that are installed, and those that are not.
     pub(crate) fn candidates(&self) -> (Vec<Candidate>, Vec<Candidate>) {
         use Candidate::{
-            FastWebSockets, Floor, Nats, Ncat, Nginx, Ours, OursLogged, Python, Redis, Socat,
-            Stunnel, Thread, Tokio,
+            FastWebSockets, Floor, Nats, Ncat, Nginx, Ours, OursLogged, Python, Redis, SingleFloor,
+            Socat, Stunnel, Thread, Tokio,
         };
         let selected: &[Candidate] = match (&self.peers[..], self.quick) {
-            ([], true) => &[Ours, OursLogged, Floor, Tokio],
+            ([], true) => &[Ours, OursLogged, Floor, SingleFloor, Tokio],
             ([], false) => &[
                 Ours,
                 OursLogged,
                 Floor,
+                SingleFloor,
                 Tokio,
                 FastWebSockets,
                 Thread,

@@ -15,6 +15,8 @@ pub(crate) enum Candidate {
     OursLogged,
     /// bare-echo: an epoll loop per thread with recv and send
     Floor,
+    /// Over UDP, bare-echo with a system call for each datagram; the floor has one for a batch
+    SingleFloor,
     /// tokio's multi-thread runtime; over WebSocket with tungstenite
     Tokio,
     /// tokio's multi-thread runtime with fastwebsockets, over WebSocket only
@@ -53,6 +55,7 @@ impl Candidate {
             Self::Ours => "ours, log off",
             Self::OursLogged => "ours, log on",
             Self::Floor => "floor",
+            Self::SingleFloor => "floor, one by one",
             Self::Tokio => "tokio",
             Self::FastWebSockets => "fastwebsockets",
             Self::Thread => "threads",
@@ -123,7 +126,7 @@ impl Candidate {
     pub(crate) fn program(self) -> &'static str {
         match self {
             Self::Ours | Self::OursLogged => "echo-server",
-            Self::Floor => "bare-echo",
+            Self::Floor | Self::SingleFloor => "bare-echo",
             Self::Tokio | Self::FastWebSockets => "tokio-echo",
             Self::Thread => "thread-echo",
             Self::Socat => "socat",
@@ -151,10 +154,19 @@ impl Candidate {
                 );
             }
             Kind::Http { .. } => return matches!(self, Self::Ours | Self::Floor),
+            Kind::Datagrams { .. } => {
+                return matches!(
+                    self,
+                    Self::Ours | Self::OursLogged | Self::Floor | Self::SingleFloor | Self::Tokio
+                );
+            }
             Kind::Room(_) => return matches!(self, Self::Ours | Self::Floor) || self.is_broker(),
             _ => {}
         }
-        if self.is_proxy() || self.is_broker() || self == Self::FastWebSockets {
+        if self.is_proxy() || self.is_broker() {
+            return false;
+        }
+        if matches!(self, Self::SingleFloor | Self::FastWebSockets) {
             return false;
         }
         if !self.is_foreign() {

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     TlsHandshakes { connections: usize, resume: bool },
     /// Idle connections over TLS.
     TlsIdle,
+    /// Sockets that each keep this number of datagrams in flight.
+    Datagrams { sockets: usize, depth: usize },
     /// Members of a room, some of which send.
     Room(Room),
     /// Connections over TLS with a fixed rate of messages, beside connections that each make a full handshake.
@@ -39,6 +41,11 @@ impl Kind {
         matches!(self, Self::Room(_))
     }
 
+    /// Returns true if a message is a datagram.
+    pub(crate) fn is_udp(self) -> bool {
+        matches!(self, Self::Datagrams { .. })
+    }
+
     /// Returns true if its load speaks TLS.
     pub(crate) fn is_tls(self) -> bool {
         match self {
@@ -49,6 +56,7 @@ impl Kind {
             | Self::Fairness
             | Self::WebSocket { .. }
             | Self::WebSocketIdle
+            | Self::Datagrams { .. }
             | Self::Room(_)
             | Self::Http { .. } => false,
             Self::TlsEcho { .. } | Self::TlsHandshakes { .. } | Self::TlsIdle | Self::TlsFlood => {
@@ -100,6 +108,9 @@ pub(crate) const ACTIVE: usize = 50;
 /// Size of a message of an active connection in bytes.
 pub(crate) const ACTIVE_SIZE: usize = 64;
 
+/// Size of a datagram in bytes.
+pub(crate) const DATAGRAM_SIZE: usize = 64;
+
 /// Size of a write of a stream in bytes.
 pub(crate) const STREAM_SIZE: usize = 1024 * 1024;
 
@@ -141,13 +152,17 @@ const fn handshakes(resume: bool) -> Kind {
     Kind::TlsHandshakes { connections: 50, resume }
 }
 
+const fn udp(name: &'static str, title: &'static str, sockets: usize, depth: usize) -> Case {
+    Case { name, title, kind: Kind::Datagrams { sockets, depth }, is_quick: sockets == 8 }
+}
+
 const fn room(name: &'static str, title: &'static str, rate: Option<usize>, lines: bool) -> Case {
     Case { name, title, kind: Kind::Room(Room { lines, rate }), is_quick: false }
 }
 
 /// All cases in the order of their execution. Those that open many connections come last, because they leave many closed
 /// ones in the kernel. `--quick` runs none over TLS, since it has to end within three minutes.
-pub(crate) const CASES: [Case; 25] = [
+pub(crate) const CASES: [Case; 28] = [
     Case { name: "1", title: "1 connection", kind: echo(1, 64, 1), is_quick: true },
     Case { name: "50", title: "50 connections", kind: echo(50, 64, 1), is_quick: true },
     Case { name: "procs", title: "50 processes", kind: Kind::Processes(50), is_quick: true },
@@ -169,6 +184,9 @@ pub(crate) const CASES: [Case; 25] = [
         kind: Kind::Http { connections: 50, size: 64 },
         is_quick: false,
     },
+    udp("udp-1", "UDP, 1 socket", 1, 1),
+    udp("udp-8", "UDP, 8 sockets", 8, 16),
+    udp("udp-32", "UDP, 32 sockets", 32, 32),
     Case { name: "fairness", title: "50 beside streams", kind: Kind::Fairness, is_quick: false },
     Case { name: "idle", title: "50 beside idle ones", kind: Kind::Idle, is_quick: false },
     room("room", "Room, 1,000", None, false),

@@ -161,16 +161,27 @@ pub fn wait_for_listener(pid: Pid) -> SocketAddr {
 /// Returns the IPv4 address on which a process listens for TCP, if it listens already.
 #[must_use]
 pub fn listener(pid: Pid) -> Option<SocketAddr> {
-    let sockets: BTreeSet<String> = entries(&process(pid).join("fd"))
+    let inodes = socket_inodes(pid);
+    tcp::sockets()
+        .find(|socket| socket.state == tcp::LISTEN && inodes.contains(&socket.inode))
+        .map(|socket| socket.local)
+}
+
+/// Returns the IPv4 address of a UDP socket of a process, if it has one already.
+#[must_use]
+pub fn udp_socket(pid: Pid) -> Option<SocketAddr> {
+    let inodes = socket_inodes(pid);
+    tcp::udp_sockets().find(|socket| inodes.contains(&socket.inode)).map(|socket| socket.local)
+}
+
+fn socket_inodes(pid: Pid) -> BTreeSet<String> {
+    entries(&process(pid).join("fd"))
         .filter_map(|descriptor| fs::read_link(descriptor).ok())
         .filter_map(|target| {
             let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
             Some(inode.to_owned())
         })
-        .collect();
-    tcp::sockets()
-        .find(|socket| socket.state == tcp::LISTEN && sockets.contains(&socket.inode))
-        .map(|socket| socket.local)
+        .collect()
 }
 
 fn threads(pid: Pid) -> impl Iterator<Item = PathBuf> {

@@ -1,4 +1,4 @@
-//! The kernel's table of TCP sockets, `/proc/net/tcp`.
+//! The kernel's tables of TCP and UDP sockets, `/proc/net/tcp` and `/proc/net/udp`.
 
 use std::{
     fs,
@@ -41,18 +41,27 @@ pub struct Socket {
 pub fn socket(local: SocketAddr, remote: SocketAddr) -> Socket {
     // The table can have thousands of lines: parse only one.
     let columns = format!(" {} {} ", hex(local), hex(remote));
-    let table = table();
+    let table = table("tcp");
     let line = table.lines().find(|line| line.contains(&columns));
     line.and_then(parse).unwrap_or_else(|| panic!("no connection between {local} and {remote}"))
 }
 
-/// Returns all sockets with IPv4 addresses.
+/// Returns all TCP sockets with IPv4 addresses.
 pub fn sockets() -> impl Iterator<Item = Socket> {
-    table().lines().skip(1).filter_map(parse).collect::<Vec<_>>().into_iter()
+    parse_all("tcp")
 }
 
-fn table() -> String {
-    fs::read_to_string("/proc/net/tcp").expect("Linux has this table")
+/// Returns all UDP sockets with IPv4 addresses. Their table has the same columns.
+pub fn udp_sockets() -> impl Iterator<Item = Socket> {
+    parse_all("udp")
+}
+
+fn parse_all(protocol: &str) -> impl Iterator<Item = Socket> + use<> {
+    table(protocol).lines().skip(1).filter_map(parse).collect::<Vec<_>>().into_iter()
+}
+
+fn table(protocol: &str) -> String {
+    fs::read_to_string(format!("/proc/net/{protocol}")).expect("Linux has this table")
 }
 
 fn parse(line: &str) -> Option<Socket> {

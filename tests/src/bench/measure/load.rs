@@ -21,6 +21,8 @@ pub(crate) struct Shape {
     pub depth: usize,
     /// What carries a message: nothing, `websocket` or `http`.
     pub layer: Option<&'static str>,
+    /// The connections are UDP sockets.
+    pub udp: bool,
     /// The connections are members of this room, and speak this.
     pub room: Option<(Room, &'static str)>,
     /// Duration of the warm-up, which is not counted.
@@ -51,6 +53,10 @@ impl Load {
         }
         if let Some(layer) = shape.layer {
             command.args(["--layer", layer]);
+        }
+        if shape.udp {
+            // A batch of one costs more than a single datagram.
+            command.args(["--udp", if shape.depth == 1 { "single" } else { "batch" }]);
         }
         if let Some((room, wire)) = shape.room {
             command.args(["--wire", wire, "--senders", &SENDERS.to_string()]);

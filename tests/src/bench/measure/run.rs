@@ -18,8 +18,8 @@ use super::{
 use crate::{
     candidate::Candidate,
     case::{
-        ACTIVE, ACTIVE_SIZE, Case, FEW_IDLE, Kind, MEMBERS, ROOM_DEPTH, ROOM_SIZE, Room,
-        STREAM_DEPTH, STREAM_SIZE, WARM_UP, WEBSOCKET_IDLE,
+        ACTIVE, ACTIVE_SIZE, Case, DATAGRAM_SIZE, FEW_IDLE, Kind, MEMBERS, ROOM_DEPTH, ROOM_SIZE,
+        Room, STREAM_DEPTH, STREAM_SIZE, WARM_UP, WEBSOCKET_IDLE,
     },
     metric::Metric,
     results::Run,
@@ -38,6 +38,7 @@ const BESIDE: Shape = Shape {
     size: ACTIVE_SIZE,
     depth: 1,
     layer: None,
+    udp: false,
     room: None,
     warm_up: WARM_UP,
 };
@@ -59,35 +60,23 @@ impl Settings {
             Kind::WebSocket { .. } | Kind::WebSocketIdle => Speech::WebSocket,
             Kind::Http { .. } => Speech::Http,
             Kind::Room(Room { lines, .. }) => Speech::Room { lines },
+            Kind::Datagrams { .. } => Speech::Udp,
             _ => Speech::Plain,
         };
         let layer = speech.layer();
         let server = Server::start(candidate, self.threads, speech)?;
         let mut run = Run::new();
         let messages = match case.kind {
-            Kind::Echo { connections, size, depth } => {
-                let shape = Shape { connections, size, depth, ..BESIDE };
-                let load = Load::start(server.port, shape, self.duration)?;
-                measure(&server, &mut [load], &mut run)?
-            }
-            Kind::WebSocket { connections, size } | Kind::Http { connections, size } => {
-                let shape = Shape { connections, size, layer, ..BESIDE };
+            _ if let Some(shape) = shape(case.kind, layer) => {
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
             Kind::Processes(processes) => self.processes(processes, &server, &mut run)?,
-            Kind::Churn { connections, size } => {
-                let shape = Shape { mode: "churn", connections, size, ..BESIDE };
-                let load = Load::start(server.port, shape, self.duration)?;
-                measure(&server, &mut [load], &mut run)?
-            }
             Kind::Room(room) => self.room(room, candidate, &server, &mut run)?,
             Kind::Idle => self.idle(&server, &mut run)?,
             Kind::WebSocketIdle => self.idle_websockets(&server, &mut run)?,
             Kind::Fairness => self.fairness(&server, &mut run)?,
-            Kind::TlsEcho { .. } | Kind::TlsHandshakes { .. } | Kind::TlsIdle | Kind::TlsFlood => {
-                unreachable!("it has run above")
-            }
+            _ => unreachable!("it has run above"),
         };
         if candidate == Candidate::OursLogged {
             let records = server.count_message_records()?;
@@ -199,6 +188,21 @@ impl Settings {
         }
         Ok(messages)
     }
+}
+
+/// Returns the load of a case that is measured as a whole.
+fn shape(kind: Kind, layer: Option<&'static str>) -> Option<Shape> {
+    Some(match kind {
+        Kind::Echo { connections, size, depth } => Shape { connections, size, depth, ..BESIDE },
+        Kind::WebSocket { connections, size } | Kind::Http { connections, size } => {
+            Shape { connections, size, layer, ..BESIDE }
+        }
+        Kind::Churn { connections, size } => Shape { mode: "churn", connections, size, ..BESIDE },
+        Kind::Datagrams { sockets, depth } => {
+            Shape { connections: sockets, size: DATAGRAM_SIZE, depth, udp: true, ..BESIDE }
+        }
+        _ => return None,
+    })
 }
 
 /// Runs loads, and measures the server before and after. Returns the number of messages including those of the warm-up.

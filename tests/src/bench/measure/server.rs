@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tests::net::Certificate;
+use tests::{net::Certificate, system::procfs};
 
 use super::{
     proxy::{Proxy, free_port},
@@ -43,6 +43,7 @@ pub(crate) enum Speech<'a> {
     Tls(&'a Certificate),
     WebSocket,
     Http,
+    Udp,
     /// Rooms, in lines or in frames.
     Room {
         lines: bool,
@@ -53,7 +54,7 @@ impl Speech<'_> {
     /// Returns what carries a message over TCP.
     pub(crate) fn layer(self) -> Option<&'static str> {
         match self {
-            Self::Plain | Self::Tls(_) | Self::Room { .. } => None,
+            Self::Plain | Self::Tls(_) | Self::Udp | Self::Room { .. } => None,
             Self::WebSocket => Some("websocket"),
             Self::Http => Some("http"),
         }
@@ -83,15 +84,11 @@ fn command(
         Candidate::Ours | Candidate::OursLogged => {
             our_command(&mut command, candidate, &threads, speech, log)
         }
-        Candidate::Floor if matches!(speech, Speech::Room { .. }) => command.arg("--fan-out"),
-        Candidate::Floor | Candidate::Tokio | Candidate::FastWebSockets => {
-            command.args(speech.layer().map(|layer| format!("--{layer}")));
-            match (speech, candidate) {
-                (Speech::WebSocket, Candidate::Tokio) => command.arg("tungstenite"),
-                (Speech::WebSocket, Candidate::FastWebSockets) => command.arg("fastwebsockets"),
-                _ => &mut command,
-            }
-            .args(["--threads", &threads])
+        Candidate::Floor
+        | Candidate::SingleFloor
+        | Candidate::Tokio
+        | Candidate::FastWebSockets => {
+            peer_arguments(&mut command, candidate, speech).args(["--threads", &threads])
         }
         Candidate::Thread => &mut command,
         Candidate::Socat => {
@@ -117,6 +114,26 @@ fn command(
     Ok(command)
 }
 
+/// Adds the arguments of the floor, and of a server on tokio, about what it speaks.
+fn peer_arguments<'c>(
+    command: &'c mut Command,
+    candidate: Candidate,
+    speech: Speech<'_>,
+) -> &'c mut Command {
+    match speech {
+        Speech::Room { .. } => return command.arg("--fan-out"),
+        Speech::Udp => command.arg("--udp"),
+        _ => command.args(speech.layer().map(|layer| format!("--{layer}"))),
+    };
+    match (speech, candidate) {
+        (Speech::WebSocket, Candidate::Tokio) => command.arg("tungstenite"),
+        (Speech::WebSocket, Candidate::FastWebSockets) => command.arg("fastwebsockets"),
+        (Speech::Udp, Candidate::Floor) => command.arg("batch"),
+        (Speech::Udp, Candidate::SingleFloor) => command.arg("single"),
+        _ => command,
+    }
+}
+
 /// Adds the arguments of our server.
 fn our_command<'c>(
     command: &'c mut Command,
@@ -130,10 +147,13 @@ fn our_command<'c>(
         Speech::Plain | Speech::Room { .. } => "tcp",
         Speech::Tls(_) => "tls",
         Speech::WebSocket | Speech::Http => "http",
+        Speech::Udp => "udp",
     };
     let parameters = match speech {
         Speech::Room { lines: true } => "?protocol=room&room=bench",
         Speech::Room { lines: false } => "?protocol=room&room=bench&framing=length",
+        // The load has one address.
+        Speech::Udp => "?rate=off",
         _ => "",
     };
     command.arg("--listen").arg(format!("{scheme}://127.0.0.1:0{parameters}"));
@@ -176,14 +196,15 @@ impl Server {
             .spawn()
             .with_context(|| format!("cannot run {}", candidate.program()))?;
         let mut server = Self { process, directory, port: 0, backend };
-        server.port = server.wait_for_listener()?.port();
+        server.port = server.wait_for_listener(matches!(speech, Speech::Udp))?.port();
         Ok(server)
     }
 
-    fn wait_for_listener(&mut self) -> anyhow::Result<SocketAddr> {
+    fn wait_for_listener(&mut self, is_udp: bool) -> anyhow::Result<SocketAddr> {
         let start = Instant::now();
         loop {
-            if let Some(address) = tests::system::procfs::listener(self.pid()) {
+            let listener = if is_udp { procfs::udp_socket } else { procfs::listener };
+            if let Some(address) = listener(self.pid()) {
                 return Ok(address);
             }
             if let Some(status) = self.process.try_wait()? {

@@ -87,11 +87,12 @@ pub(crate) fn svg(results: &[CaseResults]) -> String {
 }
 
 impl Panel {
-    /// Returns true if it has bars of this case. Rooms have other servers.
+    /// Returns true if it has bars of this case. Rooms and UDP have other servers.
     fn shows(&self, case: &CaseResults) -> bool {
         let kind = case.case.kind;
         kind.is_tls() == self.is_tls
             && !kind.is_room()
+            && !kind.is_udp()
             && case.ratio(Candidate::Ours, self.metric).is_some()
     }
 }

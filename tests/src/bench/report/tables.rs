@@ -6,7 +6,8 @@ use super::{table::table, targets};
 use crate::{
     candidate::Candidate,
     case::{
-        ACTIVE, ACTIVE_SIZE, BESIDE_FLOOD_RATE, Kind, MEMBERS, ROOM_DEPTH, ROOM_SIZE, Room, SENDERS,
+        ACTIVE, ACTIVE_SIZE, BESIDE_FLOOD_RATE, DATAGRAM_SIZE, Kind, MEMBERS, ROOM_DEPTH,
+        ROOM_SIZE, Room, SENDERS,
     },
     metric::Metric,
     results::{CaseResults, Summary},
@@ -28,10 +29,13 @@ pub(crate) fn tables(results: &[CaseResults]) -> String {
     let mut text = String::from("## Targets\n\n");
     text.push_str(&target_table(results));
     let (tls, others): (Vec<_>, Vec<_>) = results.iter().partition(|case| case.case.kind.is_tls());
-    let (rooms, plain): (Vec<_>, Vec<_>) =
+    let (rooms, others): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|case| case.case.kind.is_room());
+    let (udp, plain): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|case| case.case.kind.is_udp());
     for (heading, results) in [
         ("Ratios to the floor", plain),
+        ("UDP: ratios to the floor", udp),
         ("Rooms: ratios to the floor", rooms),
         ("TLS: ratios to the floor", tls),
     ] {
@@ -109,8 +113,7 @@ fn values(case: &CaseResults) -> String {
 fn heading(case: &CaseResults) -> String {
     match case.case.kind {
         Kind::Echo { connections, size, depth } => {
-            let plural = if connections == 1 { "" } else { "s" };
-            format!("{connections} connection{plural} x {size} bytes, depth {depth}")
+            format!("{} x {size} bytes, depth {depth}", plural(connections, "connection"))
         }
         Kind::Processes(processes) => {
             format!("{processes} processes of 1 connection x {ACTIVE_SIZE} bytes, depth 1")
@@ -132,16 +135,11 @@ fn heading(case: &CaseResults) -> String {
                 "HTTP: {connections} connections x requests with a body of {size} bytes, depth 1"
             )
         }
-        Kind::Room(Room { lines, rate }) => {
-            let form = if lines { ", in lines" } else { "" };
-            let load = match rate {
-                Some(rate) => format!("{rate} messages per second"),
-                None => format!("{ROOM_DEPTH} messages in flight of each sender"),
-            };
-            format!(
-                "Room: {SENDERS} of {MEMBERS} members send texts of {ROOM_SIZE} bytes, {load}{form}"
-            )
+        Kind::Datagrams { sockets, depth } => {
+            let sockets = plural(sockets, "socket");
+            format!("UDP: {sockets} x datagrams of {DATAGRAM_SIZE} bytes, depth {depth}")
         }
+        Kind::Room(room) => room_heading(room),
         Kind::TlsEcho { connections, size } => {
             format!("TLS: {connections} connections x {size} bytes, depth 1")
         }
@@ -156,4 +154,17 @@ fn heading(case: &CaseResults) -> String {
             "TLS: {ACTIVE} connections with {BESIDE_FLOOD_RATE} messages per second beside a flood of full handshakes"
         ),
     }
+}
+
+fn room_heading(Room { lines, rate }: Room) -> String {
+    let form = if lines { ", in lines" } else { "" };
+    let load = match rate {
+        Some(rate) => format!("{rate} messages per second"),
+        None => format!("{ROOM_DEPTH} messages in flight of each sender"),
+    };
+    format!("Room: {SENDERS} of {MEMBERS} members send texts of {ROOM_SIZE} bytes, {load}{form}")
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -46,6 +46,7 @@ pub(super) fn of(results: &[CaseResults]) -> Vec<Target> {
         others(&results),
         tls(&results),
         websocket(&results),
+        udp(&results),
         rooms(&results),
     ]
     .into_iter()
@@ -166,6 +167,23 @@ fn websocket(results: &Results<'_>) -> Vec<Option<Target>> {
         ),
         target("WebSocket: resident bytes per idle connection", AtMost(400.0), idle, ""),
     ]
+}
+
+/// Returns the targets of UDP.
+fn udp(results: &Results<'_>) -> Vec<Option<Target>> {
+    let ratio = |case, metric| results.ratio(case, Candidate::Ours, Candidate::Floor, metric);
+    let busy = [("udp-8", "UDP, 8 sockets"), ("udp-32", "UDP, 32 sockets")];
+    let busy = busy.into_iter().flat_map(|(case, title)| {
+        let rate = format!("{title}: throughput relative to the floor");
+        let cpu = format!("{title}: CPU relative to the floor");
+        [
+            target(&rate, AtLeast(0.95), ratio(case, Metric::Rate), ""),
+            target(&cpu, AtMost(1.1), ratio(case, Metric::Cpu), ""),
+        ]
+    });
+    let alone = ratio("udp-1", Metric::Rate);
+    let alone = target("UDP, 1 socket: throughput relative to the floor", AtLeast(2.1), alone, "");
+    busy.chain([alone]).collect()
 }
 
 /// Returns the targets of rooms.

@@ -14,12 +14,14 @@
 //! | [`http`] | a connection that echoes the bodies of requests |
 //! | [`websocket`] | a connection that removes the masks of frames |
 //! | [`fan_out`] | a loop that sends what it reads to all connections |
+//! | [`udp`] | loops that echo datagrams |
 
 mod fan_out;
 mod http;
 mod plain;
 mod server;
 mod tls;
+mod udp;
 mod websocket;
 
 use std::{
@@ -72,10 +74,22 @@ struct Args {
     /// Send what a client sends to all clients, on one thread
     #[arg(long, conflicts_with_all = ["cert", "websocket", "http"])]
     fan_out: bool,
+
+    /// Echo datagrams of up to 2 KiB, by these system calls
+    #[arg(long, value_name = "CALLS", conflicts_with_all = ["cert", "websocket", "http", "fan_out"])]
+    udp: Option<udp::Calls>,
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    thread::spawn(|| {
+        // Input and errors do not matter: only the end of standard input does.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        process::exit(0);
+    });
+    if let Some(calls) = args.udp {
+        return udp::serve(args.port, args.threads, calls);
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .with_context(|| format!("cannot listen on port {}", args.port))?;
     // Several threads wake for one client; the ones that do not get it must not block in `accept`.
@@ -83,11 +97,6 @@ fn main() -> anyhow::Result<()> {
     // Thousands of clients connect at the same time; a full queue delays a client by a second.
     listen(&listener, BACKLOG)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-    thread::spawn(|| {
-        // Input and errors do not matter: only the end of standard input does.
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        process::exit(0);
-    });
     if args.fan_out {
         return fan_out::serve(&listener);
     }

@@ -5,7 +5,7 @@ use std::{net::TcpStream, num::NonZero, time::Duration};
 use clap::{Parser, ValueEnum};
 use common::cli::{duration, positive_duration};
 
-use crate::{http, socket::connect, websocket, wire::Wire};
+use crate::{http, socket::connect, udp, websocket, wire::Wire};
 
 /// Maximum number of bytes in flight that a socket certainly holds: no send waits for a server that waits for the
 /// client, and one read returns all of them.
@@ -50,6 +50,10 @@ pub(crate) struct Args {
     /// What carries each message over TCP
     #[arg(long, value_enum, default_value_t)]
     pub(crate) layer: Layer,
+
+    /// Send datagrams, by these system calls
+    #[arg(long, value_name = "CALLS")]
+    pub(crate) udp: Option<udp::Calls>,
 
     /// What the members of a room speak
     #[arg(long, value_enum, default_value_t)]

@@ -13,6 +13,7 @@
 //! | [`churn`] | connections with one message each |
 //! | [`open_loop`] | connections that send on schedule |
 //! | [`fan_out`] | members of a room |
+//! | [`udp`] | sockets with datagrams in flight |
 //! | [`wire`] | what the members of a room speak |
 //! | [`socket`] | connecting, sending, the timer, and waiting |
 //! | [`http`] | a request, and the length of its response |
@@ -29,6 +30,7 @@ mod measurement;
 mod open_loop;
 mod small;
 mod socket;
+mod udp;
 mod websocket;
 mod wire;
 
@@ -46,12 +48,14 @@ use self::{
     measurement::Measurement,
     open_loop::OpenLoop,
     small::Small,
+    udp::Udp,
 };
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     raise_descriptor_limit();
     let mut load: Box<dyn Load> = match args.mode {
+        Mode::Echo if args.udp.is_some() => Box::new(Udp::connect(&args)?),
         Mode::FanOut => Box::new(FanOut::connect(&args)?),
         Mode::Churn => Box::new(Churn::connect(&args)?),
         Mode::Idle => {

@@ -1,7 +1,7 @@
 //! `tokio-echo`: an echo server as in the examples of tokio, for comparison.
 //!
 //! The multi-thread runtime, a task per connection, a buffer per task: each task reads and writes
-//! everything back, with `--cert` and `--key` over tokio-rustls, with `--websocket` on a library for WebSocket. No log, no
+//! everything back, with `--udp` one task sends every datagram back, with `--cert` and `--key` over tokio-rustls, with `--websocket` on a library for WebSocket. No log, no
 //! limits, no protocol.
 //!
 //! It exits at the end of its standard input, so it never outlives the program that started it.
@@ -24,9 +24,10 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpSocket,
+    net::{TcpSocket, UdpSocket},
     runtime,
 };
 use tokio_rustls::TlsAcceptor;
@@ -37,6 +38,9 @@ const BACKLOG: u32 = 4096;
 
 /// Size of the read buffer of each connection in bytes.
 const BUFFER: usize = 64 * 1024;
+
+/// Requested receive buffer of the UDP socket.
+const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// Echo server on 127.0.0.1 with tokio's multi-thread runtime, for comparison
 #[derive(Debug, Parser)]
@@ -56,6 +60,10 @@ struct Args {
     /// Speak WebSocket, by this library
     #[arg(long, value_name = "LIBRARY", conflicts_with = "cert")]
     websocket: Option<Library>,
+
+    /// Echo datagrams
+    #[arg(long, conflicts_with_all = ["cert", "websocket"])]
+    udp: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -74,6 +82,9 @@ fn main() -> anyhow::Result<()> {
         .enable_io()
         .build()?;
     // A spawned task runs on the threads of the runtime, a blocked-on future does not.
+    if args.udp {
+        return runtime.block_on(async { tokio::spawn(echo_datagrams()).await })?;
+    }
     runtime.block_on(async { tokio::spawn(listen(acceptor, args.websocket)).await })?
 }
 
@@ -109,6 +120,18 @@ async fn listen(acceptor: Option<TlsAcceptor>, websocket: Option<Library>) -> an
                 tokio::spawn(async move { echo(acceptor.accept(stream).await?).await });
             }
         }
+    }
+}
+
+async fn echo_datagrams() -> anyhow::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    // As the other servers of the benchmark have; with less, the kernel drops datagrams of a load.
+    SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
+    writeln!(io::stdout(), "listening on {}", socket.local_addr()?)?;
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let (len, from) = socket.recv_from(&mut buffer).await?;
+        socket.send_to(&buffer[..len], from).await?;
     }
 }
 
