@@ -1,9 +1,9 @@
 //! Construction of a report from a plan and its outcome.
 
 use super::{
-    coordinator::process_pool::Outcome,
+    coordinator::process_pool::{Outcome, Start},
     evaluate::verdict,
-    host::cpu::cores,
+    host::{clock::boot_id, cpu::cores},
     ipc::worker_config::{Framing, Pace, RoomConfig, Stop},
     plan::job::Plan,
     report::{
@@ -12,7 +12,10 @@ use super::{
             ClientCpu, Pacing, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
         },
         figures::{
-            datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+            datagram_counts::DatagramCounts,
+            fault_figures::FaultFigures,
+            room_figures::RoomFigures,
+            start_figures::{ClockFigures, StartFigures},
         },
         load_spec::{LoadSpec, RoomSpec},
         time_series::TimeSeries,
@@ -42,7 +45,7 @@ pub(super) fn build_report(
     let seconds = measured_seconds(plan, &outcome);
     let client_cpu = client_cpu(target, &outcome);
     let series = time_series(plan, &outcome, seconds);
-    let Outcome { stats, failed_processes, stopped_early, .. } = outcome;
+    let Outcome { stats, start, failed_processes, stopped_early, .. } = outcome;
     let datagrams = receive_buffer.map(|granted| datagram_counts(&stats, granted));
     let lost = datagrams.map_or(stats.lost, |_| stats.datagrams.lost());
     let remark = remark(&stats, target);
@@ -55,6 +58,8 @@ pub(super) fn build_report(
         reason: String::new(),
         stopped_early,
         plan: Some(load_spec(target, plan)),
+        start: start.map(|start| start_figures(plan, start)),
+        starts: None,
         pacing: Some(if is_open { Pacing::OpenLoop } else { Pacing::ClosedLoop }),
         messages: stats.messages,
         lost: Some(lost),
@@ -221,6 +226,23 @@ fn load_spec(target: &Target, plan: &Plan) -> LoadSpec {
     }
 }
 
+fn start_figures(plan: &Plan, start: Start) -> StartFigures {
+    let late = plan.start_at.map(|requested| requested.duration_until(start.time));
+    StartFigures {
+        requested: plan.start_at,
+        actual: start.time,
+        late_ns: late.map(|late| late.as_nanos().try_into().unwrap_or(0)),
+        is_overdue: start.is_overdue,
+        clock: start.clock.map(|clock| ClockFigures {
+            is_synchronized: clock.is_synchronized,
+            offset_ns: clock.offset_ns,
+            estimated_error_ns: clock.estimated_error_ns,
+            max_error_ns: clock.max_error_ns,
+            boot_id: boot_id(),
+        }),
+    }
+}
+
 fn measured_seconds(plan: &Plan, outcome: &Outcome) -> f64 {
     let is_complete = !outcome.stopped_early
         && outcome.stats.errors.is_empty()
@@ -235,7 +257,7 @@ fn measured_seconds(plan: &Plan, outcome: &Outcome) -> f64 {
 
 /// Returns the course of the load; `None` if it ended in the warm-up.
 fn time_series(plan: &Plan, outcome: &Outcome, seconds: f64) -> Option<TimeSeries> {
-    let start = outcome.start?.checked_add(plan.warmup).ok()?;
+    let start = outcome.start?.time.checked_add(plan.warmup).ok()?;
     let has_intervals = !outcome.series.intervals().is_empty();
     has_intervals.then(|| TimeSeries::new(start, seconds, &outcome.series))
 }

@@ -44,16 +44,17 @@ pub(super) fn run(
     is_quiet: bool,
 ) -> Result<Report, Error> {
     let mut steps = Vec::new();
-    let mut last = None;
+    let (mut last, mut first_start) = (None, None);
     let start = plan.rate().unwrap_or(DEFAULT_START);
     let result = search(start, min_rate(plan), |rate, purpose| {
         let name = format!("step {}, {}   ", steps.len() + 1, format::rate(rate));
-        let report = runner
-            .run(&step_plan(plan, rate, purpose), Progress::new(name, is_quiet))
-            .map_err(Abort::Error)?;
+        let mut step_plan = step_plan(plan, rate, purpose);
+        step_plan.start_at = plan.start_at.filter(|_| steps.is_empty());
+        let report = runner.run(&step_plan, Progress::new(name, is_quiet)).map_err(Abort::Error)?;
         let (finding, remark) = classify(&report, rate, condition);
         steps.push(step(&report, rate, finding, remark));
         let is_stopped = report.stopped_early;
+        first_start = first_start.take().or_else(|| report.start.clone());
         last = Some(report);
         if is_stopped { Err(Abort::Stopped) } else { Ok(finding) }
     });
@@ -64,6 +65,7 @@ pub(super) fn run(
     };
     let Some(mut report) = last else { return Err(net::Error::Interrupted.into()) };
     conclude(&mut report, condition, result);
+    report.start = first_start;
     steps.sort_by(|one, other| one.target_rate.total_cmp(&other.target_rate));
     let (condition, found) = (condition.to_string(), result.rate);
     report.find_rate = Some(RateCurve { condition, found, steps });

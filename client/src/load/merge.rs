@@ -21,7 +21,8 @@ use super::{
             ClientCpu, Part, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
         },
         figures::{
-            datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+            datagram_counts::DatagramCounts, fault_figures::FaultFigures,
+            room_figures::RoomFigures, start_figures::StartSpread,
         },
         files::STANDARD,
         hlog::{self, Log},
@@ -106,6 +107,8 @@ fn report_of_log(log: Log) -> Report {
         reason: String::new(),
         stopped_early: false,
         plan: None,
+        start: None,
+        starts: None,
         pacing: None,
         messages,
         lost: None,
@@ -153,12 +156,16 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
     let pacing = all().next().and_then(|report| report.pacing);
     let mut latency = Histogram::default();
     all().for_each(|report| latency.merge(&report.latency.histogram));
+    let parts: Vec<_> = reports.iter().flat_map(|(file, report)| parts(file, report)).collect();
+    let starts: Vec<_> = parts.iter().map(|part| (&part.file[..], part.start.as_ref())).collect();
     Report {
         version: VERSION,
         verdict,
         reason,
         stopped_early: all().any(|report| report.stopped_early),
         plan: None,
+        start: None,
+        starts: StartSpread::of(&starts),
         pacing: pacing.filter(|_| all().all(|report| report.pacing == pacing)),
         messages,
         lost: sum(all().map(|report| report.lost)),
@@ -192,7 +199,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         client_cpu: sum_cpu(all().map(|report| report.client_cpu)),
         assertions: Vec::new(),
         find_rate: None,
-        parts: reports.into_iter().flat_map(|(file, report)| parts(file, report)).collect(),
+        parts,
     }
 }
 
@@ -369,12 +376,14 @@ fn sum_faults(reports: &[(String, Report)]) -> Option<FaultFigures> {
 }
 
 /// Returns the parts of a report: itself, or the reports that were merged into it.
-fn parts(file: String, report: Report) -> Vec<Part> {
+fn parts(file: &str, report: &Report) -> Vec<Part> {
     if !report.parts.is_empty() {
-        return report.parts;
+        return report.parts.clone();
     }
-    let Report { verdict, reason, messages, rate, plan, .. } = report;
-    vec![Part { file, verdict, reason, messages, rate, plan }]
+    let Report { verdict, messages, rate, .. } = *report;
+    let (plan, start) = (report.plan.clone(), report.start.clone());
+    let (file, reason) = (file.to_owned(), report.reason.clone());
+    vec![Part { file, verdict, reason, messages, rate, plan, start }]
 }
 
 #[cfg(test)]

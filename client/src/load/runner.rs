@@ -127,15 +127,15 @@ impl<'s> Runner<'s> {
                 command
             },
             workers: (0..plan.processes).map(worker).collect(),
+            start_at: plan.start_at,
             duration: plan.duration(),
             timeout: self.target.timeout,
             timeouts: self.timeouts(plan),
             interrupt: self.interrupt,
         };
         let log = plan.fault_log.as_deref().map(FaultLog::open).transpose()?;
-        let mut outcome =
-            process_pool::run(&config, &mut |outcome| progress.update(&outcome.stats))
-                .map_err(|error| self.explain(error))?;
+        let mut outcome = process_pool::run(&config, &mut |outcome| progress.update(outcome))
+            .map_err(|error| self.explain(error))?;
         let observations = std::mem::take(&mut outcome.observations);
         let streams = Streams::new(plan.seed, plan.sizes.min..=plan.sizes.max);
         let faults = log.map(|log| log.compare(&observations, &streams)).transpose()?;

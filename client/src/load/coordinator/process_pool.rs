@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     load::{
-        host::cpu::cpu_time,
+        host::{
+            clock::{ClockState, clock_state, clock_time},
+            cpu::cpu_time,
+        },
         ipc::{
             message::{Command, Progress, REPORT_INTERVAL, Summary, WorkerMessage},
             observation::Observation,
@@ -58,6 +61,8 @@ pub(crate) struct PoolConfig<'t> {
     pub(crate) command: &'t dyn Fn() -> process::Command,
     /// Configuration of each process.
     pub(crate) workers: Vec<WorkerConfig>,
+    /// Time at which the work starts; `None`: when all processes are ready.
+    pub(crate) start_at: Option<Timestamp>,
     /// Duration of the work, unless it ends by the number of messages.
     pub(crate) duration: Option<Duration>,
     /// Limit for a connection, and for the last reply.
@@ -68,15 +73,28 @@ pub(crate) struct PoolConfig<'t> {
     pub(crate) interrupt: &'t Interrupt,
 }
 
+/// Start of the work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// Time by the clock of the machine.
+    pub(crate) time: Timestamp,
+    /// State of this clock, if it is known.
+    pub(crate) clock: Option<ClockState>,
+    /// The processes were not ready at the time at which the work should start.
+    pub(crate) is_overdue: bool,
+}
+
 /// Result of a pool.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
+    /// Time until the start, while the pool waits for it.
+    pub(crate) starts_in: Option<Duration>,
+    /// Start; `None` until then.
+    pub(crate) start: Option<Start>,
     /// Statistics of all processes, including those that failed.
     pub(crate) stats: Stats,
     /// Course of them over time.
     pub(crate) series: Series,
-    /// Time of the start; `None` if it was not reached.
-    pub(crate) start: Option<Timestamp>,
     /// Longest time that a process measured.
     pub(crate) measured: Duration,
     /// CPU time of all processes in it, including this one.
@@ -95,7 +113,7 @@ pub(crate) struct Outcome {
     pub(crate) stopped_early: bool,
 }
 
-/// Runs the work; calls `on_progress` with the result so far every [`REPORT_INTERVAL`].
+/// Runs the work; calls `on_progress` with the result so far every [`REPORT_INTERVAL`], also while it waits for the start.
 ///
 /// # Errors
 ///
@@ -118,6 +136,11 @@ pub(crate) fn run(
         })?);
     }
     pool.wait_until_ready(config)?;
+    let is_overdue = match config.start_at {
+        Some(time) => pool.wait_until(time, on_progress)?,
+        None => false,
+    };
+    pool.start(is_overdue);
     pool.supervise(config, on_progress)?;
     Ok(pool.outcome)
 }
@@ -155,7 +178,6 @@ impl ProcessPool<'_> {
         config: &PoolConfig<'_>,
         on_progress: &mut dyn FnMut(&Outcome),
     ) -> Result<(), Error> {
-        self.start();
         let last_reply = config.timeout.saturating_add(config.timeouts.finishing);
         let limit = config.duration.map(|duration| duration.saturating_add(last_reply));
         let mut deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -190,14 +212,15 @@ impl ProcessPool<'_> {
         Ok(())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a report holds the wall-clock time")]
-    fn start(&mut self) {
-        self.outcome.start = Some(Timestamp::now());
+    /// Starts the work of all processes.
+    fn start(&mut self, is_overdue: bool) {
+        let time = clock_time();
         for process in &mut self.processes {
             process.state = State::Running;
             process.last_heard_at = Instant::now();
             process.send(Command::Start);
         }
+        self.outcome.start = Some(Start { time, clock: clock_state(), is_overdue });
     }
 
     /// Waits for messages, and handles them; returns `true` after Ctrl+C.
@@ -307,6 +330,8 @@ impl Outcome {
 fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
+
+mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::process_pool::Outcome;
 use crate::load::stats::{
-    counters::{DatagramStats, Stats},
+    counters::DatagramStats,
     format::{count, nanos, rate, time},
     rate::per_second,
 };
@@ -37,8 +38,16 @@ impl Progress {
     }
 
     /// Updates the line.
-    pub(crate) fn update(&mut self, stats: &Stats) {
+    pub(crate) fn update(&mut self, outcome: &Outcome) {
         let now = Instant::now();
+        let stats = &outcome.stats;
+        if let Some(left) = outcome.starts_in {
+            let left = left.as_secs_f64().ceil();
+            self.line.set_message(format!("{}connected, starts in {left:.0} s", self.prefix));
+            self.line.tick();
+            self.last.0 = now;
+            return;
+        }
         let (last_update, last_count) = std::mem::replace(&mut self.last, (now, stats.messages));
         if last_count == 0 && stats.messages == 0 {
             self.start = self.start.max(last_update);

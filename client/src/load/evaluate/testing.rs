@@ -45,6 +45,8 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         reason: String::new(),
         stopped_early: false,
         plan: None,
+        start: None,
+        starts: None,
         pacing: Some(Pacing::OpenLoop),
         messages: messages.into(),
         lost: Some(0),

@@ -5,6 +5,7 @@
 //!
 //! Read [`limits`] first.
 
+pub(crate) mod clock;
 pub(crate) mod cpu;
 pub(crate) mod limits;
 mod proc_net;

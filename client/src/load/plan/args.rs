@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, Subcommand};
 use common::cli::{duration, positive_duration};
 
-use super::{room::RoomArgs, size_range::SizeRange};
+use super::{room::RoomArgs, size_range::SizeRange, start_time::StartTime};
 use crate::{endpoint::args::ServerArgs, load::evaluate::assertion::Assertion};
 
 /// Load, or merging of reports.
@@ -153,6 +153,17 @@ pub(crate) struct RunArgs {
     /// Seed of the payload; the report contains it, so that a run can be repeated [default: random]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+
+    /// Begin at TIME: the loads of several machines that get the same TIME begin together
+    ///
+    /// TIME is a time with its offset (2026-11-26T20:00:00Z) or a Unix time (@1790000000), at most a day ahead; in a shell,
+    /// @$(($(date +%s) + 30)) is in 30 s. The processes connect at once and wait, so choose a TIME by which all machines are
+    /// connected; a load that is not begins as soon as it is, and its report says how late. The connections carry nothing while they
+    /// wait: the idle timeout of the server has to be longer. The report says how wrong the clock of the machine may be.
+    ///
+    /// With --find-rate, only the first step waits.
+    #[arg(long, value_name = "TIME", value_parser = StartTime::from_str)]
+    pub(crate) start_at: Option<StartTime>,
 
     /// Room.
     #[command(flatten)]

@@ -8,16 +8,19 @@ use std::{
 };
 
 use common::protocol::MAX_DATAGRAM;
+use jiff::Timestamp;
 
 use super::{
     args::{LoadArgs, LoadCommand, RunArgs},
     report_config::{self, ReportConfig},
     room::{self, Others},
     size_range::SizeRange,
+    start_time,
 };
 use crate::{
     load::{
         evaluate::assertion::Assertion,
+        host::clock::clock_time,
         ipc::worker_config::{Pace, RoomConfig, Server, Stop, WorkerConfig},
         worker::{
             io::context::CHUNK,
@@ -76,6 +79,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// The connections are members of a room.
     pub(crate) room: Option<RoomConfig>,
+    /// Time at which the load begins; `None`: when all connections are made.
+    pub(crate) start_at: Option<Timestamp>,
 }
 
 /// Contradiction between the arguments of a load.
@@ -84,6 +89,9 @@ pub(crate) enum Contradiction {
     /// Files contradict each other.
     #[error(transparent)]
     Files(#[from] report_config::Contradiction),
+    /// The load cannot begin at this time.
+    #[error(transparent)]
+    Start(#[from] start_time::Contradiction),
     /// The arguments of a room contradict each other, or another one.
     #[error(transparent)]
     Room(#[from] room::Contradiction),
@@ -210,6 +218,7 @@ impl TryFrom<&RunArgs> for Plan {
         };
         check_receipt(args)?;
         check_faults(args)?;
+        args.start_at.map_or(Ok(()), |start| start.check(clock_time()))?;
         let plan = Self {
             processes: args.processes,
             connections: args.connections,
@@ -230,6 +239,7 @@ impl TryFrom<&RunArgs> for Plan {
                 expects_restart: args.expect_restart,
                 sends_texts: args.ws_text,
             })?,
+            start_at: args.start_at.map(|start| start.0),
         };
         match plan.total_connections() {
             too_many if too_many > MAX_CONNECTIONS => {

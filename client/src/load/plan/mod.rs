@@ -10,3 +10,4 @@ pub(crate) mod job;
 pub(crate) mod report_config;
 pub(crate) mod room;
 pub(crate) mod size_range;
+pub(crate) mod start_time;

@@ -24,6 +24,7 @@ fn plan(processes: u32, connections: u32) -> Plan {
         expects_receipt: false,
         seed: 1,
         room: None,
+        start_at: None,
     }
 }
 

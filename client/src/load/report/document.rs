@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     distribution::Distribution,
     figures::{
-        datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
+        datagram_counts::DatagramCounts,
+        fault_figures::FaultFigures,
+        room_figures::RoomFigures,
+        start_figures::{StartFigures, StartSpread},
     },
     load_spec::LoadSpec,
     rate_curve::RateCurve,
@@ -39,6 +42,12 @@ pub(crate) struct Report {
     pub(crate) stopped_early: bool,
     /// Specification of the load; null in a merged report, whose parts have it.
     pub(crate) plan: Option<LoadSpec>,
+    /// Start of the load, in a search of its first step; absent in a merged report, whose parts have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) start: Option<StartFigures>,
+    /// Starts of the merged loads; absent if this report was not merged, or if the start of a load is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) starts: Option<StartSpread>,
     /// When messages were sent; null if it is unknown or differs between merged reports.
     pub(crate) pacing: Option<Pacing>,
     /// Messages that returned with every byte right, without those of the warm-up.
@@ -219,6 +228,9 @@ pub(crate) struct Part {
     pub(crate) rate: f64,
     /// Specification of the load.
     pub(crate) plan: Option<LoadSpec>,
+    /// Its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) start: Option<StartFigures>,
 }
 
 #[cfg(test)]

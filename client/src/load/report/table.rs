@@ -159,6 +159,7 @@ fn figures(report: &Report) -> Table {
         )
     });
     rows.push(("client CPU", cpu));
+    rows.extend(starts(report));
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     for (name, value) in rows {
@@ -292,6 +293,22 @@ fn layers(report: &Report) -> Vec<Row> {
         rows.push(("close handshakes", format!("{}{without}", count(websocket.closes))));
     }
     rows
+}
+
+/// Returns the rows about the requested start, or about the starts of merged loads.
+fn starts(report: &Report) -> Vec<Row> {
+    if let Some(starts) = &report.starts {
+        return vec![
+            ("starts", starts.describe()),
+            ("clocks", safe(&starts.describe_clocks()).to_string()),
+        ];
+    }
+    match &report.start {
+        Some(start) if start.requested.is_some() => {
+            vec![("started", start.describe()), ("clock", start.describe_clock())]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn restarts(report: &Report) -> [Row; 3] {

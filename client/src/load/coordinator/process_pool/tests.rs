@@ -81,6 +81,7 @@ fn run_with(
             command
         },
         workers: vec![config(0), config(1)],
+        start_at: None,
         duration,
         timeout: Duration::from_millis(10),
         timeouts,
@@ -174,6 +175,7 @@ fn reports_a_program_that_does_not_exist() {
     let config = PoolConfig {
         command: &|| process::Command::new("/nowhere/program"),
         workers: vec![config(0)],
+        start_at: None,
         duration: None,
         timeout: Duration::ZERO,
         timeouts: PoolTimeouts::default(),
@@ -248,6 +250,7 @@ fn ctrl_c_stops_all_processes_and_keeps_their_statistics() {
             command
         },
         workers: vec![config(0), config(1)],
+        start_at: None,
         duration: None,
         timeout: Duration::from_secs(5),
         timeouts: PoolTimeouts::default(),
@@ -276,6 +279,7 @@ fn a_second_ctrl_c_ends_the_run_immediately() {
             command
         },
         workers: vec![config(0)],
+        start_at: None,
         duration: None,
         timeout: Duration::from_mins(1),
         timeouts: PoolTimeouts::default(),
@@ -283,4 +287,70 @@ fn a_second_ctrl_c_ends_the_run_immediately() {
     };
     let outcome = run(&config, &mut |_| write.write_all(b"!").unwrap());
     assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
+}
+
+/// Runs a script in two processes that start at this time.
+fn run_at(
+    start_at: Timestamp,
+    script: &str,
+    interrupt: &Interrupt,
+    on_progress: &mut dyn FnMut(&Outcome),
+) -> Result<Outcome, Error> {
+    let config = PoolConfig {
+        command: &|| {
+            let mut command = process::Command::new("sh");
+            command.args(["-c", script]);
+            command
+        },
+        workers: vec![config(0), config(1)],
+        start_at: Some(start_at),
+        duration: None,
+        timeout: Duration::from_secs(5),
+        timeouts: PoolTimeouts::default(),
+        interrupt,
+    };
+    run(&config, on_progress)
+}
+
+fn from_now(time: Duration) -> Timestamp {
+    clock_time().checked_add(time).unwrap()
+}
+
+#[test]
+fn processes_that_are_ready_start_at_the_requested_time_and_not_before() {
+    let (read, _write) = UnixStream::pair().unwrap();
+    let start_at = from_now(Duration::from_millis(200));
+    let script = ready() + &done(1);
+    let outcome = run_at(start_at, &script, &Interrupt::from(read), &mut |_| {}).unwrap();
+    assert!(outcome.start.unwrap().time >= start_at, "{outcome:?}");
+    assert_eq!((outcome.stats.messages, outcome.starts_in), (2, None));
+}
+
+#[test]
+fn a_start_that_has_passed_when_the_processes_are_ready_is_overdue() {
+    let (read, _write) = UnixStream::pair().unwrap();
+    let mut waits = 0;
+    let script = ready() + &done(1);
+    let start_at = from_now(Duration::ZERO);
+    let outcome = run_at(start_at, &script, &Interrupt::from(read), &mut |outcome| {
+        waits += u32::from(outcome.starts_in.is_some());
+    })
+    .unwrap();
+    assert!(outcome.start.unwrap().is_overdue && waits == 0, "{outcome:?}");
+    assert!(!run_script(&script).unwrap().start.unwrap().is_overdue);
+}
+
+#[test]
+fn ctrl_c_and_the_death_of_a_process_end_the_wait_for_the_start() {
+    let (read, mut write) = UnixStream::pair().unwrap();
+    let in_an_hour = from_now(Duration::from_hours(1));
+    let error = run_at(in_an_hour, &ready(), &Interrupt::from(read), &mut |outcome| {
+        assert!(outcome.starts_in.is_some());
+        write.write_all(b"!").unwrap();
+    });
+    assert!(matches!(error, Err(Error::Interrupted)), "{error:?}");
+    let (read, _write) = UnixStream::pair().unwrap();
+    let dies = format!("read config\n{}exit 9", send(&WorkerMessage::Ready));
+    let error = run_at(in_an_hour, &dies, &Interrupt::from(read), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("exited with status 9"), "{error}");
 }

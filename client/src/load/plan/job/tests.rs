@@ -31,6 +31,7 @@ fn without_arguments_it_is_a_closed_loop_of_ten_seconds() {
         expects_receipt: false,
         seed: plan.seed,
         room: None,
+        start_at: None,
     };
     assert_eq!(plan, expected);
 }
