@@ -11,6 +11,7 @@ shift
 directory=$(mktemp -d)
 server=
 
+# shellcheck disable=SC2317 # The trap calls it.
 clean_up() {
     if [ -n "$server" ]; then
         kill "$server" 2>/dev/null || true

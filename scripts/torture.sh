@@ -7,7 +7,7 @@
 #   TLS_SEEDS=...    the same for the schedules over TLS
 #   FUZZ_SECONDS=30  duration of each fuzz target
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 cargo=${CARGO:-cargo}
 output=$(mktemp)

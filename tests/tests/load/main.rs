@@ -2,6 +2,7 @@
 
 mod faults;
 mod load;
+mod machines;
 mod processes;
 mod receipt;
 mod report;

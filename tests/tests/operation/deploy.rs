@@ -173,6 +173,25 @@ fn hadolint_finds_nothing_in_the_containerfile() {
     assert_eq!(linted.code(), 0, "{linted:?}");
 }
 
+#[test]
+fn shellcheck_finds_nothing_in_the_scripts() {
+    let shellcheck =
+        requirements::tool("shellcheck", &["--version"], "install the package shellcheck");
+    if skip_without(&[shellcheck]) {
+        return;
+    }
+    let root = path("../..");
+    let mut scripts = vec![root.join(".ci/run")];
+    for folder in ["docs/deploy", "scripts"] {
+        let entries = fs::read_dir(root.join(folder)).expect("the folder exists");
+        let files = entries.map(|entry| entry.expect("it can be listed").path());
+        scripts.extend(files.filter(|file| file.extension().is_some_and(|ending| ending == "sh")));
+    }
+    assert!(scripts.len() > 3, "{scripts:?}");
+    let checked = Program::start("shellcheck".into(), &scripts).finish();
+    assert_eq!(checked.code(), 0, "{checked:?}");
+}
+
 /// A tool of systemd listens, and starts the server for the first client.
 #[test]
 fn the_first_client_starts_the_server_and_is_served() {

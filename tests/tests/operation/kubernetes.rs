@@ -1,4 +1,4 @@
-//! Tests of `docs/deploy/kubernetes.yaml` and `podmonitor.yaml`, and of the container that they run.
+//! Tests of `docs/deploy/kubernetes.yaml`, `load-job.yaml` and `podmonitor.yaml`, and of the container that they run.
 
 use std::{
     io::{Read as _, Write as _},
@@ -103,7 +103,7 @@ fn the_manifests_follow_the_schema_of_kubernetes() {
     )]) {
         return;
     }
-    for name in ["kubernetes.yaml", "kubernetes-http.yaml"] {
+    for name in ["kubernetes.yaml", "kubernetes-http.yaml", "load-job.yaml"] {
         let file = path(name);
         let args = ["--strict", file.to_str().expect("the path is UTF-8")];
         let checked = Program::start("kubernetes-validate".into(), &args).finish();
@@ -168,6 +168,22 @@ fn the_manifests_agree_with_each_other_and_with_the_container() {
         replicas > number(&budget["spec"]["maxUnavailable"]),
         "a disruption can stop all replicas"
     );
+}
+
+#[test]
+fn the_load_job_runs_the_image_of_the_servers_against_their_service() {
+    let job: Value = serde_saphyr::from_str(&text("load-job.yaml")).expect("it is YAML");
+    let load = &job["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(load["image"], container()["image"]);
+    let service = manifest("Service");
+    let (name, port) = (&service["metadata"]["name"], &service["spec"]["ports"][0]["port"]);
+    let server = format!("tcp://{}:{port}", name.as_str().expect("a name"));
+    let args = words(&load["args"]);
+    assert_eq!(args[0], server);
+    // Each process of the client has a core.
+    let processes = find(&args.join("\n"), r"^--processes=(\d+)$").to_owned();
+    assert_eq!(load["resources"]["requests"]["cpu"], processes);
+    assert_eq!(job["spec"]["completions"], job["spec"]["parallelism"]);
 }
 
 /// With service links, a Service with the name echo-server sets `ECHO_SERVER_PORT`.

@@ -7,6 +7,7 @@
 
 mod admin;
 mod deployment;
+mod machines;
 mod many_connections;
 mod process;
 mod prometheus;
