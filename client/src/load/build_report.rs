@@ -8,9 +8,7 @@ use super::{
     plan::job::Plan,
     report::{
         distribution::Distribution,
-        document::{
-            ClientCpu, Pacing, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
-        },
+        document::{ClientCpu, Pacing, ReceiptFigures, Report, TlsFigures, WebSocketFigures},
         figures::{
             datagram_counts::DatagramCounts,
             fault_figures::FaultFigures,
@@ -19,7 +17,6 @@ use super::{
         },
         load_spec::{LoadSpec, RoomSpec},
         time_series::TimeSeries,
-        verdict::Verdict,
     },
     stats::{
         counters::{DatagramStats, Stats},
@@ -45,21 +42,17 @@ pub(super) fn build_report(
     let seconds = measured_seconds(plan, &outcome);
     let client_cpu = client_cpu(target, &outcome);
     let series = time_series(plan, &outcome, seconds);
-    let Outcome { stats, start, failed_processes, stopped_early, .. } = outcome;
+    let start = outcome.start.map(|start| start_figures(plan, start));
+    let Outcome { stats, failed_processes, stopped_early, .. } = outcome;
     let datagrams = receive_buffer.map(|granted| datagram_counts(&stats, granted));
     let lost = datagrams.map_or(stats.lost, |_| stats.datagrams.lost());
     let remark = remark(&stats, target);
     let (tls, login, websocket) = layers(&stats, target);
     let is_open = plan.rate().is_some();
-    let with_warmup = seconds + plan.warmup.as_secs_f64();
     let report = Report {
-        version: VERSION,
-        verdict: Verdict::Unknown,
-        reason: String::new(),
         stopped_early,
         plan: Some(load_spec(target, plan)),
-        start: start.map(|start| start_figures(plan, start)),
-        starts: None,
+        start,
         pacing: Some(if is_open { Pacing::OpenLoop } else { Pacing::ClosedLoop }),
         messages: stats.messages,
         lost: Some(lost),
@@ -72,7 +65,10 @@ pub(super) fn build_report(
         rate: per_second(stats.messages, seconds),
         bytes_sent: Some(stats.bytes_sent),
         bytes_checked: Some(stats.bytes_checked),
-        bytes_per_second: Some(per_second(stats.bytes_checked, with_warmup)),
+        bytes_per_second: Some(per_second(
+            stats.bytes_checked,
+            plan.warmup.as_secs_f64() + seconds,
+        )),
         connects: Some(stats.connects),
         latency: stats.latency.into(),
         connect: datagrams.is_none().then(|| Distribution::from(stats.connect)),
@@ -89,9 +85,7 @@ pub(super) fn build_report(
         faults: stats.faults,
         failed_processes,
         client_cpu,
-        assertions: Vec::new(),
-        find_rate: None,
-        parts: Vec::new(),
+        ..Report::unknown()
     };
     with_verdict(report, remark)
 }

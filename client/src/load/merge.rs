@@ -53,7 +53,7 @@ pub(super) fn run(files: &[PathBuf]) -> Result<Report, Error> {
         Ok(report) => Ok((name(path), report)),
         Err(reason) => Err(Error { name: name(path), reason }),
     };
-    Ok(merge(files.iter().map(read).collect::<Result<_, _>>()?))
+    Ok(merge(&files.iter().map(read).collect::<Result<Vec<_>, _>>()?))
 }
 
 /// Returns the name of a file in the report.
@@ -102,69 +102,32 @@ fn report_of_log(log: Log) -> Report {
     let seconds = log.time.as_secs_f64();
     let messages = log.latency.len();
     let mut report = Report {
-        version: VERSION,
-        verdict: Verdict::Unknown,
-        reason: String::new(),
-        stopped_early: false,
-        plan: None,
-        start: None,
-        starts: None,
-        pacing: None,
         messages,
-        lost: None,
-        unsent: None,
-        bytes_lost: None,
-        drains: None,
-        resent: None,
-        bytes_resent: None,
         seconds,
         rate: per_second(messages, seconds),
-        bytes_sent: None,
-        bytes_checked: None,
-        bytes_per_second: None,
-        connects: None,
         latency: log.latency.into(),
         connect: log.connect.map(Distribution::from),
-        tls: None,
-        login: None,
-        websocket: None,
         lag: log.lag.map(Distribution::from),
-        series: None,
-        datagrams: None,
-        room: None,
-        receipts: None,
-        errors: None,
-        injected_faults: None,
-        faults: Vec::new(),
-        failed_processes: Vec::new(),
-        client_cpu: None,
-        assertions: Vec::new(),
-        find_rate: None,
-        parts: Vec::new(),
+        ..Report::unknown()
     };
     verdict::set(&mut report);
     report
 }
 
 /// Merges reports, at least one, each with the name of its file.
-fn merge(reports: Vec<(String, Report)>) -> Report {
-    let (verdict, reason) = worst_verdict(&reports);
+fn merge(reports: &[(String, Report)]) -> Report {
+    let (verdict, reason) = worst_verdict(reports);
     let all = || reports.iter().map(|(_, report)| report);
     let seconds = all().map(|report| report.seconds).fold(0.0, f64::max);
     let messages = all().map(|report| report.messages).sum();
     let bytes = sum(all().map(|report| Some(report.bytes_per_second? * report.seconds)));
     let pacing = all().next().and_then(|report| report.pacing);
-    let mut latency = Histogram::default();
-    all().for_each(|report| latency.merge(&report.latency.histogram));
     let parts: Vec<_> = reports.iter().flat_map(|(file, report)| parts(file, report)).collect();
     let starts: Vec<_> = parts.iter().map(|part| (&part.file[..], part.start.as_ref())).collect();
     Report {
-        version: VERSION,
         verdict,
         reason,
         stopped_early: all().any(|report| report.stopped_early),
-        plan: None,
-        start: None,
         starts: StartSpread::of(&starts),
         pacing: pacing.filter(|_| all().all(|report| report.pacing == pacing)),
         messages,
@@ -180,7 +143,7 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         bytes_checked: sum(all().map(|report| report.bytes_checked)),
         bytes_per_second: bytes.map(|bytes| if seconds > 0.0 { bytes / seconds } else { 0.0 }),
         connects: sum(all().map(|report| report.connects)),
-        latency: latency.into(),
+        latency: merge_latencies(all()),
         connect: merge_distributions(all().map(|report| report.connect.as_ref())),
         tls: sum_tls(all().map(|report| report.tls.as_ref())),
         login: merge_distributions(all().map(|report| report.login.as_ref())),
@@ -191,15 +154,14 @@ fn merge(reports: Vec<(String, Report)>) -> Report {
         room: sum_rooms(all().map(|report| report.room), seconds),
         receipts: sum_receipts(all().map(|report| report.receipts)),
         errors: sum_errors(all().map(|report| report.errors.as_ref())),
-        injected_faults: sum_faults(&reports),
-        faults: collect(&reports, name_faults),
-        failed_processes: collect(&reports, |file, report| {
+        injected_faults: sum_faults(reports),
+        faults: collect(reports, name_faults),
+        failed_processes: collect(reports, |file, report| {
             report.failed_processes.iter().map(|process| format!("{file}: {process}")).collect()
         }),
         client_cpu: sum_cpu(all().map(|report| report.client_cpu)),
-        assertions: Vec::new(),
-        find_rate: None,
         parts,
+        ..Report::unknown()
     }
 }
 
@@ -236,6 +198,12 @@ fn sum_errors<'e>(
         }
         Some(sum)
     })
+}
+
+fn merge_latencies<'r>(all: impl Iterator<Item = &'r Report>) -> Distribution {
+    let mut sum = Histogram::default();
+    all.for_each(|report| sum.merge(&report.latency.histogram));
+    sum.into()
 }
 
 fn merge_distributions<'d>(

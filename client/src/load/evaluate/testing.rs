@@ -5,10 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use super::verdict;
 use crate::load::{
     report::{
-        document::{ClientCpu, Pacing, Report, VERSION},
+        document::{ClientCpu, Pacing, Report},
         figures::datagram_counts::DatagramCounts,
         figures::room_figures::RoomFigures,
-        verdict::Verdict,
     },
     stats::histogram::Histogram,
 };
@@ -40,13 +39,6 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
     let mut latency = Histogram::default();
     (0..messages).for_each(|_| latency.record(Duration::from_micros(latency_us)));
     let mut report = Report {
-        version: VERSION,
-        verdict: Verdict::Unknown,
-        reason: String::new(),
-        stopped_early: false,
-        plan: None,
-        start: None,
-        starts: None,
         pacing: Some(Pacing::OpenLoop),
         messages: messages.into(),
         lost: Some(0),
@@ -63,18 +55,8 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
         connects: Some(10),
         latency: latency.into(),
         connect: Some(Histogram::default().into()),
-        tls: None,
-        login: None,
-        websocket: None,
         lag: Some(Histogram::default().into()),
-        series: None,
-        datagrams: None,
-        room: None,
-        receipts: None,
         errors: Some(BTreeMap::new()),
-        injected_faults: None,
-        faults: Vec::new(),
-        failed_processes: Vec::new(),
         client_cpu: Some(ClientCpu {
             seconds: 0.5,
             tls_seconds: None,
@@ -82,9 +64,7 @@ pub(crate) fn report(messages: u32, latency_us: u64) -> Report {
             busiest_process: 0.25,
             machine_cores: 4,
         }),
-        assertions: Vec::new(),
-        find_rate: None,
-        parts: Vec::new(),
+        ..Report::unknown()
     };
     verdict::set(&mut report);
     report

@@ -6,7 +6,7 @@ use crate::load::{
 
 fn merge_all(reports: &[Report]) -> Report {
     let names = (1..).map(|number| format!("{number}.json"));
-    merge(names.zip(reports.iter().cloned()).collect())
+    merge(&names.zip(reports.iter().cloned()).collect::<Vec<_>>())
 }
 
 #[test]

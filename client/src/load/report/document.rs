@@ -29,7 +29,7 @@ pub(crate) const VERSION: u32 = 2;
 ///
 /// A value that is not known is null: a histogram log, for example, does not tell how many messages were
 /// lost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Report of echo-client load")]
 pub(crate) struct Report {
     /// Version of this form.
@@ -124,6 +124,13 @@ pub(crate) struct Report {
     /// Merged reports; empty if this report was not merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
+}
+
+impl Report {
+    /// Returns a report without messages, in which everything else is unknown.
+    pub(crate) fn unknown() -> Self {
+        Self { version: VERSION, ..Self::default() }
+    }
 }
 
 /// When messages were sent.

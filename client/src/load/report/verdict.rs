@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 /// Verdict on the figures of a load; the worst one is the greatest.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 pub(crate) enum Verdict {
     /// Every byte returned, and the client was not the limit.
     Valid,
     /// It is unknown whether the client was the limit: the run was too short, or a histogram log was merged.
+    #[default]
     Unknown,
     /// The client's own CPU, or its lag behind the schedule, was the limit.
     ClientLimited,
