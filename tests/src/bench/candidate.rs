@@ -154,6 +154,9 @@ impl Candidate {
                 );
             }
             Kind::Http { .. } => return matches!(self, Self::Ours | Self::Floor),
+            Kind::OpenLoop { .. } => {
+                return matches!(self, Self::Ours | Self::OursLogged | Self::Floor | Self::Tokio);
+            }
             Kind::Datagrams { .. } => {
                 return matches!(
                     self,

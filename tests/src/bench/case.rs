@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) enum Kind {
     /// Connections that send, wait for the echo, and repeat.
     Echo { connections: usize, size: usize, depth: usize },
+    /// Connections that send on schedule, at this share of the rate that the floor reaches with `50`.
+    OpenLoop { percent: u32 },
     /// Like `Echo`, in this number of processes with one connection each.
     Processes(usize),
     /// Connections that send one message, wait for the echo, and close.
@@ -50,6 +52,7 @@ impl Kind {
     pub(crate) fn is_tls(self) -> bool {
         match self {
             Self::Echo { .. }
+            | Self::OpenLoop { .. }
             | Self::Processes(_)
             | Self::Churn { .. }
             | Self::Idle
@@ -140,6 +143,10 @@ const fn echo(connections: usize, size: usize, depth: usize) -> Kind {
     Kind::Echo { connections, size, depth }
 }
 
+const fn open_loop(name: &'static str, title: &'static str, percent: u32) -> Case {
+    Case { name, title, kind: Kind::OpenLoop { percent }, is_quick: false }
+}
+
 const fn websocket(connections: usize, size: usize) -> Kind {
     Kind::WebSocket { connections, size }
 }
@@ -162,14 +169,17 @@ const fn room(name: &'static str, title: &'static str, rate: Option<usize>, line
 
 /// All cases in the order of their execution. Those that open many connections come last, because they leave many closed
 /// ones in the kernel. `--quick` runs none over TLS, since it has to end within three minutes.
-pub(crate) const CASES: [Case; 28] = [
+pub(crate) const CASES: [Case; 31] = [
     Case { name: "1", title: "1 connection", kind: echo(1, 64, 1), is_quick: true },
-    Case { name: "50", title: "50 connections", kind: echo(50, 64, 1), is_quick: true },
+    SATURATED,
     Case { name: "procs", title: "50 processes", kind: Kind::Processes(50), is_quick: true },
     Case { name: "1000", title: "1,000 connections", kind: echo(1000, 64, 1), is_quick: true },
     Case { name: "10000", title: "10,000 connections", kind: echo(10_000, 64, 1), is_quick: false },
     Case { name: "depth32", title: "50, depth 32", kind: echo(50, 64, 32), is_quick: true },
     Case { name: "16k", title: "50, 16 KB", kind: echo(50, 16 * 1024, 1), is_quick: true },
+    open_loop("open-30", "50 at 30 %", 30),
+    open_loop("open-60", "50 at 60 %", 60),
+    open_loop("open-90", "50 at 90 %", 90),
     Case { name: "1m", title: "8, 1 MB", kind: echo(8, 1024 * 1024, 1), is_quick: false },
     Case { name: "ws-50", title: "WebSocket, 50", kind: websocket(50, 64), is_quick: false },
     Case {
@@ -222,6 +232,14 @@ pub(crate) const CASES: [Case; 28] = [
         is_quick: true,
     },
 ];
+
+/// Load of the connections at whose rate the floor is saturated.
+pub(crate) const SATURATED: Case = Case {
+    name: "50",
+    title: "50 connections",
+    kind: echo(ACTIVE, ACTIVE_SIZE, 1),
+    is_quick: true,
+};
 
 /// Returns a case by its name.
 pub(crate) fn parse(name: &str) -> Result<Case, String> {

@@ -2,14 +2,19 @@
 
 use std::io::{self, Write as _};
 
+use anyhow::Context as _;
+
 use crate::{
     candidate::Candidate,
-    case::Case,
+    case::{Case, Kind, SATURATED},
     measure::{machine::IdleWait, run::Settings},
     metric::Metric,
     report::page::Method,
-    results::CaseResults,
+    results::{CaseResults, Summary},
 };
+
+/// Number of runs that measure the rate of the saturated floor.
+const SATURATED_RUNS: usize = 3;
 
 /// Runs all rounds of a case, each with a run of every server.
 pub(crate) fn run_case(
@@ -18,7 +23,10 @@ pub(crate) fn run_case(
     method: &Method,
     idle: &mut IdleWait,
 ) -> anyhow::Result<CaseResults> {
-    let settings = Settings { threads: method.threads, duration: method.duration };
+    let mut settings = Settings { threads: method.threads, duration: method.duration, rate: None };
+    if let Kind::OpenLoop { percent } = case.kind {
+        settings.rate = Some(rate_of_floor(&settings, percent, idle)?);
+    }
     let mut results = CaseResults::new(*case);
     let candidates: Vec<Candidate> =
         candidates.iter().copied().filter(|candidate| candidate.supports(case)).collect();
@@ -46,4 +54,22 @@ pub(crate) fn run_case(
         }
     }
     Ok(results)
+}
+
+/// Returns this share of the rate of the saturated floor, in messages per second.
+fn rate_of_floor(settings: &Settings, percent: u32, idle: &mut IdleWait) -> anyhow::Result<u32> {
+    let mut rates = Vec::new();
+    for _ in 0..SATURATED_RUNS {
+        idle.wait()?;
+        let run = settings.run(&SATURATED, Candidate::Floor)?;
+        rates.extend(run.get(&Metric::Rate).copied());
+    }
+    let rate = Summary::of(rates).context("the floor has no rate")?.median;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive rate below 2^32"
+    )]
+    let share = (rate * f64::from(percent) / 100.0).round() as u32;
+    Ok(share)
 }

@@ -19,6 +19,8 @@ pub(crate) struct Shape {
     pub connections: usize,
     pub size: usize,
     pub depth: usize,
+    /// Messages per second of all connections together, on schedule; `None`: each waits for its echo.
+    pub rate: Option<u32>,
     /// What carries a message: nothing, `websocket` or `http`.
     pub layer: Option<&'static str>,
     /// The connections are UDP sockets.
@@ -62,6 +64,7 @@ impl Load {
             command.args(["--wire", wire, "--senders", &SENDERS.to_string()]);
             command.args(room.rate.map(|rate| format!("--rate={rate}")));
         }
+        command.args(shape.rate.map(|rate| format!("--rate={rate}")));
         if shape.depth == 1 || shape.room.is_some() {
             command.arg("--latency");
         }

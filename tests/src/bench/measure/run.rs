@@ -37,6 +37,7 @@ const BESIDE: Shape = Shape {
     connections: ACTIVE,
     size: ACTIVE_SIZE,
     depth: 1,
+    rate: None,
     layer: None,
     udp: false,
     room: None,
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     pub threads: usize,
     /// Duration of a measurement.
     pub duration: Duration,
+    /// Messages per second of an open loop.
+    pub rate: Option<u32>,
 }
 
 impl Settings {
@@ -67,7 +70,7 @@ impl Settings {
         let server = Server::start(candidate, self.threads, speech)?;
         let mut run = Run::new();
         let messages = match case.kind {
-            _ if let Some(shape) = shape(case.kind, layer) => {
+            _ if let Some(shape) = shape(case.kind, layer, self.rate) => {
                 let load = Load::start(server.port, shape, self.duration)?;
                 measure(&server, &mut [load], &mut run)?
             }
@@ -191,8 +194,9 @@ impl Settings {
 }
 
 /// Returns the load of a case that is measured as a whole.
-fn shape(kind: Kind, layer: Option<&'static str>) -> Option<Shape> {
+fn shape(kind: Kind, layer: Option<&'static str>, rate: Option<u32>) -> Option<Shape> {
     Some(match kind {
+        Kind::OpenLoop { .. } => Shape { rate, ..BESIDE },
         Kind::Echo { connections, size, depth } => Shape { connections, size, depth, ..BESIDE },
         Kind::WebSocket { connections, size } | Kind::Http { connections, size } => {
             Shape { connections, size, layer, ..BESIDE }

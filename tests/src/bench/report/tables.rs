@@ -115,6 +115,11 @@ fn heading(case: &CaseResults) -> String {
         Kind::Echo { connections, size, depth } => {
             format!("{} x {size} bytes, depth {depth}", plural(connections, "connection"))
         }
+        Kind::OpenLoop { percent } => {
+            format!(
+                "{ACTIVE} connections x {ACTIVE_SIZE} bytes on schedule, at {percent} % of the rate of the saturated floor"
+            )
+        }
         Kind::Processes(processes) => {
             format!("{processes} processes of 1 connection x {ACTIVE_SIZE} bytes, depth 1")
         }

@@ -1,6 +1,6 @@
 //! The targets and the measured values. The report shows which targets are not met.
 
-use crate::{candidate::Candidate, metric::Metric, results::CaseResults};
+use crate::{candidate::Candidate, case::Kind, metric::Metric, results::CaseResults};
 
 /// Target, and the measured value.
 pub(super) struct Target {
@@ -41,6 +41,7 @@ pub(super) fn of(results: &[CaseResults]) -> Vec<Target> {
     let results = Results(results);
     [
         steady(&results),
+        tails(&results),
         worst(&results),
         resources(&results),
         others(&results),
@@ -77,9 +78,25 @@ fn steady(results: &Results<'_>) -> Vec<Option<Target>> {
     targets.collect()
 }
 
+/// Returns the targets of long round trips: of saturated connections, and on a schedule, which users feel.
+fn tails(results: &Results<'_>) -> Vec<Option<Target>> {
+    let p99 = |case, to| results.ratio(case, Candidate::Ours, to, Metric::P99);
+    let (floor, tokio) = (Candidate::Floor, Candidate::Tokio);
+    let rate = results.ratio("50", Candidate::Ours, floor, Metric::Rate);
+    let lead = "50 connections: lead in throughput over the floor";
+    vec![
+        target("50 connections: p99 relative to the floor", AtMost(1.0), p99("50", floor), ""),
+        target(lead, AtLeast(1.2), rate, ""),
+        target("50 at 60 %: p99 relative to the floor", AtMost(1.0), p99("open-60", floor), ""),
+        target("50 at 60 %: p99 relative to tokio", AtMost(1.0), p99("open-60", tokio), ""),
+    ]
+}
+
 /// Returns the targets of the worst ratio of several cases.
 fn worst(results: &Results<'_>) -> Vec<Option<Target>> {
-    let plain = results.0.iter().filter(|case| !case.case.kind.is_tls());
+    // A schedule sets the rate of an open loop.
+    let is_closed = |kind: Kind| !kind.is_tls() && !matches!(kind, Kind::OpenLoop { .. });
+    let plain = results.0.iter().filter(|case| is_closed(case.case.kind));
     let to_tokio = plain.filter_map(|case| {
         let ratio = case.ratio_to(Candidate::Ours, Candidate::Tokio, Metric::Rate)?;
         Some((ratio.median, case.case.title))
