@@ -52,7 +52,8 @@ pub(super) fn adopt_udp(
     let name = endpoint.to_string();
     let counters = registry.listener(&name, UDP);
     let policy = Arc::new(UdpPolicy::new(name, port, options, counters));
-    let sockets = vec![boxed(inherited.socket)?];
+    let socket: Box<dyn DatagramSocket> = Box::new(UdpSocket::inherited(inherited.socket)?);
+    let sockets = vec![socket];
     Ok(UdpListener { endpoint, policy, sockets })
 }
 

@@ -1,27 +1,31 @@
 //! A turn of one UDP socket: receive datagrams, check the policy, answer.
 //!
-//! An answer that the socket does not take is kept, and nothing more is received until it is sent. Until then
-//! datagrams wait in the kernel, or are dropped there, as UDP permits.
+//! Datagrams are received and answered in batches. Answers that the socket does not take are kept, and nothing more is
+//! received until they are sent. Until then datagrams wait in the kernel, or are dropped there, as UDP permits.
 
 use std::{
     io::{self, ErrorKind},
     sync::Arc,
+    time::Instant,
 };
 
 use super::{
+    batch::{Batch, Outgoing, Unsent},
+    headers::Headers,
     policy::UdpPolicy,
-    socket::{Arrival, DatagramSocket, Route},
+    route::Route,
+    socket::DatagramSocket,
 };
 use crate::{
     admission::Peer,
     config::limits,
-    connection::{Turn, TurnContext},
+    connection::Turn,
     faults::FaultyAnswers,
     metrics::ListenerCounters,
-    telemetry::DatagramEvent,
+    telemetry::{DatagramEvent, Recorder},
 };
 
-/// A UDP socket and its unsent answer.
+/// A UDP socket and its unsent answers.
 #[derive(Debug)]
 pub(crate) struct UdpEchoSocket {
     pub(super) socket: Box<dyn DatagramSocket>,
@@ -33,16 +37,26 @@ pub(crate) struct UdpEchoSocket {
     pub(super) faulty: Option<Box<FaultyAnswers<Route>>>,
 }
 
-#[derive(Debug)]
-pub(super) struct Unsent {
-    pub(super) bytes: Box<[u8]>,
-    pub(super) route: Route,
+/// Resources that a worker lends to a UDP socket for one turn.
+pub(super) struct UdpTurnContext<'a> {
+    /// Empty between turns.
+    pub(super) batch: &'a mut Batch,
+    pub(super) headers: &'a mut Headers,
+    /// Datagrams that are handled together at most.
+    pub(super) most: usize,
+    /// The ports on which the server listens.
+    pub(super) own_ports: &'a [u16],
+    pub(super) telemetry: &'a Recorder<'a>,
+    pub(super) now: Instant,
 }
 
 /// Result of one read of the socket.
 #[derive(Debug)]
 pub(super) enum Received {
-    Datagram(Arrival),
+    /// The batch has datagrams.
+    Datagrams {
+        more_may_wait: bool,
+    },
     /// The socket returned an error, and may have another datagram.
     Error,
     Empty,
@@ -51,11 +65,6 @@ pub(super) enum Received {
 impl UdpEchoSocket {
     pub(crate) fn new(socket: Box<dyn DatagramSocket>, policy: Arc<UdpPolicy>) -> Self {
         Self { socket, policy, unsent: None, draining: None, faulty: None }
-    }
-
-    /// Returns the counters of its listener in the worker whose turn it is.
-    fn counters(&self, context: &TurnContext<'_>) -> &ListenerCounters {
-        self.policy.counters.worker(context.telemetry.worker())
     }
 
     #[cfg(test)]
@@ -73,129 +82,175 @@ impl UdpEchoSocket {
         self.unsent.is_some()
     }
 
-    /// Answers the waiting datagrams, within the budget of a turn. `own_ports` are the ports on which the
-    /// server listens.
-    pub(super) fn turn(&mut self, context: &mut TurnContext<'_>, own_ports: &[u16]) -> Turn {
-        if let Some(unsent) = self.unsent.take()
-            && !self.send(&unsent.bytes, &unsent.route, context)
-        {
-            self.unsent = Some(unsent);
+    /// Answers the waiting datagrams, within the budget of a turn.
+    pub(super) fn turn(&mut self, context: &mut UdpTurnContext<'_>) -> Turn {
+        if !self.send_unsent(context) {
             return Turn::Wait;
         }
         if self.has_faults(context.now) {
-            return self.turn_with_faults(context, own_ports);
+            return self.turn_with_faults(context);
         }
         let empty = if self.draining.is_some() { Turn::Over } else { Turn::Wait };
-        let mut received = 0;
-        for _ in 0..limits::TURN_DATAGRAMS {
-            match self.receive(context) {
-                Received::Datagram(arrival) => {
-                    received += 1;
-                    if !self.answer(&arrival, context, own_ports) {
-                        return Turn::Wait;
-                    }
-                }
-                Received::Error => {}
-                Received::Empty => return empty,
-            }
-            if self.is_drained() {
+        let (mut budget, mut received) = (limits::TURN_DATAGRAMS, 0);
+        while budget > 0 {
+            let most = self.draining.map_or(budget, |left| left.min(budget));
+            if most == 0 {
                 return Turn::Over;
+            }
+            let (reads, is_last) = match self.receive(most, context) {
+                Received::Datagrams { more_may_wait } => (context.batch.len(), !more_may_wait),
+                Received::Error => (1, false),
+                Received::Empty => return empty,
+            };
+            received += context.batch.len();
+            budget = budget.saturating_sub(reads);
+            let is_drained = self.is_drained(reads);
+            if !self.answer(context) {
+                return Turn::Wait;
+            }
+            if is_drained || is_last {
+                return empty;
             }
         }
         // A socket that only returns errors would return them forever; the next datagram is a new event.
         if received > 0 { Turn::Again } else { empty }
     }
 
-    /// Receives a datagram into the buffer.
-    pub(super) fn receive(&mut self, context: &mut TurnContext<'_>) -> Received {
-        match self.socket.receive(context.buffer) {
-            Ok(arrival) => return Received::Datagram(arrival),
+    /// Answers the datagrams of a turn that has panicked, one by one.
+    pub(super) fn resume(&mut self, context: &mut UdpTurnContext<'_>) {
+        context.most = 1;
+        outgoing(&mut self.unsent, context.batch).0.give_up();
+        if self.send_unsent(context) && self.faulty.is_none() {
+            self.answer(context);
+        }
+    }
+
+    /// Receives at most `most` datagrams into the batch.
+    pub(super) fn receive(&mut self, most: usize, context: &mut UdpTurnContext<'_>) -> Received {
+        match self.socket.receive(most, context.batch, context.headers) {
+            Ok(more_may_wait) => {
+                for error in context.batch.take_errors() {
+                    self.record_not_received(&error, context);
+                }
+                return Received::Datagrams { more_may_wait };
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::Empty,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // An earlier answer did not arrive; that does not concern the next datagram.
             Err(error) if is_about_an_answer(&error) => {}
-            Err(error) => {
-                let allowed = self.policy.allow_failure_log(context.now);
-                let address = &self.policy.address;
-                let event = DatagramEvent::NotReceived { address, error: &error };
-                let counters = self.counters(context);
-                context.telemetry.record_datagram(event, counters, allowed);
-            }
+            Err(error) => self.record_not_received(&error, context),
         }
         Received::Error
     }
 
-    /// Counts a read in a drain. Returns whether it was the last one.
-    pub(super) fn is_drained(&mut self) -> bool {
+    fn record_not_received(&self, error: &io::Error, context: &UdpTurnContext<'_>) {
+        let allowed = self.policy.allow_failure_log(context.now);
+        let event = DatagramEvent::NotReceived { address: &self.policy.address, error };
+        let counters = counters(&self.policy, context.telemetry);
+        context.telemetry.record_datagram(event, counters, allowed);
+    }
+
+    /// Counts reads in a drain. Returns whether they were the last ones.
+    pub(super) fn is_drained(&mut self, reads: usize) -> bool {
         let Some(left) = &mut self.draining else { return false };
-        *left = left.saturating_sub(1);
+        *left = left.saturating_sub(reads);
         *left == 0
     }
 
-    /// Answers a datagram. Returns false if the answer has to wait for the socket.
-    fn answer(&mut self, arrival: &Arrival, context: &TurnContext<'_>, own_ports: &[u16]) -> bool {
-        let Some(route) = self.admit(arrival, context, own_ports) else { return true };
-        let bytes = &context.buffer[..arrival.len];
-        let sent = self.send(bytes, &route, context);
+    /// Answers the datagrams of the batch. Returns false if some answers have to wait for the socket.
+    fn answer(&mut self, context: &mut UdpTurnContext<'_>) -> bool {
+        self.judge(context);
+        let sent = self.send(context);
         if !sent {
-            self.unsent = Some(Unsent { bytes: bytes.into(), route });
+            let (outgoing, buffer) = context.batch.outgoing();
+            self.unsent = Some(Unsent::new(outgoing.rest(), buffer));
+        }
+        context.batch.clear();
+        sent
+    }
+
+    /// Decides which datagrams of the batch are answered, and records them.
+    pub(super) fn judge(&mut self, context: &mut UdpTurnContext<'_>) {
+        let (policy, telemetry, now) = (&self.policy, context.telemetry, context.now);
+        let counters = counters(policy, telemetry);
+        loop {
+            while let Some((arrival, verdict, bytes)) = context.batch.next_judged() {
+                match verdict.route {
+                    Ok(route) => {
+                        telemetry.datagram_received(&policy.address, counters, arrival.from, bytes);
+                        context.batch.answer(&arrival, route);
+                    }
+                    Err(refusal) => {
+                        let allowed = policy.allow_log(refusal, now);
+                        let peer = &Peer::remote(arrival.from);
+                        let event = DatagramEvent::Refused { peer, refusal };
+                        telemetry.record_datagram(event, counters, allowed);
+                    }
+                }
+            }
+            let (arrivals, verdicts) = context.batch.unjudged(context.most);
+            if arrivals.is_empty() {
+                break;
+            }
+            policy.judge(arrivals, context.own_ports, now, verdicts);
+        }
+    }
+
+    /// Sends the answers that have waited. Returns false if some of them have to wait again.
+    pub(super) fn send_unsent(&mut self, context: &mut UdpTurnContext<'_>) -> bool {
+        let sent = self.unsent.is_none() || self.send(context);
+        if sent {
+            self.unsent = None;
         }
         sent
     }
 
-    /// Returns the route of the answer to a datagram, and records it. `None`: it must not be answered.
-    pub(super) fn admit(
-        &mut self,
-        arrival: &Arrival,
-        context: &TurnContext<'_>,
-        own_ports: &[u16],
-    ) -> Option<Route> {
-        let counters = self.counters(context);
-        match self.policy.check(arrival, own_ports, context.now) {
-            Ok(route) => {
-                let (address, bytes) = (&self.policy.address, &context.buffer[..arrival.len]);
-                context.telemetry.datagram_received(address, counters, arrival.from, bytes);
-                Some(route)
-            }
-            Err(refusal) => {
-                let allowed = self.policy.allow_log(refusal, context.now);
-                let peer = &Peer::remote(arrival.from);
-                let event = DatagramEvent::Refused { peer, refusal };
-                context.telemetry.record_datagram(event, counters, allowed);
-                None
-            }
-        }
-    }
-
-    /// Sends an answer. Returns false if the socket has no room for it.
-    pub(super) fn send(&mut self, bytes: &[u8], route: &Route, context: &TurnContext<'_>) -> bool {
-        match self.try_send(bytes, route) {
-            Ok(()) => {
-                context.telemetry.datagram_echoed(self.counters(context), route.peer, bytes);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-            Err(error) => {
-                let allowed = self.policy.allow_failure_log(context.now);
-                let peer = &Peer::remote(route.peer);
-                let event = DatagramEvent::NotSent { peer, error: &error };
-                let counters = self.counters(context);
-                context.telemetry.record_datagram(event, counters, allowed);
+    /// Sends the answers that have waited, or if there are none those of the batch, and records them. Returns false if the
+    /// socket has no room for all.
+    fn send(&mut self, context: &mut UdpTurnContext<'_>) -> bool {
+        let (outgoing, buffer) = outgoing(&mut self.unsent, context.batch);
+        let (policy, telemetry) = (&self.policy, context.telemetry);
+        let counters = counters(policy, telemetry);
+        while let Some(next) = outgoing.next(context.most) {
+            match self.socket.send(next, buffer, context.headers) {
+                Ok(sent) => {
+                    for answer in outgoing.finish(sent) {
+                        let (peer, bytes) = (answer.route.peer, answer.bytes(buffer));
+                        telemetry.datagram_echoed(counters, peer, bytes);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) => {
+                    for answer in outgoing.finish(1) {
+                        let allowed = policy.allow_failure_log(context.now);
+                        let peer = &Peer::remote(answer.route.peer);
+                        let event = DatagramEvent::NotSent { peer, error: &error };
+                        telemetry.record_datagram(event, counters, allowed);
+                    }
+                }
             }
         }
         true
     }
+}
 
-    fn try_send(&mut self, bytes: &[u8], route: &Route) -> io::Result<()> {
-        loop {
-            match self.socket.send(bytes, route) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                sent => return sent,
-            }
-        }
+/// Returns the answers that are sent next, and the buffer with their bytes.
+fn outgoing<'a>(
+    unsent: &'a mut Option<Unsent>,
+    batch: &'a mut Batch,
+) -> (&'a mut Outgoing, &'a [u8]) {
+    match unsent {
+        Some(Unsent { outgoing, buffer }) => (outgoing, buffer),
+        None => batch.outgoing(),
     }
 }
 
-/// Returns whether an error of `recvmsg` reports that a peer cannot be reached: an ICMP message about an earlier answer,
+fn counters<'a>(policy: &'a UdpPolicy, telemetry: &Recorder<'_>) -> &'a ListenerCounters {
+    policy.counters.worker(telemetry.worker())
+}
+
+/// Returns whether an error of `recvmmsg` reports that a peer cannot be reached: an ICMP message about an earlier answer,
 /// which an inherited socket may ask for (`IP_RECVERR`, `ip(7)`).
 fn is_about_an_answer(error: &io::Error) -> bool {
     matches!(

@@ -3,15 +3,10 @@
 use std::time::Instant;
 
 use super::{
-    echo_socket::{Received, UdpEchoSocket, Unsent},
-    socket::Arrival,
+    batch::Unsent,
+    echo_socket::{Received, UdpEchoSocket, UdpTurnContext},
 };
-use crate::{
-    admission::Peer,
-    config::limits,
-    connection::{Turn, TurnContext},
-    faults::FaultyAnswers,
-};
+use crate::{admission::Peer, config::limits, connection::Turn, faults::FaultyAnswers};
 
 impl UdpEchoSocket {
     /// Returns the time at which the next held answer is due. An answer that waits for the socket has none.
@@ -44,13 +39,10 @@ impl UdpEchoSocket {
         self.faulty.is_some()
     }
 
-    /// Sends the answers that are due, and receives datagrams, within the budget of a turn for each.
+    /// Sends the answers that are due, and receives datagrams, within the budget of a turn for each. One by one: the bound on
+    /// held answers is checked before each, and listeners with faults need no speed.
     #[cold]
-    pub(super) fn turn_with_faults(
-        &mut self,
-        context: &mut TurnContext<'_>,
-        own_ports: &[u16],
-    ) -> Turn {
+    pub(super) fn turn_with_faults(&mut self, context: &mut UdpTurnContext<'_>) -> Turn {
         if let Some(turn) = self.send_due(context) {
             return turn;
         }
@@ -60,32 +52,35 @@ impl UdpEchoSocket {
             if is_full || self.draining == Some(0) {
                 return self.send_due(context).unwrap_or_else(|| self.rest());
             }
-            match self.receive(context) {
-                Received::Datagram(arrival) => {
+            match self.receive(1, context) {
+                Received::Datagrams { .. } => {
                     received += 1;
-                    self.hold(&arrival, context, own_ports);
+                    self.hold(context);
                 }
                 Received::Error => {}
                 Received::Empty => return self.send_due(context).unwrap_or_else(|| self.rest()),
             }
-            self.is_drained();
+            self.is_drained(1);
         }
         let turn = self.send_due(context);
         turn.unwrap_or_else(|| if received > 0 { Turn::Again } else { self.rest() })
     }
 
-    /// Takes a datagram that may be answered.
-    fn hold(&mut self, arrival: &Arrival, context: &TurnContext<'_>, own_ports: &[u16]) {
-        if let Some(route) = self.admit(arrival, context, own_ports)
-            && let Some(faulty) = &mut self.faulty
-        {
-            let bytes = &context.buffer[..arrival.len];
-            faulty.push(arrival.from, bytes, route, present(context));
+    /// Takes the received datagram, if it may be answered.
+    fn hold(&mut self, context: &mut UdpTurnContext<'_>) {
+        self.judge(context);
+        let now = present(context);
+        let (outgoing, buffer) = context.batch.outgoing();
+        for answer in outgoing.rest() {
+            if let Some(faulty) = &mut self.faulty {
+                faulty.push(answer.route.peer, answer.bytes(buffer), answer.route, now);
+            }
         }
+        context.batch.clear();
     }
 
     /// Sends the answers that are due. Returns the end of the turn, if some of them have to wait.
-    fn send_due(&mut self, context: &TurnContext<'_>) -> Option<Turn> {
+    fn send_due(&mut self, context: &mut UdpTurnContext<'_>) -> Option<Turn> {
         let (now, mut turn) = (present(context), Some(Turn::Again));
         for _ in 0..limits::TURN_DATAGRAMS {
             let answer = self.faulty.as_mut().and_then(|faulty| faulty.pop(now));
@@ -93,9 +88,8 @@ impl UdpEchoSocket {
                 turn = None;
                 break;
             };
-            if !self.send(&answer.bytes, &answer.route, context) {
-                let bytes = answer.bytes.to_vec().into();
-                self.unsent = Some(Unsent { bytes, route: answer.route });
+            self.unsent = Some(Unsent::one(&answer.bytes, answer.route));
+            if !self.send_unsent(context) {
                 turn = Some(Turn::Wait);
                 break;
             }
@@ -110,7 +104,7 @@ impl UdpEchoSocket {
     }
 
     /// Records the faults of answers.
-    fn record_injected(&mut self, context: &TurnContext<'_>) {
+    fn record_injected(&mut self, context: &UdpTurnContext<'_>) {
         let (policy, telemetry) = (&self.policy, context.telemetry);
         let counters = policy.counters.worker(telemetry.worker());
         if let Some(faulty) = &mut self.faulty {
@@ -123,6 +117,6 @@ impl UdpEchoSocket {
 }
 
 /// Returns the time. A turn may have begun before a datagram was sent, whose delay counts from its arrival.
-fn present(context: &TurnContext<'_>) -> Instant {
+fn present(context: &UdpTurnContext<'_>) -> Instant {
     context.now.max(Instant::now())
 }

@@ -9,6 +9,7 @@
 
 use std::{
     convert::Infallible,
+    net::IpAddr,
     num::NonZeroU32,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -20,7 +21,7 @@ use std::{
 
 use super::{
     rate_limit::RateLimit,
-    socket::{Arrival, Route},
+    route::{Arrival, Route},
 };
 use crate::{
     admission::{DatagramRefusal, source},
@@ -87,6 +88,15 @@ pub(crate) struct UdpPolicy {
     closed: OnceLock<Sender<Infallible>>,
 }
 
+/// The decision about one datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    /// The route of the answer, or the reason why there is none.
+    pub(super) route: Result<Route, DatagramRefusal>,
+    /// The source whose rate limit has not been applied.
+    unlimited: Option<IpAddr>,
+}
+
 impl UdpPolicy {
     pub(crate) fn new(
         address: String,
@@ -133,31 +143,40 @@ impl UdpPolicy {
         }
     }
 
-    /// Returns the route of the answer to a datagram. `own_ports` are the ports on which the server listens.
-    ///
-    /// # Errors
-    ///
-    /// If the datagram must not be answered.
-    pub(crate) fn check(
+    /// Adds the verdicts about these datagrams to `verdicts`. `own_ports` are the ports on which the server listens.
+    pub(crate) fn judge(
         &self,
-        arrival: &Arrival,
+        arrivals: &[Arrival],
         own_ports: &[u16],
         now: Instant,
-    ) -> Result<Route, DatagramRefusal> {
-        let port = arrival.from.port();
-        if !arrival.is_unicast {
-            return Err(DatagramRefusal::NotUnicast);
+        verdicts: &mut Vec<Verdict>,
+    ) {
+        let first = verdicts.len();
+        verdicts.extend(arrivals.iter().map(|arrival| {
+            let route = check(arrival, own_ports);
+            let unlimited = route.is_ok().then(|| source(arrival.from.ip()));
+            Verdict { route, unlimited }
+        }));
+        if let Some(rate) = self.rate_limit.rate() {
+            self.limit(&mut verdicts[first..], rate, now);
         }
-        if SERVICES.contains(&port) {
-            return Err(DatagramRefusal::ServicePort(port));
+    }
+
+    /// Applies the rate limit: one look-up for each source. The first datagrams of a source have its tokens.
+    fn limit(&self, verdicts: &mut [Verdict], rate: NonZeroU32, now: Instant) {
+        for first in 0..verdicts.len() {
+            let Some(source) = verdicts[first].unlimited else { continue };
+            let same = |verdict: &&mut Verdict| verdict.unlimited == Some(source);
+            let wanted = verdicts[first..].iter_mut().filter(same).count() as u64;
+            let mut left = self.rate_limit.take(source, wanted, rate, now);
+            for verdict in verdicts[first..].iter_mut().filter(same) {
+                verdict.unlimited = None;
+                match left.checked_sub(1) {
+                    Some(less) => left = less,
+                    None => verdict.route = Err(DatagramRefusal::RateLimited(rate)),
+                }
+            }
         }
-        if own_ports.contains(&port) {
-            return Err(DatagramRefusal::OwnPort(port));
-        }
-        let route = arrival.route_back().ok_or(DatagramRefusal::HopLimitExhausted)?;
-        let source = source(arrival.from.ip());
-        self.rate_limit.take(source, now).map_err(DatagramRefusal::RateLimited)?;
-        Ok(route)
     }
 
     /// Sets the limit on answers per second and source. `None`: unlimited.
@@ -187,6 +206,21 @@ impl UdpPolicy {
     }
 }
 
+/// Returns the route of the answer to a datagram, if nothing but its rate may forbid it.
+fn check(arrival: &Arrival, own_ports: &[u16]) -> Result<Route, DatagramRefusal> {
+    let port = arrival.from.port();
+    if !arrival.is_unicast {
+        return Err(DatagramRefusal::NotUnicast);
+    }
+    if SERVICES.contains(&port) {
+        return Err(DatagramRefusal::ServicePort(port));
+    }
+    if own_ports.contains(&port) {
+        return Err(DatagramRefusal::OwnPort(port));
+    }
+    arrival.route_back().ok_or(DatagramRefusal::HopLimitExhausted)
+}
+
 fn allow(throttle: &Mutex<LogThrottle>, now: Instant) -> Option<Suppressed> {
     throttle.lock().unwrap_or_else(PoisonError::into_inner).allow(now)
 }
@@ -204,8 +238,14 @@ mod tests {
         UdpPolicy::new(address, 65432, &options, counters)
     }
 
+    fn judge(policy: &UdpPolicy, arrivals: &[Arrival]) -> Vec<Result<Route, DatagramRefusal>> {
+        let mut verdicts = Vec::new();
+        policy.judge(arrivals, &OWN, Instant::now(), &mut verdicts);
+        verdicts.into_iter().map(|verdict| verdict.route).collect()
+    }
+
     fn refusal(policy: &UdpPolicy, arrival: &Arrival) -> Option<DatagramRefusal> {
-        policy.check(arrival, &OWN, Instant::now()).err()
+        judge(policy, &[*arrival]).remove(0).err()
     }
 
     fn from(address: &str) -> Arrival {
@@ -255,7 +295,7 @@ mod tests {
         let mut arrival = from("10.1.2.3:5000");
         arrival.hops = u8::MAX;
         let mut rounds = 0;
-        while let Ok(route) = policy.check(&arrival, &OWN, Instant::now()) {
+        while let Ok(route) = judge(&policy, &[arrival]).remove(0) {
             arrival.hops = route.hops;
             rounds += 1;
             assert!(rounds < 1000, "the exchange never ends");
@@ -281,6 +321,20 @@ mod tests {
         let policy = policy(1);
         assert!(refusal(&policy, &from("10.0.0.1:7")).is_some());
         assert_eq!(refusal(&policy, &from("10.0.0.1:5000")), None);
+    }
+
+    #[test]
+    fn each_source_of_a_batch_has_its_own_tokens_and_its_first_datagrams_have_them() {
+        let policy = policy(2);
+        let batch = ["10.0.0.1:5000", "10.0.0.2:5000", "10.0.0.1:7", "10.0.0.1:5001"];
+        let batch = batch.into_iter().chain(["10.0.0.1:5000", "10.0.0.2:5000", "[::1]:5000"]);
+        let refusals = judge(&policy, &batch.map(from).collect::<Vec<_>>());
+        let refusals = refusals.into_iter().map(Result::err);
+        let limited = DatagramRefusal::RateLimited(NonZeroU32::new(2).unwrap());
+        let service = DatagramRefusal::ServicePort(7);
+        let expected = [None, None, Some(service), None, Some(limited), None, None];
+        assert_eq!(refusals.collect::<Vec<_>>(), expected);
+        assert_eq!(refusal(&policy, &from("10.0.0.2:5000")), Some(limited));
     }
 
     #[test]

@@ -50,24 +50,34 @@ impl RateLimit {
         self.per_second.store(per_second.map_or(0, NonZeroU32::get), SeqCst);
     }
 
-    /// Takes a token from the bucket of this source.
-    ///
-    /// # Errors
-    ///
-    /// If the bucket is empty. The error is the rate.
-    pub(crate) fn take(&self, source: IpAddr, now: Instant) -> Result<(), NonZeroU32> {
-        let Some(per_second) = NonZeroU32::new(self.per_second.load(Relaxed)) else {
-            return Ok(());
-        };
+    /// Returns the rate. `None`: unlimited.
+    pub(crate) fn rate(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.per_second.load(Relaxed))
+    }
+
+    /// Takes up to `wanted` tokens of this rate from the bucket of this source. Returns their number: as many as if they were
+    /// taken one by one.
+    pub(crate) fn take(
+        &self,
+        source: IpAddr,
+        wanted: u64,
+        per_second: NonZeroU32,
+        now: Instant,
+    ) -> u64 {
         let token_ns = token_ns(per_second);
         let now_ns = now.saturating_duration_since(self.start).as_nanos();
         let now_ns = u64::try_from(now_ns).unwrap_or(u64::MAX / 2);
-        let taken = |full_at_ns: u64| {
-            let full_at_ns = full_at_ns.max(now_ns) + token_ns;
-            (full_at_ns <= now_ns + SECOND_NS).then_some(full_at_ns)
+        let mut taken = 0;
+        let take = |full_at_ns: u64| {
+            let full_at_ns = full_at_ns.max(now_ns);
+            let left = (now_ns + SECOND_NS).saturating_sub(full_at_ns) / token_ns;
+            taken = left.min(wanted);
+            (taken > 0).then(|| full_at_ns + taken * token_ns)
         };
         let bucket = &self.full_at_ns[self.bucket(source)];
-        bucket.try_update(Relaxed, Relaxed, taken).map(drop).map_err(|_| per_second)
+        // Without a token left, the bucket stays as it is.
+        let _ = bucket.try_update(Relaxed, Relaxed, take);
+        taken
     }
 
     fn bucket(&self, source: IpAddr) -> usize {
@@ -94,8 +104,13 @@ mod tests {
         address.parse().unwrap()
     }
 
+    /// Takes tokens one by one, and returns how many of them there were.
     fn admitted(rate: &RateLimit, source: IpAddr, tries: usize, now: Instant) -> usize {
-        (0..tries).filter(|_| rate.take(source, now).is_ok()).count()
+        (0..tries).filter(|_| is_admitted(rate, source, now)).count()
+    }
+
+    fn is_admitted(rate: &RateLimit, source: IpAddr, now: Instant) -> bool {
+        rate.rate().is_none_or(|per_second| rate.take(source, 1, per_second, now) == 1)
     }
 
     #[test]
@@ -104,7 +119,7 @@ mod tests {
         let rate = RateLimit::new(NonZeroU32::new(100), start);
         let source = ip("10.0.0.1");
         assert_eq!(admitted(&rate, source, 1000, start), 100);
-        assert_eq!(rate.take(source, start).unwrap_err().get(), 100);
+        assert!(!is_admitted(&rate, source, start));
         assert_eq!(admitted(&rate, source, 1000, start + 9 * ms), 0);
         assert_eq!(admitted(&rate, source, 1000, start + 30 * ms), 3);
         assert_eq!(
@@ -142,6 +157,36 @@ mod tests {
         assert_eq!(admitted(&highest, ip("::1"), most + 9, start), most);
     }
 
+    /// Any sequence of batches: one look-up admits as many datagrams as one look-up for each.
+    #[test]
+    fn a_batch_takes_as_many_tokens_as_its_datagrams_one_by_one() {
+        let (start, source) = (Instant::now(), ip("10.0.0.1"));
+        for per_second in [1, 2, 7, 100, 16_384, DATAGRAM_RATE_MAX.get(), u32::MAX] {
+            let per_second = NonZeroU32::new(per_second).unwrap();
+            let [batches, singles] = [(); 2].map(|()| RateLimit::new(Some(per_second), start));
+            let (mut now, mut step) = (start, 1_u64);
+            for batch in (1..=16).cycle().take(2000) {
+                step = step.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                now +=
+                    Duration::from_nanos((step >> 40) * 40 / u64::from(per_second.get().min(40)));
+                let one_by_one = admitted(&singles, source, batch, now);
+                let at_once = batches.take(source, batch as u64, per_second, now);
+                assert_eq!(at_once, one_by_one as u64, "{batch} datagrams at {per_second}");
+            }
+        }
+    }
+
+    /// A lower rate has larger tokens, of which the time until the bucket is full again is not a multiple.
+    #[test]
+    fn a_bucket_that_a_higher_rate_has_emptied_has_no_tokens_of_a_lower_one() {
+        let start = Instant::now();
+        let rate = RateLimit::new(NonZeroU32::new(3), start);
+        let source = ip("10.0.0.1");
+        assert_eq!(admitted(&rate, source, 2, start), 2);
+        rate.set(NonZeroU32::new(2));
+        assert_eq!(admitted(&rate, source, 9, start), 0);
+    }
+
     #[test]
     fn a_source_at_its_limit_does_not_affect_another() {
         let start = Instant::now();
@@ -160,7 +205,7 @@ mod tests {
         let start = Instant::now();
         let rate = RateLimit::new(NonZeroU32::new(1), start);
         let sources = (0..1_000_000_u32).map(|bits| IpAddr::from(bits.to_be_bytes()));
-        let admitted = sources.filter(|&source| rate.take(source, start).is_ok()).count();
+        let admitted = sources.filter(|&source| is_admitted(&rate, source, start)).count();
         assert_eq!(admitted, RATE_BUCKETS);
     }
 }

@@ -12,8 +12,13 @@ use std::{
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::echo_socket::UdpEchoSocket;
+use super::{
+    batch::Batch,
+    echo_socket::{UdpEchoSocket, UdpTurnContext},
+    headers::Headers,
+};
 use crate::{
+    config::limits,
     connection::{Turn, TurnContext},
     telemetry::{DatagramEvent, Recorder, Suppressed},
 };
@@ -25,9 +30,17 @@ pub(crate) const LAST_TOKEN: usize = usize::MAX - 2;
 #[derive(Debug, Default)]
 pub(crate) struct UdpSocketSet {
     slots: Slab<Slot>,
+    /// What the sockets use in their turns. `None`: there are no sockets.
+    buffers: Option<Box<Buffers>>,
     /// Ports on which the server listens.
     own_ports: Arc<[u16]>,
     draining: bool,
+}
+
+#[derive(Debug)]
+struct Buffers {
+    batch: Batch,
+    headers: Headers,
 }
 
 #[derive(Debug)]
@@ -75,7 +88,14 @@ impl UdpSocketSet {
         if let Err(error) = registry.register(socket.source(), token, Interest::READABLE) {
             telemetry.registration_failed(&policy.address, &error);
             policy.has_failed.store(true, SeqCst);
-            self.slots.remove(key);
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        self.slots.remove(key);
+        if self.slots.is_empty() {
+            self.buffers = None;
         }
     }
 
@@ -156,16 +176,12 @@ impl UdpSocketSet {
         let key = mirrored(entry);
         let slot = self.slots.get_mut(key)?;
         slot.queued = false;
-        // A bug that a datagram triggers costs that datagram, which was removed from the socket.
-        let turn =
-            catch_unwind(AssertUnwindSafe(|| slot.echo_socket.turn(context, &self.own_ports)));
-        let turn = turn.unwrap_or_else(|_| {
-            let policy = &slot.echo_socket.policy;
-            let event = DatagramEvent::Panicked { address: &policy.address };
-            let counters = policy.counters.worker(context.telemetry.worker());
-            context.telemetry.record_datagram(event, counters, Some(Suppressed::default()));
-            Turn::Again
-        });
+        let new = || Box::new(Buffers { batch: Batch::new(), headers: Headers::default() });
+        let Buffers { batch, headers } = &mut **self.buffers.get_or_insert_with(new);
+        let TurnContext { telemetry, now, .. } = *context;
+        let (most, own_ports) = (limits::TURN_DATAGRAMS, &self.own_ports[..]);
+        let mut context = UdpTurnContext { batch, headers, most, own_ports, telemetry, now };
+        let turn = give_turn(&mut slot.echo_socket, &mut context);
         let registered = match turn {
             Turn::Wait => update_interest(slot, Token(entry), registry),
             Turn::Again => {
@@ -173,17 +189,39 @@ impl UdpSocketSet {
                 Ok(())
             }
             Turn::Over => {
-                self.slots.remove(key);
+                self.remove(key);
                 return None;
             }
         };
         if let Err(error) = registered {
-            context.telemetry.registration_failed(&slot.echo_socket.policy.address, &error);
-            self.slots.remove(key);
+            telemetry.registration_failed(&slot.echo_socket.policy.address, &error);
+            self.remove(key);
             return None;
         }
         new_timer(slot)
     }
+}
+
+/// Gives a turn to a socket. A bug that a datagram triggers costs that datagram, which was removed from the socket. Those that
+/// were received with it are answered one by one, so that the one is found.
+fn give_turn(echo_socket: &mut UdpEchoSocket, context: &mut UdpTurnContext<'_>) -> Turn {
+    if let Ok(turn) = catch_unwind(AssertUnwindSafe(|| echo_socket.turn(context))) {
+        return turn;
+    }
+    let mut panics = 0;
+    while panics < limits::TURN_DATAGRAMS
+        && catch_unwind(AssertUnwindSafe(|| echo_socket.resume(context))).is_err()
+    {
+        panics += 1;
+    }
+    context.batch.clear();
+    let policy = &echo_socket.policy;
+    let counters = policy.counters.worker(context.telemetry.worker());
+    for _ in 0..panics.max(1) {
+        let event = DatagramEvent::Panicked { address: &policy.address };
+        context.telemetry.record_datagram(event, counters, Some(Suppressed::default()));
+    }
+    Turn::Again
 }
 
 /// Returns the deadline of the socket, if no timer is armed for it or an earlier time.

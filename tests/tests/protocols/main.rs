@@ -6,3 +6,4 @@ mod raw_protocol;
 mod receipt;
 mod text_protocol;
 mod udp;
+mod udp_batches;

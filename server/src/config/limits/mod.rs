@@ -80,6 +80,10 @@ pub const TURN_HANDSHAKES: usize = 4;
 /// Maximum datagrams of one UDP socket in one turn, after which the other sockets of its worker have theirs.
 pub const TURN_DATAGRAMS: usize = 16;
 
+/// Maximum size of datagrams that are joined to one message, in bytes: what every IPv6 route carries in one packet (RFC 8200,
+/// section 5), without the headers. A longer one may have to be sent in fragments, which the system does not do for them.
+pub const JOINED_DATAGRAM: u16 = 1280 - 40 - 8;
+
 /// Size of a UDP socket's receive buffer, in bytes, including the kernel's overhead per datagram. The kernel
 /// takes the smaller of this and `net.core.rmem_max` and doubles it (`socket(7)`); datagrams beyond it are
 /// lost. It holds some thousand small datagrams: at a hundred thousand per second, those that arrive while a

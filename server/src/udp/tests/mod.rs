@@ -1,11 +1,16 @@
 //! An echo socket over a scripted socket, and workers with real sockets.
 
+mod batches;
 mod faults;
+mod sockets;
 
 use std::{
     collections::VecDeque,
-    io::{self, ErrorKind},
-    net::{Ipv6Addr, SocketAddr, UdpSocket as Peer},
+    io::{
+        self,
+        ErrorKind::{self, WouldBlock},
+    },
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket as Peer},
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, mpsc},
@@ -15,42 +20,53 @@ use std::{
 
 use common::endpoint::{Endpoint, HostPort};
 use mio::{Interest, Registry, Token, event::Source};
-use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{
-    echo_socket::UdpEchoSocket,
+    batch::{Answer, Batch},
+    echo_socket::{UdpEchoSocket, UdpTurnContext},
+    headers::Headers,
     listener::UdpListener,
     policy::UdpPolicy,
-    socket::{Arrival, DatagramSocket, Route, UdpSocket},
+    route::Arrival,
+    socket::DatagramSocket,
 };
 use crate::{
     config::{
         Config, Listener, ListenerOptions, Spin,
-        limits::{DRAIN_DATAGRAMS, READ_BUFFER, TURN_DATAGRAMS},
+        limits::{DRAIN_DATAGRAMS, TURN_DATAGRAMS},
     },
-    connection::{Incoming, Socket, Turn, TurnContext},
+    connection::{Incoming, Socket, Turn},
     listener::{Address, BindError, Binder, BoundListener},
-    metrics::{ListenerMetrics, Registry as Listeners, Stats, WorkerCounters},
+    metrics::{ListenerCounters, ListenerMetrics, Registry as Listeners, Stats, WorkerCounters},
     shared::{Phase, SharedState, fixture::shared_state},
     telemetry::Recorder,
     worker::Worker,
 };
 
-/// Datagrams that a scripted socket will receive, errors of its next sends, and sent datagrams.
+/// What a scripted socket will receive, what becomes of its next answers, and what it has sent.
 #[derive(Debug, Default)]
 struct Script {
-    arrivals: VecDeque<io::Result<Vec<u8>>>,
-    send_errors: VecDeque<ErrorKind>,
-    sent: Vec<Vec<u8>>,
+    arrivals: VecDeque<io::Result<(SocketAddr, Vec<u8>)>>,
+    /// For each answer whether it is refused. The others are sent.
+    refusals: VecDeque<Option<ErrorKind>>,
+    sent: Vec<(SocketAddr, Vec<u8>)>,
+    /// Number of answers in each call that has sent some.
+    calls: Vec<usize>,
 }
 
-/// A socket that receives and sends by a script.
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+
+/// A socket that receives and sends by a script, as `recvmmsg` and `sendmmsg` do.
 #[derive(Clone, Debug, Default)]
 struct ScriptedSocket(Arc<Mutex<Script>>);
 
 impl ScriptedSocket {
     fn will_receive(&self, datagrams: &[&str]) {
-        let arrivals = datagrams.iter().map(|text| Ok(text.as_bytes().to_vec()));
+        self.will_receive_from(PEER, datagrams);
+    }
+
+    fn will_receive_from(&self, peer: SocketAddr, datagrams: &[&str]) {
+        let arrivals = datagrams.iter().map(|text| Ok((peer, text.as_bytes().to_vec())));
         self.0.lock().unwrap().arrivals.extend(arrivals);
     }
 
@@ -59,13 +75,22 @@ impl ScriptedSocket {
     }
 
     fn will_refuse(&self, errors: &[ErrorKind]) {
-        self.0.lock().unwrap().send_errors.extend(errors);
+        self.0.lock().unwrap().refusals.extend(errors.iter().copied().map(Some));
+    }
+
+    fn will_send(&self, answers: usize) {
+        self.0.lock().unwrap().refusals.extend(vec![None; answers]);
     }
 
     /// Removes and returns the sent datagrams.
     fn take_sent(&self) -> Vec<String> {
         let sent = std::mem::take(&mut self.0.lock().unwrap().sent);
-        sent.into_iter().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
+        sent.into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect()
+    }
+
+    /// Removes and returns the numbers of answers in the calls that have sent some.
+    fn take_calls(&self) -> Vec<usize> {
+        std::mem::take(&mut self.0.lock().unwrap().calls)
     }
 
     /// Returns the number of datagrams and errors that wait to be received.
@@ -79,20 +104,44 @@ impl DatagramSocket for ScriptedSocket {
         self
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Arrival> {
-        let next = self.0.lock().unwrap().arrivals.pop_front();
-        let bytes = next.unwrap_or(Err(ErrorKind::WouldBlock.into()))?;
-        buffer[..bytes.len()].copy_from_slice(&bytes);
-        Ok(Arrival::unicast("127.0.0.1:5000".parse().unwrap(), bytes.len()))
+    fn receive(&mut self, most: usize, batch: &mut Batch, _: &mut Headers) -> io::Result<bool> {
+        let mut script = self.0.lock().unwrap();
+        let (slots, mut arrivals) = batch.slots();
+        let mut received = 0;
+        for (slot, buffer) in slots.take(most).enumerate() {
+            match script.arrivals.pop_front() {
+                Some(Ok((peer, bytes))) => {
+                    buffer[..bytes.len()].copy_from_slice(&bytes);
+                    arrivals.push(Ok(Arrival { slot, ..Arrival::unicast(peer, bytes.len()) }));
+                    received += 1;
+                }
+                Some(Err(error)) if received == 0 => return Err(error),
+                Some(error) => {
+                    script.arrivals.push_front(error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        let more_may_wait = received == most || !script.arrivals.is_empty();
+        if received > 0 { Ok(more_may_wait) } else { Err(WouldBlock.into()) }
     }
 
-    fn send(&mut self, bytes: &[u8], _: &Route) -> io::Result<()> {
+    fn send(&mut self, answers: &[Answer], buffer: &[u8], _: &mut Headers) -> io::Result<usize> {
         let mut script = self.0.lock().unwrap();
-        if let Some(error) = script.send_errors.pop_front() {
-            return Err(error.into());
+        for (sent, answer) in answers.iter().enumerate() {
+            if let Some(error) = script.refusals.pop_front().flatten() {
+                if sent == 0 {
+                    return Err(error.into());
+                }
+                script.refusals.push_front(Some(error));
+                script.calls.push(sent);
+                return Ok(sent);
+            }
+            script.sent.push((answer.route.peer, answer.bytes(buffer).to_vec()));
         }
-        script.sent.push(bytes.to_vec());
-        Ok(())
+        script.calls.push(answers.len());
+        Ok(answers.len())
     }
 }
 
@@ -108,13 +157,14 @@ impl Source for ScriptedSocket {
     }
 }
 
-/// An echo socket and its counters.
+/// An echo socket with its counters, and what its worker lends to it.
 struct Harness {
     socket: ScriptedSocket,
     echo_socket: UdpEchoSocket,
     counters: WorkerCounters,
     listener: Arc<ListenerMetrics>,
-    buffer: Vec<u8>,
+    batch: Batch,
+    headers: Headers,
 }
 
 impl Harness {
@@ -133,7 +183,8 @@ impl Harness {
             echo_socket,
             counters: WorkerCounters::default(),
             listener,
-            buffer: vec![0; READ_BUFFER],
+            batch: Batch::new(),
+            headers: Headers::default(),
         }
     }
 
@@ -143,8 +194,15 @@ impl Harness {
 
     fn turn_at(&mut self, now: Instant) -> Turn {
         let telemetry = Recorder::new(0, &self.counters, false);
-        let mut context = TurnContext { buffer: &mut self.buffer, telemetry: &telemetry, now };
-        self.echo_socket.turn(&mut context, &[7000])
+        let mut context = UdpTurnContext {
+            batch: &mut self.batch,
+            headers: &mut self.headers,
+            most: TURN_DATAGRAMS,
+            own_ports: &[7000],
+            telemetry: &telemetry,
+            now,
+        };
+        self.echo_socket.turn(&mut context)
     }
 }
 
@@ -177,16 +235,18 @@ fn a_turn_ends_at_its_budget_of_datagrams() {
 #[test]
 fn an_answer_without_room_is_kept_and_nothing_is_received_meanwhile() {
     let mut harness = Harness::new();
-    harness.socket.will_receive(&["one", "two"]);
-    harness.socket.will_refuse(&[ErrorKind::WouldBlock, ErrorKind::WouldBlock]);
+    harness.socket.will_receive(&["one"]);
+    harness.socket.will_refuse(&[WouldBlock, WouldBlock]);
     for _ in 0..2 {
         assert_eq!(harness.turn(), Turn::Wait);
         assert!(harness.echo_socket.wants_write());
-        assert_eq!((harness.socket.take_sent().len(), harness.socket.waiting()), (0, 1));
+        harness.socket.will_receive(&["more"]);
+        assert!(harness.socket.take_sent().is_empty());
     }
+    assert_eq!(harness.socket.waiting(), 2);
     assert_eq!(harness.turn(), Turn::Wait);
     assert!(!harness.echo_socket.wants_write());
-    assert_eq!(harness.socket.take_sent(), ["one", "two"]);
+    assert_eq!(harness.socket.take_sent(), ["one", "more", "more"]);
 }
 
 #[test]
@@ -225,38 +285,11 @@ fn a_datagram_that_the_system_cannot_deliver_is_counted() {
     assert_eq!(harness.listener.worker(0).datagrams_refused.sum(), 1);
 }
 
-/// systemd sets such options (`Timestamping=`). Their messages had no room, and every datagram was dropped.
-#[test]
-fn a_socket_with_time_stamps_receives_datagrams() {
-    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
-    socket.set_only_v6(false).unwrap();
-    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-    if let Err(error) = socket.bind(&any.into()) {
-        eprintln!("skipped: this machine has no IPv6: {error}");
-        return;
-    }
-    setsockopt(&socket, sockopt::ReceiveTimestamp, &true).unwrap();
-    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
-    setsockopt(&socket, sockopt::RxqOvfl, &1).unwrap();
-    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
-    let peer = Peer::bind("127.0.0.1:0").unwrap();
-    let mut socket = UdpSocket::new(socket).unwrap();
-    peer.send_to(b"hello", ("127.0.0.1", port)).unwrap();
-    let mut buffer = [0; 64];
-    let arrival = loop {
-        match socket.receive(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
-            received => break received.unwrap(),
-        }
-    };
-    assert_eq!(&buffer[..arrival.len], b"hello");
-}
-
 #[test]
 fn a_draining_socket_answers_what_it_has_received_up_to_a_limit() {
     let mut harness = Harness::new();
     harness.socket.will_receive(&["one", "two"]);
-    harness.socket.will_refuse(&[ErrorKind::WouldBlock]);
+    harness.socket.will_refuse(&[WouldBlock]);
     harness.echo_socket.drain();
     assert_eq!(harness.turn(), Turn::Wait, "an answer waits");
     assert_eq!(harness.turn(), Turn::Over);
@@ -278,7 +311,7 @@ fn a_draining_socket_answers_what_it_has_received_up_to_a_limit() {
     assert_eq!(answered, DRAIN_DATAGRAMS);
 }
 
-/// A real socket that panics when it receives a datagram that begins with `panic`.
+/// A real socket that panics when it sends a datagram that begins with `panic`.
 #[derive(Debug)]
 struct PanickingSocket(Box<dyn DatagramSocket>);
 
@@ -286,14 +319,23 @@ impl DatagramSocket for PanickingSocket {
     fn source(&mut self) -> &mut dyn Source {
         self.0.source()
     }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Arrival> {
-        let arrival = self.0.receive(buffer)?;
-        assert!(!buffer.starts_with(b"panic"), "the injected bug");
-        Ok(arrival)
+    fn receive(
+        &mut self,
+        most: usize,
+        batch: &mut Batch,
+        headers: &mut Headers,
+    ) -> io::Result<bool> {
+        self.0.receive(most, batch, headers)
     }
-    fn send(&mut self, bytes: &[u8], route: &Route) -> io::Result<()> {
-        self.0.send(bytes, route)
+    fn send(
+        &mut self,
+        answers: &[Answer],
+        buffer: &[u8],
+        headers: &mut Headers,
+    ) -> io::Result<usize> {
+        let panics = answers.iter().any(|answer| answer.bytes(buffer).starts_with(b"panic"));
+        assert!(!panics, "the injected bug");
+        self.0.send(answers, buffer, headers)
     }
 }
 
@@ -364,6 +406,10 @@ fn peer_of(server: SocketAddr) -> Peer {
 
 fn echo(peer: &Peer, text: &[u8]) -> Vec<u8> {
     peer.send(text).unwrap();
+    receive(peer)
+}
+
+fn receive(peer: &Peer) -> Vec<u8> {
     let mut reply = [0; 64];
     let len = peer.recv(&mut reply).unwrap();
     reply[..len].to_vec()
@@ -371,18 +417,30 @@ fn echo(peer: &Peer, text: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_panic_costs_one_datagram() {
-    let stats = with_workers(|shared| {
-        let mut listener = listener(&shared.counters.listeners);
-        let sockets = listener.sockets.drain(..);
-        let panicking = sockets.map(|socket| Box::new(PanickingSocket(socket)) as Box<_>);
-        listener.sockets = panicking.collect();
-        let peer = peer_of(address(&listener));
-        shared.open_udp(listener);
-        assert_eq!(echo(&peer, b"before"), b"before");
-        peer.send(b"panic").unwrap();
-        assert_eq!(echo(&peer, b"still here"), b"still here");
-    });
-    assert_eq!((stats.panics, stats.datagrams), (1, 2));
+    let listeners = Listeners::new(WORKERS);
+    let mut listener = listener(&listeners);
+    let sockets = listener.sockets.drain(..);
+    let panicking = sockets.map(|socket| Box::new(PanickingSocket(socket)) as Box<_>);
+    listener.sockets = panicking.collect();
+    let peer = peer_of(address(&listener));
+    with_workers_after(
+        |shared| {
+            // One batch, as no worker runs yet.
+            for text in [&b"before"[..], b"panic", b"after", b"panic", b"last"] {
+                peer.send(text).unwrap();
+            }
+            shared.open_udp(listener);
+        },
+        |_| {
+            for text in [&b"before"[..], b"after", b"last"] {
+                assert_eq!(receive(&peer), text);
+            }
+            assert_eq!(echo(&peer, b"still here"), b"still here");
+        },
+    );
+    let sum = |of: fn(&ListenerCounters) -> u64| listeners.sum(of);
+    assert_eq!(sum(|counters| counters.panics.get()), 2);
+    assert_eq!(sum(|counters| counters.messages_sent.get()), 4);
 }
 
 #[test]
