@@ -102,7 +102,7 @@ fn datagrams_that_wait_together_come_back_in_order_from_the_address_of_each() {
 
 #[test]
 fn a_rate_and_refusals_leave_out_their_datagrams_of_a_batch_only() {
-    let args = ["--listen", "udp://127.0.0.1:0?rate=20", "--workers", "1"];
+    let args = ["--listen", "udp://127.0.0.1:0?rate=20", "--workers", "1", "--log-level", "debug"];
     let server = EchoServer::start_with(&args);
     let texts = || (0..30).map(|number: u8| vec![number]).collect();
     let to = address(&server, "127.0.0.1");

@@ -61,10 +61,10 @@ impl Receiver {
         peers
     }
 
-    /// Receives a batch. Over loopback, a datagram that was sent has arrived.
-    fn receive_batch(&mut self) {
+    /// Receives a batch. Returns whether more datagrams may wait. Over loopback, a datagram that was sent has arrived.
+    fn receive_batch(&mut self) -> bool {
         self.batch.clear();
-        self.socket.receive(TURN_DATAGRAMS, &mut self.batch, &mut self.headers).unwrap();
+        self.socket.receive(TURN_DATAGRAMS, &mut self.batch, &mut self.headers).unwrap()
     }
 
     /// Adds the answers to all datagrams of the batch.
@@ -162,6 +162,27 @@ fn a_control_message_that_the_kernel_adds_later_has_room() {
     receiver.answer();
     receiver.send();
     expect(&peers, &[("127.0.0.1", "after")]);
+}
+
+/// An inherited socket may have an error behind the batch, which ended it, and datagrams behind the error.
+#[test]
+fn a_batch_that_is_not_full_has_emptied_a_socket_of_this_server() {
+    for (is_own, number, more_may_wait) in [
+        (true, 1, false),
+        (true, TURN_DATAGRAMS - 1, false),
+        (true, TURN_DATAGRAMS, true),
+        (false, 1, true),
+    ] {
+        let prepare = if is_own { UdpSocket::new } else { UdpSocket::inherited };
+        let receiver = Receiver::bind(Domain::IPV4, false, |socket| prepare(socket).unwrap());
+        let mut receiver = receiver.unwrap();
+        let peer = peer_of(SocketAddr::from(([127, 0, 0, 1], receiver.port)));
+        for _ in 0..number {
+            peer.send(b"x").unwrap();
+        }
+        assert_eq!(receiver.receive_batch(), more_may_wait, "{number} datagrams");
+        assert_eq!(receiver.batch.len(), number);
+    }
 }
 
 /// Headers belong to the worker, whose sockets may differ.
