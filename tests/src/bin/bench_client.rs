@@ -1,6 +1,6 @@
 //! `bench-client`: compares `echo-client load` with `bare-load`, a load loop without checks.
 //!
-//! Both run alternately against the same `bare-echo` server, so that other activity on the machine affects
+//! Over TCP, the bare loop is one on epoll with `recv` and `send`; over UDP, one with `recvmmsg` and `sendmmsg`. Both run alternately against the same `bare-echo` server, so that other activity on the machine affects
 //! both. The program compares the medians of the rounds: the message rate, and the CPU time per message,
 //! which shows the difference even if the server limits the rate of both.
 //!
@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use common::cli::{
     positive_duration,
     status::{FAILED, SUCCESS},
@@ -38,7 +38,11 @@ struct Args {
     #[arg(long, default_value = "3s", value_parser = positive_duration)]
     duration: Duration,
 
-    /// Number of connections
+    /// Run only the cases over this
+    #[arg(long, value_enum)]
+    only: Option<Transport>,
+
+    /// Number of connections over TCP
     #[arg(long, default_value_t = 50)]
     connections: u32,
 
@@ -46,7 +50,7 @@ struct Args {
     #[arg(long, default_value_t = 64)]
     size: u32,
 
-    /// Numbers of messages in flight on each connection; each number is a separate case
+    /// Numbers of messages in flight on each connection over TCP; each number is a separate case
     #[arg(long, value_delimiter = ',', default_values_t = [1, 32])]
     depth: Vec<u32>,
 
@@ -54,6 +58,25 @@ struct Args {
     #[arg(long, value_name = "SHARE")]
     at_least: Option<f64>,
 }
+
+/// What carries the messages of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Transport {
+    Tcp,
+    Udp,
+}
+
+/// Load of a case.
+struct Case {
+    transport: Transport,
+    /// Number of connections, or of sockets.
+    connections: u32,
+    /// Number of messages in flight on each.
+    depth: u32,
+}
+
+/// Numbers of sockets, and of datagrams in flight on each, over UDP.
+const UDP: [(u32, u32); 3] = [(1, 1), (8, 16), (32, 32)];
 
 /// Result of one run.
 struct Run {
@@ -81,28 +104,37 @@ struct BareEcho {
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let mut is_fast_enough = true;
-    for &depth in &args.depth {
-        let share = compare(&args, depth)?;
+    let tcp = args.depth.iter().map(|&depth| (Transport::Tcp, args.connections, depth));
+    let udp = UDP.iter().map(|&(sockets, depth)| (Transport::Udp, sockets, depth));
+    for (transport, connections, depth) in tcp.chain(udp) {
+        if args.only.is_some_and(|only| only != transport) {
+            continue;
+        }
+        let share = compare(&args, &Case { transport, connections, depth })?;
         is_fast_enough &= args.at_least.is_none_or(|min| share >= min);
     }
     Ok(if is_fast_enough { SUCCESS } else { FAILED }.into())
 }
 
 /// Runs and prints one case; returns the ratio of the client's rate to the rate of the bare loop.
-fn compare(args: &Args, depth: u32) -> anyhow::Result<f64> {
+fn compare(args: &Args, case: &Case) -> anyhow::Result<f64> {
     let mut out = io::stdout().lock();
     let duration = format!("{}ms", args.duration.as_millis());
     writeln!(
         out,
-        "{} connections x {} bytes, depth {depth}: {} rounds of {duration} each",
-        args.connections, args.size, args.rounds,
+        "{} {} x {} bytes, depth {}: {} rounds of {duration} each",
+        case.connections,
+        if case.transport == Transport::Udp { "UDP sockets" } else { "connections" },
+        args.size,
+        case.depth,
+        args.rounds,
     )?;
-    let server = BareEcho::start()?;
+    let server = BareEcho::start(case.transport)?;
     let mut bare = Vec::new();
     let mut client = Vec::new();
     for _ in 0..args.rounds {
-        bare.push(run_bare(args, depth, &duration, &server.port)?);
-        client.push(run_client(args, depth, &duration, &server.port)?);
+        bare.push(run_bare(args, case, &duration, &server.port)?);
+        client.push(run_client(args, case, &duration, &server.port)?);
     }
 
     writeln!(out, "{:34}{:>12}{:>12}{:>12}", "", "median", "min", "max")?;
@@ -132,19 +164,23 @@ fn row_pair(
     Ok(ratio)
 }
 
-fn run_bare(args: &Args, depth: u32, duration: &str, port: &str) -> anyhow::Result<Run> {
+fn run_bare(args: &Args, case: &Case, duration: &str, port: &str) -> anyhow::Result<Run> {
     let mut command = Command::new(sibling("bare-load")?);
     command.args(["--port", port, "--duration", duration]);
     options(
         &mut command,
-        [("--connections", &args.connections), ("--size", &args.size), ("--depth", &depth)],
+        [("--connections", &case.connections), ("--size", &args.size), ("--depth", &case.depth)],
     );
+    if case.transport == Transport::Udp {
+        // A batch of one costs more than a single datagram.
+        command.args(["--udp", if case.depth == 1 { "single" } else { "batch" }]);
+    }
     let output = command.stderr(Stdio::inherit()).output().context("cannot run bare-load")?;
     ensure!(output.status.success(), "bare-load failed: {}", output.status);
     Run::from_report(&serde_json::from_slice(&output.stdout)?)
 }
 
-fn run_client(args: &Args, depth: u32, duration: &str, port: &str) -> anyhow::Result<Run> {
+fn run_client(args: &Args, case: &Case, duration: &str, port: &str) -> anyhow::Result<Run> {
     let directory = tempfile::tempdir()?;
     let report = directory.path().join("report.json");
     let mut command = Command::new(sibling("echo-client")?);
@@ -152,8 +188,11 @@ fn run_client(args: &Args, depth: u32, duration: &str, port: &str) -> anyhow::Re
     command.arg("--json").arg(&report);
     options(
         &mut command,
-        [("--connections", &args.connections), ("--size", &args.size), ("--pipeline", &depth)],
+        [("--connections", &case.connections), ("--size", &args.size), ("--pipeline", &case.depth)],
     );
+    if case.transport == Transport::Udp {
+        command.arg("--udp");
+    }
     let status = command.stdout(Stdio::null()).status().context("cannot run echo-client")?;
     // The benchmark drives the client to its limit, so this status is no failure.
     ensure!(
@@ -204,8 +243,12 @@ impl Summary {
 }
 
 impl BareEcho {
-    fn start() -> anyhow::Result<Self> {
-        let mut process = Command::new(sibling("bare-echo")?)
+    fn start(transport: Transport) -> anyhow::Result<Self> {
+        let mut command = Command::new(sibling("bare-echo")?);
+        if transport == Transport::Udp {
+            command.args(["--udp", "batch"]);
+        }
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

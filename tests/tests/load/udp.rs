@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use tests::{
     net::{UdpFault, UdpFaultServer, mock_server},
-    programs::{Finished, Load, Program, Report, binaries::echo_client},
+    programs::{EchoServer, Finished, Load, Program, Report, binaries::echo_client},
 };
 
 /// Options of a load test with 6 sockets, each of which sends 105 datagrams. The last five follow the last
@@ -12,6 +12,9 @@ const RUN: &str = "--processes 2 --connections 3 --messages 105 --pipeline 2 --t
 const SENT: u64 = 6 * 105;
 /// Number of faults that affect every tenth datagram.
 const TENTHS: u64 = 6 * 10;
+
+/// The same with batches of datagrams, of which the last one is not full.
+const BATCHES: &str = "--processes 2 --connections 3 --messages 105 --pipeline 50 --timeout 400ms";
 
 #[track_caller]
 fn run(network: UdpFault) -> Report {
@@ -49,11 +52,53 @@ fn counts_and_checks_every_datagram() {
 }
 
 #[test]
+fn counts_and_checks_every_datagram_of_a_batch() {
+    let server = UdpFaultServer::start(UdpFault::None);
+    for more in ["", "--size 16", "--size 16-3000", "--rate 100000"] {
+        let report = Report::at_url(&server.url(), &format!("{BATCHES} {more}"));
+        assert!([0, 4].contains(&report.code()), "{report:?}");
+        assert_eq!(report.messages(), SENT, "{report:?}");
+        expect(&report, &[]);
+    }
+}
+
+/// Each fault is in the middle of batches, and has the same count as without them.
+#[test]
+fn a_batch_hides_no_fault() {
+    let twelve = |name| (name, 12);
+    for (network, figures) in [
+        (UdpFault::Drop(50), vec![twelve("lost")]),
+        (UdpFault::Duplicate(50), vec![twelve("duplicates")]),
+        (UdpFault::Reorder(50), vec![twelve("reordered")]),
+        (UdpFault::Corrupt(50), vec![twelve("corrupt"), twelve("lost")]),
+        (UdpFault::Truncate(50), vec![twelve("corrupt"), twelve("lost")]),
+        (UdpFault::Inject(50), vec![twelve("unrecognized")]),
+    ] {
+        let report = Report::at_url(&UdpFaultServer::start(network).url(), BATCHES);
+        let lost = figures.iter().find(|(name, _)| *name == "lost").map_or(0, |(_, lost)| *lost);
+        assert_eq!(report.messages(), SENT - lost, "{network:?}: {report:?}");
+        expect(&report, &figures);
+    }
+}
+
+#[test]
 fn echoes_the_longest_datagrams() {
     let server = UdpFaultServer::start(UdpFault::None);
-    let report = Report::at_url(&server.url(), "--connections 2 --messages 20 --size 65507");
-    report.expect_success();
-    assert_eq!(report.json("/bytes_checked"), 2 * 20 * 65_507);
+    for more in ["--connections 2", "--connections 1 --pipeline 3"] {
+        let args = format!("{more} --messages 20 --size 65507");
+        let report = Report::at_url(&server.url(), &args);
+        report.expect_success();
+        assert_eq!(report.json("/bytes_checked"), report.messages() * 65_507);
+        assert!(report.messages() >= 20, "{report:?}");
+    }
+}
+
+#[test]
+fn sends_batches_over_ipv6() {
+    let server = EchoServer::start_with(&["--listen", "udp://[::1]:0?rate=off"]);
+    let report = Report::at_url(&server.addresses()[0], &format!("{BATCHES} --size 16-3000"));
+    assert_eq!(report.messages(), SENT, "{report:?}");
+    expect(&report, &[]);
 }
 
 #[test]

@@ -18,7 +18,10 @@ use crate::{
             worker_config::{Stop, WorkerConfig},
         },
         stats::{counters::Stats, error_kind::ErrorKind},
-        worker::{io::schedule::Schedule, payload::streams::Streams},
+        worker::{
+            io::{schedule::Schedule, socket::connect},
+            payload::streams::Streams,
+        },
     },
     login, tls,
     websocket::{self, MessageFault},
@@ -185,6 +188,18 @@ impl<'a, S> Context<'a, S> {
     pub(crate) fn observe(&mut self, observation: Observation) {
         self.observations.push(observation);
         self.observed += 1;
+    }
+
+    /// Opens the socket of a channel over UDP, which is connected immediately: the system only stores the address.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor or port left, or no route to the server.
+    pub(crate) fn open_udp_socket(&mut self, token: Token, number: u64) -> io::Result<Socket> {
+        let socket = connect(&self.config.server, self.source_address(number))?;
+        self.register(&socket, token)?;
+        self.stats.connects += 1;
+        Ok(socket)
     }
 
     /// Registers a socket for events until it is closed.

@@ -21,7 +21,7 @@ use crate::load::{
         io::{
             channel::Channel,
             context::Context,
-            socket::{connect, receive, transmit},
+            socket::{receive, transmit},
         },
         payload::block::NAME_LEN,
     },
@@ -82,10 +82,7 @@ impl Channel for ObservedSocket {
     }
 
     fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let socket = connect(&context.config.server, context.source_address(self.number))?;
-        context.register(&socket, self.token)?;
-        self.socket = Some(socket);
-        context.stats.connects += 1;
+        self.socket = Some(context.open_udp_socket(self.token, self.number)?);
         Ok(())
     }
 

@@ -99,9 +99,9 @@ impl Expectation {
         }
     }
 
-    /// Writes the next datagram to the start of `buffer`; returns its length.
-    pub(super) fn write_next(&self, streams: &Streams, buffer: &mut [u8]) -> usize {
-        streams.write_datagram(self.connection, self.next, buffer)
+    /// Writes the datagram that is sent after `ahead` others to the start of `buffer`; returns its length.
+    pub(super) fn write(&self, streams: &Streams, ahead: u64, buffer: &mut [u8]) -> usize {
+        streams.write_datagram(self.connection, self.next + ahead, buffer)
     }
 
     /// Marks the next datagram as sent now. Its latency counts from `since`.

@@ -3,8 +3,10 @@
 //! Owns the counting of datagrams that are lost, late, reordered, duplicated or corrupt. Must not know the
 //! event loop.
 //!
-//! Read [`expectation`] first, then [`socket`], which is the path of every datagram.
+//! Read [`expectation`] first, then [`socket`], which is the path of every datagram, and [`batch`], which sends and receives
+//! several at a time.
 
+mod batch;
 mod diagnose;
 mod expectation;
 mod socket;

@@ -1,6 +1,9 @@
 //! UDP socket of a load, as a channel of the event loop.
 //!
 //! A datagram that does not return within the time limit is given up, and another may be sent in its place.
+//!
+//! The clock is read once for a batch: before it is sent, and after it was received. So the time of a datagram is at least the
+//! time that it took, and no batch makes a server look faster.
 
 use std::{
     io::{self, ErrorKind as Io},
@@ -12,6 +15,7 @@ use rustix::{fs::fstat, io::Errno};
 use socket2::Socket;
 
 use super::{
+    batch::{BATCH, Batch, Segments},
     diagnose::explain,
     expectation::{Arrival, DatagramId, Expectation, Returned},
 };
@@ -19,15 +23,8 @@ use crate::load::{
     host::sockets::datagrams_dropped,
     ipc::worker_config::{Pace, Server, WorkerConfig},
     stats::error_kind::ErrorKind,
-    worker::io::{
-        channel::Channel,
-        context::Context,
-        socket::{connect, receive, transmit},
-    },
+    worker::io::{channel::Channel, context::Context},
 };
-
-/// Maximum number of datagrams that are sent, and received, in one turn of a socket.
-const TURN: usize = 32;
 
 /// Time in which copies may still arrive after the last datagram has returned.
 const LINGER: Duration = Duration::from_millis(100);
@@ -39,6 +36,8 @@ pub(in crate::load::worker) struct UdpSocket {
     number: u64,
     /// Socket; kept open to the end of the run, because the system forgets its counters when it is closed.
     socket: Option<Socket>,
+    /// Division of what it sends by the system.
+    segments: Segments,
     state: State,
     expectation: Expectation,
     /// Number of datagrams that have become due (open loop).
@@ -60,16 +59,19 @@ enum State {
 }
 
 impl Channel for UdpSocket {
-    type Shared = ();
+    type Shared = Batch;
 
-    fn shared(_: &WorkerConfig) {}
+    fn shared(config: &WorkerConfig) -> Batch {
+        Batch::new(config.max_size as usize)
+    }
 
-    fn new(context: &Context<'_>, index: u32) -> Self {
+    fn new(context: &Context<'_, Batch>, index: u32) -> Self {
         let number = context.channel_number(index);
         Self {
             token: Token(index as usize),
             number,
             socket: None,
+            segments: Segments::default(),
             state: State::Open,
             expectation: Expectation::new(number, context.channel_count()),
             due: 0,
@@ -79,12 +81,12 @@ impl Channel for UdpSocket {
         }
     }
 
-    /// Connects immediately: the system only stores the address.
-    fn connect(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let socket = connect(&context.config.server, context.source_address(self.number))?;
-        context.register(&socket, self.token)?;
+    fn connect(&mut self, context: &mut Context<'_, Batch>) -> io::Result<()> {
+        let socket = context.open_udp_socket(self.token, self.number)?;
+        if let Some(len) = context.streams.uniform_len().and_then(|len| len.try_into().ok()) {
+            self.segments = Segments::enable(&socket, len);
+        }
         self.socket = Some(socket);
-        context.stats.connects += 1;
         Ok(())
     }
 
@@ -96,13 +98,13 @@ impl Channel for UdpSocket {
 
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn handle_event(&mut self, context: &mut Context<'_>, _: &Event) {
+    fn handle_event(&mut self, context: &mut Context<'_, Batch>, _: &Event) {
         self.drive(context);
     }
 
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn drive(&mut self, context: &mut Context<'_>) {
+    fn drive(&mut self, context: &mut Context<'_, Batch>) {
         match self.transfer(context) {
             Ok(()) => self.finish_if_idle(context),
             Err(_) => self.fail(context),
@@ -113,12 +115,12 @@ impl Channel for UdpSocket {
         std::mem::take(&mut self.has_yielded)
     }
 
-    fn stop(&mut self, context: &mut Context<'_>) {
+    fn stop(&mut self, context: &mut Context<'_, Batch>) {
         debug_assert!(context.is_stopping);
         self.finish_if_idle(context);
     }
 
-    fn drop_warmup(&mut self, context: &mut Context<'_>) {
+    fn drop_warmup(&mut self, context: &mut Context<'_, Batch>) {
         self.due = self.expectation.sent();
         context.drop_warmup(self.token.0 as u64, self.due);
         if context.is_stopping {
@@ -126,7 +128,7 @@ impl Channel for UdpSocket {
         }
     }
 
-    fn drop_unsent(&mut self, context: &mut Context<'_>) {
+    fn drop_unsent(&mut self, context: &mut Context<'_, Batch>) {
         let (index, sent) = (self.token.0 as u64, self.expectation.sent());
         context.record_late(index, sent..self.due);
         context.record_unsent(index, sent..self.due);
@@ -134,7 +136,7 @@ impl Channel for UdpSocket {
         self.stop(context);
     }
 
-    fn check_timeouts(&mut self, context: &mut Context<'_>, now: Duration) {
+    fn check_timeouts(&mut self, context: &mut Context<'_, Batch>, now: Duration) {
         if self.has_more {
             self.drive(context);
         }
@@ -160,7 +162,7 @@ impl Channel for UdpSocket {
         self.state == State::Finished
     }
 
-    fn finalize(all: &[Self], context: &mut Context<'_>) {
+    fn finalize(all: &[Self], context: &mut Context<'_, Batch>) {
         let sockets = all.iter().filter_map(|channel| channel.socket.as_ref());
         let inodes = sockets.filter_map(|socket| Some(fstat(socket).ok()?.st_ino)).collect();
         let is_ipv4 = matches!(context.config.server, Server::Udp(address) if address.is_ipv4());
@@ -169,25 +171,33 @@ impl Channel for UdpSocket {
 }
 
 impl UdpSocket {
-    /// Sends and receives as far as possible, within the limit of a turn.
+    /// Sends and receives as far as possible, at most a batch.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    fn transfer(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+    fn transfer(&mut self, context: &mut Context<'_, Batch>) -> io::Result<()> {
         self.send_pending(context, None)?;
-        for _ in 0..TURN {
+        let mut left = BATCH;
+        while left > 0 {
             let Some(socket) = &self.socket else { return Ok(()) };
-            match receive(socket, &mut context.received) {
-                Ok(len) => {
+            let in_flight = usize::try_from(self.expectation.in_flight()).unwrap_or(BATCH);
+            let max = in_flight.clamp(1, left);
+            match context.shared.receive(socket, max) {
+                Ok(count) => {
                     let now = context.now();
-                    self.handle_datagram(context, len, now);
+                    (0..count).for_each(|index| self.handle_datagram(context, index, now));
                     let is_last = self.expectation.in_flight() == 0;
                     self.send_pending(context, Some(now))?;
+                    if count < max {
+                        self.has_more = false;
+                        return Ok(());
+                    }
                     if is_last && self.expectation.in_flight() > 0 {
                         // Everything in flight has returned, so another receive would mostly fail. Anything
                         // that has arrived nevertheless is received with the next datagram.
                         self.has_more = true;
                         return Ok(());
                     }
+                    left -= count;
                 }
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => {
@@ -201,22 +211,29 @@ impl UdpSocket {
         Ok(())
     }
 
-    /// Sends the datagrams that may be sent now, as far as the socket accepts them.
+    /// Sends the datagrams that may be sent now, at most a batch, as far as the socket accepts them.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
     fn send_pending(
         &mut self,
-        context: &mut Context<'_>,
+        context: &mut Context<'_, Batch>,
         mut now: Option<Duration>,
     ) -> io::Result<()> {
-        for _ in 0..TURN {
-            let Some(socket) = self.socket.as_ref().filter(|_| self.may_send(context)) else {
-                return Ok(());
-            };
-            let len = self.expectation.write_next(&context.streams, &mut context.scratch);
+        let mut left = BATCH;
+        while left > 0 {
+            let max = left.min(self.segments.max_batch());
+            let count = usize::try_from(self.sendable(context)).map_or(max, |count| count.min(max));
+            let Some(socket) = self.socket.as_ref().filter(|_| count > 0) else { return Ok(()) };
+            let Context { streams, shared: batch, .. } = context;
+            batch.compose(count, |index, buffer| {
+                self.expectation.write(streams, index as u64, buffer)
+            });
             let now = *now.get_or_insert_with(|| context.now());
-            match transmit(socket, &context.scratch[..len]) {
-                Ok(_) => self.mark_sent(context, len, now),
+            match context.shared.send(socket, &mut self.segments) {
+                Ok(sent) => {
+                    self.mark_sent(context, sent, now);
+                    left -= sent;
+                }
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => return Ok(()),
                 // The queue of the network device is full, and no event tells when it has room.
@@ -224,7 +241,7 @@ impl UdpSocket {
                 Err(error) => return Err(error),
             }
         }
-        self.has_yielded |= self.may_send(context);
+        self.has_yielded |= self.sendable(context) > 0;
         Ok(())
     }
 
@@ -233,39 +250,42 @@ impl UdpSocket {
         self.due.saturating_sub(self.expectation.sent())
     }
 
-    fn may_send(&self, context: &Context<'_>) -> bool {
+    /// Returns the number of datagrams that may be sent now.
+    fn sendable(&self, context: &Context<'_, Batch>) -> u64 {
         match context.config.pace {
-            Pace::Depth(depth) => {
-                self.expectation.in_flight() < depth.into()
-                    && context.messages_left(self.measured) > 0
-            }
-            Pace::Rate(_) => self.backlog() > 0,
+            Pace::Depth(depth) => u64::from(depth)
+                .saturating_sub(self.expectation.in_flight())
+                .min(context.messages_left(self.measured)),
+            Pace::Rate(_) => self.backlog(),
         }
     }
 
-    /// Counts a datagram of `len` bytes that has been sent.
-    fn mark_sent(&mut self, context: &mut Context<'_>, len: usize, now: Duration) {
-        let (index, number) = (self.token.0 as u64, self.expectation.sent());
-        let due = context.schedule.as_ref().map(|it| it.channel_due_at(index, number));
-        let since = due.unwrap_or(now);
-        context.stats.bytes_sent += len as u64;
+    /// Counts the first datagrams of the composed batch, at least one, which have been sent.
+    fn mark_sent(&mut self, context: &mut Context<'_, Batch>, count: usize, now: Duration) {
+        context.stats.bytes_sent += context.shared.len_of_first(count) as u64;
         context.last_progress = now;
-        if since >= context.config.warmup {
-            self.measured += 1;
-            context.stats.datagrams.sent += 1;
-            if due.is_some() {
-                context.stats.lag.record(now.saturating_sub(since));
+        for _ in 0..count {
+            let (index, number) = (self.token.0 as u64, self.expectation.sent());
+            let due = context.schedule.as_ref().map(|it| it.channel_due_at(index, number));
+            let since = due.unwrap_or(now);
+            if since >= context.config.warmup {
+                self.measured += 1;
+                context.stats.datagrams.sent += 1;
+                if due.is_some() {
+                    context.stats.lag.record(now.saturating_sub(since));
+                }
             }
+            self.expectation.mark_sent(since, now);
         }
-        self.expectation.mark_sent(since, now);
     }
 
-    /// Counts the datagram in the first `len` bytes of the receive buffer.
-    fn handle_datagram(&mut self, context: &mut Context<'_>, len: usize, now: Duration) {
-        let Context { streams, stats, received, scratch, config, last_progress, .. } = context;
-        match self.expectation.receive(streams, &received[..len], scratch) {
+    /// Counts the received datagram with this index in the batch.
+    fn handle_datagram(&mut self, context: &mut Context<'_, Batch>, index: usize, now: Duration) {
+        let Context { streams, stats, shared: batch, scratch, config, last_progress, .. } = context;
+        let received = batch.received(index);
+        match self.expectation.receive(streams, received, scratch) {
             Arrival::Returned(Returned { since, is_late, is_reordered }) => {
-                stats.bytes_checked += len as u64;
+                stats.bytes_checked += received.len() as u64;
                 *last_progress = now;
                 if since >= config.warmup {
                     stats.messages += 1;
@@ -276,27 +296,27 @@ impl UdpSocket {
             }
             Arrival::Duplicate => stats.datagrams.duplicates += 1,
             Arrival::Unrecognized => stats.datagrams.unrecognized += 1,
-            Arrival::Corrupt(id) => self.record_corrupt(context, len, id),
+            Arrival::Corrupt(id) => self.record_corrupt(context, index, id),
         }
     }
 
-    fn record_corrupt(&self, context: &mut Context<'_>, len: usize, id: DatagramId) {
-        let Context { streams, stats, received, scratch, .. } = context;
+    fn record_corrupt(&self, context: &mut Context<'_, Batch>, index: usize, id: DatagramId) {
+        let Context { streams, stats, shared: batch, scratch, .. } = context;
         stats.record_error(ErrorKind::WrongBytes);
         if stats.has_room_for_fault() {
-            let sent = self.expectation.sent();
-            stats.faults.push(explain(streams, self.number, sent, id, &received[..len], scratch));
+            let (sent, received) = (self.expectation.sent(), batch.received(index));
+            stats.faults.push(explain(streams, self.number, sent, id, received, scratch));
         }
     }
 
     /// Counts the datagrams as lost that were sent before this time and have not returned.
-    fn give_up(&mut self, context: &mut Context<'_>, before: Duration) {
+    fn give_up(&mut self, context: &mut Context<'_, Batch>, before: Duration) {
         let warmup = context.config.warmup;
         let timed_out = &mut context.stats.datagrams.timed_out;
         self.expectation.give_up(before, |since| *timed_out += u64::from(since >= warmup));
     }
 
-    fn finish_if_idle(&mut self, context: &Context<'_>) {
+    fn finish_if_idle(&mut self, context: &Context<'_, Batch>) {
         let is_idle = self.expectation.in_flight() == 0
             && self.backlog() == 0
             && context.messages_left(self.measured) == 0;
@@ -307,7 +327,7 @@ impl UdpSocket {
 
     /// Finishes the socket after an error: datagrams are no longer delivered, and those in flight will not
     /// return.
-    fn fail(&mut self, context: &mut Context<'_>) {
+    fn fail(&mut self, context: &mut Context<'_, Batch>) {
         context.stats.record_error(ErrorKind::Unreachable);
         self.give_up(context, Duration::MAX);
         self.state = State::Finished;

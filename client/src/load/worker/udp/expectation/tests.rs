@@ -19,7 +19,7 @@ impl Run {
         let mut wire = Vec::new();
         for number in 0..count {
             let mut buffer = vec![0; size as usize];
-            let len = expectation.write_next(&streams, &mut buffer);
+            let len = expectation.write(&streams, 0, &mut buffer);
             wire.push(buffer[..len].to_vec());
             expectation.mark_sent(SECOND * number, SECOND * number);
         }

@@ -1,0 +1,299 @@
+//! Batch of datagrams: their buffers, and the system calls that send and receive several at a time.
+//!
+//! All sockets of a process share one batch. A single datagram has calls of its own, which cost less. Datagrams of the same
+//! length are sent as one piece, which the system divides (UDP segmentation offload): that halves the processor time of the
+//! client. They arrive as if they were sent one by one.
+
+use std::{
+    array,
+    io::{self, IoSlice, IoSliceMut},
+    os::fd::AsRawFd as _,
+};
+
+use common::protocol::MAX_DATAGRAM;
+use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt::UdpGsoSegment};
+use rustix::{
+    io::Errno,
+    net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg},
+};
+use socket2::Socket;
+
+use crate::load::worker::io::{
+    context::CHUNK,
+    socket::{receive, transmit},
+};
+
+/// Maximum number of datagrams of a batch.
+pub(super) const BATCH: usize = 32;
+
+/// Maximum number of bytes of the datagrams that the system divides from one piece: that of a datagram.
+const MAX_PIECE: usize = MAX_DATAGRAM as usize;
+
+/// Distance between the places of received datagrams. Each place has room for every datagram; what is not used costs no
+/// memory. The cache line more lets the starts of the places be in different sets of the cache.
+const PLACE: usize = CHUNK + 64;
+
+/// Datagrams to send, and those that were received last.
+#[derive(Debug)]
+pub(in crate::load::worker) struct Batch {
+    /// Datagrams to send, one after the other.
+    composed: Box<[u8]>,
+    /// Number of datagrams to send.
+    count: usize,
+    /// End of each datagram to send.
+    ends: [usize; BATCH],
+    /// Received datagrams, each in its place.
+    received: Box<[u8]>,
+    /// Length of each received datagram.
+    lens: [usize; BATCH],
+    /// Headers for the system. They have no control messages and no addresses, which `nix` would not reset.
+    headers: MultiHeaders<()>,
+}
+
+/// Division of a piece into datagrams by the system, for one socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Segments {
+    /// Length of each datagram; `None`: the system does not divide.
+    len: Option<usize>,
+}
+
+impl Segments {
+    /// Lets the system divide what a socket sends into datagrams of this length, if it can.
+    pub(super) fn enable(socket: &Socket, len: usize) -> Self {
+        let is_enabled = 2 * len <= MAX_PIECE
+            && i32::try_from(len).is_ok_and(|len| setsockopt(socket, UdpGsoSegment, &len).is_ok());
+        Self { len: is_enabled.then_some(len) }
+    }
+
+    /// Returns the maximum number of datagrams that are sent in one call.
+    pub(super) fn max_batch(self) -> usize {
+        self.len.map_or(BATCH, |len| (MAX_PIECE / len).min(BATCH))
+    }
+
+    fn disable(&mut self, socket: &Socket) -> io::Result<()> {
+        self.len = None;
+        Ok(setsockopt(socket, UdpGsoSegment, &0)?)
+    }
+}
+
+impl Batch {
+    /// Creates a batch of datagrams, of which one to send has at most `max_size` bytes.
+    pub(super) fn new(max_size: usize) -> Self {
+        Self {
+            composed: vec![0; BATCH * max_size].into(),
+            count: 0,
+            ends: [0; BATCH],
+            received: vec![0; BATCH * PLACE].into(),
+            lens: [0; BATCH],
+            headers: MultiHeaders::preallocate(BATCH, None),
+        }
+    }
+
+    /// Composes the datagrams to send, at most [`BATCH`]. `write` writes the one with this index to the start of a buffer, and
+    /// returns its length.
+    pub(super) fn compose(
+        &mut self,
+        count: usize,
+        mut write: impl FnMut(usize, &mut [u8]) -> usize,
+    ) {
+        let mut end = 0;
+        for (index, place) in self.ends[..count].iter_mut().enumerate() {
+            end += write(index, &mut self.composed[end..]);
+            *place = end;
+        }
+        self.count = count;
+    }
+
+    /// Sends the composed datagrams on a connected socket, as far as it takes them; returns how many, at least one. Datagrams
+    /// that the system cannot divide from one piece are sent without.
+    ///
+    /// # Errors
+    ///
+    /// An error of `send(2)` about the first datagram.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    pub(super) fn send(&self, socket: &Socket, segments: &mut Segments) -> io::Result<usize> {
+        if segments.len.is_some() {
+            match transmit(socket, &self.composed[..self.ends[self.count - 1]]) {
+                Ok(_) => return Ok(self.count),
+                Err(error) if is_indivisible(&error) => segments.disable(socket)?,
+                Err(error) => return Err(error),
+            }
+        }
+        if self.count == 1 {
+            return transmit(socket, &self.composed[..self.ends[0]]).map(|_| 1);
+        }
+        let mut start = 0;
+        let slices: [_; BATCH] = array::from_fn(|index| {
+            let end = if index < self.count { self.ends[index] } else { start };
+            [IoSlice::new(&self.composed[std::mem::replace(&mut start, end)..end])]
+        });
+        let mut control: [_; BATCH] = array::from_fn(|_| SendAncillaryBuffer::default());
+        let mut parts = slices.iter().zip(&mut control);
+        let mut messages: [_; BATCH] = array::from_fn(|_| {
+            let (slice, control) = parts.next().expect("as many as messages");
+            MMsgHdr::new(slice, control)
+        });
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(sendmmsg(socket, &mut messages[..self.count], flags)?)
+    }
+
+    /// Returns the number of bytes of the first `count` composed datagrams, of which there is at least one.
+    pub(super) fn len_of_first(&self, count: usize) -> usize {
+        self.ends[count - 1]
+    }
+
+    /// Receives at most `max` datagrams, which is from 1 to [`BATCH`]; returns how many. If there are fewer, the socket was
+    /// empty, or the next call returns an error.
+    ///
+    /// # Errors
+    ///
+    /// An error of `recv(2)` about the first datagram.
+    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
+    #[inline(always)]
+    pub(super) fn receive(&mut self, socket: &Socket, max: usize) -> io::Result<usize> {
+        if max == 1 {
+            self.lens[0] = receive(socket, &mut self.received[..CHUNK])?;
+            return Ok(1);
+        }
+        let mut places = self.received.chunks_exact_mut(PLACE);
+        let mut slices: [_; BATCH] =
+            array::from_fn(|_| [IoSliceMut::new(places.next().unwrap_or_default())]);
+        let slices = slices[..max].iter_mut();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let arrived = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices, flags, None)?;
+        let lens = self.lens.iter_mut().zip(arrived);
+        Ok(lens.map(|(len, datagram)| *len = datagram.bytes).count())
+    }
+
+    /// Returns the received datagram with this index.
+    pub(super) fn received(&self, index: usize) -> &[u8] {
+        &self.received[index * PLACE..][..self.lens[index]]
+    }
+}
+
+/// Returns `true` if an error means that the system cannot divide a piece on this path: a datagram is longer than its MTU, or
+/// the device has no checksums (`udp(7)`).
+fn is_indivisible(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    [Errno::INVAL, Errno::MSGSIZE, Errno::IO].map(Some).contains(&errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::ErrorKind, net::UdpSocket};
+
+    use nix::{libc, setsockopt_impl, sys::socket::sockopt::SetBool};
+
+    use super::*;
+
+    #[derive(Clone, Copy, Debug)]
+    struct NoChecksum;
+
+    setsockopt_impl!(NoChecksum, libc::SOL_SOCKET, libc::SO_NO_CHECK, bool, SetBool);
+
+    /// Returns two sockets that are connected to each other.
+    fn pair() -> [Socket; 2] {
+        let [one, other] = [0, 1].map(|_| UdpSocket::bind(("127.0.0.1", 0)).unwrap());
+        one.connect(other.local_addr().unwrap()).unwrap();
+        other.connect(one.local_addr().unwrap()).unwrap();
+        [one.into(), other.into()]
+    }
+
+    /// Writes as many bytes as `lens` has for this index, of which each is the index.
+    fn write(lens: &[usize]) -> impl Fn(usize, &mut [u8]) -> usize {
+        |index, buffer| {
+            buffer[..lens[index]].fill(u8::try_from(index).unwrap());
+            lens[index]
+        }
+    }
+
+    #[test]
+    fn datagrams_of_any_length_arrive_in_their_order() {
+        let [one, other] = pair();
+        for lens in [&[7][..], &[16, 1, 65_507, 0, 3], &[64; BATCH]] {
+            let mut batch = Batch::new(65_507);
+            batch.compose(lens.len(), write(lens));
+            assert_eq!(batch.send(&one, &mut Segments::default()).unwrap(), lens.len());
+            assert_eq!(batch.len_of_first(lens.len()), lens.iter().sum::<usize>());
+            assert_eq!(batch.receive(&other, BATCH).unwrap(), lens.len());
+            for (index, &len) in lens.iter().enumerate() {
+                assert_eq!(batch.received(index), vec![u8::try_from(index).unwrap(); len]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_leaves_the_others_for_the_next_call() {
+        let [one, other] = pair();
+        let mut batch = Batch::new(4);
+        batch.compose(4, write(&[1, 2, 3, 4]));
+        batch.send(&one, &mut Segments::default()).unwrap();
+        let mut lens = Vec::new();
+        for max in [1, 2, 2] {
+            let count = batch.receive(&other, max).unwrap();
+            lens.push((0..count).map(|index| batch.received(index).len()).collect::<Vec<_>>());
+        }
+        assert_eq!(lens, [vec![1], vec![2, 3], vec![4]]);
+        for max in [1, 2] {
+            let error = batch.receive(&other, max).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        }
+    }
+
+    #[test]
+    fn datagrams_that_the_system_divides_arrive_as_they_are() {
+        let [one, other] = pair();
+        let mut segments = Segments::enable(&one, 16);
+        assert_eq!(segments.max_batch(), BATCH);
+        for count in [1, 2, BATCH] {
+            let mut batch = Batch::new(16);
+            batch.compose(count, write(&[16; BATCH]));
+            assert_eq!(batch.send(&one, &mut segments).unwrap(), count);
+            assert_eq!(batch.receive(&other, BATCH).unwrap(), count);
+            for index in 0..count {
+                assert_eq!(batch.received(index), [u8::try_from(index).unwrap(); 16]);
+            }
+        }
+        assert!(segments.len.is_some());
+    }
+
+    /// The system does not divide what has no checksum.
+    #[test]
+    fn datagrams_that_the_system_cannot_divide_are_sent_without() {
+        let [one, other] = pair();
+        setsockopt(&one, NoChecksum, &true).unwrap();
+        let mut segments = Segments::enable(&one, 16);
+        let mut batch = Batch::new(16);
+        for _ in 0..2 {
+            batch.compose(3, write(&[16; 3]));
+            assert_eq!(batch.send(&one, &mut segments).unwrap(), 3);
+            assert_eq!(batch.receive(&other, BATCH).unwrap(), 3);
+            assert!(segments.len.is_none());
+        }
+    }
+
+    #[test]
+    fn a_piece_is_at_most_as_long_as_the_longest_datagram() {
+        let [one, _other] = pair();
+        for (len, max) in [(64, BATCH), (2047, BATCH), (2048, 31), (32_753, 2), (32_754, BATCH)] {
+            assert_eq!(Segments::enable(&one, len).max_batch(), max, "{len}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_that_of_the_first_datagram() {
+        let [one, other] = pair();
+        drop(other);
+        let mut batch = Batch::new(1);
+        batch.compose(2, write(&[1, 1]));
+        // The first one arrives at a closed port, and the second one learns about it.
+        assert_eq!(batch.send(&one, &mut Segments::default()).unwrap(), 1);
+        for max in [1, 2] {
+            batch.compose(1, write(&[1]));
+            batch.send(&one, &mut Segments::default()).unwrap();
+            let error = batch.receive(&one, max).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        }
+    }
+}
