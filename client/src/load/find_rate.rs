@@ -3,11 +3,11 @@
 //! The [search](super::search) chooses the rates. Must not know how a report is shown.
 
 use super::{
-    coordinator::progress::Progress,
     error::Error,
     evaluate::assertion::Assertion,
     ipc::worker_config::{Pace, Stop},
     plan::job::Plan,
+    progress::{Display, Progress},
     report::{
         document::{AssertionResult, Report},
         rate_curve::{RateCurve, RateStep},
@@ -41,7 +41,7 @@ pub(super) fn run(
     runner: &Runner<'_>,
     plan: &Plan,
     condition: &Assertion,
-    is_quiet: bool,
+    display: Display,
 ) -> Result<Report, Error> {
     let mut steps = Vec::new();
     let (mut last, mut first_start) = (None, None);
@@ -50,7 +50,7 @@ pub(super) fn run(
         let name = format!("step {}, {}   ", steps.len() + 1, format::rate(rate));
         let mut step_plan = step_plan(plan, rate, purpose);
         step_plan.start_at = plan.start_at.filter(|_| steps.is_empty());
-        let report = runner.run(&step_plan, Progress::new(name, is_quiet)).map_err(Abort::Error)?;
+        let report = runner.run(&step_plan, Progress::new(name, display)).map_err(Abort::Error)?;
         let (finding, remark) = classify(&report, rate, condition);
         steps.push(step(&report, rate, finding, remark));
         let is_stopped = report.stopped_early;

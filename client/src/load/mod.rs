@@ -4,6 +4,7 @@
 //! | folder | owns |
 //! |---|---|
 //! | `preflight` | checks before the start: capacity of the host, reachability of the server |
+//! | `progress` | what the terminal shows while a load runs |
 //! | `plan` | arguments, and the validated plan |
 //! | `faults` | whether a load has found exactly the faults that the server has injected |
 //! | `coordinator` | worker processes and their supervision |
@@ -31,6 +32,7 @@ mod ipc;
 mod merge;
 pub(crate) mod plan;
 mod preflight;
+mod progress;
 mod report;
 mod run;
 mod runner;

@@ -9,13 +9,13 @@ use common::cli::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{
-    coordinator::progress::Progress,
     error::Error,
     find_rate, merge,
     plan::{
         job::{Job, Plan},
         report_config::ReportConfig,
     },
+    progress::{Display, Progress},
     report::{document::Report, files::ReportFiles, table, verdict::Verdict},
     runner::Runner,
 };
@@ -32,11 +32,11 @@ use crate::{
 pub(crate) fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result<u8, Error> {
     let result = match job {
         Job::Run(plan, config) => run_loads(target, plan, config, output, |runner| {
-            runner.run(plan, Progress::new(String::new(), config.is_quiet))
+            runner.run(plan, Progress::new(String::new(), display(config)))
         }),
         Job::FindRate(plan, condition, config) => {
             run_loads(target, plan, config, output, |runner| {
-                find_rate::run(runner, plan, condition, config.is_quiet)
+                find_rate::run(runner, plan, condition, display(config))
             })
         }
         Job::Merge(files, config) => run_merge(files, config, output),
@@ -68,6 +68,14 @@ fn run_merge(
     let report = merge::run(inputs)?;
     // An output that is a pipe may wait for the reader of the inputs, so it is opened after them.
     finish(report, config, open(config)?, output)
+}
+
+fn display(config: &ReportConfig) -> Display {
+    match config {
+        ReportConfig { is_quiet: true, .. } => Display::None,
+        ReportConfig { is_live: true, .. } => Display::Chart,
+        _ => Display::Line,
+    }
 }
 
 fn open(config: &ReportConfig) -> Result<ReportFiles, Error> {

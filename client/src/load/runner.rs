@@ -12,7 +12,6 @@ use super::{
     coordinator::{
         self,
         process_pool::{self, PoolConfig, PoolTimeouts},
-        progress::Progress,
     },
     error::Error,
     faults::log::FaultLog,
@@ -25,6 +24,7 @@ use super::{
         probe::Probe,
         shortage::Shortage,
     },
+    progress::Progress,
     report::document::Report,
     stats::error_kind::ErrorKind,
     worker::payload::streams::Streams,

@@ -20,5 +20,7 @@ mod values;
 
 pub use key_log::KeyLogFile;
 pub use password::ask_password;
-pub use usage::{one_line, parse_args, parse_matches, print_error, subcommand_tip, usage_error};
+pub use usage::{
+    has_color, one_line, parse_args, parse_matches, print_error, subcommand_tip, usage_error,
+};
 pub use values::{TimeLimit, at_least_one, duration, positive_duration, time_limit};

@@ -76,6 +76,43 @@ fn ctrl_c_in_a_terminal_ends_the_test_with_a_report() {
 }
 
 #[test]
+fn the_chart_is_drawn_again_in_its_place_and_stays_above_the_report() {
+    let server = FaultServer::on_all_connections(Fault::None);
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let args: Vec<&str> = ["load", "--live"].into_iter().chain(LONG.split_whitespace()).collect();
+    let mut terminal = Terminal::client(server.address(), &args, home.path());
+    let charts = |screen: &str| screen.matches("messages per second").count();
+    // Too narrow for a chart.
+    terminal.resize(80, 40);
+    terminal.wait_for_screen("a number of connections", |screen| screen.contains("conn"));
+    // The chart and the report fit.
+    terminal.resize(80, 100);
+    for seconds in [1, 2] {
+        let end = format!(" {seconds} s\n");
+        terminal.wait_for_screen("a later second", |screen| screen.contains(&end));
+        assert_eq!(charts(&terminal.screen()), 1, "{terminal:?}");
+    }
+    terminal.send(keys::CTRL_C);
+    let (status, screen) = terminal.finish();
+    assert!(matches!(status, 0 | 4), "{screen}");
+    let end = screen.find("errors            0").expect("the report");
+    assert!(screen.find("messages per second").is_some_and(|chart| chart < end), "{screen}");
+    // Twelve connections were open.
+    assert!(matches(&screen, "p99 .* errors 0   connections ") && charts(&screen) == 1, "{screen}");
+}
+
+#[test]
+fn the_chart_of_a_load_without_a_terminal_is_not_drawn() {
+    let server = EchoServer::start_quiet();
+    let args = "--connections 2 --messages 10 --live --json -";
+    let ended = Program::run_load(server.address(), args);
+    assert!(ended.stdout.starts_with(b"{"), "{ended:?}");
+    assert!(!ended.stderr.contains('\x1b') && !ended.stderr.contains("per second"), "{ended:?}");
+    let ended = Program::run_load(server.address(), "--live --quiet");
+    assert_eq!(ended.code(), 2, "{ended:?}");
+}
+
+#[test]
 fn all_processes_end_when_their_parent_is_killed() {
     let (load, _server, processes) = start_long();
     load.program.signal(Signal::KILL);

@@ -9,7 +9,6 @@ pub(crate) mod error;
 mod exit_reason;
 mod line_buffer;
 pub(crate) mod process_pool;
-pub(crate) mod progress;
 mod worker_process;
 
 pub(crate) use error::Error;

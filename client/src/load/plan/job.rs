@@ -188,6 +188,7 @@ impl TryFrom<LoadArgs> for Job {
             return Ok(Self::Merge(files, report));
         }
         let report = ReportConfig::resolve(args.report, &[])?;
+        let report = ReportConfig { is_live: args.load.live, ..report };
         let plan = Plan::try_from(&args.load)?;
         Ok(match args.load.find_rate {
             Some(condition) => Self::FindRate(plan, condition, report),

@@ -24,6 +24,8 @@ pub(crate) struct ReportConfig {
     pub(crate) assertions: Vec<Assertion>,
     /// Only the verdict and the assertions are printed.
     pub(crate) is_quiet: bool,
+    /// A chart is drawn while the load runs.
+    pub(crate) is_live: bool,
 }
 
 /// Contradiction between files.
@@ -93,6 +95,7 @@ impl ReportConfig {
             histogram: args.histogram.map(destination),
             assertions: args.assertions,
             is_quiet: args.quiet,
+            is_live: false,
         })
     }
 
