@@ -105,6 +105,14 @@ man: ## Write man pages of both programs to target/man
 	@$(CARGO) run --quiet --release --bin echo-server -- man target/man
 	@echo "The pages are in target/man; show one with: man -l target/man/echo-server.1"
 
+.PHONY: deb
+deb: ## Build packages for Debian and its relatives: target/debian/*.deb
+	@CARGO="$(CARGO)" scripts/package.sh deb
+
+.PHONY: rpm
+rpm: ## Build packages for Fedora and its relatives: target/generate-rpm/*.rpm
+	@CARGO="$(CARGO)" scripts/package.sh rpm
+
 .PHONY: picture
 picture: ## Draw the README's terminal from the programs' real output: docs/terminal.svg
 	@$(CARGO) build --release --bin echo-server --bin echo-client

@@ -110,6 +110,32 @@ fn the_server_accepts_the_configuration() {
     assert_eq!(checked.code(), 0, "{checked:?}");
 }
 
+/// The lines that an administrator may use are comments.
+#[test]
+fn the_server_accepts_each_listener_that_the_configuration_proposes() {
+    let text = text("echo-server.toml");
+    let proposed = text.replace(r##"    # ""##, r#"    ""#);
+    assert_eq!(proposed.matches("\n    \"").count(), 6, "{proposed}");
+    let directory = tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("proposed.toml"), proposed).expect("the file can be written");
+    let file = in_directory(&directory, "proposed.toml");
+    let checked = Program::run_server(&["config", "check", "--config", &file]);
+    assert_eq!(checked.code(), 0, "{checked:?}");
+}
+
+/// A package starts the server with this configuration.
+#[test]
+fn only_programs_on_the_machine_reach_a_server_with_the_configuration() {
+    let settings = effective_settings();
+    let listeners = settings.lines().filter(|line| line.trim().starts_with('"'));
+    let listeners: Vec<_> = listeners.map(|line| line.trim().trim_matches('"')).collect();
+    assert_eq!(listeners.len(), 3, "{settings}");
+    for listener in listeners {
+        let is_local = ["tcp://127.0.0.1:", "udp://127.0.0.1:", "unix:"];
+        assert!(is_local.iter().any(|local| listener.starts_with(local)), "{listener}");
+    }
+}
+
 #[test]
 fn a_stop_by_systemd_leaves_time_for_the_drain() {
     let (unit, settings) = (text("echo-server.service"), effective_settings());
@@ -154,10 +180,9 @@ fn the_server_closes_an_idle_connection_before_the_proxy_does() {
         assert!(write < time(&proxy, &format!(r"^ *timeout {side} (.*)$")), "{side}");
     }
     let port = find(&proxy, r"^ *server echo-1 \S+:(\d+)$");
-    assert!(
-        find(&settings, r#""(tcp://.*proxy=required)""#).contains(&format!(":{port}?")),
-        "{port}"
-    );
+    let configuration = text("echo-server.toml");
+    let listener = find(&configuration, r#""(tcp://.*proxy=required)""#);
+    assert!(listener.contains(&format!(":{port}?")), "{port}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What an operator works with: command lines, configuration, the log, reloads, and the files in `docs/deploy/`.
+//! What an operator works with: command lines, configuration, the log, reloads, the files in `docs/deploy/`, and the packages.
 
 mod command_line;
 mod configuration;
@@ -6,6 +6,7 @@ mod dashboard;
 mod deploy;
 mod kubernetes;
 mod logging;
+mod packages;
 mod receipts;
 mod reload;
 mod service_manager;

@@ -9,6 +9,7 @@ mod admin;
 mod deployment;
 mod machines;
 mod many_connections;
+mod packages;
 mod process;
 mod prometheus;
 mod proxies;
