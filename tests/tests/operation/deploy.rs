@@ -114,7 +114,7 @@ fn the_server_accepts_the_configuration() {
 #[test]
 fn the_server_accepts_each_listener_that_the_configuration_proposes() {
     let text = text("echo-server.toml");
-    let proposed = text.replace(r##"    # ""##, r#"    ""#);
+    let proposed = text.replace("    # \"", "    \"");
     assert_eq!(proposed.matches("\n    \"").count(), 6, "{proposed}");
     let directory = tempdir().expect("a temporary directory");
     fs::write(directory.path().join("proposed.toml"), proposed).expect("the file can be written");

@@ -224,8 +224,8 @@ fn the_scripts_of_the_packages_are_valid_and_the_manifests_name_all_of_them() {
         metadata("server", "deb")["maintainer-scripts"].as_str().expect("a path").to_owned();
     assert_eq!(root().join("server").join(scripts), folder.join("deb"));
     let metadata = metadata("server", "generate-rpm");
-    let names = ["post_install_script", "pre_uninstall_script", "post_uninstall_script"];
-    let named = names.map(|name| root().join(metadata[name].as_str().expect("a path")));
+    let keys = ["post_install_script", "pre_uninstall_script", "post_uninstall_script"];
+    let named = keys.map(|key| root().join(metadata[key].as_str().expect("a path")));
     for kind in ["deb", "rpm"] {
         for entry in fs::read_dir(folder.join(kind)).expect("the folder exists") {
             let path = entry.expect("the folder can be listed").path();

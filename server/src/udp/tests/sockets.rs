@@ -70,7 +70,8 @@ impl Receiver {
     /// Adds the answers to all datagrams of the batch.
     fn answer(&mut self) {
         let (arrivals, _) = self.batch.unjudged(TURN_DATAGRAMS);
-        for arrival in arrivals.to_vec() {
+        let arrivals: Vec<_> = arrivals.into();
+        for arrival in arrivals {
             self.batch.answer(&arrival, arrival.route_back().unwrap());
         }
     }

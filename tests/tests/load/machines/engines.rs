@@ -176,7 +176,7 @@ fn pod(server: SocketAddr) -> String {
             "--rate=5000" => "--rate=200".to_owned(),
             _ => word.replace("$(", "${").replace(')', "}"),
         };
-        script += &format!(" \"{word}\"");
+        script.extend([" \"", &word, "\""]);
     }
     script + "\n"
 }
