@@ -6,6 +6,7 @@
 //! Must not know: what a program does, or the protocol.
 //! Read first: `usage.rs`, which parses a command line and reports its errors.
 
+mod color;
 pub mod completions;
 mod key_log;
 pub mod manual;
@@ -20,7 +21,5 @@ mod values;
 
 pub use key_log::KeyLogFile;
 pub use password::ask_password;
-pub use usage::{
-    has_color, one_line, parse_args, parse_matches, print_error, subcommand_tip, usage_error,
-};
+pub use usage::{one_line, parse_args, parse_matches, print_error, subcommand_tip, usage_error};
 pub use values::{TimeLimit, at_least_one, duration, positive_duration, time_limit};

@@ -14,6 +14,7 @@ use clap::{
 use crate::{escape::Escaped, reason::reason};
 
 use super::{
+    color::has_color,
     status::{self, FAILED},
     stdio::{stderr, stdout},
 };
@@ -61,13 +62,6 @@ fn print_help(error: &clap::Error) -> ! {
         }
         _ => std::process::exit(error.exit_code()),
     }
-}
-
-/// Returns true if a terminal may get colors: see <https://no-color.org>.
-#[must_use]
-pub fn has_color() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// Describes an error in one line. Where a command accepts both an argument and a subcommand, clap takes a

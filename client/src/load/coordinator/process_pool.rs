@@ -212,6 +212,31 @@ impl ProcessPool<'_> {
         Ok(())
     }
 
+    /// Waits until the clock shows this time; returns `true` if it has passed already.
+    fn wait_until(
+        &mut self,
+        time: Timestamp,
+        on_progress: &mut dyn FnMut(&Outcome),
+    ) -> Result<bool, Error> {
+        let is_overdue = time_until(time).is_zero();
+        loop {
+            let left = time_until(time);
+            if left.is_zero() {
+                self.outcome.starts_in = None;
+                return Ok(is_overdue);
+            }
+            self.outcome.starts_in = Some(left);
+            on_progress(&self.outcome);
+            // Someone may set the clock meanwhile, so it is read again after each interval.
+            if self.poll(Instant::now().checked_add(left.min(REPORT_INTERVAL)))? {
+                return Err(Error::Interrupted);
+            }
+            if let Some(process) = self.outcome.failed_processes.pop() {
+                return Err(Error::NotReady(process));
+            }
+        }
+    }
+
     /// Starts the work of all processes.
     fn start(&mut self, is_overdue: bool) {
         let time = clock_time();
@@ -327,11 +352,13 @@ impl Outcome {
     }
 }
 
+fn time_until(time: Timestamp) -> Duration {
+    clock_time().duration_until(time).try_into().unwrap_or_default()
+}
+
 fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
-
-mod wait;
 
 #[cfg(test)]
 mod tests;

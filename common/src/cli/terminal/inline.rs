@@ -18,7 +18,7 @@ use ratatui::{
 use rustix::termios::tcgetwinsize;
 
 use crate::cli::{
-    has_color,
+    color::has_color,
     stdio::{BlockingIo, stderr},
 };
 

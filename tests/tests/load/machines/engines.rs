@@ -165,20 +165,16 @@ fn pod(server: SocketAddr) -> String {
     let container = &job["spec"]["template"]["spec"]["containers"][0];
     let words =
         ["command", "args"].iter().flat_map(|name| container[name].as_array().expect("a list"));
-    let mut script = "#!/bin/sh\nexec".to_owned();
-    for word in words {
-        let word = word.as_str().expect("a string");
-        let word = match word {
-            "/echo-client" => binaries::echo_client().display().to_string(),
-            "tcp://echo-server:65432" => format!("tcp://{server}"),
-            "--duration=60s" => "--duration=200ms".to_owned(),
-            "--connections=50" => "--connections=2".to_owned(),
-            "--rate=5000" => "--rate=200".to_owned(),
-            _ => word.replace("$(", "${").replace(')', "}"),
-        };
-        script.extend([" \"", &word, "\""]);
-    }
-    script + "\n"
+    let words = words.map(|word| match word.as_str().expect("a string") {
+        "/echo-client" => binaries::echo_client().display().to_string(),
+        "tcp://echo-server:65432" => format!("tcp://{server}"),
+        "--duration=60s" => "--duration=200ms".to_owned(),
+        "--connections=50" => "--connections=2".to_owned(),
+        "--rate=5000" => "--rate=200".to_owned(),
+        word => word.replace("$(", "${").replace(')', "}"),
+    });
+    let words: Vec<_> = words.map(|word| format!("\"{word}\"")).collect();
+    format!("#!/bin/sh\nexec {}\n", words.join(" "))
 }
 
 fn run_job(server: SocketAddr, directory: &TempDir) -> Finished {
