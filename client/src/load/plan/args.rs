@@ -176,16 +176,16 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "EXPR", value_parser = Assertion::from_str)]
     pub(crate) find_rate: Option<Assertion>,
 
+    /// Server, and the time limit.
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+
     /// Draw the rate, the latency, errors and connections over time while the load runs
     ///
     /// The chart is below other output on standard error, and stays above the report; that of a step of --find-rate does not. It needs a
     /// terminal of 48 columns and 14 rows; a smaller one shows the line of progress, and anything else than a terminal nothing.
     #[arg(long, conflicts_with = "quiet", help_heading = "Report")]
     pub(crate) live: bool,
-
-    /// Server, and the time limit.
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
 }
 
 /// Report of a load.
