@@ -31,6 +31,8 @@ pub(crate) struct UdpEchoSocket {
     pub(super) socket: Box<dyn DatagramSocket>,
     pub(super) policy: Arc<UdpPolicy>,
     pub(super) unsent: Option<Unsent>,
+    /// Datagrams that the next call may find. A smaller batch touches less memory: most sockets have one datagram at a time.
+    expected: usize,
     /// The socket closes when it is empty, after this many more datagrams at most.
     pub(super) draining: Option<usize>,
     /// The faulty answers, if the listener has faults.
@@ -64,7 +66,8 @@ pub(super) enum Received {
 
 impl UdpEchoSocket {
     pub(crate) fn new(socket: Box<dyn DatagramSocket>, policy: Arc<UdpPolicy>) -> Self {
-        Self { socket, policy, unsent: None, draining: None, faulty: None }
+        let expected = limits::TURN_DATAGRAMS;
+        Self { socket, policy, unsent: None, expected, draining: None, faulty: None }
     }
 
     #[cfg(test)]
@@ -97,12 +100,13 @@ impl UdpEchoSocket {
             if most == 0 {
                 return Turn::Over;
             }
-            let (reads, is_last) = match self.receive(most, context) {
+            let (reads, is_last) = match self.receive(most.min(self.expected), context) {
                 Received::Datagrams { more_may_wait } => (context.batch.len(), !more_may_wait),
                 Received::Error => (1, false),
                 Received::Empty => return empty,
             };
             received += context.batch.len();
+            self.expected = (2 * reads).clamp(2, limits::TURN_DATAGRAMS);
             budget = budget.saturating_sub(reads);
             let is_drained = self.is_drained(reads);
             if !self.answer(context) {

@@ -41,13 +41,18 @@ pub(super) enum Controls {
 }
 
 impl Headers {
-    /// Returns headers for datagrams with these control messages.
-    pub(super) fn received(&mut self, controls: Controls) -> &mut MultiHeaders<SockaddrStorage> {
+    /// Returns headers for at least `most` datagrams with these control messages.
+    pub(super) fn received(
+        &mut self,
+        controls: Controls,
+        most: usize,
+    ) -> &mut MultiHeaders<SockaddrStorage> {
         let fits = |of: Controls| of == controls && controls.are_always_the_same();
         if !self.received.as_ref().is_some_and(|(of, _)| fits(*of)) {
             self.received = None;
         }
-        let new = || (controls, with_room(Some(controls.room())));
+        let headers = if controls.are_always_the_same() { TURN_DATAGRAMS } else { most };
+        let new = || (controls, MultiHeaders::preallocate(headers, Some(controls.room())));
         &mut self.received.get_or_insert_with(new).1
     }
 
@@ -63,7 +68,8 @@ impl Headers {
             LocalAddress::Unknown => 2,
         };
         let headers = &mut self.sent[family][usize::from(joined)];
-        headers.get_or_insert_with(|| with_room(room_to_send(from, joined)))
+        let new = || MultiHeaders::preallocate(TURN_DATAGRAMS, room_to_send(from, joined));
+        headers.get_or_insert_with(new)
     }
 }
 
@@ -93,9 +99,4 @@ fn room_to_send(from: &LocalAddress, joined: bool) -> Option<Vec<u8>> {
         (LocalAddress::V6(_), true) => Some(cmsg_space!(libc::in6_pktinfo, libc::c_int, u16)),
         (LocalAddress::Unknown, _) => None,
     }
-}
-
-/// Creates headers for a batch, each with this room for control messages.
-fn with_room(room: Option<Vec<u8>>) -> MultiHeaders<SockaddrStorage> {
-    MultiHeaders::preallocate(TURN_DATAGRAMS, room)
 }

@@ -178,7 +178,7 @@ impl DatagramSocket for UdpSocket {
         let mut slots: [_; TURN_DATAGRAMS] =
             array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
         let slots = &mut slots[..TURN_DATAGRAMS.min(most)];
-        let (fd, headers) = (self.socket.as_raw_fd(), headers.received(self.controls));
+        let (fd, headers) = (self.socket.as_raw_fd(), headers.received(self.controls, slots.len()));
         let mut received = 0;
         for (slot, message) in
             recvmmsg(fd, headers, slots, MsgFlags::MSG_DONTWAIT, None)?.enumerate()

@@ -22,9 +22,21 @@ fn datagrams_that_wait_together_are_answered_by_one_call() {
     harness.socket.will_receive(&["one", "two", "three"]);
     assert_eq!(harness.turn(), Turn::Wait);
     assert_eq!(harness.socket.take_calls(), [3]);
+    let mut harness = Harness::new();
     harness.socket.will_receive(&["x"; TURN_DATAGRAMS]);
     assert_eq!(harness.turn(), Turn::Again);
     assert_eq!(harness.socket.take_calls(), [TURN_DATAGRAMS]);
+}
+
+/// A socket that asks for few datagrams, because it had few, answers all that wait in one turn.
+#[test]
+fn a_batch_grows_with_the_datagrams_that_wait() {
+    let mut harness = Harness::new();
+    for (waiting, calls) in [(1, &[1][..]), (TURN_DATAGRAMS - 2, &[2, 4, 8]), (3, &[3])] {
+        harness.socket.will_receive(&vec!["x"; waiting]);
+        assert_eq!(harness.turn(), Turn::Wait);
+        assert_eq!(harness.socket.take_calls(), calls);
+    }
 }
 
 #[test]
