@@ -308,6 +308,23 @@ mod tests {
     }
 
     #[test]
+    fn udp_is_compared_with_the_loop_that_has_batches() {
+        let mut busy = CaseResults::new(case::parse("udp-8").unwrap());
+        for (candidate, rate, cpu) in [
+            (Candidate::Ours, 95.0, 4.5),
+            (Candidate::Floor, 100.0, 4.0),
+            (Candidate::SingleFloor, 50.0, 9.0),
+        ] {
+            let run = Run::from([(Metric::Rate, rate), (Metric::Cpu, cpu)]);
+            busy.add(candidate, 0, Ok(run));
+        }
+        let targets = of(&[busy]);
+        let met: Vec<_> =
+            targets.iter().map(|target| (&target.measured[..], target.is_met)).collect();
+        assert_eq!(met, [("0.95", true), ("1.12", false)]);
+    }
+
+    #[test]
     fn tls_is_compared_with_tls_only() {
         let mut full = CaseResults::new(case::parse("tls-full").unwrap());
         for (candidate, rate) in [(Candidate::Ours, 90.0), (Candidate::Tokio, 100.0)] {
