@@ -13,6 +13,7 @@ pub(crate) mod hlog;
 mod latency_bars;
 pub(crate) mod load_spec;
 pub(crate) mod rate_curve;
+mod rows;
 pub(crate) mod table;
 pub(crate) mod time_series;
 pub(crate) mod verdict;

@@ -5,26 +5,14 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, Table, presets};
 use common::escape::Escaped;
 
-use super::{
-    distribution::Distribution,
-    document::{Pacing, ReceiptFigures, Report},
-    figures::{
-        datagram_counts::DatagramCounts, fault_figures::FaultFigures, room_figures::RoomFigures,
-    },
-    latency_bars::latency_bars,
-    load_spec::LoadSpec,
-    rate_curve::RateCurve,
-};
-use crate::load::stats::{
-    fault::FaultKind,
-    format::{bytes_per_second, count, percent, plural, rate, share, time},
-};
+use super::{document::Report, latency_bars::latency_bars, rate_curve::RateCurve, rows};
+use crate::load::stats::format::plural;
 
 /// Returns the report without its last lines, the [`conclusion`].
 pub(crate) fn render(report: &Report) -> String {
     let mut text = String::new();
     if let Some(spec) = &report.plan {
-        let _ = writeln!(text, "{}\n", headline(spec));
+        let _ = writeln!(text, "{}\n", rows::headline(spec));
     }
     for part in &report.parts {
         let _ = writeln!(
@@ -47,23 +35,23 @@ pub(crate) fn render(report: &Report) -> String {
         let steps = rate_steps(curve);
         let _ = writeln!(text, "Rates for {}:\n{}\n", curve.condition, steps.trim_fmt());
     }
-    for fault in &report.faults {
-        let what = match fault.kind {
-            FaultKind::Boundary => "Wrong boundary",
-            FaultKind::Type => "Wrong type",
-            _ if report.room.is_some() => "Wrong delivery",
-            _ => "Wrong bytes",
-        };
-        let _ = writeln!(text, "{what}: {}", safe(&fault.text));
+    for (what, fault) in rows::differences(report) {
+        let _ = writeln!(text, "{what}: {}", safe(fault));
     }
-    text += &report.injected_faults.as_ref().map_or_else(String::new, disagreements);
+    let disagreements: Vec<_> = rows::disagreements(report).collect();
+    for disagreement in &disagreements {
+        let _ = writeln!(text, "Disagreement: {}", safe(disagreement));
+    }
+    if !disagreements.is_empty() {
+        text.push('\n');
+    }
     for process in &report.failed_processes {
         let _ = writeln!(text, "Client failure: {}", safe(process));
     }
     if !report.faults.is_empty() || !report.failed_processes.is_empty() {
         text.push('\n');
     }
-    let _ = writeln!(text, "{}", pacing(report.pacing));
+    let _ = writeln!(text, "{}", rows::pacing(report.pacing));
     if report.stopped_early {
         text.push_str("Stopped early: the figures cover the time until then.\n");
     }
@@ -87,264 +75,21 @@ fn safe(text: &str) -> Escaped<'_> {
     Escaped(text.as_bytes())
 }
 
-fn headline(spec: &LoadSpec) -> String {
-    let LoadSpec { server, min_size, max_size, seed, .. } = spec;
-    let processes = plural(spec.processes.into(), "process");
-    let is_udp = server.starts_with("udp:");
-    let noun = match &spec.room {
-        Some(_) => "member",
-        None if is_udp => "socket",
-        None => "connection",
-    };
-    let connections = plural(spec.connections.into(), noun);
-    let messages = if is_udp { "datagrams" } else { "messages" };
-    let size = match (min_size, max_size) {
-        (1, 1) => "1 byte".to_owned(),
-        (min, max) if min == max => format!("{min} bytes"),
-        (min, max) => format!("{min} to {max} bytes"),
-    };
-    let pace = match (spec.rate, spec.pipeline) {
-        (Some(per_second), _) => format!("open loop at {}", rate(per_second)),
-        (None, depth) => format!("closed loop, depth {}", depth.unwrap_or(1)),
-    };
-    let churn = spec
-        .churn
-        .map_or_else(String::new, |churn| format!(", replaced after {}", plural(churn, "message")));
-    let server = safe(server);
-    format!(
-        "{server}: {processes} of {connections}{churn}, {messages} of {size}, {pace}, seed {seed}"
-    )
-}
-
-type Row = (&'static str, String);
-
 fn figures(report: &Report) -> Table {
-    let mut rows = vec![("messages", count(report.messages))];
-    match (&report.datagrams, report.lost) {
-        (Some(counts), Some(lost)) => rows.extend(datagrams(counts, lost)),
-        (_, lost) => rows.push(("lost", or_unknown(lost, count))),
-    }
-    if let Some(unsent @ 1..) = report.unsent {
-        rows.push(("not sent", count(unsent)));
-    }
-    if let Some(room) = &report.room {
-        rows.extend(deliveries(room));
-    }
-    rows.extend(report.receipts.iter().flat_map(compared));
-    rows.extend(report.injected_faults.iter().flat_map(injected));
-    let way = if report.room.is_some() { "delivered" } else { "each way" };
-    let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
-    rows.extend([
-        ("errors", errors(report)),
-        ("rate", rate(report.rate)),
-        (
-            "bytes/s",
-            or_unknown(report.bytes_per_second, |it| format!("{} {way}", bytes_per_second(it))),
-        ),
-        ("measured", format!("{:.2} s", report.seconds)),
-        (connects, or_unknown(report.connects, count)),
-    ]);
-    rows.extend(layers(report));
-    if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
-        rows.extend(restarts(report));
-    }
-    let cpu = or_unknown(report.client_cpu, |cpu| {
-        let busiest = percent(cpu.busiest_process);
-        let tls = cpu.tls_share().map(|share| format!(", {} of it for TLS", percent(share)));
-        format!(
-            "{:.2} of {} cores{}; busiest process {busiest} of a core",
-            cpu.cores,
-            cpu.machine_cores,
-            tls.unwrap_or_default()
-        )
-    });
-    rows.push(("client CPU", cpu));
-    rows.extend(starts(report));
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    for (name, value) in rows {
+    for (name, value) in rows::figures(report) {
         table.add_row([name.to_owned(), value]);
     }
     table
 }
 
-fn or_unknown<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> String {
-    value.map_or_else(|| "unknown".to_owned(), format)
-}
-
-fn datagrams(counts: &DatagramCounts, lost: u64) -> Vec<Row> {
-    let of_sent = |part| match part {
-        0 => "0".to_owned(),
-        part => format!("{} ({})", count(part), share(part, counts.sent)),
-    };
-    let mut rows = vec![
-        ("sent", count(counts.sent)),
-        ("lost", of_sent(lost)),
-        ("late", of_sent(counts.late)),
-        ("reordered", of_sent(counts.reordered)),
-        ("duplicates", of_sent(counts.duplicates)),
-        ("corrupt", of_sent(counts.corrupt)),
-        ("unrecognized", count(counts.unrecognized)),
-    ];
-    if counts.dropped_by_client > 0 {
-        rows.push(("dropped here", count(counts.dropped_by_client)));
-    }
-    rows
-}
-
-/// Returns the rows about a room.
-fn deliveries(room: &RoomFigures) -> Vec<Row> {
-    let members = format!("{}, {} of them send", count(room.members), count(room.senders));
-    let per_second = rate(room.deliveries_per_second);
-    let mut rows = vec![
-        ("members", members),
-        ("deliveries", format!("{}, {per_second}", count(room.deliveries))),
-        ("told gaps", plural(room.gaps, "event")),
-        ("missing", count(room.missing)),
-        ("duplicates", count(room.duplicates)),
-        ("out of order", count(room.order_violations)),
-        ("wrong texts", count(room.wrong_texts)),
-    ];
-    if room.relay_gaps > 0 {
-        rows.push(("gaps of servers", plural(room.relay_gaps, "message")));
-    }
-    if room.foreign > 0 {
-        rows.push(("of others", plural(room.foreign, "message")));
-    }
-    rows
-}
-
-/// Returns the rows about the receipts of the server.
-fn compared(receipts: &ReceiptFigures) -> Vec<Row> {
-    let ReceiptFigures { compared, equal, missing, .. } = *receipts;
-    let (equal, compared) = (count(equal), count(compared));
-    let mut rows =
-        vec![("receipts", format!("{equal} of {compared} equal, {} missing", count(missing)))];
-    for (name, lost, added) in [
-        ("to the server", receipts.bytes_lost_to_server, receipts.bytes_added_to_server),
-        ("on the way back", receipts.bytes_lost_back, receipts.bytes_added_back),
-    ] {
-        if lost > 0 || added > 0 {
-            rows.push((name, format!("{} lost, {} added", plural(lost, "byte"), count(added))));
-        }
-    }
-    if receipts.bytes_unread_by_server > 0 {
-        let unread = plural(receipts.bytes_unread_by_server, "byte");
-        rows.push(("not read", format!("{unread}, because the server ended the connection")));
-    }
-    rows
-}
-
-/// Returns the disagreements with a fault log, a line each.
-fn disagreements(faults: &FaultFigures) -> String {
-    let mut text = String::new();
-    for it in &faults.first_disagreements {
-        let number = match (it.seed, it.connection) {
-            (Some(seed), Some(connection)) => format!(" (seed {seed}, number {connection})"),
-            _ => String::new(),
-        };
-        let (peer, what) = (safe(&it.peer), safe(&it.text));
-        let _ = writeln!(text, "Disagreement: connection {peer}{number}: {what}");
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text
-}
-
-/// Returns the rows about the faults that the server has injected.
-fn injected(faults: &FaultFigures) -> Vec<Row> {
-    let found = format!("{} of {} found", count(faults.found), count(faults.injected));
-    let mut rows =
-        vec![("faults", format!("{found}, {} beyond what was read", count(faults.unobservable)))];
-    for (name, kind) in &faults.kinds {
-        let beyond = match kind.unobservable {
-            0 => String::new(),
-            beyond => format!(", {} beyond", count(beyond)),
-        };
-        rows.push(("", format!("{} {}{beyond}", count(kind.found), safe(name))));
-    }
-    if let Some(excess) = faults.excess {
-        let [p50, p99, max] = [excess.p50_ns, excess.p99_ns, excess.max_ns].map(time);
-        rows.push(("later than asked", format!("p50 {p50}, p99 {p99}, max {max}")));
-    }
-    if faults.of_others > 0 {
-        rows.push(("of others", plural(faults.of_others, "record")));
-    }
-    rows
-}
-
-/// Returns the rows about TLS and WebSocket.
-fn layers(report: &Report) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if let Some(tls) = &report.tls {
-        let (handshakes, resumed) = (count(tls.handshake.count), count(tls.resumed));
-        rows.push(("TLS handshakes", format!("{handshakes}, {resumed} resumed")));
-        if tls.truncated > 0 {
-            let connections = plural(tls.truncated, "connection");
-            rows.push(("truncated", format!("{connections} ended without close_notify")));
-        }
-    }
-    if let Some(websocket) = &report.websocket {
-        let without = match websocket.unclosed {
-            0 => String::new(),
-            unclosed => format!("; {} ended without", plural(unclosed, "connection")),
-        };
-        rows.push(("close handshakes", format!("{}{without}", count(websocket.closes))));
-    }
-    rows
-}
-
-/// Returns the rows about the requested start, or about the starts of merged loads.
-fn starts(report: &Report) -> Vec<Row> {
-    if let Some(starts) = &report.starts {
-        return vec![
-            ("starts", starts.describe()),
-            ("clocks", safe(&starts.describe_clocks()).to_string()),
-        ];
-    }
-    match &report.start {
-        Some(start) if start.requested.is_some() => {
-            vec![("started", start.describe()), ("clock", start.describe_clock())]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn restarts(report: &Report) -> [Row; 3] {
-    let drains = or_unknown(report.drains, |drains| plural(drains, "connection"));
-    let resent = or_unknown(report.resent, |resent| plural(resent, "message"));
-    let bytes = or_unknown(report.bytes_resent, |bytes| plural(bytes, "byte"));
-    [
-        ("drained", format!("{drains}, made again")),
-        ("sent again", format!("{resent}, of which {bytes} had been sent before")),
-        ("bytes lost", or_unknown(report.bytes_lost, count)),
-    ]
-}
-
-fn errors(report: &Report) -> String {
-    let Some(errors) = &report.errors else { return "unknown".to_owned() };
-    let kinds: Vec<_> =
-        errors.iter().map(|(kind, number)| format!("{} {kind}", count(*number))).collect();
-    if kinds.is_empty() { "0".to_owned() } else { kinds.join(", ") }
-}
-
 fn percentiles(report: &Report) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["", "min", "mean", "p50", "p90", "p99", "p99.9", "max"]);
-    let rows = [
-        ("latency", Some(&report.latency)),
-        ("connect", report.connect.as_ref()),
-        ("handshake", report.tls.as_ref().map(|tls| &tls.handshake)),
-        ("login", report.login.as_ref()),
-        ("ws-handshake", report.websocket.as_ref().map(|it| &it.handshake)),
-        ("schedule lag", report.lag.as_ref()),
-    ];
-    for (name, distribution) in rows {
-        if let Some(distribution) = distribution {
-            table.add_row([vec![name.to_owned()], times(distribution)].concat());
-        }
+    table.set_header([&[""], &rows::STATISTICS[..]].concat());
+    for (name, times) in rows::percentiles(report) {
+        table.add_row([vec![name.to_owned()], times.to_vec()].concat());
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -352,43 +97,15 @@ fn percentiles(report: &Report) -> Table {
     table
 }
 
-fn times(of: &Distribution) -> Vec<String> {
-    [of.min_ns, of.mean_ns, of.p50_ns, of.p90_ns, of.p99_ns, of.p99_9_ns, of.max_ns]
-        .map(time_or_dash)
-        .to_vec()
-}
-
-fn time_or_dash(nanos: Option<u64>) -> String {
-    nanos.map_or_else(|| "-".to_owned(), time)
-}
-
 fn rate_steps(curve: &RateCurve) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["rate", "achieved", "p50", "p99", "max", "verdict", ""]);
-    for step in &curve.steps {
-        let [p50, p99, max] = [step.p50_ns, step.p99_ns, step.max_ns].map(time_or_dash);
-        let remark =
-            if step.holds { "holds".to_owned() } else { format!("does not hold: {}", step.remark) };
-        let (target, achieved) = (rate(step.target_rate), rate(step.achieved_rate));
-        table.add_row([target, achieved, p50, p99, max, step.verdict.to_string(), remark]);
+    table.set_header(rows::STEP);
+    for step in rows::rate_steps(curve) {
+        table.add_row(step);
     }
     for column in table.column_iter_mut().take(5) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
-}
-
-fn pacing(pacing: Option<Pacing>) -> &'static str {
-    match pacing {
-        Some(Pacing::ClosedLoop) => {
-            "Closed loop: latency counts from the send. A pause of the server also pauses the sending, so the\n\
-             percentiles understate what users would see; with --rate they do not."
-        }
-        Some(Pacing::OpenLoop) => {
-            "Open loop: latency counts from the time at which each message was due; coordinated omission is\n\
-             corrected."
-        }
-        None => "It is unknown whether this was an open or a closed loop, or the parts differ.",
-    }
 }
