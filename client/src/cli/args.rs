@@ -11,7 +11,7 @@ use common::cli::completions::Shell;
 use crate::{
     chat::args::{self as chat_args, ChatArgs},
     endpoint::args::ServerArgs,
-    load::plan::args::{self as load_args, LoadArgs},
+    load::plan::args::{self as load_args, LoadArgs, LoadCommand},
     ping::{self, args::PingArgs},
 };
 
@@ -125,8 +125,8 @@ impl Command {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Ping(_) => "ping",
-            Self::Load(load) if load.command.is_some() => "load merge",
-            Self::Load(_) | Self::LoadWorker => "load",
+            Self::Load(load) => load.command.as_ref().map_or("load", LoadCommand::name),
+            Self::LoadWorker => "load",
             Self::Chat(_) => "chat",
             Self::Mirror(_) => "mirror",
             Self::Completions { .. } => "completions",

@@ -4,7 +4,7 @@ use std::io;
 
 use common::reason::reason;
 
-use super::{coordinator, faults, merge, preflight::shortage::Shortage, report::files};
+use super::{coordinator, faults, preflight::shortage::Shortage, report::files, saved_report};
 use crate::{net, stdio};
 
 /// Reason why a load did not run, or why its report could not be kept.
@@ -55,7 +55,7 @@ pub(crate) enum Error {
 
     /// A report could not be read.
     #[error(transparent)]
-    Merge(#[from] merge::Error),
+    SavedReport(#[from] saved_report::Error),
 }
 
 impl Error {

@@ -2,116 +2,34 @@
 //!
 //! Owns the rules of the sum. A value that is unknown in one report is unknown in the sum.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Read as _,
-    ops::Add,
-    path::{Path, PathBuf},
-};
-
-use common::{cli::stdio::stdin, escape::Escaped, reason::reason};
-use serde::Deserialize;
+use std::{collections::BTreeMap, ops::Add, path::PathBuf};
 
 use super::{
     evaluate::verdict,
     report::{
         distribution::Distribution,
-        document::{
-            ClientCpu, Part, ReceiptFigures, Report, TlsFigures, VERSION, WebSocketFigures,
-        },
+        document::{ClientCpu, Part, ReceiptFigures, Report, TlsFigures, WebSocketFigures},
         figures::{
             datagram_counts::DatagramCounts, fault_figures::FaultFigures,
             room_figures::RoomFigures, start_figures::StartSpread,
         },
-        files::STANDARD,
-        hlog::{self, Log},
         time_series::TimeSeries,
         verdict::Verdict,
     },
+    saved_report,
     stats::{
         counters::Stats, error_kind::ErrorKind, fault::Fault, histogram::Histogram,
         rate::per_second,
     },
 };
 
-/// Failure to read a file.
-#[derive(Debug, thiserror::Error)]
-#[error("Could not read {name}: {reason}")]
-pub(crate) struct Error {
-    name: String,
-    reason: String,
-}
-
 /// Reads the files and merges them.
 ///
 /// # Errors
 ///
 /// The first file that is neither a report nor a histogram log.
-pub(super) fn run(files: &[PathBuf]) -> Result<Report, Error> {
-    let read = |path: &PathBuf| match read(path) {
-        Ok(report) => Ok((name(path), report)),
-        Err(reason) => Err(Error { name: name(path), reason }),
-    };
-    Ok(merge(&files.iter().map(read).collect::<Result<Vec<_>, _>>()?))
-}
-
-/// Returns the name of a file in the report.
-fn name(path: &Path) -> String {
-    if path == Path::new(STANDARD) {
-        return "standard input".to_owned();
-    }
-    Escaped(path.as_os_str().as_encoded_bytes()).to_string()
-}
-
-/// Reads a file; returns a phrase that describes the problem if it cannot. The phrase quotes the file, so it is
-/// escaped.
-fn read(path: &Path) -> Result<Report, String> {
-    let content = if path == Path::new(STANDARD) {
-        let mut content = Vec::new();
-        stdin().read_to_end(&mut content).map(|_| content)
-    } else {
-        fs::read(path)
-    };
-    let report = content.map_err(|error| reason(&error)).and_then(|content| parse(&content));
-    report.map_err(|reason| Escaped(reason.as_bytes()).to_string())
-}
-
-fn parse(content: &[u8]) -> Result<Report, String> {
-    if !content.trim_ascii_start().starts_with(b"{") {
-        return hlog::read(content).map(report_of_log);
-    }
-    let Version { version } = serde_json::from_slice(content)
-        .map_err(|error| format!("the file is not a report of echo-client load ({error})"))?;
-    if version != VERSION {
-        return Err(format!(
-            "the report has version {version}, and this program reads version {VERSION}: repeat the load with this \
-             program, or merge with the program that wrote the report"
-        ));
-    }
-    serde_json::from_slice(content).map_err(|error| format!("the report is incomplete ({error})"))
-}
-
-#[derive(Deserialize)]
-struct Version {
-    version: u32,
-}
-
-/// Returns the report of a histogram log, in which most values are unknown.
-fn report_of_log(log: Log) -> Report {
-    let seconds = log.time.as_secs_f64();
-    let messages = log.latency.len();
-    let mut report = Report {
-        messages,
-        seconds,
-        rate: per_second(messages, seconds),
-        latency: log.latency.into(),
-        connect: log.connect.map(Distribution::from),
-        lag: log.lag.map(Distribution::from),
-        ..Report::unknown()
-    };
-    verdict::set(&mut report);
-    report
+pub(super) fn run(files: &[PathBuf]) -> Result<Report, saved_report::Error> {
+    Ok(merge(&files.iter().map(|file| saved_report::read(file)).collect::<Result<Vec<_>, _>>()?))
 }
 
 /// Merges reports, at least one, each with the name of its file.

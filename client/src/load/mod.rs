@@ -11,17 +11,18 @@
 //! | `worker` | one worker process: event loop, connections, payload, diagnosis of wrong bytes |
 //! | `ipc` | messages between both |
 //! | `evaluate` | metrics, assertions, verdict |
-//! | `report` | document, files, table |
+//! | `report` | document, files, table, page |
 //! | `host` | limits and usage of the machine |
 //! | `stats` | counters, histograms, and their text |
 //!
 //! The modules of this folder put them together: `run` for the subcommand, `runner` for one load,
-//! `find_rate` for many. Imports point from them to the folders, and down this table. Must not know the
-//! other subcommands.
+//! `find_rate` for many, `merge` and `compare` for saved reports. Imports point from them to the folders, and down this
+//! table. Must not know the other subcommands.
 //!
 //! Read [`run`](mod@run) first.
 
 mod build_report;
+mod compare;
 mod coordinator;
 mod error;
 mod evaluate;
@@ -36,6 +37,7 @@ mod progress;
 mod report;
 mod run;
 mod runner;
+mod saved_report;
 mod search;
 mod stats;
 mod worker;

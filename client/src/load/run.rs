@@ -9,6 +9,7 @@ use common::cli::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::{
+    compare,
     error::Error,
     find_rate, merge,
     plan::{
@@ -40,6 +41,7 @@ pub(crate) fn run(target: &Target, job: &Job, output: &mut impl Write) -> Result
             })
         }
         Job::Merge(files, config) => run_merge(files, config, output),
+        Job::Compare(config) => compare::run(config, output),
     };
     match result {
         Err(error) if error.is_interrupted() => Ok(signalled(SIGINT)),
@@ -55,7 +57,7 @@ fn run_loads(
     run: impl FnOnce(&Runner<'_>) -> Result<Report, Error>,
 ) -> Result<u8, Error> {
     let interrupt = Interrupt::on(&[SIGINT, SIGTERM])?;
-    let files = open(config)?;
+    let files = ReportFiles::open(&config.destinations)?;
     let runner = Runner::new(target, plan, &interrupt)?;
     finish(run(&runner)?, config, files, output)
 }
@@ -67,7 +69,7 @@ fn run_merge(
 ) -> Result<u8, Error> {
     let report = merge::run(inputs)?;
     // An output that is a pipe may wait for the reader of the inputs, so it is opened after them.
-    finish(report, config, open(config)?, output)
+    finish(report, config, ReportFiles::open(&config.destinations)?, output)
 }
 
 fn display(config: &ReportConfig) -> Display {
@@ -76,10 +78,6 @@ fn display(config: &ReportConfig) -> Display {
         ReportConfig { is_live: true, .. } => Display::Chart,
         _ => Display::Line,
     }
-}
-
-fn open(config: &ReportConfig) -> Result<ReportFiles, Error> {
-    Ok(ReportFiles::open(config.json.as_ref(), config.histogram.as_ref())?)
 }
 
 /// Evaluates the assertions, prints the report and writes the files; returns the exit status.
@@ -95,7 +93,7 @@ fn finish(
     let status = exit_status(&report);
     let table = if config.is_quiet { String::new() } else { table::render(&report) };
     let text = table + &table::conclusion(&report);
-    let printed = if config.uses_standard_output() {
+    let printed = if config.destinations.use_standard_output() {
         print(&mut stderr(), &text)
     } else {
         print(output, &text)

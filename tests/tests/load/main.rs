@@ -8,6 +8,7 @@ mod receipt;
 mod report;
 mod restart;
 mod room;
+mod saved_reports;
 mod tls;
 mod udp;
 mod websocket;

@@ -62,7 +62,7 @@ fn a_failure_takes_precedence_over_an_assertion() {
 #[test]
 fn reports_a_full_disk_in_one_line_and_exits_with_1() {
     let server = EchoServer::start_quiet();
-    for flag in ["--json", "--histogram"] {
+    for flag in ["--json", "--html", "--histogram"] {
         let args = format!("--processes 1 --connections 2 --messages 10 {flag} /dev/full");
         let ended = Program::run_load(server.address(), &args);
         assert_eq!(ended.code(), 1, "{ended:?}");
@@ -74,7 +74,7 @@ fn reports_a_full_disk_in_one_line_and_exits_with_1() {
 #[test]
 fn reports_a_file_that_cannot_be_created_before_the_load_starts() {
     let server = EchoServer::start_quiet();
-    for flag in ["--json", "--histogram"] {
+    for flag in ["--json", "--html", "--histogram"] {
         let args = format!("--processes 1 --connections 2 --duration 10m {flag} /nowhere/report");
         let ended = Program::run_load(server.address(), &args);
         assert_eq!(ended.code(), 1, "{ended:?}");

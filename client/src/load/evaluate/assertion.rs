@@ -18,8 +18,9 @@ pub(crate) struct Assertion {
     threshold: f64,
 }
 
+/// Comparison of a value with a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operator {
+pub(super) enum Operator {
     Less,
     AtMost,
     More,
@@ -64,14 +65,26 @@ impl Assertion {
 
     /// Returns `true` if it holds for a value of the metric. It does not hold for an unknown value.
     fn holds_for(&self, value: Option<f64>) -> bool {
-        let Some(value) = value else { return false };
-        match self.operator {
-            Operator::Less => value < self.threshold,
-            Operator::AtMost => value <= self.threshold,
-            Operator::More => value > self.threshold,
-            Operator::AtLeast => value >= self.threshold,
-            Operator::Equal => is_same(value, self.threshold),
-            Operator::NotEqual => !is_same(value, self.threshold),
+        value.is_some_and(|value| self.operator.holds(value, self.threshold))
+    }
+}
+
+impl Operator {
+    /// Parses an operator at the start of what is typed; returns what follows it.
+    pub(super) fn parse(typed: &str) -> Option<(Self, &str)> {
+        let parse = |(sign, operator): &(_, _)| Some((*operator, typed.strip_prefix(*sign)?));
+        OPERATORS.iter().find_map(parse)
+    }
+
+    /// Returns `true` if the value is on the right side of the threshold.
+    pub(super) fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::Less => value < threshold,
+            Self::AtMost => value <= threshold,
+            Self::More => value > threshold,
+            Self::AtLeast => value >= threshold,
+            Self::Equal => is_same(value, threshold),
+            Self::NotEqual => !is_same(value, threshold),
         }
     }
 }
@@ -93,9 +106,7 @@ impl FromStr for Assertion {
         })?;
         let (metric, rest) = typed.split_at(operator_start);
         let metric: Metric = metric.trim().parse()?;
-        let (operator, value) = OPERATORS
-            .iter()
-            .find_map(|(sign, operator)| Some((*operator, rest.strip_prefix(sign)?)))
+        let (operator, value) = Operator::parse(rest)
             .ok_or_else(|| "expected one of the operators < <= > >= = !=".to_owned())?;
         let value = value.trim();
         let (metric, value) = match value.strip_suffix('%') {
@@ -119,14 +130,16 @@ impl FromStr for Assertion {
     }
 }
 
-fn parse_time(typed: &str) -> Option<f64> {
+/// Parses a time with its unit; returns nanoseconds.
+pub(super) fn parse_time(typed: &str) -> Option<f64> {
     let digits = typed.trim_end_matches(char::is_alphabetic);
     let unit = &typed[digits.len()..];
     let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
     Some(parse_number(digits.trim_end())? * nanos)
 }
 
-fn parse_number(typed: &str) -> Option<f64> {
+/// Parses a number that is not negative.
+pub(super) fn parse_number(typed: &str) -> Option<f64> {
     // `parse` also accepts `inf` and `nan`, which are useless as a threshold.
     typed.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
 }

@@ -12,7 +12,7 @@ use crate::load::{
 impl Metric {
     /// Returns its value in a report, in its unit; `None` if it is unknown, as the p99 of an empty
     /// histogram.
-    pub(super) fn value(&self, report: &Report) -> Option<f64> {
+    pub(crate) fn value(&self, report: &Report) -> Option<f64> {
         let errors = report.errors.as_ref();
         match self {
             Self::Time(subject, statistic) => {
@@ -62,7 +62,7 @@ impl Metric {
     }
 
     /// Formats a value of it.
-    pub(super) fn format(&self, value: f64) -> String {
+    pub(crate) fn format(&self, value: f64) -> String {
         match self {
             Self::Time(..) => format::time(whole(value)),
             Self::Rate | Self::Room(RoomMetric::DeliveryRate) => format::rate(value),

@@ -6,6 +6,7 @@
 //! Read [`verdict`] first; a metric is declared in [`metric`].
 
 pub(crate) mod assertion;
+pub(crate) mod change;
 pub(crate) mod metric;
 mod metric_value;
 #[cfg(test)]

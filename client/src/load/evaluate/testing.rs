@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
+
 use super::verdict;
 use crate::load::{
     report::{
         document::{ClientCpu, Pacing, Report},
         figures::datagram_counts::DatagramCounts,
         figures::room_figures::RoomFigures,
+        time_series::TimeSeries,
     },
-    stats::histogram::Histogram,
+    stats::{counters::Stats, histogram::Histogram, series::Series},
 };
 
 /// Returns the report of a load over UDP that lost one datagram of a hundred.
@@ -30,6 +33,29 @@ pub(crate) fn room(messages: u32, figures: RoomFigures) -> Report {
     let room = RoomFigures { members: 100, senders: 2, deliveries, ..figures };
     let mut report = Report { room: Some(room), ..report(messages, 300) };
     verdict::set(&mut report);
+    report
+}
+
+/// Returns the report of a load with this latency in each second.
+pub(crate) fn course(messages: u64, latencies_us: impl IntoIterator<Item = u64>) -> Report {
+    let (mut series, mut latency) = (Series::default(), Histogram::default());
+    let mut count = 0;
+    for latency_us in latencies_us {
+        let mut stats = Stats { messages, ..Stats::default() };
+        // A tenth of the messages takes longer.
+        stats.latency.record_n(Duration::from_micros(latency_us), messages - messages / 10);
+        stats.latency.record_n(Duration::from_micros(3 * latency_us), messages / 10);
+        latency.merge(&stats.latency);
+        series.record(Duration::from_secs(count), &stats, 10);
+        count += 1;
+    }
+    let mut report = report(1, 1);
+    report.messages = messages * count;
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let (seconds, rate) = (count as f64, messages as f64);
+    (report.seconds, report.rate) = (seconds, rate);
+    report.latency = latency.into();
+    report.series = Some(TimeSeries::new(Timestamp::UNIX_EPOCH, seconds, &series));
     report
 }
 

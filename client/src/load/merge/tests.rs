@@ -1,7 +1,8 @@
 use super::*;
 use crate::load::{
     evaluate::testing::{datagrams, report, room},
-    report::files::{Destination, ReportFiles},
+    report::hlog,
+    saved_report::report_of_log,
 };
 
 fn merge_all(reports: &[Report]) -> Report {
@@ -58,32 +59,6 @@ fn adds_up_datagrams_and_does_not_fail_for_a_loss() {
 fn keeps_the_parts_of_merged_reports() {
     let pair = merge_all(&[report(1, 1), report(1, 1)]);
     assert_eq!(merge_all(&[pair, report(1, 1)]).parts.len(), 3);
-}
-
-#[test]
-fn reads_its_own_files_and_refuses_others() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = |name: &str| directory.path().join(name);
-    let report = report(10, 100);
-    // The old content is longer than the report, and none of it may remain.
-    fs::write(path("json"), "x".repeat(100_000)).unwrap();
-    let [json, hlog] = ["json", "hlog"].map(|name| Destination::File(path(name)));
-    ReportFiles::open(Some(&json), Some(&hlog)).unwrap().write(&report, &mut Vec::new()).unwrap();
-    assert_eq!(read(&path("json")).unwrap(), report);
-    assert_eq!(read(&path("hlog")).unwrap().messages, 10);
-    for (content, reason) in [
-        ("", "the file has no histogram"),
-        ("{\"a\": 1}", "the file is not a report of echo-client load"),
-        ("{\"version\": 99}", "the report has version 99, and this program reads version 2"),
-        ("{\"version\": 1}", "the report has version 1, and this program reads version 2"),
-        ("{\"version\": 2}", "the report is incomplete"),
-        ("some text\n", "neither a report nor a histogram log"),
-        ("Tag=other,0.0,1.0,1.0,AAAA\n", "cannot be decoded"),
-    ] {
-        fs::write(path("wrong"), content).unwrap();
-        let error = read(&path("wrong")).unwrap_err();
-        assert!(error.contains(reason) && !error.contains('\n'), "{content}: {error}");
-    }
 }
 
 #[test]

@@ -6,7 +6,10 @@ use clap::{Args, Subcommand};
 use common::cli::{duration, positive_duration};
 
 use super::{room::RoomArgs, size_range::SizeRange, start_time::StartTime};
-use crate::{endpoint::args::ServerArgs, load::evaluate::assertion::Assertion};
+use crate::{
+    endpoint::args::ServerArgs,
+    load::evaluate::{assertion::Assertion, change::ChangeAssertion},
+};
 
 /// Load, or merging of reports.
 #[derive(Clone, Debug, Args)]
@@ -41,6 +44,55 @@ pub(crate) enum LoadCommand {
         #[command(flatten)]
         report: ReportArgs,
     },
+
+    /// Compare the report of a load with that of an earlier one, the base
+    ///
+    /// Each metric has its ratio, OTHER to BASE, and rate and percentiles of the latency have its 95 % confidence interval, from a
+    /// bootstrap of both time series. It covers the noise within the two loads, not that from one load to the next, and needs 10
+    /// whole seconds of each.
+    #[command(after_long_help = CHANGES)]
+    Compare(CompareArgs),
+}
+
+impl LoadCommand {
+    /// Returns its name on the command line.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Merge { .. } => "load merge",
+            Self::Compare(_) => "load compare",
+        }
+    }
+}
+
+/// Comparison of two reports.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Report (JSON) to compare with; '-' is standard input
+    #[arg(value_name = "BASE")]
+    pub(crate) base: PathBuf,
+
+    /// Report (JSON) to compare; '-' is standard input
+    #[arg(value_name = "OTHER")]
+    pub(crate) other: PathBuf,
+
+    /// Write the comparison to FILE; docs/load-comparison.schema.json describes it
+    ///
+    /// If FILE is '-', the comparison goes to standard output, and the table to standard error.
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write the comparison to FILE, or to standard output ('-'), as a page for a browser
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Exit with status 3 unless EXPR holds, such as 'p99<+10%' or 'rate>-5%'; may be repeated
+    #[arg(long = "assert", value_name = "EXPR", value_parser = ChangeAssertion::from_str)]
+    #[arg(help_heading = "Report")]
+    pub(crate) assertions: Vec<ChangeAssertion>,
+
+    /// Print only the results of the assertions, and the verdict
+    #[arg(long, short, help_heading = "Report")]
+    pub(crate) quiet: bool,
 }
 
 /// Load to run.
@@ -198,6 +250,12 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Write the report to FILE, or to standard output ('-'), as one page for a browser, with charts
+    ///
+    /// The page needs no other file and no network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
     /// Write the latencies to FILE, or to standard output ('-'), in the HDR histogram log format
     #[arg(long, value_name = "FILE")]
     pub(crate) histogram: Option<PathBuf>,
@@ -237,7 +295,9 @@ Examples:
   echo-client load --udp --rate 1000 --assert 'lost<1%' datagrams, of which some may be lost
   echo-client load --room --connections 1000 --size 100 a room of 1,000 members, of which one sends
   echo-client load --expect-faults faults.jsonl         the faults of a server with --fault-log, and no other
+  echo-client load --rate 20000 --html report.html      a page with charts
   echo-client load merge a.json b.json                  one report of two machines
+  echo-client load compare a.json b.json                what has changed from one load to another
 
 Metrics of EXPR:
   p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
@@ -261,6 +321,23 @@ Exit status (the first that applies):
   3  an assertion does not hold, or no rate was found
   4  CLIENT-LIMITED: the client, not the server, was the limit
   0  VALID; UNKNOWN: too short to judge the client, or merged histogram logs
+  2  invalid command line";
+
+/// Text after the help of `load compare`.
+const CHANGES: &str = "\
+EXPR is METRIC OPERATOR CHANGE. Metrics are those of 'load --assert', operators < <= > >=. A change has a sign:
+  p99<+10%     at most 10 % above BASE
+  rate>-5%     not more than 5 % below BASE
+  p50<+200us   less than 200 us above BASE
+  errors<=+0   not more than BASE
+An assertion compares the values themselves, so the same files always give the same result. If its limit is
+within the confidence interval, the line says so.
+
+Exit status (the first that applies):
+  1  a report cannot be read, or one of the loads is FAILED
+  3  an assertion does not hold
+  4  one of the loads is CLIENT-LIMITED
+  0  otherwise
   2  invalid command line";
 
 #[cfg(test)]

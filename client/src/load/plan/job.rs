@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     args::{LoadArgs, LoadCommand, RunArgs},
+    compare_config::CompareConfig,
     report_config::{self, ReportConfig},
     room::{self, Others},
     size_range::SizeRange,
@@ -50,6 +51,8 @@ pub(crate) enum Job {
     FindRate(Plan, Assertion, ReportConfig),
     /// Merges reports.
     Merge(Vec<PathBuf>, ReportConfig),
+    /// Compares two reports.
+    Compare(CompareConfig),
 }
 
 /// Plan of a load.
@@ -183,9 +186,13 @@ impl TryFrom<LoadArgs> for Job {
     type Error = Contradiction;
 
     fn try_from(args: LoadArgs) -> Result<Self, Contradiction> {
-        if let Some(LoadCommand::Merge { files, report }) = args.command {
-            let report = ReportConfig::resolve(report, &files)?;
-            return Ok(Self::Merge(files, report));
+        match args.command {
+            Some(LoadCommand::Merge { files, report }) => {
+                let report = ReportConfig::resolve(report, &files)?;
+                return Ok(Self::Merge(files, report));
+            }
+            Some(LoadCommand::Compare(args)) => return Ok(Self::Compare(args.try_into()?)),
+            None => {}
         }
         let report = ReportConfig::resolve(args.report, &[])?;
         let report = ReportConfig { is_live: args.load.live, ..report };

@@ -5,6 +5,7 @@
 //! Read [`args`] first, then [`job`].
 
 pub(crate) mod args;
+pub(crate) mod compare_config;
 mod file_identity;
 pub(crate) mod job;
 pub(crate) mod report_config;

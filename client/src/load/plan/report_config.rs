@@ -10,16 +10,14 @@ use common::escape::Escaped;
 use super::{args::ReportArgs, file_identity::FileIdentity};
 use crate::load::{
     evaluate::assertion::Assertion,
-    report::files::{Destination, STANDARD},
+    report::files::{Destination, Destinations, STANDARD},
 };
 
 /// Destinations of a report, and its assertions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ReportConfig {
-    /// Destination of the report in JSON.
-    pub(crate) json: Option<Destination>,
-    /// Destination of the histogram log.
-    pub(crate) histogram: Option<Destination>,
+    /// Where it goes.
+    pub(crate) destinations: Destinations,
     /// Conditions on the report.
     pub(crate) assertions: Vec<Assertion>,
     /// Only the verdict and the assertions are printed.
@@ -32,20 +30,21 @@ pub(crate) struct ReportConfig {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Contradiction {
     /// One output would overwrite the other.
-    #[error("'{JSON}' and '{HISTOGRAM}' name the same file")]
-    SameFile,
+    #[error("'{0}' and '{1}' name the same file")]
+    SameFile(&'static str, &'static str),
     /// An output would overwrite error messages, or these it.
     #[error("'{0}' and standard error are the same file: redirect one of them to another file")]
     StandardError(&'static str),
     /// An output would overwrite a report that is merged.
     #[error("'{0}' would overwrite the input '{1}': choose another file")]
     Overwrites(&'static str, String),
-    /// The messages of a file would be counted twice.
+    /// The messages of a file would be counted twice, or compared with themselves.
     #[error("the file '{0}' is given twice")]
     FileTwice(String),
 }
 
-const JSON: &str = "--json <FILE>";
+pub(super) const JSON: &str = "--json <FILE>";
+pub(super) const HTML: &str = "--html <FILE>";
 const HISTOGRAM: &str = "--histogram <FILE>";
 
 impl ReportConfig {
@@ -55,54 +54,62 @@ impl ReportConfig {
     ///
     /// Two of the files are the same.
     pub(crate) fn resolve(args: ReportArgs, inputs: &[PathBuf]) -> Result<Self, Contradiction> {
-        Self::resolve_beside(FileIdentity::of_descriptor(io::stderr()).as_ref(), args, inputs)
-    }
-
-    /// Does the same in a process with this standard error.
-    fn resolve_beside(
-        errors: Option<&FileIdentity>,
-        args: ReportArgs,
-        inputs: &[PathBuf],
-    ) -> Result<Self, Contradiction> {
-        let outputs = [(JSON, &args.json), (HISTOGRAM, &args.histogram)];
-        let outputs = outputs.map(|(name, path)| Some((name, identity(path.as_deref()?, true)?)));
-        if let [Some((_, json)), Some((_, histogram))] = &outputs
-            && json == histogram
-        {
-            return Err(Contradiction::SameFile);
-        }
-        let mut known: Vec<(FileIdentity, String)> = Vec::new();
-        for (name, output) in outputs.iter().flatten() {
-            if output.has_content() && errors == Some(output) {
-                return Err(Contradiction::StandardError(name));
-            }
-        }
-        for path in inputs {
-            let text = Escaped(path.as_os_str().as_encoded_bytes()).to_string();
-            let Some(input) = identity(path, false) else { continue };
-            if known.iter().any(|(other, _)| *other == input) {
-                return Err(Contradiction::FileTwice(text));
-            }
-            known.push((input, text));
-        }
-        for (name, output) in outputs.into_iter().flatten().filter(|(_, it)| it.has_content()) {
-            if let Some((_, input)) = known.iter().find(|(input, _)| *input == output) {
-                return Err(Contradiction::Overwrites(name, input.clone()));
-            }
-        }
+        let outputs = [(JSON, &args.json), (HTML, &args.html), (HISTOGRAM, &args.histogram)];
+        check_files(&outputs, inputs)?;
         Ok(Self {
-            json: args.json.map(destination),
-            histogram: args.histogram.map(destination),
+            destinations: Destinations {
+                json: args.json.map(destination),
+                html: args.html.map(destination),
+                histogram: args.histogram.map(destination),
+            },
             assertions: args.assertions,
             is_quiet: args.quiet,
             is_live: false,
         })
     }
+}
 
-    /// Returns `true` if standard output has the report, so that nothing else may be printed there.
-    pub(crate) fn uses_standard_output(&self) -> bool {
-        [&self.json, &self.histogram].contains(&&Some(Destination::StandardOutput))
+/// Checks that outputs, each with the name of its argument, and inputs are different files.
+pub(super) fn check_files(
+    outputs: &[(&'static str, &Option<PathBuf>)],
+    inputs: &[PathBuf],
+) -> Result<(), Contradiction> {
+    check_files_beside(FileIdentity::of_descriptor(io::stderr()).as_ref(), outputs, inputs)
+}
+
+/// Does the same in a process with this standard error.
+fn check_files_beside(
+    errors: Option<&FileIdentity>,
+    outputs: &[(&'static str, &Option<PathBuf>)],
+    inputs: &[PathBuf],
+) -> Result<(), Contradiction> {
+    let mut written: Vec<(&'static str, FileIdentity)> = Vec::new();
+    for (name, path) in outputs {
+        let Some(output) = path.as_deref().and_then(|path| identity(path, true)) else { continue };
+        if let Some((other, _)) = written.iter().find(|(_, known)| *known == output) {
+            return Err(Contradiction::SameFile(other, name));
+        }
+        written.push((name, output));
     }
+    written.retain(|(_, output)| output.has_content());
+    if let Some((name, _)) = written.iter().find(|(_, output)| errors == Some(output)) {
+        return Err(Contradiction::StandardError(name));
+    }
+    let mut known: Vec<(FileIdentity, String)> = Vec::new();
+    for path in inputs {
+        let text = Escaped(path.as_os_str().as_encoded_bytes()).to_string();
+        let Some(input) = identity(path, false) else { continue };
+        if known.iter().any(|(other, _)| *other == input) {
+            return Err(Contradiction::FileTwice(text));
+        }
+        known.push((input, text));
+    }
+    for (name, output) in written {
+        if let Some((_, input)) = known.iter().find(|(input, _)| *input == output) {
+            return Err(Contradiction::Overwrites(name, input.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the identity of a file, or of standard input or output for `-`.
@@ -116,7 +123,7 @@ fn identity(path: &Path, is_output: bool) -> Option<FileIdentity> {
 
 /// Returns the destination of a path. A second descriptor of standard output, such as `/dev/stdout`, would
 /// overwrite what is written to the first.
-fn destination(path: PathBuf) -> Destination {
+pub(super) fn destination(path: PathBuf) -> Destination {
     let stdout = FileIdentity::of_descriptor(io::stdout());
     let is_stdout = path == Path::new(STANDARD)
         || stdout.is_some_and(|stdout| FileIdentity::of_path(&path) == Some(stdout));
@@ -128,13 +135,14 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn resolve(json: &str, histogram: &str, inputs: &[&str]) -> Result<ReportConfig, String> {
-        let path = |typed: &str| (!typed.is_empty()).then(|| PathBuf::from(typed));
-        let args =
-            ReportArgs { json: path(json), histogram: path(histogram), ..ReportArgs::default() };
+    /// Checks `--json`, `--html` and `--histogram`, which are absent if they are empty. The tests may run with any standard
+    /// error, such as the file of their output.
+    fn check(outputs: [&str; 3], inputs: &[&str]) -> Result<(), String> {
+        let outputs = outputs.map(|typed| (!typed.is_empty()).then(|| PathBuf::from(typed)));
+        let [json, html, histogram] = &outputs;
         let inputs: Vec<_> = inputs.iter().map(PathBuf::from).collect();
-        // The tests may run with any standard error, such as the file of their output.
-        ReportConfig::resolve_beside(None, args, &inputs).map_err(|error| error.to_string())
+        check_files_beside(None, &[(JSON, json), (HTML, html), (HISTOGRAM, histogram)], &inputs)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -145,23 +153,30 @@ mod tests {
         fs::hard_link(at("input"), at("link")).unwrap();
         let (input, link, new) = (at("input"), at("link"), at("new"));
         let same = "'--json <FILE>' and '--histogram <FILE>' name the same file";
-        assert_eq!(resolve(&new, &at("./new"), &[]).unwrap_err(), same);
+        assert_eq!(check([&new, "", &at("./new")], &[]).unwrap_err(), same);
+        let same = "'--json <FILE>' and '--html <FILE>' name the same file";
+        assert_eq!(check([&new, &at("./new"), ""], &[]).unwrap_err(), same);
+        let same = "'--html <FILE>' and '--histogram <FILE>' name the same file";
+        assert_eq!(check(["", &new, &new], &[]).unwrap_err(), same);
         let twice = format!("the file '{link}' is given twice");
-        assert_eq!(resolve("", "", &[&input, &link]).unwrap_err(), twice);
-        let overwrites =
-            format!("'--json <FILE>' would overwrite the input '{input}': choose another file");
-        assert_eq!(resolve(&link, "", &[&input]).unwrap_err(), overwrites);
-        assert!(resolve(&new, &at("other"), &[&input]).is_ok());
-        assert!(resolve("/dev/null", "/dev/null", &[]).is_ok());
+        assert_eq!(check(["", "", ""], &[&input, &link]).unwrap_err(), twice);
+        for (argument, outputs) in [("--json", [&link[..], "", ""]), ("--html", ["", &link, ""])] {
+            let overwrites = format!(
+                "'{argument} <FILE>' would overwrite the input '{input}': choose another file"
+            );
+            assert_eq!(check(outputs, &[&input]).unwrap_err(), overwrites);
+        }
+        assert!(check([&new, &at("page"), &at("other")], &[&input]).is_ok());
+        assert!(check(["/dev/null", "/dev/null", "/dev/null"], &[]).is_ok());
     }
 
     #[test]
     fn a_hyphen_is_standard_output() {
-        let config = resolve("-", "", &[]).unwrap();
-        assert_eq!(config.json, Some(Destination::StandardOutput));
-        assert!(config.uses_standard_output());
-        let config = resolve("./-", "", &[]).unwrap();
-        assert_eq!(config.json, Some(Destination::File("./-".into())));
-        assert!(!config.uses_standard_output());
+        for (html, is_standard) in [("-", true), ("./-", false)] {
+            let destinations =
+                Destinations { html: Some(destination(html.into())), ..Destinations::default() };
+            assert_eq!(destinations.use_standard_output(), is_standard, "{html}");
+        }
+        assert_eq!(destination("./-".into()), Destination::File("./-".into()));
     }
 }

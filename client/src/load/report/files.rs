@@ -1,4 +1,4 @@
-//! Destinations of `--json` and `--histogram`: files, or standard output.
+//! Destinations of `--json`, `--html` and `--histogram`: files, or standard output.
 //!
 //! They are opened before the load, so that an unusable path is reported early, and written after it.
 
@@ -10,7 +10,9 @@ use std::{
 
 use common::{escape::Escaped, reason::reason};
 
-use super::{document::Report, hlog};
+use serde::Serialize;
+
+use super::{document::Report, hlog, html};
 use crate::stdio;
 
 /// Name of standard input or output on the command line.
@@ -36,40 +38,56 @@ pub(crate) enum Error {
     Stdio(#[from] stdio::Error),
 }
 
+/// Destinations of the formats of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Destinations {
+    /// Document in JSON.
+    pub(crate) json: Option<Destination>,
+    /// Page for a browser.
+    pub(crate) html: Option<Destination>,
+    /// Histogram log.
+    pub(crate) histogram: Option<Destination>,
+}
+
 /// Open files of a report.
 #[derive(Debug)]
 pub(crate) struct ReportFiles {
     json: Option<ReportFile>,
+    html: Option<ReportFile>,
     histogram: Option<ReportFile>,
 }
 
+/// Open file, or standard output.
 #[derive(Debug)]
-enum ReportFile {
+pub(crate) enum ReportFile {
     StandardOutput,
     File(PathBuf, File),
+}
+
+impl Destinations {
+    /// Returns `true` if standard output has the report, so that nothing else may be printed there.
+    pub(crate) fn use_standard_output(&self) -> bool {
+        let all = [&self.json, &self.html, &self.histogram];
+        all.contains(&&Some(Destination::StandardOutput))
+    }
 }
 
 impl ReportFiles {
     /// Opens and truncates the files: the report of an earlier load must not be taken for that of a load
     /// that fails.
-    pub(crate) fn open(
-        json: Option<&Destination>,
-        histogram: Option<&Destination>,
-    ) -> Result<Self, Error> {
-        let open = |it: Option<&Destination>| it.map(ReportFile::open).transpose();
-        Ok(Self { json: open(json)?, histogram: open(histogram)? })
+    pub(crate) fn open(destinations: &Destinations) -> Result<Self, Error> {
+        let open = |it: &Option<Destination>| it.as_ref().map(ReportFile::open).transpose();
+        let Destinations { json, html, histogram } = destinations;
+        Ok(Self { json: open(json)?, html: open(html)?, histogram: open(histogram)? })
     }
 
     /// Writes the report to each file, or to `stdout`.
-    ///
-    /// # Panics
-    ///
-    /// Never: a report is representable in JSON.
     pub(crate) fn write(self, report: &Report, stdout: &mut impl Write) -> Result<(), Error> {
         if let Some(file) = self.json {
-            let mut text = serde_json::to_vec_pretty(report).expect("a report is a JSON object");
-            text.push(b'\n');
-            file.write(&text, stdout)?;
+            file.write(&json(report), stdout)?;
+        }
+        if let Some(file) = self.html {
+            file.write(html::render(report).as_bytes(), stdout)?;
         }
         if let Some(file) = self.histogram {
             file.write(&hlog::write(report), stdout)?;
@@ -78,8 +96,20 @@ impl ReportFiles {
     }
 }
 
+/// Returns a document as text.
+///
+/// # Panics
+///
+/// Never: a document is representable in JSON.
+pub(crate) fn json(document: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(document).expect("a report is a JSON object");
+    text.push(b'\n');
+    text
+}
+
 impl ReportFile {
-    fn open(destination: &Destination) -> Result<Self, Error> {
+    /// Opens and truncates a file: see [`ReportFiles::open`].
+    pub(crate) fn open(destination: &Destination) -> Result<Self, Error> {
         let Destination::File(path) = destination else { return Ok(Self::StandardOutput) };
         let path = path.clone();
         match OpenOptions::new().write(true).create(true).truncate(true).open(&path) {
@@ -88,7 +118,8 @@ impl ReportFile {
         }
     }
 
-    fn write(self, content: &[u8], stdout: &mut impl Write) -> Result<(), Error> {
+    /// Writes its whole content, or to `stdout`.
+    pub(crate) fn write(self, content: &[u8], stdout: &mut impl Write) -> Result<(), Error> {
         match self {
             Self::StandardOutput => match stdio::write(stdout, content) {
                 // A reader that closes the output early does not change the result.

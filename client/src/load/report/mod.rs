@@ -10,6 +10,7 @@ pub(crate) mod document;
 pub(crate) mod figures;
 pub(crate) mod files;
 pub(crate) mod hlog;
+pub(crate) mod html;
 mod latency_bars;
 pub(crate) mod load_spec;
 pub(crate) mod rate_curve;

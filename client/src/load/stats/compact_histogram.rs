@@ -81,6 +81,11 @@ impl CompactHistogram {
         Duration::from_nanos(self.max)
     }
 
+    /// Returns the longest time of each bucket that has a count, in nanoseconds, and its count.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.counts.iter().map(|(bucket, count)| (*bucket, *count))
+    }
+
     fn add_hdr(&mut self, hdr: &HdrHistogram<u64>) {
         for value in hdr.iter_recorded() {
             let nanos = value.value_iterated_to().clamp(1, BUCKETS.high());

@@ -11,7 +11,7 @@ fn job(args: &[&str]) -> Result<Job, Contradiction> {
 fn plan(args: &[&str]) -> Plan {
     match job(args).unwrap() {
         Job::Run(plan, _) | Job::FindRate(plan, ..) => plan,
-        Job::Merge(..) => panic!("no load"),
+        Job::Merge(..) | Job::Compare(..) => panic!("no load"),
     }
 }
 

@@ -1,0 +1,180 @@
+//! Course of a load: latency, rate, errors and connections over time, one chart below the other.
+
+use super::{
+    chart::{Chart, Shapes, Stroke},
+    data::{ChartData, LineData, Unit},
+    points::{Course, Point},
+    scale::{Elapsed, Linear, Log, float, round_time},
+};
+use crate::load::stats::format::{count, rate, time};
+
+const LATENCY_HEIGHT: u32 = 240;
+const RATE_HEIGHT: u32 = 150;
+const SMALL_HEIGHT: u32 = 70;
+
+/// Maximum number of points that are drawn as dots: more touch each other.
+const MAX_DOTS: usize = 40;
+
+/// Key of the values of these charts.
+pub(super) const KEY: &str = "course";
+
+/// Returns the charts and their values.
+pub(crate) fn plot(course: &Course) -> (Vec<Chart>, ChartData) {
+    let mut charts = Vec::new();
+    charts.extend(latency(course));
+    charts.push(rates(course));
+    charts.extend(errors(course));
+    charts.extend(connections(course));
+    if let Some(last) = charts.last_mut() {
+        "time since the end of the warm-up".clone_into(&mut last.x_title);
+    }
+    (charts, data(course))
+}
+
+fn latency(course: &Course) -> Option<Chart> {
+    type Value = fn(&Point) -> Option<u64>;
+    let lines: [(&str, Stroke, Value); 3] = [
+        ("max", Stroke::Third, |point| point.max),
+        ("p99", Stroke::Second, |point| point.p99),
+        ("p50", Stroke::First, |point| point.p50),
+    ];
+    let points = &course.points;
+    let all = lines.iter().flat_map(|(.., value)| points.iter().filter_map(value));
+    let y = Log::around(all)?;
+    let mut shapes = Shapes::new(LATENCY_HEIGHT);
+    mark_errors(&mut shapes, course);
+    for (_, stroke, value) in &lines {
+        let places = course.places().map(|(x, point)| Some((x, y.place(value(point)?))));
+        shapes.curve(*stroke, &places.collect::<Vec<_>>(), points.len() <= MAX_DOTS);
+    }
+    for (name, stroke, _) in lines.iter().rev() {
+        shapes.name_curve(*stroke, name);
+    }
+    let range = |value: Value| {
+        let values: Vec<_> = points.iter().filter_map(value).collect();
+        let [min, max] =
+            [values.iter().min(), values.iter().max()].map(|it| it.map_or(0, |it| *it));
+        format!("from {} to {}", time(min), time(max))
+    };
+    let [max, p99, p50] = lines.map(|(.., value)| range(value));
+    let summary = format!("each {} s, p50 {p50}, p99 {p99}, maximum {max}", course.step);
+    Some(chart(course, "Latency, logarithmic scale", summary, y.ticks(round_time), shapes))
+}
+
+fn rates(course: &Course) -> Chart {
+    let max = course.points.iter().map(|point| point.rate).fold(0.0, f64::max);
+    let min = course.points.iter().map(|point| point.rate).fold(max, f64::min);
+    let y = Linear::up_to(max, 4);
+    let mut shapes = Shapes::new(RATE_HEIGHT);
+    let places: Vec<_> = course.places().map(|(x, it)| (x, y.place(it.rate))).collect();
+    mark_errors(&mut shapes, course);
+    shapes.area(&places);
+    let places: Vec<_> = places.into_iter().map(Some).collect();
+    shapes.curve(Stroke::First, &places, course.points.len() <= MAX_DOTS);
+    if course.points.iter().any(|point| point.losses() > 0) {
+        shapes.name_bars("band", "time with errors or losses");
+    }
+    let summary = format!("from {} to {}", rate(min), rate(max));
+    chart(course, "Messages per second", summary, y.ticks(decimal), shapes)
+}
+
+fn errors(course: &Course) -> Option<Chart> {
+    let points = &course.points;
+    let max = points.iter().map(Point::losses).max().filter(|max| *max > 0)?;
+    let y = Linear::of_counts(max, 2);
+    let mut shapes = Shapes::new(SMALL_HEIGHT);
+    let bars = course.spans().map(|(from, to, it)| (from, to, y.place(float(it.losses()))));
+    shapes.bars("bad-bars", bars);
+    let errors: u64 = points.iter().map(|point| point.errors).sum();
+    let lost: u64 = points.iter().map(|point| point.lost).sum();
+    let title = match (errors, lost) {
+        (_, 0) => "Errors",
+        (0, _) => "Lost messages",
+        _ => "Errors and lost messages",
+    };
+    let summary = format!("{} errors, {} lost", count(errors), count(lost));
+    Some(chart(course, title, summary, y.ticks(decimal), shapes))
+}
+
+/// Returns the chart of the connections, unless there is nothing to see: none is made or ends between the first point and the
+/// last one.
+fn connections(course: &Course) -> Option<Chart> {
+    let points = &course.points;
+    let between = points.get(1..points.len() - 1).unwrap_or_default();
+    let first = points.first()?.connections;
+    if between.iter().all(|point| point.connects == 0 && point.connections == first) {
+        return None;
+    }
+    let made: u64 = points.iter().map(|point| point.connects).sum();
+    let open = |point: &Point| point.connections;
+    let (min, max) = (points.iter().map(open).min()?, points.iter().map(open).max()?);
+    let most = points.iter().map(|point| point.connects).max()?;
+    let y = Linear::of_counts(max.max(most), 2);
+    let mut shapes = Shapes::new(SMALL_HEIGHT);
+    let bars = course.spans().map(|(from, to, it)| (from, to, y.place(float(it.connects))));
+    shapes.bars("area", bars);
+    let places = course.places().map(|(x, point)| Some((x, y.place(float(point.connections)))));
+    shapes.curve(Stroke::First, &places.collect::<Vec<_>>(), false);
+    shapes.name_curve(Stroke::First, "open");
+    shapes.name_bars("area", "made");
+    let summary = format!("from {} to {} open, {} made", count(min), count(max), count(made));
+    Some(chart(course, "Connections", summary, y.ticks(decimal), shapes))
+}
+
+fn mark_errors(shapes: &mut Shapes, course: &Course) {
+    let bad = course.spans().filter(|(.., point)| point.losses() > 0);
+    shapes.bars("band", bad.map(|(from, to, _)| (from, to, 1.0)));
+}
+
+fn chart(
+    course: &Course,
+    title: &str,
+    summary: String,
+    y: Vec<super::scale::Tick>,
+    shapes: Shapes,
+) -> Chart {
+    let x = Elapsed::up_to(course.seconds()).ticks();
+    let height = shapes.height();
+    Chart {
+        key: KEY,
+        title: title.to_owned(),
+        summary,
+        height,
+        x,
+        x_title: String::new(),
+        y,
+        shapes,
+    }
+}
+
+fn data(course: &Course) -> ChartData {
+    let line = |name: &str, unit, value: fn(&Point) -> Option<f64>| LineData {
+        name: name.to_owned(),
+        unit,
+        values: course.points.iter().map(value).collect(),
+    };
+    let mut lines = vec![
+        line("rate", Unit::Rate, |it| Some(it.rate.round())),
+        line("p50", Unit::Time, |it| it.p50.map(float)),
+        line("p99", Unit::Time, |it| it.p99.map(float)),
+        line("max", Unit::Time, |it| it.max.map(float)),
+        line("errors", Unit::Count, |it| Some(float(it.errors))),
+        line("lost", Unit::Count, |it| Some(float(it.lost))),
+        line("connections", Unit::Count, |it| Some(float(it.connections))),
+        line("made", Unit::Count, |it| Some(float(it.connects))),
+    ];
+    // Figures that are 0 throughout are left out.
+    lines.retain(|line| line.values.iter().flatten().any(|value| *value != 0.0));
+    let x = (0..course.points.len() as u64).map(|index| float(index * course.step)).collect();
+    ChartData { name: "from", unit: Unit::Seconds, x, at: None, lines }
+}
+
+/// Formats a value of an axis.
+fn decimal(value: f64) -> String {
+    if value.fract() == 0.0 { count(whole(value)) } else { format!("{value}") }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
+fn whole(value: f64) -> u64 {
+    value as u64
+}
