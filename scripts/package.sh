@@ -23,9 +23,9 @@ cargo_generate_rpm=0.21.1
 cargo=${CARGO:-cargo}
 target=${CARGO_TARGET_DIR:-target}
 staged=$target/release/package
-# Sources without a repository have the time of their last change only.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date -r CHANGELOG.md +%s)}
-export SOURCE_DATE_EPOCH
+# Sources without a repository have the time of their last change only. It is not exported: dependencies with C code would be
+# compiled again after each commit.
+epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date -r CHANGELOG.md +%s)}
 maintainer=$(sed -n 's/^maintainer = "\(.*\)"$/\1/p' server/Cargo.toml)
 if [ -n "${DEBEMAIL:-}" ]; then
     maintainer="${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>"
@@ -57,7 +57,7 @@ debian_changelog() {
     version=$("$programs/$name" --version | cut -d ' ' -f 2)
     printf '%s (%s-1) unstable; urgency=medium\n\n' "$name" "$version"
     printf '  * The changes are in changelog.gz.\n\n'
-    printf ' -- %s  %s\n' "$maintainer" "$(LC_ALL=C date --utc --rfc-email --date "@$SOURCE_DATE_EPOCH")"
+    printf ' -- %s  %s\n' "$maintainer" "$(LC_ALL=C date --utc --rfc-email --date "@$epoch")"
 }
 
 stage() {
@@ -89,7 +89,7 @@ deb)
     need "install the package dpkg-dev" dpkg-shlibdeps --version
     build
     for package in server client; do
-        "$cargo" deb --no-build --no-strip --locked --package "$package" --maintainer "$maintainer"
+        SOURCE_DATE_EPOCH=$epoch "$cargo" deb --no-build --no-strip --locked --package "$package" --maintainer "$maintainer"
     done
     ;;
 rpm)
@@ -98,7 +98,7 @@ rpm)
     for package in server client; do
         rm -f "$target/generate-rpm/echo-$package"-[0-9]*.rpm
         # The libraries are found in the same way on every machine, whether or not rpm is installed.
-        "$cargo" generate-rpm --package "$package" --auto-req builtin
+        SOURCE_DATE_EPOCH=$epoch "$cargo" generate-rpm --package "$package" --auto-req builtin
         ls "$target/generate-rpm/echo-$package"-[0-9]*.rpm
     done
     ;;

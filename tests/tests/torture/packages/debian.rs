@@ -35,7 +35,9 @@ fn requirements() -> Vec<Requirement> {
 fn install(root: &Root, packages: &[PathBuf]) {
     let files: Vec<_> = packages.iter().map(|package| root.copy(package)).collect();
     let files: Vec<_> = files.iter().map(String::as_str).collect();
-    root.run(&[&["dpkg", "--install"], &files[..]].concat());
+    // Without a terminal, dpkg cannot ask which configuration to use, if both the administrator and the package have changed it.
+    let options = ["--force-confdef", "--force-confold"];
+    root.run(&[&["dpkg"], &options[..], &["--install"], &files[..]].concat());
 }
 
 fn configuration(root: &Root) -> String {
@@ -96,8 +98,7 @@ fn an_upgrade_and_a_removal_for_debian_keep_what_the_administrator_has_changed()
     let directory = tempdir().expect("a temporary directory");
     let server = PACKAGES.iter().find(|path| is_server(path));
     let later = later_version(server.expect("it is built"), directory.path());
-    // Without a terminal, dpkg cannot ask which of both configurations to use.
-    root.run(&["dpkg", "--force-confdef", "--force-confold", "--install", &root.copy(&later)]);
+    install(&root, &[later]);
     assert_eq!(configuration(&root), changed);
     let proposed = root.path(CONFIGURATION).with_extension("toml.dpkg-dist");
     assert!(fs::read_to_string(proposed).expect("dpkg adds it").contains("# later"));

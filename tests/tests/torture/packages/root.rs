@@ -34,7 +34,11 @@ impl Root {
     pub(super) fn requirements() -> [Requirement; 2] {
         [
             requirements::tool("debootstrap", &["--version"], "install the package debootstrap"),
-            requirements::tool("chroot", &["/", "true"], "run the tests as root"),
+            requirements::tool(
+                "unshare",
+                &["--mount", "chroot", "/", "true"],
+                "run the tests as root",
+            ),
         ]
     }
 
@@ -54,9 +58,11 @@ impl Root {
         self.0.path().join(inside)
     }
 
-    /// Returns a command that runs in it as this user.
+    /// Returns a command that runs in it as this user, with a `/proc` that only the command sees.
     pub(super) fn command(&self, user: &str, words: &[&str]) -> Command {
-        let mut command = Command::new("chroot");
+        let mut command = Command::new("unshare");
+        let mount = r#"mount -t proc proc "$0/proc" && exec chroot "$@""#;
+        command.args(["--mount", "sh", "-c", mount]).arg(self.0.path());
         command.arg(format!("--userspec={user}:{user}")).arg(self.0.path()).args(words);
         // As a login would set it; without a terminal, nothing may ask a question.
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");

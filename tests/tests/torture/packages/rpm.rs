@@ -40,6 +40,11 @@ fn a_package_for_fedora_serves_and_its_removal_leaves_the_changed_configuration(
     }
     let root = Root::new();
     rpm(&root, &["--initdb"]);
+    // Fedora's package `filesystem` has these.
+    for directory in ["fish/vendor_completions.d", "licenses", "zsh/site-functions"] {
+        let path = root.path("usr/share").join(directory);
+        fs::create_dir_all(path).expect("the folder can be made");
+    }
     let before = root.paths();
     rpm(&root, &[&["--install", "--nodeps"], &files()[..]].concat());
     assert_eq!(rpm(&root, &["--verify", "--nodeps", "echo-server", "echo-client"]), "");
