@@ -5,7 +5,7 @@ use std::{net::TcpStream, num::NonZero, time::Duration};
 use clap::{Parser, ValueEnum};
 use common::cli::{duration, positive_duration};
 
-use crate::{http, socket::connect, udp, websocket, wire::Wire};
+use crate::{http, socket::connect, websocket, wire::Wire};
 
 /// Maximum number of bytes in flight that a socket certainly holds: no send waits for a server that waits for the
 /// client, and one read returns all of them.
@@ -53,7 +53,7 @@ pub(crate) struct Args {
 
     /// Send datagrams, by these system calls
     #[arg(long, value_name = "CALLS")]
-    pub(crate) udp: Option<udp::Calls>,
+    pub(crate) udp: Option<Calls>,
 
     /// What the members of a room speak
     #[arg(long, value_enum, default_value_t)]
@@ -85,6 +85,15 @@ pub(crate) enum Mode {
     Idle,
     /// Members of a room, some of which send: every message returns on every connection
     FanOut,
+}
+
+/// System calls of a load over UDP.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Calls {
+    /// `recvmmsg` and `sendmmsg`
+    Batch,
+    /// `recv` and `send`
+    Single,
 }
 
 /// What carries a message.

@@ -8,10 +8,7 @@
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`load`] | the interface of a way to load a server |
-//! | [`small`] | connections whose bytes in flight fit into a socket |
-//! | [`large`] | connections whose bytes in flight do not fit |
-//! | [`churn`] | connections with one message each |
-//! | [`open_loop`] | connections that send on schedule |
+//! | [`streams`] | connections: whose bytes in flight fit into a socket, or do not; with one message each; on schedule |
 //! | [`fan_out`] | members of a room |
 //! | [`udp`] | sockets with datagrams in flight |
 //! | [`wire`] | what the members of a room speak |
@@ -21,15 +18,12 @@
 //! | [`measurement`] | counts, round trips and processor time |
 
 mod args;
-mod churn;
 mod fan_out;
 mod http;
-mod large;
 mod load;
 mod measurement;
-mod open_loop;
-mod small;
 mod socket;
+mod streams;
 mod udp;
 mod websocket;
 mod wire;
@@ -41,13 +35,10 @@ use tests::system::process::raise_descriptor_limit;
 
 use self::{
     args::{Args, Mode, SOCKET_CAPACITY},
-    churn::Churn,
     fan_out::FanOut,
-    large::Large,
     load::Load,
     measurement::Measurement,
-    open_loop::OpenLoop,
-    small::Small,
+    streams::{Churn, Large, OpenLoop, Small},
     udp::Udp,
 };
 

@@ -6,27 +6,19 @@ use std::{
     os::fd::AsRawFd as _,
 };
 
-use clap::ValueEnum;
 use nix::{
     errno::Errno,
     sys::socket::{MsgFlags, MultiHeaders, recvmmsg, sendmmsg},
 };
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
+use crate::args::Calls;
+
 /// Maximum number of datagrams of a batch.
 const BATCH: usize = 64;
 
 /// Length of the number at the start of a datagram: eight letters, so that a log shows the datagram as text.
 pub(super) const NUMBER: usize = 8;
-
-/// System calls of a load over UDP.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Calls {
-    /// `recvmmsg` and `sendmmsg`
-    Batch,
-    /// `recv` and `send`
-    Single,
-}
 
 /// What has arrived in one call.
 pub(super) struct Arrived {

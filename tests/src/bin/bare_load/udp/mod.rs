@@ -22,7 +22,6 @@ use rustix::{
 };
 use socket2::SockRef;
 
-pub(crate) use self::calls::Calls;
 use self::calls::{Exchange, NUMBER};
 use crate::{
     args::Args,
