@@ -113,7 +113,6 @@ fn deb_assets(folder: &str) -> Vec<Asset> {
 
 /// The files of a package for Fedora. cargo-generate-rpm finds sources at the top of the repository.
 fn rpm_assets(folder: &str) -> Vec<Asset> {
-    let is_directory = |asset: &&Value| asset.get("dir").is_some();
     let asset = |asset: &Value| {
         let [source, dest] = ["source", "dest"].map(|key| asset[key].as_str().expect("a path"));
         let is_config = asset.get("config").and_then(Value::as_str) == Some("noreplace");
@@ -121,8 +120,7 @@ fn rpm_assets(folder: &str) -> Vec<Asset> {
         Asset { source: source.to_owned(), dest: dest.to_owned(), is_config }
     };
     let metadata = metadata(folder, "generate-rpm");
-    let assets = metadata["assets"].as_array().expect("an array").iter();
-    assets.filter(|asset| !is_directory(asset)).map(asset).collect()
+    metadata["assets"].as_array().expect("an array").iter().map(asset).collect()
 }
 
 fn installed(assets: &[Asset]) -> BTreeSet<String> {
