@@ -55,15 +55,22 @@ impl TimeSeries {
     /// Returns the course of a load that was measured from `start` for this time.
     pub(crate) fn new(start: Timestamp, seconds: f64, series: &Series) -> Self {
         let interval_seconds = u32::try_from(series.interval().as_secs()).unwrap_or(u32::MAX);
-        let mut left = seconds;
-        let intervals = series.intervals().iter().map(|interval| {
-            let full = f64::from(interval_seconds);
-            // After the end, errors and replies of what was in flight may follow.
-            let length = if left > 0.0 { left.min(full) } else { full };
-            left -= full;
-            TimeInterval::new(interval, length)
-        });
-        Self { start: to_milliseconds(start), interval_seconds, intervals: intervals.collect() }
+        let (full, mut left) = (f64::from(interval_seconds), seconds);
+        let mut intervals: Vec<_> = series
+            .intervals()
+            .iter()
+            .map(|interval| {
+                let length = if left > 0.0 { left.min(full) } else { full };
+                left -= full;
+                TimeInterval::new(interval, length)
+            })
+            .collect();
+        // After the end, errors and losses of what was in flight may follow, and then nothing.
+        #[expect(clippy::cast_precision_loss, reason = "at most 3,600 intervals")]
+        while (intervals.len() as f64 - 1.0) * full >= seconds
+            && intervals.pop_if(|last| last.is_quiet()).is_some()
+        {}
+        Self { start: to_milliseconds(start), interval_seconds, intervals }
     }
 
     /// Adds the courses of several loads, by their times.
@@ -99,6 +106,11 @@ impl TimeSeries {
 }
 
 impl TimeInterval {
+    /// Returns `true` if nothing returned, failed or was given up.
+    fn is_quiet(&self) -> bool {
+        (self.messages, self.lost, self.errors) == (0, 0, 0)
+    }
+
     fn new(interval: &Interval, seconds: f64) -> Self {
         Self {
             messages: interval.messages,
@@ -202,6 +214,21 @@ mod tests {
         let rates: Vec<_> = series.intervals.iter().map(|interval| interval.rate).collect();
         assert_eq!(rates, [50.0, 100.0, 50.0]);
         assert_eq!(series.intervals[0].p99_ns, None);
+    }
+
+    #[test]
+    fn what_follows_the_end_is_in_the_course_until_the_last_loss() {
+        let mut load = Series::default();
+        let (some, lost) =
+            (Stats { messages: 9, ..Stats::default() }, Stats { lost: 1, ..Stats::default() });
+        let stats = [&some, &Stats::default(), &Stats::default(), &lost, &Stats::default()];
+        for (second, stats) in zip(0.., stats) {
+            load.record(Duration::from_secs(second), stats, 1);
+        }
+        let series = |seconds| TimeSeries::new(Timestamp::UNIX_EPOCH, seconds, &load);
+        assert_eq!(messages(&series(1.0)), [9, 0, 0, 0]);
+        assert_eq!(series(5.0).intervals.len(), 5);
+        assert_eq!(series(4.0).intervals.len(), 4);
     }
 
     #[test]
