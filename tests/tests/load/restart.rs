@@ -63,4 +63,6 @@ fn fails_if_the_server_does_not_return() {
     report.expect_failure();
     assert_eq!(report.json("/errors/connect"), 12, "{report:?}");
     assert!(report.json("/bytes_lost").as_u64() > Some(0), "{report:?}");
+    let intervals = report.json("/series/intervals").as_array().expect("a list");
+    assert_eq!(intervals.last().expect("an interval")["connections"], 0, "{intervals:?}");
 }

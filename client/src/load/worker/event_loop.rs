@@ -302,8 +302,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
 
     /// Returns the number of channels that are connected.
     fn open_channels(&self) -> u64 {
-        let is_open = |channel: &&C| !channel.is_finished() && !channel.is_connecting();
-        self.channels.iter().filter(is_open).count() as u64
+        self.channels.iter().filter(|channel| channel.is_open()).count() as u64
     }
 
     fn for_each(&mut self, mut action: impl FnMut(&mut C, &mut Context<'a, C::Shared>)) {

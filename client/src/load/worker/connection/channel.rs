@@ -34,6 +34,10 @@ impl<W: Wire> Channel for Connection<W> {
         matches!(self.state, State::Connecting(_))
     }
 
+    fn is_open(&self) -> bool {
+        !matches!(self.state, State::Connecting(_) | State::Disconnected | State::Finished)
+    }
+
     fn late_handshake(&self, limit: Duration) -> Option<io::Error> {
         let State::Connecting(opening) = &self.state else { return None };
         opening.late_handshake(limit)

@@ -37,6 +37,11 @@ pub(crate) trait Channel: Sized {
         false
     }
 
+    /// Returns `true` while it is connected.
+    fn is_open(&self) -> bool {
+        !self.is_connecting() && !self.is_finished()
+    }
+
     /// Returns the error for a handshake of a layer that is not complete within the limit; `None` if there is no handshake
     /// in progress.
     fn late_handshake(&self, _: Duration) -> Option<io::Error> {

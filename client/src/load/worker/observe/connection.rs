@@ -158,6 +158,10 @@ impl Channel for ObservedConnection {
         }
     }
 
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_) | State::Ending(_))
+    }
+
     fn is_finished(&self) -> bool {
         matches!(self.state, State::Finished)
     }
