@@ -1,8 +1,8 @@
 //! Course of a load over time, as the report shows it.
 
-use std::iter::zip;
+mod sum;
 
-use jiff::{RoundMode, SignedDuration, SignedDurationRound, Timestamp, TimestampRound, Unit};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,37 +72,6 @@ impl TimeSeries {
         {}
         Self { start: to_milliseconds(start), interval_seconds, intervals }
     }
-
-    /// Adds the courses of several loads, by their times.
-    pub(crate) fn merge(all: &[&Self]) -> Option<Self> {
-        let start = all.iter().map(|one| one.start).min()?;
-        let interval_seconds = all.iter().map(|one| one.interval_seconds).max()?;
-        let mut intervals: Vec<TimeInterval> = Vec::new();
-        for one in all {
-            let (offset, coarse) = one.aligned(start, interval_seconds);
-            let len = intervals.len().max(offset + coarse.len());
-            intervals.resize_with(len, TimeInterval::default);
-            for (sum, interval) in zip(&mut intervals[offset..], coarse) {
-                sum.add(&interval);
-            }
-        }
-        Some(Self { start, interval_seconds, intervals })
-    }
-
-    /// Returns the intervals in this length, and how many precede them from `start` on.
-    fn aligned(&self, start: Timestamp, interval_seconds: u32) -> (usize, Vec<TimeInterval>) {
-        let own = self.interval_seconds.max(1);
-        let precede = rounded_seconds(self.start.duration_since(start)) / u64::from(own);
-        let factor = (interval_seconds / own).max(1) as usize;
-        let precede = usize::try_from(precede).unwrap_or(usize::MAX);
-        let (offset, part) = (precede / factor, precede % factor);
-        if factor == 1 {
-            return (offset, self.intervals.clone());
-        }
-        let (first, rest) = self.intervals.split_at(self.intervals.len().min(factor - part));
-        let chunks = std::iter::once(first).chain(rest.chunks(factor));
-        (offset, chunks.map(TimeInterval::joined).collect())
-    }
 }
 
 impl TimeInterval {
@@ -137,7 +106,7 @@ impl TimeInterval {
 
     /// Adds the interval of another load at the same time.
     fn add(&mut self, other: &Self) {
-        self.connections += other.connections;
+        self.connections = self.connections.saturating_add(other.connections);
         self.rate += other.rate;
         self.add_counts(other);
     }
@@ -156,10 +125,10 @@ impl TimeInterval {
     }
 
     fn add_counts(&mut self, other: &Self) {
-        self.messages += other.messages;
-        self.lost += other.lost;
-        self.errors += other.errors;
-        self.connects += other.connects;
+        self.messages = self.messages.saturating_add(other.messages);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.connects = self.connects.saturating_add(other.connects);
         let mut histogram = std::mem::take(&mut self.histogram);
         histogram.merge(&other.histogram);
         // The histogram of a report that was read has fewer digits.
@@ -173,85 +142,5 @@ fn to_milliseconds(time: Timestamp) -> Timestamp {
     time.round(round).unwrap_or(time)
 }
 
-/// Returns a time to the nearest second.
-fn rounded_seconds(time: SignedDuration) -> u64 {
-    let rounded = time.round(SignedDurationRound::new().smallest(Unit::Second)).unwrap_or(time);
-    u64::try_from(rounded.as_secs()).unwrap_or(0)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::load::stats::counters::Stats;
-
-    /// Returns the course of a load that begins at this millisecond, with these numbers of messages.
-    fn series(start_ms: i64, messages: &[u64]) -> TimeSeries {
-        let mut series = Series::default();
-        for (second, &messages) in zip(0.., messages) {
-            let mut stats = Stats { messages, ..Stats::default() };
-            stats.latency.record_n(Duration::from_micros(100 * messages), messages);
-            series.record(Duration::from_secs(second), &stats, 5);
-        }
-        let start = Timestamp::from_millisecond(start_ms).unwrap();
-        #[expect(clippy::cast_precision_loss, reason = "few intervals")]
-        TimeSeries::new(start, messages.len() as f64, &series)
-    }
-
-    fn messages(series: &TimeSeries) -> Vec<u64> {
-        series.intervals.iter().map(|interval| interval.messages).collect()
-    }
-
-    #[test]
-    fn the_rate_of_the_last_interval_counts_its_length() {
-        let mut load = Series::default();
-        let stats = Stats { messages: 50, ..Stats::default() };
-        for second in [0, 1, 2] {
-            load.record(Duration::from_secs(second), &stats, 1);
-        }
-        let series = TimeSeries::new(Timestamp::UNIX_EPOCH, 1.5, &load);
-        let rates: Vec<_> = series.intervals.iter().map(|interval| interval.rate).collect();
-        assert_eq!(rates, [50.0, 100.0, 50.0]);
-        assert_eq!(series.intervals[0].p99_ns, None);
-    }
-
-    #[test]
-    fn what_follows_the_end_is_in_the_course_until_the_last_loss() {
-        let mut load = Series::default();
-        let (some, lost) =
-            (Stats { messages: 9, ..Stats::default() }, Stats { lost: 1, ..Stats::default() });
-        let stats = [&some, &Stats::default(), &Stats::default(), &lost, &Stats::default()];
-        for (second, stats) in zip(0.., stats) {
-            load.record(Duration::from_secs(second), stats, 1);
-        }
-        let series = |seconds| TimeSeries::new(Timestamp::UNIX_EPOCH, seconds, &load);
-        assert_eq!(messages(&series(1.0)), [9, 0, 0, 0]);
-        assert_eq!(series(5.0).intervals.len(), 5);
-        assert_eq!(series(4.0).intervals.len(), 4);
-    }
-
-    #[test]
-    fn loads_of_several_machines_are_added_by_their_times() {
-        let (early, late) = (series(10_000, &[1, 2, 3]), series(11_400, &[10, 20, 30]));
-        let sum = TimeSeries::merge(&[&late, &early]).unwrap();
-        assert_eq!((sum.start, messages(&sum)), (early.start, vec![1, 12, 23, 30]));
-        assert_eq!(sum.intervals[1].connections, 10);
-        assert!((sum.intervals[1].rate - 12.0).abs() < 1e-9);
-        // Ten of twelve messages took one millisecond, the others 200 \u{b5}s.
-        let (p50, max) = (sum.intervals[1].p50_ns.unwrap(), sum.intervals[1].max_ns.unwrap());
-        assert!(p50.abs_diff(1_000_000) < 10_000 && max.abs_diff(1_000_000) < 10_000);
-        assert_eq!(TimeSeries::merge(&[]), None);
-    }
-
-    /// One of two loads took more than an hour, so its intervals are longer.
-    #[test]
-    fn intervals_of_different_lengths_are_added_in_the_longer_one() {
-        let mut long = series(10_000, &[100, 200]);
-        long.interval_seconds = 2;
-        let short = series(11_000, &[1, 2, 3]);
-        let sum = TimeSeries::merge(&[&long, &short]).unwrap();
-        assert_eq!((sum.interval_seconds, messages(&sum)), (2, vec![101, 205]));
-        assert_eq!(sum.intervals[1].connections, 10);
-    }
-}
+mod tests;

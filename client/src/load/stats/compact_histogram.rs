@@ -45,9 +45,8 @@ impl CompactHistogram {
     /// Adds another histogram.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (bucket, count) in &other.counts {
-            *self.counts.entry(*bucket).or_default() += count;
+            self.add_count(*bucket, *count);
         }
-        self.len += other.len;
         self.max = self.max.max(other.max);
     }
 
@@ -65,9 +64,9 @@ impl CompactHistogram {
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         #[expect(clippy::cast_precision_loss, reason = "a rank of more than 2^53 does not occur")]
         let rank = share.clamp(0.0, 1.0) * self.len as f64;
-        let mut passed = 0;
+        let mut passed = 0_u64;
         for (bucket, count) in &self.counts {
-            passed += count;
+            passed = passed.saturating_add(*count);
             #[expect(clippy::cast_precision_loss, reason = "as above")]
             if passed as f64 >= rank {
                 return Duration::from_nanos((*bucket).min(self.max));
@@ -86,13 +85,18 @@ impl CompactHistogram {
         self.counts.iter().map(|(bucket, count)| (*bucket, *count))
     }
 
+    fn add_count(&mut self, bucket: u64, count: u64) {
+        let sum = self.counts.entry(bucket).or_default();
+        *sum = sum.saturating_add(count);
+        self.len = self.len.saturating_add(count);
+    }
+
     fn add_hdr(&mut self, hdr: &HdrHistogram<u64>) {
         for value in hdr.iter_recorded() {
             let nanos = value.value_iterated_to().clamp(1, BUCKETS.high());
             let bucket = BUCKETS.highest_equivalent(nanos);
-            *self.counts.entry(bucket).or_default() += value.count_at_value();
+            self.add_count(bucket, value.count_at_value());
         }
-        self.len += hdr.len();
         self.max = self.max.max(hdr.max().min(BUCKETS.high()));
     }
 }
