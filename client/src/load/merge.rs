@@ -2,25 +2,28 @@
 //!
 //! Owns the rules of the sum. A value that is unknown in one report is unknown in the sum.
 
-use std::{collections::BTreeMap, ops::Add, path::PathBuf};
+mod sums;
+
+use std::{path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+
+use sums::{
+    sum, sum_cpu, sum_datagrams, sum_errors, sum_faults, sum_receipts, sum_rooms, sum_tls,
+    sum_websockets,
+};
 
 use super::{
     evaluate::verdict,
     report::{
         distribution::Distribution,
-        document::{ClientCpu, Part, ReceiptFigures, Report, TlsFigures, WebSocketFigures},
-        figures::{
-            datagram_counts::DatagramCounts, fault_figures::FaultFigures,
-            room_figures::RoomFigures, start_figures::StartSpread,
-        },
+        document::{Part, Report},
+        figures::start_figures::StartSpread,
         time_series::TimeSeries,
         verdict::Verdict,
     },
     saved_report,
-    stats::{
-        counters::Stats, error_kind::ErrorKind, fault::Fault, histogram::Histogram,
-        rate::per_second,
-    },
+    stats::{counters::Stats, fault::Fault, histogram::Histogram, rate::per_second},
 };
 
 /// Reads the files and merges them.
@@ -37,12 +40,13 @@ fn merge(reports: &[(String, Report)]) -> Report {
     let (verdict, reason) = worst_verdict(reports);
     let all = || reports.iter().map(|(_, report)| report);
     let seconds = all().map(|report| report.seconds).fold(0.0, f64::max);
-    let messages = all().map(|report| report.messages).sum();
-    let bytes = sum(all().map(|report| Some(report.bytes_per_second? * report.seconds)));
+    let messages = messages(reports);
+    let bytes =
+        all().map(|report| Some(report.bytes_per_second? * report.seconds)).sum::<Option<f64>>();
     let pacing = all().next().and_then(|report| report.pacing);
     let parts: Vec<_> = reports.iter().flat_map(|(file, report)| parts(file, report)).collect();
     let starts: Vec<_> = parts.iter().map(|part| (&part.file[..], part.start.as_ref())).collect();
-    Report {
+    let mut sum = Report {
         verdict,
         reason,
         stopped_early: all().any(|report| report.stopped_early),
@@ -56,6 +60,7 @@ fn merge(reports: &[(String, Report)]) -> Report {
         resent: sum(all().map(|report| report.resent)),
         bytes_resent: sum(all().map(|report| report.bytes_resent)),
         seconds,
+        span_seconds: span_seconds(all()),
         rate: per_second(messages, seconds),
         bytes_sent: sum(all().map(|report| report.bytes_sent)),
         bytes_checked: sum(all().map(|report| report.bytes_checked)),
@@ -80,19 +85,51 @@ fn merge(reports: &[(String, Report)]) -> Report {
         client_cpu: sum_cpu(all().map(|report| report.client_cpu)),
         parts,
         ..Report::unknown()
+    };
+    if let Some(span) = sum.separate_seconds() {
+        sum.reason += &format!(
+            "; the loads did not run at the same time ({span:.2} s from the first to the last), so the rate is not theirs"
+        );
     }
+    sum
+}
+
+/// Returns the time from the begin of the first load to the end of the last one, if all are known.
+fn span_seconds<'r>(reports: impl Iterator<Item = &'r Report>) -> Option<f64> {
+    let times = reports.map(|report| {
+        let from = begin(report)?.as_duration().as_secs_f64();
+        Some((from, from + report.span_seconds.unwrap_or(report.seconds)))
+    });
+    let times = times.collect::<Option<Vec<_>>>()?;
+    let first = times.iter().map(|(from, _)| *from).reduce(f64::min)?;
+    let last = times.iter().map(|(_, to)| *to).reduce(f64::max)?;
+    Some(last - first)
+}
+
+/// Returns the begin of the measured time.
+fn begin(report: &Report) -> Option<Timestamp> {
+    if let Some(series) = &report.series {
+        return Some(series.start);
+    }
+    let Some(start) = &report.start else { return Some(report.starts.as_ref()?.first) };
+    let warmup = Duration::try_from_secs_f64(report.plan.as_ref()?.warmup_seconds).ok()?;
+    start.actual.checked_add(warmup).ok()
+}
+
+/// Returns the number of messages of all reports.
+fn messages(reports: &[(String, Report)]) -> u64 {
+    reports.iter().fold(0, |sum, (_, report)| sum.saturating_add(report.messages))
 }
 
 /// Returns the worst verdict, and the reasons of the reports that have it.
 fn worst_verdict(reports: &[(String, Report)]) -> (Verdict, String) {
     let worst = reports.iter().map(|(_, report)| report.verdict).max().unwrap_or(Verdict::Unknown);
     if worst == Verdict::Valid {
-        let messages = reports.iter().map(|(_, report)| report.messages).sum();
         let room = sum_rooms(reports.iter().map(|(_, report)| report.room), 0.0);
         let lost = sum(reports.iter().map(|(_, report)| report.lost));
         let datagrams = sum_datagrams(reports.iter().map(|(_, report)| report.datagrams));
         let remark = verdict::loss(datagrams, lost) + &verdict::told(room);
-        let returned = verdict::returned(messages, room);
+        let returned = verdict::returned(messages(reports), room);
         let reason = format!("{returned}, and no client was the limit{remark}");
         return (worst, reason);
     }
@@ -100,22 +137,6 @@ fn worst_verdict(reports: &[(String, Report)]) -> (Verdict, String) {
     let reasons: Vec<_> =
         those.map(|(file, report)| format!("{file}: {}", report.reason)).collect();
     (worst, reasons.join("; "))
-}
-
-/// Returns the sum, if all numbers are known.
-fn sum<N: Add<Output = N> + Default>(numbers: impl Iterator<Item = Option<N>>) -> Option<N> {
-    numbers.into_iter().try_fold(N::default(), |sum, number| Some(sum + number?))
-}
-
-fn sum_errors<'e>(
-    mut all: impl Iterator<Item = Option<&'e BTreeMap<ErrorKind, u64>>>,
-) -> Option<BTreeMap<ErrorKind, u64>> {
-    all.try_fold(BTreeMap::new(), |mut sum: BTreeMap<_, u64>, errors| {
-        for (kind, count) in errors? {
-            *sum.entry(*kind).or_default() += count;
-        }
-        Some(sum)
-    })
 }
 
 fn merge_latencies<'r>(all: impl Iterator<Item = &'r Report>) -> Distribution {
@@ -144,121 +165,10 @@ fn collect<T>(reports: &[(String, Report)], items: impl Fn(&str, &Report) -> Vec
     all.take(Stats::MAX_FAULTS).collect()
 }
 
-fn sum_datagrams(mut all: impl Iterator<Item = Option<DatagramCounts>>) -> Option<DatagramCounts> {
-    let first = all.next()??;
-    all.try_fold(first, |sum, counts| {
-        let counts = counts?;
-        Some(DatagramCounts {
-            sent: sum.sent + counts.sent,
-            late: sum.late + counts.late,
-            reordered: sum.reordered + counts.reordered,
-            duplicates: sum.duplicates + counts.duplicates,
-            corrupt: sum.corrupt + counts.corrupt,
-            unrecognized: sum.unrecognized + counts.unrecognized,
-            dropped_by_client: sum.dropped_by_client + counts.dropped_by_client,
-            ..sum
-        })
-    })
-}
-
-fn sum_receipts(mut all: impl Iterator<Item = Option<ReceiptFigures>>) -> Option<ReceiptFigures> {
-    all.try_fold(ReceiptFigures::default(), |sum, figures| {
-        let figures = figures?;
-        Some(ReceiptFigures {
-            compared: sum.compared + figures.compared,
-            equal: sum.equal + figures.equal,
-            missing: sum.missing + figures.missing,
-            bytes_lost_to_server: sum
-                .bytes_lost_to_server
-                .saturating_add(figures.bytes_lost_to_server),
-            bytes_added_to_server: sum
-                .bytes_added_to_server
-                .saturating_add(figures.bytes_added_to_server),
-            bytes_unread_by_server: sum
-                .bytes_unread_by_server
-                .saturating_add(figures.bytes_unread_by_server),
-            bytes_lost_back: sum.bytes_lost_back.saturating_add(figures.bytes_lost_back),
-            bytes_added_back: sum.bytes_added_back.saturating_add(figures.bytes_added_back),
-        })
-    })
-}
-
-/// Returns the sum of the figures of several loads of a room, each with its own members.
-fn sum_rooms(
-    mut all: impl Iterator<Item = Option<RoomFigures>>,
-    seconds: f64,
-) -> Option<RoomFigures> {
-    let first = all.next()??;
-    let sum = all.try_fold(first, |sum, room| {
-        let room = room?;
-        Some(RoomFigures {
-            members: sum.members + room.members,
-            senders: sum.senders + room.senders,
-            deliveries: sum.deliveries + room.deliveries,
-            deliveries_per_second: 0.0,
-            gaps: sum.gaps.saturating_add(room.gaps),
-            relay_gaps: sum.relay_gaps.saturating_add(room.relay_gaps),
-            missing: sum.missing.saturating_add(room.missing),
-            duplicates: sum.duplicates + room.duplicates,
-            order_violations: sum.order_violations + room.order_violations,
-            wrong_texts: sum.wrong_texts + room.wrong_texts,
-            foreign: sum.foreign + room.foreign,
-        })
-    })?;
-    Some(RoomFigures { deliveries_per_second: per_second(sum.deliveries, seconds), ..sum })
-}
-
-fn sum_websockets<'w>(
-    all: impl Iterator<Item = Option<&'w WebSocketFigures>>,
-) -> Option<WebSocketFigures> {
-    let (mut handshake, mut closes, mut unclosed) = (Histogram::default(), 0, 0);
-    for figures in all {
-        let figures = figures?;
-        handshake.merge(&figures.handshake.histogram);
-        closes += figures.closes;
-        unclosed += figures.unclosed;
-    }
-    Some(WebSocketFigures { handshake: handshake.into(), closes, unclosed })
-}
-
-fn sum_tls<'t>(all: impl Iterator<Item = Option<&'t TlsFigures>>) -> Option<TlsFigures> {
-    let (mut handshake, mut resumed, mut truncated) = (Histogram::default(), 0, 0);
-    for tls in all {
-        let tls = tls?;
-        handshake.merge(&tls.handshake.histogram);
-        resumed += tls.resumed;
-        truncated += tls.truncated;
-    }
-    Some(TlsFigures { handshake: handshake.into(), resumed, truncated })
-}
-
-fn sum_cpu(mut all: impl Iterator<Item = Option<ClientCpu>>) -> Option<ClientCpu> {
-    let first = all.next()??;
-    all.try_fold(first, |sum, cpu| {
-        let cpu = cpu?;
-        Some(ClientCpu {
-            seconds: sum.seconds + cpu.seconds,
-            tls_seconds: sum.tls_seconds.zip(cpu.tls_seconds).map(|(one, other)| one + other),
-            cores: sum.cores + cpu.cores,
-            busiest_process: sum.busiest_process.max(cpu.busiest_process),
-            machine_cores: sum.machine_cores + cpu.machine_cores,
-        })
-    })
-}
-
 /// Returns the differences in a report, with the name of its file.
 fn name_faults(file: &str, report: &Report) -> Vec<Fault> {
     let text = |fault: &Fault| format!("{file}: {}", fault.text);
     report.faults.iter().map(|fault| Fault { text: text(fault), ..fault.clone() }).collect()
-}
-
-/// Returns the sum of comparisons with faults. The median and the 99th percentile of a sum are unknown: the greatest are the bound.
-fn sum_faults(reports: &[(String, Report)]) -> Option<FaultFigures> {
-    let mut sum = FaultFigures::default();
-    for (file, report) in reports {
-        sum.merge(report.injected_faults.as_ref()?, file);
-    }
-    Some(sum)
 }
 
 /// Returns the parts of a report: itself, or the reports that were merged into it.

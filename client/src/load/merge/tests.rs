@@ -1,8 +1,12 @@
 use super::*;
 use crate::load::{
-    evaluate::testing::{datagrams, report, room},
-    report::hlog,
+    evaluate::testing::{course, datagrams, report, room},
+    report::{
+        figures::{room_figures::RoomFigures, start_figures::StartFigures},
+        hlog, table,
+    },
     saved_report::report_of_log,
+    stats::error_kind::ErrorKind,
 };
 
 fn merge_all(reports: &[Report]) -> Report {
@@ -79,4 +83,53 @@ fn adds_up_rooms_and_keeps_what_is_wrong() {
     assert_eq!(sum.room.unwrap().violations(), expected);
     // Without the figures of one report, those of the sum are unknown.
     assert_eq!(merge_all(&[room(10, figures), report(10, 300)]).room, None);
+}
+
+/// Returns the report of a load that took so many seconds, and began so many after the others.
+fn shifted(seconds: u64, after: i64) -> Report {
+    let mut report = course(100, (0..seconds).map(|_| 300));
+    let start = Timestamp::from_second(after).unwrap();
+    report.series.as_mut().unwrap().start = start;
+    let (requested, late_ns, clock) = (None, None, None);
+    report.start =
+        Some(StartFigures { requested, actual: start, late_ns, is_overdue: false, clock });
+    report
+}
+
+#[test]
+fn loads_that_did_not_run_at_the_same_time_are_named_as_such() {
+    let table = table::render;
+    for (one, other) in [((10, 0), (10, 0)), ((10, 0), (10, 1)), ((60, 0), (10, 50))] {
+        let sum = merge_all(&[shifted(one.0, one.1), shifted(other.0, other.1)]);
+        assert_eq!(sum.separate_seconds(), None, "{one:?} {other:?}");
+        assert!(!sum.reason.contains("same time") && !table(&sum).contains("same time"));
+    }
+    for (after, span) in [(10, 20.0), (3600, 3610.0), (2, 12.0)] {
+        let sum = merge_all(&[shifted(10, 0), shifted(10, after)]);
+        assert_eq!(sum.span_seconds, Some(span));
+        let warning = "the loads did not run at the same time";
+        assert!(sum.reason.contains(warning), "{}", sum.reason);
+        assert!(table(&sum).contains(&format!("{span:.2} s: {warning}")), "{}", table(&sum));
+        // A merged report is merged again.
+        assert_eq!(merge_all(&[sum, shifted(10, 0)]).span_seconds, Some(span));
+    }
+    assert_eq!(merge_all(&[shifted(10, 0), report(10, 300)]).span_seconds, None);
+}
+
+#[test]
+fn loads_with_a_time_between_them_have_no_course_and_the_report_says_so() {
+    let sum = merge_all(&[shifted(10, 0), shifted(10, 3600)]);
+    assert_eq!(sum.series, None);
+    let table = table::render(&sum);
+    assert!(table.contains("course"), "{table}");
+    let sum = merge_all(&[shifted(10, 0), shifted(10, 10)]);
+    assert_eq!(sum.series.as_ref().map(|series| series.intervals.len()), Some(20));
+    assert!(!table::render(&sum).contains("course"));
+}
+
+#[test]
+fn counts_of_files_do_not_wrap() {
+    let most = Report { messages: u64::MAX, lost: Some(u64::MAX), ..report(10, 100) };
+    let sum = merge_all(&[most, report(10, 100)]);
+    assert_eq!((sum.messages, sum.lost), (u64::MAX, Some(u64::MAX)));
 }

@@ -67,6 +67,10 @@ pub(crate) struct Report {
     pub(crate) bytes_resent: Option<u64>,
     /// Measured time: from the end of the warm-up to the last message that returned or, over UDP, was sent.
     pub(crate) seconds: f64,
+    /// Time from the begin of the first of the merged loads to the end of the last one, each by its own clock; absent if this report was not
+    /// merged, or if it is unknown. If it is longer than `seconds`, the loads did not run at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) span_seconds: Option<f64>,
     /// Messages per second that returned.
     pub(crate) rate: f64,
     /// Bytes sent, including those of the warm-up.
@@ -93,7 +97,7 @@ pub(crate) struct Report {
     pub(crate) websocket: Option<WebSocketFigures>,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     pub(crate) lag: Option<Distribution>,
-    /// Course of the load over time; null if it is unknown.
+    /// Course of the load over time; null if it is unknown, or if there is a time between merged loads in which none ran.
     #[serde(default)]
     pub(crate) series: Option<TimeSeries>,
     /// Counts of a load over UDP.
@@ -127,6 +131,16 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Longest time in seconds by which the measured times of merged loads differ if the loads ran at the same time, unless a tenth of the
+    /// longest is more.
+    const TOLERANCE: f64 = 0.1;
+
+    /// Returns the time that the merged loads took together if they did not run at the same time. Their rate is too high then.
+    pub(crate) fn separate_seconds(&self) -> Option<f64> {
+        let tolerance = (self.seconds / 10.0).max(Self::TOLERANCE);
+        self.span_seconds.filter(|span| *span > self.seconds + tolerance)
+    }
+
     /// Returns a report without messages, in which everything else is unknown.
     pub(crate) fn unknown() -> Self {
         Self { version: VERSION, ..Self::default() }

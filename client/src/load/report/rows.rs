@@ -74,8 +74,9 @@ pub(super) fn figures(report: &Report) -> Vec<Row> {
             or_unknown(report.bytes_per_second, |it| format!("{} {way}", bytes_per_second(it))),
         ),
         ("measured", format!("{:.2} s", report.seconds)),
-        (connects, or_unknown(report.connects, count)),
     ]);
+    rows.extend(separate(report));
+    rows.push((connects, or_unknown(report.connects, count)));
     rows.extend(layers(report));
     if report.plan.as_ref().is_some_and(|plan| plan.expect_restart) || report.drains > Some(0) {
         rows.extend(restarts(report));
@@ -283,6 +284,20 @@ fn layers(report: &Report) -> Vec<Row> {
             unclosed => format!("; {} ended without", plural(unclosed, "connection")),
         };
         rows.push(("close handshakes", format!("{}{without}", count(websocket.closes))));
+    }
+    rows
+}
+
+/// Returns the rows about merged loads that did not run at the same time.
+fn separate(report: &Report) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(span) = report.separate_seconds() {
+        let warning = "the loads did not run at the same time, so the rate is not theirs";
+        rows.push(("all loads", format!("{span:.2} s: {warning}")));
+    }
+    if report.span_seconds.is_some() && report.series.is_none() {
+        let reason = "unknown: no load ran in a part of it, or the intervals do not fit together";
+        rows.push(("course", reason.to_owned()));
     }
     rows
 }

@@ -71,21 +71,21 @@ impl FaultFigures {
 
     /// Adds the figures of another report, from this file. Percentiles of a sum are unknown, so the greatest ones stand for them.
     pub(crate) fn merge(&mut self, other: &Self, file: &str) {
-        self.connections += other.connections;
-        self.injected += other.injected;
-        self.found += other.found;
-        self.unobservable += other.unobservable;
-        self.disagreements += other.disagreements;
-        self.of_others += other.of_others;
+        self.connections = self.connections.saturating_add(other.connections);
+        self.injected = self.injected.saturating_add(other.injected);
+        self.found = self.found.saturating_add(other.found);
+        self.unobservable = self.unobservable.saturating_add(other.unobservable);
+        self.disagreements = self.disagreements.saturating_add(other.disagreements);
+        self.of_others = self.of_others.saturating_add(other.of_others);
         for (name, kind) in &other.kinds {
             let sum = self.kinds.entry(name.clone()).or_default();
-            sum.found += kind.found;
-            sum.unobservable += kind.unobservable;
+            sum.found = sum.found.saturating_add(kind.found);
+            sum.unobservable = sum.unobservable.saturating_add(kind.unobservable);
         }
         self.seeds.extend(&other.seeds);
         if let Some(other) = other.excess {
             let sum = self.excess.get_or_insert_default();
-            sum.count += other.count;
+            sum.count = sum.count.saturating_add(other.count);
             sum.p50_ns = sum.p50_ns.max(other.p50_ns);
             sum.p99_ns = sum.p99_ns.max(other.p99_ns);
             sum.max_ns = sum.max_ns.max(other.max_ns);
