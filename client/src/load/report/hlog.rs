@@ -5,13 +5,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hdrhistogram::{
-    Histogram as HdrHistogram,
-    serialization::{
-        Deserializer, V2DeflateSerializer,
-        interval_log::{IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag},
-    },
+use hdrhistogram::serialization::{
+    V2DeflateSerializer,
+    interval_log::{IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag},
 };
 
 use super::document::Report;
@@ -110,8 +106,9 @@ pub(crate) fn read(text: &[u8]) -> Result<Log, String> {
         let entry =
             entry.map_err(|_| "the file is neither a report nor a histogram log".to_owned())?;
         let LogEntry::Interval(interval) = entry else { continue };
-        let histogram = decode(interval.encoded_histogram())
-            .ok_or_else(|| "the file has a histogram that cannot be decoded".to_owned())?;
+        let histogram = Histogram::decode(interval.encoded_histogram()).map_err(|reason| {
+            format!("the file has a histogram that cannot be decoded: {reason}")
+        })?;
         has_intervals = true;
         match interval.tag().map(|tag| tag.as_str().to_owned()).as_deref() {
             None => {
@@ -133,16 +130,11 @@ pub(crate) fn read(text: &[u8]) -> Result<Log, String> {
     if has_intervals { Ok(log) } else { Err("the file has no histogram".to_owned()) }
 }
 
-fn decode(text: &str) -> Option<Histogram> {
-    let bytes = STANDARD.decode(text).ok()?;
-    let histogram: HdrHistogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).ok()?;
-    Some(histogram.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::load::evaluate::testing::report;
+    use hdrhistogram::Histogram as HdrHistogram;
     use regex::Regex;
 
     #[test]

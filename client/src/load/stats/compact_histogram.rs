@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{
     Histogram as HdrHistogram,
-    serialization::{Deserializer, Serializer as _, V2DeflateSerializer},
+    serialization::{Serializer as _, V2DeflateSerializer},
 };
 use serde::{Deserialize, Serialize};
 
-use super::histogram::Histogram;
+use super::{hdr_base64, histogram::Histogram};
 
 /// Histogram of times: nanoseconds with two significant digits, up to [`Histogram::MAX`].
 ///
@@ -117,10 +117,8 @@ impl Serialize for CompactHistogram {
 
 impl<'de> Deserialize<'de> for CompactHistogram {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let invalid = serde::de::Error::custom;
-        let bytes = STANDARD.decode(String::deserialize(deserializer)?).map_err(invalid)?;
-        let hdr: HdrHistogram<u64> =
-            Deserializer::new().deserialize(&mut &bytes[..]).map_err(serde::de::Error::custom)?;
+        let text = String::deserialize(deserializer)?;
+        let hdr = hdr_base64::decode(&text).map_err(serde::de::Error::custom)?;
         let mut histogram = Self::default();
         histogram.add_hdr(&hdr);
         Ok(histogram)

@@ -5,9 +5,11 @@ use std::{fmt, sync::LazyLock, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{
     Histogram as HdrHistogram,
-    serialization::{Deserializer, Serializer as _, V2DeflateSerializer},
+    serialization::{Serializer as _, V2DeflateSerializer},
 };
 use serde::{Deserialize, Serialize};
+
+use super::hdr_base64::{self, InvalidHistogram};
 
 /// Histogram of times: nanoseconds with three significant digits, up to [`Histogram::MAX`].
 ///
@@ -35,6 +37,15 @@ impl fmt::Debug for Histogram {
 impl Histogram {
     /// Longest time that is distinguished from longer ones.
     pub(crate) const MAX: Duration = Duration::from_hours(1);
+
+    /// Decodes an HDR histogram in base64, of any tool.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub(crate) fn decode(text: &str) -> Result<Self, InvalidHistogram> {
+        Ok(hdr_base64::decode(text)?.into())
+    }
 
     /// Records a time.
     pub(crate) fn record(&mut self, time: Duration) {
@@ -121,11 +132,7 @@ impl Serialize for Histogram {
 
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let invalid = serde::de::Error::custom;
-        let bytes = STANDARD.decode(String::deserialize(deserializer)?).map_err(invalid)?;
-        let hdr: HdrHistogram<u64> =
-            Deserializer::new().deserialize(&mut &bytes[..]).map_err(serde::de::Error::custom)?;
-        Ok(hdr.into())
+        Self::decode(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod counters;
 pub(crate) mod error_kind;
 pub(crate) mod fault;
 pub(crate) mod format;
+pub(crate) mod hdr_base64;
 pub(crate) mod histogram;
 pub(crate) mod rate;
 pub(crate) mod receipt_stats;
