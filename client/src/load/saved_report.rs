@@ -4,6 +4,7 @@ use std::{fs, io::Read as _, path::Path};
 
 use common::{cli::stdio::stdin, escape::Escaped, reason::reason};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     evaluate::verdict,
@@ -13,7 +14,7 @@ use super::{
         files::STANDARD,
         hlog::{self, Log},
     },
-    stats::rate::per_second,
+    stats::{hdr_base64::MAX_COUNT, rate::per_second},
 };
 
 /// Failure to read a file.
@@ -61,7 +62,9 @@ fn parse(content: &[u8]) -> Result<Report, String> {
     if !content.trim_ascii_start().starts_with(b"{") {
         return hlog::read(content).map(report_of_log);
     }
-    let Version { version } = serde_json::from_slice(content)
+    let document: Value = serde_json::from_slice(content)
+        .map_err(|error| format!("the file is not a report of echo-client load ({error})"))?;
+    let Version { version } = Version::deserialize(&document)
         .map_err(|error| format!("the file is not a report of echo-client load ({error})"))?;
     if version != VERSION {
         return Err(format!(
@@ -69,8 +72,41 @@ fn parse(content: &[u8]) -> Result<Report, String> {
              program, or merge with the program that wrote the report"
         ));
     }
-    serde_json::from_slice(content).map_err(|error| format!("the report is incomplete ({error})"))
+    check_numbers("", &document)?;
+    let report: Report = serde_json::from_value(document)
+        .map_err(|error| format!("the report is incomplete ({error})"))?;
+    match &report.series {
+        Some(series) if series.interval_seconds == 0 => {
+            Err("the report has a course whose intervals have no length".to_owned())
+        }
+        _ => Ok(report),
+    }
 }
+
+/// Checks that the numbers can be those of a load, so that sums and quotients of them are right. Numbers that are only shown may be
+/// anything: the settings, seeds, and times in nanoseconds.
+fn check_numbers(name: &str, value: &Value) -> Result<(), String> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .filter(|(name, _)| !matches!(&name[..], "plan" | "seed" | "seeds"))
+            .filter(|(name, _)| !name.ends_with("_ns"))
+            .try_for_each(|(name, value)| check_numbers(name, value)),
+        Value::Array(values) => values.iter().try_for_each(|value| check_numbers(name, value)),
+        Value::Number(number) => {
+            let is_possible = number.as_u64().is_some_and(|number| number <= MAX_COUNT)
+                || number.as_f64().is_some_and(|number| (0.0..MAX_NUMBER).contains(&number));
+            if is_possible {
+                return Ok(());
+            }
+            Err(format!("the report has the number {number} for '{name}', which no load reaches"))
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+    }
+}
+
+/// Limit of numbers that are no counts: [`MAX_COUNT`].
+const MAX_NUMBER: f64 = 9_007_199_254_740_992.0;
 
 #[derive(Deserialize)]
 struct Version {
@@ -96,10 +132,15 @@ pub(super) fn report_of_log(log: Log) -> Report {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::load::{
-        evaluate::testing::report,
-        report::files::{Destination, Destinations, ReportFiles},
+        evaluate::testing::{course, report},
+        report::{
+            figures::fault_figures::FaultFigures,
+            files::{Destination, Destinations, ReportFiles},
+        },
     };
 
     #[test]
@@ -127,6 +168,64 @@ mod tests {
             fs::write(path("wrong"), text).unwrap();
             let error = content(&path("wrong")).unwrap_err();
             assert!(error.contains(reason) && !error.contains('\n'), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_report_with_numbers_that_no_load_reaches_is_refused() {
+        let valid = serde_json::to_value(course(10, [300; 3])).unwrap();
+        let changed = |pointer: &str, number: Value| {
+            let mut document = valid.clone();
+            *document.pointer_mut(pointer).unwrap() = number;
+            parse(&serde_json::to_vec(&document).unwrap())
+        };
+        for pointer in [
+            "/messages",
+            "/lost",
+            "/bytes_sent",
+            "/series/intervals/1/messages",
+            "/latency/count",
+            "/seconds",
+            "/rate",
+            "/client_cpu/cores",
+        ] {
+            for number in
+                [json!(u64::MAX), json!(MAX_COUNT + 1), json!(-1), json!(-0.5), json!(1e300)]
+            {
+                let error = changed(pointer, number.clone()).unwrap_err();
+                let name = pointer.rsplit('/').next().unwrap();
+                let expected = format!("the number {number} for '{name}', which no load reaches");
+                assert!(error.contains(&expected), "{error}");
+            }
+            assert!(changed(pointer, json!(7)).is_ok(), "{pointer}");
+        }
+        let error = changed("/series/interval_seconds", json!(0)).unwrap_err();
+        assert!(error.contains("intervals have no length"), "{error}");
+    }
+
+    #[test]
+    fn settings_of_a_report_may_be_any_number() {
+        let mut report = report(10, 100);
+        report.injected_faults =
+            Some(FaultFigures { seeds: [u64::MAX].into(), ..Default::default() });
+        let document = serde_json::to_vec(&report).unwrap();
+        assert_eq!(parse(&document).unwrap(), report);
+    }
+
+    /// The header of each histogram claims gigabytes; one is compressed.
+    #[test]
+    fn a_file_with_a_histogram_that_claims_to_be_longer_than_it_is_is_refused() {
+        for histogram in [
+            "HISTE/////AAAAAAAAAAAwAAAAAAAAABAAADRjC4oAA/8AAAAAAAAA==",
+            "HISTFAAAACB42pNpmSz8////DwwQwAylGYFMN4MdCxjsoTIA1cAIOA==",
+        ] {
+            let mut document = serde_json::to_value(report(10, 100)).unwrap();
+            document["latency"]["histogram"] = json!(histogram);
+            let error = parse(&serde_json::to_vec(&document).unwrap()).unwrap_err();
+            assert!(error.contains("a histogram is damaged"), "{error}");
+            let log = format!("Tag=lag,0.0,1.0,1.0,{histogram}\n");
+            let error = parse(log.as_bytes()).unwrap_err();
+            assert!(error.contains("a histogram is damaged"), "{error}");
         }
     }
 }
