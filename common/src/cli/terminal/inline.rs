@@ -43,7 +43,7 @@ impl InlineArea {
         is_terminal.then(|| Self { output: stderr(), has_color: has_color(), drawn: Vec::new() })
     }
 
-    /// Returns the size of the terminal; zero if it does not tell.
+    /// Returns the size of the terminal; zero if it does not report one.
     #[must_use]
     pub fn terminal_size(&self) -> Size {
         tcgetwinsize(&self.output)

@@ -1,4 +1,4 @@
-//! Start of a load, the clock that tells its time, and how far the starts of several loads are apart.
+//! Start of a load, the clock of its machine, and how far the starts of several loads are apart.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -21,13 +21,13 @@ pub(crate) struct StartFigures {
     pub(crate) late_ns: Option<u64>,
     /// The connections were not made at the requested time, so the load started when they were.
     pub(crate) is_overdue: bool,
-    /// Clock of the machine; null if the system does not tell its state.
+    /// Clock of the machine; null if the system does not report its state.
     pub(crate) clock: Option<ClockFigures>,
 }
 
 /// Clock of a machine, as its kernel knows it (`adjtimex(2)`).
 ///
-/// The errors are those that the time service of the machine has told to the kernel, which adds 0.5 ms for each second since then.
+/// The errors are those that the time service of the machine has reported to the kernel, which adds 0.5 ms for each second since then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ClockFigures {
     /// A time service has set the clock lately. Otherwise its errors say nothing.
@@ -38,7 +38,7 @@ pub(crate) struct ClockFigures {
     pub(crate) estimated_error_ns: u64,
     /// Maximum error.
     pub(crate) max_error_ns: u64,
-    /// Random name of this run of the kernel: loads with the same one have the same clock. Null if it is unknown.
+    /// Boot ID of the kernel: loads with the same one have the same clock. Null if it is unknown.
     pub(crate) boot_id: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl StartFigures {
     /// Describes the clock.
     pub(crate) fn describe_clock(&self) -> String {
         match &self.clock {
-            None => "unknown, because the system does not tell".to_owned(),
+            None => "unknown, because the system does not report it".to_owned(),
             Some(clock) => clock.max_wrong_ns().map_or_else(
                 || "not synchronized, so its error is unknown".to_owned(),
                 |wrong| format!("synchronized, at most {} wrong", time(wrong)),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_tells_its_delay_and_the_error_of_its_clock() {
+    fn a_start_describes_its_delay_and_the_error_of_its_clock() {
         let one = start("00.002", "x");
         assert_eq!(one.describe(), "2026-11-26T20:00:00.002000Z, 2.00 ms after the requested time");
         assert_eq!(one.describe_clock(), "synchronized, at most 1.00 ms wrong");
