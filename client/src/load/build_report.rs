@@ -249,7 +249,7 @@ fn measured_seconds(plan: &Plan, outcome: &Outcome) -> f64 {
     .as_secs_f64()
 }
 
-/// Returns the course of the load; `None` if it ended in the warm-up.
+/// Returns the time series of the load; `None` if it ended in the warm-up.
 fn time_series(plan: &Plan, outcome: &Outcome, seconds: f64) -> Option<TimeSeries> {
     let start = outcome.start?.time.checked_add(plan.warmup).ok()?;
     let has_intervals = !outcome.series.intervals().is_empty();

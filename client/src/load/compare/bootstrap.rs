@@ -143,9 +143,18 @@ pub(super) fn intervals(
     other: &Sample,
     figures: &[Figure],
 ) -> Vec<Option<(f64, f64)>> {
+    intervals_of(RESAMPLES, base, other, figures)
+}
+
+fn intervals_of(
+    resamples: usize,
+    base: &Sample,
+    other: &Sample,
+    figures: &[Figure],
+) -> Vec<Option<(f64, f64)>> {
     let mut random = Random(SEED);
-    let mut ratios = vec![Vec::with_capacity(RESAMPLES); figures.len()];
-    for _ in 0..RESAMPLES {
+    let mut ratios = vec![Vec::with_capacity(resamples); figures.len()];
+    for _ in 0..resamples {
         let base = base.resample(&mut random, figures);
         let other = other.resample(&mut random, figures);
         for ((ratios, base), other) in ratios.iter_mut().zip(base).zip(other) {
@@ -153,18 +162,18 @@ pub(super) fn intervals(
             ratios.extend(ratio.map(|(base, other)| other / base));
         }
     }
-    ratios.into_iter().map(middle).collect()
+    ratios.into_iter().map(|ratios| middle(ratios, resamples)).collect()
 }
 
-/// Returns the ends of the middle [`LEVEL`] of ratios.
-fn middle(mut ratios: Vec<f64>) -> Option<(f64, f64)> {
+/// Returns the ends of the middle [`LEVEL`] of the ratios of so many resamples.
+fn middle(mut ratios: Vec<f64>, resamples: usize) -> Option<(f64, f64)> {
     // Resamples without a figure, such as those of a server that stood still for half of the time, leave it unknown.
-    if ratios.len() < RESAMPLES {
+    if ratios.len() < resamples {
         return None;
     }
     ratios.sort_unstable_by(f64::total_cmp);
-    let outside = whole((1.0 - LEVEL) / 2.0 * float(RESAMPLES as u64));
-    Some((ratios[outside], ratios[RESAMPLES - 1 - outside]))
+    let outside = whole((1.0 - LEVEL) / 2.0 * float(resamples as u64));
+    Some((ratios[outside], ratios[resamples - 1 - outside]))
 }
 
 /// Returns `true` if a report has enough messages above a percentile.

@@ -34,8 +34,11 @@ const METRICS: [&str; 14] = [
     "lag.p99",
 ];
 
-/// Share by which percentiles of a time series may be wrong: they have two digits.
-const RESOLUTION: f64 = 0.01;
+/// Smallest change of a percentile that counts: the histograms of a time series have two digits.
+const TIME_RESOLUTION: f64 = 0.01;
+
+/// Smallest change of a rate that counts: an open loop has one message more or less than another.
+const RATE_RESOLUTION: f64 = 0.001;
 
 /// Report with the name of its file.
 pub(super) type Named = (String, Report);
@@ -162,11 +165,12 @@ fn change(
     let interval = interval
         .zip(ratio)
         .map(|((low, high), ratio)| Interval { low: low.min(ratio), high: high.max(ratio) });
-    let spare = if matches!(metric, Metric::Time(..)) { RESOLUTION } else { 0.0 };
+    let is_time = matches!(metric, Metric::Time(..));
+    let spare = if is_time { TIME_RESOLUTION } else { RATE_RESOLUTION };
     let is_significant =
         interval.map(|Interval { low, high }| low > 1.0 + spare || high < 1.0 - spare);
     let effect = is_significant.zip(ratio).map(|(is_significant, ratio)| {
-        let is_better = (ratio < 1.0) == matches!(metric, Metric::Time(..));
+        let is_better = (ratio < 1.0) == is_time;
         match (is_significant, is_better) {
             (false, _) => Effect::None,
             (true, true) => Effect::Better,

@@ -15,17 +15,18 @@ use crate::load::report::{
         markup::elements,
         note, page,
         percentiles::{self, Curve},
-        points::{Course, Point},
+        points::{Point, Timeline},
         scale::{Elapsed, Linear, Log, Tick, round_time},
         section, tables,
     },
+    rows,
 };
 use crate::load::stats::format::{count, rate, time};
 
 /// Height of a row of the changes.
 const ROW_HEIGHT: u32 = 30;
 
-const COURSE_HEIGHT: u32 = 190;
+const TIMELINE_HEIGHT: u32 = 190;
 
 /// Returns a comparison of these reports as a page.
 pub(super) fn render(comparison: &Comparison, base: &Report, other: &Report) -> String {
@@ -41,7 +42,7 @@ pub(super) fn render(comparison: &Comparison, base: &Report, other: &Report) -> 
         warnings(comparison),
         changes(comparison),
         latency(comparison, base, other, &mut data),
-        courses(base, other),
+        timelines(base, other),
         settings(base, other),
     ];
     page(&title, &content.concat(), &data)
@@ -128,60 +129,63 @@ fn latency(comparison: &Comparison, base: &Report, other: &Report, data: &mut Pa
     section("Latency by percentile", &chart.render())
 }
 
-/// Draws both courses, one above the other, from the start of each.
-fn courses(base: &Report, other: &Report) -> String {
-    let course = |report: &Report| Course::of(report.series.as_ref()?, report.seconds);
-    let Some((base, other)) = course(base).zip(course(other)) else { return String::new() };
+/// Draws both time series, one above the other, from the start of each.
+fn timelines(base: &Report, other: &Report) -> String {
+    let timeline = |report: &Report| Timeline::of(report.series.as_ref()?, report.seconds);
+    let Some((base, other)) = timeline(base).zip(timeline(other)) else { return String::new() };
     let p99 = |point: &Point| point.p99;
     let all = || base.points.iter().chain(&other.points);
     let mut charts = String::new();
     let seconds = base.seconds().max(other.seconds());
     let draw = |place: &dyn Fn(&Point) -> Option<f64>| {
-        let mut shapes = Shapes::new(COURSE_HEIGHT);
-        for (course, stroke, name) in
+        let mut shapes = Shapes::new(TIMELINE_HEIGHT);
+        for (timeline, stroke, name) in
             [(&base, Stroke::First, "base"), (&other, Stroke::Second, "other")]
         {
             let points: Vec<_> =
-                course.places_of(seconds).map(|(at, point)| Some((at, place(point)?))).collect();
+                timeline.places_of(seconds).map(|(at, point)| Some((at, place(point)?))).collect();
             shapes.curve(stroke, &points, false);
             shapes.name_curve(stroke, name);
         }
         shapes
     };
     let chart = |title: &str, summary: String, y: Vec<Tick>, shapes: Shapes| Chart {
-        key: "course",
+        key: "timeline",
         title: title.to_owned(),
         summary,
-        height: COURSE_HEIGHT,
+        height: TIMELINE_HEIGHT,
         x: Elapsed::up_to(seconds).ticks(),
         x_title: "time since the end of the warm-up".to_owned(),
         y,
         shapes,
     };
-    let range = |value: &dyn Fn(&Course) -> String| {
+    let range = |value: &dyn Fn(&Timeline) -> String| {
         format!("base {}; other {}", value(&base), value(&other))
     };
     if let Some(y) = Log::around(all().filter_map(p99)) {
         let shapes = draw(&|point| Some(y.place(point.p99?)));
-        let highest = |course: &Course| {
-            format!("up to {}", time(course.points.iter().filter_map(p99).max().unwrap_or(0)))
+        let highest = |timeline: &Timeline| {
+            format!("up to {}", time(timeline.points.iter().filter_map(p99).max().unwrap_or(0)))
         };
         charts +=
             &chart("p99, logarithmic scale", range(&highest), y.ticks(round_time), shapes).render();
     }
     let y = Linear::up_to(all().map(|point| point.rate).fold(0.0, f64::max), 4);
     let shapes = draw(&|point| Some(y.place(point.rate)));
-    let highest = |course: &Course| {
-        format!("up to {}", rate(course.points.iter().map(|point| point.rate).fold(0.0, f64::max)))
+    let highest = |timeline: &Timeline| {
+        format!(
+            "up to {}",
+            rate(timeline.points.iter().map(|point| point.rate).fold(0.0, f64::max))
+        )
     };
     let ticks = y.ticks(|value| count(whole(value)));
     charts += &chart("Messages per second", range(&highest), ticks, shapes).render();
-    section("Course of the loads", &charts)
+    section("Over time", &charts)
 }
 
 fn settings(base: &Report, other: &Report) -> String {
     let table = |name: &str, report: &Report| {
-        let rows = report.plan.as_ref().map(|plan| tables::settings(plan, report.pacing));
+        let rows = report.plan.as_ref().map(|plan| rows::settings(plan, report.pacing));
         rows.map(|rows| format!("<div><h2>Settings: {name}</h2>{}</div>", tables::pairs(&rows)))
     };
     let tables: String =

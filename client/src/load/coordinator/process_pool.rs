@@ -93,7 +93,7 @@ pub(crate) struct Outcome {
     pub(crate) start: Option<Start>,
     /// Statistics of all processes, including those that failed.
     pub(crate) stats: Stats,
-    /// Course of them over time.
+    /// Time series of them.
     pub(crate) series: Series,
     /// Longest time that a process measured.
     pub(crate) measured: Duration,

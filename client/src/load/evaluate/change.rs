@@ -43,10 +43,17 @@ impl ChangeAssertion {
         }
     }
 
-    /// Returns `true` if it holds. It does not hold for an unknown value.
+    /// Returns `true` if it holds. It does not hold for an unknown value. Equal values have not changed: they hold if the limit
+    /// allows no change, also if both are 0.
     pub(crate) fn holds(&self, base: Option<f64>, other: Option<f64>) -> bool {
         let Some((base, other)) = base.zip(other) else { return false };
-        self.operator.holds(other, self.limit(base))
+        let (Limit::Share(change) | Limit::Difference(change)) = self.limit;
+        let is_equal = base.total_cmp(&other).is_eq();
+        if is_equal {
+            self.operator.holds(0.0, change)
+        } else {
+            self.operator.holds(other, self.limit(base))
+        }
     }
 }
 
@@ -104,6 +111,15 @@ mod tests {
         assert!(!holds("p50<+200us", 1e6, 1.3e6));
         assert!(holds("errors<=+0", 0.0, 0.0));
         assert!(!holds("errors<=+0%", 0.0, 1.0));
+    }
+
+    #[test]
+    fn equal_values_have_not_changed_even_if_both_are_0() {
+        for value in [0.0, 100.0] {
+            assert!(holds("errors<+10%", value, value) && holds("rate>-5%", value, value));
+            assert!(holds("errors<=+0", value, value) && !holds("errors<+0", value, value));
+            assert!(!holds("errors<-10%", value, value) && !holds("rate>+5%", value, value));
+        }
     }
 
     #[test]

@@ -37,7 +37,10 @@ pub(crate) fn room(messages: u32, figures: RoomFigures) -> Report {
 }
 
 /// Returns the report of a load with this latency in each second.
-pub(crate) fn course(messages: u64, latencies_us: impl IntoIterator<Item = u64>) -> Report {
+pub(crate) fn report_over_time(
+    messages: u64,
+    latencies_us: impl IntoIterator<Item = u64>,
+) -> Report {
     let (mut series, mut latency) = (Series::default(), Histogram::default());
     let mut count = 0;
     for latency_us in latencies_us {

@@ -67,11 +67,11 @@ impl LoadCommand {
 /// Comparison of two reports.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// Report (JSON) to compare with; '-' is standard input
+    /// Report (JSON) or histogram log to compare with; '-' is standard input
     #[arg(value_name = "BASE")]
     pub(crate) base: PathBuf,
 
-    /// Report (JSON) to compare; '-' is standard input
+    /// Report (JSON) or histogram log to compare; '-' is standard input
     #[arg(value_name = "OTHER")]
     pub(crate) other: PathBuf,
 
@@ -210,8 +210,8 @@ pub(crate) struct RunArgs {
     ///
     /// TIME is a time with its offset (2026-11-26T20:00:00Z) or a Unix time (@1790000000), at most a day ahead; in a shell,
     /// @$(($(date +%s) + 30)) is in 30 s. The processes connect at once and wait, so choose a TIME by which all machines are
-    /// connected; a load that is not begins as soon as it is, and its report says how late. The connections carry nothing while they
-    /// wait: the idle timeout of the server has to be longer. The report says how wrong the clock of the machine may be.
+    /// connected. A load whose connections are not made by then begins when the last one is made. Its report says how late it began.
+    /// The connections carry nothing while they wait: the idle timeout of the server has to be longer. The report says how wrong the clock of the machine may be.
     ///
     /// With --find-rate, only the first step waits.
     #[arg(long, value_name = "TIME", value_parser = StartTime::from_str)]
@@ -326,10 +326,11 @@ Exit status (the first that applies):
 /// Text after the help of `load compare`.
 const CHANGES: &str = "\
 EXPR is METRIC OPERATOR CHANGE. Metrics are those of 'load --assert', operators < <= > >=. A change has a sign:
-  p99<+10%     at most 10 % above BASE
-  rate>-5%     not more than 5 % below BASE
+  p99<+10%     less than 10 % above BASE
+  rate>-5%     less than 5 % below BASE
   p50<+200us   less than 200 us above BASE
   errors<=+0   not more than BASE
+Equal values have not changed, also if both are 0.
 An assertion compares the values themselves, so the same files always give the same result. If its limit is
 within the confidence interval, the line says so.
 

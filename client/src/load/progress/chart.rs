@@ -1,4 +1,4 @@
-//! Chart of the course of a load: the rate, the latency on a logarithmic scale, errors and connections over the same time.
+//! Chart of the time series of a load: the rate, the latency on a logarithmic scale, errors and connections over the same time.
 
 use ratatui::{
     buffer::Buffer,
@@ -9,7 +9,7 @@ use ratatui::{
     widgets::{Axis, Chart as Plot, Dataset, GraphType, Sparkline, Widget},
 };
 
-use super::course::Course;
+use super::timeline::Timeline;
 use crate::load::stats::format::time;
 
 /// Columns of the labels at the left, without the axis.
@@ -27,13 +27,13 @@ const ERRORS: Color = Color::Red;
 const LOST: Color = Color::Yellow;
 const CONNECTIONS: Color = Color::Blue;
 
-/// Chart of a course, below a line of text.
+/// Chart of a time series, below a line of text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chart<'c> {
     /// Text of the first row.
     pub(super) line: &'c str,
     /// What is drawn.
-    pub(super) course: &'c Course,
+    pub(super) timeline: &'c Timeline,
 }
 
 impl Chart<'_> {
@@ -48,11 +48,11 @@ impl Chart<'_> {
     }
 
     fn render_rate(&self, area: Rect, buffer: &mut Buffer) {
-        let highest = self.course.rate.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+        let highest = self.timeline.rate.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
         let top = round_up(highest);
         let labels = [0.0, top / 2.0, top].map(|value| label(&short(value)));
         let axis = Axis::default().bounds([0.0, top]).labels(labels);
-        let lines = vec![dataset(&self.course.rate, RATE)];
+        let lines = vec![dataset(&self.timeline.rate, RATE)];
         Plot::new(lines)
             .x_axis(self.time_axis())
             .y_axis(axis)
@@ -61,7 +61,7 @@ impl Chart<'_> {
     }
 
     fn render_latency(&self, area: Rect, buffer: &mut Buffer) {
-        let values = || self.course.latencies.iter().flatten().map(|(_, value)| *value);
+        let values = || self.timeline.latencies.iter().flatten().map(|(_, value)| *value);
         let bottom = values().fold(f64::INFINITY, f64::min).floor();
         let top = values().fold(f64::NEG_INFINITY, f64::max).ceil().max(bottom + 1.0);
         if !bottom.is_finite() {
@@ -69,11 +69,11 @@ impl Chart<'_> {
         }
         // The axis and its labels take two rows.
         let labels = decades(bottom, top, area.height.saturating_sub(2));
-        let end = format!("{:.0} s", self.course.end);
+        let end = format!("{:.0} s", self.timeline.end);
         // An interval without a message interrupts the lines.
         let are_neighbours =
-            |one: &(f64, f64), next: &(f64, f64)| next.0 - one.0 < self.course.interval * 1.5;
-        let lines = self.course.latencies.iter().zip(LATENCIES).flat_map(|(points, color)| {
+            |one: &(f64, f64), next: &(f64, f64)| next.0 - one.0 < self.timeline.interval * 1.5;
+        let lines = self.timeline.latencies.iter().zip(LATENCIES).flat_map(|(points, color)| {
             points.chunk_by(are_neighbours).map(move |part| dataset(part, color))
         });
         Plot::new(lines.collect())
@@ -84,14 +84,14 @@ impl Chart<'_> {
     }
 
     fn time_axis(&self) -> Axis<'static> {
-        Axis::default().bounds([0.0, self.course.end])
+        Axis::default().bounds([0.0, self.timeline.end])
     }
 
     /// Draws a mark in the column of each interval with errors or losses.
     fn render_marks(&self, area: Rect, buffer: &mut Buffer) {
         let graph = graph(area);
         for (times, mark, color) in
-            [(&self.course.lost, "\u{2022}", LOST), (&self.course.errors, "\u{d7}", ERRORS)]
+            [(&self.timeline.lost, "\u{2022}", LOST), (&self.timeline.errors, "\u{d7}", ERRORS)]
         {
             for time in times {
                 let x = graph.x + self.column(*time, graph.width);
@@ -105,12 +105,12 @@ impl Chart<'_> {
     fn render_connections(&self, area: Rect, buffer: &mut Buffer) {
         let graph = graph(area);
         let mut columns: Vec<Option<u64>> = vec![None; graph.width.into()];
-        for ((time, _), &connections) in self.course.rate.iter().zip(&self.course.connections) {
+        for ((time, _), &connections) in self.timeline.rate.iter().zip(&self.timeline.connections) {
             let column = &mut columns[usize::from(self.column(*time, graph.width))];
             *column = Some(column.map_or(connections, |other| other.min(connections)));
         }
         // A column without an interval has what the one before it has, and the columns before the first one have what it has.
-        let mut last = self.course.connections.first().copied();
+        let mut last = self.timeline.connections.first().copied();
         let columns = columns.into_iter().map(|column| {
             last = column.or(last);
             last.unwrap_or_default()
@@ -128,7 +128,7 @@ impl Chart<'_> {
         reason = "a time is from zero to the end"
     )]
     fn column(&self, time: f64, width: u16) -> u16 {
-        let column = time / self.course.end * f64::from(width.saturating_sub(1));
+        let column = time / self.timeline.end * f64::from(width.saturating_sub(1));
         column.round() as u16
     }
 
@@ -138,10 +138,10 @@ impl Chart<'_> {
         for (name, color) in names.into_iter().zip(LATENCIES) {
             spans.push(Span::styled(format!(" \u{2500} {name}"), color));
         }
-        if !self.course.errors.is_empty() {
+        if !self.timeline.errors.is_empty() {
             spans.push(Span::styled("   \u{d7} errors", ERRORS));
         }
-        if !self.course.lost.is_empty() {
+        if !self.timeline.lost.is_empty() {
             spans.push(Span::styled("   \u{2022} lost", LOST));
         }
         Line::from(spans)

@@ -11,7 +11,7 @@ use crate::load::stats::{
 type Points = Vec<(f64, f64)>;
 
 /// Time series of a load as points of a chart. A point is in the middle of its interval.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Timeline {
     /// Length of an interval in seconds.
     pub(super) interval: f64,
@@ -30,25 +30,57 @@ pub(super) struct Timeline {
     pub(super) connections: Vec<u64>,
 }
 
+/// Latencies of the intervals drawn before: their percentiles are computed again only for intervals with further messages.
+#[derive(Debug, Default)]
+pub(super) struct LatencyCache {
+    /// Length of an interval.
+    interval: Duration,
+    /// Number of messages of each interval, and the decimal logarithms of its latencies.
+    known: Vec<(u64, [f64; 3])>,
+}
+
+impl LatencyCache {
+    /// Returns the latencies of this interval of a series.
+    fn latencies(&mut self, index: usize, interval: &Interval) -> [f64; 3] {
+        if self.known.len() <= index {
+            self.known.resize(index + 1, (0, [0.0; 3]));
+        }
+        let known = &mut self.known[index];
+        if known.0 != interval.messages {
+            let latency = &interval.latency;
+            let values = [latency.quantile(0.5), latency.quantile(0.99), latency.max()];
+            *known = (interval.messages, values.map(|it| exact(nanos(it).max(1)).log10()));
+        }
+        known.1
+    }
+
+    /// Forgets the intervals if they have been joined.
+    fn check_interval(&mut self, interval: Duration) {
+        if self.interval != interval {
+            *self = Self { interval, known: Vec::new() };
+        }
+    }
+}
+
 impl Timeline {
-    /// Returns the time series of a load; `measured` is zero while it runs.
-    pub(super) fn new(series: &Series, measured: Duration) -> Self {
+    /// Returns the time series of a load; `measured` is zero while it runs, and `cache` belongs to this series.
+    pub(super) fn new(series: &Series, measured: Duration, cache: &mut LatencyCache) -> Self {
+        cache.check_interval(series.interval());
         let mut timeline = Self { interval: series.interval().as_secs_f64(), ..Self::default() };
         for (interval, seconds) in complete(series, measured) {
-            timeline.push(interval, seconds);
+            timeline.push(interval, seconds, cache);
         }
         timeline
     }
 
-    fn push(&mut self, interval: &Interval, seconds: f64) {
+    fn push(&mut self, interval: &Interval, seconds: f64, cache: &mut LatencyCache) {
+        let index = self.rate.len();
         let time = self.end + self.interval / 2.0;
         self.end += self.interval;
         self.rate.push((time, exact(interval.messages) / seconds));
-        let latency = &interval.latency;
-        if !latency.is_empty() {
-            let values = [latency.quantile(0.5), latency.quantile(0.99), latency.max()];
-            for (points, value) in self.latencies.iter_mut().zip(values) {
-                points.push((time, exact(nanos(value).max(1)).log10()));
+        if !interval.latency.is_empty() {
+            for (points, value) in self.latencies.iter_mut().zip(cache.latencies(index, interval)) {
+                points.push((time, value));
             }
         }
         if interval.errors > 0 {
@@ -104,22 +136,48 @@ mod tests {
         series
     }
 
+    fn drawn(series: &Series, measured: Duration) -> Timeline {
+        Timeline::new(series, measured, &mut LatencyCache::default())
+    }
+
     #[test]
     fn the_interval_that_is_not_over_has_no_point() {
-        let timeline = Timeline::new(&series(&[10, 20, 3]), Duration::ZERO);
+        let timeline = drawn(&series(&[10, 20, 3]), Duration::ZERO);
         assert_eq!(timeline.rate, [(0.5, 10.0), (1.5, 20.0)]);
         assert!((timeline.latencies[0][1].1 - 5.0).abs() < 0.01, "{timeline:?}");
         assert_eq!((timeline.connections.len(), timeline.last_connections()), (2, Some(5)));
-        assert!(Timeline::new(&series(&[10]), Duration::ZERO).is_empty());
+        assert!(drawn(&series(&[10]), Duration::ZERO).is_empty());
     }
 
     /// The rest of a second after the last reply would look like a rate that breaks down.
     #[test]
     fn after_the_end_the_rate_of_the_last_interval_is_that_of_its_time() {
-        let timeline = Timeline::new(&series(&[10, 15]), Duration::from_millis(1750));
+        let timeline = drawn(&series(&[10, 15]), Duration::from_millis(1750));
         assert_eq!(timeline.rate, [(0.5, 10.0), (1.5, 20.0)]);
-        let timeline = Timeline::new(&series(&[10, 15, 1]), Duration::from_millis(2010));
+        let timeline = drawn(&series(&[10, 15, 1]), Duration::from_millis(2010));
         assert_eq!(timeline.rate, [(0.5, 10.0), (1.5, 15.0)]);
+    }
+
+    #[test]
+    fn a_drawn_interval_changes_with_a_late_message_and_with_joined_neighbours() {
+        let (mut series, mut cache) = (series(&[10, 20, 30, 40, 10]), LatencyCache::default());
+        assert_eq!(
+            Timeline::new(&series, Duration::ZERO, &mut cache),
+            drawn(&series, Duration::ZERO)
+        );
+        let mut late = Stats { messages: 1, ..Stats::default() };
+        late.latency.record(Duration::from_millis(100));
+        series.record(Duration::from_secs(1), &late, 5);
+        assert_eq!(
+            Timeline::new(&series, Duration::ZERO, &mut cache),
+            drawn(&series, Duration::ZERO)
+        );
+        series.record(Duration::from_secs(3600), &late, 5);
+        assert_eq!(series.interval(), Duration::from_secs(2));
+        assert_eq!(
+            Timeline::new(&series, Duration::ZERO, &mut cache),
+            drawn(&series, Duration::ZERO)
+        );
     }
 
     #[test]
@@ -129,7 +187,7 @@ mod tests {
         series.record(Duration::from_secs(0), &stats, 5);
         stats.record_error(ErrorKind::Reset);
         series.record(Duration::from_secs(1), &stats, 0);
-        let timeline = Timeline::new(&series, Duration::ZERO);
+        let timeline = drawn(&series, Duration::ZERO);
         assert_eq!((timeline.rate.len(), timeline.latencies[2].len()), (3, 2));
         assert_eq!((&timeline.errors[..], &timeline.lost[..]), (&[1.5][..], &[0.5][..]));
     }

@@ -97,7 +97,7 @@ pub(crate) struct Report {
     pub(crate) websocket: Option<WebSocketFigures>,
     /// Open loop: delay from the time at which a message was due to the time at which it was sent.
     pub(crate) lag: Option<Distribution>,
-    /// Course of the load over time; null if it is unknown, or if there is a time between merged loads in which none ran.
+    /// Time series of the load; null if it is unknown, or if there is a time between merged loads in which none ran.
     #[serde(default)]
     pub(crate) series: Option<TimeSeries>,
     /// Counts of a load over UDP.

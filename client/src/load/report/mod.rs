@@ -14,7 +14,7 @@ pub(crate) mod html;
 mod latency_bars;
 pub(crate) mod load_spec;
 pub(crate) mod rate_curve;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod table;
 pub(crate) mod time_series;
 pub(crate) mod verdict;

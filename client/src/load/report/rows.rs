@@ -17,7 +17,7 @@ use crate::load::stats::{
 };
 
 /// Name of a figure, empty if it belongs to the row before, and its value.
-pub(super) type Row = (&'static str, String);
+pub(crate) type Row = (&'static str, String);
 
 /// Returns the specification of a load as a line.
 pub(super) fn headline(spec: &LoadSpec) -> String {
@@ -47,6 +47,46 @@ pub(super) fn headline(spec: &LoadSpec) -> String {
     format!(
         "{server}: {processes} of {connections}{churn}, {messages} of {size}, {pace}, seed {seed}"
     )
+}
+
+/// Returns the settings of a load, each with its name.
+pub(crate) fn settings(plan: &LoadSpec, pacing: Option<Pacing>) -> Vec<Row> {
+    let seconds = |seconds: f64| format!("{seconds} s");
+    let size = if plan.min_size == plan.max_size {
+        plural(plan.min_size.into(), "byte")
+    } else {
+        format!("{} to {} bytes", count(plan.min_size.into()), count(plan.max_size.into()))
+    };
+    let pace = match (plan.rate, plan.pipeline) {
+        (Some(due), _) => format!("open loop at {}", rate(due)),
+        (None, Some(depth)) => format!("closed loop, depth {depth}"),
+        (None, None) => match pacing {
+            Some(Pacing::OpenLoop) => "open loop".to_owned(),
+            _ => "closed loop".to_owned(),
+        },
+    };
+    let mut rows = vec![
+        ("server", plan.server.clone()),
+        ("pace", pace),
+        ("processes", count(plan.processes.into())),
+        ("connections", format!("{} each process", count(plan.connections.into()))),
+        ("size", size),
+    ];
+    rows.extend(plan.duration_seconds.map(|time| ("duration", seconds(time))));
+    rows.extend(plan.messages.map(|number| ("messages", format!("{} each", count(number)))));
+    rows.push(("warm-up", seconds(plan.warmup_seconds)));
+    rows.push(("timeout", seconds(plan.timeout_seconds)));
+    rows.extend(plan.churn.map(|number| ("churn", format!("after {}", plural(number, "message")))));
+    if plan.expect_restart {
+        rows.push(("restart", "expected".to_owned()));
+    }
+    if let Some(room) = &plan.room {
+        let name = room.name.as_deref().unwrap_or("chosen by the server");
+        rows.push(("room", name.to_owned()));
+        rows.push(("senders", count(room.senders.into())));
+    }
+    rows.push(("seed", plan.seed.to_string()));
+    rows
 }
 
 /// Returns the figures of a report.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::load::evaluate::testing::course;
+use crate::load::evaluate::testing::report_over_time;
 
 const P50: Figure = Figure::Quantile(0.5);
 const P99: Figure = Figure::Quantile(0.99);
@@ -18,7 +18,8 @@ fn interval(base: &Report, other: &Report, figure: Figure) -> (f64, f64) {
 
 #[test]
 fn loads_that_differ_by_noise_have_an_interval_around_1() {
-    let (base, other) = (course(100, noisy(500, 1)), course(100, noisy(500, 2)));
+    let (base, other) =
+        (report_over_time(100, noisy(500, 1)), report_over_time(100, noisy(500, 2)));
     for figure in [P50, P99] {
         let (low, high) = interval(&base, &other, figure);
         assert!(low < 1.0 && 1.0 < high, "{figure:?}: {low} to {high}");
@@ -27,9 +28,30 @@ fn loads_that_differ_by_noise_have_an_interval_around_1() {
     assert_eq!(interval(&base, &other, Figure::Rate), (1.0, 1.0));
 }
 
+/// Fewer resamples than those of a comparison, so that the test is short.
+#[test]
+fn about_95_percent_of_the_intervals_of_equal_loads_contain_1() {
+    let seconds =
+        report_over_time(100, (0..20).map(|step| 450 + 5 * step)).series.unwrap().intervals;
+    let sample = |seed| {
+        let mut random = Random(seed);
+        let chosen: Vec<_> =
+            (0..60).map(|_| seconds[random.below(seconds.len())].clone()).collect();
+        Sample::of_intervals(&chosen, 1.0)
+    };
+    let contains_1 = |seed: &u64| {
+        let (base, other) = (sample(2 * seed), sample(2 * seed + 1));
+        let (low, high) = intervals_of(400, &base, &other, &[P50])[0].unwrap();
+        low <= 1.0 && 1.0 <= high
+    };
+    let share = (1..=200).filter(contains_1).count();
+    assert!((170..=198).contains(&share), "{share} of 200");
+}
+
 #[test]
 fn a_slower_load_has_an_interval_around_its_ratio() {
-    let (base, other) = (course(100, noisy(500, 1)), course(100, noisy(600, 2)));
+    let (base, other) =
+        (report_over_time(100, noisy(500, 1)), report_over_time(100, noisy(600, 2)));
     for figure in [P50, P99] {
         let (low, high) = interval(&base, &other, figure);
         assert!(1.05 < low && low < 1.2 && 1.2 < high && high < 1.35, "{low} to {high}");
@@ -42,7 +64,7 @@ fn correlated_intervals_have_a_wider_confidence_than_independent_ones() {
     let phases =
         |len: u64| move |second: u64| if (second / len).is_multiple_of(2) { 400 } else { 600 };
     let width = |len| {
-        let report = course(100, (0..64).map(phases(len)));
+        let report = report_over_time(100, (0..64).map(phases(len)));
         let (low, high) = interval(&report, &report, Figure::Quantile(0.45));
         high - low
     };
@@ -51,7 +73,7 @@ fn correlated_intervals_have_a_wider_confidence_than_independent_ones() {
 
 #[test]
 fn percentiles_of_a_resample_are_those_of_its_messages() {
-    let report = course(100, (0..20).map(|_| 500));
+    let report = report_over_time(100, (0..20).map(|_| 500));
     let sample = Sample::of(&report).unwrap();
     let figures = [Figure::Rate, P50, Figure::Quantile(0.95)];
     let resample = sample.resample(&mut Random(1), &figures);
@@ -65,16 +87,17 @@ fn percentiles_of_a_resample_are_those_of_its_messages() {
 
 #[test]
 fn the_same_reports_always_have_the_same_interval() {
-    let (base, other) = (course(100, noisy(500, 1)), course(100, noisy(550, 2)));
+    let (base, other) =
+        (report_over_time(100, noisy(500, 1)), report_over_time(100, noisy(550, 2)));
     assert_eq!(interval(&base, &other, P99), interval(&base, &other, P99));
 }
 
 #[test]
 fn a_short_load_has_no_confidence() {
-    let short = course(100, [500; 9]);
+    let short = report_over_time(100, [500; 9]);
     assert_eq!(Sample::of(&short).unwrap_err(), Unknown::TooShort(9));
     // The last second is not whole.
-    let partial = Report { seconds: 9.5, ..course(100, [500; 10]) };
+    let partial = Report { seconds: 9.5, ..report_over_time(100, [500; 10]) };
     assert_eq!(Sample::of(&partial).unwrap_err(), Unknown::TooShort(9));
     let old = Report { series: None, ..short };
     assert_eq!(Sample::of(&old).unwrap_err(), Unknown::NoSeries);
@@ -82,15 +105,11 @@ fn a_short_load_has_no_confidence() {
 
 #[test]
 fn a_load_that_stood_still_for_long_has_no_confidence_in_its_percentiles() {
-    let mut still = course(100, [500; 20]);
+    let mut still = report_over_time(100, [500; 20]);
     let intervals = &mut still.series.as_mut().unwrap().intervals;
     for interval in &mut intervals[1..] {
         *interval = TimeInterval::default();
     }
     let sample = Sample::of(&still).unwrap();
-    assert_eq!(intervals_of(&sample), None);
-}
-
-fn intervals_of(sample: &Sample) -> Option<(f64, f64)> {
-    intervals(sample, sample, &[P50])[0]
+    assert_eq!(intervals_of(RESAMPLES, &sample, &sample, &[P50])[0], None);
 }

@@ -1,8 +1,11 @@
 use super::*;
+
+use jiff::Timestamp;
+
 use crate::load::{
     compare::page,
-    evaluate::testing::{course, report},
-    report::load_spec::LoadSpec,
+    evaluate::testing::{report, report_over_time},
+    report::{document::Part, figures::start_figures::StartFigures, load_spec::LoadSpec},
 };
 
 fn named(name: &str, report: Report) -> Named {
@@ -40,7 +43,7 @@ fn plan() -> LoadSpec {
 
 #[test]
 fn equal_reports_have_the_ratio_1_and_hold() {
-    let load = course(100, (0..20).map(|second| 500 + second % 7));
+    let load = report_over_time(100, (0..20).map(|second| 500 + second % 7));
     let comparison = compare_with(load.clone(), load, &["p99<+5%", "rate>-5%", "errors<=+0"]);
     for metric in ["rate", "p50", "p99"] {
         let change = change(&comparison, metric);
@@ -53,8 +56,8 @@ fn equal_reports_have_the_ratio_1_and_hold() {
 #[test]
 fn a_slower_load_is_worse_and_its_assertion_names_the_ratio_and_the_interval() {
     let latency = |second: u64| 500 + 10 * (second % 3);
-    let base = course(100, (0..30).map(latency));
-    let other = course(100, (0..30).map(|second| 2 * latency(second)));
+    let base = report_over_time(100, (0..30).map(latency));
+    let other = report_over_time(100, (0..30).map(|second| 2 * latency(second)));
     let comparison = compare_with(base, other, &["p50<+10%", "p50<+200%", "max<+10ms"]);
     let p50 = change(&comparison, "p50");
     assert_eq!(p50.effect, Some(Effect::Worse));
@@ -68,15 +71,15 @@ fn a_slower_load_is_worse_and_its_assertion_names_the_ratio_and_the_interval() {
 
 #[test]
 fn an_assertion_says_if_its_limit_is_within_the_noise() {
-    let base = course(100, (0..30).map(|second| 400 + 20 * (second * 7 % 11)));
-    let other = course(100, (0..30).map(|second| 400 + 20 * (second * 5 % 11)));
+    let base = report_over_time(100, (0..30).map(|second| 400 + 20 * (second * 7 % 11)));
+    let other = report_over_time(100, (0..30).map(|second| 400 + 20 * (second * 5 % 11)));
     let comparison = compare_with(base, other, &["p50<+1%"]);
     assert!(comparison.assertions[0].figure.contains("the limit is within the noise"));
 }
 
 #[test]
 fn an_assertion_on_another_percentile_has_a_row() {
-    let load = course(100, [500; 20]);
+    let load = report_over_time(100, [500; 20]);
     let comparison = compare_with(load.clone(), load, &["p95<+1%"]);
     assert!(change(&comparison, "p95").interval.is_some());
 }
@@ -95,15 +98,60 @@ fn short_loads_are_compared_without_confidence() {
 /// A percentile that depends on single messages has none.
 #[test]
 fn a_percentile_with_few_messages_above_it_has_no_confidence() {
-    let load = course(100, [500; 20]);
+    let load = report_over_time(100, [500; 20]);
     let comparison = compare_with(load.clone(), load, &[]);
     assert!(change(&comparison, "p99").interval.is_some());
     assert_eq!(change(&comparison, "p99.9").interval, None);
 }
 
 #[test]
+fn a_message_more_in_an_open_loop_is_no_change_of_the_rate() {
+    let with = |messages| {
+        compare_with(report_over_time(5000, [500; 20]), report_over_time(messages, [500; 20]), &[])
+    };
+    assert_eq!(change(&with(5001), "rate").effect, Some(Effect::None));
+    assert_eq!(change(&with(5100), "rate").effect, Some(Effect::Better));
+}
+
+#[test]
+fn a_metric_that_is_0_in_the_base_has_no_ratio() {
+    let base = report_over_time(100, [500; 20]);
+    let other = Report { lost: Some(3), ..base.clone() };
+    let comparison = compare_with(base, other, &["lost<+10%"]);
+    assert_eq!(change(&comparison, "lost").ratio, None);
+    assert_eq!(comparison.assertions[0].figure, "lost is 3, and 0 in the base");
+    assert!(!comparison.assertions[0].holds);
+}
+
+#[test]
+fn warns_of_a_merge_of_loads_that_did_not_run_together() {
+    let merge = |starts: [i64; 2]| {
+        let part = |second| Part {
+            file: String::new(),
+            verdict: Verdict::Valid,
+            reason: String::new(),
+            messages: 2000,
+            rate: 100.0,
+            plan: None,
+            start: Some(StartFigures {
+                requested: None,
+                actual: Timestamp::from_second(second).unwrap(),
+                late_ns: None,
+                is_overdue: false,
+                clock: None,
+            }),
+        };
+        Report { parts: starts.map(part).to_vec(), ..report_over_time(100, [500; 20]) }
+    };
+    let warnings = |starts| compare_with(merge([0, 1]), merge(starts), &[]).warnings;
+    assert!(warnings([19, 0]).is_empty());
+    let warnings = warnings([20, 0]);
+    assert!(warnings[0].starts_with("b.json is a merge of loads that did not run"), "{warnings:?}");
+}
+
+#[test]
 fn warns_of_settings_that_differ_and_of_verdicts() {
-    let with = |plan| Report { plan: Some(plan), ..course(100, [500; 20]) };
+    let with = |plan| Report { plan: Some(plan), ..report_over_time(100, [500; 20]) };
     let other = LoadSpec { max_size: 128, connections: 20, seed: 2, ..plan() };
     let mut other = with(LoadSpec { pipeline: None, rate: Some(500.0), ..other });
     other.verdict = Verdict::ClientLimited;
@@ -121,8 +169,8 @@ fn warns_of_settings_that_differ_and_of_verdicts() {
 
 #[test]
 fn a_page_of_a_comparison_is_complete() {
-    let base = Report { plan: Some(plan()), ..course(100, (0..30).map(|it| 500 + it)) };
-    let other = Report { plan: Some(plan()), ..course(100, (0..30).map(|it| 700 + it)) };
+    let base = Report { plan: Some(plan()), ..report_over_time(100, (0..30).map(|it| 500 + it)) };
+    let other = Report { plan: Some(plan()), ..report_over_time(100, (0..30).map(|it| 700 + it)) };
     let comparison = compare_with(base.clone(), other.clone(), &["p99<+10%"]);
     let page = page::render(&comparison, &base, &other);
     for text in ["b.json compared with a.json", "does not hold", "worse", "data-chart=\"changes\""]

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use ratatui::{Terminal, backend::TestBackend};
 
+use crate::load::progress::timeline::LatencyCache;
 use crate::load::stats::{counters::Stats, error_kind::ErrorKind, series::Series};
 
-/// Returns the course of a load whose server restarts: nothing returns in the sixth of ten seconds.
-fn restart() -> Course {
+/// Returns the time series of a load whose server restarts: nothing returns in the sixth of ten seconds.
+fn restart() -> Timeline {
     let mut series = Series::default();
     for second in 0..11 {
         let is_down = second == 5;
@@ -25,12 +26,12 @@ fn restart() -> Course {
         }
         series.record(Duration::from_secs(second), &stats, if is_down { 3 } else { 50 });
     }
-    Course::new(&series, Duration::ZERO)
+    Timeline::new(&series, Duration::ZERO, &mut LatencyCache::default())
 }
 
-fn drawn(course: &Course, width: u16, height: u16) -> Vec<String> {
+fn drawn(timeline: &Timeline, width: u16, height: u16) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let chart = Chart { line: "the line of progress", course };
+    let chart = Chart { line: "the line of progress", timeline };
     terminal.draw(|frame| frame.render_widget(chart, frame.area())).unwrap();
     let buffer = terminal.backend().buffer();
     let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
@@ -38,7 +39,7 @@ fn drawn(course: &Course, width: u16, height: u16) -> Vec<String> {
 }
 
 #[test]
-fn shows_the_course_with_a_gap_its_errors_and_its_connections() {
+fn shows_the_time_series_with_a_gap_its_errors_and_its_connections() {
     let expected = "\
 the line of progress
    rate  ─ messages per second
@@ -76,17 +77,21 @@ fn labels_are_powers_of_ten_as_many_as_fit() {
 
 /// The first point has no line yet, and a load may fail before a message returns.
 #[test]
-fn a_course_of_one_point_or_without_a_message_is_drawn() {
+fn a_time_series_of_one_point_or_without_a_message_is_drawn() {
     let mut series = Series::default();
     series.record(Duration::ZERO, &Stats::default(), 2);
-    let empty = drawn(&Course::new(&series, Duration::from_secs(1)), MIN_WIDTH, MIN_HEIGHT);
+    let empty = drawn(
+        &Timeline::new(&series, Duration::from_secs(1), &mut LatencyCache::default()),
+        MIN_WIDTH,
+        MIN_HEIGHT,
+    );
     let row = |name: &str| empty.iter().find(|row| row.starts_with(name)).cloned();
     assert_eq!(row("latency").as_deref(), Some("latency  ─ p50 ─ p99 ─ max"), "{empty:?}");
     assert_eq!(row("   open").map(|row| row.matches('█').count()), Some(39), "{empty:?}");
     let mut stats = Stats { messages: 1, ..Stats::default() };
     stats.latency.record(Duration::from_micros(90));
     series.record(Duration::ZERO, &stats, 2);
-    let one = Course::new(&series, Duration::from_secs(1));
+    let one = Timeline::new(&series, Duration::from_secs(1), &mut LatencyCache::default());
     let rows = drawn(&one, MIN_WIDTH, MIN_HEIGHT);
     let dots = |rows: &[String]| {
         rows.concat().chars().filter(|it| ('\u{2801}'..='\u{28ff}').contains(it)).count()

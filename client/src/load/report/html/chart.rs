@@ -169,7 +169,7 @@ impl Shapes {
         self.placed += &shape;
     }
 
-    /// Adds an interval with its estimate, and a label for its row.
+    /// Adds an interval with its estimate.
     pub(crate) fn interval(&mut self, y: f64, [from, at, to]: [f64; 3]) {
         let y = short(self.y(y));
         let [from, at, to] = [from, at, to].map(|it| short(100.0 * it));

@@ -25,7 +25,7 @@ use self::{
     data::PageData,
     markup::{fill, script_json},
     percentiles::Curve,
-    points::Course,
+    points::Timeline,
 };
 use super::{document::Report, rows};
 
@@ -62,7 +62,7 @@ pub(crate) fn render(report: &Report) -> String {
         lead::key_figures(report),
         search(report),
         percentiles(report, &mut data),
-        course(report, &mut data),
+        timeline(report, &mut data),
         histogram(report, &mut data),
         tables::differences(report),
         figures(report),
@@ -103,19 +103,19 @@ fn percentiles(report: &Report, data: &mut PageData) -> String {
     section("Latency by percentile", &content)
 }
 
-fn course(report: &Report, data: &mut PageData) -> String {
-    let course = report.series.as_ref().and_then(|series| Course::of(series, report.seconds));
-    let Some(course) = course else { return String::new() };
-    let (charts, values) = timeline::plot(&course);
+fn timeline(report: &Report, data: &mut PageData) -> String {
+    let timeline = report.series.as_ref().and_then(|series| Timeline::of(series, report.seconds));
+    let Some(timeline) = timeline else { return String::new() };
+    let (charts, values) = timeline::plot(&timeline);
     data.insert(timeline::KEY, values);
     let charts: String = charts.iter().map(Chart::render).collect();
-    let step = match course.step {
+    let step = match timeline.step {
         1 => "Each point is one second.".to_owned(),
         step => format!("Each point is {step} seconds."),
     };
-    let table = tables::course(&course);
+    let table = tables::timeline(&timeline);
     let table = format!("<details><summary>Figures as a table</summary>{table}</details>\n");
-    section("Course of the load", &(charts + &note(&step) + &table))
+    section("Over time", &(charts + &note(&step) + &table))
 }
 
 fn histogram(report: &Report, data: &mut PageData) -> String {
@@ -136,7 +136,7 @@ fn search(report: &Report) -> String {
 fn figures(report: &Report) -> String {
     let figures = tables::pairs(&rows::figures(report));
     let Some(plan) = &report.plan else { return section("Figures", &figures) };
-    let settings = tables::pairs(&tables::settings(plan, report.pacing));
+    let settings = tables::pairs(&rows::settings(plan, report.pacing));
     format!(
         "<section class=\"columns\"><div><h2>Figures</h2>{figures}</div><div><h2>Settings of the load</h2>{settings}</div></section>\n"
     )

@@ -1,4 +1,4 @@
-//! Course of a load as points to draw: as many as can be told apart.
+//! Time series of a load as points to draw: as many as can be told apart.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const MAX_POINTS: usize = 600;
 
 /// Points of a time series.
 #[derive(Clone, Debug)]
-pub(crate) struct Course {
+pub(crate) struct Timeline {
     /// Time between two points in seconds.
     pub(crate) step: u64,
     pub(crate) points: Vec<Point>,
@@ -39,7 +39,7 @@ impl Point {
     }
 }
 
-impl Course {
+impl Timeline {
     /// Returns the points of the time series of a load of this length; `None` if it is empty. Neighbours are joined if there
     /// are too many. What follows the end is left out unless something happened.
     pub(crate) fn of(series: &TimeSeries, seconds: f64) -> Option<Self> {
@@ -105,26 +105,26 @@ fn point(intervals: &[TimeInterval]) -> Point {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::evaluate::testing::course;
+    use crate::load::evaluate::testing::report_over_time;
 
     #[test]
-    fn a_long_course_has_joined_points() {
-        let series = course(100, (0..1500).map(|it| 100 + it)).series.unwrap();
-        let course = Course::of(&series, 1500.0).unwrap();
-        assert_eq!((course.step, course.points.len(), course.seconds()), (3, 500, 1500));
-        assert!((course.points[0].rate - 100.0).abs() < 1e-9);
+    fn a_long_time_series_has_joined_points() {
+        let series = report_over_time(100, (0..1500).map(|it| 100 + it)).series.unwrap();
+        let timeline = Timeline::of(&series, 1500.0).unwrap();
+        assert_eq!((timeline.step, timeline.points.len(), timeline.seconds()), (3, 500, 1500));
+        assert!((timeline.points[0].rate - 100.0).abs() < 1e-9);
     }
 
     #[test]
     fn what_follows_the_end_is_left_out_unless_something_happened() {
-        let mut series = course(100, [500; 5]).series.unwrap();
+        let mut series = report_over_time(100, [500; 5]).series.unwrap();
         series.intervals[4] = TimeInterval::default();
-        assert_eq!(Course::of(&series, 4.01).unwrap().points.len(), 4);
+        assert_eq!(Timeline::of(&series, 4.01).unwrap().points.len(), 4);
         // A server that stood still until the end.
-        assert_eq!(Course::of(&series, 5.0).unwrap().points.len(), 5);
+        assert_eq!(Timeline::of(&series, 5.0).unwrap().points.len(), 5);
         series.intervals[4].errors = 1;
-        assert_eq!(Course::of(&series, 4.0).unwrap().points.len(), 5);
+        assert_eq!(Timeline::of(&series, 4.0).unwrap().points.len(), 5);
         series.intervals.clear();
-        assert!(Course::of(&series, 4.0).is_none());
+        assert!(Timeline::of(&series, 4.0).is_none());
     }
 }

@@ -4,17 +4,16 @@ use std::fmt::Write as _;
 
 use super::{
     markup::{Text, elements},
-    points::Course,
+    points::Timeline,
     scale::elapsed,
 };
 use crate::load::{
     report::{
-        document::{Pacing, Report},
-        load_spec::LoadSpec,
+        document::Report,
         rate_curve::RateCurve,
         rows::{self, time_or_dash},
     },
-    stats::format::{count, plural, rate},
+    stats::format::{count, rate},
 };
 
 /// Returns a table of names and values.
@@ -76,46 +75,6 @@ pub(super) fn steps(curve: &RateCurve) -> String {
     grid("Steps", &rows::STEP, &rows::rate_steps(curve), rows::STEP.len() - 2)
 }
 
-/// Returns the specification of a load.
-pub(crate) fn settings(plan: &LoadSpec, pacing: Option<Pacing>) -> Vec<(&'static str, String)> {
-    let seconds = |seconds: f64| format!("{seconds} s");
-    let size = if plan.min_size == plan.max_size {
-        plural(plan.min_size.into(), "byte")
-    } else {
-        format!("{} to {} bytes", count(plan.min_size.into()), count(plan.max_size.into()))
-    };
-    let pace = match (plan.rate, plan.pipeline) {
-        (Some(due), _) => format!("open loop at {}", rate(due)),
-        (None, Some(depth)) => format!("closed loop, depth {depth}"),
-        (None, None) => match pacing {
-            Some(Pacing::OpenLoop) => "open loop".to_owned(),
-            _ => "closed loop".to_owned(),
-        },
-    };
-    let mut rows = vec![
-        ("server", plan.server.clone()),
-        ("pace", pace),
-        ("processes", count(plan.processes.into())),
-        ("connections", format!("{} each process", count(plan.connections.into()))),
-        ("size", size),
-    ];
-    rows.extend(plan.duration_seconds.map(|time| ("duration", seconds(time))));
-    rows.extend(plan.messages.map(|number| ("messages", format!("{} each", count(number)))));
-    rows.push(("warm-up", seconds(plan.warmup_seconds)));
-    rows.push(("timeout", seconds(plan.timeout_seconds)));
-    rows.extend(plan.churn.map(|number| ("churn", format!("after {}", plural(number, "message")))));
-    if plan.expect_restart {
-        rows.push(("restart", "expected".to_owned()));
-    }
-    if let Some(room) = &plan.room {
-        let name = room.name.as_deref().unwrap_or("chosen by the server");
-        rows.push(("room", name.to_owned()));
-        rows.push(("senders", count(room.senders.into())));
-    }
-    rows.push(("seed", plan.seed.to_string()));
-    rows
-}
-
 /// Returns the merged reports.
 pub(super) fn parts(report: &Report) -> String {
     let rows = report.parts.iter().map(|part| {
@@ -128,11 +87,11 @@ pub(super) fn parts(report: &Report) -> String {
     grid("Merged reports", &columns, &rows.collect::<Vec<_>>(), 3)
 }
 
-/// Returns the course of a load in numbers.
-pub(super) fn course(course: &Course) -> String {
-    let rows = course.points.iter().zip(0..).map(|(point, index)| {
+/// Returns the time series of a load in numbers.
+pub(super) fn timeline(timeline: &Timeline) -> String {
+    let rows = timeline.points.iter().zip(0..).map(|(point, index)| {
         [
-            elapsed(index * course.step),
+            elapsed(index * timeline.step),
             rate(point.rate),
             time_or_dash(point.p50),
             time_or_dash(point.p99),
@@ -144,7 +103,7 @@ pub(super) fn course(course: &Course) -> String {
         ]
     });
     let columns = ["from", "rate", "p50", "p99", "max", "errors", "lost", "connections", "made"];
-    grid("Course of the load", &columns, &rows.collect::<Vec<_>>(), usize::MAX)
+    grid("Figures over time", &columns, &rows.collect::<Vec<_>>(), usize::MAX)
 }
 
 /// Returns what differed, and what failed.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::load::{
-    evaluate::testing::{course, report},
+    evaluate::testing::{report, report_over_time},
     report::{document::AssertionResult, verdict::Verdict},
     stats::{
         fault::{Fault, FaultKind},
@@ -15,7 +15,7 @@ const MAX_LEN: usize = 500_000;
 
 /// Returns a page of a load of this many seconds, with a full histogram and errors in each second.
 fn page_of(seconds: u64) -> String {
-    let mut long = course(5000, (0..seconds).map(|second| 100 + second * 7919 % 5000));
+    let mut long = report_over_time(5000, (0..seconds).map(|second| 100 + second * 7919 % 5000));
     for interval in &mut long.series.as_mut().unwrap().intervals {
         (interval.errors, interval.lost, interval.connects) = (1, 2, 3);
     }
@@ -73,7 +73,7 @@ fn the_policy_has_the_hashes_of_the_style_and_the_script() {
 #[test]
 fn text_of_others_stays_text() {
     let hostile = "</script></title><img src=x onerror=alert(1)>{{data}}";
-    let load = course(100, [500; 3]);
+    let load = report_over_time(100, [500; 3]);
     let load = Report {
         reason: hostile.to_owned(),
         assertions: vec![AssertionResult {
@@ -98,7 +98,7 @@ fn text_of_others_stays_text() {
 
 #[test]
 fn the_verdict_and_the_figures_are_on_the_page() {
-    let mut load = course(100, [500; 3]);
+    let mut load = report_over_time(100, [500; 3]);
     load.verdict = Verdict::ClientLimited;
     "the client was late".clone_into(&mut load.reason);
     let page = render(&load);
@@ -116,7 +116,7 @@ fn the_verdict_and_the_figures_are_on_the_page() {
 
 /// A report of a histogram log, or of a load in which no message returned.
 #[test]
-fn a_report_without_latencies_or_a_course_has_a_page() {
+fn a_report_without_latencies_or_a_time_series_has_a_page() {
     for load in [Report { series: None, ..report(10, 300) }, report(0, 300)] {
         let page = render(&load);
         assert!(page.contains("id=\"verdict\"") && page.contains("</html>"));
