@@ -29,11 +29,17 @@ end() {
 start=$(($(date +%s) + start_in))
 job=$(kubectl set env --local --filename "$manifest" START_AT="@$start" --output yaml |
     kubectl create --filename - --output name)
-trap 'kubectl delete "$job" --wait=false >/dev/null' EXIT
+trap 'kubectl delete "$job" --wait=false >/dev/null || true' EXIT
 pods=$(field .spec.completions)
 echo "$job: $pods pods begin at $(date --date "@$start" +%T)" >&2
 
-until [[ $(end) =~ Complete|Failed ]]; do
+# The job ends itself after its activeDeadlineSeconds.
+while true; do
+    if ! conditions=$(end); then
+        echo "$job: cannot read its state, for the reason that kubectl printed above; nothing is merged" >&2
+        exit 1
+    fi
+    [[ $conditions =~ Complete|Failed ]] && break
     sleep 1
 done
 
@@ -42,7 +48,7 @@ inputs=() missing=0
 for ((index = 0; index < pods; index++)); do
     input=$reports/report-$index.json
     selector=batch.kubernetes.io/job-name=${job#*/},batch.kubernetes.io/job-completion-index=$index
-    log=$(kubectl logs --selector "$selector" --tail=-1)
+    log=$(kubectl logs --selector "$selector" --tail=-1) || true
     # The lines of the report begin with a brace or a space, and those of standard error do not.
     if grep '^[{ }]' <<<"$log" >"$input"; then
         inputs+=("$input")
@@ -52,7 +58,7 @@ for ((index = 0; index < pods; index++)); do
     fi
 done
 if [ "$missing" = 1 ]; then
-    echo "$job: $(end); not merged, because a report is missing. The others are in $reports" >&2
+    echo "$job: $conditions; not merged, because a report is missing. The others are in $reports" >&2
     exit 1
 fi
 "$client" load merge "${inputs[@]}" "$@"

@@ -1,6 +1,7 @@
 //! The files that run a load on many machines: load-job.yaml with load-job.sh, load-slurm.sh and load-parallel.sh.
 
 use std::{
+    collections::BTreeSet,
     env,
     fs::{self, Permissions},
     net::SocketAddr,
@@ -59,8 +60,7 @@ fn merged(ended: &Finished, loads: usize) -> Value {
     let merged: Value = serde_json::from_slice(&ended.stdout).expect("a report is JSON");
     let parts = merged["parts"].as_array().expect("a list");
     assert_eq!(parts.len(), loads, "{ended:?}");
-    let mut seeds: Vec<_> = parts.iter().map(|part| part["plan"]["seed"].as_u64()).collect();
-    seeds.dedup();
+    let seeds: BTreeSet<_> = parts.iter().map(|part| part["plan"]["seed"].as_u64()).collect();
     assert_eq!(seeds.len(), loads, "{seeds:?}");
     for part in parts {
         assert_eq!(part["start"]["requested"], parts[0]["start"]["requested"], "{part}");
@@ -135,6 +135,7 @@ fn the_slurm_script_runs_a_load_in_each_task_and_merges_their_reports() {
 /// the container.
 const KUBECTL: &str = r#"#!/bin/sh
 state=$(dirname "$0")
+if [ -e "$state/gone" ]; then echo "Error from server (NotFound): jobs.batch echo-load" >&2; exit 1; fi
 case "$*" in
 "set env --local --filename "*) sed "s/value: unset/value: \"${6#START_AT=}\"/" "$5" ;;
 "create --filename - --output name")
@@ -143,6 +144,7 @@ case "$*" in
 "get job.batch/echo-load --output jsonpath={.spec.completions}")
     sed -n 's/^  completions: //p' "$state/job" ;;
 "get job.batch/echo-load --output jsonpath={.status.conditions"*)
+    if [ -e "$state/is-gone-later" ]; then mv "$state/is-gone-later" "$state/gone"; exit 0; fi
     START_AT=$(sed -n 's/^ *value: "\(.*\)"/\1/p' "$state/job")
     export START_AT
     for index in 0 1 2 3; do
@@ -152,6 +154,7 @@ case "$*" in
     echo SuccessCriteriaMet Complete ;;
 "logs --selector batch.kubernetes.io/job-name=echo-load,batch.kubernetes.io/job-completion-index="*)
     index=${3##*=}
+    if [ -e "$state/no-log-$index" ]; then echo "Error from server: no log" >&2; exit 1; fi
     cat "$state/log-$index" ;;
 "delete job.batch/echo-load --wait=false") echo >"$state/deleted" ;;
 *) echo "unexpected: kubectl $*" >&2; exit 1 ;;
@@ -202,6 +205,26 @@ fn the_kubernetes_script_shows_the_log_of_a_pod_without_a_report() {
         ended.stderr.contains("pod 3 has no report; its log: Error: Could not connect"),
         "{ended:?}"
     );
+    assert!(is_deleted(&directory), "{ended:?}");
+}
+
+#[test]
+fn the_kubernetes_script_ends_if_the_state_of_the_job_cannot_be_read() {
+    let (server, directory) = (EchoServer::start_quiet(), tempdir().expect("a directory"));
+    fs::write(directory.path().join("is-gone-later"), "").expect("the file can be written");
+    let ended = run_job(server.address(), &directory);
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    assert!(ended.stderr.contains("NotFound"), "{ended:?}");
+    assert!(ended.stderr.contains("job.batch/echo-load: cannot read its state"), "{ended:?}");
+}
+
+#[test]
+fn the_kubernetes_script_names_a_pod_whose_log_cannot_be_read() {
+    let (server, directory) = (EchoServer::start_quiet(), tempdir().expect("a directory"));
+    fs::write(directory.path().join("no-log-2"), "").expect("the file can be written");
+    let ended = run_job(server.address(), &directory);
+    assert_eq!(ended.code(), 1, "{ended:?}");
+    assert!(ended.stderr.contains("pod 2 has no report; its log: empty"), "{ended:?}");
     assert!(is_deleted(&directory), "{ended:?}");
 }
 
