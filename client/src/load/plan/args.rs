@@ -325,14 +325,15 @@ Exit status (the first that applies):
 
 /// Text after the help of `load compare`.
 const CHANGES: &str = "\
-EXPR is METRIC OPERATOR CHANGE. Metrics are those of 'load --assert', operators < <= > >=. A change has a sign:
+EXPR is METRIC OPERATOR CHANGE. Metrics are those of 'load --assert', operators < <= > >=.
+A change has a sign:
   p99<+10%     less than 10 % above BASE
   rate>-5%     less than 5 % below BASE
   p50<+200us   less than 200 us above BASE
   errors<=+0   not more than BASE
 Equal values have not changed, also if both are 0.
-An assertion compares the values themselves, so the same files always give the same result. If its limit is
-within the confidence interval, the line says so.
+An assertion compares the values themselves, so the same files always give the same result.
+If its limit is within the confidence interval, the line says so.
 
 Exit status (the first that applies):
   1  a report cannot be read, or one of the loads is FAILED
