@@ -23,8 +23,12 @@ pub(crate) struct Batch {
     /// A slot for each datagram. The system gives memory only to the pages that a datagram has touched.
     bytes: Box<[u8]>,
     arrivals: Vec<Arrival>,
-    /// The verdicts of the policy about the first of them.
+    /// The verdicts of the policy about the first arrivals. A call of the policy that panics leaves some that are not final.
     verdicts: Vec<Verdict>,
+    /// Number of verdicts that are final.
+    judged: usize,
+    /// Number of arrivals behind them that are being judged.
+    judging: usize,
     /// Number of arrivals that were taken.
     taken: usize,
     /// Errors of datagrams that the system could not deliver completely.
@@ -70,6 +74,8 @@ impl Batch {
             bytes: vec![0; TURN_DATAGRAMS * STRIDE].into(),
             arrivals: Vec::with_capacity(TURN_DATAGRAMS),
             verdicts: Vec::with_capacity(TURN_DATAGRAMS),
+            judged: 0,
+            judging: 0,
             taken: 0,
             errors: Vec::new(),
             outgoing: Outgoing::new(Vec::with_capacity(TURN_DATAGRAMS)),
@@ -80,12 +86,13 @@ impl Batch {
     pub(super) fn clear(&mut self) {
         self.arrivals.clear();
         self.verdicts.clear();
-        self.taken = 0;
+        (self.judged, self.judging, self.taken) = (0, 0, 0);
         self.errors.clear();
         self.outgoing.clear();
     }
 
-    /// Returns the slots, each with room for the longest datagram, and what a socket reports about those that it has filled.
+    /// Returns the slots, each with room for the longest datagram, and the list of the datagrams that a socket receives into
+    /// them.
     pub(super) fn slots(&mut self) -> (impl Iterator<Item = &mut [u8]>, Arrivals<'_>) {
         let slots = self.bytes.chunks_exact_mut(STRIDE).map(|slot| &mut slot[..SLOT]);
         (slots, Arrivals { arrivals: &mut self.arrivals, errors: &mut self.errors })
@@ -101,15 +108,37 @@ impl Batch {
         std::mem::take(&mut self.errors)
     }
 
-    /// Returns at most `most` of the arrivals without a verdict, and the list of verdicts.
-    pub(super) fn unjudged(&mut self, most: usize) -> (&[Arrival], &mut Vec<Verdict>) {
-        let arrivals = &self.arrivals[self.verdicts.len()..];
-        (&arrivals[..arrivals.len().min(most)], &mut self.verdicts)
+    /// Calls `judge` with at most `limit` of the arrivals without a verdict; it adds their verdicts to a list. Returns false if
+    /// all arrivals have one.
+    pub(super) fn judge(
+        &mut self,
+        limit: usize,
+        judge: impl FnOnce(&[Arrival], &mut Vec<Verdict>),
+    ) -> bool {
+        let arrivals = &self.arrivals[self.judged..];
+        let arrivals = &arrivals[..arrivals.len().min(limit)];
+        if arrivals.is_empty() {
+            return false;
+        }
+        self.judging = arrivals.len();
+        judge(arrivals, &mut self.verdicts);
+        self.judged += std::mem::take(&mut self.judging);
+        true
+    }
+
+    /// Makes the batch usable after a panic: removes the verdicts that are not final, and the datagram or answer that was
+    /// handled alone when the turn panicked.
+    pub(super) fn recover(&mut self) {
+        self.verdicts.truncate(self.judged);
+        if std::mem::take(&mut self.judging) == 1 {
+            self.arrivals.remove(self.judged);
+        }
+        self.outgoing.recover();
     }
 
     /// Takes the next arrival that has a verdict, with its bytes.
     pub(super) fn next_judged(&mut self) -> Option<(Arrival, &Verdict, &[u8])> {
-        let verdict = self.verdicts.get(self.taken)?;
+        let verdict = self.verdicts[..self.judged].get(self.taken)?;
         let arrival = self.arrivals[self.taken];
         self.taken += 1;
         Some((arrival, verdict, &self.bytes[arrival.slot * STRIDE..][..arrival.len]))
@@ -142,9 +171,9 @@ impl Outgoing {
         &self.answers[self.finished..]
     }
 
-    /// Returns at most `most` of the answers that are not finished, to send them. `None`: all are finished.
-    pub(super) fn next(&mut self, most: usize) -> Option<&[Answer]> {
-        self.sending = self.rest().len().min(most);
+    /// Returns at most `limit` of the answers that are not finished, to send them. `None`: all are finished.
+    pub(super) fn next(&mut self, limit: usize) -> Option<&[Answer]> {
+        self.sending = self.rest().len().min(limit);
         Some(&self.answers[self.finished..][..self.sending]).filter(|next| !next.is_empty())
     }
 
@@ -155,8 +184,8 @@ impl Outgoing {
         &self.answers[first..self.finished]
     }
 
-    /// Finishes the answer that was being sent alone when the turn panicked.
-    pub(super) fn give_up(&mut self) {
+    /// Finishes the answer that was being sent alone when the turn panicked, without sending it.
+    pub(super) fn recover(&mut self) {
         if self.sending == 1 {
             self.finish(1);
         }

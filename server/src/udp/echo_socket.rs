@@ -44,8 +44,8 @@ pub(super) struct UdpTurnContext<'a> {
     /// Empty between turns.
     pub(super) batch: &'a mut Batch,
     pub(super) headers: &'a mut Headers,
-    /// Datagrams that are handled together at most.
-    pub(super) most: usize,
+    /// Maximum number of datagrams that are handled together.
+    pub(super) limit: usize,
     /// The ports on which the server listens.
     pub(super) own_ports: &'a [u16],
     pub(super) telemetry: &'a Recorder<'a>,
@@ -96,11 +96,11 @@ impl UdpEchoSocket {
         let empty = if self.draining.is_some() { Turn::Over } else { Turn::Wait };
         let (mut budget, mut received) = (limits::TURN_DATAGRAMS, 0);
         while budget > 0 {
-            let most = self.draining.map_or(budget, |left| left.min(budget));
-            if most == 0 {
+            let limit = self.draining.map_or(budget, |left| left.min(budget));
+            if limit == 0 {
                 return Turn::Over;
             }
-            let (reads, is_last) = match self.receive(most.min(self.expected), context) {
+            let (reads, is_last) = match self.receive(limit.min(self.expected), context) {
                 Received::Datagrams { more_may_wait } => (context.batch.len(), !more_may_wait),
                 Received::Error => (1, false),
                 Received::Empty => return empty,
@@ -122,16 +122,19 @@ impl UdpEchoSocket {
 
     /// Answers the datagrams of a turn that has panicked, one by one.
     pub(super) fn resume(&mut self, context: &mut UdpTurnContext<'_>) {
-        context.most = 1;
-        outgoing(&mut self.unsent, context.batch).0.give_up();
+        context.limit = 1;
+        context.batch.recover();
+        if let Some(unsent) = &mut self.unsent {
+            unsent.outgoing.recover();
+        }
         if self.send_unsent(context) && self.faulty.is_none() {
             self.answer(context);
         }
     }
 
-    /// Receives at most `most` datagrams into the batch.
-    pub(super) fn receive(&mut self, most: usize, context: &mut UdpTurnContext<'_>) -> Received {
-        match self.socket.receive(most, context.batch, context.headers) {
+    /// Receives at most `limit` datagrams into the batch.
+    pub(super) fn receive(&mut self, limit: usize, context: &mut UdpTurnContext<'_>) -> Received {
+        match self.socket.receive(limit, context.batch, context.headers) {
             Ok(more_may_wait) => {
                 for error in context.batch.take_errors() {
                     self.record_not_received(&error, context);
@@ -192,11 +195,13 @@ impl UdpEchoSocket {
                     }
                 }
             }
-            let (arrivals, verdicts) = context.batch.unjudged(context.most);
-            if arrivals.is_empty() {
+            let own_ports = context.own_ports;
+            let is_judged = context.batch.judge(context.limit, |arrivals, verdicts| {
+                policy.judge(arrivals, own_ports, now, verdicts);
+            });
+            if !is_judged {
                 break;
             }
-            policy.judge(arrivals, context.own_ports, now, verdicts);
         }
     }
 
@@ -212,10 +217,10 @@ impl UdpEchoSocket {
     /// Sends the answers that have waited, or if there are none those of the batch, and records them. Returns false if the
     /// socket has no room for all.
     fn send(&mut self, context: &mut UdpTurnContext<'_>) -> bool {
-        let (outgoing, buffer) = outgoing(&mut self.unsent, context.batch);
+        let (outgoing, buffer) = unsent_or_new(&mut self.unsent, context.batch);
         let (policy, telemetry) = (&self.policy, context.telemetry);
         let counters = counters(policy, telemetry);
-        while let Some(next) = outgoing.next(context.most) {
+        while let Some(next) = outgoing.next(context.limit) {
             match self.socket.send(next, buffer, context.headers) {
                 Ok(sent) => {
                     for answer in outgoing.finish(sent) {
@@ -239,8 +244,8 @@ impl UdpEchoSocket {
     }
 }
 
-/// Returns the answers that are sent next, and the buffer with their bytes.
-fn outgoing<'a>(
+/// Returns the answers that have waited, or if there are none those of the batch, and the buffer with their bytes.
+fn unsent_or_new<'a>(
     unsent: &'a mut Option<Unsent>,
     batch: &'a mut Batch,
 ) -> (&'a mut Outgoing, &'a [u8]) {

@@ -1,12 +1,17 @@
 //! The message headers of `recvmmsg(2)` and `sendmmsg(2)`, with room for addresses and control messages (`cmsg(3)`).
 //!
-//! Each worker with UDP sockets has one set, which its sockets use in turn. `nix` has three peculiarities:
+//! Each worker with UDP sockets has one set, which its sockets use in turn. `nix` has four peculiarities:
 //!
 //! - A header keeps the lengths that the kernel has written into it, so the next datagram has only as much room as the last
-//!   one has used. Headers are used again only where all datagrams have the same control messages.
+//!   one has used. Headers are used again only if all datagrams that they have received had the most control messages that the
+//!   socket reports: always for a socket of one family, and for a dual-stack socket those of IPv4.
 //! - All messages of one `sendmmsg` have the same control messages, so a call sends only answers with one source address and
 //!   one hop limit.
 //! - The room for control messages that are sent must be exactly theirs, so each kind of answer has headers of its own.
+//! - The iterator that `sendmmsg` returns is the only way to the number of sent messages, and copies an address from each header,
+//!   which only `recvmmsg` writes: after `sendmmsg` it is not initialized. It is a union, which may have any bytes. `nix` reads
+//!   its family, which is formally undefined behaviour, and at most changes the length in its copy, which the server drops. `rustix` cannot
+//!   send these control messages, and `sendmsg` would cost a system call, and in `nix` an allocation, for each message.
 
 use nix::{
     cmsg_space, libc,
@@ -22,9 +27,20 @@ const MORE_CONTROL: usize = 1024;
 /// The headers of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Headers {
-    received: Option<(Controls, MultiHeaders<SockaddrStorage>)>,
-    /// By the source address of the answers, and whether some of them are joined.
+    received: Option<Received>,
+    /// The headers of answers: one set for each family of the source address, without and with segmentation.
     sent: [[Option<MultiHeaders<SockaddrStorage>>; 2]; 3],
+}
+
+/// The headers of received datagrams.
+#[derive(Debug)]
+struct Received {
+    headers: MultiHeaders<SockaddrStorage>,
+    /// Number of headers.
+    len: usize,
+    controls: Controls,
+    /// Each header has the room that a datagram with these control messages needs.
+    is_reusable: bool,
 }
 
 /// The control messages of the datagrams that a socket receives.
@@ -36,39 +52,57 @@ pub(super) enum Controls {
     V6,
     /// Those of an IPv6 socket that also receives IPv4: more for IPv4 than for IPv6.
     DualStack,
-    /// Any: whoever has created the socket may have asked for more, such as a time stamp when the kernel has one.
+    /// Unknown: the program that created the socket may have set options for more of them, such as time stamps.
     Any,
 }
 
 impl Headers {
-    /// Returns headers for at least `most` datagrams with these control messages.
+    /// Returns headers for at least `limit` datagrams with these control messages.
     pub(super) fn received(
         &mut self,
         controls: Controls,
-        most: usize,
+        limit: usize,
     ) -> &mut MultiHeaders<SockaddrStorage> {
-        let fits = |of: Controls| of == controls && controls.are_always_the_same();
-        if !self.received.as_ref().is_some_and(|(of, _)| fits(*of)) {
-            self.received = None;
-        }
-        let headers = if controls.are_always_the_same() { TURN_DATAGRAMS } else { most };
-        let new = || (controls, MultiHeaders::preallocate(headers, Some(controls.room())));
-        &mut self.received.get_or_insert_with(new).1
+        let fits =
+            |old: &mut Received| old.is_reusable && old.controls == controls && old.len >= limit;
+        let received = match self.received.take_if(fits) {
+            Some(received) => received,
+            None => {
+                let len = if controls.are_always_the_same() { TURN_DATAGRAMS } else { limit };
+                let headers = MultiHeaders::preallocate(len, Some(controls.room()));
+                Received { headers, len, controls, is_reusable: false }
+            }
+        };
+        let received = self.received.insert(received);
+        received.is_reusable = controls.are_always_the_same();
+        &mut received.headers
     }
 
-    /// Returns headers for answers from this address. `joined`: some of them are sent as one.
+    /// Keeps the headers for the next call: all datagrams of this one came over IPv4.
+    pub(super) fn keep_after_ipv4(&mut self) {
+        if let Some(received) = &mut self.received {
+            received.is_reusable |= received.controls == Controls::DualStack;
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_reusable(&self) -> bool {
+        self.received.as_ref().is_some_and(|received| received.is_reusable)
+    }
+
+    /// Returns headers for answers from this address. `segmented`: the call uses segmentation.
     pub(super) fn sent(
         &mut self,
         from: &LocalAddress,
-        joined: bool,
+        segmented: bool,
     ) -> &mut MultiHeaders<SockaddrStorage> {
         let family = match from {
             LocalAddress::V4(_) => 0,
             LocalAddress::V6(_) => 1,
             LocalAddress::Unknown => 2,
         };
-        let headers = &mut self.sent[family][usize::from(joined)];
-        let new = || MultiHeaders::preallocate(TURN_DATAGRAMS, room_to_send(from, joined));
+        let headers = &mut self.sent[family][usize::from(segmented)];
+        let new = || MultiHeaders::preallocate(TURN_DATAGRAMS, room_to_send(from, segmented));
         headers.get_or_insert_with(new)
     }
 }
@@ -91,8 +125,8 @@ impl Controls {
     }
 }
 
-fn room_to_send(from: &LocalAddress, joined: bool) -> Option<Vec<u8>> {
-    match (from, joined) {
+fn room_to_send(from: &LocalAddress, segmented: bool) -> Option<Vec<u8>> {
+    match (from, segmented) {
         (LocalAddress::V4(_), false) => Some(cmsg_space!(libc::in_pktinfo, libc::c_int)),
         (LocalAddress::V4(_), true) => Some(cmsg_space!(libc::in_pktinfo, libc::c_int, u16)),
         (LocalAddress::V6(_), false) => Some(cmsg_space!(libc::in6_pktinfo, libc::c_int)),

@@ -10,7 +10,7 @@
 //!          echo socket: one socket's turn ──> policy: answer or refuse ──> rate limit
 //!             │           └────> faulty turn: the same for a listener with faults, whose answers wait for their time
 //!             ▼
-//!          socket: fills a batch, and sends its answers ──> joining: which answers become one message
+//!          socket: fills a batch, and sends its answers ──> segmentation: which answers become one message
 //!             │                                        └──> headers: what the system calls need for each message
 //!             ▼
 //!          batch: received datagrams and their answers, each with its route: source, destination and hop limit
@@ -25,11 +25,11 @@ mod batch;
 mod echo_socket;
 mod faulty_turn;
 mod headers;
-mod joining;
 mod listener;
 mod policy;
 mod rate_limit;
 mod route;
+mod segmentation;
 mod socket;
 mod socket_set;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The way of a datagram to the server, and of its answer back.
+//! The addresses and hop limits of a datagram and of its answer.
 
 use std::net::{Ipv6Addr, SocketAddr};
 
@@ -51,7 +51,7 @@ impl Arrival {
 
 impl Route {
     /// Returns whether an answer on this route has the same source address and hop limit as on the other one.
-    pub(super) fn begins_like(&self, other: &Self) -> bool {
+    pub(super) fn has_same_source_and_hops(&self, other: &Self) -> bool {
         (self.from, self.hops) == (other.from, other.hops)
     }
 }

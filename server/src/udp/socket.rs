@@ -25,8 +25,8 @@ use nix::{
 use super::{
     batch::{Answer, Batch},
     headers::{Controls, Headers},
-    joining::{self, Call},
     route::{Arrival, LocalAddress, Route},
+    segmentation::{self, Call, Segmentation},
 };
 use crate::config::limits::TURN_DATAGRAMS;
 
@@ -35,7 +35,7 @@ pub(crate) trait DatagramSocket: Debug + Send {
     /// Returns the event source for the poll.
     fn source(&mut self) -> &mut dyn Source;
 
-    /// Receives the waiting datagrams into an empty batch: at least one and at most `most`. Returns whether more of them may
+    /// Receives the waiting datagrams into an empty batch: at least one and at most `limit`. Returns whether more of them may
     /// wait.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ pub(crate) trait DatagramSocket: Debug + Send {
     /// As `recvmmsg(2)`; `WouldBlock` if no datagram waits.
     fn receive(
         &mut self,
-        most: usize,
+        limit: usize,
         batch: &mut Batch,
         headers: &mut Headers,
     ) -> io::Result<bool>;
@@ -66,8 +66,7 @@ pub(crate) trait DatagramSocket: Debug + Send {
 pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
     controls: Controls,
-    /// The system can divide a message into datagrams, and has not refused it.
-    joins: bool,
+    segmentation: Segmentation,
 }
 
 impl UdpSocket {
@@ -104,15 +103,17 @@ impl UdpSocket {
         // An IPv6 socket that also receives IPv4 needs the options of both.
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
-        // A system that does not know the option would send joined answers as one datagram.
-        let joins = getsockopt(&socket, sockopt::UdpGsoSegment).is_ok();
-        Ok(Self { socket: mio::net::UdpSocket::from_std(socket.into()), controls, joins })
+        // The program that has created the socket may have set it: one slot would then have several datagrams, which would be
+        // answered as one. A system that refuses the option does not have it.
+        let _ = setsockopt(&socket, sockopt::UdpGroSegment, &false);
+        // A system that does not know the option would send the segments of a message as one datagram.
+        let segmentation = Segmentation::new(getsockopt(&socket, sockopt::UdpGsoSegment).is_ok());
+        Ok(Self { socket: mio::net::UdpSocket::from_std(socket.into()), controls, segmentation })
     }
 
-    /// Returns whether the system has divided all messages so far.
     #[cfg(test)]
-    pub(super) fn joins(&self) -> bool {
-        self.joins
+    pub(super) fn segmentation(&mut self) -> &mut Segmentation {
+        &mut self.segmentation
     }
 
     /// Sends the answers of one call.
@@ -130,7 +131,7 @@ impl UdpSocket {
         let mut messages: [&[IoSlice<'_>]; TURN_DATAGRAMS] = [&[]; TURN_DATAGRAMS];
         let mut peers = [None; TURN_DATAGRAMS];
         let (mut rest, mut count) = (&datagrams[..], 0);
-        for message in joining::messages(answers, segment) {
+        for message in segmentation::messages(answers, segment) {
             (messages[count], rest) = rest.split_at(message.len());
             peers[count] = Some(SockaddrStorage::from(message[0].route.peer));
             count += 1;
@@ -147,7 +148,7 @@ impl UdpSocket {
                 ControlMessage::Ipv6HopLimit(&hops),
                 segments,
             ],
-            // Nothing is known of it that the system could use.
+            // The system chooses the source address and the hop limit.
             LocalAddress::Unknown => [segments; 3],
         };
         let controls = match (from, segment) {
@@ -170,25 +171,30 @@ impl DatagramSocket for UdpSocket {
 
     fn receive(
         &mut self,
-        most: usize,
+        limit: usize,
         batch: &mut Batch,
         headers: &mut Headers,
     ) -> io::Result<bool> {
         let (mut slots, mut arrivals) = batch.slots();
         let mut slots: [_; TURN_DATAGRAMS] =
             array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
-        let slots = &mut slots[..TURN_DATAGRAMS.min(most)];
-        let (fd, headers) = (self.socket.as_raw_fd(), headers.received(self.controls, slots.len()));
-        let mut received = 0;
-        for (slot, message) in
-            recvmmsg(fd, headers, slots, MsgFlags::MSG_DONTWAIT, None)?.enumerate()
-        {
-            arrivals.push(arrival(slot, &message));
+        let slots = &mut slots[..TURN_DATAGRAMS.min(limit)];
+        let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        let messages =
+            recvmmsg(fd, headers.received(self.controls, slots.len()), slots, flags, None)?;
+        let (mut received, mut is_ipv4) = (0, true);
+        for (slot, message) in messages.enumerate() {
+            let arrival = arrival(slot, &message);
+            is_ipv4 &= matches!(arrival, Ok(Arrival { to: LocalAddress::V4(_), .. }));
+            arrivals.push(arrival);
             received += 1;
+        }
+        if is_ipv4 {
+            headers.keep_after_ipv4();
         }
         // The call ends early if no further datagram waits, or at an error of the socket, which it keeps for the next call.
         // An error about an earlier answer is the only one that does not close the socket, and this server does not ask for it.
-        Ok(received == most || self.controls == Controls::Any)
+        Ok(received == limit || self.controls == Controls::Any)
     }
 
     fn send(
@@ -197,22 +203,18 @@ impl DatagramSocket for UdpSocket {
         bytes: &[u8],
         headers: &mut Headers,
     ) -> io::Result<usize> {
-        let call = Call::next(answers, self.joins);
+        let peer = answers[0].route.peer.ip();
+        let call = Call::next(answers, self.segmentation.is_allowed(peer));
         let answers = &answers[..call.answers];
         match self.send_call(answers, bytes, call.segment, headers) {
-            Err(error) if call.segment.is_some() && error.kind() != ErrorKind::WouldBlock => {
-                self.joins = !is_about_joining(&error);
-                self.send_call(answers, bytes, None, headers)
+            Err(error) if call.segment.is_some() && segmentation::is_refusal(&error) => {
+                let sent = self.send_call(answers, bytes, None, headers)?;
+                self.segmentation.pause(peer);
+                Ok(sent)
             }
             sent => sent,
         }
     }
-}
-
-/// Returns whether the system does not divide messages: of this socket (`EINVAL`), on this route (`EIO`), or with datagrams
-/// of this size on this route (`EMSGSIZE`).
-fn is_about_joining(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE))
 }
 
 /// Reads what the system reports about the datagram in this slot of a batch.

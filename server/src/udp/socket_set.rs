@@ -179,8 +179,8 @@ impl UdpSocketSet {
         let new = || Box::new(Buffers { batch: Batch::new(), headers: Headers::default() });
         let Buffers { batch, headers } = &mut **self.buffers.get_or_insert_with(new);
         let TurnContext { telemetry, now, .. } = *context;
-        let (most, own_ports) = (limits::TURN_DATAGRAMS, &self.own_ports[..]);
-        let mut context = UdpTurnContext { batch, headers, most, own_ports, telemetry, now };
+        let (limit, own_ports) = (limits::TURN_DATAGRAMS, &self.own_ports[..]);
+        let mut context = UdpTurnContext { batch, headers, limit, own_ports, telemetry, now };
         let turn = give_turn(&mut slot.echo_socket, &mut context);
         let registered = match turn {
             Turn::Wait => update_interest(slot, Token(entry), registry),
@@ -202,8 +202,8 @@ impl UdpSocketSet {
     }
 }
 
-/// Gives a turn to a socket. A bug that a datagram triggers costs that datagram, which was removed from the socket. Those that
-/// were received with it are answered one by one, so that the one is found.
+/// Gives a turn to a socket. A bug that a datagram triggers costs that datagram, which was removed from the socket. After a
+/// panic, those that were received with it are answered one by one, so that another panic also costs one datagram.
 fn give_turn(echo_socket: &mut UdpEchoSocket, context: &mut UdpTurnContext<'_>) -> Turn {
     if let Ok(turn) = catch_unwind(AssertUnwindSafe(|| echo_socket.turn(context))) {
         return turn;

@@ -80,9 +80,13 @@ pub const TURN_HANDSHAKES: usize = 4;
 /// Maximum datagrams of one UDP socket in one turn, after which the other sockets of its worker have theirs.
 pub const TURN_DATAGRAMS: usize = 16;
 
-/// Maximum size of datagrams that are joined to one message, in bytes: what every IPv6 route carries in one packet (RFC 8200,
-/// section 5), without the headers. A longer one may have to be sent in fragments, which the system does not do for them.
-pub const JOINED_DATAGRAM: u16 = 1280 - 40 - 8;
+/// Maximum size of the segments of a message (UDP segmentation offload), in bytes: what every IPv6 route carries in one packet
+/// (RFC 8200, section 5), without the headers. A longer datagram may have to be sent in fragments, and segments cannot be.
+pub const MAX_SEGMENT: u16 = 1280 - 40 - 8;
+
+/// Calls without segmentation after a route has refused it, before the socket tries it again on that route. The failed call
+/// is then a small part of all, and a route that has changed is found within a second of load.
+pub const SEGMENTATION_PAUSE: u32 = 256;
 
 /// Size of a UDP socket's receive buffer, in bytes, including the kernel's overhead per datagram. The kernel
 /// takes the smaller of this and `net.core.rmem_max` and doubles it (`socket(7)`); datagrams beyond it are

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32};
 
 use super::*;
-use crate::admission::DatagramRefusal;
+use crate::{admission::DatagramRefusal, udp::policy::Verdict};
 
 const OTHER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5000);
 
@@ -144,6 +144,35 @@ fn a_drain_receives_no_more_than_its_limit_in_a_batch() {
     assert_eq!(harness.turn(), Turn::Wait, "an answer waits");
     assert_eq!(harness.turn(), Turn::Over);
     assert_eq!((harness.socket.take_sent().len(), harness.socket.waiting()), (3, 1));
+}
+
+/// The policy judges all datagrams of a batch in one call. Verdicts that it has added before it panics have no rate limit yet.
+#[test]
+fn a_panic_of_the_policy_costs_one_datagram_and_no_datagram_passes_the_rate_limit() {
+    let policy = Harness::new().echo_socket.policy;
+    let judge = |arrivals: &[Arrival], verdicts: &mut Vec<Verdict>| {
+        policy.judge(arrivals, &[], Instant::now(), verdicts);
+        assert!(arrivals.iter().all(|arrival| arrival.len != 3), "the injected bug");
+    };
+    let mut batch = Batch::new();
+    for len in 1..=5 {
+        batch.slots().1.push(Ok(Arrival::unicast(PEER, len)));
+    }
+    let (mut limit, mut panics, mut taken) = (TURN_DATAGRAMS, 0, Vec::new());
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| batch.judge(limit, judge))) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(_) => {
+                panics += 1;
+                assert!(batch.next_judged().is_none(), "the verdicts are not final");
+                batch.recover();
+                limit = 1;
+            }
+        }
+        taken.extend(std::iter::from_fn(|| batch.next_judged().map(|(arrival, ..)| arrival.len)));
+    }
+    assert_eq!((taken, panics), (vec![1, 2, 4, 5], 2));
 }
 
 /// Any course of arrivals and refusals: each datagram is answered once, unless the system refuses its answer for good, and the

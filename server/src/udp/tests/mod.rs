@@ -104,11 +104,11 @@ impl DatagramSocket for ScriptedSocket {
         self
     }
 
-    fn receive(&mut self, most: usize, batch: &mut Batch, _: &mut Headers) -> io::Result<bool> {
+    fn receive(&mut self, limit: usize, batch: &mut Batch, _: &mut Headers) -> io::Result<bool> {
         let mut script = self.0.lock().unwrap();
         let (slots, mut arrivals) = batch.slots();
         let mut received = 0;
-        for (slot, buffer) in slots.take(most).enumerate() {
+        for (slot, buffer) in slots.take(limit).enumerate() {
             match script.arrivals.pop_front() {
                 Some(Ok((peer, bytes))) => {
                     buffer[..bytes.len()].copy_from_slice(&bytes);
@@ -123,7 +123,7 @@ impl DatagramSocket for ScriptedSocket {
                 None => break,
             }
         }
-        let more_may_wait = received == most || !script.arrivals.is_empty();
+        let more_may_wait = received == limit || !script.arrivals.is_empty();
         if received > 0 { Ok(more_may_wait) } else { Err(WouldBlock.into()) }
     }
 
@@ -197,7 +197,7 @@ impl Harness {
         let mut context = UdpTurnContext {
             batch: &mut self.batch,
             headers: &mut self.headers,
-            most: TURN_DATAGRAMS,
+            limit: TURN_DATAGRAMS,
             own_ports: &[7000],
             telemetry: &telemetry,
             now,
@@ -321,11 +321,11 @@ impl DatagramSocket for PanickingSocket {
     }
     fn receive(
         &mut self,
-        most: usize,
+        limit: usize,
         batch: &mut Batch,
         headers: &mut Headers,
     ) -> io::Result<bool> {
-        self.0.receive(most, batch, headers)
+        self.0.receive(limit, batch, headers)
     }
     fn send(
         &mut self,

@@ -1,15 +1,21 @@
 //! Sockets of the system, each with one batch: what they report about datagrams, and how they send answers.
 
-use std::{io::IoSliceMut, os::fd::AsRawFd as _};
+use std::{io::IoSliceMut, net::Ipv6Addr, os::fd::AsRawFd as _};
 
 use nix::{
-    cmsg_space, libc,
-    sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt},
+    cmsg_space, libc, setsockopt_impl,
+    sys::socket::{
+        ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt,
+        sockopt::{self, SetBool},
+    },
 };
 use socket2::{Domain, Socket, Type};
 
 use super::*;
-use crate::{config::limits::JOINED_DATAGRAM, udp::socket::UdpSocket};
+use crate::{
+    config::limits::MAX_SEGMENT,
+    udp::{segmentation::Call, socket::UdpSocket},
+};
 
 /// A socket with its port and the buffers of its worker.
 struct Receiver {
@@ -69,8 +75,8 @@ impl Receiver {
 
     /// Adds the answers to all datagrams of the batch.
     fn answer(&mut self) {
-        let (arrivals, _) = self.batch.unjudged(TURN_DATAGRAMS);
-        let arrivals: Vec<_> = arrivals.into();
+        let mut arrivals = Vec::new();
+        self.batch.judge(TURN_DATAGRAMS, |new, _| arrivals.extend_from_slice(new));
         for arrival in arrivals {
             self.batch.answer(&arrival, arrival.route_back().unwrap());
         }
@@ -88,6 +94,12 @@ impl Receiver {
         calls
     }
 }
+
+/// Has no checksums (`socket(7)`): the system then refuses segmentation.
+#[derive(Clone, Copy, Debug)]
+struct NoChecksum;
+
+setsockopt_impl!(NoChecksum, libc::SOL_SOCKET, libc::SO_NO_CHECK, bool, SetBool);
 
 fn peer_of(server: SocketAddr) -> Peer {
     let any = if server.is_ipv6() { "[::1]:0" } else { "127.0.0.1:0" };
@@ -115,6 +127,13 @@ const MIXED: [(&str, &str); 6] = [
 
 /// The kernel reports more about an IPv4 datagram on such a socket than about an IPv6 one, in other orders in each batch.
 fn answers_each_family(mut receiver: Receiver) {
+    let some = [&MIXED[1..3], &MIXED[..1], &MIXED[1..3]];
+    for datagrams in some {
+        let peers = receiver.receive(datagrams);
+        receiver.answer();
+        receiver.send();
+        expect(&peers, datagrams);
+    }
     for first in 0..MIXED.len() {
         let datagrams = [&MIXED[first..], &MIXED[..first]].concat();
         let peers = receiver.receive(&datagrams);
@@ -128,6 +147,16 @@ fn answers_each_family(mut receiver: Receiver) {
 fn a_dual_stack_socket_answers_both_families_in_one_batch() {
     let Some(receiver) = Receiver::own(Domain::IPV6, false) else { return };
     answers_each_family(receiver);
+}
+
+/// A datagram of IPv4 fills the room for control messages, so headers that have received no other have room for any.
+#[test]
+fn a_dual_stack_socket_uses_headers_again_that_have_received_ipv4_only() {
+    let Some(mut receiver) = Receiver::own(Domain::IPV6, false) else { return };
+    for (host, is_reusable) in [("127.0.0.1", true), ("::1", false), ("127.0.0.2", true)] {
+        receiver.receive(&[(host, "one"), (host, "two")]);
+        assert_eq!(receiver.headers.is_reusable(), is_reusable, "{host}");
+    }
 }
 
 /// systemd sets such options (`Timestamping=`). Their messages had no room, and every datagram was dropped.
@@ -266,11 +295,72 @@ fn exchange(receiver: &mut Receiver, lengths: &[usize]) -> Vec<usize> {
 }
 
 #[test]
-fn joined_answers_arrive_as_the_datagrams_that_they_answer() {
+fn the_segments_of_a_message_arrive_as_the_datagrams_that_they_answer() {
     let mut receiver = Receiver::own(Domain::IPV4, false).unwrap();
-    let most = usize::from(JOINED_DATAGRAM);
+    let longest = usize::from(MAX_SEGMENT);
     assert_eq!(exchange(&mut receiver, &[64; TURN_DATAGRAMS]), [TURN_DATAGRAMS]);
-    assert_eq!(exchange(&mut receiver, &[most; TURN_DATAGRAMS]), [TURN_DATAGRAMS]);
+    assert_eq!(exchange(&mut receiver, &[longest; TURN_DATAGRAMS]), [TURN_DATAGRAMS]);
     assert_eq!(exchange(&mut receiver, &[9, 9, 4, 0, 9, 9, 10, 10, 2]), [6, 3]);
-    assert!(receiver.socket.joins());
+    assert!(receiver.socket.segmentation().is_allowed(Ipv4Addr::LOCALHOST.into()));
+}
+
+/// The segments of a message have its source address, as each answer of a socket with a wildcard address needs it.
+#[test]
+fn segments_of_ipv6_come_from_the_address_of_their_datagrams() {
+    let Some(mut receiver) = Receiver::own(Domain::IPV6, true) else { return };
+    let peer = peer_of(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), receiver.port));
+    for number in 0..TURN_DATAGRAMS {
+        peer.send(&[u8::try_from(number).unwrap(); 64]).unwrap();
+    }
+    receiver.receive_batch();
+    receiver.answer();
+    let (outgoing, buffer) = receiver.batch.outgoing();
+    let call = Call::next(outgoing.rest(), true);
+    assert_eq!((call.answers, call.segment), (TURN_DATAGRAMS, Some(64)));
+    let answers = outgoing.next(TURN_DATAGRAMS).unwrap();
+    let sent = receiver.socket.send(answers, buffer, &mut receiver.headers).unwrap();
+    assert_eq!(sent, TURN_DATAGRAMS);
+    // The peer is connected to the address, so it receives from no other.
+    for number in 0..TURN_DATAGRAMS {
+        assert_eq!(super::receive(&peer), [u8::try_from(number).unwrap(); 64]);
+    }
+    assert!(receiver.socket.segmentation().is_allowed(Ipv6Addr::LOCALHOST.into()));
+}
+
+/// One client behind a small MTU, or a forged ICMP message about one, does not change how others are answered.
+#[test]
+fn a_refused_segmentation_is_paused_on_its_route_and_no_answer_is_lost() {
+    let mut shared = None;
+    let receiver = Receiver::bind(Domain::IPV4, false, |socket| {
+        shared = Some(socket.try_clone().unwrap());
+        UdpSocket::new(socket).unwrap()
+    });
+    let (mut receiver, shared) = (receiver.unwrap(), shared.unwrap());
+    setsockopt(&shared, NoChecksum, &true).unwrap();
+    assert_eq!(exchange(&mut receiver, &[64; 4]), [4]);
+    setsockopt(&shared, NoChecksum, &false).unwrap();
+    assert!(receiver.socket.segmentation().is_allowed([127, 0, 0, 9].into()));
+    assert!(!receiver.socket.segmentation().is_allowed(Ipv4Addr::LOCALHOST.into()));
+    assert_eq!(exchange(&mut receiver, &[64; 4]), [4]);
+}
+
+/// With `UDP_GRO`, the kernel would give several datagrams to one slot, and they would be answered as one.
+#[test]
+fn an_inherited_socket_with_receive_offload_answers_each_datagram() {
+    let receiver = Receiver::bind(Domain::IPV4, false, |socket| {
+        setsockopt(&socket, sockopt::UdpGroSegment, &true).unwrap();
+        UdpSocket::inherited(socket).unwrap()
+    });
+    let mut receiver = receiver.unwrap();
+    let peer = peer_of(SocketAddr::from(([127, 0, 0, 1], receiver.port)));
+    // Over loopback a message with segments arrives in one piece at a socket with the option.
+    setsockopt(&peer, sockopt::UdpGsoSegment, &10).unwrap();
+    peer.send(&[1; 40]).unwrap();
+    receiver.receive_batch();
+    assert_eq!(receiver.batch.len(), 4);
+    receiver.answer();
+    receiver.send();
+    for _ in 0..4 {
+        assert_eq!(super::receive(&peer), [1; 10]);
+    }
 }

@@ -1,27 +1,76 @@
-//! Joined answers: several datagrams to one peer that the system takes as one message and divides (`UDP_SEGMENT`, `udp(7)`).
+//! UDP segmentation offload (GSO, `UDP_SEGMENT`, `udp(7)`): the socket gives the system several answers to one peer as one
+//! message, and the system splits it into segments, which are the datagrams.
 //!
-//! They pass the network stack together, which costs less than half for small ones. The peer receives the same datagrams in
-//! the same order, each with its own headers.
+//! The answers pass the network stack together. The peer receives the same datagrams in the same order as without it, each
+//! with its own headers.
+
+use std::{io, net::IpAddr};
+
+use nix::libc;
 
 use super::{batch::Answer, route::LocalAddress};
-use crate::config::limits::{JOINED_DATAGRAM, TURN_DATAGRAMS};
+use crate::config::limits::{MAX_SEGMENT, SEGMENTATION_PAUSE, TURN_DATAGRAMS};
 
-/// The first of some answers that one system call sends.
+/// Whether a socket uses segmentation.
+#[derive(Debug)]
+pub(super) struct Segmentation {
+    /// The system knows the option.
+    is_known: bool,
+    /// The peer on whose route the system has refused it last, and the calls until the next attempt. One peer is enough: each
+    /// call to another refusing one costs one failed call.
+    refused: Option<(IpAddr, u32)>,
+}
+
+/// The number of answers that the next system call sends, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Call {
     pub(super) answers: usize,
-    /// The size of the datagrams into which the system divides messages. `None`: no answers are joined.
+    /// The size of the segments. `None`: each answer is a message of its own.
     pub(super) segment: Option<u16>,
+}
+
+impl Segmentation {
+    pub(super) fn new(is_known: bool) -> Self {
+        Self { is_known, refused: None }
+    }
+
+    /// Returns whether the next call, whose first answer has this peer, may use segmentation. An error of a call is about its
+    /// first message.
+    pub(super) fn is_allowed(&mut self, peer: IpAddr) -> bool {
+        match &mut self.refused {
+            Some((refused, pause)) if *refused == peer => {
+                *pause -= 1;
+                if *pause == 0 {
+                    self.refused = None;
+                }
+                false
+            }
+            _ => self.is_known,
+        }
+    }
+
+    /// Pauses segmentation for calls that begin with this peer.
+    pub(super) fn pause(&mut self, peer: IpAddr) {
+        self.refused = Some((peer, SEGMENTATION_PAUSE));
+    }
+}
+
+/// Returns whether this error may mean that the system refuses segmentation: on this route or this socket (`EIO`, `EINVAL`), or
+/// of datagrams with this size on this route (`EMSGSIZE`, before Linux 6.14 `EINVAL`).
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE))
 }
 
 impl Call {
     /// Returns the next call. All its answers have the same source address and hop limit, because control messages belong to a
     /// call.
-    pub(super) fn next(answers: &[Answer], joins: bool) -> Self {
+    pub(super) fn next(answers: &[Answer], is_segmented: bool) -> Self {
         let alike = answers.iter().take(TURN_DATAGRAMS);
-        let alike = alike.take_while(|answer| answer.route.begins_like(&answers[0].route)).count();
+        let alike = alike
+            .take_while(|answer| answer.route.has_same_source_and_hops(&answers[0].route))
+            .count();
         let answers = &answers[..alike];
-        if joins
+        if is_segmented
             && let Some(segment) = segment(answers)
             && let fitting =
                 answers.iter().take_while(|answer| answer.len <= segment.into()).count()
@@ -33,10 +82,10 @@ impl Call {
     }
 }
 
-/// Returns the size at which these answers can be joined, if the first one has it.
+/// Returns the size of the first answer, if it can be that of segments.
 fn segment(answers: &[Answer]) -> Option<u16> {
     let first = answers.first().filter(|first| first.route.from != LocalAddress::Unknown)?;
-    u16::try_from(first.len).ok().filter(|len| (1..=JOINED_DATAGRAM).contains(len))
+    u16::try_from(first.len).ok().filter(|len| (1..=MAX_SEGMENT).contains(len))
 }
 
 /// Returns the answers of each message.
@@ -44,7 +93,7 @@ pub(super) fn messages(
     answers: &[Answer],
     segment: Option<u16>,
 ) -> impl Iterator<Item = &[Answer]> {
-    // The system divides a message at every `segment` bytes, so only its last datagram may be shorter, and none empty.
+    // The system splits a message after every `segment` bytes, so only its last segment may be shorter, and none is empty.
     answers.chunk_by(move |one, next| {
         segment.is_some_and(|segment| {
             one.len == usize::from(segment) && next.len > 0 && one.route.peer == next.route.peer
@@ -74,11 +123,11 @@ mod tests {
         of.iter().map(|&(peer, len)| Answer::new(0, len, route(peer, 63))).collect()
     }
 
-    /// Returns the numbers of answers in the messages of each call, and whether the call joins answers.
-    fn calls(mut answers: &[Answer], joins: bool) -> Vec<(Vec<usize>, bool)> {
+    /// Returns the numbers of answers in the messages of each call, and whether the call uses segmentation.
+    fn calls(mut answers: &[Answer], is_segmented: bool) -> Vec<(Vec<usize>, bool)> {
         let mut calls = Vec::new();
         while !answers.is_empty() {
-            let call = Call::next(answers, joins);
+            let call = Call::next(answers, is_segmented);
             let now;
             (now, answers) = answers.split_at(call.answers);
             let messages = messages(now, call.segment).map(<[_]>::len).collect();
@@ -88,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_one_size_to_one_peer_are_joined() {
+    fn answers_of_one_size_to_one_peer_are_one_message() {
         assert_eq!(calls(&answers(&[(0, 64); 16]), true), [(vec![16], true)]);
         assert_eq!(calls(&answers(&[(0, 64); 16]), false), [(vec![1; 16], false)]);
         assert_eq!(
@@ -107,7 +156,7 @@ mod tests {
         assert_eq!(calls(&answers(&[(0, 0), (0, 0)]), true), [(vec![1, 1], false)]);
     }
 
-    /// A message is divided at the size of the call, so a longer answer would become two datagrams.
+    /// A message is split at the segment size of the call, so a longer answer would become two datagrams.
     #[test]
     fn a_longer_answer_has_a_call_of_its_own() {
         let some = answers(&[(0, 9), (0, 9), (0, 10), (1, 9)]);
@@ -117,10 +166,24 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_may_exceed_the_size_of_packets_are_not_joined() {
-        let most = usize::from(JOINED_DATAGRAM);
-        assert_eq!(calls(&answers(&[(0, most); 2]), true), [(vec![2], true)]);
-        assert_eq!(calls(&answers(&[(0, most + 1); 2]), true), [(vec![1, 1], false)]);
+    fn answers_that_may_exceed_the_size_of_packets_are_messages_of_their_own() {
+        let longest = usize::from(MAX_SEGMENT);
+        assert_eq!(calls(&answers(&[(0, longest); 2]), true), [(vec![2], true)]);
+        assert_eq!(calls(&answers(&[(0, longest + 1); 2]), true), [(vec![1, 1], false)]);
+    }
+
+    #[test]
+    fn a_refusal_pauses_segmentation_on_its_route_only() {
+        let [refused, other] = [1, 2].map(|host| IpAddr::from([10, 0, 0, host]));
+        let mut segmentation = Segmentation::new(true);
+        assert!(segmentation.is_allowed(refused));
+        segmentation.pause(refused);
+        for _ in 0..SEGMENTATION_PAUSE {
+            assert!(!segmentation.is_allowed(refused));
+            assert!(segmentation.is_allowed(other));
+        }
+        assert!(segmentation.is_allowed(refused), "the pause is over");
+        assert!(!Segmentation::new(false).is_allowed(other));
     }
 
     #[test]
