@@ -63,17 +63,15 @@ impl Headers {
         controls: Controls,
         limit: usize,
     ) -> &mut MultiHeaders<SockaddrStorage> {
-        let fits =
-            |old: &mut Received| old.is_reusable && old.controls == controls && old.len >= limit;
-        let received = match self.received.take_if(fits) {
-            Some(received) => received,
-            None => {
-                let len = if controls.are_always_the_same() { TURN_DATAGRAMS } else { limit };
-                let headers = MultiHeaders::preallocate(len, Some(controls.room()));
-                Received { headers, len, controls, is_reusable: false }
-            }
-        };
-        let received = self.received.insert(received);
+        let fits = |old: &Received| old.is_reusable && old.controls == controls && old.len >= limit;
+        if !self.received.as_ref().is_some_and(fits) {
+            self.received = None;
+        }
+        let received = self.received.get_or_insert_with(|| {
+            let len = if controls.are_always_the_same() { TURN_DATAGRAMS } else { limit };
+            let headers = MultiHeaders::preallocate(len, Some(controls.room()));
+            Received { headers, len, controls, is_reusable: false }
+        });
         received.is_reusable = controls.are_always_the_same();
         &mut received.headers
     }

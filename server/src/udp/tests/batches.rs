@@ -149,10 +149,15 @@ fn a_drain_receives_no_more_than_its_limit_in_a_batch() {
 /// The policy judges all datagrams of a batch in one call. Verdicts that it has added before it panics have no rate limit yet.
 #[test]
 fn a_panic_of_the_policy_costs_one_datagram_and_no_datagram_passes_the_rate_limit() {
-    let policy = Harness::new().echo_socket.policy;
+    let [unlimited, limited] = [None, NonZeroU32::new(2)].map(|rate| {
+        let options = ListenerOptions { rate, ..ListenerOptions::default() };
+        Harness::with(&options).echo_socket.policy
+    });
     let judge = |arrivals: &[Arrival], verdicts: &mut Vec<Verdict>| {
+        let panics = arrivals.iter().any(|arrival| arrival.len == 3);
+        let policy = if panics { &unlimited } else { &limited };
         policy.judge(arrivals, &[], Instant::now(), verdicts);
-        assert!(arrivals.iter().all(|arrival| arrival.len != 3), "the injected bug");
+        assert!(!panics, "the injected bug");
     };
     let mut batch = Batch::new();
     for len in 1..=5 {
@@ -170,9 +175,12 @@ fn a_panic_of_the_policy_costs_one_datagram_and_no_datagram_passes_the_rate_limi
                 limit = 1;
             }
         }
-        taken.extend(std::iter::from_fn(|| batch.next_judged().map(|(arrival, ..)| arrival.len)));
+        while let Some((arrival, verdict, _)) = batch.next_judged() {
+            taken.push((arrival.len, verdict.route.is_ok()));
+        }
     }
-    assert_eq!((taken, panics), (vec![1, 2, 4, 5], 2));
+    assert_eq!(taken, [(1, true), (2, true), (4, false), (5, false)]);
+    assert_eq!(panics, 2, "of the batch, and of one datagram");
 }
 
 /// Any course of arrivals and refusals: each datagram is answered once, unless the system refuses its answer for good, and the

@@ -5,7 +5,7 @@
 use std::{
     convert::Infallible,
     io::{self, IoSlice, IoSliceMut, Write as _},
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     num::NonZero,
     os::fd::AsRawFd as _,
     process,
@@ -15,8 +15,10 @@ use std::{
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
-use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg};
+use rustix::net::{
+    MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, recvfrom, sendmmsg, sendto,
+};
 use socket2::{Domain, Socket, Type};
 
 /// Maximum number of datagrams of a batch.
@@ -24,7 +26,10 @@ const BATCH: usize = 64;
 
 /// Room for a datagram in bytes; a longer one is cut. It is no power of two, so that the datagrams of a batch do not
 /// share the same sets of the cache.
-const ROOM: usize = 2048 + 64;
+const SLOT: usize = 2048 + 64;
+
+/// The address of a slot that has received nothing.
+const UNKNOWN: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
 
 /// Requested receive buffer. It has to hold everything that a load has in flight.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -72,7 +77,7 @@ fn bind(port: u16, is_shared: bool) -> anyhow::Result<UdpSocket> {
 }
 
 fn echo_singly(socket: &UdpSocket) -> anyhow::Result<Infallible> {
-    let mut buffer = vec![0; ROOM];
+    let mut buffer = vec![0; SLOT];
     loop {
         let (len, _, from) = recvfrom(socket, &mut buffer[..], RecvFlags::empty())?;
         sendto(socket, &buffer[..len], SendFlags::empty(), &from.context("no sender")?)?;
@@ -81,33 +86,36 @@ fn echo_singly(socket: &UdpSocket) -> anyhow::Result<Infallible> {
 
 fn echo_batches(socket: &UdpSocket) -> anyhow::Result<Infallible> {
     // The kernel writes the length of each address, and nix does not restore it. All senders have addresses of IPv4.
-    let mut arrivals = MultiHeaders::preallocate(BATCH, None);
-    let mut answers = MultiHeaders::preallocate(BATCH, None);
-    let mut buffer = vec![0; BATCH * ROOM];
+    let mut arrivals = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    let mut buffer = vec![0; BATCH * SLOT];
     let mut lens = [0; BATCH];
-    let mut senders: [Option<SockaddrIn>; BATCH] = [None; BATCH];
+    let mut senders: [_; BATCH] = std::array::from_fn(|_| SocketAddrAny::from(UNKNOWN));
     loop {
         let mut count = 0;
-        let mut rooms = buffer.chunks_exact_mut(ROOM);
+        let mut slots = buffer.chunks_exact_mut(SLOT);
         let mut slices: [_; BATCH] =
-            std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
+            std::array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
         let flags = MsgFlags::MSG_WAITFORONE;
         for datagram in recvmmsg(socket.as_raw_fd(), &mut arrivals, slices.iter_mut(), flags, None)?
         {
-            (lens[count], senders[count]) = (datagram.bytes, datagram.address);
+            let sender = datagram.address.context("no sender")?;
+            (lens[count], senders[count]) = (datagram.bytes, SocketAddrV4::from(sender).into());
             count += 1;
         }
-        let mut rooms = buffer.chunks_exact(ROOM).zip(lens);
+        let mut slots = buffer.chunks_exact(SLOT).zip(lens);
         let slices: [_; BATCH] = std::array::from_fn(|_| {
-            let (room, len) = rooms.next().unwrap_or_default();
-            [IoSlice::new(&room[..len])]
+            let (slot, len) = slots.next().unwrap_or_default();
+            [IoSlice::new(&slot[..len])]
+        });
+        let mut control: [_; BATCH] = std::array::from_fn(|_| SendAncillaryBuffer::default());
+        let mut parts = senders.iter().zip(&slices).zip(&mut control);
+        let mut answers: [_; BATCH] = std::array::from_fn(|_| {
+            let ((sender, slice), control) = parts.next().expect("as many as answers");
+            MMsgHdr::new_with_addr(sender, slice, control)
         });
         let mut sent = 0;
         while sent < count {
-            let (slices, senders) = (&slices[sent..count], &senders[sent..count]);
-            let flags = MsgFlags::empty();
-            let echoed = sendmmsg(socket.as_raw_fd(), &mut answers, slices, senders, [], flags)?;
-            sent += echoed.count();
+            sent += sendmmsg(socket, &mut answers[sent..count], SendFlags::empty())?;
         }
     }
 }

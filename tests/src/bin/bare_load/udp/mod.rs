@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Time without an answer after which the datagrams of a socket are lost: between one and two of these.
-const PATIENCE: Duration = Duration::from_millis(100);
+const LOSS_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Requested receive buffer. It has to hold everything that a socket has in flight.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -95,7 +95,7 @@ impl Udp {
 impl Load for Udp {
     fn run(&mut self, duration: Duration, measurement: &mut Measurement) -> anyhow::Result<u64> {
         let _timer = start_timer(&self.epoll, duration)?;
-        let ticks = start_ticks(&self.epoll, PATIENCE)?;
+        let ticks = start_ticks(&self.epoll, LOSS_TIMEOUT)?;
         for flow in &mut self.flows {
             // What is in flight has waited for this run.
             (flow.sent, flow.at_last_tick) = (None, None);
