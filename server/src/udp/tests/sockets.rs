@@ -353,7 +353,7 @@ fn an_inherited_socket_with_receive_offload_answers_each_datagram() {
     });
     let mut receiver = receiver.unwrap();
     let peer = peer_of(SocketAddr::from(([127, 0, 0, 1], receiver.port)));
-    // Over loopback a message with segments arrives in one piece at a socket with the option.
+    // Over loopback, a socket with the option receives a message with segments as one.
     setsockopt(&peer, sockopt::UdpGsoSegment, &10).unwrap();
     peer.send(&[1; 40]).unwrap();
     receiver.receive_batch();

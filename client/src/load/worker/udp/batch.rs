@@ -1,8 +1,8 @@
 //! Batch of datagrams: their buffers, and the system calls that send and receive several at a time.
 //!
 //! All sockets of a process share one batch. A single datagram has calls of its own, which cost less. Datagrams of the same
-//! length are sent as one piece, which the system divides (UDP segmentation offload): that halves the processor time of the
-//! client. They arrive as if they were sent one by one.
+//! length are sent as one message, which the system splits into segments (UDP segmentation offload, GSO). They arrive as if they
+//! were sent one by one.
 
 use std::{
     array,
@@ -26,12 +26,12 @@ use crate::load::worker::io::{
 /// Maximum number of datagrams of a batch.
 pub(super) const BATCH: usize = 32;
 
-/// Maximum number of bytes of the datagrams that the system divides from one piece: that of a datagram.
-const MAX_PIECE: usize = MAX_DATAGRAM as usize;
+/// Maximum number of bytes of a message with segments: that of a datagram.
+const MAX_MESSAGE: usize = MAX_DATAGRAM as usize;
 
-/// Distance between the places of received datagrams. Each place has room for every datagram; what is not used costs no
-/// memory. The cache line more lets the starts of the places be in different sets of the cache.
-const PLACE: usize = CHUNK + 64;
+/// Distance between the slots of received datagrams. Each slot has room for every datagram; what is not used costs no
+/// memory. The additional cache line puts the starts of the slots into different sets of the cache.
+const SLOT: usize = CHUNK + 64;
 
 /// Datagrams to send, and those that were received last.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(in crate::load::worker) struct Batch {
     count: usize,
     /// End of each datagram to send.
     ends: [usize; BATCH],
-    /// Received datagrams, each in its place.
+    /// Received datagrams, each in its slot.
     received: Box<[u8]>,
     /// Length of each received datagram.
     lens: [usize; BATCH],
@@ -50,24 +50,24 @@ pub(in crate::load::worker) struct Batch {
     headers: MultiHeaders<()>,
 }
 
-/// Division of a piece into datagrams by the system, for one socket.
+/// Segmentation offload of one socket.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Segments {
-    /// Length of each datagram; `None`: the system does not divide.
+pub(super) struct Segmentation {
+    /// Length of each segment; `None`: each datagram is a message of its own.
     len: Option<usize>,
 }
 
-impl Segments {
-    /// Lets the system divide what a socket sends into datagrams of this length, if it can.
+impl Segmentation {
+    /// Makes the system split what a socket sends into segments of this length, if it can.
     pub(super) fn enable(socket: &Socket, len: usize) -> Self {
-        let is_enabled = 2 * len <= MAX_PIECE
+        let is_enabled = 2 * len <= MAX_MESSAGE
             && i32::try_from(len).is_ok_and(|len| setsockopt(socket, UdpGsoSegment, &len).is_ok());
         Self { len: is_enabled.then_some(len) }
     }
 
     /// Returns the maximum number of datagrams that are sent in one call.
     pub(super) fn max_batch(self) -> usize {
-        self.len.map_or(BATCH, |len| (MAX_PIECE / len).min(BATCH))
+        self.len.map_or(BATCH, |len| (MAX_MESSAGE / len).min(BATCH))
     }
 
     fn disable(&mut self, socket: &Socket) -> io::Result<()> {
@@ -83,7 +83,7 @@ impl Batch {
             composed: vec![0; BATCH * max_size].into(),
             count: 0,
             ends: [0; BATCH],
-            received: vec![0; BATCH * PLACE].into(),
+            received: vec![0; BATCH * SLOT].into(),
             lens: [0; BATCH],
             headers: MultiHeaders::preallocate(BATCH, None),
         }
@@ -97,26 +97,30 @@ impl Batch {
         mut write: impl FnMut(usize, &mut [u8]) -> usize,
     ) {
         let mut end = 0;
-        for (index, place) in self.ends[..count].iter_mut().enumerate() {
+        for (index, bound) in self.ends[..count].iter_mut().enumerate() {
             end += write(index, &mut self.composed[end..]);
-            *place = end;
+            *bound = end;
         }
         self.count = count;
     }
 
-    /// Sends the composed datagrams on a connected socket, as far as it takes them; returns how many, at least one. Datagrams
-    /// that the system cannot divide from one piece are sent without.
+    /// Sends the composed datagrams on a connected socket, as far as it takes them; returns how many, at least one. If the
+    /// system refuses segmentation, it sends each datagram as a message of its own, from then on.
     ///
     /// # Errors
     ///
     /// An error of `send(2)` about the first datagram.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
-    pub(super) fn send(&self, socket: &Socket, segments: &mut Segments) -> io::Result<usize> {
-        if segments.len.is_some() {
+    pub(super) fn send(
+        &self,
+        socket: &Socket,
+        segmentation: &mut Segmentation,
+    ) -> io::Result<usize> {
+        if segmentation.len.is_some() {
             match transmit(socket, &self.composed[..self.ends[self.count - 1]]) {
                 Ok(_) => return Ok(self.count),
-                Err(error) if is_indivisible(&error) => segments.disable(socket)?,
+                Err(error) if is_refusal(&error) => segmentation.disable(socket)?,
                 Err(error) => return Err(error),
             }
         }
@@ -156,9 +160,9 @@ impl Batch {
             self.lens[0] = receive(socket, &mut self.received[..CHUNK])?;
             return Ok(1);
         }
-        let mut places = self.received.chunks_exact_mut(PLACE);
+        let mut slots = self.received.chunks_exact_mut(SLOT);
         let mut slices: [_; BATCH] =
-            array::from_fn(|_| [IoSliceMut::new(places.next().unwrap_or_default())]);
+            array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
         let slices = slices[..max].iter_mut();
         let flags = MsgFlags::MSG_DONTWAIT;
         let arrived = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices, flags, None)?;
@@ -168,13 +172,13 @@ impl Batch {
 
     /// Returns the received datagram with this index.
     pub(super) fn received(&self, index: usize) -> &[u8] {
-        &self.received[index * PLACE..][..self.lens[index]]
+        &self.received[index * SLOT..][..self.lens[index]]
     }
 }
 
-/// Returns `true` if an error means that the system cannot divide a piece on this path: a datagram is longer than its MTU, or
+/// Returns `true` if an error may mean that the system refuses segmentation on this path: a datagram is longer than its MTU, or
 /// the device has no checksums (`udp(7)`).
-fn is_indivisible(error: &io::Error) -> bool {
+fn is_refusal(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     [Errno::INVAL, Errno::MSGSIZE, Errno::IO].map(Some).contains(&errno)
 }
@@ -214,7 +218,7 @@ mod tests {
         for lens in [&[7][..], &[16, 1, 65_507, 0, 3], &[64; BATCH]] {
             let mut batch = Batch::new(65_507);
             batch.compose(lens.len(), write(lens));
-            assert_eq!(batch.send(&one, &mut Segments::default()).unwrap(), lens.len());
+            assert_eq!(batch.send(&one, &mut Segmentation::default()).unwrap(), lens.len());
             assert_eq!(batch.len_of_first(lens.len()), lens.iter().sum::<usize>());
             assert_eq!(batch.receive(&other, BATCH).unwrap(), lens.len());
             for (index, &len) in lens.iter().enumerate() {
@@ -228,7 +232,7 @@ mod tests {
         let [one, other] = pair();
         let mut batch = Batch::new(4);
         batch.compose(4, write(&[1, 2, 3, 4]));
-        batch.send(&one, &mut Segments::default()).unwrap();
+        batch.send(&one, &mut Segmentation::default()).unwrap();
         let mut lens = Vec::new();
         for max in [1, 2, 2] {
             let count = batch.receive(&other, max).unwrap();
@@ -242,42 +246,42 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_that_the_system_divides_arrive_as_they_are() {
+    fn the_segments_of_a_message_arrive_as_datagrams() {
         let [one, other] = pair();
-        let mut segments = Segments::enable(&one, 16);
-        assert_eq!(segments.max_batch(), BATCH);
+        let mut segmentation = Segmentation::enable(&one, 16);
+        assert_eq!(segmentation.max_batch(), BATCH);
         for count in [1, 2, BATCH] {
             let mut batch = Batch::new(16);
             batch.compose(count, write(&[16; BATCH]));
-            assert_eq!(batch.send(&one, &mut segments).unwrap(), count);
+            assert_eq!(batch.send(&one, &mut segmentation).unwrap(), count);
             assert_eq!(batch.receive(&other, BATCH).unwrap(), count);
             for index in 0..count {
                 assert_eq!(batch.received(index), [u8::try_from(index).unwrap(); 16]);
             }
         }
-        assert!(segments.len.is_some());
+        assert!(segmentation.len.is_some());
     }
 
-    /// The system does not divide what has no checksum.
+    /// The system splits only messages with a checksum.
     #[test]
-    fn datagrams_that_the_system_cannot_divide_are_sent_without() {
+    fn a_refused_segmentation_ends_and_all_datagrams_are_sent() {
         let [one, other] = pair();
         setsockopt(&one, NoChecksum, &true).unwrap();
-        let mut segments = Segments::enable(&one, 16);
+        let mut segmentation = Segmentation::enable(&one, 16);
         let mut batch = Batch::new(16);
         for _ in 0..2 {
             batch.compose(3, write(&[16; 3]));
-            assert_eq!(batch.send(&one, &mut segments).unwrap(), 3);
+            assert_eq!(batch.send(&one, &mut segmentation).unwrap(), 3);
             assert_eq!(batch.receive(&other, BATCH).unwrap(), 3);
-            assert!(segments.len.is_none());
+            assert!(segmentation.len.is_none());
         }
     }
 
     #[test]
-    fn a_piece_is_at_most_as_long_as_the_longest_datagram() {
+    fn a_message_with_segments_is_at_most_as_long_as_the_longest_datagram() {
         let [one, _other] = pair();
         for (len, max) in [(64, BATCH), (2047, BATCH), (2048, 31), (32_753, 2), (32_754, BATCH)] {
-            assert_eq!(Segments::enable(&one, len).max_batch(), max, "{len}");
+            assert_eq!(Segmentation::enable(&one, len).max_batch(), max, "{len}");
         }
     }
 
@@ -288,10 +292,10 @@ mod tests {
         let mut batch = Batch::new(1);
         batch.compose(2, write(&[1, 1]));
         // The first one arrives at a closed port, and the second one learns about it.
-        assert_eq!(batch.send(&one, &mut Segments::default()).unwrap(), 1);
+        assert_eq!(batch.send(&one, &mut Segmentation::default()).unwrap(), 1);
         for max in [1, 2] {
             batch.compose(1, write(&[1]));
-            batch.send(&one, &mut Segments::default()).unwrap();
+            batch.send(&one, &mut Segmentation::default()).unwrap();
             let error = batch.receive(&one, max).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         }

@@ -15,7 +15,7 @@ use rustix::{fs::fstat, io::Errno};
 use socket2::Socket;
 
 use super::{
-    batch::{BATCH, Batch, Segments},
+    batch::{BATCH, Batch, Segmentation},
     diagnose::explain,
     expectation::{Arrival, DatagramId, Expectation, Returned},
 };
@@ -36,8 +36,7 @@ pub(in crate::load::worker) struct UdpSocket {
     number: u64,
     /// Socket; kept open to the end of the run, because the system forgets its counters when it is closed.
     socket: Option<Socket>,
-    /// Division of what it sends by the system.
-    segments: Segments,
+    segmentation: Segmentation,
     state: State,
     expectation: Expectation,
     /// Number of datagrams that have become due (open loop).
@@ -71,7 +70,7 @@ impl Channel for UdpSocket {
             token: Token(index as usize),
             number,
             socket: None,
-            segments: Segments::default(),
+            segmentation: Segmentation::default(),
             state: State::Open,
             expectation: Expectation::new(number, context.channel_count()),
             due: 0,
@@ -84,7 +83,7 @@ impl Channel for UdpSocket {
     fn connect(&mut self, context: &mut Context<'_, Batch>) -> io::Result<()> {
         let socket = context.open_udp_socket(self.token, self.number)?;
         if let Some(len) = context.streams.uniform_len().and_then(|len| len.try_into().ok()) {
-            self.segments = Segments::enable(&socket, len);
+            self.segmentation = Segmentation::enable(&socket, len);
         }
         self.socket = Some(socket);
         Ok(())
@@ -221,7 +220,7 @@ impl UdpSocket {
     ) -> io::Result<()> {
         let mut left = BATCH;
         while left > 0 {
-            let max = left.min(self.segments.max_batch());
+            let max = left.min(self.segmentation.max_batch());
             let count = usize::try_from(self.sendable(context)).map_or(max, |count| count.min(max));
             let Some(socket) = self.socket.as_ref().filter(|_| count > 0) else { return Ok(()) };
             let Context { streams, shared: batch, .. } = context;
@@ -229,7 +228,7 @@ impl UdpSocket {
                 self.expectation.write(streams, index as u64, buffer)
             });
             let now = *now.get_or_insert_with(|| context.now());
-            match context.shared.send(socket, &mut self.segments) {
+            match context.shared.send(socket, &mut self.segmentation) {
                 Ok(sent) => {
                     self.mark_sent(context, sent, now);
                     left -= sent;
