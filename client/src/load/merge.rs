@@ -37,16 +37,26 @@ pub(super) fn run(files: &[PathBuf]) -> Result<Report, saved_report::Error> {
 
 /// Merges reports, at least one, each with the name of its file.
 fn merge(reports: &[(String, Report)]) -> Report {
+    let mut merged = add(reports);
+    if let Some(span) = merged.separate_seconds() {
+        let remark = format!(
+            "the loads did not run at the same time ({span:.2} s from the first to the last)"
+        );
+        merged.reason = format!("{}; {remark}, so the rate is not theirs", merged.reason);
+    }
+    merged
+}
+
+/// Adds reports, as if their loads had run at the same time.
+fn add(reports: &[(String, Report)]) -> Report {
     let (verdict, reason) = worst_verdict(reports);
     let all = || reports.iter().map(|(_, report)| report);
     let seconds = all().map(|report| report.seconds).fold(0.0, f64::max);
     let messages = messages(reports);
-    let bytes =
-        all().map(|report| Some(report.bytes_per_second? * report.seconds)).sum::<Option<f64>>();
     let pacing = all().next().and_then(|report| report.pacing);
     let parts: Vec<_> = reports.iter().flat_map(|(file, report)| parts(file, report)).collect();
     let starts: Vec<_> = parts.iter().map(|part| (&part.file[..], part.start.as_ref())).collect();
-    let mut sum = Report {
+    Report {
         verdict,
         reason,
         stopped_early: all().any(|report| report.stopped_early),
@@ -64,7 +74,7 @@ fn merge(reports: &[(String, Report)]) -> Report {
         rate: per_second(messages, seconds),
         bytes_sent: sum(all().map(|report| report.bytes_sent)),
         bytes_checked: sum(all().map(|report| report.bytes_checked)),
-        bytes_per_second: bytes.map(|bytes| if seconds > 0.0 { bytes / seconds } else { 0.0 }),
+        bytes_per_second: bytes_per_second(all(), seconds),
         connects: sum(all().map(|report| report.connects)),
         latency: merge_latencies(all()),
         connect: merge_distributions(all().map(|report| report.connect.as_ref())),
@@ -85,13 +95,13 @@ fn merge(reports: &[(String, Report)]) -> Report {
         client_cpu: sum_cpu(all().map(|report| report.client_cpu)),
         parts,
         ..Report::unknown()
-    };
-    if let Some(span) = sum.separate_seconds() {
-        sum.reason += &format!(
-            "; the loads did not run at the same time ({span:.2} s from the first to the last), so the rate is not theirs"
-        );
     }
-    sum
+}
+
+fn bytes_per_second<'r>(reports: impl Iterator<Item = &'r Report>, seconds: f64) -> Option<f64> {
+    let bytes = |report: &Report| Some(report.bytes_per_second? * report.seconds);
+    let bytes = reports.map(bytes).sum::<Option<f64>>()?;
+    Some(if seconds > 0.0 { bytes / seconds } else { 0.0 })
 }
 
 /// Returns the time from the begin of the first load to the end of the last one, if all are known.

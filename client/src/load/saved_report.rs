@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
     use crate::load::{
-        evaluate::testing::{course, report},
+        evaluate::testing::{report, report_over_time},
         report::{
             figures::fault_figures::FaultFigures,
             files::{Destination, Destinations, ReportFiles},
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_report_with_numbers_that_no_load_reaches_is_refused() {
-        let valid = serde_json::to_value(course(10, [300; 3])).unwrap();
+        let valid = serde_json::to_value(report_over_time(10, [300; 3])).unwrap();
         let changed = |pointer: &str, number: Value| {
             let mut document = valid.clone();
             *document.pointer_mut(pointer).unwrap() = number;

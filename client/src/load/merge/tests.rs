@@ -1,6 +1,6 @@
 use super::*;
 use crate::load::{
-    evaluate::testing::{course, datagrams, report, room},
+    evaluate::testing::{datagrams, report, report_over_time, room},
     report::{
         figures::{room_figures::RoomFigures, start_figures::StartFigures},
         hlog, table,
@@ -87,7 +87,7 @@ fn adds_up_rooms_and_keeps_what_is_wrong() {
 
 /// Returns the report of a load that took so many seconds, and began so many after the others.
 fn shifted(seconds: u64, after: i64) -> Report {
-    let mut report = course(100, (0..seconds).map(|_| 300));
+    let mut report = report_over_time(100, (0..seconds).map(|_| 300));
     let start = Timestamp::from_second(after).unwrap();
     report.series.as_mut().unwrap().start = start;
     let (requested, late_ns, clock) = (None, None, None);

@@ -172,7 +172,7 @@ mod tests {
             Timeline::new(&series, Duration::ZERO, &mut cache),
             drawn(&series, Duration::ZERO)
         );
-        series.record(Duration::from_secs(3600), &late, 5);
+        series.record(Duration::from_hours(1), &late, 5);
         assert_eq!(series.interval(), Duration::from_secs(2));
         assert_eq!(
             Timeline::new(&series, Duration::ZERO, &mut cache),
