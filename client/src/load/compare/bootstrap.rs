@@ -46,7 +46,7 @@ pub(super) struct Sample {
     /// Counts of the block that begins with each interval, by the bucket.
     blocks: Vec<Vec<u64>>,
     /// Messages of these blocks.
-    messages: Vec<u64>,
+    messages: Vec<f64>,
 }
 
 /// Reason why there is no confidence.
@@ -91,7 +91,8 @@ impl Sample {
             counts
         };
         let blocks = (0..intervals.len()).map(counts).collect();
-        let messages = |start| from(start).map(|interval| interval.messages).sum();
+        // The last interval may be longer than the others, so its rate counts.
+        let messages = |start| from(start).map(|interval| interval.rate * seconds).sum();
         let messages = (0..intervals.len()).map(messages).collect();
         Self { seconds, block, buckets, blocks, messages }
     }
@@ -109,7 +110,7 @@ impl Sample {
     /// Returns the figures of a resample; `None` for a percentile of no message.
     fn resample(&self, random: &mut Random, figures: &[Figure]) -> Vec<Option<f64>> {
         let mut counts = vec![0_u64; self.buckets.len()];
-        let mut messages = 0;
+        let mut messages = 0.0;
         let blocks = self.len().div_ceil(self.block);
         for _ in 0..blocks {
             let start = random.below(self.len());
@@ -120,7 +121,7 @@ impl Sample {
         }
         let seconds = float(blocks as u64) * self.block_seconds();
         let figure = |figure: &Figure| match figure {
-            Figure::Rate => Some(float(messages) / seconds),
+            Figure::Rate => Some(messages / seconds),
             Figure::Quantile(share) => self.quantile(&counts, *share),
         };
         figures.iter().map(figure).collect()

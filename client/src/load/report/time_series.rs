@@ -19,7 +19,8 @@ pub(crate) struct TimeSeries {
     /// Begin of the first interval by the clock of the client; of merged reports, of the first one.
     #[schemars(with = "String")]
     pub(crate) start: Timestamp,
-    /// Length of an interval. The last one may be shorter.
+    /// Length of an interval. The last one is from half as long to one and a half times as long, unless it is the only one: less than
+    /// half an interval at the end belongs to the interval before.
     pub(crate) interval_seconds: u32,
     /// Intervals, without a gap.
     pub(crate) intervals: Vec<TimeInterval>,
@@ -55,31 +56,36 @@ impl TimeSeries {
     /// Returns the course of a load that was measured from `start` for this time.
     pub(crate) fn new(start: Timestamp, seconds: f64, series: &Series) -> Self {
         let interval_seconds = u32::try_from(series.interval().as_secs()).unwrap_or(u32::MAX);
-        let (full, mut left) = (f64::from(interval_seconds), seconds);
-        let mut intervals: Vec<_> = series
-            .intervals()
-            .iter()
-            .map(|interval| {
-                let length = if left > 0.0 { left.min(full) } else { full };
-                left -= full;
-                TimeInterval::new(interval, length)
-            })
-            .collect();
-        // After the end, errors and losses of what was in flight may follow, and then nothing.
+        let full = f64::from(interval_seconds);
         #[expect(clippy::cast_precision_loss, reason = "at most 3,600 intervals")]
-        while (intervals.len() as f64 - 1.0) * full >= seconds
-            && intervals.pop_if(|last| last.is_quiet()).is_some()
-        {}
+        let left = |index: usize| seconds - full * index as f64;
+        let mut intervals = series.intervals().to_vec();
+        let last = |intervals: &Vec<Interval>| intervals.len().saturating_sub(1);
+        // After the end, errors and losses of what was in flight may follow, and then nothing.
+        while left(last(&intervals)) <= 0.0 && intervals.pop_if(|last| is_quiet(last)).is_some() {}
+        // The replies to what was in flight at the end take a few milliseconds, whose rate says nothing.
+        if (0.0..full / 2.0).contains(&left(last(&intervals))) && intervals.len() > 1 {
+            let tail = intervals.split_off(intervals.len() - 2);
+            intervals.push(Interval::joined(&tail));
+        }
+        let last = last(&intervals);
+        let length = |index| match left(index) {
+            left if index == last && left > 0.0 && left < 1.5 * full => left,
+            left if left >= full / 2.0 => left.min(full),
+            _ => full,
+        };
+        let intervals = intervals.iter().enumerate();
+        let intervals = intervals.map(|(index, it)| TimeInterval::new(it, length(index))).collect();
         Self { start: to_milliseconds(start), interval_seconds, intervals }
     }
 }
 
-impl TimeInterval {
-    /// Returns `true` if nothing returned, failed or was given up.
-    fn is_quiet(&self) -> bool {
-        (self.messages, self.lost, self.errors) == (0, 0, 0)
-    }
+/// Returns `true` if nothing returned, failed or was given up.
+fn is_quiet(interval: &Interval) -> bool {
+    (interval.messages, interval.lost, interval.errors) == (0, 0, 0)
+}
 
+impl TimeInterval {
     fn new(interval: &Interval, seconds: f64) -> Self {
         Self {
             messages: interval.messages,

@@ -92,7 +92,7 @@ impl Series {
 
 impl Interval {
     /// Returns the sum of neighbours, in their order.
-    fn joined(neighbours: &[Self]) -> Self {
+    pub(crate) fn joined(neighbours: &[Self]) -> Self {
         let mut sum = Self::default();
         for one in neighbours {
             sum.messages += one.messages;
