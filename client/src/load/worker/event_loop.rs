@@ -195,9 +195,10 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         let (worked, cpu) = timing.work(self.context.now());
         C::finalize(&self.channels, &mut self.context);
         let warmup = self.context.config.warmup;
+        let has_messages = self.context.stats.messages > 0;
         Ok(Summary {
+            since: timing.start_report(self.context.now(), has_messages),
             stats: std::mem::take(&mut self.context.stats),
-            since: timing.start_report(self.context.now()),
             measured: self.context.last_progress.saturating_sub(warmup),
             cpu,
             tls_cpu: timing.tls_cpu(),
@@ -221,9 +222,10 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             self.for_each(C::drop_unsent);
         }
         if timing.take_report(now) {
+            let has_messages = self.context.stats.messages > 0;
             let progress = Progress {
+                since: timing.start_report(now, has_messages),
                 stats: std::mem::take(&mut self.context.stats),
-                since: timing.start_report(now),
                 connections: self.open_channels(),
             };
             self.send(&WorkerMessage::Progress(progress))?;

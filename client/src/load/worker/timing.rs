@@ -96,10 +96,11 @@ impl Timing {
         is_due
     }
 
-    /// Starts the next report; returns the time of the last one from the end of the warm-up, or `None` if that was in the
+    /// Starts the next report; returns the time of the last one from the end of the warm-up, or `None` if the report is about the
     /// warm-up.
-    pub(super) fn start_report(&mut self, now: Duration) -> Option<Duration> {
-        std::mem::replace(&mut self.last_report, now).checked_sub(self.warmup)
+    pub(super) fn start_report(&mut self, now: Duration, has_messages: bool) -> Option<Duration> {
+        let last = std::mem::replace(&mut self.last_report, now);
+        measured_since(last, self.warmup, has_messages)
     }
 
     /// Returns the time of the next task.
@@ -126,6 +127,12 @@ impl Timing {
         let (end, cpu) = self.idle_since.unwrap_or_else(|| (now, cpu_time()));
         (end, cpu.saturating_sub(self.cpu_at_warmup))
     }
+}
+
+/// Returns the time from which on a report counts, from the end of the warm-up; `None` if it is about the warm-up. The report at its end
+/// is, unless a message has been sent after the end and has returned before the report: messages of the warm-up are not counted.
+fn measured_since(last: Duration, warmup: Duration, has_messages: bool) -> Option<Duration> {
+    last.checked_sub(warmup).or_else(|| has_messages.then_some(Duration::ZERO))
 }
 
 /// Returns the time of the first report after this time.
@@ -155,6 +162,20 @@ mod tests {
             (1300, 1299, 1300),
         ] {
             assert_eq!(next_report(ms(warmup), ms(now)), ms(next), "{warmup} {now}");
+        }
+    }
+
+    #[test]
+    fn a_report_that_began_in_the_warmup_counts_from_its_end_if_it_has_messages() {
+        let ms = Duration::from_millis;
+        for (last, has_messages, since) in [
+            (500, false, None),
+            (500, true, Some(0)),
+            (1000, false, Some(0)),
+            (1500, false, Some(500)),
+            (1500, true, Some(500)),
+        ] {
+            assert_eq!(measured_since(ms(last), ms(1000), has_messages), since.map(ms), "{last}");
         }
     }
 }
