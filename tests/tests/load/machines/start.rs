@@ -1,4 +1,4 @@
-//! `--start-at`: the loads begin together, and their reports tell when, and by which clock.
+//! `--start-at`: the loads begin together, and their reports have the time of the start and the state of the clock.
 
 use std::{
     fs,
