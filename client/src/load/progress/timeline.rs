@@ -30,12 +30,12 @@ pub(super) struct Timeline {
     pub(super) connections: Vec<u64>,
 }
 
-/// Latencies of the intervals drawn before: their percentiles are computed again only for intervals with further messages.
+/// Latencies of the intervals drawn before: their percentiles are computed again only for intervals with further latencies.
 #[derive(Debug, Default)]
 pub(super) struct LatencyCache {
     /// Length of an interval.
     interval: Duration,
-    /// Number of messages of each interval, and the decimal logarithms of its latencies.
+    /// Number of latencies of each interval, and the decimal logarithms of its percentiles.
     known: Vec<(u64, [f64; 3])>,
 }
 
@@ -46,10 +46,10 @@ impl LatencyCache {
             self.known.resize(index + 1, (0, [0.0; 3]));
         }
         let known = &mut self.known[index];
-        if known.0 != interval.messages {
-            let latency = &interval.latency;
+        let latency = &interval.latency;
+        if known.0 != latency.len() {
             let values = [latency.quantile(0.5), latency.quantile(0.99), latency.max()];
-            *known = (interval.messages, values.map(|it| exact(nanos(it).max(1)).log10()));
+            *known = (latency.len(), values.map(|it| exact(nanos(it).max(1)).log10()));
         }
         known.1
     }
@@ -165,7 +165,8 @@ mod tests {
             Timeline::new(&series, Duration::ZERO, &mut cache),
             drawn(&series, Duration::ZERO)
         );
-        let mut late = Stats { messages: 1, ..Stats::default() };
+        // In a room, a message has a latency for each member.
+        let mut late = Stats::default();
         late.latency.record(Duration::from_millis(100));
         series.record(Duration::from_secs(1), &late, 5);
         assert_eq!(

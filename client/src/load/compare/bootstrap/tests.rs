@@ -41,7 +41,7 @@ fn about_95_percent_of_the_intervals_of_equal_loads_contain_1() {
     };
     let contains_1 = |seed: &u64| {
         let (base, other) = (sample(2 * seed), sample(2 * seed + 1));
-        let (low, high) = intervals_of(400, &base, &other, &[P50])[0].unwrap();
+        let (low, high) = intervals_of(200, &base, &other, &[P50])[0].unwrap();
         low <= 1.0 && 1.0 <= high
     };
     let share = (1..=200).filter(contains_1).count();
