@@ -77,7 +77,7 @@ fn parse(content: &[u8]) -> Result<Report, String> {
         .map_err(|error| format!("the report is incomplete ({error})"))?;
     match &report.series {
         Some(series) if series.interval_seconds == 0 => {
-            Err("the report has a course whose intervals have no length".to_owned())
+            Err("the report has a time series whose intervals have no length".to_owned())
         }
         _ => Ok(report),
     }

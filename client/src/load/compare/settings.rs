@@ -1,12 +1,6 @@
 //! Differences between the settings of two loads, which make their figures differ as well.
 
-use jiff::Timestamp;
-
-use crate::load::report::{
-    document::{Part, Report},
-    rows::settings,
-    verdict::Verdict,
-};
+use crate::load::report::{document::Report, rows::settings, verdict::Verdict};
 
 /// Settings that may differ without a remark: what stops a load, and the bytes of its payload.
 const HARMLESS: [&str; 4] = ["duration", "messages", "warm-up", "seed"];
@@ -18,7 +12,7 @@ pub(super) fn warnings(base: (&str, &Report), other: (&str, &Report)) -> Vec<Str
         if report.verdict != Verdict::Valid {
             warnings.push(format!("{name} is {}, so its figures may be wrong", report.verdict));
         }
-        if has_successive_parts(report) {
+        if report.separate_seconds().is_some() {
             warnings.push(format!(
                 "{name} is a merge of loads that did not run at the same time, so its rate is none that the server had: \
                  compare the loads one by one"
@@ -40,24 +34,6 @@ pub(super) fn warnings(base: (&str, &Report), other: (&str, &Report)) -> Vec<Str
         _ => {}
     }
     warnings
-}
-
-/// Returns `true` if a merged report has a load that began after the end of another.
-fn has_successive_parts(report: &Report) -> bool {
-    let times: Option<Vec<_>> = report.parts.iter().map(measured_time).collect();
-    let times = times.unwrap_or_default();
-    let last_start = times.iter().map(|(start, _)| *start).reduce(f64::max);
-    let first_end = times.iter().map(|(_, end)| *end).reduce(f64::min);
-    last_start.zip(first_end).is_some_and(|(start, end)| start >= end)
-}
-
-/// Returns the start and the end of the measured time in seconds; `None` if they are unknown.
-fn measured_time(part: &Part) -> Option<(f64, f64)> {
-    let start = part.start.as_ref()?.actual.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64();
-    let start = start + part.plan.as_ref().map_or(0.0, |plan| plan.warmup_seconds);
-    #[expect(clippy::cast_precision_loss, reason = "a time of a few digits is enough")]
-    let seconds = part.messages as f64 / part.rate;
-    seconds.is_finite().then_some((start, start + seconds))
 }
 
 fn differences(base: &[(&str, String)], other: &[(&str, String)]) -> Vec<String> {

@@ -117,14 +117,14 @@ fn loads_that_did_not_run_at_the_same_time_are_named_as_such() {
 }
 
 #[test]
-fn loads_with_a_time_between_them_have_no_course_and_the_report_says_so() {
+fn loads_with_a_time_between_them_have_no_time_series_and_the_report_says_so() {
     let sum = merge_all(&[shifted(10, 0), shifted(10, 3600)]);
     assert_eq!(sum.series, None);
     let table = table::render(&sum);
-    assert!(table.contains("course"), "{table}");
+    assert!(table.contains("time series"), "{table}");
     let sum = merge_all(&[shifted(10, 0), shifted(10, 10)]);
     assert_eq!(sum.series.as_ref().map(|series| series.intervals.len()), Some(20));
-    assert!(!table::render(&sum).contains("course"));
+    assert!(!table::render(&sum).contains("time series"));
 }
 
 #[test]

@@ -337,7 +337,7 @@ fn separate(report: &Report) -> Vec<Row> {
     }
     if report.span_seconds.is_some() && report.series.is_none() {
         let reason = "unknown: no load ran in a part of it, or the intervals do not fit together";
-        rows.push(("course", reason.to_owned()));
+        rows.push(("time series", reason.to_owned()));
     }
     rows
 }

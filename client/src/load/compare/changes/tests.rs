@@ -1,11 +1,9 @@
 use super::*;
 
-use jiff::Timestamp;
-
 use crate::load::{
     compare::page,
     evaluate::testing::{report, report_over_time},
-    report::{document::Part, figures::start_figures::StartFigures, load_spec::LoadSpec},
+    report::load_spec::LoadSpec,
 };
 
 fn named(name: &str, report: Report) -> Named {
@@ -125,27 +123,9 @@ fn a_metric_that_is_0_in_the_base_has_no_ratio() {
 
 #[test]
 fn warns_of_a_merge_of_loads_that_did_not_run_together() {
-    let merge = |starts: [i64; 2]| {
-        let part = |second| Part {
-            file: String::new(),
-            verdict: Verdict::Valid,
-            reason: String::new(),
-            messages: 2000,
-            rate: 100.0,
-            plan: None,
-            start: Some(StartFigures {
-                requested: None,
-                actual: Timestamp::from_second(second).unwrap(),
-                late_ns: None,
-                is_overdue: false,
-                clock: None,
-            }),
-        };
-        Report { parts: starts.map(part).to_vec(), ..report_over_time(100, [500; 20]) }
-    };
-    let warnings = |starts| compare_with(merge([0, 1]), merge(starts), &[]).warnings;
-    assert!(warnings([19, 0]).is_empty());
-    let warnings = warnings([20, 0]);
+    let merge = |span| Report { span_seconds: Some(span), ..report_over_time(100, [500; 20]) };
+    assert!(compare_with(merge(20.0), merge(21.0), &[]).warnings.is_empty());
+    let warnings = compare_with(merge(20.0), merge(40.0), &[]).warnings;
     assert!(warnings[0].starts_with("b.json is a merge of loads that did not run"), "{warnings:?}");
 }
 
