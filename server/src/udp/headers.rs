@@ -8,10 +8,11 @@
 //! - All messages of one `sendmmsg` have the same control messages, so a call sends only answers with one source address and
 //!   one hop limit.
 //! - The room for control messages that are sent must be exactly theirs, so each kind of answer has headers of its own.
-//! - The iterator that `sendmmsg` returns is the only way to the number of sent messages, and copies an address from each header,
-//!   which only `recvmmsg` writes: after `sendmmsg` it is not initialized. It is a union, which may have any bytes. `nix` reads
-//!   its family, which is formally undefined behaviour, and at most changes the length in its copy, which the server drops. `rustix` cannot
-//!   send these control messages, and `sendmsg` would cost a system call, and in `nix` an allocation, for each message.
+//! - Only the iterator that `sendmmsg` returns tells the number of sent messages. For each it copies an address that only
+//!   `recvmmsg` writes, so here it is not initialized. The type is a union, which may have any bytes. `nix` reads its family and a
+//!   length, which is formally undefined behaviour, and at most changes the length of the copy, which the server drops. There
+//!   is no other way without `unsafe`: `rustix` cannot send these control messages, and `sendmsg` costs a system call, and in
+//!   `nix` an allocation, for each message.
 
 use nix::{
     cmsg_space, libc,

@@ -16,8 +16,8 @@ use crate::config::limits::{MAX_SEGMENT, SEGMENTATION_PAUSE, TURN_DATAGRAMS};
 pub(super) struct Segmentation {
     /// The system knows the option.
     is_known: bool,
-    /// The peer on whose route the system has refused it last, and the calls until the next attempt. One peer is enough: each
-    /// call to another refusing one costs one failed call.
+    /// The peer on whose route the system has refused it last, and the calls until the next attempt. With
+    /// several such peers, a call to each costs a failed call.
     refused: Option<(IpAddr, u32)>,
 }
 
@@ -56,7 +56,7 @@ impl Segmentation {
 }
 
 /// Returns whether this error may mean that the system refuses segmentation: on this route or this socket (`EIO`, `EINVAL`), or
-/// of datagrams with this size on this route (`EMSGSIZE`, before Linux 6.14 `EINVAL`).
+/// of datagrams with this size on this route (`EMSGSIZE`, in older versions of Linux `EINVAL`).
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE))
 }
@@ -170,6 +170,20 @@ mod tests {
         let longest = usize::from(MAX_SEGMENT);
         assert_eq!(calls(&answers(&[(0, longest); 2]), true), [(vec![2], true)]);
         assert_eq!(calls(&answers(&[(0, longest + 1); 2]), true), [(vec![1, 1], false)]);
+    }
+
+    #[test]
+    fn an_error_that_has_another_cause_is_no_refusal_of_segmentation() {
+        for (code, expected) in [
+            (libc::EMSGSIZE, true),
+            (libc::EINVAL, true),
+            (libc::EIO, true),
+            (libc::EAGAIN, false),
+            (libc::ENOBUFS, false),
+            (libc::EPERM, false),
+        ] {
+            assert_eq!(is_refusal(&io::Error::from_raw_os_error(code)), expected, "{code}");
+        }
     }
 
     #[test]

@@ -84,8 +84,8 @@ pub const TURN_DATAGRAMS: usize = 16;
 /// (RFC 8200, section 5), without the headers. A longer datagram may have to be sent in fragments, and segments cannot be.
 pub const MAX_SEGMENT: u16 = 1280 - 40 - 8;
 
-/// Calls without segmentation after a route has refused it, before the socket tries it again on that route. The failed call
-/// is then a small part of all, and a route that has changed is found within a second of load.
+/// Calls without segmentation after a route has refused it, before the socket tries it again on that route. Each attempt that
+/// fails costs a system call.
 pub const SEGMENTATION_PAUSE: u32 = 256;
 
 /// Size of a UDP socket's receive buffer, in bytes, including the kernel's overhead per datagram. The kernel
