@@ -9,10 +9,10 @@
 //!   one hop limit.
 //! - The room for control messages that are sent must be exactly theirs, so each kind of answer has headers of its own.
 //! - Only the iterator that `sendmmsg` returns tells the number of sent messages. For each it copies an address that only
-//!   `recvmmsg` writes, so here it is not initialized. The type is a union, which may have any bytes. `nix` reads its family and a
-//!   length, which is formally undefined behaviour, and at most changes the length of the copy, which the server drops. There
-//!   is no other way without `unsafe`: `rustix` cannot send these control messages, and `sendmsg` costs a system call, and in
-//!   `nix` an allocation, for each message.
+//!   `recvmmsg` writes, so here it is not initialized. The type is a union, which may have any bytes. `nix` reads its family
+//!   and a length, which is formally undefined behaviour, and at most changes the length of the copy, which the server drops.
+//!   There is no other way without `unsafe`: `rustix` cannot send these control messages, and `sendmsg` costs a system call,
+//!   and in `nix` an allocation, for each message.
 
 use nix::{
     cmsg_space, libc,
