@@ -31,6 +31,8 @@ pub(crate) enum InvalidHistogram {
     NotBase64,
     #[error("a histogram has an unknown format")]
     UnknownFormat,
+    #[error("a histogram is shorter than it says")]
+    TooShort,
     #[error("a histogram is damaged")]
     Damaged,
     #[error("a histogram has more than {} MiB", MAX_LEN >> 20)]
@@ -60,7 +62,7 @@ pub(super) fn decode(text: &str) -> Result<HdrHistogram<u64>, InvalidHistogram> 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, InvalidHistogram> {
     let length = number(bytes, 4).and_then(|length| usize::try_from(length).ok());
     let compressed = length.and_then(|length| bytes.get(8..)?.get(..length));
-    let compressed = compressed.ok_or(InvalidHistogram::Damaged)?;
+    let compressed = compressed.ok_or(InvalidHistogram::TooShort)?;
     let mut plain = Vec::new();
     let limit = MAX_LEN as u64 + 1;
     ZlibDecoder::new(compressed)
@@ -76,12 +78,11 @@ fn check(plain: &[u8]) -> Result<(), InvalidHistogram> {
     let cookie = number(plain, 0);
     let length = number(plain, 4).and_then(|length| usize::try_from(length).ok());
     match (cookie, length, plain.len().checked_sub(HEADER)) {
-        (Some(COOKIE), Some(length), Some(left))
-            if length <= left && !has_least(&plain[HEADER..HEADER + length]) =>
-        {
-            Ok(())
+        (Some(COOKIE), Some(length), Some(left)) if length <= left => {
+            let is_damaged = has_least(&plain[HEADER..HEADER + length]);
+            if is_damaged { Err(InvalidHistogram::Damaged) } else { Ok(()) }
         }
-        (Some(COOKIE), ..) => Err(InvalidHistogram::Damaged),
+        (Some(COOKIE), ..) => Err(InvalidHistogram::TooShort),
         _ => Err(InvalidHistogram::UnknownFormat),
     }
 }
@@ -137,15 +138,15 @@ mod tests {
     fn a_histogram_that_claims_to_be_longer_than_it_is_is_refused() {
         for length in [1, 4_000_000_000, u32::MAX] {
             let plain = header(length, 3, 1, 3_600_000_000_000);
-            assert_eq!(error(&plain), InvalidHistogram::Damaged, "{length}");
-            assert_eq!(error(&compressed(&plain)), InvalidHistogram::Damaged, "{length}");
+            assert_eq!(error(&plain), InvalidHistogram::TooShort, "{length}");
+            assert_eq!(error(&compressed(&plain)), InvalidHistogram::TooShort, "{length}");
         }
     }
 
     #[test]
     fn a_histogram_that_inflates_without_end_is_refused() {
-        let length = u32::try_from(64 << 20).unwrap();
-        let plain = [header(length, 3, 1, 3_600_000_000_000), vec![0; 64 << 20]].concat();
+        let length = u32::try_from(MAX_LEN).unwrap();
+        let plain = [header(length, 3, 1, 3_600_000_000_000), vec![0; MAX_LEN]].concat();
         let bomb = compressed(&plain);
         assert!(bomb.len() < 100_000, "{}", bomb.len());
         assert_eq!(error(&bomb), InvalidHistogram::TooLong);
@@ -181,7 +182,7 @@ mod tests {
         for bytes in [&[][..], &[1, 2], &[0; 100], &compressed(&[0; 100])] {
             assert_eq!(error(bytes), InvalidHistogram::UnknownFormat, "{bytes:?}");
         }
-        assert_eq!(error(&COMPRESSED_COOKIE.to_be_bytes()), InvalidHistogram::Damaged);
+        assert_eq!(error(&COMPRESSED_COOKIE.to_be_bytes()), InvalidHistogram::TooShort);
     }
 
     #[test]
