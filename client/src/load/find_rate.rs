@@ -155,9 +155,10 @@ pub(super) fn conclude(report: &mut Report, condition: &Assertion, result: Searc
             format!("{figure} at {}, the highest rate that was found", format::rate(rate))
         }
         None if report.stopped_early => "the search was stopped".to_owned(),
-        // The result says nothing about the server; the verdict says why.
+        // The result says nothing about the server, so the condition has none.
         None if is_client_limited => {
             report.verdict = report.verdict.max(Verdict::ClientLimited);
+            report.reason = format!("no rate was found: {}", report.reason);
             return;
         }
         None => format!("no rate was found; at the last one {figure}"),

@@ -16,6 +16,9 @@ use crate::load::{
 pub(super) fn title(report: &Report) -> String {
     let server = report.plan.as_ref().map(|plan| &plan.server[..]);
     match (&report.find_rate, server, report.parts.len()) {
+        (Some(search), Some(server), _) if search.found.is_none() => {
+            format!("Search for the highest rate of {server}, which found none")
+        }
         (Some(_), Some(server), _) => format!("Highest rate of {server}"),
         (None, Some(server), _) => format!("Load of {server}"),
         (_, None, 1) => "Load of 1 report, merged".to_owned(),

@@ -28,6 +28,9 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
+    /// Maximum number of intervals between ticks. The step gives a few; figures near the greatest number would give any.
+    const MAX_TICKS: u32 = 20;
+
     /// Returns the smallest scale from 0 to a maximum whose labels are round numbers, with about this number of intervals between
     /// them.
     pub(crate) fn up_to(max: f64, intervals: u32) -> Self {
@@ -59,7 +62,7 @@ impl Linear {
 
     /// Returns its ticks.
     pub(crate) fn ticks(&self, label: impl Fn(f64) -> String) -> Vec<Tick> {
-        let values = (0..).map(|index| self.from + f64::from(index) * self.step);
+        let values = (0..=Self::MAX_TICKS).map(|index| self.from + f64::from(index) * self.step);
         let values = values.take_while(|value| *value <= self.to + 0.01 * self.step);
         values.map(|value| Tick::new(self.place(value), label(value))).collect()
     }
@@ -240,6 +243,13 @@ mod tests {
 
     fn labels(ticks: &[Tick]) -> Vec<&str> {
         ticks.iter().filter_map(|tick| tick.label.as_deref()).collect()
+    }
+
+    #[test]
+    fn a_scale_has_few_ticks_even_up_to_the_greatest_number() {
+        for max in [0.35, 1e9, f64::MAX, f64::INFINITY] {
+            assert!(Linear::up_to(max, 4).ticks(|_| String::new()).len() < 10, "{max}");
+        }
     }
 
     #[test]

@@ -169,12 +169,27 @@ fn data(timeline: &Timeline) -> ChartData {
     ChartData { name: "from", unit: Unit::Seconds, x, at: None, lines }
 }
 
-/// Formats a value of an axis.
+/// Formats a value of an axis, which is a multiple of 1, 2 or 5 times a power of ten.
 fn decimal(value: f64) -> String {
-    if value.fract() == 0.0 { count(whole(value)) } else { format!("{value}") }
+    if value.fract() == 0.0 {
+        return count(whole(value));
+    }
+    // A multiple may have an error in its last digits.
+    let rounded = format!("{value:.6}");
+    rounded.trim_end_matches('0').to_owned()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
 fn whole(value: f64) -> u64 {
     value as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_has_no_error_of_a_sum() {
+        assert_eq!([0.1 + 0.2, 3.0, 2000.0, 0.0].map(decimal), ["0.3", "3", "2,000", "0"]);
+    }
 }
