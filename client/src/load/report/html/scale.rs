@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_scale_has_few_ticks_even_up_to_the_greatest_number() {
         for max in [0.35, 1e9, f64::MAX, f64::INFINITY] {
-            assert!(Linear::up_to(max, 4).ticks(|_| String::new()).len() < 10, "{max}");
+            assert!(Linear::up_to(max, 4).ticks(|_| String::new()).len() <= 21, "{max}");
         }
     }
 
