@@ -1,7 +1,5 @@
 //! Course of a load over time, as the report shows it.
 
-mod sum;
-
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,7 +51,7 @@ pub(crate) struct TimeInterval {
 }
 
 impl TimeSeries {
-    /// Returns the course of a load that was measured from `start` for this time.
+    /// Returns the time series of a load that was measured from `start` for this time.
     pub(crate) fn new(start: Timestamp, seconds: f64, series: &Series) -> Self {
         let interval_seconds = u32::try_from(series.interval().as_secs()).unwrap_or(u32::MAX);
         let full = f64::from(interval_seconds);
@@ -111,14 +109,14 @@ impl TimeInterval {
     }
 
     /// Adds the interval of another load at the same time.
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.connections = self.connections.saturating_add(other.connections);
         self.rate += other.rate;
         self.add_counts(other);
     }
 
     /// Returns the sum of neighbours.
-    fn joined(neighbours: &[Self]) -> Self {
+    pub(crate) fn joined(neighbours: &[Self]) -> Self {
         let mut sum = Self::default();
         for one in neighbours {
             sum.add_counts(one);

@@ -3,6 +3,7 @@
 //! Owns the rules of the sum. A value that is unknown in one report is unknown in the sum.
 
 mod sums;
+mod time_series;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -166,7 +167,7 @@ fn merge_distributions<'d>(
 }
 
 fn merge_series<'s>(all: impl Iterator<Item = Option<&'s TimeSeries>>) -> Option<TimeSeries> {
-    TimeSeries::merge(&all.collect::<Option<Vec<_>>>()?)
+    time_series::merge(&all.collect::<Option<Vec<_>>>()?)
 }
 
 /// Collects the items of all reports, up to the maximum of one report.
