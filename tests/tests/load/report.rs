@@ -28,7 +28,7 @@ fn exits_with_0_if_all_assertions_hold_and_otherwise_with_3() {
 #[test]
 fn the_time_series_of_a_load_adds_up_to_its_figures() {
     let server = EchoServer::start_quiet();
-    let run = "--processes 2 --connections 3 --duration 1200ms --warmup 300ms --rate 500";
+    let run = "--processes 2 --connections 3 --duration 1600ms --warmup 300ms --rate 500";
     let report = Report::run(server.address(), run);
     report.expect_success();
     let intervals = report.json("/series/intervals").as_array().unwrap();
