@@ -77,7 +77,11 @@ impl Progress {
             self.start = self.start.max(last_update);
         }
         let interval = now.duration_since(last_update).as_secs_f64();
-        let current = per_second(stats.messages - last_count, interval);
+        // After the end, the time since the last update says nothing.
+        let current = match outcome.measured.as_secs_f64() {
+            0.0 => per_second(stats.messages - last_count, interval),
+            measured => per_second(stats.messages, measured),
+        };
         let lost = match &stats.datagrams {
             DatagramStats { sent: 0, .. } => String::new(),
             datagrams => format!("lost {}   ", count(datagrams.lost())),

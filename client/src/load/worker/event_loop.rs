@@ -206,8 +206,18 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         })
     }
 
-    /// Ends the warm-up, stops, and reports, each at its time.
+    /// Reports, ends the warm-up, and stops, each at its time. A report is about the time before it.
     fn apply(&mut self, timing: &mut Timing, now: Duration) -> io::Result<()> {
+        if timing.take_report(now) {
+            let has_messages = self.context.stats.messages > 0;
+            let progress = Progress {
+                since: timing.start_report(now, has_messages),
+                stats: std::mem::take(&mut self.context.stats),
+                connections: self.open_channels(),
+            };
+            self.send(&WorkerMessage::Progress(progress))?;
+            self.send_observations()?;
+        }
         if timing.take_warmup_end(now)
             && let Some(schedule) = &mut self.context.schedule
         {
@@ -220,16 +230,6 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         }
         if timing.take_give_up(now) {
             self.for_each(C::drop_unsent);
-        }
-        if timing.take_report(now) {
-            let has_messages = self.context.stats.messages > 0;
-            let progress = Progress {
-                since: timing.start_report(now, has_messages),
-                stats: std::mem::take(&mut self.context.stats),
-                connections: self.open_channels(),
-            };
-            self.send(&WorkerMessage::Progress(progress))?;
-            self.send_observations()?;
         }
         Ok(())
     }
