@@ -12,7 +12,7 @@ use tests::{
 };
 
 /// Returns the Unix time in this many seconds, as `--start-at` takes it, rounded up to a whole one.
-#[expect(clippy::disallowed_methods, reason = "the client is told a time of the clock")]
+#[expect(clippy::disallowed_methods, reason = "the argument is a time of the clock")]
 fn in_seconds(seconds: u64) -> String {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
     format!("@{}", (time + Duration::from_secs(seconds)).as_secs() + 1)
