@@ -74,20 +74,34 @@ fn run_with(
     timeouts: PoolTimeouts,
     interrupt: &Interrupt,
 ) -> Result<Outcome, Error> {
-    let config = PoolConfig {
-        command: &|| {
-            let mut command = process::Command::new("sh");
-            command.args(["-c", script]);
-            command
-        },
+    run_configured(script, interrupt, &mut |_| {}, |config| {
+        (config.duration, config.timeouts) = (duration, timeouts);
+    })
+}
+
+/// Does the same with other settings.
+fn run_configured(
+    script: &str,
+    interrupt: &Interrupt,
+    on_progress: &mut dyn FnMut(&Outcome),
+    configure: impl FnOnce(&mut PoolConfig<'_>),
+) -> Result<Outcome, Error> {
+    let command = || {
+        let mut command = process::Command::new("sh");
+        command.args(["-c", script]);
+        command
+    };
+    let mut config = PoolConfig {
+        command: &command,
         workers: vec![config(0), config(1)],
         start_at: None,
-        duration,
+        duration: None,
         timeout: Duration::from_millis(10),
-        timeouts,
+        timeouts: PoolTimeouts::default(),
         interrupt,
     };
-    run(&config, &mut |_| {})
+    configure(&mut config);
+    run(&config, on_progress)
 }
 
 fn run_script(script: &str) -> Result<Outcome, Error> {
@@ -296,20 +310,9 @@ fn run_at(
     interrupt: &Interrupt,
     on_progress: &mut dyn FnMut(&Outcome),
 ) -> Result<Outcome, Error> {
-    let config = PoolConfig {
-        command: &|| {
-            let mut command = process::Command::new("sh");
-            command.args(["-c", script]);
-            command
-        },
-        workers: vec![config(0), config(1)],
-        start_at: Some(start_at),
-        duration: None,
-        timeout: Duration::from_secs(5),
-        timeouts: PoolTimeouts::default(),
-        interrupt,
-    };
-    run(&config, on_progress)
+    run_configured(script, interrupt, on_progress, |config| {
+        (config.start_at, config.timeout) = (Some(start_at), Duration::from_secs(5));
+    })
 }
 
 fn from_now(time: Duration) -> Timestamp {
