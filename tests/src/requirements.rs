@@ -224,7 +224,7 @@ pub fn chromium() -> Requirement {
 
 /// Returns the path of the script of axe-core, which checks the accessibility of a page.
 #[must_use]
-pub fn axe_core_path() -> PathBuf {
+pub(crate) fn axe_core_path() -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ci-tools");
     target.join("node_modules/axe-core/axe.min.js")
 }

@@ -1,6 +1,7 @@
 //! One browser with one page.
 
 use std::{
+    fs,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::driver::Driver;
-use crate::wait::DEADLINE;
+use crate::{requirements::axe_core_path, wait::DEADLINE};
 
 /// Keys of `WebDriver` without a character of their own.
 pub mod keys {
@@ -196,6 +197,29 @@ impl Browser {
         let metrics =
             json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": true });
         self.command("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Asserts that axe-core finds nothing in the page, in both themes and at each of these widths, and that nothing is wider than it.
+    ///
+    /// # Panics
+    ///
+    /// If it does, or axe-core is not installed.
+    #[track_caller]
+    pub fn expect_accessible(&self, widths: &[u32]) {
+        let axe = fs::read_to_string(axe_core_path()).expect("axe-core is installed");
+        let _ = self.run(&axe);
+        for &width in widths {
+            for theme in [Theme::Light, Theme::Dark] {
+                self.prefer(theme);
+                self.set_width(width);
+                let faults = self.run_async(
+                    "axe.run().then(({ violations }) => done(violations), (error) => done([String(error)]))",
+                );
+                assert_eq!(faults, Value::Array(Vec::new()), "{theme:?} at {width}");
+                let page_width = self.run("return document.documentElement.scrollWidth");
+                assert_eq!(page_width, width, "{theme:?}");
+            }
+        }
     }
 
     /// Returns the URLs of all requests, and of those for a `WebSocket`, since the start, or since the last call, without those of the browser's

@@ -2,12 +2,11 @@
 
 use std::{fs, path::Path};
 
-use serde_json::Value;
 use tests::{
-    browser::{Browser, Theme},
+    browser::Browser,
     net::{Fault, FaultServer},
     programs::{EchoServer, Program, Report, binaries::echo_client},
-    requirements::{axe_core, axe_core_path, chromium, skip_without},
+    requirements::{axe_core, chromium, skip_without},
 };
 
 /// Runs a load; returns its report, and the path of its page in this directory.
@@ -92,18 +91,6 @@ fn a_browser_shows_the_page_without_requests_and_axe_core_finds_no_fault() {
     // The script runs, although the policy of the page allows nothing else.
     let boxes = "return document.querySelectorAll('[data-chart=percentiles] .hover').length";
     assert_eq!(browser.run(boxes), 1);
-    let axe = fs::read_to_string(axe_core_path()).expect("axe-core is installed");
-    let _ = browser.run(&axe);
     let _ = browser.run("document.querySelector('details').open = true");
-    for (theme, width) in
-        [(Theme::Light, 1280), (Theme::Dark, 1280), (Theme::Light, 320), (Theme::Dark, 320)]
-    {
-        browser.prefer(theme);
-        browser.set_width(width);
-        let faults = browser.run_async(
-            "axe.run().then(({ violations }) => done(violations), (error) => done([String(error)]))",
-        );
-        assert_eq!(faults, Value::Array(Vec::new()), "{theme:?} at {width}");
-        assert_eq!(browser.run("return document.documentElement.scrollWidth"), width, "{theme:?}");
-    }
+    browser.expect_accessible(&[1280, 320]);
 }
