@@ -186,15 +186,21 @@ fn connections_are_counted_by_listener_and_by_their_end() {
 fn a_line_that_arrives_in_pieces_takes_no_message_back() {
     let (server, admin) = start(&[]);
     let mut peer = server.connect();
+    let messages = || {
+        let metrics = Metrics::scrape(admin);
+        ["received", "sent"]
+            .map(|direction| metrics.sum("echo_messages_total", &[("direction", direction)]))
+    };
     let mut counts = Vec::new();
     for piece in [&b"one"[..], b" two", b" three\n", b"four\n", b"five\n", b"six\n"] {
         peer.exchange(piece);
-        let metrics = Metrics::scrape(admin);
-        counts.push(
-            ["received", "sent"]
-                .map(|direction| metrics.sum("echo_messages_total", &[("direction", direction)])),
-        );
+        counts.push(messages());
     }
+    // A peer may receive an echo before the worker has counted it.
+    peer.half_close();
+    peer.expect_end();
+    wait_until("it is closed", || Metrics::scrape(admin).sum("echo_connections_open", &[]) == 0);
+    counts.push(messages());
     assert!(counts.is_sorted(), "{counts:?}");
     assert_eq!(counts.last(), Some(&[4, 4]), "one, and three more lines");
 }
