@@ -2,7 +2,7 @@
 //!
 //! Each worker with UDP sockets has one batch, which its sockets use in turn.
 
-use std::io;
+use std::{io, num::NonZeroUsize};
 
 use super::{
     policy::Verdict,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::config::limits::TURN_DATAGRAMS;
 
-/// Room for the longest datagram, in bytes.
+/// Room for the longest message, in bytes.
 const SLOT: usize = 64 * 1024;
 
 /// Distance between the beginnings of two slots. At a distance of 64 KiB the first lines of all slots would be in the same
@@ -20,9 +20,11 @@ const STRIDE: usize = SLOT + 4096 + 64;
 /// Received datagrams and their answers.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// A slot for each datagram. The system gives memory only to the pages that a datagram has touched.
+    /// A slot for each message. The system gives memory only to the pages that a message has touched.
     bytes: Box<[u8]>,
     arrivals: Vec<Arrival>,
+    /// Number of messages in which they came.
+    messages: usize,
     /// The verdicts of the policy about the first arrivals. A call of the policy that panics leaves some that are not final.
     verdicts: Vec<Verdict>,
     /// Number of verdicts that are final.
@@ -57,7 +59,8 @@ pub(crate) struct Answer {
 /// The list to which a socket adds the datagrams that it has received.
 #[derive(Debug)]
 pub(super) struct Arrivals<'a> {
-    arrivals: &'a mut Vec<Arrival>,
+    datagrams: &'a mut Vec<Arrival>,
+    messages: &'a mut usize,
     errors: &'a mut Vec<io::Error>,
 }
 
@@ -73,6 +76,7 @@ impl Batch {
         Self {
             bytes: vec![0; TURN_DATAGRAMS * STRIDE].into(),
             arrivals: Vec::with_capacity(TURN_DATAGRAMS),
+            messages: 0,
             verdicts: Vec::with_capacity(TURN_DATAGRAMS),
             judged: 0,
             judging: 0,
@@ -85,22 +89,29 @@ impl Batch {
     /// Removes all datagrams and answers.
     pub(super) fn clear(&mut self) {
         self.arrivals.clear();
+        self.messages = 0;
         self.verdicts.clear();
         (self.judged, self.judging, self.taken) = (0, 0, 0);
         self.errors.clear();
         self.outgoing.clear();
     }
 
-    /// Returns the slots, each with room for the longest datagram, and the list of the datagrams that a socket receives into
+    /// Returns the slots, each with room for the longest message, and the list of the datagrams that a socket receives into
     /// them.
     pub(super) fn slots(&mut self) -> (impl Iterator<Item = &mut [u8]>, Arrivals<'_>) {
         let slots = self.bytes.chunks_exact_mut(STRIDE).map(|slot| &mut slot[..SLOT]);
-        (slots, Arrivals { arrivals: &mut self.arrivals, errors: &mut self.errors })
+        let Self { arrivals, messages, errors, .. } = self;
+        (slots, Arrivals { datagrams: arrivals, messages, errors })
     }
 
     /// Returns the number of datagrams that were received, also of those that the system could not deliver completely.
     pub(super) fn len(&self) -> usize {
         self.arrivals.len() + self.errors.len()
+    }
+
+    /// Returns the number of messages that were received, each with one or several datagrams.
+    pub(super) fn messages(&self) -> usize {
+        self.messages
     }
 
     /// Removes and returns the errors of datagrams that the system could not deliver completely.
@@ -141,12 +152,12 @@ impl Batch {
         let verdict = self.verdicts[..self.judged].get(self.taken)?;
         let arrival = self.arrivals[self.taken];
         self.taken += 1;
-        Some((arrival, verdict, &self.bytes[arrival.slot * STRIDE..][..arrival.len]))
+        Some((arrival, verdict, &self.bytes[arrival.at..][..arrival.len]))
     }
 
     /// Adds the answer to an arrival: the same bytes.
     pub(super) fn answer(&mut self, arrival: &Arrival, route: Route) {
-        let answer = Answer::new(arrival.slot * STRIDE, arrival.len, route);
+        let answer = Answer::new(arrival.at, arrival.len, route);
         self.outgoing.answers.push(answer);
     }
 
@@ -205,12 +216,30 @@ impl Answer {
 }
 
 impl Arrivals<'_> {
-    /// Adds what the system reports about the next datagram.
-    pub(super) fn push(&mut self, arrival: io::Result<Arrival>) {
-        match arrival {
-            Ok(arrival) => self.arrivals.push(arrival),
-            Err(error) => self.errors.push(error),
+    /// Adds the datagrams of the message in this slot. `whole` is the message as one datagram; if `size` is present, each has
+    /// this many of its bytes, except that the last one may have fewer.
+    pub(super) fn push(&mut self, slot: usize, whole: Arrival, size: Option<NonZeroUsize>) {
+        *self.messages += 1;
+        let (mut at, end) = (slot * STRIDE, slot * STRIDE + whole.len);
+        loop {
+            let len = size.map_or(end - at, |size| size.get().min(end - at));
+            self.datagrams.push(Arrival { at, len, ..whole });
+            at += len;
+            if at == end {
+                break;
+            }
         }
+    }
+
+    /// Adds the error of a message that the system could not deliver completely.
+    pub(super) fn push_error(&mut self, error: io::Error) {
+        *self.messages += 1;
+        self.errors.push(error);
+    }
+
+    /// Returns the datagrams that were added.
+    pub(super) fn received(&self) -> &[Arrival] {
+        self.datagrams
     }
 }
 

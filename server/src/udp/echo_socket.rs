@@ -11,10 +11,9 @@ use std::{
 
 use super::{
     batch::{Batch, Outgoing, Unsent},
-    headers::Headers,
     policy::UdpPolicy,
     route::Route,
-    socket::DatagramSocket,
+    socket::{DatagramSocket, Headers},
 };
 use crate::{
     admission::Peer,
@@ -31,9 +30,10 @@ pub(crate) struct UdpEchoSocket {
     pub(super) socket: Box<dyn DatagramSocket>,
     pub(super) policy: Arc<UdpPolicy>,
     pub(super) unsent: Option<Unsent>,
-    /// Datagrams that the next call may find. A smaller batch touches less memory: most sockets have one datagram at a time.
+    /// Messages that the next call receives at most. A smaller batch touches less memory: most sockets have one datagram at a
+    /// time.
     expected: usize,
-    /// The socket closes when it is empty, after this many more datagrams at most.
+    /// The socket closes when it is empty, after this many more messages at most.
     pub(super) draining: Option<usize>,
     /// The faulty answers, if the listener has faults.
     pub(super) faulty: Option<Box<FaultyAnswers<Route>>>,
@@ -77,7 +77,7 @@ impl UdpEchoSocket {
 
     /// Makes the socket close when the received datagrams are answered.
     pub(super) fn drain(&mut self) {
-        self.draining.get_or_insert(limits::DRAIN_DATAGRAMS);
+        self.draining.get_or_insert(limits::DRAIN_MESSAGES);
     }
 
     /// Returns whether the socket waits until it is writable.
@@ -100,14 +100,17 @@ impl UdpEchoSocket {
             if limit == 0 {
                 return Turn::Over;
             }
-            let (reads, is_last) = match self.receive(limit.min(self.expected), context) {
-                Received::Datagrams { more_may_wait } => (context.batch.len(), !more_may_wait),
-                Received::Error => (1, false),
+            let is_last = match self.receive(limit.min(self.expected), context) {
+                Received::Datagrams { more_may_wait } => !more_may_wait,
+                Received::Error => false,
                 Received::Empty => return empty,
             };
-            received += context.batch.len();
-            self.expected = (2 * reads).clamp(2, limits::TURN_DATAGRAMS);
-            budget = budget.saturating_sub(reads);
+            let datagrams = context.batch.len();
+            // An error is a read too.
+            let reads = context.batch.messages().max(1);
+            received += datagrams;
+            self.expect(reads, datagrams);
+            budget = budget.saturating_sub(datagrams.max(1));
             let is_drained = self.is_drained(reads);
             if !self.answer(context) {
                 return Turn::Wait;
@@ -155,6 +158,12 @@ impl UdpEchoSocket {
         let event = DatagramEvent::NotReceived { address: &self.policy.address, error };
         let counters = counters(&self.policy, context.telemetry);
         context.telemetry.record_datagram(event, counters, allowed);
+    }
+
+    /// Expects twice as many messages in the next call as in the last one, if their datagrams do not exceed the budget of a turn.
+    fn expect(&mut self, messages: usize, datagrams: usize) {
+        let max = limits::TURN_DATAGRAMS * messages / datagrams.max(messages);
+        self.expected = (2 * messages).clamp(2, limits::TURN_DATAGRAMS).min(max.max(1));
     }
 
     /// Counts reads in a drain. Returns whether they were the last ones.

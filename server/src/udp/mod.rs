@@ -10,8 +10,9 @@
 //!          echo socket: one socket's turn ──> policy: answer or refuse ──> rate limit
 //!             │           └────> faulty turn: the same for a listener with faults, whose answers wait for their time
 //!             ▼
-//!          socket: fills a batch, and sends its answers ──> segmentation: which answers become one message
-//!             │                                        └──> headers: what the system calls need for each message
+//!          socket: fills a batch, and sends its answers
+//!             │           └────> coalescing, segmentation: when the system joins datagrams, and splits answers
+//!             │           └────> headers: what the system calls need for each message
 //!             ▼
 //!          batch: received datagrams and their answers, each with its route: source, destination and hop limit
 //! ```
@@ -24,12 +25,10 @@
 mod batch;
 mod echo_socket;
 mod faulty_turn;
-mod headers;
 mod listener;
 mod policy;
 mod rate_limit;
 mod route;
-mod segmentation;
 mod socket;
 mod socket_set;
 #[cfg(test)]

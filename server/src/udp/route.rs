@@ -7,8 +7,8 @@ use nix::libc;
 /// A received datagram, without its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    /// Index of its bytes in the batch.
-    pub(super) slot: usize,
+    /// Start of its bytes in the batch.
+    pub(super) at: usize,
     /// Number of its bytes.
     pub(crate) len: usize,
     pub(crate) from: SocketAddr,
@@ -80,8 +80,8 @@ impl LocalAddress {
 
 #[cfg(test)]
 impl Arrival {
-    /// Creates a unicast datagram from this address, in the first slot of a batch.
+    /// Creates a unicast datagram from this address, at the start of a batch.
     pub(crate) fn unicast(from: SocketAddr, len: usize) -> Self {
-        Self { slot: 0, len, from, is_unicast: true, hops: 64, to: LocalAddress::Unknown }
+        Self { at: 0, len, from, is_unicast: true, hops: 64, to: LocalAddress::Unknown }
     }
 }

@@ -15,7 +15,7 @@ use slab::Slab;
 use super::{
     batch::Batch,
     echo_socket::{UdpEchoSocket, UdpTurnContext},
-    headers::Headers,
+    socket::Headers,
 };
 use crate::{
     config::limits,

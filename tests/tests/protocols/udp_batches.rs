@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 use rustix::process::Signal;
 use tests::{
     payload::Random,
@@ -29,6 +30,19 @@ impl Client {
         socket.connect(server).expect("an address of this machine");
         socket.set_read_timeout(Some(DEADLINE)).expect("a timeout above zero");
         Self { socket, datagrams }
+    }
+
+    /// Sends each of these numbers of datagrams, which have one size, as one message. Over loopback, a server with receive offload
+    /// receives it as one.
+    fn send_joined(&self, numbers: &[usize]) {
+        let size = self.datagrams[0].len().try_into().expect("a short datagram");
+        setsockopt(&self.socket, UdpGsoSegment, &size).expect("the system has the option");
+        let mut rest = &self.datagrams[..];
+        for &number in numbers {
+            let message;
+            (message, rest) = rest.split_at(number);
+            self.socket.send(&message.concat()).expect("the message can be sent");
+        }
     }
 
     /// Returns the first bytes of the datagrams that it has received.
@@ -125,6 +139,32 @@ fn a_rate_and_refusals_leave_out_their_datagrams_of_a_batch_only() {
     assert!(one.is_sorted() && other.is_sorted() && answered < 60, "{one:?} {other:?}");
     let expected = format!("Answered {answered} datagrams; refused {}", 90 - answered);
     assert!(log.contains(&expected), "{expected} in {log}");
+}
+
+#[test]
+fn datagrams_that_the_system_has_joined_come_back_one_by_one_and_in_order() {
+    let args = ["--listen", "udp://[::]:0?rate=off", "--workers", "1"];
+    let server = EchoServer::start_with(&args);
+    let mut random = Random::new(7);
+    let clients = ["127.0.0.1", "::1", "127.0.0.2"].map(|host| {
+        let datagrams = (0..100).map(|_| random.bytes(64)).collect();
+        Client::new(address(&server, host), datagrams)
+    });
+    // The first ones make the server enable receive offload.
+    for _ in 0..2 {
+        for client in &clients {
+            client.send_joined(&[16, 1, 30, 2, 50, 1]);
+        }
+        for client in &clients {
+            client.expect_all();
+            client.socket.set_nonblocking(false).expect("a socket");
+        }
+    }
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
+    for direction in ["Received from", "Echoed to"] {
+        assert_eq!(log.matches(direction).count(), 600, "a line for each datagram");
+    }
 }
 
 /// The kernel refuses segmentation on a socket without checksums (`SO_NO_CHECK`, `socket(7)`).

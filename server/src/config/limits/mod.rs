@@ -77,7 +77,8 @@ pub const TURN_TAKES: usize = 64;
 /// Up to four, the p99 is that of the load's own process. Fewer cost an iteration of the loop per handshake.
 pub const TURN_HANDSHAKES: usize = 4;
 
-/// Maximum datagrams of one UDP socket in one turn, after which the other sockets of its worker have theirs.
+/// Maximum datagrams of one UDP socket in one turn, after which the other sockets of its worker have theirs. If the system has
+/// joined datagrams (UDP receive offload), the last call of a turn may exceed it.
 pub const TURN_DATAGRAMS: usize = 16;
 
 /// Maximum size of the segments of a message (UDP segmentation offload), in bytes: what every IPv6 route carries in one packet
@@ -88,15 +89,19 @@ pub const MAX_SEGMENT: u16 = 1280 - 40 - 8;
 /// fails costs a system call.
 pub const SEGMENTATION_PAUSE: u32 = 256;
 
+/// Datagrams of one size in a row from one source, in one batch, after which the socket lets the system join such datagrams (UDP
+/// receive offload).
+pub const COALESCING_RUN: usize = 4;
+
 /// Size of a UDP socket's receive buffer, in bytes, including the kernel's overhead per datagram. The kernel
 /// takes the smaller of this and `net.core.rmem_max` and doubles it (`socket(7)`); datagrams beyond it are
 /// lost. It holds some thousand small datagrams: at a hundred thousand per second, those that arrive while a
 /// worker is busy for ten milliseconds or more. The usual 208 KiB hold less than four of the largest.
 pub const DATAGRAM_BUFFER: usize = 2 * 1024 * 1024;
 
-/// Maximum datagrams that a closing UDP socket still answers: all that its receive buffer can hold, in which
-/// the smallest takes at least 512 bytes. Without this limit a peer that never pauses would keep it open.
-pub const DRAIN_DATAGRAMS: usize = 2 * DATAGRAM_BUFFER / 512;
+/// Maximum messages, of one or several datagrams, that a closing UDP socket still receives: all that its receive buffer can
+/// hold, in which the smallest takes at least 512 bytes. Without this limit a peer that never pauses would keep it open.
+pub const DRAIN_MESSAGES: usize = 2 * DATAGRAM_BUFFER / 512;
 
 /// Answers per second to one source, and the size of a burst. Far more than a person, a probe or a call
 /// needs, and less than two servers on one machine exchange when they answer each other.

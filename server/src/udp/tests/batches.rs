@@ -161,7 +161,7 @@ fn a_panic_of_the_policy_costs_one_datagram_and_no_datagram_passes_the_rate_limi
     };
     let mut batch = Batch::new();
     for len in 1..=5 {
-        batch.slots().1.push(Ok(Arrival::unicast(PEER, len)));
+        batch.slots().1.push(0, Arrival::unicast(PEER, len), None);
     }
     let (mut limit, mut panics, mut taken) = (TURN_DATAGRAMS, 0, Vec::new());
     loop {

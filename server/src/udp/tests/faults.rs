@@ -125,9 +125,9 @@ fn a_drain_with_faults_receives_up_to_its_limit() {
         if harness.turn_at(now) == Turn::Over {
             break;
         }
-        assert!(now < start + 2 * u32::try_from(DRAIN_DATAGRAMS).unwrap() * DELAY, "it never ends");
+        assert!(now < start + 2 * u32::try_from(DRAIN_MESSAGES).unwrap() * DELAY, "it never ends");
     }
-    assert_eq!(harness.socket.take_sent().len(), DRAIN_DATAGRAMS);
+    assert_eq!(harness.socket.take_sent().len(), DRAIN_MESSAGES);
 }
 
 #[test]

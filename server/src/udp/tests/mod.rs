@@ -1,6 +1,7 @@
 //! An echo socket over a scripted socket, and workers with real sockets.
 
 mod batches;
+mod coalescing;
 mod faults;
 mod sockets;
 
@@ -24,16 +25,15 @@ use mio::{Interest, Registry, Token, event::Source};
 use super::{
     batch::{Answer, Batch},
     echo_socket::{UdpEchoSocket, UdpTurnContext},
-    headers::Headers,
     listener::UdpListener,
     policy::UdpPolicy,
     route::Arrival,
-    socket::DatagramSocket,
+    socket::{DatagramSocket, Headers},
 };
 use crate::{
     config::{
         Config, Listener, ListenerOptions, Spin,
-        limits::{DRAIN_DATAGRAMS, TURN_DATAGRAMS},
+        limits::{DRAIN_MESSAGES, TURN_DATAGRAMS},
     },
     connection::{Incoming, Socket, Turn},
     listener::{Address, BindError, Binder, BoundListener},
@@ -46,12 +46,20 @@ use crate::{
 /// What a scripted socket will receive, what becomes of its next answers, and what it has sent.
 #[derive(Debug, Default)]
 struct Script {
-    arrivals: VecDeque<io::Result<(SocketAddr, Vec<u8>)>>,
+    arrivals: VecDeque<io::Result<Message>>,
     /// For each answer whether it is refused. The others are sent.
     refusals: VecDeque<Option<ErrorKind>>,
     sent: Vec<(SocketAddr, Vec<u8>)>,
     /// Number of answers in each call that has sent some.
     calls: Vec<usize>,
+}
+
+/// A message of a scripted socket: one datagram, or several of this size.
+#[derive(Debug)]
+struct Message {
+    peer: SocketAddr,
+    bytes: Vec<u8>,
+    size: Option<NonZeroUsize>,
 }
 
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
@@ -66,8 +74,17 @@ impl ScriptedSocket {
     }
 
     fn will_receive_from(&self, peer: SocketAddr, datagrams: &[&str]) {
-        let arrivals = datagrams.iter().map(|text| Ok((peer, text.as_bytes().to_vec())));
-        self.0.lock().unwrap().arrivals.extend(arrivals);
+        let messages = datagrams.iter().map(|text| {
+            let bytes = text.as_bytes().to_vec();
+            Ok(Message { peer, bytes, size: None })
+        });
+        self.0.lock().unwrap().arrivals.extend(messages);
+    }
+
+    /// The system joins datagrams of this size.
+    fn will_receive_joined(&self, bytes: &str, size: usize) {
+        let (bytes, size) = (bytes.as_bytes().to_vec(), NonZeroUsize::new(size));
+        self.0.lock().unwrap().arrivals.push_back(Ok(Message { peer: PEER, bytes, size }));
     }
 
     fn will_fail_to_receive(&self, error: ErrorKind) {
@@ -93,7 +110,7 @@ impl ScriptedSocket {
         std::mem::take(&mut self.0.lock().unwrap().calls)
     }
 
-    /// Returns the number of datagrams and errors that wait to be received.
+    /// Returns the number of messages and errors that wait to be received.
     fn waiting(&self) -> usize {
         self.0.lock().unwrap().arrivals.len()
     }
@@ -110,9 +127,9 @@ impl DatagramSocket for ScriptedSocket {
         let mut received = 0;
         for (slot, buffer) in slots.take(limit).enumerate() {
             match script.arrivals.pop_front() {
-                Some(Ok((peer, bytes))) => {
+                Some(Ok(Message { peer, bytes, size })) => {
                     buffer[..bytes.len()].copy_from_slice(&bytes);
-                    arrivals.push(Ok(Arrival { slot, ..Arrival::unicast(peer, bytes.len()) }));
+                    arrivals.push(slot, Arrival::unicast(peer, bytes.len()), size);
                     received += 1;
                 }
                 Some(Err(error)) if received == 0 => return Err(error),
@@ -305,10 +322,10 @@ fn a_draining_socket_answers_what_it_has_received_up_to_a_limit() {
         if turn == Turn::Over {
             break;
         }
-        assert!(answered <= DRAIN_DATAGRAMS, "the drain never ends");
+        assert!(answered <= DRAIN_MESSAGES, "the drain never ends");
         harness.echo_socket.drain();
     }
-    assert_eq!(answered, DRAIN_DATAGRAMS);
+    assert_eq!(answered, DRAIN_MESSAGES);
 }
 
 /// A real socket that panics when it sends a datagram that begins with `panic`.

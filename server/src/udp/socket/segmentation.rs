@@ -8,12 +8,14 @@ use std::{io, net::IpAddr};
 
 use nix::libc;
 
-use super::{batch::Answer, route::LocalAddress};
-use crate::config::limits::{MAX_SEGMENT, SEGMENTATION_PAUSE, TURN_DATAGRAMS};
+use crate::{
+    config::limits::{MAX_SEGMENT, SEGMENTATION_PAUSE, TURN_DATAGRAMS},
+    udp::{batch::Answer, route::LocalAddress},
+};
 
 /// Whether a socket uses segmentation.
 #[derive(Debug)]
-pub(super) struct Segmentation {
+pub(in crate::udp) struct Segmentation {
     /// The system knows the option.
     is_known: bool,
     /// The peer on whose route the system has refused it last, and the calls until the next attempt. With
@@ -23,10 +25,10 @@ pub(super) struct Segmentation {
 
 /// The number of answers that the next system call sends, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) answers: usize,
+pub(in crate::udp) struct Call {
+    pub(in crate::udp) answers: usize,
     /// The size of the segments. `None`: each answer is a message of its own.
-    pub(super) segment: Option<u16>,
+    pub(in crate::udp) segment: Option<u16>,
 }
 
 impl Segmentation {
@@ -36,7 +38,7 @@ impl Segmentation {
 
     /// Returns whether the next call, whose first answer has this peer, may use segmentation. An error of a call is about its
     /// first message.
-    pub(super) fn is_allowed(&mut self, peer: IpAddr) -> bool {
+    pub(in crate::udp) fn is_allowed(&mut self, peer: IpAddr) -> bool {
         match &mut self.refused {
             Some((refused, pause)) if *refused == peer => {
                 *pause -= 1;
@@ -64,7 +66,7 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
 impl Call {
     /// Returns the next call. All its answers have the same source address and hop limit, because control messages belong to a
     /// call.
-    pub(super) fn next(answers: &[Answer], is_segmented: bool) -> Self {
+    pub(in crate::udp) fn next(answers: &[Answer], is_segmented: bool) -> Self {
         let alike = answers.iter().take(TURN_DATAGRAMS);
         let alike = alike
             .take_while(|answer| answer.route.has_same_source_and_hops(&answers[0].route))

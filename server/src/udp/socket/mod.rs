@@ -5,11 +5,16 @@
 //! interface. A peer that sent its datagram to another address would not recognize the answer (RFC 1122,
 //! section 4.1.3.5).
 
+mod coalescing;
+mod headers;
+pub(super) mod segmentation;
+
 use std::{
     array,
     fmt::Debug,
     io::{self, ErrorKind, IoSlice, IoSliceMut},
     net::SocketAddr,
+    num::NonZeroUsize,
     os::fd::AsRawFd as _,
 };
 
@@ -22,11 +27,15 @@ use nix::{
     },
 };
 
+pub(super) use self::headers::Headers;
+use self::{
+    coalescing::Coalescing,
+    headers::{Controls, Family},
+    segmentation::{Call, Segmentation},
+};
 use super::{
     batch::{Answer, Batch},
-    headers::{Controls, Headers},
     route::{Arrival, LocalAddress, Route},
-    segmentation::{self, Call, Segmentation},
 };
 use crate::config::limits::TURN_DATAGRAMS;
 
@@ -65,7 +74,8 @@ pub(crate) trait DatagramSocket: Debug + Send {
 #[derive(Debug)]
 pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
-    controls: Controls,
+    family: Family,
+    coalescing: Coalescing,
     segmentation: Segmentation,
 }
 
@@ -76,14 +86,14 @@ impl UdpSocket {
     ///
     /// If the system cannot report the destination or the hop limit of datagrams.
     pub(crate) fn new(socket: socket2::Socket) -> io::Result<Self> {
-        let controls = if socket.local_addr()?.is_ipv4() {
-            Controls::V4
+        let family = if socket.local_addr()?.is_ipv4() {
+            Family::V4
         } else if socket.only_v6()? {
-            Controls::V6
+            Family::V6
         } else {
-            Controls::DualStack
+            Family::DualStack
         };
-        Self::with_controls(socket, controls)
+        Self::of_family(socket, family)
     }
 
     /// Prepares a bound socket that another program has created, with options that this server does not know.
@@ -92,10 +102,10 @@ impl UdpSocket {
     ///
     /// As [`new`](Self::new).
     pub(crate) fn inherited(socket: socket2::Socket) -> io::Result<Self> {
-        Self::with_controls(socket, Controls::Any)
+        Self::of_family(socket, Family::Any)
     }
 
-    fn with_controls(socket: socket2::Socket, controls: Controls) -> io::Result<Self> {
+    fn of_family(socket: socket2::Socket, family: Family) -> io::Result<Self> {
         if socket.local_addr()?.is_ipv6() {
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
             setsockopt(&socket, sockopt::Ipv6RecvHopLimit, &true)?;
@@ -103,12 +113,10 @@ impl UdpSocket {
         // An IPv6 socket that also receives IPv4 needs the options of both.
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
-        // The program that has created the socket may have set it: one slot would then have several datagrams, which would be
-        // answered as one. A system that refuses the option does not have it.
-        let _ = setsockopt(&socket, sockopt::UdpGroSegment, &false);
         // A system that does not know the option would send the segments of a message as one datagram.
         let segmentation = Segmentation::new(getsockopt(&socket, sockopt::UdpGsoSegment).is_ok());
-        Ok(Self { socket: mio::net::UdpSocket::from_std(socket.into()), controls, segmentation })
+        let socket = mio::net::UdpSocket::from_std(socket.into());
+        Ok(Self { socket, family, coalescing: Coalescing::Disabled, segmentation })
     }
 
     #[cfg(test)]
@@ -180,21 +188,29 @@ impl DatagramSocket for UdpSocket {
             array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
         let slots = &mut slots[..TURN_DATAGRAMS.min(limit)];
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        let messages =
-            recvmmsg(fd, headers.received(self.controls, slots.len()), slots, flags, None)?;
-        let (mut received, mut is_ipv4) = (0, true);
+        let controls = Controls { family: self.family, has_size: self.coalescing.is_enabled() };
+        let messages = recvmmsg(fd, headers.received(controls, slots.len()), slots, flags, None)?;
+        let (mut received, mut are_complete) = (0, true);
         for (slot, message) in messages.enumerate() {
-            let arrival = arrival(slot, &message);
-            is_ipv4 &= matches!(arrival, Ok(Arrival { to: LocalAddress::V4(_), .. }));
-            arrivals.push(arrival);
+            match arrival(&message) {
+                Ok((arrival, size)) => {
+                    are_complete &= controls.are_complete(arrival.to, size.is_some());
+                    arrivals.push(slot, arrival, size);
+                }
+                Err(error) => {
+                    are_complete = false;
+                    arrivals.push_error(error);
+                }
+            }
             received += 1;
         }
-        if is_ipv4 {
-            headers.keep_after_ipv4();
+        if !are_complete {
+            headers.discard_received();
         }
+        self.coalescing.observe(&self.socket, arrivals.received());
         // The call ends early if no further datagram waits, or at an error of the socket, which it keeps for the next call.
         // An error about an earlier answer is the only one that does not close the socket, and this server does not ask for it.
-        Ok(received == limit || self.controls == Controls::Any)
+        Ok(received == limit || self.family == Family::Any)
     }
 
     fn send(
@@ -217,12 +233,14 @@ impl DatagramSocket for UdpSocket {
     }
 }
 
-/// Reads what the system reports about the datagram in this slot of a batch.
-fn arrival(slot: usize, message: &RecvMsg<'_, '_, SockaddrStorage>) -> io::Result<Arrival> {
+/// Reads what the system reports about a message: its datagrams as one, and their size if there may be several.
+fn arrival(
+    message: &RecvMsg<'_, '_, SockaddrStorage>,
+) -> io::Result<(Arrival, Option<NonZeroUsize>)> {
     let from = message.address.as_ref().and_then(socket_addr);
     let from = from.ok_or(ErrorKind::InvalidData)?;
-    // The kernel reports both for every datagram. The defaults are safe: 64 is the usual initial hop limit.
-    let (mut to, mut hops) = (LocalAddress::Unknown, 64);
+    // The kernel reports both for every message. The defaults are safe: 64 is the usual initial hop limit.
+    let (mut to, mut hops, mut size) = (LocalAddress::Unknown, 64, None);
     for control in message.cmsgs()? {
         match control {
             ControlMessageOwned::Ipv4PacketInfo(info) => to = LocalAddress::V4(info),
@@ -233,11 +251,14 @@ fn arrival(slot: usize, message: &RecvMsg<'_, '_, SockaddrStorage>) -> io::Resul
             ControlMessageOwned::Ipv4Ttl(limit) | ControlMessageOwned::Ipv6HopLimit(limit) => {
                 hops = u8::try_from(limit).unwrap_or(u8::MAX);
             }
+            ControlMessageOwned::UdpGroSegments(bytes) => {
+                size = usize::try_from(bytes).ok().and_then(NonZeroUsize::new);
+            }
             _ => {}
         }
     }
     let (is_unicast, to) = to.into_source();
-    Ok(Arrival { slot, len: message.bytes, from, is_unicast, hops, to })
+    Ok((Arrival { at: 0, len: message.bytes, from, is_unicast, hops, to }, size))
 }
 
 fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {

@@ -2,9 +2,9 @@
 //!
 //! Each worker with UDP sockets has one set, which its sockets use in turn. `nix` has four peculiarities:
 //!
-//! - A header keeps the lengths that the kernel has written into it, so the next datagram has only as much room as the last
-//!   one has used. Headers are used again only if all datagrams that they have received had the most control messages that the
-//!   socket reports: always for a socket of one family, and for a dual-stack socket those of IPv4.
+//! - A header keeps the lengths that the kernel has written into it, so the next message has only as much room as the last
+//!   one has used. Headers are used again only if all messages that they have received had the most control messages that the
+//!   socket reports: those of IPv4 for a dual-stack socket, and the size of joined datagrams if the system joins them.
 //! - All messages of one `sendmmsg` have the same control messages, so a call sends only answers with one source address and
 //!   one hop limit.
 //! - The room for control messages that are sent must be exactly theirs, so each kind of answer has headers of its own.
@@ -19,8 +19,7 @@ use nix::{
     sys::socket::{MultiHeaders, SockaddrStorage},
 };
 
-use super::route::LocalAddress;
-use crate::config::limits::TURN_DATAGRAMS;
+use crate::{config::limits::TURN_DATAGRAMS, udp::route::LocalAddress};
 
 /// Room for control messages that an inherited socket asks for, in bytes.
 const MORE_CONTROL: usize = 1024;
@@ -33,20 +32,26 @@ pub(crate) struct Headers {
     sent: [[Option<MultiHeaders<SockaddrStorage>>; 2]; 3],
 }
 
-/// The headers of received datagrams.
+/// The headers of received messages. Each has the room that the control messages of a message need.
 #[derive(Debug)]
 struct Received {
     headers: MultiHeaders<SockaddrStorage>,
     /// Number of headers.
     len: usize,
     controls: Controls,
-    /// Each header has the room that a datagram with these control messages needs.
-    is_reusable: bool,
 }
 
-/// The control messages of the datagrams that a socket receives.
+/// The control messages that a socket receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Controls {
+pub(super) struct Controls {
+    pub(super) family: Family,
+    /// A message of joined datagrams has their size.
+    pub(super) has_size: bool,
+}
+
+/// The control messages that depend on the family of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
     /// Those of an IPv4 socket.
     V4,
     /// Those of a socket that receives IPv6 only.
@@ -58,35 +63,32 @@ pub(super) enum Controls {
 }
 
 impl Headers {
-    /// Returns headers for at least `limit` datagrams with these control messages.
+    /// Returns headers for at least `limit` messages with these control messages.
     pub(super) fn received(
         &mut self,
         controls: Controls,
         limit: usize,
     ) -> &mut MultiHeaders<SockaddrStorage> {
-        let fits = |old: &Received| old.is_reusable && old.controls == controls && old.len >= limit;
+        let fits = |old: &Received| old.controls == controls && old.len >= limit;
         if !self.received.as_ref().is_some_and(fits) {
             self.received = None;
         }
         let received = self.received.get_or_insert_with(|| {
             let len = if controls.are_always_the_same() { TURN_DATAGRAMS } else { limit };
             let headers = MultiHeaders::preallocate(len, Some(controls.room()));
-            Received { headers, len, controls, is_reusable: false }
+            Received { headers, len, controls }
         });
-        received.is_reusable = controls.are_always_the_same();
         &mut received.headers
     }
 
-    /// Keeps the headers for the next call: all datagrams of this one came over IPv4.
-    pub(super) fn keep_after_ipv4(&mut self) {
-        if let Some(received) = &mut self.received {
-            received.is_reusable |= received.controls == Controls::DualStack;
-        }
+    /// Discards the headers of a call that has received a message with fewer control messages than others may have.
+    pub(super) fn discard_received(&mut self) {
+        self.received = None;
     }
 
     #[cfg(test)]
-    pub(super) fn is_reusable(&self) -> bool {
-        self.received.as_ref().is_some_and(|received| received.is_reusable)
+    pub(in crate::udp) fn has_received(&self) -> bool {
+        self.received.is_some()
     }
 
     /// Returns headers for answers from this address. `segmented`: the call uses segmentation.
@@ -107,20 +109,33 @@ impl Headers {
 }
 
 impl Controls {
+    /// Returns whether a message from this local address has the most control messages. `has_size`: it has the size of joined
+    /// datagrams.
+    pub(super) fn are_complete(self, to: LocalAddress, has_size: bool) -> bool {
+        let by_family = match self.family {
+            Family::V4 | Family::V6 => true,
+            Family::DualStack => matches!(to, LocalAddress::V4(_)),
+            Family::Any => false,
+        };
+        by_family && self.has_size == has_size
+    }
+
     fn are_always_the_same(self) -> bool {
-        matches!(self, Self::V4 | Self::V6)
+        matches!(self.family, Family::V4 | Family::V6) && !self.has_size
     }
 
     fn room(self) -> Vec<u8> {
-        match self {
-            Self::V4 => cmsg_space!(libc::in_pktinfo, libc::c_int),
-            Self::V6 => cmsg_space!(libc::in6_pktinfo, libc::c_int),
-            Self::DualStack => {
+        let size = if self.has_size { cmsg_space!(libc::c_int).capacity() } else { 0 };
+        let family = match self.family {
+            Family::V4 => cmsg_space!(libc::in_pktinfo, libc::c_int),
+            Family::V6 => cmsg_space!(libc::in6_pktinfo, libc::c_int),
+            Family::DualStack | Family::Any => {
                 cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo, libc::c_int, libc::c_int)
             }
-            // If a control message has no room, nix refuses the datagram.
-            Self::Any => vec![0; Self::DualStack.room().len() + MORE_CONTROL],
-        }
+        };
+        // If a control message has no room, nix refuses the message.
+        let more = if self.family == Family::Any { MORE_CONTROL } else { 0 };
+        vec![0; family.capacity() + size + more]
     }
 }
 
