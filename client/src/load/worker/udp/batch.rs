@@ -1,37 +1,27 @@
-//! Batch of datagrams: their buffers, and the system calls that send and receive several at a time.
+//! Batch of datagrams: those to send, with the system calls that send several at a time, and those that were received.
 //!
-//! All sockets of a process share one batch. A single datagram has calls of its own, which cost less. Datagrams of the same
+//! All sockets of a process share one batch. A single datagram has a call of its own, which costs less. Datagrams of the same
 //! length are sent as one message, which the system splits into segments (UDP segmentation offload, GSO). They arrive as if they
 //! were sent one by one.
 
 use std::{
     array,
-    io::{self, IoSlice, IoSliceMut},
-    os::fd::AsRawFd as _,
+    io::{self, IoSlice},
 };
 
 use common::protocol::MAX_DATAGRAM;
-use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt::UdpGsoSegment};
+use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 use rustix::{
     io::Errno,
     net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg},
 };
 use socket2::Socket;
 
-use crate::load::worker::io::{
-    context::CHUNK,
-    socket::{receive, transmit},
-};
-
-/// Maximum number of datagrams of a batch.
-pub(super) const BATCH: usize = 32;
+use super::received::{BATCH, Received};
+use crate::load::worker::io::socket::transmit;
 
 /// Maximum number of bytes of a message with segments: that of a datagram.
 const MAX_MESSAGE: usize = MAX_DATAGRAM as usize;
-
-/// Distance between the slots of received datagrams. Each slot has room for every datagram; what is not used costs no
-/// memory. The additional cache line puts the starts of the slots into different sets of the cache.
-const SLOT: usize = CHUNK + 64;
 
 /// Datagrams to send, and those that were received last.
 #[derive(Debug)]
@@ -42,12 +32,7 @@ pub(in crate::load::worker) struct Batch {
     count: usize,
     /// End of each datagram to send.
     ends: [usize; BATCH],
-    /// Received datagrams, each in its slot.
-    received: Box<[u8]>,
-    /// Length of each received datagram.
-    lens: [usize; BATCH],
-    /// Headers for the system. They have no control messages and no addresses, which `nix` would not reset.
-    headers: MultiHeaders<()>,
+    pub(super) received: Received,
 }
 
 /// Segmentation offload of one socket.
@@ -83,9 +68,7 @@ impl Batch {
             composed: vec![0; BATCH * max_size].into(),
             count: 0,
             ends: [0; BATCH],
-            received: vec![0; BATCH * SLOT].into(),
-            lens: [0; BATCH],
-            headers: MultiHeaders::preallocate(BATCH, None),
+            received: Received::new(),
         }
     }
 
@@ -146,34 +129,6 @@ impl Batch {
     pub(super) fn len_of_first(&self, count: usize) -> usize {
         self.ends[count - 1]
     }
-
-    /// Receives at most `max` datagrams, which is from 1 to [`BATCH`]; returns how many. If there are fewer, the socket was
-    /// empty, or the next call returns an error.
-    ///
-    /// # Errors
-    ///
-    /// An error of `recv(2)` about the first datagram.
-    #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
-    #[inline(always)]
-    pub(super) fn receive(&mut self, socket: &Socket, max: usize) -> io::Result<usize> {
-        if max == 1 {
-            self.lens[0] = receive(socket, &mut self.received[..CHUNK])?;
-            return Ok(1);
-        }
-        let mut slots = self.received.chunks_exact_mut(SLOT);
-        let mut slices: [_; BATCH] =
-            array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
-        let slices = slices[..max].iter_mut();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let arrived = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices, flags, None)?;
-        let lens = self.lens.iter_mut().zip(arrived);
-        Ok(lens.map(|(len, datagram)| *len = datagram.bytes).count())
-    }
-
-    /// Returns the received datagram with this index.
-    pub(super) fn received(&self, index: usize) -> &[u8] {
-        &self.received[index * SLOT..][..self.lens[index]]
-    }
 }
 
 /// Returns `true` if an error may mean that the system refuses segmentation on this path: a datagram is longer than its MTU, or
@@ -185,7 +140,7 @@ fn is_refusal(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::ErrorKind, net::UdpSocket};
+    use std::{net::UdpSocket, time::Duration};
 
     use nix::{libc, setsockopt_impl, sys::socket::sockopt::SetBool};
 
@@ -197,11 +152,21 @@ mod tests {
     setsockopt_impl!(NoChecksum, libc::SOL_SOCKET, libc::SO_NO_CHECK, bool, SetBool);
 
     /// Returns two sockets that are connected to each other.
-    fn pair() -> [Socket; 2] {
+    fn pair() -> (Socket, UdpSocket) {
         let [one, other] = [0, 1].map(|_| UdpSocket::bind(("127.0.0.1", 0)).unwrap());
         one.connect(other.local_addr().unwrap()).unwrap();
         other.connect(one.local_addr().unwrap()).unwrap();
-        [one.into(), other.into()]
+        other.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        (one.into(), other)
+    }
+
+    /// Expects datagrams of these lengths, of which each byte is the index, as [`write`] writes them.
+    fn expect(other: &UdpSocket, lens: &[usize]) {
+        let mut buffer = vec![0; 65_536];
+        for (index, &len) in lens.iter().enumerate() {
+            let received = other.recv(&mut buffer).unwrap();
+            assert_eq!(buffer[..received], vec![u8::try_from(index).unwrap(); len]);
+        }
     }
 
     /// Writes as many bytes as `lens` has for this index, of which each is the index.
@@ -214,50 +179,26 @@ mod tests {
 
     #[test]
     fn datagrams_of_any_length_arrive_in_their_order() {
-        let [one, other] = pair();
+        let (one, other) = pair();
         for lens in [&[7][..], &[16, 1, 65_507, 0, 3], &[64; BATCH]] {
             let mut batch = Batch::new(65_507);
             batch.compose(lens.len(), write(lens));
             assert_eq!(batch.send(&one, &mut Segmentation::default()).unwrap(), lens.len());
             assert_eq!(batch.len_of_first(lens.len()), lens.iter().sum::<usize>());
-            assert_eq!(batch.receive(&other, BATCH).unwrap(), lens.len());
-            for (index, &len) in lens.iter().enumerate() {
-                assert_eq!(batch.received(index), vec![u8::try_from(index).unwrap(); len]);
-            }
-        }
-    }
-
-    #[test]
-    fn a_limit_leaves_the_others_for_the_next_call() {
-        let [one, other] = pair();
-        let mut batch = Batch::new(4);
-        batch.compose(4, write(&[1, 2, 3, 4]));
-        batch.send(&one, &mut Segmentation::default()).unwrap();
-        let mut lens = Vec::new();
-        for max in [1, 2, 2] {
-            let count = batch.receive(&other, max).unwrap();
-            lens.push((0..count).map(|index| batch.received(index).len()).collect::<Vec<_>>());
-        }
-        assert_eq!(lens, [vec![1], vec![2, 3], vec![4]]);
-        for max in [1, 2] {
-            let error = batch.receive(&other, max).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            expect(&other, lens);
         }
     }
 
     #[test]
     fn the_segments_of_a_message_arrive_as_datagrams() {
-        let [one, other] = pair();
+        let (one, other) = pair();
         let mut segmentation = Segmentation::enable(&one, 16);
         assert_eq!(segmentation.max_batch(), BATCH);
         for count in [1, 2, BATCH] {
             let mut batch = Batch::new(16);
             batch.compose(count, write(&[16; BATCH]));
             assert_eq!(batch.send(&one, &mut segmentation).unwrap(), count);
-            assert_eq!(batch.receive(&other, BATCH).unwrap(), count);
-            for index in 0..count {
-                assert_eq!(batch.received(index), [u8::try_from(index).unwrap(); 16]);
-            }
+            expect(&other, &[16; BATCH][..count]);
         }
         assert!(segmentation.len.is_some());
     }
@@ -265,39 +206,23 @@ mod tests {
     /// The system splits only messages with a checksum.
     #[test]
     fn a_refused_segmentation_ends_and_all_datagrams_are_sent() {
-        let [one, other] = pair();
+        let (one, other) = pair();
         setsockopt(&one, NoChecksum, &true).unwrap();
         let mut segmentation = Segmentation::enable(&one, 16);
         let mut batch = Batch::new(16);
         for _ in 0..2 {
             batch.compose(3, write(&[16; 3]));
             assert_eq!(batch.send(&one, &mut segmentation).unwrap(), 3);
-            assert_eq!(batch.receive(&other, BATCH).unwrap(), 3);
+            expect(&other, &[16; 3]);
             assert!(segmentation.len.is_none());
         }
     }
 
     #[test]
     fn a_message_with_segments_is_at_most_as_long_as_the_longest_datagram() {
-        let [one, _other] = pair();
+        let (one, _other) = pair();
         for (len, max) in [(64, BATCH), (2047, BATCH), (2048, 31), (32_753, 2), (32_754, BATCH)] {
             assert_eq!(Segmentation::enable(&one, len).max_batch(), max, "{len}");
-        }
-    }
-
-    #[test]
-    fn an_error_is_that_of_the_first_datagram() {
-        let [one, other] = pair();
-        drop(other);
-        let mut batch = Batch::new(1);
-        batch.compose(2, write(&[1, 1]));
-        // The first one arrives at a closed port, and the second one learns about it.
-        assert_eq!(batch.send(&one, &mut Segmentation::default()).unwrap(), 1);
-        for max in [1, 2] {
-            batch.compose(1, write(&[1]));
-            batch.send(&one, &mut Segmentation::default()).unwrap();
-            let error = batch.receive(&one, max).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         }
     }
 }

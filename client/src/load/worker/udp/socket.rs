@@ -15,9 +15,10 @@ use rustix::{fs::fstat, io::Errno};
 use socket2::Socket;
 
 use super::{
-    batch::{BATCH, Batch, Segmentation},
+    batch::{Batch, Segmentation},
     diagnose::explain,
     expectation::{Arrival, DatagramId, Expectation, Returned},
+    received::{BATCH, Receiving},
 };
 use crate::load::{
     host::sockets::datagrams_dropped,
@@ -37,6 +38,7 @@ pub(in crate::load::worker) struct UdpSocket {
     /// Socket; kept open to the end of the run, because the system forgets its counters when it is closed.
     socket: Option<Socket>,
     segmentation: Segmentation,
+    receiving: Receiving,
     state: State,
     expectation: Expectation,
     /// Number of datagrams that have become due (open loop).
@@ -71,6 +73,7 @@ impl Channel for UdpSocket {
             number,
             socket: None,
             segmentation: Segmentation::default(),
+            receiving: Receiving::default(),
             state: State::Open,
             expectation: Expectation::new(number, context.channel_count()),
             due: 0,
@@ -84,6 +87,9 @@ impl Channel for UdpSocket {
         let socket = context.open_udp_socket(self.token, self.number)?;
         if let Some(len) = context.streams.uniform_len().and_then(|len| len.try_into().ok()) {
             self.segmentation = Segmentation::enable(&socket, len);
+        }
+        if context.config.pace != Pace::Depth(1) {
+            self.receiving = Receiving::several(&socket);
         }
         self.socket = Some(socket);
         Ok(())
@@ -180,13 +186,14 @@ impl UdpSocket {
             let Some(socket) = &self.socket else { return Ok(()) };
             let in_flight = usize::try_from(self.expectation.in_flight()).unwrap_or(BATCH);
             let max = in_flight.clamp(1, left);
-            match context.shared.receive(socket, max) {
-                Ok(count) => {
+            match context.shared.received.receive(socket, self.receiving, max) {
+                Ok(may_have_more) => {
                     let now = context.now();
+                    let count = context.shared.received.len();
                     (0..count).for_each(|index| self.handle_datagram(context, index, now));
                     let is_last = self.expectation.in_flight() == 0;
                     self.send_pending(context, Some(now))?;
-                    if count < max {
+                    if !may_have_more {
                         self.has_more = false;
                         return Ok(());
                     }
@@ -196,7 +203,7 @@ impl UdpSocket {
                         self.has_more = true;
                         return Ok(());
                     }
-                    left -= count;
+                    left = left.saturating_sub(count);
                 }
                 Err(error) if error.kind() == Io::Interrupted => {}
                 Err(error) if error.kind() == Io::WouldBlock => {
@@ -281,7 +288,7 @@ impl UdpSocket {
     /// Counts the received datagram with this index in the batch.
     fn handle_datagram(&mut self, context: &mut Context<'_, Batch>, index: usize, now: Duration) {
         let Context { streams, stats, shared: batch, scratch, config, last_progress, .. } = context;
-        let received = batch.received(index);
+        let received = batch.received.datagram(index);
         match self.expectation.receive(streams, received, scratch) {
             Arrival::Returned(Returned { since, is_late, is_reordered }) => {
                 stats.bytes_checked += received.len() as u64;
@@ -303,7 +310,7 @@ impl UdpSocket {
         let Context { streams, stats, shared: batch, scratch, .. } = context;
         stats.record_error(ErrorKind::WrongBytes);
         if stats.has_room_for_fault() {
-            let (sent, received) = (self.expectation.sent(), batch.received(index));
+            let (sent, received) = (self.expectation.sent(), batch.received.datagram(index));
             stats.faults.push(explain(streams, self.number, sent, id, received, scratch));
         }
     }
