@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use crate::{
     net::Certificate,
     programs::{Output, Program},
-    wait::DEADLINE,
+    system::procfs,
+    wait::{DEADLINE, wait_until},
 };
 
 /// Attempts to start at an address.
@@ -101,16 +102,14 @@ impl Redis {
 
     /// Stops it, as a system that swaps does, or a debugger. It accepts connections and does not answer.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        let program = self.program.as_ref().expect("it runs");
+        program.signal(Signal::STOP);
+        wait_until("Redis has stopped", || procfs::has_stopped(program.pid()));
     }
 
     /// Continues after [`Redis::pause`].
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        self.program.as_ref().expect("it runs").signal(signal);
+        self.program.as_ref().expect("it runs").signal(Signal::CONT);
     }
 
     /// Returns its URL.

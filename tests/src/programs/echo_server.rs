@@ -14,6 +14,7 @@ use crate::{
     net::Peer,
     programs::{binaries, output::Output},
     system::{process, procfs},
+    wait::wait_until,
 };
 
 /// Running `echo-server` that accepts connections. Dropping this kills it.
@@ -106,6 +107,17 @@ impl EchoServer {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         process::signal(&self.child, signal);
+    }
+
+    /// Stops all of its threads, as a debugger does, and waits until none of them runs. The kernel still serves its sockets.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        wait_until("the server has stopped", || procfs::has_stopped(self.pid()));
+    }
+
+    /// Continues after [`EchoServer::pause`].
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// Waits until it ends by itself.

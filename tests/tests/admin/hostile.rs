@@ -2,12 +2,11 @@
 
 use std::{net::TcpStream, thread};
 
-use rustix::process::Signal;
 use serde_json::Value;
 use tests::{
     net::Peer,
     programs::{EchoServer, Launch},
-    system::procfs::{descriptor_count, has_stopped},
+    system::procfs::descriptor_count,
     wait::wait_until,
 };
 
@@ -39,10 +38,9 @@ fn more_slow_clients_than_the_listener_has_room_for_keep_nobody_out() {
 fn any_number_of_clients_that_connect_at_once_is_served() {
     let (server, admin) = start(&[]);
     for count in [7, 8, 9, 15] {
-        server.signal(Signal::STOP);
-        wait_until("the process has stopped", || has_stopped(server.pid()));
+        server.pause();
         let mut clients: Vec<_> = (0..count).map(|_| AdminClient::connect(admin)).collect();
-        server.signal(Signal::CONT);
+        server.resume();
         for client in &mut clients {
             assert_eq!(client.get("/livez").status, 200, "{count} clients");
         }

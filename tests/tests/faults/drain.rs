@@ -22,13 +22,13 @@ fn a_drain_serves_what_was_received_and_delayed_at_its_time() {
     let payload = |number| Random::new(number).letters(10_000);
     // The kernel buffers these bytes while the server is stopped. When it continues, it finds them and the signal at the same
     // time.
-    server.process.signal(Signal::STOP);
+    server.process.pause();
     for (number, peer) in (0..).zip(&mut peers) {
         peer.send(&payload(number));
     }
     server.process.signal(Signal::TERM);
     let sent = Instant::now();
-    server.process.signal(Signal::CONT);
+    server.process.resume();
     for (number, peer) in (0..).zip(&mut peers) {
         peer.expect_to_end(&payload(number));
     }

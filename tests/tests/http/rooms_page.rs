@@ -276,7 +276,7 @@ fn the_state_shows_the_end_and_a_button_connects_again() {
     let mut server = start_server("");
     browser.go_to(&url(&server));
     enter(&browser, "web");
-    server.signal(Signal::STOP);
+    server.pause();
     send(&browser, "lost");
     browser.wait_for_text("#pending", "^1 message not yet returned");
     server.signal(Signal::KILL);

@@ -222,11 +222,11 @@ fn counts_probes_and_logs_them_at_debug_only() {
     for (level, lines) in [("info", 0), ("debug", 20)] {
         let server = EchoServer::start(&["--workers", "1", "--log-level", level]);
         // Each probe must have ended when the server accepts it: an open one counts as a client after a while.
-        server.signal(Signal::STOP);
+        server.pause();
         for _ in 0..lines.max(20) {
             drop(server.connect());
         }
-        server.signal(Signal::CONT);
+        server.resume();
         let mut client = server.connect();
         client.exchange(b"hello\n");
         end_session(client);

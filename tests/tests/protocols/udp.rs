@@ -15,7 +15,6 @@ use tests::{
     payload::Random,
     programs::{EchoServer, Program},
     requirements,
-    system::procfs,
     wait::{DEADLINE, wait_until},
 };
 
@@ -355,15 +354,14 @@ fn a_shutdown_answers_the_received_datagrams_and_waits_for_no_other() {
     let mut server = start("udp://127.0.0.1:0", &["--drain-timeout", "1h"]);
     let clients: Vec<_> = (0..8).map(|_| client()).collect();
     exchange(&clients[0], address(&server), b"before");
-    server.signal(Signal::STOP);
-    wait_until("the stop", || procfs::has_stopped(server.pid()));
+    server.pause();
     for client in &clients {
         for text in [b"one", b"two"] {
             client.send_to(text, address(&server)).expect("the datagram can be sent");
         }
     }
     server.signal(Signal::TERM);
-    server.signal(Signal::CONT);
+    server.resume();
     for client in &clients {
         expect(client, address(&server), b"one");
         expect(client, address(&server), b"two");

@@ -7,13 +7,11 @@ use std::{
 };
 
 use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
-use rustix::process::Signal;
 use tests::{
     payload::Random,
     programs::{EchoServer, Launch},
     requirements::{self, skip_without},
-    system::procfs,
-    wait::{DEADLINE, wait_until},
+    wait::DEADLINE,
 };
 
 /// The datagrams of one client, in the order in which it sends them.
@@ -67,8 +65,7 @@ impl Client {
 
 /// Lets the clients send in turns while the server is stopped, so that it finds all datagrams at once.
 fn send_while_stopped(server: &EchoServer, clients: &[Client]) {
-    server.signal(Signal::STOP);
-    wait_until("the stop", || procfs::has_stopped(server.pid()));
+    server.pause();
     let longest = clients.iter().map(|client| client.datagrams.len()).max().unwrap_or(0);
     for number in 0..longest {
         for client in clients {
@@ -77,7 +74,7 @@ fn send_while_stopped(server: &EchoServer, clients: &[Client]) {
             }
         }
     }
-    server.signal(Signal::CONT);
+    server.resume();
 }
 
 /// Returns the UDP address of a server on this host.

@@ -25,13 +25,13 @@ fn sigterm_loses_no_received_byte() {
     }
     // The kernel buffers these bytes while the server is stopped. When it continues, it finds them and the
     // signal at the same time.
-    server.signal(Signal::STOP);
+    server.pause();
     let payload = |number| Random::new(number).letters(10_000);
     for (number, peer) in (0..).zip(&mut peers) {
         peer.send(&payload(number));
     }
     server.signal(Signal::TERM);
-    server.signal(Signal::CONT);
+    server.resume();
     for (number, peer) in (0..).zip(&mut peers) {
         peer.expect_to_end(&payload(number));
     }
@@ -183,10 +183,10 @@ fn handles_data_before_a_fin_of_the_same_wakeup() {
     let server = EchoServer::start(&[]);
     let mut peer = server.connect();
     peer.exchange(b"hello\n");
-    server.signal(Signal::STOP);
+    server.pause();
     peer.send(b"the last words");
     peer.half_close();
-    server.signal(Signal::CONT);
+    server.resume();
     peer.expect_to_end(b"the last words");
 }
 
@@ -194,11 +194,11 @@ fn handles_data_before_a_fin_of_the_same_wakeup() {
 #[test]
 fn serves_a_client_that_finished_before_the_accept() {
     let server = EchoServer::start(&[]);
-    server.signal(Signal::STOP);
+    server.pause();
     let mut peer = server.connect();
     peer.send(b"one\ntwo\nexit\n");
     peer.half_close();
-    server.signal(Signal::CONT);
+    server.resume();
     peer.expect_to_end(b"one\ntwo\nGoodbye!\n");
 }
 
@@ -216,13 +216,13 @@ fn a_reset_before_the_accept_affects_no_other_connection() {
     let server = EchoServer::start(&[]);
     let mut other = server.connect();
     other.exchange(b"before\n");
-    server.signal(Signal::STOP);
+    server.pause();
     for _ in 0..20 {
         let mut peer = server.connect();
         peer.send(b"never to be read\n");
         peer.reset();
     }
-    server.signal(Signal::CONT);
+    server.resume();
     server.connect().exchange(b"a new one\n");
     other.exchange(b"after\n");
     assert!(

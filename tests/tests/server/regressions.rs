@@ -17,7 +17,7 @@ use tests::{
 /// Stops the server, then sends a line with a byte of urgent data before its second half. A server that
 /// continues finds all of it in its socket.
 fn send_urgent(server: &EchoServer, peer: &mut Peer) {
-    server.signal(Signal::STOP);
+    server.pause();
     peer.send(b"before ");
     send(peer.stream(), b"!", SendFlags::OOB).expect("the socket buffer has room");
     peer.send(b" after\n");
@@ -31,7 +31,7 @@ fn echoes_the_bytes_after_urgent_data() {
     let mut peer = server.connect();
     peer.exchange(b"first\n");
     send_urgent(&server, &mut peer);
-    server.signal(Signal::CONT);
+    server.resume();
     peer.expect(b"before ! after\n");
 }
 
@@ -43,7 +43,7 @@ fn a_drain_echoes_the_bytes_after_urgent_data() {
     peer.exchange(b"first\n");
     send_urgent(&server, &mut peer);
     server.signal(Signal::TERM);
-    server.signal(Signal::CONT);
+    server.resume();
     peer.expect_to_end(b"before ! after\n");
 }
 
@@ -51,11 +51,11 @@ fn a_drain_echoes_the_bytes_after_urgent_data() {
 #[test]
 fn a_drain_with_a_full_queue_ends_at_its_deadline() {
     let mut server = Launch::new(&["--drain-timeout", "0s", "--workers", "1"]).start();
-    server.signal(Signal::STOP);
+    server.pause();
     // More than the queue holds; the kernel completes the connections without the server.
     let peers: Vec<_> = (0..1200).map(|_| server.connect()).collect();
     server.signal(Signal::TERM);
-    server.signal(Signal::CONT);
+    server.resume();
     assert_eq!(server.wait().code(), Some(0));
     drop(peers);
 }
@@ -70,7 +70,7 @@ fn a_stopped_server_keeps_clients_whose_bytes_are_waiting() {
     for peer in &mut peers {
         peer.exchange(b"first\n");
     }
-    server.signal(Signal::STOP);
+    server.pause();
     for peer in &mut peers {
         peer.send(b"waiting\n");
     }
@@ -78,7 +78,7 @@ fn a_stopped_server_keeps_clients_whose_bytes_are_waiting() {
     let clock = EchoServer::start(&["--idle-timeout", "1500ms"]);
     let _idle = clock.connect();
     clock.wait_for_log("timed out");
-    server.signal(Signal::CONT);
+    server.resume();
     for peer in &mut peers {
         peer.expect(b"waiting\n");
     }

@@ -239,11 +239,11 @@ fn a_connection_closes_when_the_peer_has_acknowledged_its_echo() {
 fn each_client_that_a_drain_cuts_off_has_a_line() {
     let args = ["--drain-timeout", "0s", "--workers", "1", "--log-level", "debug"];
     let server = EchoServer::start(&args);
-    server.signal(Signal::STOP);
+    server.pause();
     // More than the dispatch queue holds; the kernel completes the connections without the server.
     let peers: Vec<Peer> = (0..1200).map(|_| server.connect()).collect();
     server.signal(Signal::TERM);
-    server.signal(Signal::CONT);
+    server.resume();
     let (_, log) = server.wait_with_log();
     let named = peers.iter().filter(|peer| log.contains(&peer.address().to_string())).count();
     assert!(named > 0, "{log}");

@@ -15,11 +15,7 @@ use tests::{
     payload::{Random, numbered_lines},
     programs::{EchoServer, Launch, Load, Program, binaries},
     requirements::{self, skip_without},
-    system::{
-        process::raise_descriptor_limit,
-        procfs::{are_sleeping, has_stopped},
-        tcp,
-    },
+    system::{process::raise_descriptor_limit, procfs::are_sleeping, tcp},
     wait::{DEADLINE, wait_until},
 };
 
@@ -52,8 +48,7 @@ fn a_server_that_was_stopped_for_ten_seconds_keeps_its_clients() {
     wait_until("the server has data left for each reader", || {
         are_sleeping(server.pid(), "worker-") && readers.iter().all(stalls)
     });
-    server.signal(Signal::STOP);
-    wait_until("the server has stopped", || has_stopped(server.pid()));
+    server.pause();
     for peer in &mut writers {
         peer.send(b"meanwhile\n");
     }
@@ -61,7 +56,7 @@ fn a_server_that_was_stopped_for_ten_seconds_keeps_its_clients() {
         peer.expect(&payload[..200_000]);
     }
     silence().expect_silence_for(TEN_SECONDS);
-    server.signal(Signal::CONT);
+    server.resume();
     for peer in &mut writers {
         peer.expect(b"meanwhile\n");
     }
