@@ -15,6 +15,9 @@
 //! kind: 'h' hello, which asks the other servers for the last event of each of their rooms   's' status
 //! ```
 //!
+//! A server says hello when it begins to listen, and names the last event of each of its own rooms as well: it may have
+//! missed the hello of another server.
+//!
 //! Numbers are big endian. Other programs can publish to the channels, so a payload is parsed without trust.
 
 use std::sync::Arc;

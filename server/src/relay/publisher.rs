@@ -197,10 +197,11 @@ impl<'a> Publisher<'a> {
     /// Publishes a heartbeat, with the last events of the rooms that are due.
     fn beat(&mut self, connection: &mut Connection) -> RedisResult<()> {
         self.next_heartbeat = Instant::now() + limits::HEARTBEAT;
-        if self.relay.take_question() {
+        let is_hello = self.relay.take_hello();
+        // A server that begins to listen may have missed the question of another one.
+        if self.relay.take_question() || is_hello {
             self.ledger.call();
         }
-        let is_hello = self.relay.take_hello();
         let mut payloads = Vec::new();
         while payloads.is_empty() || self.ledger.is_due() {
             payloads.push(encode_heartbeat(&Heartbeat {

@@ -467,6 +467,29 @@ fn a_loss_before_a_silence_is_told_by_the_heartbeat_that_answers_a_hello() {
     assert_eq!(bob.line(), "bob: told once");
 }
 
+/// The other server had asked before this one began to listen, and learnt of a loss only by the next message.
+#[test]
+fn a_server_that_begins_to_listen_tells_its_last_events_without_a_question() {
+    if skip_without(&[redis()]) {
+        return;
+    }
+    let redis = Redis::start();
+    let user = "ACL SETUSER echo on >PASSWORD allchannels +@all";
+    let user: Vec<_> = user.split_whitespace().map(str::as_bytes).collect();
+    assert_eq!(redis.command(&user), "+OK");
+    let url = format!("redis://echo:PASSWORD@{}", redis.host_port());
+    let a = Server::connected(launch(&url).start());
+    let _bob = a.join("bob");
+    // The test is a server that listens and asks nothing.
+    let received = redis.subscribe("echo-server:servers");
+    let killed = redis.command(&[b"CLIENT", b"KILL", b"TYPE", b"pubsub", b"USER", b"echo"]);
+    assert_eq!(killed, ":1", "it does not listen now, and still publishes");
+    received.wait_for("the last event of the room, the second", |bytes, _| {
+        let last = [&b"\x05lobby"[..], &1_u64.to_be_bytes(), &2_u64.to_be_bytes()].concat();
+        bytes.windows(last.len()).any(|window| window == last).then_some(())
+    });
+}
+
 #[test]
 fn a_user_of_redis_needs_no_more_rights_than_the_documentation_says() {
     if skip_without(&[redis()]) {
