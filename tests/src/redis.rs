@@ -3,15 +3,14 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    process::{self, Command},
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    process::Command,
 };
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::{
-    net::Certificate,
+    net::{Certificate, mock_server::own_address},
     programs::{Output, Program},
     system::procfs,
     wait::{DEADLINE, wait_until},
@@ -158,13 +157,4 @@ impl Redis {
         let answer = self.command(&[b"PUBLISH", channel.as_bytes(), payload]);
         assert!(answer.starts_with(':'), "{answer}");
     }
-}
-
-/// Returns an address of this machine that no other test uses: so neither the port of a connection, nor of another server,
-/// is that of a `redis-server` that starts again.
-fn own_address() -> Ipv4Addr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let [_, _, high, low] = process::id().to_be_bytes();
-    let number = NEXT.fetch_add(1, Relaxed) % 100;
-    Ipv4Addr::new(127, 100 + u8::try_from(number).expect("it is below 100"), high, low.max(1))
 }

@@ -7,6 +7,8 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::unix::net::UnixListener,
     path::Path,
+    process,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     thread,
 };
 
@@ -67,16 +69,26 @@ pub fn serve_datagrams(
     address
 }
 
-/// Returns a local address to which no UDP socket is bound.
+/// Returns an address of this machine that no other test uses: neither the port of a connection, nor that of another server,
+/// is the port of a server that starts again at it.
+#[must_use]
+pub fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let [_, _, high, low] = process::id().to_be_bytes();
+    let number = NEXT.fetch_add(1, Relaxed) % 100;
+    Ipv4Addr::new(127, 100 + u8::try_from(number).expect("it is below 100"), high, low.max(1))
+}
+
+/// Returns a local address to which no UDP socket is bound, also later.
 #[must_use]
 pub fn unused_udp_address() -> SocketAddr {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let socket = UdpSocket::bind((own_address(), 0)).expect("a port is free");
     socket.local_addr().expect("a bound socket has an address")
 }
 
-/// Returns a local address on which no TCP socket listens.
+/// Returns a local address on which no TCP socket listens, also later.
 #[must_use]
 pub fn unused_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let listener = TcpListener::bind((own_address(), 0)).expect("a port is free");
     listener.local_addr().expect("a bound socket has an address")
 }

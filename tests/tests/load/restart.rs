@@ -1,7 +1,10 @@
 //! `echo-client load --expect-restart`: a restart of the server loses no byte.
 
 use rustix::process::Signal;
-use tests::programs::{EchoServer, Launch, Load};
+use tests::{
+    net::mock_server::own_address,
+    programs::{EchoServer, Launch, Load},
+};
 
 /// Options of a load test that runs until it is stopped.
 const LONG: &str = "--processes 3 --connections 4 --duration 10m --size 64 --pipeline 4";
@@ -10,13 +13,15 @@ const LONG: &str = "--processes 3 --connections 4 --duration 10m --size 64 --pip
 /// connection again.
 #[test]
 fn a_restart_under_load_loses_nothing() {
-    for args in [&["--reuse-port"][..], &[]] {
-        let old = EchoServer::start(args);
+    let host = own_address().to_string();
+    for options in [&["--reuse-port"][..], &[]] {
+        let args = [&["--host", &host], options].concat();
+        let old = EchoServer::start(&args);
         let port = old.address().port();
         let load = Load::start(old.address(), &format!("{LONG} --expect-restart"));
         old.wait_for_log("Echoed to");
-        let start = || Launch::new(args).port(port).start();
-        let (status, new) = if args.is_empty() {
+        let start = || Launch::new(&args).port(port).start();
+        let (status, new) = if options.is_empty() {
             (old.terminate().0, start())
         } else {
             let new = start();
@@ -38,12 +43,14 @@ fn a_restart_under_load_loses_nothing() {
 /// The load test tries again when a connection is refused between the two servers.
 #[test]
 fn a_restart_between_short_connections_is_no_error() {
-    let old = EchoServer::start(&[]);
+    let host = own_address().to_string();
+    let args = ["--host", &host];
+    let old = EchoServer::start(&args);
     let port = old.address().port();
     let load = Load::start(old.address(), &format!("{LONG} --churn 5 --expect-restart"));
     old.wait_for_log("Echoed to");
     assert_eq!(old.terminate().0.code(), Some(0));
-    let new = Launch::new::<&str>(&[]).port(port).start();
+    let new = Launch::new(&args).port(port).start();
     let _ = new.log().wait_for_lines("New client connected", 24);
     load.program.signal(Signal::INT);
     let report = load.finish();

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 use tests::{
-    net::Peer,
+    net::{Peer, mock_server::own_address},
     payload::Random,
     programs::{EchoServer, Launch, Program},
 };
@@ -121,7 +121,9 @@ fn a_second_signal_ends_the_server_immediately() {
 /// The server binds its port again after a `kill -9`, and while connections are in `TIME_WAIT`.
 #[test]
 fn restarts_immediately_on_the_same_port() {
-    let server = EchoServer::start(&[]);
+    let host = own_address().to_string();
+    let args = ["--host", &host];
+    let server = EchoServer::start(&args);
     let port = server.address().port();
     for _ in 0..3 {
         // The server closes first, so its end stays in TIME_WAIT.
@@ -132,13 +134,13 @@ fn restarts_immediately_on_the_same_port() {
     let (status, _) = server.terminate();
     assert_eq!(status.code(), Some(0));
 
-    let server = Launch::new::<&str>(&[]).port(port).start();
+    let server = Launch::new(&args).port(port).start();
     let mut peer = server.connect();
     peer.exchange(b"again\n");
     server.signal(Signal::KILL);
     assert_eq!(server.wait_with_log().0.code(), None);
 
-    let server = Launch::new::<&str>(&[]).port(port).start();
+    let server = Launch::new(&args).port(port).start();
     server.connect().exchange(b"and again\n");
     drop(peer);
 }

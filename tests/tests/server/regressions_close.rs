@@ -18,7 +18,7 @@ use std::{
 use rustix::process::Signal;
 use tempfile::tempdir;
 use tests::{
-    net::Peer,
+    net::{Peer, mock_server::unused_address},
     programs::{EchoServer, Launch},
     wait::{DEADLINE, wait_until},
 };
@@ -145,11 +145,11 @@ fn under_connecting_clients<T>(target: &Target, open: impl Fn() -> T, close: imp
 /// last accept and the close of the listener.
 #[test]
 fn a_shutdown_resets_no_client_that_connects() {
-    let port = EchoServer::start(&[]).address().port();
-    let target = Target::Tcp(SocketAddr::from(([127, 0, 0, 1], port)));
+    let address = unused_address();
+    let (host, port) = (address.ip().to_string(), address.port());
     under_connecting_clients(
-        &target,
-        || Launch::new(&["--log-messages", "off"]).port(port).start(),
+        &Target::Tcp(address),
+        || Launch::new(&["--log-messages", "off", "--host", &host]).port(port).start(),
         |server| assert_eq!(server.terminate().0.code(), Some(0)),
     );
 }
@@ -172,8 +172,7 @@ fn a_shutdown_resets_no_client_of_a_unix_socket() {
 fn a_reload_that_removes_a_listener_resets_no_client() {
     let dir = tempdir().expect("a temporary directory");
     let (file, path) = (dir.path().join("echo.toml"), dir.path().join("echo.sock"));
-    let port = EchoServer::start(&[]).address().port();
-    for target in [Target::Tcp(SocketAddr::from(([127, 0, 0, 1], port))), Target::Unix(path)] {
+    for target in [Target::Tcp(unused_address()), Target::Unix(path)] {
         let url = match &target {
             Target::Tcp(address) => format!("tcp://{address}"),
             Target::Unix(path) => format!("unix://{}", path.display()),
