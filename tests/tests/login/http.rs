@@ -121,6 +121,7 @@ fn a_body_behind_a_password_that_is_being_verified_comes_back() {
         assert_same_bytes(&received, &body);
         sender.join().expect("the sender does not panic").expect("everything is sent");
     }
+    drop(peer);
     // One login for both requests.
     let (_, log) = server.terminate();
     assert_eq!(log.matches("logged in as 'alice' by Basic").count(), 1, "{log}");
@@ -222,6 +223,7 @@ fn nothing_of_a_request_without_a_login_is_logged_as_received() {
     let mut peer = connect(&server);
     peer.send(b"GET /secret HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
     assert!(String::from_utf8_lossy(&peer.read_to_end()).starts_with("HTTP/1.1 400 "));
+    drop(peer);
     let (_, log) = server.terminate();
     assert!(!log.contains("secret"), "{log}");
 }

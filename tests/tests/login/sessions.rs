@@ -27,6 +27,7 @@ fn a_session_begins_with_the_login_and_the_log_has_the_user_and_no_secret() {
     peer.exchange(b"AUTH PLAIN is text now\n");
     peer.send(b"exit\n");
     peer.expect_to_end(b"Goodbye!\n");
+    drop(peer);
     let (_, log) = server.terminate();
     for text in [
         r#""event":"login","peer":"127.0.0.1"#,
@@ -93,6 +94,7 @@ fn a_user_has_no_more_connections_than_allowed() {
     second.expect_to_end(b"Goodbye!\r\n");
     first.send(b"exit\n");
     first.expect_to_end(b"Goodbye!\n");
+    drop(first);
     server.wait_for_log("requested to exit");
     let again = |server: &tests::programs::EchoServer| {
         let mut peer = server.connect();

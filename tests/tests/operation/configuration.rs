@@ -37,6 +37,7 @@ fn the_server_applies_its_configuration_file() {
     let mut peer = tests::net::Peer::connect(length.parse().expect("an address"));
     peer.send(b"\0\0\0\x04exit");
     peer.expect_to_end(b"\0\0\0\x08Goodbye!");
+    drop(peer);
     let mut peer = tests::net::Peer::connect(raw.parse().expect("an address"));
     peer.send(b"exit\n");
     peer.expect(b"exit\n");

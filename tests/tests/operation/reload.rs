@@ -98,6 +98,7 @@ fn applies_changed_settings_and_warns_about_those_that_need_a_restart() {
     drop(peer);
     let mut peer = server.connect();
     peer.exchange(b"not logged\n");
+    drop(peer);
     let (status, log) = configured.server.terminate();
     assert!(status.success(), "{log}");
     assert!(!log.contains("after") && !log.contains("not logged"), "{log}");

@@ -86,7 +86,7 @@ fn a_passed_socket_gets_the_options_of_its_listener_and_the_server_opens_the_oth
     let server = Launch::new(&args).inheriting(listener).start();
     assert_eq!(server.addresses().len(), 2, "{:?}", server.addresses());
     exchange(&server);
-    let _first = UnixStream::connect(&path).expect("the socket listens");
+    let first = UnixStream::connect(&path).expect("the socket listens");
     let mut refusal = String::new();
     let mut second = UnixStream::connect(&path).expect("the socket listens");
     std::io::Read::read_to_string(&mut second, &mut refusal).expect("text");
@@ -94,6 +94,7 @@ fn a_passed_socket_gets_the_options_of_its_listener_and_the_server_opens_the_oth
         refusal.starts_with("Server is full: it serves 1 connection on this listener"),
         "{refusal}"
     );
+    drop((first, second));
     let (status, log) = server.terminate();
     assert!(status.success(), "{log}");
     assert!(path.exists(), "the server removed a socket file of the service manager");
