@@ -146,7 +146,8 @@ impl Room {
             (RoomFault::Rename, Some(0)) => send(socket, &message(number, "somebody", text)),
             (RoomFault::Gap, Some(0)) => send(socket, &Event::Gap { first: number, count: 3 }),
             (RoomFault::Close, Some(0)) => {
-                let _ = socket.shutdown(Shutdown::Both);
+                // Bytes that arrive after the end of both directions would be answered with a reset.
+                let _ = socket.shutdown(Shutdown::Write);
             }
             (RoomFault::Swap | RoomFault::Reorder, Some(0)) => {
                 self.held = Some((name.to_owned(), text.to_vec()));

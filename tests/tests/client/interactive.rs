@@ -141,7 +141,7 @@ fn edits_lines_and_recalls_the_history_of_an_earlier_run() {
     terminal.send("wrld");
     terminal.send(keys::LEFT.repeat(3));
     terminal.enter("o");
-    terminal.wait_for("Server echo: world");
+    terminal.wait_for_prompt(&format!("Server echo: world\n\n{PROMPT}"));
     exchange(&mut terminal, "the last line");
     terminal.enter("exit");
     assert_eq!(terminal.finish().0, 0);

@@ -1,6 +1,9 @@
 //! Tests of the client that compares both ends of its connection with the receipt of the server (`--receipt`).
 
-use std::io::Write as _;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
 
 use common::{
     frame::encode,
@@ -214,10 +217,17 @@ fn a_receipt_that_the_client_sends_is_an_echo() {
     assert!(ended.code() == 1 && ended.stderr.contains("No receipt arrived"), "{ended:?}");
 }
 
+/// Receives everything that a client sends. Before the client has ended its direction, it takes other bytes for a wrong echo.
+fn receive_all(stream: &mut TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    let _ = stream.read_to_end(&mut all);
+    all
+}
+
 #[test]
 fn bytes_that_the_server_adds_are_reported_as_the_servers_fault() {
     let server = mock_server::serve(|mut stream| {
-        let bytes = mock_server::receive(&mut stream);
+        let bytes = receive_all(&mut stream);
         let (mut received, mut sent) = (Tally::default(), Tally::default());
         received.update(&bytes);
         let answer = [&bytes[..], b"extra\n"].concat();
@@ -259,7 +269,7 @@ fn what_the_server_did_not_read_was_not_lost_on_the_way() {
 #[test]
 fn a_reset_in_place_of_the_end_is_no_receipt_and_does_not_hang() {
     let server = mock_server::serve(|mut stream| {
-        let bytes = mock_server::receive(&mut stream);
+        let bytes = receive_all(&mut stream);
         let _ = stream.write_all(&bytes);
         socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     });

@@ -235,6 +235,8 @@ fn pings_of_the_server_are_answered_while_no_reply_is_due() {
     terminal.wait_for_prompt("Enter message:");
     terminal.enter("one");
     assert_eq!(pongs.recv_timeout(DEADLINE), Ok(pong));
+    // Ctrl+D before the prompt is no character of a line.
+    terminal.wait_for_prompt("Server echo: one\n\nEnter message:");
     terminal.send("\u{4}");
     assert_eq!(terminal.finish().0, 0);
 }

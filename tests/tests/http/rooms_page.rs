@@ -168,6 +168,7 @@ fn events_that_are_lost_repeated_or_late_are_shown() {
     let liar = change_replies(address(&server, 1), message, gap);
     let liar = change_replies(liar, br#""recorded":false"#, br#""recorded":true "#);
     browser.go_to(&format!("http://{liar}/"));
+    lines.read_until("* web left\n");
     enter(&browser, "web");
     browser.wait_for_text("#recorded", "^Messages in this room are recorded");
     browser.wait_for_text("#sequence", "^2 events, each once and in order");
