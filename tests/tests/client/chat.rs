@@ -296,8 +296,8 @@ fn a_server_without_a_room_is_named_with_what_to_do() {
         "Error: The server has no room here: it sent '/seq on'\n\
          Chat needs a listener with protocol=room in its URL.\n"
     );
-    let silent = run(&address, &["--protocol", "length", "--timeout", "100ms"]);
-    assert_eq!(silent, "Error: No reply from the server within 100ms\n");
+    let silent = run(&address, &["--protocol", "length", "--timeout", "1s"]);
+    assert_eq!(silent, "Error: No reply from the server within 1s\n");
     let websocket = WebSocketServer::start(WebSocketFault::None);
     let error = run(&websocket.url(), &[]);
     let expected = "the server does not speak the subprotocol rooms.v1.json at this path";

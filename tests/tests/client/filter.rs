@@ -200,9 +200,9 @@ fn the_filter_ends_with_the_server_while_its_input_is_open() {
 fn gives_up_a_server_that_never_replies_at_the_timeout() {
     let silent =
         mock_server::serve(|mut stream| while !mock_server::receive(&mut stream).is_empty() {});
-    let ended = Program::client(silent, &["-m", "hello", "--timeout", "100ms"]).finish();
+    let ended = Program::client(silent, &["-m", "hello", "--timeout", "1s"]).finish();
     assert_eq!(ended.code(), 1, "{ended:?}");
-    assert!(ended.error_line().contains("100ms"), "the message does not name the limit: {ended:?}");
+    assert!(ended.error_line().contains("1s"), "the message does not name the limit: {ended:?}");
 }
 
 /// The reader of the output can close it (`echo-client | head -1`); `println!` panics on a broken pipe.

@@ -43,8 +43,8 @@ fn a_server_that_does_not_know_the_password_gets_no_message() {
     let silent =
         mock_server::serve(|mut stream| while !mock_server::receive(&mut stream).is_empty() {});
     let url = [silent.to_string()];
-    let ended = run(&[&url, &files.alice()], &["-m", "hello", "--timeout", "100ms"]);
-    assert_fails(&ended, &["no login within 100ms"]);
+    let ended = run(&[&url, &files.alice()], &["-m", "hello", "--timeout", "1s"]);
+    assert_fails(&ended, &["no login within 1s"]);
 }
 
 /// Answers the lines of a login with those of `gsasl --server`, then echoes.

@@ -9,7 +9,7 @@ use tests::{
 };
 
 /// Number of servers, and of loads that run at the same time. Most of them wait.
-const PARALLEL: usize = 4;
+const PARALLEL: usize = 8;
 
 /// Number of cases of one group of servers.
 const LISTENERS: u64 = 40;
@@ -146,7 +146,7 @@ impl Case {
         let url = format!("{}://{address}", self.protocol.scheme());
         let insecure = if self.protocol.has_tls() { "--insecure" } else { "" };
         let args = format!(
-            "--quiet --connections 3 --timeout 400ms --seed 1 {} {insecure} --expect-faults {}",
+            "--quiet --connections 3 --timeout 2s --seed 1 {} {insecure} --expect-faults {}",
             self.load,
             log.display()
         );

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::fd::OwnedFd,
     process::{Child, Command, Stdio},
+    thread,
 };
 
 use rustix::process::Signal;
@@ -35,8 +36,8 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Starts `HAProxy` in this mode in front of both listeners, with further lines.
-    fn haproxy(mode: &str, server: &Faulty, lines: &str) -> Self {
+    /// Starts `HAProxy` in this mode in front of both listeners, with further lines, and options of the first server.
+    fn haproxy(mode: &str, server: &Faulty, lines: &str, first: &str) -> Self {
         let text = |_: &str| {
             format!(
                 "defaults
@@ -47,7 +48,7 @@ impl Proxy {
                 listen echo
                     bind fd@0
                     {lines}
-                    server one {}
+                    server one {} {first}
                     server two {}\n",
                 server.address(0),
                 server.address(1)
@@ -139,11 +140,11 @@ fn haproxy_retries_a_reset_answer_only_if_it_is_told_to() {
         let retries = "balance roundrobin\nretries 3\noption redispatch 1";
         // A reset may arrive before HAProxy has looked at its new connection, which it retries then.
         if faults != "refuse=100%" {
-            let proxy = Proxy::haproxy("http", &server, retries);
+            let proxy = Proxy::haproxy("http", &server, retries, "");
             assert_eq!(proxy.statuses(4), ["502", "200", "502", "200"], "{faults}");
         }
         let retry_on = format!("{retries}\nretry-on conn-failure empty-response");
-        let proxy = Proxy::haproxy("http", &server, &retry_on);
+        let proxy = Proxy::haproxy("http", &server, &retry_on, "");
         assert_eq!(proxy.statuses(4), ["200"; 4], "{faults}");
     }
 }
@@ -153,28 +154,37 @@ fn haproxy_takes_a_server_out_while_its_checks_fail_and_back_afterwards() {
     if skip_without(&[haproxy()]) {
         return;
     }
-    for (faults, reason) in [
-        ("refuse=100%", "Socket error"),
-        ("truncate=0", "Layer7 timeout"),
-        ("close-after=0", "Layer7 invalid response"),
-        ("delay=1h", "Layer7 timeout"),
-    ] {
-        let server = Faulty::start("tcp", &[faults, ""], &[]);
-        let checks = "option tcp-check
-            tcp-check send ping\\n
-            tcp-check expect string ping
-            timeout check 100ms
-            default-server check inter 50ms fall 2 rise 2";
-        let proxy = Proxy::haproxy("tcp", &server, checks);
-        let down = proxy.log.wait_for_line("Server echo/one is DOWN");
-        assert!(down.contains(reason), "{faults}: {down}");
-        for _ in 0..4 {
-            let mut peer = Peer::connect(proxy.address);
-            peer.exchange(b"served by the other one\n");
+    // Two of them wait for a time limit.
+    thread::scope(|scope| {
+        for (faults, reason) in [
+            ("refuse=100%", "Socket error"),
+            ("truncate=0", "Layer7 timeout"),
+            ("close-after=0", "Layer7 invalid response"),
+            ("delay=1h", "Layer7 timeout"),
+        ] {
+            scope.spawn(move || expect_checks_to_find(faults, reason));
         }
-        server.change(&["clear"]);
-        let _ = proxy.log.wait_for_line("Server echo/one is UP");
+    });
+}
+
+/// Checks a server with these faults until `HAProxy` takes it out for this reason, clears them, and waits until it is back.
+fn expect_checks_to_find(faults: &str, reason: &str) {
+    let server = Faulty::start("tcp", &[faults, ""], &[]);
+    let checks = "option tcp-check
+        tcp-check send ping\\n
+        tcp-check expect string ping
+        timeout check 2s";
+    // `inter` is also the limit on a connect.
+    let first = "check inter 2s fastinter 50ms downinter 50ms fall 2 rise 2";
+    let proxy = Proxy::haproxy("tcp", &server, checks, first);
+    let down = proxy.log.wait_for_line("Server echo/one is DOWN");
+    assert!(down.contains(reason), "{faults}: {down}");
+    for _ in 0..4 {
+        let mut peer = Peer::connect(proxy.address);
+        peer.exchange(b"served by the other one\n");
     }
+    server.change(&["clear"]);
+    let _ = proxy.log.wait_for_line("Server echo/one is UP");
 }
 
 #[test]
@@ -182,16 +192,25 @@ fn nginx_tries_the_next_server_and_takes_one_out_that_has_failed_twice() {
     if skip_without(&[nginx(), curl()]) {
         return;
     }
-    for (faults, failed) in [("refuse=100%", "502"), ("reset-after=20", "502"), ("delay=1h", "504")]
-    {
-        let server = http(faults);
-        // Also a failure to connect is a failed attempt, and none is repeated.
-        let proxy = Proxy::nginx(&server, "proxy_read_timeout 100ms; proxy_next_upstream off;");
-        assert_eq!(proxy.statuses(6), [failed, "200", failed, "200", "200", "200"], "{faults}");
-        let _ = proxy.log.wait_for_line("upstream server temporarily disabled");
-        let proxy = Proxy::nginx(&server, "proxy_read_timeout 100ms;");
-        assert_eq!(proxy.statuses(6), ["200"; 6], "{faults}");
-        let _ = proxy.log.wait_for_line("upstream server temporarily disabled");
-        assert_eq!(server.records().len(), 4, "each proxy tries the faulty server twice");
-    }
+    // One of them waits for a time limit.
+    thread::scope(|scope| {
+        for (faults, failed) in
+            [("refuse=100%", "502"), ("reset-after=20", "502"), ("delay=1h", "504")]
+        {
+            scope.spawn(move || expect_nginx_to_take_out(faults, failed));
+        }
+    });
+}
+
+/// Tries a server with these faults through nginx, which answers with the status `failed` if it may not try the other one.
+fn expect_nginx_to_take_out(faults: &str, failed: &str) {
+    let server = http(faults);
+    // Also a failure to connect is a failed attempt, and none is repeated.
+    let proxy = Proxy::nginx(&server, "proxy_read_timeout 2s; proxy_next_upstream off;");
+    assert_eq!(proxy.statuses(6), [failed, "200", failed, "200", "200", "200"], "{faults}");
+    let _ = proxy.log.wait_for_line("upstream server temporarily disabled");
+    let proxy = Proxy::nginx(&server, "proxy_read_timeout 2s;");
+    assert_eq!(proxy.statuses(6), ["200"; 6], "{faults}");
+    let _ = proxy.log.wait_for_line("upstream server temporarily disabled");
+    assert_eq!(server.records().len(), 4, "each proxy tries the faulty server twice");
 }

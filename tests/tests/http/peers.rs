@@ -195,7 +195,7 @@ fn haproxy_passes_http_and_websockets_with_and_without_a_proxy_header() {
     }
     for (scheme, is_tls, parameters, send) in [
         ("http", false, "", ""),
-        ("http", true, "&proxy=required", "send-proxy-v2 check inter 100"),
+        ("http", true, "&proxy=required", "send-proxy-v2 check inter 2000"),
         ("https", true, "&proxy=required", "send-proxy"),
     ] {
         let server = Server::start(scheme, parameters);

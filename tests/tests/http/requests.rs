@@ -60,7 +60,7 @@ fn a_head_may_arrive_byte_by_byte() {
 
 #[test]
 fn a_thousand_slow_heads_do_not_disturb_others_and_are_refused_in_the_end() {
-    let server = start("?head-timeout=1s");
+    let server = start("?head-timeout=3s");
     let mut slow: Vec<Peer> = (0..1000).map(|_| server.connect()).collect();
     for peer in &mut slow {
         peer.send(b"GET /slow HTTP/1.1\r\nHost: a\r\nX: ");

@@ -167,7 +167,7 @@ fn a_drain_waits_for_the_last_fragment_of_a_message() {
 
 #[test]
 fn an_idle_timeout_closes_with_a_reason() {
-    let server = start("?idle-timeout=200ms");
+    let server = start("?idle-timeout=2s");
     open(&server).expect_to_end(&close(1001, "idle for too long"));
 }
 

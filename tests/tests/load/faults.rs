@@ -88,7 +88,7 @@ fn names_the_connection_to_which_a_foreign_message_belongs() {
 #[test]
 fn counts_a_dropped_last_message_as_lost() {
     let server = FaultServer::on_first_connection(Fault::DropMessage(199));
-    let report = Report::run(server.address(), &format!("{RUN} --timeout 300ms"));
+    let report = Report::run(server.address(), &format!("{RUN} --timeout 2s"));
     report.expect_failure();
     assert_eq!(report.messages(), OF_OTHERS + 199, "{report:?}");
     assert_eq!(report.json("/lost"), 1, "{report:?}");
@@ -98,7 +98,7 @@ fn counts_a_dropped_last_message_as_lost() {
 fn reports_a_timeout_and_lost_messages_if_the_server_stops_replying() {
     for bytes in [0, 700] {
         let server = FaultServer::on_first_connection(Fault::SilentAfter(bytes));
-        let report = Report::run(server.address(), &format!("{RUN} --timeout 300ms"));
+        let report = Report::run(server.address(), &format!("{RUN} --timeout 2s"));
         report.expect_failure();
         assert_eq!(report.messages(), OF_OTHERS + bytes / 64, "{report:?}");
         assert!(report.prints("time"), "{report:?}");
@@ -138,8 +138,7 @@ fn fails_if_the_server_sends_first_and_escapes_its_bytes() {
         let _ = std::io::Write::write_all(&mut stream, b"\x1b[2JServer is full\r\n");
         while !mock_server::receive(&mut stream).is_empty() {}
     });
-    let report =
-        Report::run(address, "--processes 1 --connections 1 --messages 50 --timeout 300ms");
+    let report = Report::run(address, "--processes 1 --connections 1 --messages 50 --timeout 2s");
     report.expect_failure();
     assert!(report.prints(r"Server is full"), "{report:?}");
     assert!(!report.ended.stdout.contains(&0x1b), "{report:?}");

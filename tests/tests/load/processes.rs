@@ -151,7 +151,7 @@ fn names_a_process_that_does_not_respond_and_fails() {
     let server = FaultServer::on_all_connections(Fault::None);
     let load = Load::start(
         server.address(),
-        "--processes 2 --connections 2 --duration 500ms --size 64 --timeout 500ms",
+        "--processes 2 --connections 2 --duration 2s --size 64 --timeout 500ms",
     );
     server.wait_for_bytes(64 * 40);
     let processes = load.processes();

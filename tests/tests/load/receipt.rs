@@ -43,7 +43,7 @@ fn every_connection_of_a_load_is_compared_over_every_transport() {
 #[test]
 fn a_load_names_the_side_on_which_bytes_were_lost_and_fails() {
     let server = start(TEXT);
-    let load = "--receipt --processes 1 --connections 2 --messages 200 --size 32 --timeout 1s";
+    let load = "--receipt --processes 1 --connections 2 --messages 200 --size 32 --timeout 2s";
     for (direction, lost, words) in [
         (Direction::ToServer, "/receipts/bytes_lost_to_server", "on the way to the server"),
         (Direction::Back, "/receipts/bytes_lost_back", "on the way back"),
@@ -68,7 +68,7 @@ fn a_load_names_the_side_on_which_bytes_were_lost_and_fails() {
 fn a_load_over_websocket_names_the_side_on_which_a_message_was_lost() {
     let server = start("http://127.0.0.1:0?receipt=on");
     let load =
-        "--receipt --processes 1 --connections 1 --messages 20 --pipeline 4 --size 32 --timeout 1s";
+        "--receipt --processes 1 --connections 1 --messages 20 --pipeline 4 --size 32 --timeout 2s";
     for (direction, lost) in [
         (Direction::ToServer, "/receipts/bytes_lost_to_server"),
         (Direction::Back, "/receipts/bytes_lost_back"),

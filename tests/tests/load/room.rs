@@ -38,7 +38,7 @@ fn counts(missing: u64, duplicates: u64, order: u64, wrong: u64, gaps: u64) -> V
 /// names what is wrong.
 #[track_caller]
 fn detect(fault: RoomFault, counts: &Value, deliveries: u64, line: &str, verdict: &str) {
-    let report = run(fault, "--timeout 500ms");
+    let report = run(fault, "--timeout 2s");
     report.expect_failure();
     assert_eq!(wrong(&report), *counts, "{report:?}");
     assert_eq!(report.json("/room/deliveries"), deliveries, "{report:?}");
@@ -95,7 +95,7 @@ fn names_a_wrong_text() {
 /// Each member alone sees nothing wrong in the numbers.
 #[test]
 fn names_two_messages_that_have_another_order_at_one_member() {
-    let report = run(RoomFault::Reorder, "--timeout 500ms");
+    let report = run(RoomFault::Reorder, "--timeout 2s");
     report.expect_failure();
     assert_eq!(report.json("/room/missing"), 0, "{report:?}");
     assert!(report.json("/room/order_violations").as_u64() >= Some(1), "{report:?}");
@@ -107,7 +107,7 @@ fn names_two_messages_that_have_another_order_at_one_member() {
 
 #[test]
 fn names_a_message_that_the_room_loses_before_it_has_a_number() {
-    let report = run(RoomFault::Lose, "--timeout 500ms");
+    let report = run(RoomFault::Lose, "--timeout 2s");
     report.expect_failure();
     assert_eq!(wrong(&report), counts(6, 0, 0, 0, 0), "{report:?}");
     assert!(report.prints("no number to 1 message of sender [0-2]"), "{report:?}");
@@ -115,7 +115,7 @@ fn names_a_message_that_the_room_loses_before_it_has_a_number() {
 
 #[test]
 fn names_a_message_that_has_two_numbers() {
-    let report = run(RoomFault::Repeat, "--timeout 500ms");
+    let report = run(RoomFault::Repeat, "--timeout 2s");
     report.expect_failure();
     assert_eq!(wrong(&report), counts(0, 6, 0, 0, 0), "{report:?}");
     assert!(report.prints("is message [0-9]+ of sender [0-2] again"), "{report:?}");
@@ -135,7 +135,7 @@ fn a_gap_that_the_room_tells_is_counted_and_is_no_failure() {
 /// No later event reveals the loss: the member knows from the others where the end is.
 #[test]
 fn names_deliveries_that_stop_before_the_end() {
-    let report = run(RoomFault::Stop, "--rate 3000 --timeout 500ms");
+    let report = run(RoomFault::Stop, "--rate 3000 --timeout 2s");
     report.expect_failure();
     // 300 messages and the last one of each sender.
     let missing = 303 - (FAULTY - 1);
@@ -148,7 +148,7 @@ fn names_deliveries_that_stop_before_the_end() {
 
 #[test]
 fn names_a_member_whose_connection_ends() {
-    let report = run(RoomFault::Close, "--timeout 500ms");
+    let report = run(RoomFault::Close, "--timeout 2s");
     report.expect_failure();
     assert!(report.json("/errors/closed").as_u64() >= Some(1), "{report:?}");
 }
@@ -160,7 +160,7 @@ fn reports_of_two_loads_of_a_room_are_merged() {
         .into_iter()
         .enumerate()
         .map(|(index, fault)| {
-            let report = run(fault, "--timeout 500ms");
+            let report = run(fault, "--timeout 2s");
             let file = directory.path().join(index.to_string());
             std::fs::write(&file, report.json.unwrap().to_string()).unwrap();
             file.to_str().unwrap().to_owned()
@@ -177,10 +177,10 @@ fn reports_of_two_loads_of_a_room_are_merged() {
 #[test]
 fn a_server_without_rooms_is_named_with_what_its_listener_needs() {
     let server = mock_server::serve(|mut socket| drop(mock_server::receive(&mut socket)));
-    let report = Report::run(server, "--room --timeout 200ms");
+    let report = Report::run(server, "--room --timeout 1s");
     assert_eq!(report.code(), 1, "{report:?}");
     assert!(
-        report.ended.stderr.contains("did not welcome a member to a room within 200ms"),
+        report.ended.stderr.contains("did not welcome a member to a room within 1s"),
         "{report:?}"
     );
     assert!(report.ended.stderr.contains("protocol=room&framing=length"), "{report:?}");

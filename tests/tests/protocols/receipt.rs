@@ -120,7 +120,7 @@ fn a_drain_and_an_idle_timeout_send_the_receipt() {
     drop(peer);
     assert!(server.wait().success());
     for (parameters, sent) in [("", &b"hello\n"[..]), ("&protocol=length", b"\0\0\0\x05hel")] {
-        let server = start(&format!("{TEXT}&idle-timeout=300ms{parameters}"), &[]);
+        let server = start(&format!("{TEXT}&idle-timeout=2s{parameters}"), &[]);
         let mut peer = server.connect();
         peer.send(sent);
         let idle = check(&peer.read_to_end(), sent, sent);

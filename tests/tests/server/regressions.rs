@@ -65,7 +65,7 @@ fn a_drain_with_a_full_queue_ends_at_its_deadline() {
 #[test]
 fn a_stopped_server_keeps_clients_whose_bytes_are_waiting() {
     let server =
-        EchoServer::start(&["--workers", "1", "--idle-timeout", "1s", "--log-messages", "off"]);
+        EchoServer::start(&["--workers", "1", "--idle-timeout", "3s", "--log-messages", "off"]);
     let mut peers: Vec<_> = (0..200).map(|_| server.connect()).collect();
     for peer in &mut peers {
         peer.exchange(b"first\n");
@@ -75,7 +75,7 @@ fn a_stopped_server_keeps_clients_whose_bytes_are_waiting() {
         peer.send(b"waiting\n");
     }
     // The idle timeout of a second server shows that more than the limit has passed.
-    let clock = EchoServer::start(&["--idle-timeout", "1500ms"]);
+    let clock = EchoServer::start(&["--idle-timeout", "3500ms"]);
     let _idle = clock.connect();
     clock.wait_for_log("timed out");
     server.resume();

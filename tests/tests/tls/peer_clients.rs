@@ -208,7 +208,7 @@ fn python_sees_a_clean_end_when_the_server_ends_the_stream_by_itself() {
     if skip_without(&[python()]) {
         return;
     }
-    let server = TlsEchoServer::start("", &["--idle-timeout", "300ms"]);
+    let server = TlsEchoServer::start("", &["--idle-timeout", "2s"]);
     let script = include_str!("programs/served_until_the_end.py");
     let finished = python_script(script, &server, &[]).finish_with_open_stdin();
     assert_eq!(finished.code(), 0, "at the idle timeout: {finished:?}");

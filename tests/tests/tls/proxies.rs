@@ -105,7 +105,7 @@ fn haproxy_passes_tls_through_with_a_proxy_header() {
         return;
     }
     let server = TlsEchoServer::start("&proxy=required", &["--log-messages", "off"]);
-    let option = format!("{} send-proxy-v2 check inter 100", server.host_port());
+    let option = format!("{} send-proxy-v2 check inter 2000", server.host_port());
     let proxy = Proxy::haproxy(&server.certificate, "", &option);
     expect_every_byte(&proxy.url("tls"), &server.ca);
     server.wait_for_log(r"New client connected: 127\.0\.0\.1:\d+ \(through 127\.0\.0\.1:\d+\)");
@@ -121,7 +121,7 @@ fn haproxy_decrypts_and_encrypts_again() {
     }
     let server = TlsEchoServer::start("&proxy=required", &["--log-messages", "off"]);
     let option = format!(
-        "{} send-proxy-v2 ssl verify required ca-file {} sni str(localhost) verifyhost localhost check inter 100",
+        "{} send-proxy-v2 ssl verify required ca-file {} sni str(localhost) verifyhost localhost check inter 2000",
         server.host_port(),
         server.ca.file(),
     );

@@ -67,7 +67,7 @@ fn no_request_hides_another_one_behind_nginx() {
         return;
     }
     attack_in_parallel(|server, certificate| {
-        let lines = "client_header_timeout 200ms; client_body_timeout 200ms; send_timeout 200ms; proxy_read_timeout 500ms;";
+        let lines = "client_header_timeout 2s; client_body_timeout 2s; send_timeout 2s; proxy_read_timeout 2s;";
         HttpProxy::nginx(certificate, "", ("http", server.address()), lines)
     });
 }
@@ -78,7 +78,8 @@ fn no_request_hides_another_one_behind_haproxy() {
         return;
     }
     attack_in_parallel(|server, certificate| {
-        let lines = "timeout http-request 200ms\n timeout client 200ms\n timeout server 500ms\n timeout tunnel 200ms";
+        let lines =
+            "timeout http-request 2s\n timeout client 2s\n timeout server 2s\n timeout tunnel 2s";
         HttpProxy::haproxy(certificate, "", &server.address().to_string(), lines)
     });
 }

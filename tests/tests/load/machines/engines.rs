@@ -21,8 +21,8 @@ use tests::{
 /// A short load of each machine.
 const LOAD: &str = "--processes 1 --connections 2 --messages 40";
 
-/// Seconds until the start: enough for all loads of a test on a busy machine.
-const START_IN: &str = "3";
+/// Seconds until the start: enough for all loads of a test on a busy machine. One that comes later is refused.
+const START_IN: &str = "8";
 
 fn parallel() -> Requirement {
     requirements::tool("parallel", &["--version"], "install the package parallel")

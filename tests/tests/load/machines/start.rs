@@ -26,7 +26,7 @@ fn time<'v>(start: &'v Value, name: &str) -> &'v str {
 #[test]
 fn loads_with_the_same_time_do_not_begin_before_it_and_their_merged_report_compares_the_starts() {
     let server = EchoServer::start_quiet();
-    let start_at = in_seconds(3);
+    let start_at = in_seconds(6);
     let args = format!("--processes 2 --connections 2 --messages 50 --start-at {start_at}");
     let reports = [(); 2].map(|()| Load::start(server.address(), &args)).map(Load::finish);
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -56,7 +56,7 @@ fn only_the_first_step_of_a_search_waits_for_the_start() {
     let server = EchoServer::start_quiet();
     let args = format!(
         "--connections 2 --duration 20ms --warmup 0s --rate 1000 --find-rate p99<1ns --start-at {}",
-        in_seconds(2)
+        in_seconds(5)
     );
     let report = Load::start(server.address(), &args).finish();
     assert!([3, 4].contains(&report.code()), "{report:?}");

@@ -203,7 +203,7 @@ fn reports_a_program_that_does_not_exist() {
 #[test]
 fn kills_and_names_a_process_that_hangs() {
     let hang = format!("{}{}while read command; do :; done", ready(), send(&progress(1)));
-    let soon = Duration::from_millis(300);
+    let soon = Duration::from_millis(1500);
     for (duration, timeouts, reason) in [
         (
             Some(Duration::ZERO),

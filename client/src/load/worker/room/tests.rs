@@ -180,7 +180,7 @@ fn stats(messages: &[WorkerMessage]) -> Stats {
 /// Runs five members, of which two send 100 messages each, in a room with a fault.
 fn run_faulty(deliver: Deliver) -> Stats {
     let config = WorkerConfig {
-        timeout: Duration::from_millis(300),
+        timeout: Duration::from_secs(2),
         ..config(Room::start(Framing::Length, deliver))
     };
     stats(&run(&config))
