@@ -147,7 +147,11 @@ impl Peer {
     #[track_caller]
     pub fn expect_silence_for(&mut self, time: Duration) {
         self.stream.set_read_timeout(Some(time)).expect("the timeout is not zero");
-        let received = self.stream.read(&mut [0]);
+        let mut received = self.stream.read(&mut [0]);
+        // A read with a timeout does not continue after a stop of the process.
+        while received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+            received = self.stream.read(&mut [0]);
+        }
         self.stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
         let is_silent =
             received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
