@@ -26,6 +26,8 @@ start_in=${START_IN:-30}
 reports=${REPORTS:-${SLURM_SUBMIT_DIR:?start it with sbatch}/echo-load-$SLURM_JOB_ID}
 
 mkdir -p "$reports"
+# A load that does not start leaves the report of an earlier one as it is.
+rm -f "$reports"/report-*.json
 start=@$(($(date +%s) + start_in))
 # Each task has its own seed and report. A task that fails does not end the others; the reports have the verdicts.
 # shellcheck disable=SC2016 # The tasks expand the variable.

@@ -1,11 +1,11 @@
 //! The report of `echo-client load`: assertions, files, merging, and the search for a rate.
 
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use serde_json::Value;
 use tests::{
     log::matches,
-    net::{Fault, FaultServer},
+    net::{Fault, FaultServer, mock_server::unused_address},
     programs::{EchoServer, Program, Report, binaries::echo_client},
 };
 
@@ -79,6 +79,31 @@ fn reports_a_file_that_cannot_be_created_before_the_load_starts() {
         let ended = Program::run_load(server.address(), &args);
         assert_eq!(ended.code(), 1, "{ended:?}");
         assert!(ended.error_line().contains("/nowhere/report"), "{ended:?}");
+    }
+}
+
+/// A load that does not start has no new content for the file.
+#[test]
+fn a_file_keeps_its_content_until_there_is_a_report() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+    // Longer than a report, of which nothing may remain.
+    let old = "x".repeat(1_000_000);
+    fs::write(&file, &old).expect("the file can be written");
+    symlink(&file, &link).expect("a link can be created");
+    let server = EchoServer::start_quiet();
+    for flag in ["--json", "--html", "--histogram"] {
+        let run = format!("--processes 1 --connections 2 --messages 10 {flag} {}", link.display());
+        let ended = Program::run_load(unused_address(), &run);
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        let kept = fs::read_to_string(&file).expect("the file can be read");
+        assert!(kept == old, "{flag}: {} bytes", kept.len());
+        let ended = Program::run_load(server.address(), &run);
+        assert!(matches!(ended.code(), 0 | 4), "{ended:?}");
+        let new = fs::read_to_string(&file).expect("the file can be read");
+        assert!(!new.is_empty() && !new.contains("xxxx"), "{flag}: {new}");
+        assert!(link.is_symlink(), "{flag}");
+        fs::write(&file, &old).expect("the file can be written");
     }
 }
 

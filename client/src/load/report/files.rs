@@ -1,6 +1,7 @@
 //! Destinations of `--json`, `--html` and `--histogram`: files, or standard output.
 //!
-//! They are opened before the load, so that an unusable path is reported early, and written after it.
+//! They are opened before the load, so that an unusable path is reported early, and written after it. Until then an existing file
+//! keeps its content.
 
 use std::{
     fs::{File, OpenOptions},
@@ -73,8 +74,7 @@ impl Destinations {
 }
 
 impl ReportFiles {
-    /// Opens and truncates the files: the report of an earlier load must not be taken for that of a load
-    /// that fails.
+    /// Opens the files, and creates those that do not exist.
     pub(crate) fn open(destinations: &Destinations) -> Result<Self, Error> {
         let open = |it: &Option<Destination>| it.as_ref().map(ReportFile::open).transpose();
         let Destinations { json, html, histogram } = destinations;
@@ -108,11 +108,11 @@ pub(crate) fn json(document: &impl Serialize) -> Vec<u8> {
 }
 
 impl ReportFile {
-    /// Opens and truncates a file: see [`ReportFiles::open`].
+    /// Opens a file, and creates it if it does not exist. It keeps its content, since there may never be a new one.
     pub(crate) fn open(destination: &Destination) -> Result<Self, Error> {
         let Destination::File(path) = destination else { return Ok(Self::StandardOutput) };
         let path = path.clone();
-        match OpenOptions::new().write(true).create(true).truncate(true).open(&path) {
+        match OpenOptions::new().write(true).create(true).truncate(false).open(&path) {
             Ok(file) => Ok(Self::File(path, file)),
             Err(error) => Err(Error::File(path, error)),
         }

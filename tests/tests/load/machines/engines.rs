@@ -103,6 +103,12 @@ fn a_load_without_a_report_is_named_and_nothing_is_merged() {
         let mut command = script_for(name, &directory, nobody);
         command.env("SLURM_JOB_ID", "7").env("SLURM_NTASKS", "3");
         command.env("SLURM_SUBMIT_DIR", directory.path());
+        // Reports of earlier loads.
+        let reports = directory.path().join("reports");
+        fs::create_dir_all(&reports).expect("a directory can be created");
+        for number in 0..3 {
+            fs::write(reports.join(format!("report-{number}.json")), "{}").expect("a file");
+        }
         let ended = Program::spawn(command).finish();
         assert_eq!((ended.code(), &ended.stdout[..]), (1, &b""[..]), "{ended:?}");
         assert!(ended.stderr.contains("has no report, so nothing is merged"), "{ended:?}");
