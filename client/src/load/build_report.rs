@@ -21,6 +21,7 @@ use super::{
     stats::{
         counters::{DatagramStats, Stats},
         error_kind::ErrorKind,
+        format::plural,
         rate::per_second,
         receipt_stats::ReceiptStats,
         room_stats::RoomStats,
@@ -159,9 +160,21 @@ fn remark(stats: &Stats, target: &Target) -> Option<String> {
         (Some(failure), ..) => Some(text("TLS", failure)),
         (None, Some(failure), _) => Some(text("login", failure)),
         (None, None, Some(failure)) => Some(text("WebSocket", failure)),
-        (None, None, None) => receipt_remark(&stats.receipts)
-            .or_else(|| target.tip(sign(stats)?, target.tls.is_some())),
+        (None, None, None) => {
+            receipt_remark(&stats.receipts).or_else(|| match (stats.ended_early, sign(stats)) {
+                (early @ 1.., None | Some(Sign::NoAnswer)) => Some(ended_early(early)),
+                (_, sign) => target.tip(sign?, target.tls.is_some()),
+            })
+        }
     }
+}
+
+/// Returns what explains errors of so many connections that the server has ended before the start.
+fn ended_early(connections: u64) -> String {
+    format!(
+        "the server ended {} before the start, when no message had been sent, as an idle timeout does",
+        plural(connections, "connection")
+    )
 }
 
 /// Returns what the receipts show, if it is not that both ends have the same bytes.

@@ -75,14 +75,18 @@ impl<'s> Runner<'s> {
         capacity::check(plan, &capacity)?;
         let deadline = Deadline::after(target.timeout);
         let addresses = target.resolve(deadline)?;
+        // A load that begins later has connections of its own only then.
+        let begins_later = plan.start_at.is_some() && plan.fault_log.is_none();
         let (server, receive_buffer) = match (&target.endpoint, &addresses[..]) {
             (Endpoint::Unix(_) | Endpoint::Abstract(_), addresses) => {
-                if target.tls.is_some() || target.login.is_some() {
+                if target.tls.is_some() || target.login.is_some() || begins_later {
                     target.connect_to(addresses, deadline, Some(interrupt))?;
                 }
                 (target.endpoint.socket_name().map(Server::Unix), None)
             }
-            (Endpoint::Tcp(_), [one]) if !target.has_layers() || plan.fault_log.is_some() => {
+            (Endpoint::Tcp(_), [one])
+                if !target.has_layers() && !begins_later || plan.fault_log.is_some() =>
+            {
                 (one.as_socket().map(Server::Tcp), None)
             }
             // Of several addresses, the load uses the first that answers. A server with TLS, a login or WebSocket is checked

@@ -33,7 +33,7 @@ use crate::{
 /// Time limits of the processes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolTimeouts {
-    /// Limit for all connections, in addition to the limit of each.
+    /// Limit for all connections, in addition to the limit of each. They are made this long before a requested start.
     pub(crate) connecting: Duration,
     /// Limit for the next message of a running process.
     pub(crate) silence: Duration,
@@ -127,6 +127,10 @@ pub(crate) fn run(
         outcome: Outcome::default(),
         interrupt: config.interrupt,
     };
+    if let Some(time) = config.start_at {
+        // Connections that are made early are idle until the start, and a server or a NAT may end them.
+        pool.wait_until(time, config.timeouts.connecting, on_progress)?;
+    }
     for worker in &config.workers {
         let started = WorkerProcess::start((config.command)(), worker);
         pool.processes.push(started.map_err(|error| Error::Spawn {
@@ -137,7 +141,7 @@ pub(crate) fn run(
     }
     pool.wait_until_ready(config)?;
     let is_overdue = match config.start_at {
-        Some(time) => pool.wait_until(time, on_progress)?,
+        Some(time) => pool.wait_until(time, Duration::ZERO, on_progress)?,
         None => false,
     };
     pool.start(is_overdue);
@@ -212,20 +216,22 @@ impl ProcessPool<'_> {
         Ok(())
     }
 
-    /// Waits until the clock shows this time; returns `true` if it has passed already.
+    /// Waits until so long before the clock shows the time of the start; returns `true` if that has passed already.
     fn wait_until(
         &mut self,
-        time: Timestamp,
+        start: Timestamp,
+        ahead: Duration,
         on_progress: &mut dyn FnMut(&Outcome),
     ) -> Result<bool, Error> {
-        let is_overdue = time_until(time).is_zero();
+        let is_past = time_until(start) <= ahead;
         loop {
-            let left = time_until(time);
+            let starts_in = time_until(start);
+            let left = starts_in.saturating_sub(ahead);
             if left.is_zero() {
                 self.outcome.starts_in = None;
-                return Ok(is_overdue);
+                return Ok(is_past);
             }
-            self.outcome.starts_in = Some(left);
+            self.outcome.starts_in = Some(starts_in);
             on_progress(&self.outcome);
             // Someone may set the clock meanwhile, so it is read again after each interval.
             if self.poll(Instant::now().checked_add(left.min(REPORT_INTERVAL)))? {

@@ -209,9 +209,10 @@ pub(crate) struct RunArgs {
     /// Begin at TIME: the loads of several machines that get the same TIME begin together
     ///
     /// TIME is a time with its offset (2026-11-26T20:00:00Z) or a Unix time (@1790000000), at most a day ahead; in a shell,
-    /// @$(($(date +%s) + 30)) is in 30 s. The processes connect at once and wait, so choose a TIME by which all machines are
-    /// connected. A load whose connections are not made by then begins when the last one is made. Its report says how late it began.
-    /// The connections carry nothing while they wait: the idle timeout of the server has to be longer. The report says how wrong the clock of the machine may be.
+    /// @$(($(date +%s) + 30)) is in 30 s. The processes connect 30 s before TIME, or at once if it is nearer, and wait, so choose a
+    /// TIME by which all machines are connected. A load whose connections are not made by then begins when the last one is made. Its
+    /// report says how late it began. The connections carry nothing while they wait: the idle timeout of the server has to be longer
+    /// than 30 s. The report says how wrong the clock of the machine may be.
     ///
     /// With --find-rate, only the first step waits.
     #[arg(long, value_name = "TIME", value_parser = StartTime::from_str)]

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How far ahead the start may be. The connections wait for it without a byte, so a time that is further ahead is a mistake.
+/// How far ahead the start may be: a time that is further ahead is a mistake.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Time at which a load begins, by the clock of the machine.
@@ -24,10 +24,9 @@ pub(crate) enum Contradiction {
         /// Time of the clock.
         now: StartTime,
     },
-    /// The connections would wait for too long.
+    /// The time is too far ahead.
     #[error(
-        "'--start-at <TIME>' is {time}, and the clock of this machine shows {now}: choose a time within a day, since the \
-         connections wait for it"
+        "'--start-at <TIME>' is {time}, and the clock of this machine shows {now}: choose a time within a day"
     )]
     TooFar {
         /// Requested time.

@@ -62,7 +62,7 @@ impl Progress {
     pub(in crate::load) fn update(&mut self, outcome: &Outcome) {
         let text = if let Some(left) = outcome.starts_in {
             self.last.0 = Instant::now();
-            format!("connected, starts in {:.0} s", left.as_secs_f64().ceil())
+            format!("starts in {:.0} s", left.as_secs_f64().ceil())
         } else {
             self.figures(outcome)
         };

@@ -38,6 +38,8 @@ pub(crate) struct Stats {
     pub(crate) resumed: u64,
     /// Connections that the server ended without a `close_notify` of TLS.
     pub(crate) truncated: u64,
+    /// Connections that the server ended before the start.
+    pub(crate) ended_early: u64,
     /// WebSocket connections that ended with close frames of both sides.
     pub(crate) closes: u64,
     /// WebSocket connections that ended without.
@@ -166,6 +168,7 @@ impl Stats {
         self.connects += other.connects;
         self.resumed += other.resumed;
         self.truncated += other.truncated;
+        self.ended_early += other.ended_early;
         self.closes += other.closes;
         self.unclosed += other.unclosed;
         if other.websocket_failure.is_some() {

@@ -4,12 +4,13 @@
 //! done or has failed, or until the time is up and the messages in flight have returned.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, ErrorKind as Io, Write},
     time::Duration,
 };
 
-use mio::{Events, Interest, Poll, Token, unix::SourceFd};
+use mio::{Events, Interest, Poll, Token, event::Event, unix::SourceFd};
 
 use super::{
     commands::Commands,
@@ -53,6 +54,8 @@ pub(super) struct EventLoop<'a, C: Channel, W> {
     woken: Vec<usize>,
     /// Channels that reached the limit of a turn.
     yielded: Vec<usize>,
+    /// Channels that the server has ended before the start.
+    ended_early: BTreeSet<Token>,
     timer: Timer,
     commands: Commands,
     messages: W,
@@ -81,6 +84,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             due: 0,
             woken: Vec::new(),
             yielded: Vec::new(),
+            ended_early: BTreeSet::new(),
             timer,
             commands,
             messages,
@@ -113,7 +117,9 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
         self.send(&WorkerMessage::Ready)?;
         while !self.commands.has_started() && !self.commands.has_stopped() {
             self.wait(&mut events, None)?;
+            self.record_early_ends(&events);
         }
+        self.context.stats.ended_early = self.ended_early.len() as u64;
         let summary = self.work(&mut events)?;
         self.send(&WorkerMessage::Done(summary))
     }
@@ -146,6 +152,7 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
                 let late = self.channels.iter().find_map(|it| it.late_handshake(timeout));
                 return Ok(Err(late.unwrap_or_else(|| Io::TimedOut.into())));
             }
+            self.record_early_ends(events);
             match self.finish_connects(events) {
                 Ok(connected) => connecting -= connected,
                 Err(error) => return Ok(Err(error)),
@@ -166,6 +173,12 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             }
         }
         Ok(connected)
+    }
+
+    /// Records the channels that the server ends before the start.
+    fn record_early_ends(&mut self, events: &Events) {
+        let ended = events.iter().filter(|event| event.is_read_closed()).map(Event::token);
+        self.ended_early.extend(ended.filter(|token| token.0 < self.channels.len()));
     }
 
     /// Runs from the start to the end; returns the last message.

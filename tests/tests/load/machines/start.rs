@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tests::{
     net::{Fault, FaultServer},
-    programs::{EchoServer, Load, Program, Terminal, keys},
+    programs::{EchoServer, Load, Program, Terminal, TlsEchoServer, keys},
 };
 
 /// Returns the Unix time in this many seconds, as `--start-at` takes it, rounded up to a whole one.
@@ -51,6 +51,23 @@ fn loads_with_the_same_time_do_not_begin_before_it_and_their_merged_report_compa
     assert_eq!(merged["starts"]["clock_difference_ns"], 0, "{}", merged["starts"]);
 }
 
+/// A tip about TLS would be wrong, since the server has received nothing.
+#[test]
+fn connections_that_the_server_ends_before_the_start_are_named_as_such() {
+    let timeout = ["--idle-timeout", "200ms"];
+    let plain = EchoServer::start(&timeout);
+    let tls = TlsEchoServer::start("", &timeout);
+    let trust = format!("--tls-ca {}", tls.ca.file());
+    for (url, trust) in [(format!("tcp://{}", plain.address()), ""), (tls.url(), &trust)] {
+        let run = format!("{trust} --processes 2 --connections 2 --start-at {}", in_seconds(3));
+        let report = Load::at_url(&url, &run).finish();
+        report.expect_failure();
+        let reason = report.json("/reason").as_str().unwrap_or_default();
+        assert!(reason.contains("the server ended 4 connections before the start"), "{reason}");
+        assert!(!reason.contains("speaks TLS"), "{reason}");
+    }
+}
+
 #[test]
 fn only_the_first_step_of_a_search_waits_for_the_start() {
     let server = EchoServer::start_quiet();
@@ -81,7 +98,7 @@ fn ctrl_c_ends_the_wait_for_the_start() {
     let home = tempfile::tempdir().expect("a temporary directory");
     let args = ["load", "--processes", "2", "--start-at", &in_seconds(3600)];
     let mut terminal = Terminal::client(server.address(), &args, home.path());
-    terminal.wait_for("connected, starts in ");
+    terminal.wait_for("starts in ");
     terminal.send(keys::CTRL_C);
     let (status, screen) = terminal.finish();
     assert_eq!(status, 130, "{screen}");

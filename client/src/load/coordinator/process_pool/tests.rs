@@ -345,15 +345,41 @@ fn a_start_that_has_passed_when_the_processes_are_ready_is_overdue() {
 
 #[test]
 fn ctrl_c_and_the_death_of_a_process_end_the_wait_for_the_start() {
-    let (read, mut write) = UnixStream::pair().unwrap();
-    let in_an_hour = from_now(Duration::from_hours(1));
-    let error = run_at(in_an_hour, &ready(), &Interrupt::from(read), &mut |outcome| {
-        assert!(outcome.starts_in.is_some());
-        write.write_all(b"!").unwrap();
-    });
-    assert!(matches!(error, Err(Error::Interrupted)), "{error:?}");
+    // The processes are ready at the first one, and not started at the second one.
+    let soon = from_now(PoolTimeouts::default().connecting);
+    for start_at in [soon, from_now(Duration::from_hours(1))] {
+        let (read, mut write) = UnixStream::pair().unwrap();
+        let error = run_at(start_at, &ready(), &Interrupt::from(read), &mut |outcome| {
+            assert!(outcome.starts_in.is_some());
+            write.write_all(b"!").unwrap();
+        });
+        assert!(matches!(error, Err(Error::Interrupted)), "{error:?}");
+    }
     let (read, _write) = UnixStream::pair().unwrap();
     let dies = format!("read config\n{}exit 9", send(&WorkerMessage::Ready));
-    let error = run_at(in_an_hour, &dies, &Interrupt::from(read), &mut |_| {}).unwrap_err();
+    let error = run_at(soon, &dies, &Interrupt::from(read), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("exited with status 9"), "{error}");
+}
+
+/// A process connects as soon as it is started.
+#[test]
+fn processes_are_not_started_long_before_the_start() {
+    let (read, mut write) = UnixStream::pair().unwrap();
+    let mut waits = 0;
+    let error = run(
+        &PoolConfig {
+            command: &|| panic!("a process is started"),
+            workers: vec![config(0)],
+            start_at: Some(from_now(Duration::from_hours(1))),
+            duration: None,
+            timeout: Duration::from_secs(5),
+            timeouts: PoolTimeouts::default(),
+            interrupt: &Interrupt::from(read),
+        },
+        &mut |_| {
+            waits += 1;
+            write.write_all(b"!").unwrap();
+        },
+    );
+    assert!(matches!(error, Err(Error::Interrupted)) && waits > 0, "{error:?}");
 }

@@ -65,12 +65,17 @@ fn config(server: Server) -> WorkerConfig {
 /// Runs a worker that receives `commands`; returns its messages.
 fn run(config: &WorkerConfig, commands: &[Command]) -> Vec<WorkerMessage> {
     let (ours, mut coordinator) = UnixStream::pair().unwrap();
-    ours.set_nonblocking(true).unwrap();
     for command in commands {
         coordinator.write_all(encode(command).as_bytes()).unwrap();
     }
+    run_on(config, ours)
+}
+
+/// Runs a worker that receives commands from this stream; returns its messages.
+fn run_on(config: &WorkerConfig, commands: UnixStream) -> Vec<WorkerMessage> {
+    commands.set_nonblocking(true).unwrap();
     let mut messages = Vec::new();
-    let commands = OwnedFd::from(ours).into();
+    let commands = OwnedFd::from(commands).into();
     EventLoop::<Connection<PlainWire>, _>::new(config, commands, &mut messages)
         .unwrap()
         .run()
@@ -305,6 +310,22 @@ fn a_server_that_closes_early_loses_the_messages_in_flight() {
     let config = WorkerConfig { connections: 1, min_size: 100, ..config(address) };
     let stats = stats(&run(&config, &[Command::Start]));
     assert_eq!((stats.messages, stats.lost, stats.error_count()), (0, 4, 1));
+}
+
+#[test]
+fn counts_the_connections_that_the_server_ends_before_the_start() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = config(Server::Tcp(listener.local_addr().unwrap()));
+    let (commands, mut coordinator) = UnixStream::pair().unwrap();
+    thread::spawn(move || {
+        let mut streams: Vec<_> = listener.incoming().take(5).map(Result::unwrap).collect();
+        let kept = streams.pop().unwrap();
+        drop(streams);
+        coordinator.write_all(encode(&Command::Start).as_bytes()).unwrap();
+        echo(&kept);
+    });
+    let stats = stats(&run_on(&config, commands));
+    assert_eq!((stats.ended_early, stats.error_count(), stats.messages), (4, 4, 100));
 }
 
 #[test]
