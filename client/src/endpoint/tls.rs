@@ -10,7 +10,7 @@ use crate::tls::{Fingerprint, TlsOptions, TrustOption};
 
 /// Arguments about TLS, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
-#[command(next_help_heading = "TLS, for tls://HOST:PORT, wss://HOST:PORT and unix:///PATH?tls=on")]
+#[command(next_help_heading = "TLS, for tls://, wss:// and unix:///PATH?tls=on")]
 pub(crate) struct TlsArgs {
     /// Trust the CAs in this PEM file, and no others [default: those of the system]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

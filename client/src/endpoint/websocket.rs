@@ -26,7 +26,7 @@ pub(crate) struct WebSocketUrl {
 
 /// Arguments about WebSocket, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
-#[command(next_help_heading = "WebSocket, for ws://HOST:PORT/PATH and wss://HOST:PORT/PATH")]
+#[command(next_help_heading = "WebSocket, for ws:// and wss://")]
 pub(crate) struct WebSocketArgs {
     /// Send this Origin in the handshake, as a browser does for a page of this URL
     #[arg(long, value_name = "URL", value_parser = origin)]

@@ -8,6 +8,8 @@ use clap_mangen::{
     roff::{Roff, roman},
 };
 
+use super::after_help::{self, Line};
+
 /// Writes one page for a program and one for each subcommand that is not hidden (`echo-client.1`,
 /// `echo-client-ping.1`, ...) to a directory, which it creates if necessary.
 ///
@@ -48,18 +50,19 @@ fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// Renders the help after the options: a `Title:` becomes a heading, the lines below it stay unfilled.
+/// Renders the help after the options: a title becomes a heading, and a row a paragraph with a tag.
 fn sections(text: &str) -> Roff {
     let mut roff = Roff::new();
-    for line in text.lines() {
-        match line.strip_suffix(':').filter(|title| !title.starts_with(' ')) {
-            Some(title) => {
-                roff.control("fi", []).control("SH", [&title.to_uppercase()[..]]).control("nf", [])
+    for line in after_help::parse(text) {
+        match line {
+            Line::Title(title) => roff.control("SH", [&title.to_uppercase()[..]]),
+            Line::Row(key, description) => {
+                roff.control("TP", []).text([roman(key)]).text([roman(description)])
             }
-            None => roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]),
+            Line::Text("") => &mut roff,
+            Line::Text(text) => roff.control("PP", []).text([roman(text.trim_start())]),
         };
     }
-    roff.control("fi", []);
     roff
 }
 
@@ -85,8 +88,8 @@ mod tests {
         let page = fs::read_to_string(directory.join("echo-x.1")).unwrap();
         for part in [
             ".TH echo-x 1 \" \" \"echo-x 1.2\"",
-            ".SH EXAMPLES\n.nf\necho\\-x \\-a   do it\n",
-            ".SH \"EXIT STATUS\"\n.nf\n0  done\n",
+            ".SH EXAMPLES\n.TP\necho\\-x \\-a\ndo it\n",
+            ".SH \"EXIT STATUS\"\n.TP\n0\ndone\n",
         ] {
             assert!(page.contains(part), "{part} is missing in:\n{page}");
         }

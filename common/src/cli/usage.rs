@@ -14,6 +14,7 @@ use clap::{
 use crate::{escape::Escaped, reason::reason};
 
 use super::{
+    after_help::lay_out,
     color::has_color,
     status::{self, FAILED},
     stdio::{stderr, stdout},
@@ -24,14 +25,15 @@ use super::{
 /// An invalid command line gives one line on standard error and status 2, where clap prints a paragraph.
 #[must_use]
 pub fn parse_args<Args: Parser>() -> Args {
-    Args::try_parse().unwrap_or_else(|error| exit_with::<Args>(&error))
+    let matches = parse_matches::<Args>();
+    Args::from_arg_matches(&matches).unwrap_or_else(|error| exit_with::<Args>(&error))
 }
 
 /// Parses the arguments as [`parse_args`] does, but returns clap's matches, which tell a typed value from a
 /// default.
 #[must_use]
 pub fn parse_matches<Args: Parser>() -> ArgMatches {
-    Args::command().try_get_matches().unwrap_or_else(|error| exit_with::<Args>(&error))
+    lay_out(Args::command()).try_get_matches().unwrap_or_else(|error| exit_with::<Args>(&error))
 }
 
 fn exit_with<Args: Parser>(error: &clap::Error) -> ! {

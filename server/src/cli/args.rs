@@ -85,13 +85,12 @@ pub(crate) enum ConfigCommand {
 
 const EXAMPLES: &str = "\
 Values:
-  Durations are written 500ms, 30s, 5m; the units are ns, us, ms, s, m (minutes), h, d and w.
-  A time limit can be off.
+  Durations are written 500ms, 30s, 5m; the units are ns, us, ms, s, m (minutes), h, d and w. A time limit can be off.
 
 Configuration:
-  A long flag is also a key of the file that --config names (port = 7000), and an environment
-  variable (ECHO_SERVER_PORT=7000). A flag overrides the environment, which overrides the file.
-  'echo-server config show' prints the value of each setting, and its source.
+  A long flag is also a key of the file that --config names (port = 7000), and an environment \
+variable (ECHO_SERVER_PORT=7000). A flag overrides the environment, which overrides the file. \
+'echo-server config show' prints the value of each setting, and its source.
 
 Examples:
   echo-server                                  listen on 127.0.0.1:65432
@@ -104,9 +103,9 @@ Examples:
   echo-server --config echo.toml --port 7001   use the file, but another port
 
 Signals:
-  The first SIGINT (Ctrl+C) or SIGTERM drains the server, the second stops it immediately.
-  SIGHUP reopens the log file and reloads the configuration file and certificates. Without any
-  of them, and without a service manager, it drains the server as SIGTERM does.
+  The first SIGINT (Ctrl+C) or SIGTERM drains the server, the second stops it immediately. \
+SIGHUP reopens the log file and reloads the configuration file and certificates. Without any \
+of them, and without a service manager, it drains the server as SIGTERM does.
 
 Exit status:
   0        shut down by a signal
@@ -125,7 +124,7 @@ Exit status:
 const SHOW: &str = "\
 Examples:
   echo-server config show --config echo.toml   the settings from this file and the environment
-  echo-server config show --port 7 > echo.toml write a file with the same settings";
+  echo-server config show --port 7 > echo.toml  write a file with the same settings";
 
 const DEFAULT: &str = "\
 Examples:

@@ -293,32 +293,29 @@ Examples:
   echo-client load --find-rate 'p99<5ms'                highest rate that keeps the limit
   echo-client load wss://echo.example.com --churn 1     WebSocket, with a handshake for each message
   echo-client load unix:///run/echo.sock                over a Unix socket
-  echo-client load --udp --rate 1000 --assert 'lost<1%' datagrams, of which some may be lost
-  echo-client load --room --connections 1000 --size 100 a room of 1,000 members, of which one sends
+  echo-client load --udp --rate 1000 --assert 'lost<1%'  datagrams, of which some may be lost
+  echo-client load --room --connections 1000 --size 100  a room of 1,000 members, of which one sends
   echo-client load --expect-faults faults.jsonl         the faults of a server with --fault-log, and no other
   echo-client load --rate 20000 --html report.html      a page with charts
   echo-client load merge a.json b.json                  one report of two machines
   echo-client load compare a.json b.json                what has changed from one load to another
 
 Metrics of EXPR:
-  p50 p90 p99 p99.9 (any percentile) min mean max      latency; connect.p99, lag.max: connects, lag
-  handshake.p99 resumed truncated                      over TLS: handshakes, ends without close_notify
-  login.p99                                            with --user: logins
-  ws-handshake.p99 closes unclosed                     over WebSocket: handshakes, ends with close frames or not
-  messages lost errors connects seconds rate bytes/s   errors.KIND: connect reset closed timeout
-  bytes-lost drains resent                             wrong-bytes tls truncated websocket
-                                                       login room message-boundary message-type
-                                                       unreachable
-  sent late reordered duplicates corrupt unrecognized  over UDP; dropped: by the client's system
-  deliveries deliveries/s gaps relay-gaps missing      with --room; also duplicates: what a member
-  order wrong-texts foreign                            received, was told to be lost, or did not receive
-  lost<1%, late<1% and so on are shares of the messages that were sent
-  Operators are < <= > >= = !=. Times need a unit: ns us ms s m.
+  latency         p50 p90 p99 p99.9 (any percentile) min mean max
+  connects, lag   connect.p99 lag.max
+  load            messages lost errors connects seconds rate bytes/s bytes-lost drains resent
+  errors.KIND     connect reset closed timeout wrong-bytes tls truncated websocket login room message-boundary message-type unreachable
+  over TLS        handshake.p99 resumed truncated (ended without close_notify)
+  with --user     login.p99
+  over WebSocket  ws-handshake.p99 closes unclosed (ended without close frames)
+  over UDP        sent late reordered duplicates corrupt unrecognized dropped (by the client's system)
+  with --room     deliveries deliveries/s gaps relay-gaps missing duplicates order wrong-texts foreign
+  Operators are < <= > >= = !=. Times need a unit: ns us ms s m. lost<1%, late<1% and so on are shares of the messages that were sent.
 
 Exit status (the first that applies):
-  1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process;
-     with --room also events that are missing, duplicate or out of order; with --expect-faults only what
-     the fault log does not explain
+  1  FAILED: no server, errors, lost messages (not over UDP), wrong bytes, or a failed process; \
+with --room also events that are missing, duplicate or out of order; with --expect-faults only what the fault log does not \
+explain
   3  an assertion does not hold, or no rate was found
   4  CLIENT-LIMITED: the client, not the server, was the limit
   0  VALID; UNKNOWN: too short to judge the client, or merged histogram logs
@@ -326,15 +323,15 @@ Exit status (the first that applies):
 
 /// Text after the help of `load compare`.
 const CHANGES: &str = "\
-EXPR is METRIC OPERATOR CHANGE. Metrics are those of 'load --assert', operators < <= > >=.
-A change has a sign:
+EXPR is METRIC OPERATOR CHANGE. Metrics are those of 'load --assert', operators < <= > >=. \
+Equal values have not changed, also if both are 0. An assertion compares the values themselves, so the same files always \
+give the same result. If its limit is within the confidence interval, the line says so.
+
+Changes with their signs:
   p99<+10%     less than 10 % above BASE
   rate>-5%     less than 5 % below BASE
   p50<+200us   less than 200 us above BASE
   errors<=+0   not more than BASE
-Equal values have not changed, also if both are 0.
-An assertion compares the values themselves, so the same files always give the same result.
-If its limit is within the confidence interval, the line says so.
 
 Exit status (the first that applies):
   1  a report cannot be read, or one of the loads is FAILED

