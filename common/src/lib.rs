@@ -15,6 +15,7 @@
 //! | [`room`] | what members of a room send and receive; as JSON with the feature `room-json` only |
 //! | `receipt` | the client receipt: counts of a server, for its client to compare; with the feature `receipt` only |
 //! | [`reason`] | text of a system error, as part of a sentence |
+//! | [`split_mix`] | numbers that a seed determines |
 //! | [`utf8`] | the check of a text that arrives in parts |
 //! | `cli` | items that both command lines share; with the feature `cli` only |
 //!
@@ -36,5 +37,6 @@ pub mod reason;
 #[cfg(feature = "receipt")]
 pub mod receipt;
 pub mod room;
+pub mod split_mix;
 pub mod utf8;
 pub mod websocket;

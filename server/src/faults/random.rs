@@ -1,12 +1,12 @@
 //! Numbers that are decided by a seed and by what they are for.
 //!
 //! There is no state: the same question has the same answer in another run, in another order and in another thread. The
-//! numbers are a part of what a seed promises, so they come from no library whose next version may change them. Only delays
+//! numbers are a part of what a seed promises. Only delays
 //! that are not uniform use functions that another platform may round differently, by a nanosecond.
 
 use std::time::Duration;
 
-use common::fault::Fault;
+use common::{fault::Fault, split_mix::SplitMix64};
 
 use crate::config::{Jitter, Share, limits};
 
@@ -71,13 +71,9 @@ impl Random {
     }
 }
 
-/// The finalizer of `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): each bit of the
-/// result depends on each bit of the number.
+/// Returns a number of which each bit depends on each bit of this one.
 fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
+    SplitMix64::new(number).number()
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 //! The interval shows how much the figures vary within the two loads. It does not show how much they vary from one load to the
 //! next.
 
+use common::split_mix::SplitMix64;
+
 use crate::load::report::{document::Report, time_series::TimeInterval};
 
 /// Confidence of the interval.
@@ -108,12 +110,12 @@ impl Sample {
     }
 
     /// Returns the figures of a resample; `None` for a percentile of no message.
-    fn resample(&self, random: &mut Random, figures: &[Figure]) -> Vec<Option<f64>> {
+    fn resample(&self, random: &mut SplitMix64, figures: &[Figure]) -> Vec<Option<f64>> {
         let mut counts = vec![0_u64; self.buckets.len()];
         let mut messages = 0.0;
         let blocks = self.len().div_ceil(self.block);
         for _ in 0..blocks {
-            let start = random.below(self.len());
+            let start = below(random, self.len());
             messages += self.messages[start];
             for (sum, count) in counts.iter_mut().zip(&self.blocks[start]) {
                 *sum += count;
@@ -153,7 +155,7 @@ fn intervals_of(
     other: &Sample,
     figures: &[Figure],
 ) -> Vec<Option<(f64, f64)>> {
-    let mut random = Random(SEED);
+    let mut random = SplitMix64::new(SEED);
     let mut ratios = vec![Vec::with_capacity(resamples); figures.len()];
     for _ in 0..resamples {
         let base = base.resample(&mut random, figures);
@@ -188,22 +190,9 @@ fn block_len(intervals: usize) -> usize {
     whole(float(intervals as u64).cbrt().round()).max(1)
 }
 
-/// Generator of random numbers: `SplitMix64` (Steele, Lea, Flood 2014). A library may change its numbers, and the seed
-/// must not mean others then.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Returns a number below a limit. That the first ones are chosen more often by 2^-50 has no effect.
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap_or(0)
-    }
+/// Returns a random number below a limit. That the first ones are chosen more often by 2^-50 has no effect.
+fn below(random: &mut SplitMix64, limit: usize) -> usize {
+    usize::try_from(random.number() % limit as u64).unwrap_or(0)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number")]

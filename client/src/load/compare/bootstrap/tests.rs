@@ -6,9 +6,9 @@ const P99: Figure = Figure::Quantile(0.99);
 
 /// Returns latencies around a mean, which vary from second to second.
 fn noisy(mean_us: u32, seed: u64) -> impl Iterator<Item = u64> {
-    let mut random = Random(seed);
+    let mut random = SplitMix64::new(seed);
     let (mean_us, spread) = (u64::from(mean_us), mean_us as usize / 5);
-    (0..60).map(move |_| mean_us - mean_us / 10 + random.below(spread) as u64)
+    (0..60).map(move |_| mean_us - mean_us / 10 + below(&mut random, spread) as u64)
 }
 
 fn interval(base: &Report, other: &Report, figure: Figure) -> (f64, f64) {
@@ -34,9 +34,9 @@ fn about_95_percent_of_the_intervals_of_equal_loads_contain_1() {
     let seconds =
         report_over_time(100, (0..20).map(|step| 450 + 5 * step)).series.unwrap().intervals;
     let sample = |seed| {
-        let mut random = Random(seed);
+        let mut random = SplitMix64::new(seed);
         let chosen: Vec<_> =
-            (0..60).map(|_| seconds[random.below(seconds.len())].clone()).collect();
+            (0..60).map(|_| seconds[below(&mut random, seconds.len())].clone()).collect();
         Sample::of_intervals(&chosen, 1.0)
     };
     let contains_1 = |seed: &u64| {
@@ -76,7 +76,7 @@ fn percentiles_of_a_resample_are_those_of_its_messages() {
     let report = report_over_time(100, (0..20).map(|_| 500));
     let sample = Sample::of(&report).unwrap();
     let figures = [Figure::Rate, P50, Figure::Quantile(0.95)];
-    let resample = sample.resample(&mut Random(1), &figures);
+    let resample = sample.resample(&mut SplitMix64::new(1), &figures);
     let near = |value: Option<f64>, expected: f64| {
         assert!((value.unwrap() / expected - 1.0).abs() < 0.01, "{value:?} {expected}");
     };

@@ -1,5 +1,7 @@
 //! Block of 32 bytes that starts with its own position.
 
+use common::split_mix::finalize;
+
 /// Length of a block, which is generated from one number.
 pub(crate) const BLOCK_LEN: usize = 32;
 
@@ -93,7 +95,7 @@ fn owner(key: u64, connection: u64) -> u64 {
 
 /// Returns a key that makes the digits of connections, and of runs with different seeds, differ.
 fn key(seed: u64, connection: u64) -> u64 {
-    mix(connection ^ seed) & MASK_40
+    finalize(connection ^ seed) & MASK_40
 }
 
 /// Spreads 40 bits over eight bytes, five bits each: the digits.
@@ -126,12 +128,4 @@ fn scatter(number: u64) -> u64 {
 /// Reverses [`scatter`].
 fn unscatter(scattered: u64) -> u64 {
     (scattered ^ scattered >> (HALF_BITS / 2)).wrapping_mul(UNSCATTER) & MASK_40
-}
-
-/// Finalizer of splitmix64 (Steele, Lea, Flood 2014): every bit of the result depends on every bit of the
-/// argument.
-pub(crate) fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
 }

@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::block::{BLOCK_LEN, BlockGenerator, HALF_BITS, NAME_LEN, Position, mix, parse_name};
+use common::split_mix::finalize;
+
+use super::block::{BLOCK_LEN, BlockGenerator, HALF_BITS, NAME_LEN, Position, parse_name};
 
 /// All streams of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,8 @@ impl Streams {
             return len;
         }
         let (min, max) = (u64::from(*self.sizes.start()), u64::from(*self.sizes.end()));
-        min + mix(self.seed ^ mix((connection << HALF_BITS | line) ^ LINE_KEY)) % (max - min + 1)
+        min + finalize(self.seed ^ finalize((connection << HALF_BITS | line) ^ LINE_KEY))
+            % (max - min + 1)
     }
 
     /// Writes the characters of a stream from `offset` on, without newlines.

@@ -3,8 +3,9 @@
 //! Every text can be checked from itself: a part that is damaged does not match the rest. The letters and digits need no
 //! escape in any form of a room's events, and no text is a command.
 
+use common::split_mix::finalize;
+
 use super::check::MessageId;
-use crate::load::worker::payload::block::mix;
 
 /// Length of the shortest text: its fields, and enough characters to detect damage.
 pub(crate) const MIN_TEXT: u32 = 48;
@@ -65,7 +66,7 @@ pub(super) struct Texts {
 impl Texts {
     /// Returns the texts of a run with this seed and as many senders.
     pub(super) fn new(seed: u64, senders: u32) -> Self {
-        let [_, _, _, _, run @ ..] = mix(seed).to_be_bytes();
+        let [_, _, _, _, run @ ..] = finalize(seed).to_be_bytes();
         Self { run: u32::from_be_bytes(run), senders }
     }
 
@@ -129,11 +130,12 @@ impl Texts {
         const NIBBLES: u64 = 0x0f0f_0f0f_0f0f_0f0f;
         const LETTERS: u64 = u64::from_ne_bytes([b'a'; 8]);
         let MessageId { sender, counter } = fields.id;
-        let of_run = mix(u64::from(self.run) << 32 | u64::from(sender));
-        let of_message = mix(of_run ^ counter) ^ (len as u64) << 8 ^ u64::from(letter(fields.kind));
-        let key = mix(of_message ^ mix(fields.time_ns));
+        let of_run = finalize(u64::from(self.run) << 32 | u64::from(sender));
+        let of_message =
+            finalize(of_run ^ counter) ^ (len as u64) << 8 ^ u64::from(letter(fields.kind));
+        let key = finalize(of_message ^ finalize(fields.time_ns));
         (0..len.saturating_sub(FIELDS)).step_by(8).all(|index| {
-            let word = (mix(key.wrapping_add(index as u64)) & NIBBLES) + LETTERS;
+            let word = (finalize(key.wrapping_add(index as u64)) & NIBBLES) + LETTERS;
             use_word(index, word.to_le_bytes())
         })
     }
