@@ -9,11 +9,9 @@ use crate::load::{
     evaluate::{
         change::ChangeAssertion,
         metric::{Metric, Statistic, Subject},
+        verdict,
     },
-    report::{
-        document::{AssertionResult, Report},
-        verdict::Verdict,
-    },
+    report::document::{AssertionResult, Report},
 };
 
 /// Metrics of a comparison, if both reports have them.
@@ -49,7 +47,7 @@ pub(super) fn compare(base: &Named, other: &Named, assertions: &[ChangeAssertion
     let mut warnings = settings::warnings(names[0], names[1]);
     let samples = samples(names, &mut warnings);
     let changes = changes(&base.1, &other.1, &metrics(assertions), samples.as_ref());
-    let (verdict, reason) = worst_verdict(names);
+    let (verdict, reason) = verdict::worst(&names, || "both loads are valid".to_owned());
     Comparison {
         version: VERSION,
         verdict,
@@ -66,19 +64,6 @@ pub(super) fn compare(base: &Named, other: &Named, assertions: &[ChangeAssertion
 fn side((file, report): &Named) -> Side {
     let Report { verdict, reason, seconds, plan, .. } = report.clone();
     Side { file: file.clone(), verdict, reason, seconds, plan }
-}
-
-/// Returns the worst verdict, and the reasons of the reports that have it.
-fn worst_verdict(reports: [(&str, &Report); 2]) -> (Verdict, String) {
-    let worst = reports.map(|(_, report)| report.verdict).into_iter().max();
-    let worst = worst.unwrap_or(Verdict::Unknown);
-    if worst == Verdict::Valid {
-        return (worst, "both loads are valid".to_owned());
-    }
-    let those = reports.iter().filter(|(_, report)| report.verdict == worst);
-    let reasons: Vec<_> =
-        those.map(|(file, report)| format!("{file}: {}", report.reason)).collect();
-    (worst, reasons.join("; "))
 }
 
 /// Returns the intervals of both reports, or adds a warning.

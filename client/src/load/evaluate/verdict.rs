@@ -44,6 +44,22 @@ pub(crate) fn set(report: &mut Report) {
     (report.verdict, report.reason) = evaluate(report);
 }
 
+/// Returns the worst verdict, and the reasons of the reports that have it, each with its name; `valid` is the reason if all are valid.
+pub(crate) fn worst(
+    reports: &[(&str, &Report)],
+    valid: impl FnOnce() -> String,
+) -> (Verdict, String) {
+    let worst = reports.iter().map(|(_, report)| report.verdict).max();
+    let worst = worst.unwrap_or(Verdict::Unknown);
+    if worst == Verdict::Valid {
+        return (worst, valid());
+    }
+    let those = reports.iter().filter(|(_, report)| report.verdict == worst);
+    let reasons: Vec<_> =
+        those.map(|(name, report)| format!("{name}: {}", report.reason)).collect();
+    (worst, reasons.join("; "))
+}
+
 /// Evaluates the figures of a report; ignores its present verdict.
 fn evaluate(report: &Report) -> (Verdict, String) {
     if let Some(reason) = failure(report) {

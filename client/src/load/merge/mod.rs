@@ -134,20 +134,15 @@ fn messages(reports: &[(String, Report)]) -> u64 {
 
 /// Returns the worst verdict, and the reasons of the reports that have it.
 fn worst_verdict(reports: &[(String, Report)]) -> (Verdict, String) {
-    let worst = reports.iter().map(|(_, report)| report.verdict).max().unwrap_or(Verdict::Unknown);
-    if worst == Verdict::Valid {
+    let names: Vec<_> = reports.iter().map(|(file, report)| (&file[..], report)).collect();
+    verdict::worst(&names, || {
         let room = sum_rooms(reports.iter().map(|(_, report)| report.room), 0.0);
         let lost = sum(reports.iter().map(|(_, report)| report.lost));
         let datagrams = sum_datagrams(reports.iter().map(|(_, report)| report.datagrams));
         let remark = verdict::loss(datagrams, lost) + &verdict::told(room);
         let returned = verdict::returned(messages(reports), room);
-        let reason = format!("{returned}, and no client was the limit{remark}");
-        return (worst, reason);
-    }
-    let those = reports.iter().filter(|(_, report)| report.verdict == worst);
-    let reasons: Vec<_> =
-        those.map(|(file, report)| format!("{file}: {}", report.reason)).collect();
-    (worst, reasons.join("; "))
+        format!("{returned}, and no client was the limit{remark}")
+    })
 }
 
 fn merge_latencies<'r>(all: impl Iterator<Item = &'r Report>) -> Distribution {

@@ -10,7 +10,7 @@ use ratatui::{
 };
 
 use super::timeline::Timeline;
-use crate::load::stats::format::time;
+use crate::load::stats::format::{round_up, time};
 
 /// Columns of the labels at the left, without the axis.
 const LABEL: u16 = 7;
@@ -49,7 +49,7 @@ impl Chart<'_> {
 
     fn render_rate(&self, area: Rect, buffer: &mut Buffer) {
         let highest = self.timeline.rate.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
-        let top = round_up(highest);
+        let top = top_of(highest);
         let labels = [0.0, top / 2.0, top].map(|value| label(&short(value)));
         let axis = Axis::default().bounds([0.0, top]).labels(labels);
         let lines = vec![dataset(&self.timeline.rate, RATE)];
@@ -189,11 +189,9 @@ fn label(text: &str) -> String {
     format!("{text:>width$}", width = usize::from(LABEL))
 }
 
-/// Returns the next number that is 1, 2 or 5 times a power of ten.
-fn round_up(value: f64) -> f64 {
-    let power = 10_f64.powf(value.max(1.0).log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
-    steps.into_iter().find(|step| *step >= value).unwrap_or(value)
+/// Returns the end of an axis of rates.
+fn top_of(highest: f64) -> f64 {
+    round_up(highest.max(1.0))
 }
 
 /// Formats a rate in a few characters.

@@ -91,6 +91,13 @@ fn three_digits(number: f64) -> String {
     }
 }
 
+/// Returns the smallest of 1, 2 and 5 times a power of ten that is not below a positive number, but for a rounding error.
+pub(crate) fn round_up(number: f64) -> f64 {
+    let power = 10_f64.powf(number.log10().floor());
+    let steps = [1.0, 2.0, 5.0].map(|digit| digit * power);
+    steps.into_iter().find(|step| *step >= number * (1.0 - 1e-9)).unwrap_or(10.0 * power)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn float(number: u64) -> f64 {
     number as f64
@@ -108,6 +115,14 @@ fn whole(number: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_rounded_up_to_1_2_or_5_times_a_power_of_ten() {
+        let cases = [(1.0, 1.0), (1000.0, 1000.0), (1000.5, 2000.0), (0.3, 0.5), (51.0, 100.0)];
+        for (number, expected) in cases {
+            assert!((round_up(number) / expected - 1.0).abs() < 1e-9, "{number}");
+        }
+    }
 
     #[test]
     fn a_time_has_three_digits_and_a_unit() {

@@ -15,6 +15,8 @@ pub(crate) mod io;
 mod observe;
 pub(crate) mod payload;
 pub(crate) mod room;
+#[cfg(test)]
+mod testing;
 mod timer;
 mod timing;
 pub(crate) mod udp;

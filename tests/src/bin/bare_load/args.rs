@@ -4,6 +4,10 @@ use std::{net::TcpStream, num::NonZero, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use common::cli::{duration, positive_duration};
+use rustix::{
+    event::epoll::{self, EventData, EventFlags},
+    fd::OwnedFd,
+};
 
 use crate::{http, socket::connect, websocket, wire::Wire};
 
@@ -138,8 +142,22 @@ impl Args {
         })
     }
 
+    /// Opens all connections, and adds each with its index to an epoll.
+    pub(crate) fn connect_all(
+        &self,
+        epoll: &OwnedFd,
+        flags: EventFlags,
+    ) -> anyhow::Result<Vec<TcpStream>> {
+        let connect = |number| {
+            let stream = self.connect(number)?;
+            epoll::add(epoll, &stream, EventData::new_u64(number as u64), flags)?;
+            Ok(stream)
+        };
+        (0..self.connections.get()).map(connect).collect()
+    }
+
     /// Opens the connection with this number.
-    pub(crate) fn connect(&self, number: usize) -> anyhow::Result<TcpStream> {
+    fn connect(&self, number: usize) -> anyhow::Result<TcpStream> {
         let stream = connect(self.port, number)?;
         if self.layer == Layer::WebSocket {
             websocket::handshake(&stream)?;

@@ -3,7 +3,7 @@ use super::*;
 use crate::load::{
     compare::page,
     evaluate::testing::{report, report_over_time},
-    report::load_spec::LoadSpec,
+    report::{load_spec::LoadSpec, verdict::Verdict},
 };
 
 fn named(name: &str, report: Report) -> Named {

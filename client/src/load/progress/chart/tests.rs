@@ -71,7 +71,7 @@ fn labels_are_powers_of_ten_as_many_as_fit() {
     assert_eq!(trimmed(4.0, 6.0, 3), ["10 µs", "100 µs", "1 ms"]);
     assert_eq!(trimmed(4.0, 8.0, 4), ["10 µs", "1 ms", "100 ms"]);
     assert_eq!(trimmed(4.0, 9.0, 4), ["10 µs", "1 s"]);
-    let rates = [0.0, 0.5, 7.0, 1000.0, 2001.0, 7.3e6].map(|rate| short(round_up(rate)));
+    let rates = [0.0, 0.5, 7.0, 1000.0, 2001.0, 7.3e6].map(|rate| short(top_of(rate)));
     assert_eq!(rates, ["1", "1", "10", "1k", "5k", "10M"]);
 }
 

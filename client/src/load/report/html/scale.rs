@@ -1,6 +1,6 @@
 //! Scales of the axes, and the ticks on them. A place on an axis is from 0 to 1.
 
-use crate::load::stats::format;
+use crate::load::stats::format::{self, round_up};
 
 /// Line across a chart, with its label; without one it is a minor line of the grid.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,12 +41,12 @@ impl Linear {
     pub(crate) fn between(min: f64, max: f64, intervals: u32) -> Self {
         let (min, max) = (min.min(0.0), max.max(0.0));
         let span = if max > min { max - min } else { 1.0 };
-        Self::with_step(min, max, round_step(span / f64::from(intervals)))
+        Self::with_step(min, max, round_up(span / f64::from(intervals)))
     }
 
     /// Returns the scale for counts: its labels are whole.
     pub(crate) fn of_counts(max: u64, intervals: u32) -> Self {
-        let step = round_step(float(max.max(1)) / f64::from(intervals));
+        let step = round_up(float(max.max(1)) / f64::from(intervals));
         Self::with_step(0.0, float(max), step.max(1.0))
     }
 
@@ -66,13 +66,6 @@ impl Linear {
         let values = values.take_while(|value| *value <= self.to + 0.01 * self.step);
         values.map(|value| Tick::new(self.place(value), label(value))).collect()
     }
-}
-
-/// Returns the smallest of 1, 2 and 5 times a power of ten that is not below a number, but for its last digits.
-fn round_step(number: f64) -> f64 {
-    let power = 10_f64.powf(number.log10().floor());
-    let steps = [1.0, 2.0, 5.0].map(|digit| digit * power);
-    steps.into_iter().find(|step| *step >= number * 0.999).unwrap_or(10.0 * power)
 }
 
 /// Logarithmic scale.

@@ -16,8 +16,12 @@ use crate::load::{
         message::Command,
         worker_config::{Pace, Server, Stop},
     },
-    stats::{counters::Stats, fault::FaultKind},
-    worker::{connection::Connection, io::wire::PlainWire},
+    stats::fault::FaultKind,
+    worker::{
+        connection::Connection,
+        io::wire::PlainWire,
+        testing::{self, run_on, stats},
+    },
 };
 
 /// Starts a server that runs `serve` for each connection, in a thread of its own.
@@ -64,38 +68,7 @@ fn config(server: Server) -> WorkerConfig {
 
 /// Runs a worker that receives `commands`; returns its messages.
 fn run(config: &WorkerConfig, commands: &[Command]) -> Vec<WorkerMessage> {
-    let (ours, mut coordinator) = UnixStream::pair().unwrap();
-    for command in commands {
-        coordinator.write_all(encode(command).as_bytes()).unwrap();
-    }
-    run_on(config, ours)
-}
-
-/// Runs a worker that receives commands from this stream; returns its messages.
-fn run_on(config: &WorkerConfig, commands: UnixStream) -> Vec<WorkerMessage> {
-    commands.set_nonblocking(true).unwrap();
-    let mut messages = Vec::new();
-    let commands = OwnedFd::from(commands).into();
-    EventLoop::<Connection<PlainWire>, _>::new(config, commands, &mut messages)
-        .unwrap()
-        .run()
-        .unwrap();
-    let messages = String::from_utf8(messages).unwrap();
-    messages.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Returns the statistics of a worker that has finished.
-fn stats(messages: &[WorkerMessage]) -> Stats {
-    let mut all = Stats::default();
-    for message in messages {
-        match message {
-            WorkerMessage::Progress(progress) => all.merge(&progress.stats),
-            WorkerMessage::Done(summary) => all.merge(&summary.stats),
-            WorkerMessage::Ready | WorkerMessage::Observed(_) | WorkerMessage::Failed { .. } => {}
-        }
-    }
-    assert!(matches!(messages.last(), Some(WorkerMessage::Done(_))), "{messages:?}");
-    all
+    testing::run::<Connection<PlainWire>>(config, commands)
 }
 
 #[test]
@@ -324,7 +297,7 @@ fn counts_the_connections_that_the_server_ends_before_the_start() {
         coordinator.write_all(encode(&Command::Start).as_bytes()).unwrap();
         echo(&kept);
     });
-    let stats = stats(&run_on(&config, commands));
+    let stats = stats(&run_on::<Connection<PlainWire>>(&config, commands));
     assert_eq!((stats.ended_early, stats.error_count(), stats.messages), (4, 4, 100));
 }
 

@@ -3,7 +3,6 @@
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    os::{fd::OwnedFd, unix::net::UnixStream},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -18,11 +17,13 @@ use super::{MIN_TEXT, Member};
 use crate::load::{
     ipc::{
         message::{Command, WorkerMessage},
-        wire,
         worker_config::{Framing, Pace, RoomConfig, Server, Stop, WorkerConfig},
     },
     stats::{counters::Stats, error_kind::ErrorKind, fault::FaultKind},
-    worker::{event_loop::EventLoop, io::wire::PlainWire},
+    worker::{
+        io::wire::PlainWire,
+        testing::{self, stats},
+    },
 };
 
 /// What a room does with an event for one member.
@@ -153,28 +154,7 @@ fn config(server: Server) -> WorkerConfig {
 }
 
 fn run(config: &WorkerConfig) -> Vec<WorkerMessage> {
-    let (ours, mut coordinator) = UnixStream::pair().unwrap();
-    ours.set_nonblocking(true).unwrap();
-    coordinator.write_all(wire::encode(&Command::Start).as_bytes()).unwrap();
-    let mut messages = Vec::new();
-    let commands = OwnedFd::from(ours).into();
-    let event_loop = EventLoop::<Member<PlainWire>, _>::new(config, commands, &mut messages);
-    event_loop.unwrap().run().unwrap();
-    let messages = String::from_utf8(messages).unwrap();
-    messages.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn stats(messages: &[WorkerMessage]) -> Stats {
-    let mut all = Stats::default();
-    for message in messages {
-        match message {
-            WorkerMessage::Progress(progress) => all.merge(&progress.stats),
-            WorkerMessage::Done(summary) => all.merge(&summary.stats),
-            WorkerMessage::Ready | WorkerMessage::Observed(_) | WorkerMessage::Failed { .. } => {}
-        }
-    }
-    assert!(matches!(messages.last(), Some(WorkerMessage::Done(_))), "{messages:?}");
-    all
+    testing::run::<Member<PlainWire>>(config, &[Command::Start])
 }
 
 /// Runs five members, of which two send 100 messages each, in a room with a fault.

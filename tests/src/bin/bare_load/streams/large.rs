@@ -48,19 +48,11 @@ impl Large {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let (message, echo) = args.message()?;
-        let mut connections = Vec::new();
-        for number in 0..args.connections.get() {
-            let stream = args.connect(number)?;
-            epoll::add(&epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)?;
-            let unsent = message.len() * args.depth.get();
-            connections.push(Connection {
-                stream,
-                unsent,
-                partial: 0,
-                sent: None,
-                is_blocked: false,
-            });
-        }
+        let unsent = message.len() * args.depth.get();
+        let connection =
+            |stream| Connection { stream, unsent, partial: 0, sent: None, is_blocked: false };
+        let streams = args.connect_all(&epoll, EventFlags::IN)?;
+        let connections = streams.into_iter().map(connection).collect();
         Ok(Self { epoll, connections, message, echo })
     }
 }

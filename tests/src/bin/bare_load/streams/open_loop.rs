@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use rustix::{
     buffer::spare_capacity,
-    event::epoll::{self, Event, EventData, EventFlags},
+    event::epoll::{self, Event, EventFlags},
     fd::OwnedFd,
     io::{Errno, read},
     net::{RecvFlags, recv},
@@ -59,13 +59,9 @@ impl OpenLoop {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
         let rate = args.rate.context("an open loop needs a rate")?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut connections = Vec::new();
-        for number in 0..args.connections.get() {
-            let stream = args.connect(number)?;
-            let data = EventData::new_u64(number as u64);
-            epoll::add(&epoll, &stream, data, EventFlags::IN | EventFlags::ET)?;
-            connections.push(Connection { stream, partial: 0, due: VecDeque::new() });
-        }
+        let streams = args.connect_all(&epoll, EventFlags::IN | EventFlags::ET)?;
+        let connection = |stream| Connection { stream, partial: 0, due: VecDeque::new() };
+        let connections = streams.into_iter().map(connection).collect();
         let (message, echo) = args.message()?;
         ensure!(message.len() <= SOCKET_CAPACITY, "a message is too large for an open loop");
         Ok(Self {

@@ -8,7 +8,7 @@ use std::{
 use anyhow::bail;
 use rustix::{
     buffer::spare_capacity,
-    event::epoll::{self, Event, EventData, EventFlags},
+    event::epoll::{self, Event, EventFlags},
     fd::OwnedFd,
     net::{RecvFlags, recv},
 };
@@ -45,13 +45,9 @@ struct Connection {
 impl Small {
     pub(crate) fn connect(args: &Args) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut connections = Vec::new();
-        for number in 0..args.connections.get() {
-            let stream = args.connect(number)?;
-            let data = EventData::new_u64(number as u64);
-            epoll::add(&epoll, &stream, data, EventFlags::IN | EventFlags::ET)?;
-            connections.push(Connection { stream, partial: 0, sent: None });
-        }
+        let streams = args.connect_all(&epoll, EventFlags::IN | EventFlags::ET)?;
+        let connection = |stream| Connection { stream, partial: 0, sent: None };
+        let connections = streams.into_iter().map(connection).collect();
         let (message, echo) = args.message()?;
         Ok(Self {
             epoll,
