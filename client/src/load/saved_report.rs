@@ -59,6 +59,9 @@ fn content(path: &Path) -> Result<Report, String> {
 }
 
 fn parse(content: &[u8]) -> Result<Report, String> {
+    if content.is_empty() {
+        return Err("the file is empty: its load has written no report".to_owned());
+    }
     if !content.trim_ascii_start().starts_with(b"{") {
         return hlog::read(content).map(report_of_log);
     }
@@ -157,7 +160,8 @@ mod tests {
         assert_eq!(content(&path("json")).unwrap(), report);
         assert_eq!(content(&path("hlog")).unwrap().messages, 10);
         for (text, reason) in [
-            ("", "the file has no histogram"),
+            ("", "the file is empty"),
+            ("\n", "neither a report nor a histogram log"),
             ("{\"a\": 1}", "the file is not a report of echo-client load"),
             ("{\"version\": 99}", "the report has version 99, and this program reads version 2"),
             ("{\"version\": 1}", "the report has version 1, and this program reads version 2"),

@@ -79,7 +79,7 @@ pub(super) struct Change {
     pub(super) ratio: Option<f64>,
     /// Interval of the ratio; null if there is no confidence.
     pub(super) interval: Option<Interval>,
-    /// What the change is, if the interval does not include 1, with 1 % to spare for percentiles and 0.1 % for rates. Null if there is no confidence.
+    /// What the change is between these two loads, if the interval does not include 1, with 1 % to spare for percentiles and 0.1 % for rates. Null if there is no confidence.
     pub(super) effect: Option<Effect>,
 }
 

@@ -58,7 +58,7 @@ fn warnings(comparison: &Comparison) -> String {
 
 fn changes(comparison: &Comparison) -> String {
     let chart = change_chart(comparison).map_or_else(String::new, |chart| chart.render());
-    let columns = [&["metric"], &table::COLUMNS[1..5], &["change"]].concat();
+    let columns = [&["metric"], &table::COLUMNS[1..]].concat();
     let rows = tables::grid("Metrics", &columns, &table::rows(comparison), 5);
     section("Changes", &(chart + &rows + &note(&table::method(comparison))))
 }

@@ -9,7 +9,8 @@ use super::document::{Change, Comparison, Effect};
 use crate::load::{evaluate::metric::Metric, stats::format::count};
 
 /// Names of the columns of [`rows`].
-pub(super) const COLUMNS: [&str; 6] = ["", "base", "other", "ratio", "95 % confidence", ""];
+pub(super) const COLUMNS: [&str; 6] =
+    ["", "base", "other", "ratio", "95 % confidence", "these two loads"];
 
 /// Returns the comparison without its last lines, the [`conclusion`].
 pub(super) fn render(comparison: &Comparison) -> String {
@@ -82,7 +83,8 @@ pub(super) fn method(comparison: &Comparison) -> String {
     };
     format!(
         "Confidence: {} resamples of {} and {} intervals, in blocks of {} s and {} s. It covers the noise within these\n\
-         loads, not that from one load to the next.",
+         two loads. From one load of the same server to the next, figures may differ more: repeat both loads, and compare\n\
+         each pair.",
         count(it.resamples as u64),
         it.base_intervals,
         it.other_intervals,

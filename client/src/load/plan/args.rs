@@ -48,8 +48,8 @@ pub(crate) enum LoadCommand {
     /// Compare the report of a load with that of an earlier one, the base
     ///
     /// Each metric has its ratio, OTHER to BASE, and rate and percentiles of the latency have its 95 % confidence interval, from a
-    /// bootstrap of both time series. It covers the noise within the two loads, not that from one load to the next, and needs 10
-    /// whole seconds of each.
+    /// bootstrap of both time series. It covers the noise within the two loads, and needs 10 whole seconds of each. From one load of the same server
+    /// to the next, figures may differ more: repeat both loads, and compare each pair.
     #[command(after_long_help = CHANGES)]
     Compare(CompareArgs),
 }

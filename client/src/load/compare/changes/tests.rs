@@ -158,3 +158,14 @@ fn a_page_of_a_comparison_is_complete() {
         assert!(page.contains(text), "{text}");
     }
 }
+
+/// A change between two loads may be one of the machine.
+#[test]
+fn the_effect_of_a_change_is_that_of_the_two_loads_and_not_of_the_servers() {
+    let [base, other] = [500, 600].map(|us| report_over_time(100, (0..20).map(|_| us)));
+    let comparison = compare_with(base.clone(), other.clone(), &[]);
+    assert_eq!(change(&comparison, "p50").effect, Some(Effect::Worse));
+    for text in [table::render(&comparison), page::render(&comparison, &base, &other)] {
+        assert!(text.contains("these two loads") && text.contains("repeat both loads"), "{text}");
+    }
+}
