@@ -5,7 +5,8 @@
 #        package.sh rpm      packages for Fedora and its relatives
 #        package.sh stage PROGRAMS DIRECTORY
 #                            writes the files that are not in the repository to a directory: stripped programs, man pages,
-#                            completions, units, changelogs. The metadata in server/Cargo.toml and client/Cargo.toml names them.
+#                            completions, units, changelogs, licenses. The metadata in server/Cargo.toml and
+#                            client/Cargo.toml names them.
 #
 # The same programs give the same packages, since the files in them have the time of the last commit.
 #
@@ -60,12 +61,22 @@ debian_changelog() {
     printf ' -- %s  %s\n' "$maintainer" "$(LC_ALL=C date --utc --rfc-email --date "@$epoch")"
 }
 
+# Writes the licenses of a program and of the crates in it, for Fedora and for Debian. Packages for Debian have to refer to the
+# Apache License, which every Debian has.
+stage_licenses() {
+    local name=$1 directory=$2 reference="The Apache License is in /usr/share/common-licenses/Apache-2.0."
+    { cat LICENSE && echo && CARGO=$cargo scripts/notices.py "${name#echo-}"; } >"$directory/$name.license"
+    sed "/^ *Apache License\$/,/^ *END OF TERMS AND CONDITIONS\$/c $reference" "$directory/$name.license" \
+        >"$directory/$name.copyright"
+}
+
 stage() {
     local programs=$1 directory=$2 name unit
     rm -rf "$directory"
     mkdir -p "$directory"/{bin,man,completions}
     for name in echo-server echo-client; do
         stage_program "$programs/$name" "$directory"
+        stage_licenses "$name" "$directory"
         debian_changelog "$name" | gzip -9n >"$directory/$name.changelog.gz"
     done
     gzip -9n "$directory"/man/*
@@ -79,7 +90,9 @@ stage() {
 
 build() {
     need "install the package binutils" strip --version
-    "$cargo" build --release --locked --bin echo-server --bin echo-client
+    need "install the package python3" python3 --version
+    # Without `--package`, crates would have the features that the tests of this workspace need, too.
+    "$cargo" build --release --locked --package server --package client --bin echo-server --bin echo-client
     stage "$target/release" "$staged"
 }
 

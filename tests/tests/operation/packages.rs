@@ -9,10 +9,11 @@ use std::{
     sync::LazyLock,
 };
 
-use regex::Regex;
+use regex::{Regex, bytes};
 use tests::{
     deployment::find,
     programs::{Finished, Program, binaries},
+    requirements::{self, skip_without},
 };
 use toml::{Table, Value};
 
@@ -133,6 +134,9 @@ fn staged_text(name: &str) -> String {
 
 #[test]
 fn the_packages_of_both_kinds_have_the_same_files() {
+    if skip_without(&[requirements::python()]) {
+        return;
+    }
     for (folder, name) in PACKAGES {
         let [deb, rpm] = [deb_assets(folder), rpm_assets(folder)].map(|assets| {
             let installed = installed(&assets).into_iter();
@@ -159,6 +163,9 @@ fn the_packages_of_both_kinds_have_the_same_files() {
 
 #[test]
 fn every_generated_file_is_in_a_package() {
+    if skip_without(&[requirements::python()]) {
+        return;
+    }
     let of_all = |assets: fn(&str) -> Vec<Asset>| -> BTreeSet<PathBuf> {
         let assets = PACKAGES.iter().flat_map(|(folder, _)| assets(folder));
         assets.flat_map(|asset| files(&asset.source)).collect()
@@ -171,17 +178,67 @@ fn every_generated_file_is_in_a_package() {
             if path.is_dir() {
                 continue;
             }
-            assert!(deb.contains(&path), "{path:?}");
-            let is_for_debian = path.to_string_lossy().ends_with("changelog.gz");
+            let name = path.to_string_lossy();
+            let is_for_debian = name.ends_with("changelog.gz") || name.ends_with(".copyright");
             assert!(is_for_debian || rpm.contains(&path), "{path:?}");
+            let is_for_fedora = name.ends_with(".license");
+            assert!(is_for_fedora || deb.contains(&path), "{path:?}");
             count += 1;
         }
     }
     assert!(count > 20, "{count}");
 }
 
+/// Returns the names and versions of crates whose code is in a program: their files are named by its panics.
+fn linked_crates(program: &str) -> BTreeSet<(String, String)> {
+    let program = fs::read(staged().join("bin").join(program)).expect("it is staged");
+    let pattern = r"/registry/src/[^/]+/([a-z0-9_-]+)-(\d+\.\d+\.\d+[^/]*)/";
+    let pattern = bytes::Regex::new(pattern).expect("a pattern");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("paths are UTF-8");
+    let crates = pattern.captures_iter(&program).map(|captures| captures.extract().1);
+    crates.map(|[name, version]| (text(name), text(version))).collect()
+}
+
+#[test]
+fn each_package_has_the_licenses_of_the_crates_in_its_program_and_of_no_others() {
+    if skip_without(&[requirements::python()]) {
+        return;
+    }
+    for (folder, program) in PACKAGES {
+        let source = |assets: &[Asset], path: &str| {
+            let asset = assets.iter().find(|asset| asset.dest == path).expect("it is installed");
+            staged_text(asset.source.strip_prefix(STAGED).expect("it is generated"))
+        };
+        let copyright = source(&deb_assets(folder), &format!("usr/share/doc/{program}/copyright"));
+        let license = source(&rpm_assets(folder), &format!("usr/share/licenses/{program}/LICENSE"));
+        let crates = linked_crates(program);
+        for name in ["mio", "rustls"] {
+            assert!(crates.iter().any(|(linked, _)| linked == name), "{crates:?}");
+        }
+        for text in [&copyright, &license] {
+            for (name, version) in &crates {
+                assert!(text.contains(&format!("\n{name} {version} (")), "{name} {version}");
+            }
+            // Dependencies of the tests, of the build, and of macros.
+            for name in ["proptest", "cc", "syn"] {
+                assert!(!text.contains(&format!("\n{name} ")), "{name} is not in {program}");
+            }
+            assert!(
+                text.starts_with("MIT License\n\nCopyright (c) 2026 The echo server authors\n")
+            );
+            assert!(text.contains("\nCopyright (c) 2014 Carl Lerche and other MIO contributors\n"));
+        }
+        let end_of_apache = "END OF TERMS AND CONDITIONS\n";
+        assert!(license.contains(end_of_apache) && !copyright.contains(end_of_apache));
+        assert!(copyright.contains("/usr/share/common-licenses/Apache-2.0"));
+    }
+}
+
 #[test]
 fn the_packaged_service_runs_the_packaged_program_with_the_packaged_configuration() {
+    if skip_without(&[requirements::python()]) {
+        return;
+    }
     let unit = staged_text("echo-server.service");
     let command = find(&unit, "^ExecStart=/(.*)$");
     let (program, config) = command.split_once(" --config /").expect("it has a configuration");
@@ -201,6 +258,9 @@ fn the_packaged_service_runs_the_packaged_program_with_the_packaged_configuratio
 
 #[test]
 fn the_packaged_service_runs_as_the_user_that_the_package_creates() {
+    if skip_without(&[requirements::python()]) {
+        return;
+    }
     let users = fs::read_to_string(root().join("server/package/sysusers.conf")).expect("it exists");
     let user = find(&users, "^u ([a-z-]+) ");
     assert_eq!(find(&staged_text("echo-server.service"), "^User=(.*)$"), user);

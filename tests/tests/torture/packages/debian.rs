@@ -71,7 +71,7 @@ fn a_package_for_debian_serves_and_a_purge_leaves_nothing() {
     let before = root.paths();
     install(&root, &PACKAGES);
     assert!(is_service_enabled(&root));
-    check_programs(&root);
+    check_programs(&root, ["usr/share/doc", "copyright"]);
     check_service(&root);
 
     root.run(&["dpkg", "--purge", "echo-server", "echo-client"]);

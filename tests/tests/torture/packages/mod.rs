@@ -61,9 +61,15 @@ fn the_same_programs_give_the_same_packages() {
     }
 }
 
-/// The installed programs run, and find the installed files.
-fn check_programs(root: &Root) {
+/// The installed programs run, and find the installed files. `license` is the directory and the name of the file with the licenses of
+/// a program.
+fn check_programs(root: &Root, license: [&str; 2]) {
     for program in ["echo-server", "echo-client"] {
+        let license = root.path(license[0]).join(program).join(license[1]);
+        let license = fs::read_to_string(license).expect("the package has it");
+        for part in ["Permission is hereby granted", "\nmio ", "\nrustls "] {
+            assert!(license.contains(part), "{part} is missing in {license}");
+        }
         let version = format!("{program} {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(root.run(&[program, "--version"]), version);
         let page = root.run(&["man", "--where", program]);

@@ -50,7 +50,7 @@ fn a_package_for_fedora_serves_and_its_removal_leaves_the_changed_configuration(
     assert_eq!(rpm(&root, &["--verify", "--nodeps", "echo-server", "echo-client"]), "");
     // The preset of Debian, unlike that of Fedora, enables what is installed.
     assert!(is_service_enabled(&root));
-    check_programs(&root);
+    check_programs(&root, ["usr/share/licenses", "LICENSE"]);
     check_service(&root);
 
     let changed = fs::read_to_string(root.path(CONFIGURATION)).expect("it is installed");
