@@ -45,7 +45,7 @@ need() {
 stage_program() {
     local program=$1 directory=$2 name
     name=$(basename "$program")
-    strip -o "$directory/bin/$name" "$program"
+    strip --remove-section=.comment -o "$directory/bin/$name" "$program"
     "$program" man "$directory/man"
     "$program" completions bash >"$directory/completions/$name"
     "$program" completions zsh >"$directory/completions/_$name"
