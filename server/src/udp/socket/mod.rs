@@ -44,8 +44,8 @@ pub(crate) trait DatagramSocket: Debug + Send {
     /// Returns the event source for the poll.
     fn source(&mut self) -> &mut dyn Source;
 
-    /// Receives the waiting datagrams into an empty batch: at least one and at most `limit`. Returns whether more of them may
-    /// wait.
+    /// Receives the waiting datagrams into an empty batch: at least one message and at most `limit`, each of one or several
+    /// datagrams. Returns whether more of them may wait.
     ///
     /// # Errors
     ///
