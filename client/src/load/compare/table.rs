@@ -82,9 +82,9 @@ pub(super) fn method(comparison: &Comparison) -> String {
         return "Confidence: unknown.".to_owned();
     };
     format!(
-        "Confidence: {} resamples of {} and {} intervals, in blocks of {} s and {} s. It covers the noise within these\n\
-         two loads. From one load of the same server to the next, figures may differ more: repeat both loads, and compare\n\
-         each pair.",
+        "Confidence: {} resamples of {} and {} intervals, in blocks of {} s and {} s.\n\
+         It covers the noise within these two loads. From one load of the same server\n\
+         to the next, figures may differ more: repeat both loads, and compare each pair.",
         count(it.resamples as u64),
         it.base_intervals,
         it.other_intervals,

@@ -207,12 +207,13 @@ pub(super) fn rate_steps(curve: &RateCurve) -> Vec<[String; 7]> {
 pub(super) fn pacing(pacing: Option<Pacing>) -> &'static str {
     match pacing {
         Some(Pacing::ClosedLoop) => {
-            "Closed loop: latency counts from the send. A pause of the server also pauses the sending, so the\n\
-             percentiles understate what users would see; with --rate they do not."
+            "Closed loop: latency counts from the send. A pause of the server also pauses\n\
+             the sending, so the percentiles understate what users would see; with --rate\n\
+             they do not."
         }
         Some(Pacing::OpenLoop) => {
-            "Open loop: latency counts from the time at which each message was due; coordinated omission is\n\
-             corrected."
+            "Open loop: latency counts from the time at which each message was due;\n\
+             coordinated omission is corrected."
         }
         None => "It is unknown whether this was an open or a closed loop, or the parts differ.",
     }
