@@ -8,13 +8,15 @@ use tests::{
 
 /// Options of a load test with 6 sockets, each of which sends 105 datagrams. The last five follow the last
 /// fault, so that a reordered datagram has successors.
-const RUN: &str = "--processes 2 --connections 3 --messages 105 --pipeline 2 --timeout 400ms";
+const RUN: &str = "--processes 2 --connections 3 --messages 105 --pipeline 2 --timeout 2s";
 const SENT: u64 = 6 * 105;
 /// Number of faults that affect every tenth datagram.
 const TENTHS: u64 = 6 * 10;
+/// Number of those that affect every fiftieth. A loss takes a timeout, which is long for the sake of a busy machine.
+const FIFTIETHS: u64 = 6 * 2;
 
 /// The same with batches of datagrams, of which the last one is not full.
-const BATCHES: &str = "--processes 2 --connections 3 --messages 105 --pipeline 50 --timeout 400ms";
+const BATCHES: &str = "--processes 2 --connections 3 --messages 105 --pipeline 50 --timeout 2s";
 
 #[track_caller]
 fn run(network: UdpFault) -> Report {
@@ -103,17 +105,17 @@ fn sends_batches_over_ipv6() {
 
 #[test]
 fn reports_lost_datagrams_without_failing() {
-    let report = run(UdpFault::Drop(10));
+    let report = run(UdpFault::Drop(50));
     assert!([0, 4].contains(&report.code()), "{report:?}");
-    assert_eq!(report.messages(), SENT - TENTHS);
-    expect(&report, &[("lost", TENTHS)]);
-    assert!(report.prints(r"^(VALID|CLIENT-LIMITED): .*60 of 630 datagrams were lost \(9\.52 %\)"));
+    assert_eq!(report.messages(), SENT - FIFTIETHS);
+    expect(&report, &[("lost", FIFTIETHS)]);
+    assert!(report.prints(r"^(VALID|CLIENT-LIMITED): .*12 of 630 datagrams were lost \(1\.90 %\)"));
 }
 
 #[test]
 fn an_assertion_can_limit_the_loss() {
-    let server = UdpFaultServer::start(UdpFault::Drop(10));
-    for (condition, status) in [("lost<10%", 0), ("lost<9%", 3), ("lost<60", 3), ("sent=630", 0)] {
+    let server = UdpFaultServer::start(UdpFault::Drop(50));
+    for (condition, status) in [("lost<2%", 0), ("lost<1.9%", 3), ("lost<12", 3), ("sent=630", 0)] {
         let report = Report::at_url(&server.url(), &format!("{RUN} --assert {condition}"));
         assert!([status, if status == 0 { 4 } else { 3 }].contains(&report.code()), "{report:?}");
     }
@@ -122,10 +124,10 @@ fn an_assertion_can_limit_the_loss() {
 /// An open loop keeps its schedule despite lost datagrams.
 #[test]
 fn an_open_loop_counts_the_same_loss() {
-    let server = UdpFaultServer::start(UdpFault::Drop(10));
+    let server = UdpFaultServer::start(UdpFault::Drop(50));
     let report = Report::at_url(&server.url(), &format!("{RUN} --rate 3000"));
-    assert_eq!(report.messages(), SENT - TENTHS);
-    expect(&report, &[("lost", TENTHS)]);
+    assert_eq!(report.messages(), SENT - FIFTIETHS);
+    expect(&report, &[("lost", FIFTIETHS)]);
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn counts_a_datagram_that_arrives_after_its_timeout_as_late() {
     report.expect_success();
     assert_eq!(report.messages(), SENT);
     expect(&report, &[("late", 12), ("reordered", 12)]);
-    assert!(report.latency_ms("max") >= 400.0, "{report:?}");
+    assert!(report.latency_ms("max") >= 2000.0, "{report:?}");
 }
 
 #[test]
@@ -241,7 +243,7 @@ fn refuses_options_that_udp_does_not_support_by_name() {
 
 #[test]
 fn merge_adds_up_the_reports_of_several_hosts() {
-    let server = UdpFaultServer::start(UdpFault::Drop(10));
+    let server = UdpFaultServer::start(UdpFault::Drop(50));
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file =
         |name: &str| directory.path().join(name).to_str().expect("the path is UTF-8").to_owned();
@@ -250,10 +252,10 @@ fn merge_adds_up_the_reports_of_several_hosts() {
         let ended = client(&format!("load {} {RUN} --quiet --json {json}", server.url()));
         assert!([0, 4].contains(&ended.code()), "{ended:?}");
     }
-    let ended = client(&format!("load merge {one} {other} --json {both} --assert lost=120"));
+    let ended = client(&format!("load merge {one} {other} --json {both} --assert lost=24"));
     assert!([0, 4].contains(&ended.code()), "{ended:?}");
     let json = std::fs::read(both).expect("the report exists");
     let json: serde_json::Value = serde_json::from_slice(&json).expect("a report is JSON");
     assert_eq!(json["datagrams"]["sent"], 2 * SENT);
-    assert!(ended.stdout_text().contains("120 of 1,260 datagrams were lost"), "{ended:?}");
+    assert!(ended.stdout_text().contains("24 of 1,260 datagrams were lost"), "{ended:?}");
 }
