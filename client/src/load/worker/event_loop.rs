@@ -194,11 +194,10 @@ impl<'a, C: Channel, W: Write> EventLoop<'a, C, W> {
             let until = timing.next_wakeup(now).saturating_sub(self.context.now());
             let sleeps = self.arm_timer()? && self.yielded.is_empty();
             let is_polled = self.wait(events, Some(if sleeps { until } else { Duration::ZERO }))?;
-            let now = self.context.now();
-            timing.mark_idle(events.is_empty() && sleeps, now);
+            timing.mark_idle(events.is_empty() && sleeps, self.context.now());
             self.handle_events(events);
-            // After a stop of this process, bytes may have arrived that are not yet received: no channel is
-            // late then.
+            // This process may have been stopped, and bytes that arrived meanwhile may not be received yet. The
+            // bytes that arrived until `now` are, since the poll is later.
             if is_polled && now >= timing.next_check {
                 timing.next_check = now + CHECK_INTERVAL;
                 self.for_each(|channel, context| channel.check_timeouts(context, now));

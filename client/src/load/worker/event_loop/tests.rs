@@ -14,6 +14,7 @@ use super::*;
 use crate::load::{
     ipc::{
         message::Command,
+        wire::encode,
         worker_config::{Pace, Server, Stop},
     },
     stats::fault::FaultKind,
@@ -326,4 +327,42 @@ fn explains_a_wrong_byte() {
     assert_eq!(stats.errors[&ErrorKind::WrongBytes], 1);
     let fault = &stats.faults[0];
     assert_eq!((fault.kind, fault.connection, fault.offset), (FaultKind::Damaged, 0, 13));
+}
+
+/// A worker that is stopped after a poll has not received what arrives during the stop.
+#[test]
+fn a_stop_after_a_poll_makes_no_connection_late() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let timeout = Duration::from_secs(1);
+    let config = WorkerConfig {
+        connections: 1,
+        pace: Pace::Depth(1),
+        stop: Stop::Messages(2),
+        timeout,
+        ..config(Server::Tcp(listener.local_addr().unwrap()))
+    };
+    let (commands, mut coordinator) = UnixStream::pair().unwrap();
+    coordinator.write_all(encode(&Command::Start).as_bytes()).unwrap();
+    let stop = commands.try_clone().unwrap();
+    let worker = thread::spawn(move || run_on::<Connection<PlainWire>>(&config, commands));
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut message = [0; 300];
+    let length = stream.read(&mut message).unwrap();
+
+    // A read of commands that blocks stands for the stop. It follows the poll that has found a byte of a command.
+    stop.set_nonblocking(false).unwrap();
+    coordinator.write_all(b" ").unwrap();
+    while rustix::io::ioctl_fionread(&stop).unwrap() > 0 {
+        thread::yield_now();
+    }
+    stream.write_all(&message[..length]).unwrap();
+    coordinator.set_read_timeout(Some(2 * timeout)).unwrap();
+    let silence = coordinator.read(&mut [0]).unwrap_err();
+    assert_eq!(silence.kind(), Io::WouldBlock);
+    stop.set_nonblocking(true).unwrap();
+    coordinator.write_all(b" ").unwrap();
+
+    echo(&stream);
+    let stats = stats(&worker.join().unwrap());
+    assert_eq!((stats.messages, stats.lost, stats.error_count()), (2, 0, 0), "{stats:?}");
 }
