@@ -89,10 +89,13 @@ fn chunk_time(connection: &Connection<'_>, act: &FaultAct) -> Option<u64> {
 fn stall_time(connection: &Connection<'_>, offset: u64) -> Option<u64> {
     let times = &connection.seen.times;
     let &(_, arrived) = times.reads.iter().find(|(received, _)| *received > offset)?;
-    let is_behind_echo =
-        times.messages.iter().any(|message| (1..arrived).contains(&message.returned));
+    let earlier = times.messages.iter().filter(|message| (1..arrived).contains(&message.returned));
+    let last = earlier.max_by_key(|message| message.returned);
+    let is_behind_echo = last.is_some();
     let later = times.messages.iter().filter(|message| message.returned >= arrived);
-    let begun = later.map(|message| message.begun).min();
+    // The byte may be in the second copy of a message.
+    let copied = last.filter(|_| connection.of(Fault::Duplicate).next().is_some());
+    let begun = later.chain(copied).map(|message| message.begun).min();
     let begun = begun.filter(|&begun| is_behind_echo && begun < arrived);
     Some(arrived - begun.unwrap_or(0))
 }
