@@ -52,6 +52,13 @@ pub(super) struct UdpTurnContext<'a> {
     pub(super) now: Instant,
 }
 
+impl UdpTurnContext<'_> {
+    /// Returns the time, which may be later than that at which the turn began.
+    pub(super) fn present(&self) -> Instant {
+        self.now.max(Instant::now())
+    }
+}
+
 /// Result of one read of the socket.
 #[derive(Debug)]
 pub(super) enum Received {
@@ -187,8 +194,10 @@ impl UdpEchoSocket {
 
     /// Decides which datagrams of the batch are answered, and records them.
     pub(super) fn judge(&mut self, context: &mut UdpTurnContext<'_>) {
-        let (policy, telemetry, now) = (&self.policy, context.telemetry, context.now);
+        let (policy, telemetry) = (&self.policy, context.telemetry);
         let counters = counters(policy, telemetry);
+        // Other workers may have taken tokens of the same source since this turn began.
+        let now = context.present();
         loop {
             while let Some((arrival, verdict, bytes)) = context.batch.next_judged() {
                 match verdict.route {

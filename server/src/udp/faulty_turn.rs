@@ -69,7 +69,8 @@ impl UdpEchoSocket {
     /// Takes the received datagram, if it may be answered.
     fn hold(&mut self, context: &mut UdpTurnContext<'_>) {
         self.judge(context);
-        let now = present(context);
+        // Its delay counts from its arrival.
+        let now = context.present();
         let (outgoing, buffer) = context.batch.outgoing();
         for answer in outgoing.rest() {
             if let Some(faulty) = &mut self.faulty {
@@ -81,7 +82,7 @@ impl UdpEchoSocket {
 
     /// Sends the answers that are due. Returns the end of the turn, if some of them have to wait.
     fn send_due(&mut self, context: &mut UdpTurnContext<'_>) -> Option<Turn> {
-        let (now, mut turn) = (present(context), Some(Turn::Again));
+        let (now, mut turn) = (context.present(), Some(Turn::Again));
         for _ in 0..limits::TURN_DATAGRAMS {
             let answer = self.faulty.as_mut().and_then(|faulty| faulty.pop(now));
             let Some(answer) = answer else {
@@ -114,9 +115,4 @@ impl UdpEchoSocket {
             });
         }
     }
-}
-
-/// Returns the time. A turn may have begun before a datagram was sent, whose delay counts from its arrival.
-fn present(context: &UdpTurnContext<'_>) -> Instant {
-    context.now.max(Instant::now())
 }

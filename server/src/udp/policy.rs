@@ -104,7 +104,17 @@ impl UdpPolicy {
         options: &ListenerOptions,
         counters: Arc<ListenerMetrics>,
     ) -> Self {
-        let now = Instant::now();
+        Self::since(Instant::now(), address, port, options, counters)
+    }
+
+    /// Returns the policy of a listener that exists since this time.
+    pub(super) fn since(
+        now: Instant,
+        address: String,
+        port: u16,
+        options: &ListenerOptions,
+        counters: Arc<ListenerMetrics>,
+    ) -> Self {
         let rate_limit = Arc::new(RateLimit::new(options.rate, now));
         let faults = Arc::new(ListenerFaults::new(options.faults.as_ref(), now));
         Self::with_shared(address, port, rate_limit, faults, counters)

@@ -123,6 +123,22 @@ fn each_source_of_a_batch_has_its_rate() {
     assert_eq!((harness.socket.take_sent().len(), refused(&harness, limited)), (3, 3));
 }
 
+/// Another worker has taken tokens of the source meanwhile, at a time that is later by more than its burst.
+#[test]
+fn a_worker_that_was_not_scheduled_in_its_turn_refuses_nothing_that_is_within_the_rate() {
+    let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+    // A machine that has just started has no such times.
+    let (Some(start), Some(late)) = (ago(10), ago(9)) else { return };
+    let rate = NonZeroU32::new(2);
+    let options = ListenerOptions { rate, ..ListenerOptions::default() };
+    let mut harness = Harness::since(start, &options);
+    for turn in [Instant::now(), late] {
+        harness.socket.will_receive(&["x"]);
+        assert_eq!(harness.turn_at(turn), Turn::Wait);
+        assert_eq!(harness.socket.take_sent(), ["x"]);
+    }
+}
+
 /// The system reports an error in the middle of a batch at the next call, without an event.
 #[test]
 fn an_error_ends_a_batch_and_the_datagrams_behind_it_are_answered_in_the_same_turn() {

@@ -190,10 +190,15 @@ impl Harness {
     }
 
     fn with(options: &ListenerOptions) -> Self {
+        Self::since(Instant::now(), options)
+    }
+
+    /// Creates one whose listener exists since this time.
+    fn since(start: Instant, options: &ListenerOptions) -> Self {
         let socket = ScriptedSocket::default();
         let name = "udp://127.0.0.1:7000".to_owned();
         let listener = Arc::new(ListenerMetrics::new(name.clone(), "udp", 1));
-        let policy = UdpPolicy::new(name, 7000, options, Arc::clone(&listener));
+        let policy = UdpPolicy::since(start, name, 7000, options, Arc::clone(&listener));
         let echo_socket = UdpEchoSocket::new(Box::new(socket.clone()), Arc::new(policy));
         Self {
             socket,
