@@ -104,7 +104,7 @@ impl Batch {
         (slots, Arrivals { datagrams: arrivals, messages, errors })
     }
 
-    /// Returns the number of datagrams that were received, also of those that the system could not deliver completely.
+    /// Returns the number of datagrams that were received, and of errors that were not taken.
     pub(super) fn len(&self) -> usize {
         self.arrivals.len() + self.errors.len()
     }

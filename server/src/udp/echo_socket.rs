@@ -112,12 +112,12 @@ impl UdpEchoSocket {
                 Received::Error => false,
                 Received::Empty => return empty,
             };
-            let datagrams = context.batch.len();
+            let (datagrams, messages) = (context.batch.len(), context.batch.messages());
+            received += messages;
             // An error is a read too.
-            let reads = context.batch.messages().max(1);
-            received += datagrams;
+            let reads = messages.max(1);
             self.expect(reads, datagrams);
-            budget = budget.saturating_sub(datagrams.max(1));
+            budget = budget.saturating_sub(datagrams.max(reads));
             let is_drained = self.is_drained(reads);
             if !self.answer(context) {
                 return Turn::Wait;
@@ -137,12 +137,22 @@ impl UdpEchoSocket {
         if let Some(unsent) = &mut self.unsent {
             unsent.outgoing.recover();
         }
-        if self.send_unsent(context) && self.faulty.is_none() {
-            self.answer(context);
+        if self.send_unsent(context) {
+            if self.faulty.is_some() {
+                self.hold(context);
+            } else {
+                self.answer(context);
+            }
         }
     }
 
-    /// Receives at most `limit` datagrams into the batch.
+    /// Returns the number of datagrams and answers that a turn which has panicked may have left.
+    pub(super) fn left(&self, context: &UdpTurnContext<'_>) -> usize {
+        let unsent = self.unsent.as_ref().map_or(0, |unsent| unsent.outgoing.rest().len());
+        context.batch.len() + unsent
+    }
+
+    /// Receives at most `limit` messages into the batch.
     pub(super) fn receive(&mut self, limit: usize, context: &mut UdpTurnContext<'_>) -> Received {
         match self.socket.receive(limit, context.batch, context.headers) {
             Ok(more_may_wait) => {

@@ -39,7 +39,7 @@ impl UdpEchoSocket {
         self.faulty.is_some()
     }
 
-    /// Sends the answers that are due, and receives datagrams, within the budget of a turn for each. One by one: the bound on
+    /// Sends the answers that are due, and receives messages, within the budget of a turn for each. One by one: the bound on
     /// held answers is checked before each, and listeners with faults need no speed.
     #[cold]
     pub(super) fn turn_with_faults(&mut self, context: &mut UdpTurnContext<'_>) -> Turn {
@@ -66,16 +66,17 @@ impl UdpEchoSocket {
         turn.unwrap_or_else(|| if received > 0 { Turn::Again } else { self.rest() })
     }
 
-    /// Takes the received datagram, if it may be answered.
-    fn hold(&mut self, context: &mut UdpTurnContext<'_>) {
+    /// Takes the received datagrams that may be answered.
+    pub(super) fn hold(&mut self, context: &mut UdpTurnContext<'_>) {
         self.judge(context);
         // Its delay counts from its arrival.
         let now = context.present();
         let (outgoing, buffer) = context.batch.outgoing();
-        for answer in outgoing.rest() {
+        while let Some([answer]) = outgoing.next(1) {
             if let Some(faulty) = &mut self.faulty {
                 faulty.push(answer.route.peer, answer.bytes(buffer), answer.route, now);
             }
+            outgoing.finish(1);
         }
         context.batch.clear();
     }

@@ -11,7 +11,7 @@
 //!             │           └────> faulty turn: the same for a listener with faults, whose answers wait for their time
 //!             ▼
 //!          socket: fills a batch, and sends its answers
-//!             │           └────> coalescing, segmentation: when the system joins datagrams, and splits answers
+//!             │           └────> receive offload, segmentation: when the system joins datagrams, and splits answers
 //!             │           └────> headers: what the system calls need for each message
 //!             ▼
 //!          batch: received datagrams and their answers, each with its route: source, destination and hop limit

@@ -208,10 +208,8 @@ fn give_turn(echo_socket: &mut UdpEchoSocket, context: &mut UdpTurnContext<'_>) 
     if let Ok(turn) = catch_unwind(AssertUnwindSafe(|| echo_socket.turn(context))) {
         return turn;
     }
-    let mut panics = 0;
-    while panics < limits::TURN_DATAGRAMS
-        && catch_unwind(AssertUnwindSafe(|| echo_socket.resume(context))).is_err()
-    {
+    let (mut panics, most) = (0, echo_socket.left(context));
+    while panics < most && catch_unwind(AssertUnwindSafe(|| echo_socket.resume(context))).is_err() {
         panics += 1;
     }
     context.batch.clear();

@@ -139,7 +139,7 @@ fn a_rate_and_refusals_leave_out_their_datagrams_of_a_batch_only() {
 }
 
 #[test]
-fn datagrams_that_the_system_has_joined_come_back_one_by_one_and_in_order() {
+fn datagrams_that_a_client_sends_as_one_message_come_back_one_by_one_and_in_order() {
     let args = ["--listen", "udp://[::]:0?rate=off", "--workers", "1"];
     let server = EchoServer::start_with(&args);
     let mut random = Random::new(7);
@@ -147,7 +147,7 @@ fn datagrams_that_the_system_has_joined_come_back_one_by_one_and_in_order() {
         let datagrams = (0..100).map(|_| random.bytes(64)).collect();
         Client::new(address(&server, host), datagrams)
     });
-    // The first ones make the server enable receive offload.
+    // After the first ones, a server with receive offload receives them as one message.
     for _ in 0..2 {
         for client in &clients {
             client.send_joined(&[16, 1, 30, 2, 50, 1]);

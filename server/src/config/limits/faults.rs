@@ -29,7 +29,8 @@ pub const FAULT_RESET_RETRY: Duration = Duration::from_millis(1);
 pub const FAULT_RESET_WAIT: Duration = Duration::from_secs(1);
 
 /// Maximum answers that a UDP socket holds back, because its listener delays them. Then nothing is received, and the kernel
-/// drops datagrams for which its buffer has no room. The limit is 160,000 answers per second, each 100 ms late.
+/// drops datagrams for which its buffer has no room. The last message that is received, of datagrams that the system has joined, may
+/// exceed it. The limit is 160,000 answers per second, each 100 ms late.
 pub const HELD_ANSWERS: usize = 16 * 1024;
 
 /// Maximum bytes of these answers: a gigabit per second, 100 ms late.

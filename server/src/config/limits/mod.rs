@@ -91,7 +91,7 @@ pub const SEGMENTATION_PAUSE: u32 = 256;
 
 /// Datagrams of one size in a row from one source, in one batch, after which the socket lets the system join such datagrams (UDP
 /// receive offload).
-pub const COALESCING_RUN: usize = 4;
+pub const OFFLOAD_RUN: usize = 4;
 
 /// Size of a UDP socket's receive buffer, in bytes, including the kernel's overhead per datagram. The kernel
 /// takes the smaller of this and `net.core.rmem_max` and doubles it (`socket(7)`); datagrams beyond it are

@@ -87,7 +87,7 @@ impl Headers {
     }
 
     #[cfg(test)]
-    pub(in crate::udp) fn has_received(&self) -> bool {
+    pub(in crate::udp) fn keeps_received(&self) -> bool {
         self.received.is_some()
     }
 

@@ -5,8 +5,8 @@
 //! interface. A peer that sent its datagram to another address would not recognize the answer (RFC 1122,
 //! section 4.1.3.5).
 
-mod coalescing;
 mod headers;
+mod receive_offload;
 pub(super) mod segmentation;
 
 use std::{
@@ -29,8 +29,8 @@ use nix::{
 
 pub(super) use self::headers::Headers;
 use self::{
-    coalescing::Coalescing,
     headers::{Controls, Family},
+    receive_offload::ReceiveOffload,
     segmentation::{Call, Segmentation},
 };
 use super::{
@@ -75,7 +75,7 @@ pub(crate) trait DatagramSocket: Debug + Send {
 pub(crate) struct UdpSocket {
     socket: mio::net::UdpSocket,
     family: Family,
-    coalescing: Coalescing,
+    receive_offload: ReceiveOffload,
     segmentation: Segmentation,
 }
 
@@ -116,7 +116,7 @@ impl UdpSocket {
         // A system that does not know the option would send the segments of a message as one datagram.
         let segmentation = Segmentation::new(getsockopt(&socket, sockopt::UdpGsoSegment).is_ok());
         let socket = mio::net::UdpSocket::from_std(socket.into());
-        Ok(Self { socket, family, coalescing: Coalescing::Disabled, segmentation })
+        Ok(Self { socket, family, receive_offload: ReceiveOffload::Disabled, segmentation })
     }
 
     #[cfg(test)]
@@ -188,7 +188,8 @@ impl DatagramSocket for UdpSocket {
             array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
         let slots = &mut slots[..TURN_DATAGRAMS.min(limit)];
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        let controls = Controls { family: self.family, has_size: self.coalescing.is_enabled() };
+        let controls =
+            Controls { family: self.family, has_size: self.receive_offload.is_enabled() };
         let messages = recvmmsg(fd, headers.received(controls, slots.len()), slots, flags, None)?;
         let (mut received, mut are_complete) = (0, true);
         for (slot, message) in messages.enumerate() {
@@ -207,7 +208,7 @@ impl DatagramSocket for UdpSocket {
         if !are_complete {
             headers.discard_received();
         }
-        self.coalescing.observe(&self.socket, arrivals.received());
+        self.receive_offload.observe(&self.socket, arrivals.received());
         // The call ends early if no further datagram waits, or at an error of the socket, which it keeps for the next call.
         // An error about an earlier answer is the only one that does not close the socket, and this server does not ask for it.
         Ok(received == limit || self.family == Family::Any)

@@ -7,6 +7,7 @@ use crate::{
         limits::{HELD_ANSWERS, REORDER_WAIT},
     },
     shared::SharedState,
+    udp::echo_socket::Received,
 };
 
 const DELAY: Duration = Duration::from_millis(50);
@@ -66,6 +67,43 @@ fn a_held_answer_waits_for_a_full_socket_and_nothing_is_lost() {
     assert_eq!(harness.echo_socket.deadline(), None, "the poll reports when it has room");
     assert_eq!(harness.turn_at(start + DELAY), Turn::Wait);
     assert_eq!(harness.socket.take_sent(), ["one", "two"]);
+}
+
+#[test]
+fn joined_datagrams_meet_faults_one_by_one() {
+    let faults = [FaultKind::Duplicate(Share::ALL), FaultKind::Delay(DELAY)];
+    let mut harness = Harness::with(&options(&faults));
+    let start = later();
+    harness.socket.will_receive_joined("aabbc", 2);
+    assert_eq!(harness.turn_at(start), Turn::Wait);
+    assert_eq!(harness.turn_at(start + DELAY), Turn::Wait);
+    assert_eq!(harness.socket.take_sent(), ["aa", "aa", "bb", "bb", "c", "c"]);
+}
+
+#[test]
+fn the_last_message_may_exceed_the_bound_of_held_answers() {
+    let (mut harness, start) = (delayed(), later());
+    harness.socket.will_receive(&vec!["x"; HELD_ANSWERS - 1]);
+    harness.socket.will_receive_joined("aabbcc", 2);
+    harness.socket.will_receive(&["more"]);
+    while harness.turn_at(start) == Turn::Again {}
+    assert_eq!((harness.echo_socket.held(), harness.socket.waiting()), (HELD_ANSWERS + 2, 1));
+}
+
+/// A turn has panicked between two datagrams of a message.
+#[test]
+fn the_datagrams_of_a_message_are_held_after_a_panic() {
+    let (mut harness, start) = (delayed(), later());
+    harness.socket.will_receive(&["the socket knows its faults"]);
+    assert_eq!(harness.turn_at(start), Turn::Wait);
+    harness.socket.will_receive_joined("aabbcc", 2);
+    harness.with_context(start, |echo_socket, context| {
+        assert!(matches!(echo_socket.receive(1, context), Received::Datagrams { .. }));
+        assert_eq!(echo_socket.left(context), 3);
+        echo_socket.resume(context);
+    });
+    assert_eq!(harness.turn_at(start + DELAY), Turn::Wait);
+    assert_eq!(harness.socket.take_sent()[1..], ["aa", "bb", "cc"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! An echo socket over a scripted socket, and workers with real sockets.
 
 mod batches;
-mod coalescing;
 mod faults;
+mod receive_offload;
 mod sockets;
 
 use std::{
@@ -215,6 +215,14 @@ impl Harness {
     }
 
     fn turn_at(&mut self, now: Instant) -> Turn {
+        self.with_context(now, UdpEchoSocket::turn)
+    }
+
+    fn with_context<T>(
+        &mut self,
+        now: Instant,
+        call: impl FnOnce(&mut UdpEchoSocket, &mut UdpTurnContext<'_>) -> T,
+    ) -> T {
         let telemetry = Recorder::new(0, &self.counters, false);
         let mut context = UdpTurnContext {
             batch: &mut self.batch,
@@ -224,7 +232,7 @@ impl Harness {
             telemetry: &telemetry,
             now,
         };
-        self.echo_socket.turn(&mut context)
+        call(&mut self.echo_socket, &mut context)
     }
 }
 
@@ -437,13 +445,18 @@ fn receive(peer: &Peer) -> Vec<u8> {
     reply[..len].to_vec()
 }
 
-#[test]
-fn a_panic_costs_one_datagram() {
-    let listeners = Listeners::new(WORKERS);
-    let mut listener = listener(&listeners);
+fn panicking_listener(listeners: &Listeners) -> UdpListener {
+    let mut listener = listener(listeners);
     let sockets = listener.sockets.drain(..);
     let panicking = sockets.map(|socket| Box::new(PanickingSocket(socket)) as Box<_>);
     listener.sockets = panicking.collect();
+    listener
+}
+
+#[test]
+fn a_panic_costs_one_datagram() {
+    let listeners = Listeners::new(WORKERS);
+    let listener = panicking_listener(&listeners);
     let peer = peer_of(address(&listener));
     with_workers_after(
         |shared| {

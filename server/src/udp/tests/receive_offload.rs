@@ -97,10 +97,10 @@ fn joined_datagrams_and_single_ones_alternate() {
 fn headers_of_joined_datagrams_are_used_again() {
     let mut receiver = Receiver::own(Domain::IPV4, false).unwrap();
     let sender = Sender::to("127.0.0.1", receiver.port);
-    for (bytes, has_received) in [(&b"1234"[..], true), (b"1234", true), (b"1", false)] {
+    for (bytes, keeps_received) in [(&b"1234"[..], true), (b"1234", true), (b"1", false)] {
         sender.send(bytes, 1);
         receiver.receive_batch();
-        assert_eq!(receiver.headers.has_received(), has_received, "{bytes:?}");
+        assert_eq!(receiver.headers.keeps_received(), keeps_received, "{bytes:?}");
     }
 }
 
@@ -159,4 +159,24 @@ fn the_rate_limit_counts_each_joined_datagram() {
     assert_eq!(harness.turn(), Turn::Wait);
     assert_eq!(harness.socket.take_sent(), ["aa", "bb", "cc"]);
     assert_eq!(harness.listener.worker(0).datagrams_refused.sum(), 2);
+}
+
+/// More datagrams than a turn has without receive offload.
+#[test]
+fn each_joined_datagram_that_panics_costs_itself_only() {
+    let listeners = Listeners::new(WORKERS);
+    let listener = panicking_listener(&listeners);
+    let sender = Sender::to("127.0.0.1", listener.policy.port);
+    with_workers_after(
+        |shared| shared.open_udp(listener),
+        |_| {
+            sender.send(b"1234", 1);
+            sender.expect(b"1234", 1);
+            let datagrams = [&b"panic".repeat(2 * TURN_DATAGRAMS)[..], b"after"].concat();
+            sender.send(&datagrams, 5);
+            sender.expect(b"after", 5);
+        },
+    );
+    let panics = listeners.sum(|counters| counters.panics.get());
+    assert_eq!(panics, 2 * TURN_DATAGRAMS as u64);
 }

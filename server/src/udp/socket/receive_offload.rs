@@ -11,18 +11,18 @@
 
 use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
 
-use crate::{config::limits::COALESCING_RUN, udp::route::Arrival};
+use crate::{config::limits::OFFLOAD_RUN, udp::route::Arrival};
 
 /// Whether the system joins datagrams for a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coalescing {
+pub(super) enum ReceiveOffload {
     Disabled,
     Enabled,
     /// The system does not know the option.
     Unknown,
 }
 
-impl Coalescing {
+impl ReceiveOffload {
     pub(super) fn is_enabled(self) -> bool {
         self == Self::Enabled
     }
@@ -38,10 +38,10 @@ impl Coalescing {
 
 /// Returns whether the system might have joined some of these datagrams.
 fn has_run(arrivals: &[Arrival]) -> bool {
-    arrivals.len() >= COALESCING_RUN
+    arrivals.len() >= OFFLOAD_RUN
         && arrivals
             .chunk_by(|one, next| one.len == next.len && one.from == next.from)
-            .any(|run| run.len() >= COALESCING_RUN)
+            .any(|run| run.len() >= OFFLOAD_RUN)
 }
 
 #[cfg(test)]
@@ -54,10 +54,10 @@ mod tests {
             let arrival = |&(port, len)| Arrival::unicast(([127, 0, 0, 1], port).into(), len);
             has_run(&of.iter().map(arrival).collect::<Vec<_>>())
         };
-        assert!(has_run(&[(1, 64); COALESCING_RUN]));
-        assert!(has_run(&[&[(2, 64), (1, 9)][..], &[(1, 64); COALESCING_RUN]].concat()));
-        assert!(!has_run(&[(1, 64); COALESCING_RUN - 1]));
-        assert!(!has_run(&[(1, 64), (2, 64)].repeat(COALESCING_RUN)));
-        assert!(!has_run(&[(1, 64), (1, 65)].repeat(COALESCING_RUN)));
+        assert!(has_run(&[(1, 64); OFFLOAD_RUN]));
+        assert!(has_run(&[&[(2, 64), (1, 9)][..], &[(1, 64); OFFLOAD_RUN]].concat()));
+        assert!(!has_run(&[(1, 64); OFFLOAD_RUN - 1]));
+        assert!(!has_run(&[(1, 64), (2, 64)].repeat(OFFLOAD_RUN)));
+        assert!(!has_run(&[(1, 64), (1, 65)].repeat(OFFLOAD_RUN)));
     }
 }
