@@ -13,7 +13,10 @@ use crate::load::{
         },
         verdict::Verdict,
     },
-    stats::format::{count, nanos as duration_nanos, percent, plural, share, time},
+    stats::{
+        format::{count, nanos as duration_nanos, percent, plural, share, time},
+        rate::per_second,
+    },
 };
 
 /// Share of a core from which a process counts as busy. The scheduler takes the rest, and the start and the
@@ -260,9 +263,10 @@ fn lag_limit(report: &Report) -> Option<String> {
     }
     let latency = latency
         .map_or_else(String::new, |latency| format!(", of a latency p99 of {}", time(latency)));
+    let sent = sent_per_second(report);
     let rate = match report.plan.as_ref().and_then(|plan| plan.rate) {
-        Some(target) if report.rate < RATE_SHARE * target => {
-            format!(", and sent {:.0} of {target:.0} messages per second", report.rate)
+        Some(target) if sent < RATE_SHARE * target => {
+            format!(", and sent {sent:.0} of {target:.0} messages per second")
         }
         _ => String::new(),
     };
@@ -270,6 +274,14 @@ fn lag_limit(report: &Report) -> Option<String> {
         "the client was late (lag p99 {}{latency}){rate}: use more --processes, or a lower --rate",
         time(lag)
     ))
+}
+
+/// Returns the rate that the load has reached. A datagram that has not returned was sent all the same.
+fn sent_per_second(report: &Report) -> f64 {
+    match report.datagrams {
+        Some(counts) => per_second(counts.sent, report.seconds),
+        None => report.rate,
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "2^53 ns are 104 days")]

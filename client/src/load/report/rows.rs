@@ -104,7 +104,12 @@ pub(super) fn figures(report: &Report) -> Vec<Row> {
     }
     rows.extend(report.receipts.iter().flat_map(compared));
     rows.extend(report.injected_faults.iter().flat_map(injected));
-    let way = if report.room.is_some() { "delivered" } else { "each way" };
+    let way = match (&report.room, &report.datagrams) {
+        (Some(_), _) => "delivered",
+        // Those that were lost are not counted.
+        (None, Some(_)) => "received",
+        (None, None) => "each way",
+    };
     let connects = if report.datagrams.is_some() { "sockets" } else { "connections made" };
     rows.extend([
         ("errors", errors(report)),

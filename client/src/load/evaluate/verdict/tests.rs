@@ -137,6 +137,14 @@ fn a_lag_that_explains_the_latency_is_the_limit() {
 }
 
 #[test]
+#[expect(clippy::float_cmp, reason = "the rates are whole numbers")]
+fn a_lost_datagram_was_sent() {
+    let late = Report { rate: 99.0, ..datagrams(99, 300) };
+    assert_eq!(sent_per_second(&late), 100.0);
+    assert_eq!(sent_per_second(&Report { datagrams: None, ..late }), 99.0);
+}
+
+#[test]
 fn unsent_messages_are_a_failure_without_a_culprit_unless_the_client_was_the_limit() {
     let unsent = |report: Report| evaluate(&Report { unsent: Some(7), ..report });
     let (verdict, reason) = unsent(report(1000, 300));
