@@ -87,7 +87,7 @@ impl FaultLog {
     }
 
     /// Compares what a load has observed with the records. Waits for those that are missing, because a server writes them in
-    /// batches.
+    /// batches, but at most for [`PATIENCE`].
     ///
     /// # Errors
     ///
@@ -97,21 +97,28 @@ impl FaultLog {
         observations: &[Observation],
         streams: &Streams,
     ) -> Result<FaultFigures, Error> {
+        self.compare_by(Deadline::after(PATIENCE), observations, streams)
+    }
+
+    fn compare_by(
+        &self,
+        deadline: Deadline,
+        observations: &[Observation],
+        streams: &Streams,
+    ) -> Result<FaultFigures, Error> {
         let growth = Growth::of(&self.path);
-        let deadline = Deadline::after(PATIENCE);
         loop {
+            // Records of other clients may make the file grow without end.
+            let is_last = deadline.is_past();
             let figures = judge(observations, &self.read()?, streams);
-            let agrees = figures.disagreements == 0;
-            if agrees && !growth.wait(Deadline::after(quiet_time(figures.injected))) {
-                return Ok(figures);
+            if !is_last && growth.wait(next_record_by(&figures, deadline)) {
+                continue;
             }
-            if !agrees && !growth.wait(deadline) {
-                let FaultFigures { injected, of_others: records, .. } = figures;
-                if injected == 0 && records > 0 {
-                    return Err(Error::Foreign { path: self.path.clone(), records });
-                }
-                return Ok(figures);
+            let FaultFigures { injected, of_others: records, disagreements, .. } = figures;
+            if disagreements > 0 && injected == 0 && records > 0 {
+                return Err(Error::Foreign { path: self.path.clone(), records });
             }
+            return Ok(figures);
         }
     }
 
@@ -186,10 +193,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Time for which the file must not grow after everything agrees: a record that is late may be of a fault that did not happen.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Returns the time for which the file must not grow after everything agrees. A load without any record expects some: those of
-/// faults that only take time contradict nothing while they are missing.
-const fn quiet_time(injected: u64) -> Duration {
-    if injected == 0 { PATIENCE } else { QUIET }
+/// Returns the time until which another record may follow. A load without any record expects some: those of faults that only take
+/// time contradict nothing while they are missing.
+fn next_record_by(figures: &FaultFigures, deadline: Deadline) -> Deadline {
+    let has_all = figures.disagreements == 0 && figures.injected > 0;
+    if has_all { Deadline::after(QUIET) } else { deadline }
 }
 
 fn name(path: &Path) -> String {
@@ -199,7 +207,15 @@ fn name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, io::Write as _, thread};
+    use std::{
+        fs,
+        io::Write as _,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering::Relaxed},
+        },
+        thread,
+    };
 
     fn line(connection: u64) -> String {
         format!(
@@ -240,9 +256,37 @@ mod tests {
         assert!(error.contains("Could not read the fault log"), "{error}");
     }
 
+    /// A load without faults agrees with any records of others.
+    #[test]
+    fn a_file_that_grows_without_end_is_read_until_the_deadline() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("faults");
+        fs::write(&path, "").unwrap();
+        let log = FaultLog::open(&path).unwrap();
+        let is_compared = Arc::new(AtomicBool::new(false));
+        let writer = thread::spawn({
+            let is_compared = Arc::clone(&is_compared);
+            // The limit ends a test that fails.
+            move || {
+                (0..20_000).any(|_| fs::write(&path, line(1)).is_ok() && is_compared.load(Relaxed))
+            }
+        });
+        let deadline = Deadline::after(Duration::from_millis(5));
+        let figures = log.compare_by(deadline, &[], &Streams::new(5, 64..=64)).unwrap();
+        is_compared.store(true, Relaxed);
+        assert_eq!((figures.injected, figures.disagreements), (0, 0));
+        assert!(writer.join().unwrap(), "the comparison lasted as long as the file grew");
+    }
+
     #[test]
     fn a_log_without_a_record_has_as_much_time_as_one_in_which_records_are_missing() {
-        assert_eq!((quiet_time(0), quiet_time(1)), (PATIENCE, QUIET));
+        for (injected, disagreements, has_all) in
+            [(0, 0, false), (0, 1, false), (1, 1, false), (1, 0, true)]
+        {
+            let figures = FaultFigures { injected, disagreements, ..FaultFigures::default() };
+            let end = next_record_by(&figures, Deadline::NEVER);
+            assert_eq!(end.left().is_some(), has_all, "{figures:?}");
+        }
     }
 
     #[test]
