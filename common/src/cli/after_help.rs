@@ -1,14 +1,15 @@
 //! Help after the options, such as examples and exit statuses: its form as text, and its layout for the width of a terminal.
 //!
 //! A paragraph is one line, and so is a row: `  key  description`, with at least two spaces between both. A line that ends with a
-//! colon and is not indented is a title. Clap would wrap a row without the indentation of its description.
+//! colon and is not indented is a title. Below the title `Examples:`, a line that is not a row is a command. Clap would wrap a row
+//! without the indentation of its description.
 
 use std::{env, io};
 
 use clap::Command;
 use rustix::termios::tcgetwinsize;
 
-/// Width of the help, unless the terminal is narrower: that of clap.
+/// Maximum width of the help, also of the part that clap lays out.
 const MAX_WIDTH: usize = 100;
 
 /// Minimum width of the descriptions of rows; in less, they are below their keys.
@@ -16,6 +17,9 @@ const MIN_DESCRIPTION: usize = 30;
 
 /// Indentation of a description below its key.
 const BELOW: usize = 6;
+
+/// Space at which clap does not break a line.
+const NO_BREAK_SPACE: char = '\u{a0}';
 
 /// Line of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +43,14 @@ pub(super) fn parse(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// Lays out the help after the options of a command and its subcommands for the width of the terminal.
+/// Lays out the help of a command and its subcommands for the width of the terminal. Clap renders it for [`finish`].
 pub(super) fn lay_out(command: Command) -> Command {
-    fit(command, width())
+    fit(command.max_term_width(MAX_WIDTH), width())
+}
+
+/// Returns the text to print for a rendered help.
+pub(super) fn finish(help: &str) -> String {
+    help.replace(NO_BREAK_SPACE, " ")
 }
 
 fn fit(command: Command, width: usize) -> Command {
@@ -56,14 +65,14 @@ fn fit(command: Command, width: usize) -> Command {
 /// Returns the width that clap uses: that of the terminal, or of the variable `COLUMNS`.
 fn width() -> usize {
     let size = tcgetwinsize(io::stdout())
-        .or_else(|_| tcgetwinsize(io::stdin()))
-        .or_else(|_| tcgetwinsize(io::stderr()));
+        .or_else(|_| tcgetwinsize(io::stderr()))
+        .or_else(|_| tcgetwinsize(io::stdin()));
     let columns = size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0);
     let variable = || env::var("COLUMNS").ok()?.parse().ok();
     columns.or_else(variable).unwrap_or(MAX_WIDTH).min(MAX_WIDTH)
 }
 
-/// Breaks lines that are wider than the terminal. The descriptions of neighbouring rows are in one column.
+/// Breaks lines that are wider than the terminal, except commands. The descriptions of neighbouring rows are in one column.
 fn fill(text: &str, width: usize) -> String {
     let sections = text.split("\n\n").map(|section| {
         let lines: Vec<_> = parse(section).collect();
@@ -73,19 +82,18 @@ fn fill(text: &str, width: usize) -> String {
         };
         let column = lines.iter().map(key_width).max().unwrap_or(0) + 4;
         let is_wide = column + MIN_DESCRIPTION <= width;
+        let has_commands = lines.first() == Some(&Line::Title("Examples"));
         let lines = lines.iter().map(|line| match line {
             Line::Title(title) => format!("{title}:"),
             Line::Row(key, description) if is_wide => {
-                let start = format!("  {key:<0$}", column - 2);
+                let start = format!("  {:<1$}", unbroken(key), column - 2);
                 start + &wrap(description, width - column, column)
             }
             Line::Row(key, description) => {
-                format!(
-                    "  {key}\n{:BELOW$}{}",
-                    "",
-                    wrap(description, width.saturating_sub(BELOW), BELOW)
-                )
+                let description = wrap(description, width.saturating_sub(BELOW), BELOW);
+                format!("  {}\n{:BELOW$}{description}", unbroken(key), "")
             }
+            Line::Text(command) if has_commands => unbroken(command),
             Line::Text(text) => {
                 let indent = text.len() - text.trim_start().len();
                 format!(
@@ -98,6 +106,11 @@ fn fill(text: &str, width: usize) -> String {
         lines.collect::<Vec<_>>().join("\n")
     });
     sections.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Keeps a command on one line: a shell would take each line for a command of its own.
+fn unbroken(command: &str) -> String {
+    command.replace(' ', &NO_BREAK_SPACE.to_string())
 }
 
 /// Breaks a text into lines of this width, of which all but the first have an indentation.
@@ -123,16 +136,25 @@ fn wrap(text: &str, width: usize, indent: usize) -> String {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "A paragraph of several words.\n\nExamples:\n  one -a  first of both\n  three   second of both\n  command -x";
+    const TEXT: &str = "A paragraph of several words.\n\nExamples:\n  one -a  first of both\n  three   second of both\n  command -x >file";
+
+    /// Returns the help of a command after its options, as printed in this width.
+    fn printed(text: &'static str, width: usize) -> String {
+        let command = Command::new("x").help_template("{after-help}").after_long_help(text);
+        let mut command = fit(command.term_width(width), width);
+        finish(&command.render_long_help().to_string()).trim().to_owned()
+    }
 
     #[test]
     fn descriptions_keep_their_column_and_move_below_their_keys_if_it_is_too_narrow() {
-        assert_eq!(fill(TEXT, 100), TEXT);
+        assert_eq!(printed(TEXT, 100), TEXT);
         let text = "Rows:\n  a   one two three four five six seven eight\n  bc  nine";
         let wide = "Rows:\n  a   one two three four five six\n      seven eight\n  bc  nine";
-        assert_eq!(fill(text, 37), wide);
-        let narrow = "A paragraph\nof several\nwords.\n\nExamples:\n  one -a\n      first\n      of\n      both\n  three\n      second\n      of\n      both\n  command -x";
-        assert_eq!(fill(TEXT, 12), narrow);
+        assert_eq!(printed(text, 37), wide);
+        let narrow = "A paragraph\nof several\nwords.\n\nExamples:\n  one -a\n      first\n      of\n      both\n  three\n      second\n      of\n      both\n  command -x >file";
+        assert_eq!(printed(TEXT, 12), narrow);
+        let indented = "Values:\n  One of\n  these";
+        assert_eq!(printed("Values:\n  One of these", 8), indented);
     }
 
     /// A word is never broken, also in a terminal that is narrower than an indentation.
@@ -140,7 +162,7 @@ mod tests {
     fn any_width_keeps_every_word() {
         for width in 1..80 {
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-            assert_eq!(words(&fill(TEXT, width)), words(TEXT), "{width}");
+            assert_eq!(words(&printed(TEXT, width)), words(TEXT), "{width}");
         }
     }
 }

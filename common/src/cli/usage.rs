@@ -14,7 +14,7 @@ use clap::{
 use crate::{escape::Escaped, reason::reason};
 
 use super::{
-    after_help::lay_out,
+    after_help::{self, lay_out},
     color::has_color,
     status::{self, FAILED},
     stdio::{stderr, stdout},
@@ -50,7 +50,8 @@ fn print_help(error: &clap::Error) -> ! {
     let (help, is_error) = (error.render(), error.use_stderr());
     let is_terminal =
         if is_error { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
-    let text = if is_terminal && has_color() { help.ansi().to_string() } else { help.to_string() };
+    let help = if is_terminal && has_color() { help.ansi().to_string() } else { help.to_string() };
+    let text = after_help::finish(&help);
     let printed = if is_error {
         stderr().write_all(text.as_bytes())
     } else {

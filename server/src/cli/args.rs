@@ -22,7 +22,7 @@ use super::user::UserCommand;
 ///
 /// It serves any number of connections with a fixed pool of worker threads, and logs every message.
 #[derive(Debug, Parser)]
-#[command(name = "echo-server", version, allow_negative_numbers = true, max_term_width = 100)]
+#[command(name = "echo-server", version, allow_negative_numbers = true)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(subcommand_help_heading = "Commands, instead of serving")]
 #[command(after_help = "For all flags and examples: echo-server --help")]

@@ -187,3 +187,32 @@ fn help_lists_every_flag_that_scripts_use() {
         assert!(help.stdout_text().contains(name), "{name} is missing in:\n{}", help.stdout_text());
     }
 }
+
+/// Returns what `--help` prints in a terminal of this width.
+fn help(program: &Path, args: &[&str], columns: u32) -> String {
+    let mut command = Command::new(program);
+    command.args(args).arg("--help").env("COLUMNS", columns.to_string());
+    Program::spawn(command).finish().stdout_text().to_owned()
+}
+
+/// Clap lays out the options, and this project what follows them.
+#[test]
+fn help_has_at_most_100_columns_also_in_a_wide_terminal() {
+    for (program, args) in [(echo_server(), &[][..]), (echo_client(), &["load"])] {
+        let help = help(&program, args, 150);
+        let widths = help.lines().map(|line| line.chars().count());
+        assert!(matches!(widths.max(), Some(90..=100)), "{help}");
+    }
+}
+
+/// A shell would take each line of a command for a command of its own.
+#[test]
+fn help_has_whole_commands_also_in_a_narrow_terminal() {
+    let help = help(&echo_client(), &["completions"], 40);
+    for command in [
+        "\n  echo-client completions fish > ~/.config/fish/completions/echo-client.fish\n",
+        "\n  echo-client completions zsh > ~/.zfunc/_echo-client\n      a directory",
+    ] {
+        assert!(help.contains(command), "{help}");
+    }
+}
