@@ -66,8 +66,12 @@ debian_changelog() {
 stage_licenses() {
     local name=$1 directory=$2 reference="The Apache License is in /usr/share/common-licenses/Apache-2.0."
     { cat LICENSE && echo && CARGO=$cargo scripts/notices.py "${name#echo-}"; } >"$directory/$name.license"
-    sed "/^ *Apache License\$/,/^ *END OF TERMS AND CONDITIONS\$/c $reference" "$directory/$name.license" \
-        >"$directory/$name.copyright"
+    awk -v reference="$reference" '
+        /^ *Apache License$/ { if (inside++) exit; print reference }
+        !inside
+        /^ *END OF TERMS AND CONDITIONS$/ { inside = 0 }
+        END { if (inside) { print "a text of the Apache License has no end" >"/dev/stderr"; exit 1 } }
+    ' "$directory/$name.license" >"$directory/$name.copyright"
 }
 
 stage() {
@@ -110,8 +114,11 @@ rpm)
     build
     for package in server client; do
         rm -f "$target/generate-rpm/echo-$package"-[0-9]*.rpm
+        # The first is that of the whole program: texts of crates may have their own.
+        license=$(sed -n '/^SPDX-License-Identifier: / { s///p; q }' "$staged/echo-$package.license")
         # The libraries are found in the same way on every machine, whether or not rpm is installed.
-        SOURCE_DATE_EPOCH=$epoch "$cargo" generate-rpm --package "$package" --auto-req builtin
+        SOURCE_DATE_EPOCH=$epoch "$cargo" generate-rpm --package "$package" --auto-req builtin \
+            --set-metadata "license = \"$license\""
         ls "$target/generate-rpm/echo-$package"-[0-9]*.rpm
     done
     ;;

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf, process::Command, sync::LazyLock};
 
-use tests::requirements::{self, Requirement, skip_without};
+use tests::{
+    deployment::find,
+    requirements::{self, Requirement, skip_without},
+};
 
 use super::{
     CONFIGURATION, build, cargo_subcommand, check_programs, check_service, differences, is_server,
@@ -51,6 +54,12 @@ fn a_package_for_fedora_serves_and_its_removal_leaves_the_changed_configuration(
     // The preset of Debian, unlike that of Fedora, enables what is installed.
     assert!(is_service_enabled(&root));
     check_programs(&root, ["usr/share/licenses", "LICENSE"]);
+    for program in ["echo-server", "echo-client"] {
+        let license = root.path("usr/share/licenses").join(program).join("LICENSE");
+        let license = fs::read_to_string(license).expect("the package has it");
+        let tag = rpm(&root, &["--query", "--queryformat=%{LICENSE}", program]);
+        assert_eq!(tag, find(&license, "^SPDX-License-Identifier: (.*)$"));
+    }
     check_service(&root);
 
     let changed = fs::read_to_string(root.path(CONFIGURATION)).expect("it is installed");

@@ -1,6 +1,8 @@
 //! Tests of the packages of `make deb` and `make rpm`: the manifests name files that exist and forget none, and the files
 //! agree with each other. `make torture` installs the packages.
 
+mod licenses;
+
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -9,7 +11,7 @@ use std::{
     sync::LazyLock,
 };
 
-use regex::{Regex, bytes};
+use regex::Regex;
 use tests::{
     deployment::find,
     programs::{Finished, Program, binaries},
@@ -187,51 +189,6 @@ fn every_generated_file_is_in_a_package() {
         }
     }
     assert!(count > 20, "{count}");
-}
-
-/// Returns the names and versions of crates whose code is in a program: their files are named by its panics.
-fn linked_crates(program: &str) -> BTreeSet<(String, String)> {
-    let program = fs::read(staged().join("bin").join(program)).expect("it is staged");
-    let pattern = r"/registry/src/[^/]+/([a-z0-9_-]+)-(\d+\.\d+\.\d+[^/]*)/";
-    let pattern = bytes::Regex::new(pattern).expect("a pattern");
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("paths are UTF-8");
-    let crates = pattern.captures_iter(&program).map(|captures| captures.extract().1);
-    crates.map(|[name, version]| (text(name), text(version))).collect()
-}
-
-#[test]
-fn each_package_has_the_licenses_of_the_crates_in_its_program_and_of_no_others() {
-    if skip_without(&[requirements::python()]) {
-        return;
-    }
-    for (folder, program) in PACKAGES {
-        let source = |assets: &[Asset], path: &str| {
-            let asset = assets.iter().find(|asset| asset.dest == path).expect("it is installed");
-            staged_text(asset.source.strip_prefix(STAGED).expect("it is generated"))
-        };
-        let copyright = source(&deb_assets(folder), &format!("usr/share/doc/{program}/copyright"));
-        let license = source(&rpm_assets(folder), &format!("usr/share/licenses/{program}/LICENSE"));
-        let crates = linked_crates(program);
-        for name in ["mio", "rustls"] {
-            assert!(crates.iter().any(|(linked, _)| linked == name), "{crates:?}");
-        }
-        for text in [&copyright, &license] {
-            for (name, version) in &crates {
-                assert!(text.contains(&format!("\n{name} {version} (")), "{name} {version}");
-            }
-            // Dependencies of the tests, of the build, and of macros.
-            for name in ["proptest", "cc", "syn"] {
-                assert!(!text.contains(&format!("\n{name} ")), "{name} is not in {program}");
-            }
-            assert!(
-                text.starts_with("MIT License\n\nCopyright (c) 2026 The echo server authors\n")
-            );
-            assert!(text.contains("\nCopyright (c) 2014 Carl Lerche and other MIO contributors\n"));
-        }
-        let end_of_apache = "END OF TERMS AND CONDITIONS\n";
-        assert!(license.contains(end_of_apache) && !copyright.contains(end_of_apache));
-        assert!(copyright.contains("/usr/share/common-licenses/Apache-2.0"));
-    }
 }
 
 #[test]
