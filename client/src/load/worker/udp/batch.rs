@@ -203,6 +203,17 @@ mod tests {
         assert!(segmentation.len.is_some());
     }
 
+    /// The result must not be the number of composed datagrams, because the caller marks as many as sent.
+    #[test]
+    fn datagrams_before_an_error_are_sent_and_counted() {
+        let (one, other) = pair();
+        drop(other);
+        let mut batch = Batch::new(1);
+        batch.compose(2, write(&[1, 1]));
+        // The system reports that nobody has received the first datagram when the second one is sent.
+        assert_eq!(batch.send(&one, &mut Segmentation::default()).unwrap(), 1);
+    }
+
     /// The system splits only messages with a checksum.
     #[test]
     fn a_refused_segmentation_ends_and_all_datagrams_are_sent() {

@@ -61,8 +61,8 @@ struct Headers {
 }
 
 impl Receiving {
-    /// Lets the system join the datagrams of this socket, if it can.
-    pub(super) fn several(socket: &Socket) -> Self {
+    /// Lets the system join the datagrams of this socket, if it can; several are received with one call from then on.
+    pub(super) fn enable_offload(socket: &Socket) -> Self {
         // Without the option, each datagram is a message.
         let _ = setsockopt(socket, UdpGroSegment, &true);
         Self::Several
@@ -122,17 +122,11 @@ impl Received {
         let room = headers.get_or_insert_with(|| Headers::new(max));
         let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
         let arrived = recvmmsg(fd, &mut room.headers, slices, flags, None)?;
-        let (mut messages, mut all_joined) = (0, true);
-        for message in arrived {
-            let len = joined_len(&message)?;
-            all_joined &= len.is_some();
-            let start = messages * SLOT;
-            split(start..start + message.bytes, len, places);
-            messages += 1;
-        }
-        if !all_joined {
+        let split = split_all(arrived, places);
+        if !matches!(split, Ok((_, true))) {
             *headers = None;
         }
+        let (messages, _) = split?;
         *expected = (2 * messages).clamp(2, BATCH);
         Ok(messages == max)
     }
@@ -146,6 +140,23 @@ impl Received {
     pub(super) fn datagram(&self, index: usize) -> &[u8] {
         &self.bytes[self.places[index].clone()]
     }
+}
+
+/// Adds the places of the datagrams in these messages; returns the number of messages, and `true` if each has a length of joined
+/// datagrams.
+fn split_all<'m>(
+    messages: impl Iterator<Item = RecvMsg<'m, 'm, ()>>,
+    places: &mut Vec<Range<usize>>,
+) -> io::Result<(usize, bool)> {
+    let (mut count, mut all_joined) = (0, true);
+    for message in messages {
+        let len = joined_len(&message)?;
+        all_joined &= len.is_some();
+        let start = count * SLOT;
+        split(start..start + message.bytes, len, places);
+        count += 1;
+    }
+    Ok((count, all_joined))
 }
 
 /// Returns the length of the datagrams that the system has joined to this message.
@@ -173,7 +184,7 @@ fn split(message: Range<usize>, len: Option<usize>, places: &mut Vec<Range<usize
 mod tests {
     use std::{io::ErrorKind, net::UdpSocket};
 
-    use nix::sys::socket::sockopt::UdpGsoSegment;
+    use nix::sys::socket::sockopt::{ReceiveTimestamp, UdpGsoSegment};
 
     use super::{
         Receiving::{Several, Single},
@@ -187,7 +198,7 @@ mod tests {
         socket.connect(peer.local_addr().unwrap()).unwrap();
         socket.set_nonblocking(true).unwrap();
         let socket = Socket::from(socket);
-        assert_eq!(Receiving::several(&socket), Several);
+        assert_eq!(Receiving::enable_offload(&socket), Several);
         (peer, socket)
     }
 
@@ -261,6 +272,23 @@ mod tests {
             }
             assert_eq!(all, expected);
         }
+    }
+
+    /// All sockets share the headers, so they would fail for another one too.
+    #[test]
+    fn headers_are_discarded_if_they_had_too_little_room() {
+        let (peer, socket) = pair();
+        let mut received = Received::new();
+        // The timestamp takes the room of the length.
+        setsockopt(&socket, ReceiveTimestamp, &true).unwrap();
+        send(&peer, b"1122", 2);
+        let error = received.receive(&socket, Several, BATCH).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOBUFS));
+        assert!(received.headers.is_none());
+        setsockopt(&socket, ReceiveTimestamp, &false).unwrap();
+        send(&peer, b"3344", 2);
+        received.receive(&socket, Several, BATCH).unwrap();
+        assert_eq!(datagrams(&received), [b"33", b"44"]);
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Channel for UdpSocket {
             self.segmentation = Segmentation::enable(&socket, len);
         }
         if context.config.pace != Pace::Depth(1) {
-            self.receiving = Receiving::several(&socket);
+            self.receiving = Receiving::enable_offload(&socket);
         }
         self.socket = Some(socket);
         Ok(())
@@ -176,7 +176,7 @@ impl Channel for UdpSocket {
 }
 
 impl UdpSocket {
-    /// Sends and receives as far as possible, at most a batch.
+    /// Sends and receives as far as possible; stops after a batch, or after the message with its last datagram.
     #[expect(clippy::inline_always, reason = "see `worker::io::socket`")]
     #[inline(always)]
     fn transfer(&mut self, context: &mut Context<'_, Batch>) -> io::Result<()> {
