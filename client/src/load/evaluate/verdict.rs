@@ -245,7 +245,7 @@ fn buffer_limit(counts: DatagramCounts) -> Option<String> {
         ""
     };
     Some(format!(
-        "the client's own system dropped {}, because the receive buffers of its sockets were full ({} bytes each, \
+        "the client's own system dropped at least {}, because the receive buffers of its sockets were full ({} bytes each, \
          {} requested): use more --processes or --connections, or a lower --rate or --pipeline{advice}",
         plural(dropped, "datagram"),
         count(granted),

@@ -27,8 +27,8 @@ fn count_ports(sockets: impl Iterator<Item = ProcSocket>) -> HashMap<IpAddr, u64
 }
 
 /// Returns how many datagrams the system has dropped because these sockets had a full receive buffer, or
-/// because the datagrams were damaged; `None` if the system does not tell. Inode numbers identify the
-/// sockets.
+/// because the datagrams were damaged; joined datagrams (GRO) count once. `None` if the system does not tell.
+/// Inode numbers identify the sockets.
 pub(crate) fn datagrams_dropped(inodes: &BTreeSet<u64>, is_ipv4: bool) -> Option<u64> {
     let all = sockets("udp", is_ipv4);
     let ours: Vec<_> = all.iter().filter(|socket| inodes.contains(&socket.inode)).collect();

@@ -20,7 +20,8 @@ pub(crate) struct DatagramCounts {
     pub(crate) corrupt: u64,
     /// Datagrams that do not belong to this run.
     pub(crate) unrecognized: u64,
-    /// Datagrams that the client's system dropped because the receive buffer of the socket was full.
+    /// Datagrams that the client's system dropped because the receive buffer of the socket was full. Datagrams
+    /// that the system had joined to one message count once.
     pub(crate) dropped_by_client: u64,
     /// Size that was requested for the receive buffer of each socket; in a merged report, on the first
     /// machine.
