@@ -17,7 +17,7 @@ use super::{
     faults::log::FaultLog,
     host::{limits, sockets},
     ipc::worker_config::Server,
-    plan::job::Plan,
+    plan::{job::Plan, start_time::CONNECT_LEAD},
     preflight::{
         capacity::{self, HostCapacity},
         ports::{LocalPorts, select_sources},
@@ -75,7 +75,7 @@ impl<'s> Runner<'s> {
         capacity::check(plan, &capacity)?;
         let deadline = Deadline::after(target.timeout);
         let addresses = target.resolve(deadline)?;
-        // A load that begins later has connections of its own only then.
+        // With --start-at, the connections are made shortly before the start; this one finds a wrong server at once.
         let begins_later = plan.start_at.is_some() && plan.fault_log.is_none();
         let (server, receive_buffer) = match (&target.endpoint, &addresses[..]) {
             (Endpoint::Unix(_) | Endpoint::Abstract(_), addresses) => {
@@ -132,6 +132,7 @@ impl<'s> Runner<'s> {
             },
             workers: (0..plan.processes).map(worker).collect(),
             start_at: plan.start_at,
+            connect_lead: CONNECT_LEAD,
             duration: plan.duration(),
             timeout: self.target.timeout,
             timeouts: self.timeouts(plan),

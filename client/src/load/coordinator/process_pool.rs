@@ -33,7 +33,7 @@ use crate::{
 /// Time limits of the processes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolTimeouts {
-    /// Limit for all connections, in addition to the limit of each. They are made this long before a requested start.
+    /// Limit for all connections, in addition to the limit of each.
     pub(crate) connecting: Duration,
     /// Limit for the next message of a running process.
     pub(crate) silence: Duration,
@@ -63,6 +63,8 @@ pub(crate) struct PoolConfig<'t> {
     pub(crate) workers: Vec<WorkerConfig>,
     /// Time at which the work starts; `None`: when all processes are ready.
     pub(crate) start_at: Option<Timestamp>,
+    /// Time before a requested start at which the processes are started and connect.
+    pub(crate) connect_lead: Duration,
     /// Duration of the work, unless it ends by the number of messages.
     pub(crate) duration: Option<Duration>,
     /// Limit for a connection, and for the last reply.
@@ -128,8 +130,7 @@ pub(crate) fn run(
         interrupt: config.interrupt,
     };
     if let Some(time) = config.start_at {
-        // Connections that are made early are idle until the start, and a server or a NAT may end them.
-        pool.wait_until(time, config.timeouts.connecting, on_progress)?;
+        pool.wait_until(time, config.connect_lead, on_progress)?;
     }
     for worker in &config.workers {
         let started = WorkerProcess::start((config.command)(), worker);
@@ -216,7 +217,7 @@ impl ProcessPool<'_> {
         Ok(())
     }
 
-    /// Waits until so long before the clock shows the time of the start; returns `true` if that has passed already.
+    /// Waits until `ahead` before the requested start; returns `true` if this time has already passed.
     fn wait_until(
         &mut self,
         start: Timestamp,

@@ -48,8 +48,8 @@ pub(crate) enum LoadCommand {
     /// Compare the report of a load with that of an earlier one, the base
     ///
     /// Each metric has its ratio, OTHER to BASE, and rate and percentiles of the latency have its 95 % confidence interval, from a
-    /// bootstrap of both time series. It covers the noise within the two loads, and needs 10 whole seconds of each. From one load of the same server
-    /// to the next, figures may differ more: repeat both loads, and compare each pair.
+    /// bootstrap of both time series. It covers the noise within the two loads, and needs 10 whole seconds of each. From one load of
+    /// the same server to the next, figures may differ more: repeat both loads, and compare each pair.
     #[command(after_long_help = CHANGES)]
     Compare(CompareArgs),
 }
@@ -309,7 +309,8 @@ Metrics of EXPR:
   with --user     login.p99
   over WebSocket  ws-handshake.p99 closes unclosed (ended without close frames)
   over UDP        sent late reordered duplicates corrupt unrecognized dropped (by the client's system)
-  with --room     deliveries deliveries/s gaps relay-gaps missing duplicates order wrong-texts foreign
+  with --room     deliveries deliveries/s gaps (lost events of which a member was told) relay-gaps missing (lost events of which it \
+was not told) duplicates order wrong-texts foreign
   Operators are < <= > >= = !=. Times need a unit: ns us ms s m. lost<1%, late<1% and so on are shares of the messages that were sent.
 
 Exit status (the first that applies):
@@ -342,7 +343,22 @@ Exit status (the first that applies):
 
 #[cfg(test)]
 mod tests {
+    use clap::Command;
+
     use super::*;
+    use crate::load::plan::start_time::CONNECT_LEAD;
+
+    #[test]
+    fn the_help_of_a_start_has_its_lead() {
+        let help = LoadArgs::augment_args(Command::new("load")).render_long_help().to_string();
+        let lead = CONNECT_LEAD.as_secs();
+        for text in [format!("connect {lead} s before TIME"), format!("longer than {lead} s")] {
+            assert!(
+                help.split_whitespace().collect::<Vec<_>>().join(" ").contains(&text),
+                "{help}"
+            );
+        }
+    }
 
     #[test]
     fn a_rate_is_positive_and_finite() {

@@ -1,11 +1,15 @@
 //! Time at which a load begins.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
 /// How far ahead the start may be: a time that is further ahead is a mistake.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Time before the start at which a load connects. Connections that are made earlier are idle until the start, and a server or a NAT may
+/// end them.
+pub(crate) const CONNECT_LEAD: Duration = Duration::from_secs(30);
 
 /// Time at which a load begins, by the clock of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,9 @@ use crate::load::{
     stats::error_kind::ErrorKind,
 };
 
+/// Time before a requested start at which the processes are started.
+const LEAD: Duration = Duration::from_secs(30);
+
 fn config(process: u32) -> WorkerConfig {
     WorkerConfig {
         server: Server::Tcp(SocketAddr::from(([127, 0, 0, 1], 9))),
@@ -95,6 +98,7 @@ fn run_configured(
         command: &command,
         workers: vec![config(0), config(1)],
         start_at: None,
+        connect_lead: LEAD,
         duration: None,
         timeout: Duration::from_millis(10),
         timeouts: PoolTimeouts::default(),
@@ -190,6 +194,7 @@ fn reports_a_program_that_does_not_exist() {
         command: &|| process::Command::new("/nowhere/program"),
         workers: vec![config(0)],
         start_at: None,
+        connect_lead: LEAD,
         duration: None,
         timeout: Duration::ZERO,
         timeouts: PoolTimeouts::default(),
@@ -265,6 +270,7 @@ fn ctrl_c_stops_all_processes_and_keeps_their_statistics() {
         },
         workers: vec![config(0), config(1)],
         start_at: None,
+        connect_lead: LEAD,
         duration: None,
         timeout: Duration::from_secs(5),
         timeouts: PoolTimeouts::default(),
@@ -294,6 +300,7 @@ fn a_second_ctrl_c_ends_the_run_immediately() {
         },
         workers: vec![config(0)],
         start_at: None,
+        connect_lead: LEAD,
         duration: None,
         timeout: Duration::from_mins(1),
         timeouts: PoolTimeouts::default(),
@@ -346,7 +353,7 @@ fn a_start_that_has_passed_when_the_processes_are_ready_is_overdue() {
 #[test]
 fn ctrl_c_and_the_death_of_a_process_end_the_wait_for_the_start() {
     // The processes are ready at the first one, and not started at the second one.
-    let soon = from_now(PoolTimeouts::default().connecting);
+    let soon = from_now(LEAD);
     for start_at in [soon, from_now(Duration::from_hours(1))] {
         let (read, mut write) = UnixStream::pair().unwrap();
         let error = run_at(start_at, &ready(), &Interrupt::from(read), &mut |outcome| {
@@ -371,6 +378,7 @@ fn processes_are_not_started_long_before_the_start() {
             command: &|| panic!("a process is started"),
             workers: vec![config(0)],
             start_at: Some(from_now(Duration::from_hours(1))),
+            connect_lead: LEAD,
             duration: None,
             timeout: Duration::from_secs(5),
             timeouts: PoolTimeouts::default(),
