@@ -16,7 +16,7 @@ impl SplitMix64 {
 
     /// Returns the next number.
     #[inline]
-    pub fn number(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         finalize(self.0)
     }
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_reference() {
         let mut random = SplitMix64::new(1_234_567);
-        let numbers = [(); 3].map(|()| random.number());
+        let numbers = [(); 3].map(|()| random.next_u64());
         let expected =
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(numbers, expected);

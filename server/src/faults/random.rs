@@ -1,8 +1,8 @@
 //! Numbers that are decided by a seed and by what they are for.
 //!
-//! There is no state: the same question has the same answer in another run, in another order and in another thread. The
-//! numbers are a part of what a seed promises. Only delays
-//! that are not uniform use functions that another platform may round differently, by a nanosecond.
+//! There is no state: the same question has the same answer in another run, in another order and in another thread. The numbers are
+//! a part of what a seed promises, with one exception: delays that are not uniform use functions that another platform may round
+//! differently, by a nanosecond.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ impl Random {
 
 /// Returns a number of which each bit depends on each bit of this one.
 fn mix(number: u64) -> u64 {
-    SplitMix64::new(number).number()
+    SplitMix64::new(number).next_u64()
 }
 
 #[cfg(test)]

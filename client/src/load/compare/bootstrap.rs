@@ -192,7 +192,7 @@ fn block_len(intervals: usize) -> usize {
 
 /// Returns a random number below a limit. That the first ones are chosen more often by 2^-50 has no effect.
 fn below(random: &mut SplitMix64, limit: usize) -> usize {
-    usize::try_from(random.number() % limit as u64).unwrap_or(0)
+    usize::try_from(random.next_u64() % limit as u64).unwrap_or(0)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number")]
