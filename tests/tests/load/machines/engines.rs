@@ -98,16 +98,18 @@ fn a_load_without_a_report_is_named_and_nothing_is_merged() {
     // No program listens on port 1.
     let directory = tempdir().expect("a directory");
     let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
-    for name in ["load-parallel.sh", "load-slurm.sh"] {
+    for (name, earlier_reports) in [
+        ("load-parallel.sh", ["report-1", "report-2", "report-3"]),
+        ("load-slurm.sh", ["report-0.json", "report-1.json", "report-2.json"]),
+    ] {
         write_program(&directory, "srun", SRUN);
         let mut command = script_for(name, &directory, nobody);
         command.env("SLURM_JOB_ID", "7").env("SLURM_NTASKS", "3");
         command.env("SLURM_SUBMIT_DIR", directory.path());
-        // Reports of earlier loads.
         let reports = directory.path().join("reports");
         fs::create_dir_all(&reports).expect("a directory can be created");
-        for number in 0..3 {
-            fs::write(reports.join(format!("report-{number}.json")), "{}").expect("a file");
+        for report in earlier_reports {
+            fs::write(reports.join(report), "{}").expect("a file");
         }
         let ended = Program::spawn(command).finish();
         assert_eq!((ended.code(), &ended.stdout[..]), (1, &b""[..]), "{ended:?}");

@@ -59,7 +59,7 @@ fn connections_that_the_server_ends_before_the_start_are_named_as_such() {
     let tls = TlsEchoServer::start("", &timeout);
     let trust = format!("--tls-ca {}", tls.ca.file());
     for (url, trust) in [(format!("tcp://{}", plain.address()), ""), (tls.url(), &trust)] {
-        let run = format!("{trust} --processes 2 --connections 2 --start-at {}", in_seconds(3));
+        let run = format!("{trust} --processes 2 --connections 2 --start-at {}", in_seconds(6));
         let report = Load::at_url(&url, &run).finish();
         report.expect_failure();
         let reason = report.json("/reason").as_str().unwrap_or_default();
