@@ -37,7 +37,7 @@ srun --kill-on-bad-exit=0 --label sh -c "$task" "$client" "$server" "$start" "$r
 inputs=()
 for ((task_number = 0; task_number < SLURM_NTASKS; task_number++)); do
     inputs+=("$reports/report-$task_number.json")
-    # The file of a load that did not run is empty.
+    # A load that did not run has left no file, or an empty one.
     if ! [ -s "${inputs[-1]}" ]; then
         echo "task $task_number has no report, so nothing is merged; the reports of the others are in $reports" >&2
         exit 1

@@ -147,7 +147,8 @@ fn with_verdict(mut report: Report, remark: Option<String>) -> Report {
     report
 }
 
-/// Returns what explains errors of TLS, of a login and of WebSocket, or of a server that expects another protocol or a login.
+/// Returns what explains errors of TLS, of a login and of WebSocket, of a server that expects another protocol or a login, or of
+/// connections that the server ended before the start.
 fn remark(stats: &Stats, target: &Target) -> Option<String> {
     if stats.error_count() == 0 {
         return None;
@@ -169,7 +170,7 @@ fn remark(stats: &Stats, target: &Target) -> Option<String> {
     }
 }
 
-/// Returns what explains errors of so many connections that the server has ended before the start.
+/// Returns the remark that the server ended this many connections before the start.
 fn ended_early(connections: u64) -> String {
     format!(
         "the server ended {} before the start, when no message had been sent, as an idle timeout does",

@@ -1,8 +1,8 @@
 //! Items that the command lines of both programs share. Enabled by the feature `cli`.
 //!
-//! Owns: value parsers for arguments, one-line usage errors, the layout of the help, exit statuses, shell completions, man pages, signals,
-//! non-blocking standard streams, a terminal in full-screen mode (feature `terminal`), the file with session secrets, the
-//! prompt for a password.
+//! Owns: value parsers for arguments, one-line usage errors, the layout of the help, exit statuses, shell completions, man pages,
+//! signals, non-blocking standard streams, a terminal in full-screen mode (feature `terminal`), the file with session secrets,
+//! the prompt for a password.
 //! Must not know: what a program does, or the protocol.
 //! Read first: `usage.rs`, which parses a command line and reports its errors.
 

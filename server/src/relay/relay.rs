@@ -82,7 +82,7 @@ impl Relay {
         self.status.is_shared()
     }
 
-    /// Makes the publisher ask the other servers for their last events.
+    /// Makes the publisher ask the other servers for their last events, and tell its own.
     pub(super) fn say_hello(&self) {
         self.says_hello.store(true, SeqCst);
         self.publisher.unpark();

@@ -69,8 +69,8 @@ pub fn serve_datagrams(
     address
 }
 
-/// Returns an address of this machine that no other test uses: neither the port of a connection, nor that of another server,
-/// is the port of a server that starts again at it.
+/// Returns an address of this machine that no other test uses at the same time, unless one process asks for more than 100. A server
+/// that starts again there finds its port free: no other server and no connection can have taken it.
 #[must_use]
 pub fn own_address() -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(0);

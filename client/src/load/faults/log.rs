@@ -193,8 +193,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Time for which the file must not grow after everything agrees: a record that is late may be of a fault that did not happen.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Returns the time until which another record may follow. A load without any record expects some: those of faults that only take
-/// time contradict nothing while they are missing.
+/// Returns the time until which another record may follow. A log without a record may be late: a missing record of a delay
+/// contradicts no observation.
 fn next_record_by(figures: &FaultFigures, deadline: Deadline) -> Deadline {
     let has_all = figures.disagreements == 0 && figures.injected > 0;
     if has_all { Deadline::after(QUIET) } else { deadline }
