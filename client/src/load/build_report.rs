@@ -173,7 +173,7 @@ fn remark(stats: &Stats, target: &Target) -> Option<String> {
 /// Returns the remark that the server ended this many connections before the start.
 fn ended_early(connections: u64) -> String {
     format!(
-        "the server ended {} before the start, when no message had been sent, as an idle timeout does",
+        "the server ended {} before the start, as an idle timeout does",
         plural(connections, "connection")
     )
 }
