@@ -291,14 +291,17 @@ fn counts_the_connections_that_the_server_ends_before_the_start() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = config(Server::Tcp(listener.local_addr().unwrap()));
     let (commands, mut coordinator) = UnixStream::pair().unwrap();
-    thread::spawn(move || {
+    let server = thread::spawn(move || {
         let mut streams: Vec<_> = listener.incoming().take(5).map(Result::unwrap).collect();
         let kept = streams.pop().unwrap();
         drop(streams);
         coordinator.write_all(encode(&Command::Start).as_bytes()).unwrap();
         echo(&kept);
+        // The worker ends after the connection, and fails if the coordinator is gone before.
+        coordinator
     });
     let stats = stats(&run_on::<Connection<PlainWire>>(&config, commands));
+    drop(server.join().unwrap());
     assert_eq!((stats.ended_early, stats.error_count(), stats.messages), (4, 4, 100));
 }
 
