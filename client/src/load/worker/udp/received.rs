@@ -173,8 +173,8 @@ fn joined_len(message: &RecvMsg<'_, '_, ()>) -> io::Result<Option<usize>> {
 fn split(message: Range<usize>, len: Option<usize>, places: &mut Vec<Range<usize>>) {
     match len {
         Some(len) if !message.is_empty() => {
-            let ends = message.clone().step_by(len);
-            places.extend(ends.map(|start| start..message.end.min(start + len)));
+            let starts = message.clone().step_by(len);
+            places.extend(starts.map(|start| start..message.end.min(start + len)));
         }
         _ => places.push(message),
     }
