@@ -36,6 +36,8 @@ for ((number = 1; number <= loads; number++)); do
     inputs+=("$reports/report-$number")
     if ! [ -s "${inputs[-1]}" ]; then
         echo "load $number has no report, so nothing is merged; the reports of the others are in $reports" >&2
+        # Parallel does not print what the loads wrote, since its standard output is /dev/null.
+        cat "${inputs[-1]}.err" >&2
         exit 1
     fi
 done

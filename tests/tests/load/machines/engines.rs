@@ -69,7 +69,7 @@ fn merged(ended: &Finished, loads: usize) -> Value {
     merged
 }
 
-/// A program that runs a command on this machine stands in for ssh.
+/// A program that runs a command on this machine stands in for ssh. Like sshd, it sets SHELL, which Parallel runs there.
 #[test]
 fn gnu_parallel_runs_loads_here_and_over_ssh_and_merges_their_reports() {
     if skip_without(&[parallel()]) {
@@ -80,7 +80,7 @@ fn gnu_parallel_runs_loads_here_and_over_ssh_and_merges_their_reports() {
         if [ \"$1\" = -l ]; then echo \"$2\" >>\"$REPORTS.hosts\"; shift 2; fi
         echo \"$1\" >>\"$REPORTS.hosts\"
         shift 2
-        exec sh -c \"$*\"";
+        SHELL=/bin/sh exec sh -c \"$*\"";
     write_program(&directory, "ssh", ssh);
     let mut command = script_for("load-parallel.sh", &directory, server.address());
     command.env("HOSTS", ":,alice@one,two").env("PARALLEL_SSH", "ssh");
@@ -91,7 +91,7 @@ fn gnu_parallel_runs_loads_here_and_over_ssh_and_merges_their_reports() {
 }
 
 #[test]
-fn a_load_without_a_report_is_named_and_nothing_is_merged() {
+fn a_load_without_a_report_is_named_with_its_error_and_nothing_is_merged() {
     if skip_without(&[parallel()]) {
         return;
     }
@@ -114,6 +114,7 @@ fn a_load_without_a_report_is_named_and_nothing_is_merged() {
         let ended = Program::spawn(command).finish();
         assert_eq!((ended.code(), &ended.stdout[..]), (1, &b""[..]), "{ended:?}");
         assert!(ended.stderr.contains("has no report, so nothing is merged"), "{ended:?}");
+        assert!(ended.stderr.contains("Error: Could not connect"), "{ended:?}");
     }
 }
 
