@@ -40,7 +40,7 @@ build: ## Build optimised programs in target/release
 
 .PHONY: test
 test: ## Run all tests
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --no-fail-fast
 
 .PHONY: check
 check: ## Check format, lints, documentation and tests, as the CI does
