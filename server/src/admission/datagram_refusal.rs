@@ -50,7 +50,8 @@ impl fmt::Display for DatagramRefusal {
                 f.write_str("its hop limit is exhausted, as when two servers answer each other")
             }
             Self::RateLimited(rate) => {
-                write!(f, "its source has reached {rate} answers per second (?rate=)")
+                let answers = if rate.get() == 1 { "answer" } else { "answers" };
+                write!(f, "its source has reached {rate} {answers} per second (?rate=)")
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::load::{
         verdict::Verdict,
     },
     stats::{
-        format::{count, nanos as duration_nanos, percent, plural, share, time},
+        format::{count, nanos as duration_nanos, percent, plural, rate, share, time},
         rate::per_second,
     },
 };
@@ -161,7 +161,7 @@ fn failure(report: &Report) -> Option<String> {
         let kinds: Vec<_> = errors
             .iter()
             .filter(|(_, count)| **count > 0)
-            .map(|(kind, count)| format!("{count} {kind}"))
+            .map(|(kind, number)| format!("{} {kind}", count(*number)))
             .collect();
         if !kinds.is_empty() {
             let all = plural(errors.values().sum(), "error");
@@ -266,7 +266,7 @@ fn lag_limit(report: &Report) -> Option<String> {
     let sent = sent_per_second(report);
     let rate = match report.plan.as_ref().and_then(|plan| plan.rate) {
         Some(target) if sent < RATE_SHARE * target => {
-            format!(", and sent {sent:.0} of {target:.0} messages per second")
+            format!(", and sent at {} instead of {}", rate(sent), rate(target))
         }
         _ => String::new(),
     };

@@ -38,8 +38,9 @@ impl LiveChart {
         let timeline = Timeline::new(&outcome.series, outcome.measured, &mut self.cache);
         let terminal = self.area.terminal_size();
         self.has_timeline = !timeline.is_empty();
+        let channels = if outcome.stats.datagrams.sent > 0 { "sockets" } else { "connections" };
         let connections =
-            timeline.last_connections().map(|it| format!("   connections {}", count(it)));
+            timeline.last_connections().map(|it| format!("   {channels} {}", count(it)));
         let line = format!("{line}{}", connections.unwrap_or_default());
         // A failure to draw does not end the load.
         let _ = self.area.draw(&draw(&line, &timeline, terminal), terminal.width);
