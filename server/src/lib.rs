@@ -51,6 +51,7 @@ mod admin;
 mod admission;
 mod config;
 mod connection;
+mod consolidation;
 mod fault_log;
 mod faults;
 pub mod history;
@@ -105,9 +106,9 @@ pub use self::history::HistoryStats;
 pub use self::rooms::RoomStats;
 pub use self::{
     config::{
-        Config, FaultKind, FaultProfile, FaultRule, Faults, FixedSetting, HistoryOptions,
-        HistoryOverflow, Jitter, Keep, Listener, ListenerOptions, LogReceipts, Proxy, Share, Spin,
-        Window, history_limits, limits, rlimit,
+        Config, Consolidate, FaultKind, FaultProfile, FaultRule, Faults, FixedSetting,
+        HistoryOptions, HistoryOverflow, Jitter, Keep, Listener, ListenerOptions, LogReceipts,
+        Proxy, Share, Spin, Window, history_limits, limits, rlimit,
     },
     listener::{BindError, InheritedSocket},
     metrics::Stats,

@@ -103,6 +103,8 @@ enum Behaviour {
     Keeps,
     /// Becomes overloaded by its second item and requeues it; keeps the others.
     Requeues,
+    /// Lets only the first worker serve from its first item on, and all workers from its second one on; keeps all.
+    Consolidates,
 }
 
 /// Number of items that have been taken and not requeued.
@@ -140,7 +142,10 @@ fn work(dispatch: &Queue, worker: usize, parker: &Parker, behaviour: Behaviour, 
                         taken.change(|taken| *taken += 1);
                     }
                 }
-                Behaviour::Keeps | Behaviour::Requeues => {}
+                Behaviour::Consolidates if count <= 2 => {
+                    dispatch.set_serving(if count == 1 { 1 } else { usize::MAX });
+                }
+                Behaviour::Keeps | Behaviour::Requeues | Behaviour::Consolidates => {}
             }
         }
         // As at the next check of a worker's rebalancer.
@@ -240,5 +245,14 @@ fn a_requeued_item_is_taken_again() {
     check_many_orders(|| scenario(4, 2, &[Behaviour::Requeues, Behaviour::Requeues]));
     check_many_orders(|| {
         scenario(5, 1, &[Behaviour::Requeues, Behaviour::Releases, Behaviour::Keeps]);
+    });
+}
+
+#[test]
+fn a_change_of_the_workers_that_serve_loses_no_wakeup() {
+    check_many_orders(|| scenario(4, 4, &[Behaviour::Keeps, Behaviour::Consolidates]));
+    check_many_orders(|| scenario(5, 2, &[Behaviour::Consolidates, Behaviour::Requeues]));
+    check_many_orders(|| {
+        scenario(5, 1, &[Behaviour::Releases, Behaviour::Keeps, Behaviour::Consolidates]);
     });
 }

@@ -136,6 +136,7 @@ fn name(setting: FixedSetting) -> &'static str {
     match setting {
         FixedSetting::Workers => "workers",
         FixedSetting::Spin => "spin",
+        FixedSetting::Consolidate => "consolidate",
         FixedSetting::ReusePort => "reuse-port",
         FixedSetting::FaultLog => "fault-log",
         #[cfg(feature = "history")]

@@ -16,7 +16,9 @@ use super::history::HistoryOptions;
 use super::relay::RedisUrl;
 #[cfg(feature = "login")]
 use super::users::Users;
-use super::{limits, listener::Listener, log_receipts::LogReceipts, spin::Spin};
+use super::{
+    consolidate::Consolidate, limits, listener::Listener, log_receipts::LogReceipts, spin::Spin,
+};
 
 /// Configuration of a [`Server`](crate::Server).
 ///
@@ -80,6 +82,8 @@ pub struct Config {
     pub history: Option<HistoryOptions>,
     /// Busy-polling of workers before they sleep. Default: [`Spin::Auto`].
     pub spin: Spin,
+    /// Fewer workers while they compete for cores. Default: [`Consolidate::Auto`].
+    pub consolidate: Consolidate,
 }
 
 /// A setting that a running server cannot change.
@@ -89,6 +93,8 @@ pub enum FixedSetting {
     Workers,
     /// See [`Config::spin`].
     Spin,
+    /// See [`Config::consolidate`].
+    Consolidate,
     /// See [`Config::reuse_port`].
     ReusePort,
     /// See [`Config::fault_log`].
@@ -141,6 +147,7 @@ impl Default for Config {
             #[cfg(feature = "history")]
             history: None,
             spin: Spin::default(),
+            consolidate: Consolidate::default(),
         }
     }
 }
@@ -151,6 +158,7 @@ impl Config {
         let differ = [
             (FixedSetting::Workers, self.workers != other.workers),
             (FixedSetting::Spin, self.spin != other.spin),
+            (FixedSetting::Consolidate, self.consolidate != other.consolidate),
             (FixedSetting::ReusePort, self.reuse_port != other.reuse_port),
             #[cfg(feature = "cli")]
             (FixedSetting::FaultLog, self.fault_log != other.fault_log),

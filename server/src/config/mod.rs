@@ -10,6 +10,7 @@
 mod admin;
 #[expect(clippy::module_inception, reason = "the folder's main file has the folder's name")]
 mod config;
+mod consolidate;
 mod fault_check;
 mod faults;
 mod history;
@@ -47,6 +48,7 @@ pub(crate) use self::users::CookieError;
 pub use self::users::{Credential, User, Users};
 pub use self::{
     config::{Config, FixedSetting},
+    consolidate::Consolidate,
     faults::{FaultKind, FaultProfile, FaultRule, Faults, Jitter, Share, Window},
     history::{HistoryOptions, HistoryOverflow, Keep, limits as history_limits},
     listener::{Listener, ListenerOptions, Proxy},

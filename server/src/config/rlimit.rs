@@ -43,8 +43,9 @@ pub fn max_connections(config: &Config) -> usize {
 #[cfg(feature = "admin")]
 fn admin_descriptors(admin: &Admin) -> usize {
     let sockets = if let Endpoint::Tcp(at) = &admin.endpoint { addresses(at) } else { 1 };
+    let poll_and_waker = 2;
     // One more connection is accepted before another is closed for it.
-    sockets + limits::ADMIN_CONNECTIONS + 1 + limits::WORKER_DESCRIPTORS
+    sockets + limits::ADMIN_CONNECTIONS + 1 + poll_and_waker
 }
 
 /// Returns the number of addresses of a host: a name may have one of each family.

@@ -254,6 +254,7 @@ fn start_workers(
         let recorder = history.map(History::recorder);
         pool.execute(move || {
             name_worker(index);
+            shared.consolidation.register(index);
             logging::defer();
             #[cfg(feature = "cli")]
             shared.fault_log.iter().for_each(|log| fault_log::attach(log, true));

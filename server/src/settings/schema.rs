@@ -17,7 +17,7 @@ use super::{
     },
 };
 use crate::{
-    config::HistoryOverflow,
+    config::{Consolidate, HistoryOverflow},
     logging::{Format, Overflow},
 };
 
@@ -32,7 +32,7 @@ const HISTORY: &str = "History";
 const FAULTS: &str = "Faults";
 
 /// Every setting, in the order of the help.
-pub(super) static SETTINGS: [Setting; 36] = [
+pub(super) static SETTINGS: [Setting; 37] = [
     Setting::new(
         "listen",
         LISTENING,
@@ -166,6 +166,12 @@ pub(super) static SETTINGS: [Setting; 36] = [
     .form(Form::Word)
     .default(DefaultValue::Text("auto"))
     .set(|values, text| parse(text, spin).map(|value| values.spin = value)),
+    Setting::new("consolidate", CONNECTIONS, "auto|off", "Use fewer workers if they share cores")
+        .rare()
+        .needs_restart()
+        .form(Form::Choice(possible_values::<Consolidate>))
+        .default(DefaultValue::Text("auto"))
+        .set(|values, text| parse(text, choice).map(|value| values.consolidate = value)),
     Setting::new("tls-cert", TLS, "FILE", "Certificate of TLS listeners, with its chain (PEM)")
         .details(
             "It is for listeners without a certificate of their own (?cert=). SIGHUP reads all certificates and \

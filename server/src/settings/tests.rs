@@ -15,7 +15,7 @@ use super::{
     template::template,
 };
 use crate::{
-    Config, LogReceipts, Spin,
+    Config, Consolidate, LogReceipts, Spin,
     logging::{Destination, Format, Overflow},
 };
 
@@ -420,6 +420,7 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("max-handshakes-per-ip", "1", "2", "3"),
     ("workers", "1", "2", "3"),
     ("spin", "1us", "off", "'auto'"),
+    ("consolidate", "off", "auto", "'off'"),
     #[cfg(feature = "redis")]
     ("rooms", "redis://f", "redis://e:1", "'redis://t/2'"),
     #[cfg(feature = "admin")]
@@ -533,6 +534,7 @@ fn a_file_can_have_every_setting() {
         drain-timeout = '2s'\n\
         workers = 3\n\
         spin = '50us'\n\
+        consolidate = 'off'\n\
         log-level = 'debug'\n\
         log-messages = false\n\
         log-receipts = true\n\
@@ -552,6 +554,7 @@ fn a_file_can_have_every_setting() {
     assert_eq!(config.drain_timeout, Duration::from_secs(2));
     assert_eq!(config.workers.get(), 3);
     assert_eq!(config.spin, Spin::For(Duration::from_micros(50)));
+    assert_eq!(config.consolidate, Consolidate::Off);
     assert_eq!(log.level, LevelFilter::Debug);
     assert_eq!(log.destination, Destination::File("/tmp/echo.log".into()));
     assert_eq!((log.format, log.overflow), (Format::Json, Overflow::Drop));
@@ -659,6 +662,7 @@ drain-timeout = \"5s\" # default
 drain-delay = \"0s\" # default
 # workers: one per core
 spin = \"auto\" # default
+consolidate = \"auto\" # default
 # tls-cert: none
 # tls-key: in the file of the certificate
 tls-self-signed = false # default

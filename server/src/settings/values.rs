@@ -18,7 +18,10 @@ use crate::config::HistoryOptions;
 #[cfg(feature = "redis")]
 use crate::config::RedisUrl;
 use crate::{
-    config::{Config, HistoryOverflow, Keep, Listener, LogReceipts, Spin, history_limits, limits},
+    config::{
+        Config, Consolidate, HistoryOverflow, Keep, Listener, LogReceipts, Spin, history_limits,
+        limits,
+    },
     logging::{Destination, Format, Options, Overflow},
 };
 
@@ -39,6 +42,7 @@ pub(super) struct Values {
     pub(super) drain_delay: Duration,
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) spin: Spin,
+    pub(super) consolidate: Consolidate,
     pub(super) tls_cert: Option<PathBuf>,
     pub(super) tls_key: Option<PathBuf>,
     pub(super) tls_self_signed: Switch,
@@ -124,6 +128,7 @@ impl Values {
             config.admin = self.admin.as_ref().map(AdminUrl::config);
         }
         config.spin = self.spin;
+        config.consolidate = self.consolidate;
         config.log_messages = self.log_messages == Switch::On;
         config.log_receipts = match self.log_receipts {
             Switch::On => LogReceipts::Text,

@@ -16,7 +16,8 @@
 //! An overloaded worker puts items back, and takes none while it is *overloaded*: then shares are those of
 //! the other workers, unless all are overloaded. A worker that becomes overloaded wakes the least loaded
 //! other worker for the queued items, and one that no longer is checks the queue before it sleeps, so the
-//! argument holds.
+//! argument holds. It holds for the first workers too, if only they *serve*: the others take nothing until the queue is closed. Who
+//! changes their number wakes the least loaded of them for the queued items.
 //!
 //! The queue knows neither its items nor polls: a thread is something that can be woken.
 
@@ -57,6 +58,8 @@ pub(crate) struct DispatchQueue<T, W> {
     producer_waits: AtomicBool,
     /// The producer pushes nothing more.
     closed: AtomicBool,
+    /// Number of workers that take items: the first ones; at least one.
+    serving: AtomicUsize,
 }
 
 /// The queue's view of one worker.
@@ -80,9 +83,12 @@ impl<T, W: Wake> DispatchQueue<T, W> {
             load: AtomicUsize::new(0),
             overloaded: AtomicBool::new(false),
         };
+        let workers: Box<[_]> =
+            wakers.into_iter().map(|waker| CachePadded::new(entry(waker))).collect();
         Self {
             queue: ArrayQueue::new(capacity),
-            workers: wakers.into_iter().map(|waker| CachePadded::new(entry(waker))).collect(),
+            serving: AtomicUsize::new(workers.len()),
+            workers,
             producer,
             producer_waits: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -124,6 +130,22 @@ impl<T, W: Wake> DispatchQueue<T, W> {
         if overloaded && !was {
             self.wake_for_queued();
         }
+    }
+
+    /// Sets how many workers serve: this many of the first ones, at least one.
+    pub(crate) fn set_serving(&self, workers: usize) {
+        self.serving.store(workers.clamp(1, self.workers.len()), SeqCst);
+        self.wake_for_queued();
+    }
+
+    /// Returns the number of workers that serve.
+    pub(crate) fn serving(&self) -> usize {
+        self.serving.load(SeqCst)
+    }
+
+    /// Returns whether `worker` serves and is not overloaded.
+    pub(crate) fn is_accepting(&self, worker: usize) -> bool {
+        worker < self.serving() && !self.workers[worker].overloaded.load(SeqCst)
     }
 
     /// Ends the pushing, and wakes all threads to see it. A worker that has not seen it yet may still put an
@@ -226,16 +248,17 @@ impl<T, W: Wake> DispatchQueue<T, W> {
         if self.closed.load(SeqCst) {
             return true;
         }
-        // If all workers are overloaded, all of them accept items.
-        let all_overloaded = self.workers.iter().all(|worker| worker.overloaded.load(SeqCst));
+        let serving = &self.workers[..self.serving()];
+        let Some(worker) = serving.get(worker) else { return false };
+        // If all workers that serve are overloaded, all of them accept items.
+        let all_overloaded = serving.iter().all(|worker| worker.overloaded.load(SeqCst));
         let accepts = |worker: &WorkerEntry<W>| all_overloaded || !worker.overloaded.load(SeqCst);
-        let worker = &self.workers[worker];
         if !accepts(worker) {
             return false;
         }
         // At least this worker accepts: only the worker itself changes whether it is overloaded.
         let (mut accepting, mut loads) = (0, queued);
-        for worker in self.workers.iter().filter(|worker| accepts(worker)) {
+        for worker in serving.iter().filter(|worker| accepts(worker)) {
             accepting += 1;
             loads += worker.load.load(SeqCst);
         }
@@ -254,7 +277,7 @@ impl<T, W: Wake> DispatchQueue<T, W> {
         let key = |worker: &&CachePadded<WorkerEntry<W>>| {
             (worker.overloaded.load(SeqCst), worker.load.load(SeqCst))
         };
-        let least = self.workers.iter().min_by_key(key);
+        let least = self.workers[..self.serving()].iter().min_by_key(key);
         let least = least.expect("a server has at least one worker");
         if least.parked.swap(false, SeqCst) {
             least.waker.wake();

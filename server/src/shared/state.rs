@@ -35,6 +35,7 @@ use crate::rooms::Rooms;
 use crate::{
     admission::ConnectionLimits,
     config::{Config, limits},
+    consolidation::Consolidation,
     faults::FaultRegistry,
     logging,
     metrics::{Counters, Registry},
@@ -52,6 +53,7 @@ pub(crate) struct SharedState<T> {
     pub(crate) limits: ConnectionLimits,
     pub(crate) counters: Counters,
     pub(crate) dispatch: DispatchQueue<T, Arc<Waker>>,
+    pub(crate) consolidation: Consolidation,
     #[cfg(feature = "rooms")]
     pub(crate) rooms: Arc<Rooms>,
     /// The relay, which shares the rooms with other servers.
@@ -97,6 +99,7 @@ impl<T> SharedState<T> {
             phase: PhaseCell::default(),
             limits: ConnectionLimits::new(config),
             counters: Counters::new(workers.len(), listeners),
+            consolidation: Consolidation::new(config.consolidate, workers.len(), Instant::now()),
             faults: FaultRegistry::default(),
             messages,
             udp_ports: Mutex::default(),

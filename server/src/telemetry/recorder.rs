@@ -28,6 +28,7 @@ use super::{
 use crate::{
     admission::Peer,
     config::{LogReceipts, limits},
+    consolidation::Change,
     faults::FaultPlan,
     history::{self, Direction, Origin},
     metrics::{ListenerCounters, WorkerCounters},
@@ -335,7 +336,20 @@ impl<'a> Recorder<'a> {
     pub(crate) fn migrated(&self, connections: usize) {
         self.counters.migrated.add(connections as u64);
         debug!(event = "migrated", connections;
-            "Moved {connections} busy connections to less busy workers");
+            "Moved {connections} busy connections to other workers");
+    }
+
+    /// Logs that another number of workers serves from now on.
+    #[expect(clippy::unused_self, reason = "an event is recorded by this type")]
+    pub(crate) fn consolidated(&self, change: Change) {
+        match change {
+            Change::Fewer { serving, workers } => debug!(event = "consolidated", serving, workers;
+                "{serving} of {workers} workers serve, since they compete for cores"),
+            Change::All { workers, reason } => {
+                debug!(event = "consolidation-ended", workers, reason:%;
+                    "All workers serve again, since {reason}");
+            }
+        }
     }
 
     /// Logs a socket of a listener that the poll refuses.

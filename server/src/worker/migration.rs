@@ -1,4 +1,4 @@
-//! Moving connections from an overloaded worker to less busy ones, through the dispatch queue.
+//! Moving connections from a worker that is overloaded or suspended to others, through the dispatch queue.
 
 use std::time::{Duration, Instant};
 
@@ -8,15 +8,16 @@ use super::{rebalance::Excess, slot::Slot, worker::Worker};
 use crate::{
     connection::{Incoming, Stream},
     logging,
+    shared::SharedState,
 };
 
 impl<S: Stream + Source> Worker<'_, S> {
-    /// Checks whether another worker is less busy, and moves part of the load to it.
+    /// Checks whether the worker should move part of its load, because another one is less busy, or all of it, because it is
+    /// suspended, and moves it.
+    // In the loop, its code would take registers from that for each event.
+    #[inline(never)]
     pub(super) fn rebalance(&mut self) {
-        let counters = &self.shared.counters.workers;
-        let busy = counters.iter().map(|worker| Duration::from_nanos(worker.busy_ns.get()));
-        let share = self.rebalancer.check(self.now, self.index, busy);
-        let share = share.filter(|_| !self.draining);
+        let share = self.excess_share().filter(|_| !self.draining);
         // Otherwise this worker would take back the connections that it moves.
         self.overloaded = share.is_some();
         self.shared.dispatch.set_overloaded(self.index, self.overloaded);
@@ -34,10 +35,29 @@ impl<S: Stream + Source> Worker<'_, S> {
         };
         // Records of this worker precede those of the new worker.
         logging::flush();
-        let moved = moving.into_iter().filter(|&key| self.migrate(key)).count();
+        // After a full queue, the others would not find a place either.
+        let moved = moving.into_iter().take_while(|&key| self.migrate(key)).count();
         if moved > 0 {
             self.telemetry.migrated(moved);
         }
+    }
+
+    /// Returns the share of its load that the worker should shed, if any.
+    fn excess_share(&mut self) -> Option<f64> {
+        let SharedState { counters, dispatch, consolidation, .. } = self.shared;
+        let busy = counters.workers.iter().enumerate().map(|(worker, counters)| {
+            (Duration::from_nanos(counters.busy_ns.get()), dispatch.is_accepting(worker))
+        });
+        let excess = self.rebalancer.check(self.now, self.index, busy);
+        let messages = || counters.listeners.sum(|all| all.messages_received.get());
+        if !self.draining
+            && let Some(change) = consolidation.check(self.now, messages)
+        {
+            dispatch.set_serving(change.serving());
+            self.telemetry.consolidated(change);
+        }
+        let is_suspended = self.index >= dispatch.serving();
+        if is_suspended { Some(1.0) } else { excess }
     }
 
     /// Puts a connection back into the dispatch queue. Returns false if that fails or the queue is full.

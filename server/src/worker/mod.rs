@@ -1,7 +1,7 @@
 //! The worker: one event loop that serves the connections it takes from the dispatch queue.
 //!
 //! Owns the time at which a connection has its turn: polling, timers, busy-polling before sleep, and the move
-//! of connections to less busy workers. Must not know what a connection does in its turn.
+//! of connections to other workers. Must not know what a connection does in its turn.
 //!
 //! Read `worker.rs` first: it lists the parts of the loop.
 

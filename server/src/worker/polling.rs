@@ -115,7 +115,7 @@ impl<S: Stream + Source> Worker<'_, S> {
 
     /// Returns the time until the next deadline. `None`: only an event ends the sleep.
     fn until_next_deadline(&self) -> Option<Duration> {
-        // A worker that sleeps is not overloaded: it must not count as overloaded after the next check.
+        // The next check decides whether the worker still takes no connections.
         let check = self.overloaded.then(|| self.rebalancer.next());
         let next = [self.timers.next(), self.drain_deadline, check].into_iter().flatten().min()?;
         // `self.now` is from before the last turns.

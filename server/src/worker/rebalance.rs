@@ -60,24 +60,25 @@ impl Rebalancer {
         now >= self.next()
     }
 
-    /// Compares the total busy times of the workers. Returns the share of its load that `worker` should
-    /// shed, if any.
+    /// Compares the total busy times of the workers, each with whether it takes connections. Returns the share of its load that
+    /// `worker` should shed, if any.
     pub(crate) fn check(
         &mut self,
         now: Instant,
         worker: usize,
-        busy: impl Iterator<Item = Duration>,
+        busy: impl Iterator<Item = (Duration, bool)>,
     ) -> Option<f64> {
         self.checks = self.checks.wrapping_add(1);
         let elapsed =
             now.duration_since(std::mem::replace(&mut self.last_check, now)).as_secs_f64();
         let mut own = 0.0;
         let mut least = f64::INFINITY;
-        for (index, (before, now)) in self.busy.iter_mut().zip(busy).enumerate() {
+        for (index, (before, (now, takes))) in self.busy.iter_mut().zip(busy).enumerate() {
             let share = now.saturating_sub(std::mem::replace(before, now)).as_secs_f64() / elapsed;
-            least = share.min(least);
             if index == worker {
                 own = share;
+            } else if takes {
+                least = share.min(least);
             }
         }
         (own >= SATURATED && own - least >= SKEW).then(|| (own - least) / 2.0 / own)
@@ -125,7 +126,7 @@ mod tests {
     fn check(worker: usize, busy_percent: &[u32]) -> Option<f64> {
         let start = Instant::now();
         let mut rebalancer = Rebalancer::new(busy_percent.len(), start);
-        let busy = busy_percent.iter().map(|&percent| BALANCE_INTERVAL * percent / 100);
+        let busy = busy_percent.iter().map(|&percent| (BALANCE_INTERVAL * percent / 100, true));
         assert!(rebalancer.is_due(start + BALANCE_INTERVAL));
         rebalancer.check(start + BALANCE_INTERVAL, worker, busy)
     }
@@ -145,10 +146,21 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_takes_no_connections_is_no_place_for_the_load() {
+        let start = Instant::now();
+        let mut rebalancer = Rebalancer::new(3, start);
+        let busy = [(100, true), (90, true), (0, false)];
+        let busy = busy.map(|(percent, takes)| (BALANCE_INTERVAL * percent / 100, takes));
+        assert_eq!(rebalancer.check(start + BALANCE_INTERVAL, 0, busy.into_iter()), None);
+    }
+
+    #[test]
     fn only_the_time_since_the_last_check_counts() {
         let start = Instant::now();
         let mut rebalancer = Rebalancer::new(2, start);
-        let busy = |one, other| [BALANCE_INTERVAL * one, BALANCE_INTERVAL * other].into_iter();
+        let busy = |one, other| {
+            [(BALANCE_INTERVAL * one, true), (BALANCE_INTERVAL * other, true)].into_iter()
+        };
         assert_eq!(rebalancer.check(start + BALANCE_INTERVAL, 0, busy(1, 0)), Some(0.5));
         assert!(!rebalancer.is_due(start + BALANCE_INTERVAL));
         assert_eq!(rebalancer.check(start + 2 * BALANCE_INTERVAL, 0, busy(2, 1)), None);

@@ -11,7 +11,7 @@
 //! | `turns.rs` | turns of the ready connections |
 //! | `latency.rs` | a sample of the time that echoes take |
 //! | `expiry.rs` | deadlines |
-//! | `migration.rs` | moving connections to less busy workers |
+//! | `migration.rs` | moving connections to other workers |
 
 use std::{collections::VecDeque, io, time::Instant};
 
@@ -72,7 +72,7 @@ pub(crate) struct Worker<'a, S> {
     pub(super) poll_coverage: PollCoverage,
     pub(super) busy_poll: BusyPoll,
     pub(super) rebalancer: Rebalancer,
-    /// The worker has recently moved connections away, and takes none.
+    /// The worker moves connections away, and takes none.
     pub(super) overloaded: bool,
     /// Start of the time not yet counted as busy.
     pub(super) busy_since: Instant,

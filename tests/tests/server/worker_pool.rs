@@ -1,14 +1,20 @@
 //! Tests of the worker pool: a fixed number of threads serves any number of connections, each separately.
 
 use std::{
+    fs,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
 };
 
+use rustix::{
+    process::Signal,
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
 use tests::{
     net::Peer,
     payload::Random,
-    programs::EchoServer,
+    programs::{EchoServer, Load},
+    requirements::{privilege, skip_without},
     system::{
         process::raise_descriptor_limit,
         procfs::{descriptor_count, epoll_watch_counts, epoll_watches, thread_names, write_calls},
@@ -16,6 +22,9 @@ use tests::{
 };
 
 const WORKERS: &str = "worker-";
+
+/// Two workers, whose log has the connections that they move.
+const TWO_WORKERS: [&str; 6] = ["--workers", "2", "--log-messages", "off", "--log-level", "debug"];
 
 /// Returns the number of worker threads.
 fn worker_count(server: &EchoServer) -> usize {
@@ -26,7 +35,7 @@ fn worker_count(server: &EchoServer) -> usize {
 #[test]
 fn two_workers_serve_a_thousand_connections() {
     raise_descriptor_limit();
-    let server = EchoServer::start(&["--workers", "2", "--log-messages", "off"]);
+    let server = EchoServer::start(&[&TWO_WORKERS[..], &["--consolidate", "off"]].concat());
     server.connect().exchange(b"the pool is at work");
     let threads = thread_names(server.pid()).len();
     assert_eq!(worker_count(&server), 2, "{:?}", thread_names(server.pid()));
@@ -64,8 +73,7 @@ impl Drop for SetOnDrop<'_> {
 #[test]
 fn a_busy_worker_moves_connections_to_an_idle_one() {
     const CONNECTIONS: usize = 40;
-    let server =
-        EchoServer::start(&["--workers", "2", "--log-messages", "off", "--log-level", "debug"]);
+    let server = EchoServer::start(&[&TWO_WORKERS[..], &["--consolidate", "off"]].concat());
     // One after the other, so that the descriptors of the server have the same order as the peers.
     let peers: Vec<Peer> = (0..CONNECTIONS)
         .map(|_| {
@@ -104,7 +112,7 @@ fn a_busy_worker_moves_connections_to_an_idle_one() {
         }
         // Ends the threads also after a failed assertion.
         let _end = SetOnDrop(&done);
-        server.wait_for_log(r"Moved \d+ busy connections to less busy workers$");
+        server.wait_for_log(r"Moved \d+ busy connections to other workers$");
     });
     for (_, mut peer) in busy.into_iter().chain(idle) {
         peer.exchange(b"still here");
@@ -113,6 +121,44 @@ fn a_busy_worker_moves_connections_to_an_idle_one() {
     assert!(status.success() && !log.contains("ERROR"), "{log}");
     assert_eq!(log.matches("New client connected").count(), CONNECTIONS, "{log}");
     assert_eq!(log.matches("closed").count(), CONNECTIONS, "{log}");
+}
+
+/// Starts a server whose threads share one core.
+fn start_on_one_core(args: &[&str]) -> EchoServer {
+    // A program inherits the affinity of the thread that starts it.
+    let all = sched_getaffinity(None).expect("Linux reports it");
+    let first = (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).expect("the thread runs");
+    let mut one = CpuSet::new();
+    one.set(first);
+    sched_setaffinity(None, &one).expect("a thread may have fewer cores");
+    let server = EchoServer::start(args);
+    sched_setaffinity(None, &all).expect("these are the cores that it had");
+    server
+}
+
+/// Two busy workers on one core: one of them moves its connections to the other, without a lost or reordered byte.
+#[test]
+fn workers_that_compete_for_a_core_leave_the_load_to_one_of_them() {
+    if skip_without(&[privilege(&fs::read("/proc/self/schedstat"))]) {
+        return;
+    }
+    let server = start_on_one_core(&TWO_WORKERS);
+    let load = Load::start(server.address(), "--connections 50 --size 10-100 --duration 1m");
+    server.wait_for_log("1 of 2 workers serve, since they compete for cores$");
+    server.wait_for_log(r"Moved \d+ busy connections to other workers$");
+    server.wait_for_log("All workers serve again, since ");
+    load.program.signal(Signal::INT);
+    load.finish().expect_success();
+    let (status, log) = server.terminate();
+    assert!(status.success() && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn all_workers_serve_if_the_user_wants_it() {
+    let server = start_on_one_core(&[&TWO_WORKERS[..], &["--consolidate", "off"]].concat());
+    Load::start(server.address(), "--connections 50 --duration 500ms").finish().expect_success();
+    let (_, log) = server.terminate();
+    assert!(!log.contains("compete for cores"), "{log}");
 }
 
 #[test]

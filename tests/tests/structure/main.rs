@@ -51,6 +51,7 @@ const SERVER_ORDER: &[&[&str]] = &[
     &["logging"],
     &["metrics"],
     &["faults"],
+    &["consolidation"],
     &["config"],
 ];
 

@@ -46,8 +46,13 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     Family::counter(
         "echo_connections_migrated",
-        "Connections that a worker has moved to less busy workers.",
+        "Connections that a worker has moved to other workers.",
         |context, samples| workers(context, samples, |worker| worker.migrated.get()),
+    ),
+    Family::gauge(
+        "echo_workers_serving",
+        "Workers that serve: fewer than all while they compete for cores.",
+        |context, samples| samples.add(&[], context.shared.dispatch.serving()),
     ),
 ];
 

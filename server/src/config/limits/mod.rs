@@ -5,6 +5,7 @@
 
 #[cfg(feature = "admin")]
 mod admin;
+mod balance;
 mod faults;
 #[cfg(feature = "rooms")]
 mod rooms;
@@ -13,9 +14,9 @@ use std::{num::NonZeroU32, time::Duration};
 
 #[cfg(feature = "admin")]
 pub use self::admin::*;
-pub use self::faults::*;
 #[cfg(feature = "rooms")]
 pub use self::rooms::*;
+pub use self::{balance::*, faults::*};
 
 /// Size of a worker's only read buffer, in bytes.
 ///
@@ -138,17 +139,6 @@ pub const SPIN_REST: u32 = 16;
 /// Maximum that [`SPIN_REST`] grows to. One miss per this many iterations costs about ten nanoseconds per
 /// iteration.
 pub const SPIN_LONGEST_REST: u32 = 4096;
-
-/// Interval of the checks by which a worker compares its load with that of the others. Short enough to spread
-/// a lasting load before a person notices, long enough to ignore a burst.
-pub const BALANCE_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Share of busy time from which a worker counts as saturated: bursts wait from there on.
-pub const SATURATED: f64 = 0.7;
-
-/// Minimum difference between the busy time of a saturated worker and that of another, as a share of the time,
-/// for connections to move. With a smaller difference they would soon move back.
-pub const SKEW: f64 = 0.3;
 
 /// Timer entries that a worker keeps in addition to two per connection, before it removes the stale entries.
 pub const TIMERS: usize = 1024;
@@ -289,8 +279,8 @@ pub const OWN_DESCRIPTORS: usize = 16;
 /// Maximum number of workers of the program, far more than a machine has cores.
 pub const WORKERS: usize = 10_000;
 
-/// Descriptors of each worker: its poll and its waker.
-pub const WORKER_DESCRIPTORS: usize = 2;
+/// Descriptors of each worker: its poll, its waker and the file with the times of its thread.
+pub const WORKER_DESCRIPTORS: usize = 3;
 
 /// The latency of echoes is measured in one of so many iterations of an event loop.
 pub const SAMPLED_ITERATIONS: u64 = 64;
