@@ -2,6 +2,8 @@
 
 use std::iter;
 
+use common::count::Count;
+
 use crate::{
     config::limits,
     shared::{Phase, SharedState},
@@ -58,8 +60,8 @@ pub(super) fn not_ready<T>(shared: &SharedState<T>) -> Vec<String> {
     let open = shared.limits.open();
     let is_full = open >= shared.limits.max();
     let ending = is_ending.then(|| "the server shuts down".to_owned());
-    let connections = if open == 1 { "connection" } else { "connections" };
-    let full = is_full.then(|| format!("the server is full: it serves {open} {connections}"));
+    let connections = Count(open as u64, "connection");
+    let full = is_full.then(|| format!("the server is full: it serves {connections}"));
     ending.into_iter().chain(full).collect()
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, num::NonZeroU32};
 
+use common::count::Count;
+
 /// Reason why a datagram is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DatagramRefusal {
@@ -50,8 +52,8 @@ impl fmt::Display for DatagramRefusal {
                 f.write_str("its hop limit is exhausted, as when two servers answer each other")
             }
             Self::RateLimited(rate) => {
-                let answers = if rate.get() == 1 { "answer" } else { "answers" };
-                write!(f, "its source has reached {rate} {answers} per second (?rate=)")
+                let answers = Count(rate.get().into(), "answer");
+                write!(f, "its source has reached {answers} per second (?rate=)")
             }
         }
     }

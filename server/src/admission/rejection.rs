@@ -3,6 +3,7 @@
 use std::fmt;
 
 use common::{
+    count::Count,
     frame,
     protocol::{FULL, Protocol},
 };
@@ -71,8 +72,7 @@ impl fmt::Display for LimitReached {
             Self::Handshakes(max) => (max, "handshake", " in progress"),
             Self::SourceHandshakes(max) => (max, "handshake", " in progress from one address"),
         };
-        let plural = if *max == 1 { "" } else { "s" };
-        write!(f, "{max} {counted}{plural}{scope}")
+        write!(f, "{}{scope}", Count(*max as u64, counted))
     }
 }
 
