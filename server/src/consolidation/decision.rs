@@ -154,16 +154,11 @@ impl Activity {
             from.times.iter().zip(&to.times).map(|(from, to)| {
                 (share(from.running, to.running), share(from.waiting, to.waiting))
             });
-        let (mut busy, mut cores, mut waits) = (0, 0.0, 0.0);
-        for (running, waiting) in times.filter(|(running, waiting)| running + waiting >= BUSY) {
-            busy += 1;
-            cores += running;
-            waits += waiting;
-        }
+        let busy: Vec<_> = times.filter(|(running, waiting)| running + waiting >= BUSY).collect();
         Self {
-            busy,
-            running: cores,
-            waiting: waits,
+            busy: busy.len(),
+            running: busy.iter().map(|(running, _)| running).sum(),
+            waiting: busy.iter().map(|(_, waiting)| waiting).sum(),
             messages: float(to.messages.saturating_sub(from.messages)) / seconds,
             seconds,
         }
@@ -194,7 +189,7 @@ impl Activity {
 
     /// Returns by how much the messages per second may differ by chance: three standard deviations, if they are independent.
     fn chance(&self) -> f64 {
-        3.0 * (self.messages * self.seconds).sqrt() / self.seconds
+        3.0 * (self.messages / self.seconds).sqrt()
     }
 }
 

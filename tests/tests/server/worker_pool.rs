@@ -26,6 +26,11 @@ const WORKERS: &str = "worker-";
 /// Two workers, whose log has the connections that they move.
 const TWO_WORKERS: [&str; 6] = ["--workers", "2", "--log-messages", "off", "--log-level", "debug"];
 
+/// Returns the arguments for two workers that always serve.
+fn two_serving_workers() -> Vec<&'static str> {
+    [&TWO_WORKERS[..], &["--consolidate", "off"]].concat()
+}
+
 /// Returns the number of worker threads.
 fn worker_count(server: &EchoServer) -> usize {
     thread_names(server.pid()).iter().filter(|name| name.starts_with(WORKERS)).count()
@@ -35,7 +40,7 @@ fn worker_count(server: &EchoServer) -> usize {
 #[test]
 fn two_workers_serve_a_thousand_connections() {
     raise_descriptor_limit();
-    let server = EchoServer::start(&[&TWO_WORKERS[..], &["--consolidate", "off"]].concat());
+    let server = EchoServer::start(&two_serving_workers());
     server.connect().exchange(b"the pool is at work");
     let threads = thread_names(server.pid()).len();
     assert_eq!(worker_count(&server), 2, "{:?}", thread_names(server.pid()));
@@ -73,7 +78,7 @@ impl Drop for SetOnDrop<'_> {
 #[test]
 fn a_busy_worker_moves_connections_to_an_idle_one() {
     const CONNECTIONS: usize = 40;
-    let server = EchoServer::start(&[&TWO_WORKERS[..], &["--consolidate", "off"]].concat());
+    let server = EchoServer::start(&two_serving_workers());
     // One after the other, so that the descriptors of the server have the same order as the peers.
     let peers: Vec<Peer> = (0..CONNECTIONS)
         .map(|_| {
@@ -155,7 +160,7 @@ fn workers_that_compete_for_a_core_leave_the_load_to_one_of_them() {
 
 #[test]
 fn all_workers_serve_if_the_user_wants_it() {
-    let server = start_on_one_core(&[&TWO_WORKERS[..], &["--consolidate", "off"]].concat());
+    let server = start_on_one_core(&two_serving_workers());
     Load::start(server.address(), "--connections 50 --duration 500ms").finish().expect_success();
     let (_, log) = server.terminate();
     assert!(!log.contains("compete for cores"), "{log}");
