@@ -15,11 +15,13 @@ const SILENT: usize = 100;
 /// Memory by which the server may grow for them, in bytes: far less than a copy for each.
 const GROWTH: u64 = 24 * 1024 * 1024;
 
+/// Arguments for two workers whose members stay: one that moves to another worker is told of its losses before and after it.
+const SETTLED: [&str; 6] = ["--workers", "2", "--consolidate", "off", "--log-messages", "off"];
+
 /// Starts a room with this rule for slow members, and sends a flood into it while one of two members does not read. Returns the
 /// slow member and the log.
 fn flood(rule: &str, read_on: impl FnOnce(&mut Peer) -> Vec<String>) -> (Vec<String>, String) {
-    let args = ["--workers", "2", "--log-messages", "off"];
-    let server = start_with(&format!("&slow={rule}&member-buffer=64kB"), &args);
+    let server = start_with(&format!("&slow={rule}&member-buffer=64kB"), &SETTLED);
     let mut fast = join(&server, "fast");
     let mut slow = join(&server, "slow");
     slow.send(b"/seq on\n");
@@ -112,8 +114,7 @@ fn a_slow_member_is_disconnected_where_the_listener_says_so() {
 
 #[test]
 fn members_that_do_not_read_share_one_copy_of_what_waits_for_them() {
-    let args = ["--workers", "2", "--log-messages", "off"];
-    let server = start_with("&member-buffer=1MB", &args);
+    let server = start_with("&member-buffer=1MB", &SETTLED);
     let mut fast = join(&server, "fast");
     let silent = |_| {
         let mut peer = server.connect();
